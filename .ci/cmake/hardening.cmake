@@ -1,0 +1,18 @@
+# What every program of ours is built with, in every build type. There is no option to leave it out.
+include(CheckPIESupported)
+check_pie_supported()
+
+add_compile_options(
+  -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-strict-aliasing
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed)
+
+if(BAOKMS_SANITIZE)
+  add_compile_options(-fsanitize=${BAOKMS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${BAOKMS_SANITIZE})
+  add_compile_definitions(BAOKMS_SANITIZED=1)
+else()
+  # Fortify needs an optimised build; sanitizers replace its checks with their own.
+  add_compile_options($<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+endif()

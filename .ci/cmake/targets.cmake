@@ -1,0 +1,37 @@
+# The three kinds of target this project has. One folder = one static library; a program adds a main.cc.
+
+# baokms_library(NAME SRCS... DEPS... [PRIVATE_DEPS...]) -> baokms::NAME
+function(baokms_library name)
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(baokms_${name} STATIC ${arg_SRCS})
+  add_library(baokms::${name} ALIAS baokms_${name})
+  target_include_directories(baokms_${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(baokms_${name} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
+endfunction()
+
+# baokms_binary(NAME SRCS... DEPS... NEEDED...)   NEEDED: the only shared libraries the program may link.
+function(baokms_binary name)
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS;NEEDED" ${ARGN})
+  add_executable(${name} ${arg_SRCS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  if(NOT BAOKMS_SANITIZE AND BAOKMS_TESTS)
+    string(REPLACE ";" "," allowed "${arg_NEEDED}")
+    add_test(NAME needed.${name} COMMAND ${CMAKE_SOURCE_DIR}/.ci/needed.py $<TARGET_FILE:${name}> ${allowed})
+    set_tests_properties(needed.${name} PROPERTIES LABELS "unit;boundary")
+  endif()
+endfunction()
+
+# baokms_test(NAME SRCS... DEPS... [LABELS...])   NAME is the file's name without .cc; LABELS default to "unit".
+function(baokms_test name)
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS;LABELS" ${ARGN})
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  add_executable(${name} ${arg_SRCS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE BAOKMS_TEST_DATA="${CMAKE_SOURCE_DIR}/tests")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
+endfunction()

@@ -1,0 +1,72 @@
+// What can go wrong, in a form that can cross a trust boundary.
+//
+// An Error carries a code, an errno and a string *literal*. It can not carry a formatted string, so
+// no key byte, token or attacker-chosen text can leave a process inside an error or reach a log
+// through one.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace baokms {
+
+// The closed list of local failures. What OpenBao answered is openbao::ErrorClass, and what a
+// KMS client is told is supervisor/kms/error_policy.h: neither travels in here.
+enum class ErrorCode : std::uint8_t {
+  kInvalidArgument = 1,   // the peer sent something malformed
+  kNotFound,              // no such key, no such version
+  kFailedPrecondition,    // right request, wrong state (not unsealed, not confined yet)
+  kPermissionDenied,      // the policy says no
+  kAuthenticationFailed,  // AEAD tag mismatch; never more detail than this
+  kResourceExhausted,     // a limit in ipc/limits.h or an rlimit
+  kUnavailable,           // try again: worker restarting, OpenBao unreachable
+  kDeadlineExceeded,      // the request's deadline passed
+  kProtocolViolation,     // the other process broke the IPC contract; it must be killed
+  kSystem,                // a system call failed; sys_errno is set
+  kInternal,              // a bug
+};
+
+std::string_view ToString(ErrorCode code);
+
+// A string fixed at compile time. The consteval constructor is the guarantee: a char buffer, a
+// std::string or anything else that exists only at run time does not compile here.
+class Literal {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  consteval Literal(const char* text) : text_(text) {}
+
+  [[nodiscard]] constexpr std::string_view view() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
+class [[nodiscard]] Error {
+ public:
+  constexpr Error(ErrorCode code,
+                  Literal what,
+                  int sys_errno = 0,
+                  const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE())
+      : what_(what.view()), file_(file), line_(line), sys_errno_(sys_errno), code_(code) {}
+
+  [[nodiscard]] constexpr ErrorCode code() const { return code_; }
+
+  [[nodiscard]] constexpr std::string_view what() const { return what_; }
+
+  [[nodiscard]] constexpr int sys_errno() const { return sys_errno_; }
+
+  // "system: open: Permission denied (spawn.cc:41)", for logs.
+  [[nodiscard]] std::string ToString() const;
+
+ private:
+  std::string_view what_;
+  const char* file_;
+  int line_;
+  int sys_errno_;
+  ErrorCode code_;
+};
+
+}  // namespace baokms
