@@ -1,0 +1,32 @@
+#include "common/base/clock.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+
+#include <time.h>
+
+namespace baokms {
+namespace {
+
+timespec Read(clockid_t clock) {
+  timespec now{};
+  // Fails only for a clock the kernel does not have; going on with a made-up time would be worse.
+  if (::clock_gettime(clock, &now) != 0) {
+    std::abort();
+  }
+  return now;
+}
+
+}  // namespace
+
+BootTime BootNow() {
+  const timespec now = Read(CLOCK_BOOTTIME);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+std::int64_t UnixNow() {
+  return Read(CLOCK_REALTIME).tv_sec;
+}
+
+}  // namespace baokms
