@@ -13,6 +13,9 @@ namespace baokms {
 
 class SecretBuffer {
  public:
+  // Holds nothing; Reveal() is empty.
+  SecretBuffer() = default;
+
   // Allocates whole pages with mlock, MADV_DONTDUMP and MADV_WIPEONFORK. Fails closed when any of
   // the three does.
   static Result<SecretBuffer> Allocate(std::size_t size);

@@ -26,7 +26,7 @@ namespace baokms::openbao {
 
 // One https address of the OpenBao cluster, already validated.
 struct Endpoint {
-  std::string host;         // name or IP literal without brackets
+  std::string host;  // name or IP literal without brackets
   std::uint16_t port = 0;
   std::string path_prefix;  // "" or "/prefix", no trailing slash
 };
@@ -64,8 +64,8 @@ struct EncryptValue {
 };
 
 struct AuthValue {
-  SecretBuffer token;               // empty after a renewal that kept the token
-  std::int64_t lease_seconds = 0;   // 0: does not expire
+  SecretBuffer token;              // empty after a renewal that kept the token
+  std::int64_t lease_seconds = 0;  // 0: does not expire
   bool renewable = false;
 };
 
@@ -85,7 +85,7 @@ using CallId = std::uint64_t;
 // What each call needs besides its arguments. `token` must outlive the call's start only: it is
 // copied into the request at once.
 struct CallContext {
-  BootTime deadline{};             // the call ends with kTimeout at this time at the latest
+  BootTime deadline{};                  // the call ends with kTimeout at this time at the latest
   const SecretBuffer* token = nullptr;  // null: no X-Vault-Token (logins)
   ConnectionUse connection = ConnectionUse::kAny;
 };

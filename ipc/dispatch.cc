@@ -1,0 +1,49 @@
+#include "ipc/dispatch.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "ipc/channel.h"
+#include "ipc/message_type.h"
+
+namespace baokms::ipc {
+
+void Dispatch::AddRaw(MessageType type,
+                      std::uint32_t phases,
+                      Descriptor descriptor,
+                      RawHandler handler) {
+  rows_.push_back({type, phases, descriptor, std::move(handler)});
+}
+
+Status Dispatch::Deliver(Datagram datagram, Phase phase) const {
+  const auto row = std::ranges::find(rows_, datagram.type, &Row::type);
+  if (row == rows_.end()) {
+    return Error(ErrorCode::kProtocolViolation, "message that this channel does not have");
+  }
+  if ((row->phases & phase) == 0) {
+    return Error(ErrorCode::kProtocolViolation, "message in the wrong phase");
+  }
+  const bool attached = datagram.fd.valid();
+  if ((row->descriptor == Descriptor::kNone && attached) ||
+      (row->descriptor == Descriptor::kRequired && !attached)) {
+    return Error(ErrorCode::kProtocolViolation, "descriptor missing or not allowed");
+  }
+  return row->handler(datagram.body, std::move(datagram.fd));
+}
+
+std::string Dispatch::ToText() const {
+  std::string text;
+  for (const Row& row : rows_) {
+    text.append(ipc::ToString(row.type));
+    text.append((row.phases & kPhaseHello) != 0 ? " hello" : "");
+    text.append((row.phases & kPhaseServing) != 0 ? " serving" : "");
+    text.append(row.descriptor == Descriptor::kNone ? "\n" : " +fd\n");
+  }
+  return text;
+}
+
+}  // namespace baokms::ipc
