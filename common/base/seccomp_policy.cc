@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -39,19 +40,38 @@ SeccompPolicy::SeccompPolicy(SeccompPolicy&&) noexcept = default;
 SeccompPolicy& SeccompPolicy::operator=(SeccompPolicy&&) noexcept = default;
 SeccompPolicy::~SeccompPolicy() = default;
 
-Result<SeccompPolicy> SeccompPolicy::Create() {
-  scmp_filter_ctx context = ::seccomp_init(SCMP_ACT_KILL_PROCESS);
+Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action) {
+  scmp_filter_ctx context = ::seccomp_init(default_action);
   if (context == nullptr) {
     return Error(ErrorCode::kSystem, "seccomp_init");
   }
   auto filter = std::make_unique<Filter>(context);
-  if (const int r = ::seccomp_attr_set(context, SCMP_FLTATR_CTL_TSYNC, 1); r < 0) {
-    return Error(ErrorCode::kSystem, "seccomp_attr_set(TSYNC)", -r);
+  for (const auto& [attribute, value] : {
+           std::pair{SCMP_FLTATR_CTL_TSYNC, 1U},
+           std::pair{SCMP_FLTATR_CTL_LOG, 1U},
+           std::pair{SCMP_FLTATR_CTL_OPTIMIZE, 2U},  // binary tree: the hot calls are many
+           std::pair{SCMP_FLTATR_ACT_BADARCH, static_cast<std::uint32_t>(SCMP_ACT_KILL_PROCESS)},
+       }) {
+    if (const int r = ::seccomp_attr_set(context, attribute, value); r < 0) {
+      return Error(ErrorCode::kSystem, "seccomp_attr_set", -r);
+    }
   }
-  return SeccompPolicy(std::move(filter));
+  SeccompPolicy policy(std::move(filter));
+  // glibc tries clone3 first and falls back to clone on ENOSYS; clone's flags are in a register, so
+  // a filter can judge them, clone3's are in memory.
+  BAOKMS_TRY(policy.Refuse({SCMP_SYS(clone3)}, ENOSYS));
+  return policy;
 }
 
-Result<void> SeccompPolicy::Allow(std::initializer_list<int> syscalls) {
+Result<SeccompPolicy> SeccompPolicy::CreateForChild() {
+  return Create(SCMP_ACT_TRAP);
+}
+
+Result<SeccompPolicy> SeccompPolicy::CreateForSupervisor() {
+  return Create(SCMP_ACT_ERRNO(EPERM));
+}
+
+Status SeccompPolicy::Allow(std::initializer_list<int> syscalls) {
   for (const int syscall : syscalls) {
     if (const int r =
             ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 0, nullptr);
@@ -62,8 +82,28 @@ Result<void> SeccompPolicy::Allow(std::initializer_list<int> syscalls) {
   return {};
 }
 
-Result<void> SeccompPolicy::Refuse(std::initializer_list<int> syscalls, int with_errno) {
-  const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<unsigned>(with_errno));
+Status SeccompPolicy::AllowWhen(int syscall, unsigned index, std::uint64_t value) {
+  const scmp_arg_cmp equals = {.arg = index, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
+  if (const int r = ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 1, &equals);
+      r < 0) {
+    return Error(ErrorCode::kSystem, "seccomp_rule_add(when)", -r);
+  }
+  return {};
+}
+
+Status SeccompPolicy::AllowWithout(int syscall, unsigned index, std::uint64_t mask) {
+  const scmp_arg_cmp without = {
+      .arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = 0};
+  if (const int r =
+          ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 1, &without);
+      r < 0) {
+    return Error(ErrorCode::kSystem, "seccomp_rule_add(without)", -r);
+  }
+  return {};
+}
+
+Status SeccompPolicy::Refuse(std::initializer_list<int> syscalls, int with_errno) {
+  const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno));
   for (const int syscall : syscalls) {
     if (const int r = ::seccomp_rule_add_array(filter_->context, action, syscall, 0, nullptr);
         r < 0) {
@@ -73,45 +113,110 @@ Result<void> SeccompPolicy::Refuse(std::initializer_list<int> syscalls, int with
   return {};
 }
 
-Result<void> SeccompPolicy::AllowMemory() {
-  // Argument 2 without its PROT_EXEC bit. (Not SCMP_A2: it is a C99 compound literal.)
-  const std::array<scmp_arg_cmp, 1> no_exec = {
-      {{.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0}}};
-  for (const int syscall : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    if (const int r = ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall,
-                                               no_exec.size(), no_exec.data());
+Status SeccompPolicy::KillDangerous() {
+  constexpr std::array kCalls = {SCMP_SYS(ptrace),
+                                 SCMP_SYS(process_vm_readv),
+                                 SCMP_SYS(process_vm_writev),
+                                 SCMP_SYS(bpf),
+                                 SCMP_SYS(perf_event_open),
+                                 SCMP_SYS(userfaultfd),
+                                 SCMP_SYS(io_uring_setup),
+                                 SCMP_SYS(io_uring_enter),
+                                 SCMP_SYS(io_uring_register),
+                                 SCMP_SYS(keyctl),
+                                 SCMP_SYS(add_key),
+                                 SCMP_SYS(request_key),
+                                 SCMP_SYS(mount),
+                                 SCMP_SYS(umount2),
+                                 SCMP_SYS(pivot_root),
+                                 SCMP_SYS(move_mount),
+                                 SCMP_SYS(open_tree),
+                                 SCMP_SYS(fsopen),
+                                 SCMP_SYS(fsmount),
+                                 SCMP_SYS(chroot),
+                                 SCMP_SYS(unshare),
+                                 SCMP_SYS(setns),
+                                 SCMP_SYS(init_module),
+                                 SCMP_SYS(finit_module),
+                                 SCMP_SYS(delete_module),
+                                 SCMP_SYS(kexec_load),
+                                 SCMP_SYS(kexec_file_load),
+                                 SCMP_SYS(reboot),
+                                 SCMP_SYS(swapon),
+                                 SCMP_SYS(swapoff),
+                                 SCMP_SYS(pidfd_getfd),
+                                 SCMP_SYS(kcmp),
+                                 SCMP_SYS(process_madvise),
+                                 SCMP_SYS(personality),
+                                 SCMP_SYS(settimeofday),
+                                 SCMP_SYS(clock_settime),
+                                 SCMP_SYS(iopl),
+                                 SCMP_SYS(ioperm),
+                                 SCMP_SYS(modify_ldt),
+                                 SCMP_SYS(open_by_handle_at)};
+  for (const int syscall : kCalls) {
+    if (const int r =
+            ::seccomp_rule_add_array(filter_->context, SCMP_ACT_KILL_PROCESS, syscall, 0, nullptr);
         r < 0) {
-      return Error(ErrorCode::kSystem, "seccomp_rule_add(no exec)", -r);
+      return Error(ErrorCode::kSystem, "seccomp_rule_add(kill)", -r);
     }
   }
-  return Allow({SCMP_SYS(munmap), SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(mlock)});
+  return {};
 }
 
-Result<void> SeccompPolicy::AllowTransferOnOpenFds() {
+Status SeccompPolicy::AllowMemory() {
+  BAOKMS_TRY(AllowWithout(SCMP_SYS(mmap), 2, PROT_EXEC));
+  BAOKMS_TRY(AllowWithout(SCMP_SYS(mprotect), 2, PROT_EXEC));
+  return Allow({SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
+                SCMP_SYS(mlock), SCMP_SYS(munlock)});
+}
+
+Status SeccompPolicy::AllowOpenTransfers() {
+  return Allow({SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev),
+                SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
+                SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(fcntl)});
+}
+
+Status SeccompPolicy::AllowSocketTuning() {
   return Allow(
-      {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(close)});
+      {SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername)});
 }
 
-Result<void> SeccompPolicy::AllowWaiting() {
-  return Allow({SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(futex), SCMP_SYS(clock_gettime)});
+Status SeccompPolicy::AllowWaiting() {
+  return Allow({SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(poll),
+                SCMP_SYS(ppoll), SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
+                SCMP_SYS(clock_nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall)});
 }
 
-Result<void> SeccompPolicy::AllowEntropy() {
+Status SeccompPolicy::AllowEntropy() {
   return Allow({SCMP_SYS(getrandom)});
 }
 
-Result<void> SeccompPolicy::AllowExit() {
-  return Allow({SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn)});
+Status SeccompPolicy::AllowExit() {
+  return Allow({SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+                SCMP_SYS(rt_sigprocmask), SCMP_SYS(getpid), SCMP_SYS(gettid)});
 }
 
-Result<void> SeccompPolicy::AllowNewSockets(DangerousGrant grant) {
-  if (grant.adr.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "AllowNewSockets: no ADR named");
+Status SeccompPolicy::AllowOwnTimers() {
+  return Allow({SCMP_SYS(timer_settime)});
+}
+
+Status SeccompPolicy::AllowExecutableMemory(DangerousGrant grant) {
+  if (grant.reason.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "a dangerous grant without a reason");
   }
-  return Allow({SCMP_SYS(socket), SCMP_SYS(connect)});
+  return Allow({SCMP_SYS(mmap), SCMP_SYS(mprotect)});
 }
 
-Result<void> SeccompPolicy::Install() {
+Status SeccompPolicy::AllowStartingPrograms(DangerousGrant grant) {
+  if (grant.reason.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "a dangerous grant without a reason");
+  }
+  return Allow({SCMP_SYS(clone), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(execveat),
+                SCMP_SYS(wait4), SCMP_SYS(waitid)});
+}
+
+Status SeccompPolicy::Install() {
   if (const int r = ::seccomp_load(filter_->context); r < 0) {
     return Error(ErrorCode::kSystem, "seccomp_load", -r);
   }
@@ -121,7 +226,7 @@ Result<void> SeccompPolicy::Install() {
 Result<std::string> SeccompPolicy::ToText() const {
   const UniqueFd file(::memfd_create("policy", MFD_CLOEXEC));
   if (!file.valid()) {
-    return Error(ErrorCode::kSystem, "memfd_create");
+    return Error(ErrorCode::kSystem, "memfd_create", errno);
   }
   if (const int r = ::seccomp_export_pfc(filter_->context, file.get()); r < 0) {
     return Error(ErrorCode::kSystem, "seccomp_export_pfc", -r);
@@ -131,7 +236,7 @@ Result<std::string> SeccompPolicy::ToText() const {
   for (off_t offset = 0;;) {
     const ssize_t n = ::pread(file.get(), chunk.data(), chunk.size(), offset);
     if (n < 0) {
-      return Error(ErrorCode::kSystem, "pread");
+      return Error(ErrorCode::kSystem, "pread", errno);
     }
     if (n == 0) {
       return text;

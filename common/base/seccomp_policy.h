@@ -1,8 +1,9 @@
-// An allow-list of system calls, written as a list of needs. Everything not named kills the
-// process.
+// An allow-list of system calls, written as a list of needs. What is not named is refused: in a
+// child it ends the process, in the supervisor it fails with EPERM and a line in the kernel log.
 
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -12,15 +13,21 @@
 
 namespace baokms {
 
-// Passed to the calls below that widen the attack surface. Found by grep; each use names its ADR.
+// Passed to the calls below that widen the attack surface beyond what a confined program needs.
+// Found by grep; each use says why it is there.
 struct DangerousGrant {
-  std::string_view adr;
+  std::string_view reason;
 };
 
 class SeccompPolicy {
  public:
-  // Starts from "kill the process". The default action is not a parameter.
-  static Result<SeccompPolicy> Create();
+  // For a worker, the auth agent and the spawner: a call outside the list raises SIGSYS, whose
+  // handler (ipc/refused_syscall.h) reports the number and ends the process; the calls of
+  // KillDangerous() end it at once. A foreign architecture ends it too.
+  static Result<SeccompPolicy> CreateForChild();
+
+  // For the supervisor, where ending the process would be an outage: EPERM and a kernel log line.
+  static Result<SeccompPolicy> CreateForSupervisor();
 
   SeccompPolicy(SeccompPolicy&&) noexcept;
   SeccompPolicy& operator=(SeccompPolicy&&) noexcept;
@@ -28,23 +35,41 @@ class SeccompPolicy {
   SeccompPolicy& operator=(const SeccompPolicy&) = delete;
   ~SeccompPolicy();
 
-  // Groups. Each says what it is for and which calls that takes; docs/SANDBOX.md repeats the reason
-  // per call.
-  Result<void> AllowMemory();             // mmap/mprotect without PROT_EXEC, munmap, brk, madvise
-  Result<void> AllowTransferOnOpenFds();  // read, write, recvmsg, sendmsg, close; never open
-  Result<void> AllowWaiting();            // poll, ppoll, futex, clock_*
-  Result<void> AllowEntropy();            // getrandom
-  Result<void> AllowExit();               // exit, exit_group, rt_sigreturn
+  // Groups. docs/security.md repeats the reason per call.
+  Status AllowMemory();         // mmap/mprotect without PROT_EXEC, munmap, mremap, brk, mlock, ...
+  Status AllowOpenTransfers();  // read, write, send, receive, close, fcntl on what is open already
+  Status AllowSocketTuning();   // getsockopt, setsockopt, getsockname, getpeername
+  Status AllowWaiting();        // epoll, poll, futex, clocks
+  Status AllowEntropy();        // getrandom
+  Status AllowExit();           // exit, exit_group, rt_sigreturn, rt_sigprocmask
+  Status AllowOwnTimers();      // timer_settime, for the timer that ends an orphan
 
-  // Fails instead of killing: for probes that libc or OpenSSL make and survive without.
-  Result<void> Refuse(std::initializer_list<int> syscalls, int with_errno);
+  // Exactly these calls, whatever their arguments.
+  Status Allow(std::initializer_list<int> syscalls);
 
-  Result<void> AllowNewSockets(DangerousGrant grant);  // socket, connect
+  // `syscall` only when its argument `index` (0..5) equals `value`.
+  Status AllowWhen(int syscall, unsigned index, std::uint64_t value);
+
+  // `syscall` only when none of the bits of `mask` are set in its argument `index`.
+  Status AllowWithout(int syscall, unsigned index, std::uint64_t mask);
+
+  // Fails with this errno instead of ending the process: for probes that a library makes and
+  // survives without. 0: the call answers success and does nothing.
+  Status Refuse(std::initializer_list<int> syscalls, int with_errno);
+
+  // Calls that no process of ours has a use for after start. They end a child without a handler.
+  Status KillDangerous();
+
+  // mmap and mprotect with any protection: a program that is yet to be loaded needs it.
+  Status AllowExecutableMemory(DangerousGrant grant);
+
+  // execveat, and the fork that comes before it.
+  Status AllowStartingPrograms(DangerousGrant grant);
 
   // Sets no_new_privs and loads the filter on all threads. There is no way back.
-  Result<void> Install();
+  Status Install();
 
-  // libseccomp's pseudo filter code: the text that tests/worker/*.pfc.golden freezes.
+  // libseccomp's pseudo filter code: the text that the golden files freeze.
   [[nodiscard]] Result<std::string> ToText() const;
 
  private:
@@ -52,7 +77,7 @@ class SeccompPolicy {
 
   explicit SeccompPolicy(std::unique_ptr<Filter> filter);
 
-  Result<void> Allow(std::initializer_list<int> syscalls);
+  static Result<SeccompPolicy> Create(std::uint32_t default_action);
 
   std::unique_ptr<Filter> filter_;
 };

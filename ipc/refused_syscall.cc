@@ -1,0 +1,59 @@
+#include "ipc/refused_syscall.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+
+#include <unistd.h>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/message_type.h"
+
+namespace baokms::ipc {
+namespace {
+
+// A signal handler gets no argument of ours, so this is the one variable of the project that is
+// not owned by main(). Written once, before the filter.
+volatile sig_atomic_t report_channel = -1;
+
+// Async-signal-safe (signal-safety(7)): writes the message's bytes by hand and calls nothing that
+// allocates or locks.
+void Report(int /*signal*/, siginfo_t* info, void* /*context*/) {
+  const auto type = static_cast<std::uint16_t>(MessageType::kSyscallRefused);
+  std::array<char, 16> bytes{};
+  std::size_t size = 0;
+  bytes[size++] = static_cast<char>(type & 0xffU);
+  bytes[size++] = static_cast<char>(type >> 8U);
+  bytes[size++] = 0x08;  // field 1, varint
+  auto number = static_cast<std::uint32_t>(info->si_syscall);
+  while (number >= 0x80U) {
+    bytes[size++] = static_cast<char>(number | 0x80U);
+    number >>= 7U;
+  }
+  bytes[size++] = static_cast<char>(number);
+  (void)!::send(report_channel, bytes.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::_exit(static_cast<int>(ExitCode::kRefusedSyscall));
+}
+
+}  // namespace
+
+Status ReportRefusedSyscalls(int supervisor_channel) {
+  report_channel = supervisor_channel;
+
+  struct sigaction action {};
+
+  action.sa_sigaction = Report;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  if (::sigaction(SIGSYS, &action, nullptr) != 0) {
+    return Error(ErrorCode::kSystem, "sigaction(SIGSYS)", errno);
+  }
+  return {};
+}
+
+}  // namespace baokms::ipc
