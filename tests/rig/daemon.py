@@ -1,0 +1,97 @@
+"""One background process with a log file."""
+
+import ctypes
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from .tools import RigError
+from .waits import wait_for
+
+PR_SET_PDEATHSIG = 1
+STOP_SECONDS = 25.0  # the provider allows itself 15 s for a graceful stop
+
+
+def _die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Daemon:
+    """Starts, stops and kills one program; its standard output and error go to log_path (appended).
+
+    Start it from the main thread: the kernel ends it with the thread that started it, unless outlive is set.
+    """
+
+    def __init__(self, name: str, argv, log_path: Path, env=None, outlive=False):
+        self.name = name
+        self.argv = [str(part) for part in argv]
+        self.log_path = Path(log_path)
+        self.env = env
+        self.outlive = outlive
+        self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process id; RigError when it was never started."""
+        if self._process is None:
+            raise RigError(f"{self.name} was not started")
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs now."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> "Daemon":
+        """Starts the program; it must not be running."""
+        if self.alive:
+            raise RigError(f"{self.name} runs already")
+        with open(self.log_path, "ab") as log:
+            self._process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.env,
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=None if self.outlive else _die_with_parent,
+            )
+        return self
+
+    def stop(self) -> int:
+        """SIGTERM, and SIGKILL for the whole group when that is not obeyed. Returns the exit status."""
+        if self.alive:
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait() if self._process else 0
+
+    def kill(self) -> None:
+        """kill -9 of the one process, and waits for its end."""
+        if self.alive:
+            self._process.kill()
+        if self._process:
+            self._process.wait()
+
+    def wait_exit(self, deadline: float = 60.0) -> int:
+        """Waits until the program ends by itself; returns the exit status (negative: a signal)."""
+        wait_for(lambda: not self.alive, f"the end of {self.name}", deadline)
+        return self._process.returncode
+
+    def require_alive(self) -> None:
+        """RigError with the end of the log when the program is gone."""
+        if not self.alive:
+            status = self._process.returncode if self._process else "never started"
+            raise RigError(f"{self.name} is not running (status {status}):\n{self.tail()}")
+
+    def log_text(self) -> str:
+        """Everything it wrote so far."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def tail(self, lines: int = 40) -> str:
+        """The last lines of the log."""
+        return "\n".join(self.log_text().splitlines()[-lines:])

@@ -1,0 +1,106 @@
+"""What /proc says about a process tree."""
+
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+SECCOMP_MODES = {"0": "none", "1": "strict", "2": "filter"}
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process at one moment."""
+
+    pid: int
+    parent: int
+    name: str
+    uid: int
+    seccomp: str  # none, strict or filter
+    no_new_privs: bool
+    pss_kib: int
+
+    @property
+    def user(self) -> str:
+        """The user's name, or the number where there is none."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return str(self.uid)
+
+
+def _pss_kib(folder: Path) -> int:
+    try:
+        for line in (folder / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    except OSError:
+        pass  # not ours to read, or gone
+    return 0
+
+
+def read(pid: int) -> Process:
+    """Raises OSError when the process is gone."""
+    folder = Path("/proc") / str(pid)
+    fields = {}
+    for line in (folder / "status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        fields[name] = value.split()
+    return Process(
+        pid=pid,
+        parent=int(fields["PPid"][0]),
+        name=" ".join(fields["Name"]),
+        uid=int(fields["Uid"][1]),
+        seccomp=SECCOMP_MODES[fields["Seccomp"][0]],
+        no_new_privs=fields["NoNewPrivs"][0] == "1",
+        pss_kib=_pss_kib(folder),
+    )
+
+
+def is_running(pid: int) -> bool:
+    """False for a process that is gone or a zombie."""
+    try:
+        stat = (Path("/proc") / str(pid) / "stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+def tree(root_pid: int) -> list:
+    """The process root_pid and everything below it, parents before children."""
+    everyone = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                process = read(int(folder.name))
+            except OSError:
+                continue  # ended while we looked
+            everyone.setdefault(process.parent, []).append(process)
+    try:
+        found = [read(root_pid)]
+    except OSError:
+        return []
+    for process in found:  # grows while it is walked
+        found.extend(sorted(everyone.get(process.pid, []), key=lambda child: child.pid))
+    return found
+
+
+def table(processes) -> str:
+    """A text table for people."""
+    rows = [("PID", "PARENT", "NAME", "USER", "UID", "SECCOMP", "NO_NEW_PRIVS", "PSS")]
+    for process in processes:
+        rows.append(
+            (
+                str(process.pid),
+                str(process.parent),
+                process.name,
+                process.user,
+                str(process.uid),
+                process.seccomp,
+                "yes" if process.no_new_privs else "no",
+                f"{process.pss_kib / 1024:.1f} MB",
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    )

@@ -1,0 +1,143 @@
+"""The provider under test: its folders, configuration, life and listeners."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+
+from .config import merged, provider_config, write_config, write_jwt
+from .kms import KmsClient, KmsError
+from .processes import is_running, tree
+from .tenant import Tenant
+from .tools import provider_binary
+from .waits import free_port, wait_for
+
+
+class Provider:
+    """One `bao-kms-provider serve` in a temporary root.
+
+    changes is laid over the default configuration (rig/config.py), for example
+    {"openbao": {"address": proxy.address}}. The tenant's policy is the program's own `policy openbao`.
+    """
+
+    def __init__(self, workspace, tenant: Tenant, changes=None, name: str = "provider"):
+        self.workspace = workspace
+        self.tenant = tenant
+        self.folder = workspace.folder(f"{name}-{tenant.name}")
+        (self.folder / "state").mkdir(mode=0o700)
+        self.socket_path = workspace.socket_folder() / "kms.sock"
+        self.metrics_port, self.health_port = free_port(), free_port()
+        self.config_path = self.folder / "config.yaml"
+        self.jwt_path = self.folder / "identity.jwt"
+        self.config = merged(
+            provider_config(
+                tenant, self.folder, self.socket_path, (self.metrics_port, self.health_port)
+            ),
+            changes or {},
+        )
+        self.write_config()
+        self.write_jwt()
+        self.daemon = workspace.daemon(
+            f"{name}-{tenant.name}",
+            [provider_binary(), "serve", "--config", self.config_path],
+            env={},
+        )
+
+    # Files.
+
+    def write_config(self, changes=None) -> None:
+        """Writes the configuration file, with changes laid over what it is now."""
+        self.config = merged(self.config, changes or {})
+        write_config(self.config, self.config_path)
+
+    def write_jwt(self, **claims) -> None:
+        """Replaces the JWT file by a fresh JWT; claims as in Tenant.issue_jwt."""
+        write_jwt(self.tenant.issue_jwt(**claims), self.jwt_path)
+
+    def install_policy(self) -> None:
+        """Installs the policy that the program itself prints for this configuration."""
+        self.tenant.write_policy(self.run("policy", "openbao").stdout)
+
+    def run(self, *arguments, check=True) -> subprocess.CompletedProcess:
+        """Runs another command of the program with this configuration; text output is captured."""
+        command = [provider_binary(), "--config", str(self.config_path), *arguments]
+        return subprocess.run(command, check=check, capture_output=True, text=True, env={})
+
+    # Life cycle.
+
+    def start(self) -> "Provider":
+        """Starts the program and waits until the socket answers; it need not be healthy yet."""
+        self.daemon.start()
+        wait_for(self._answers, "the provider to answer on its socket", ignoring=(OSError, KmsError))
+        return self
+
+    def _answers(self) -> bool:
+        self.daemon.require_alive()
+        with self.client() as client:
+            return client.status().version == "v2"
+
+    def start_healthy(self) -> "Provider":
+        """start() and wait_healthy()."""
+        self.start()
+        return self.wait_healthy()
+
+    def wait_healthy(self) -> "Provider":
+        """Waits until Status says ok."""
+        wait_for(lambda: self.status().ok, "Status ok", ignoring=(OSError, KmsError))
+        return self
+
+    def wait_unhealthy(self) -> "Provider":
+        """Waits until Status says something else than ok."""
+        wait_for(lambda: not self.status().ok, "Status to become unhealthy")
+        return self
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        return self.daemon.stop()
+
+    def kill(self) -> None:
+        """kill -9 of the supervisor; waits until its whole process tree is gone."""
+        members = [process.pid for process in self.processes()]
+        self.daemon.kill()
+        wait_for(lambda: not any(is_running(pid) for pid in members), "the provider's children to end")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the supervisor."""
+        os.kill(self.daemon.pid, number)
+
+    # Looking at it.
+
+    def client(self, authority=None) -> KmsClient:
+        """A new connection to the socket; close it, or use it in a with statement."""
+        return KmsClient(self.socket_path, authority)
+
+    def status(self):
+        """One Status over a connection of its own."""
+        with self.client() as client:
+            return client.status()
+
+    def processes(self):
+        """The provider's process tree from /proc, supervisor first (rig/processes.py)."""
+        return tree(self.daemon.pid)
+
+    def get(self, path: str):
+        """GET from the health listener (/live, /ready) or the metrics listener (/metrics): (status, text)."""
+        port = self.metrics_port if path.startswith("/metrics") else self.health_port
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def ready(self):
+        """/ready: (HTTP status, decoded JSON)."""
+        status, text = self.get("/ready")
+        return status, json.loads(text)
+
+    def log_events(self) -> list:
+        """The JSON log lines, decoded."""
+        lines = self.daemon.log_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
