@@ -109,7 +109,7 @@ class Client {
   ~Client();
 
   // GET <mount>/keys/<key>
-  CallId ReadKey(const CallContext& context, Done<contract::KeyMetadata> done);
+  CallId ReadKey(const CallContext& context, Done<contract::TransitKeyMetadata> done);
 
   // GET <mount>/config/keys
   CallId ReadUpsert(const CallContext& context, Done<UpsertValue> done);
