@@ -26,12 +26,12 @@ Result<UniqueFd> SealMessage(const google::protobuf::MessageLite& message);
 // All bytes of a sealed memfd. kFailedPrecondition: a seal is missing or it is over kMaxSetup.
 Result<std::string> ReadSealed(int fd);
 
-// Reads and parses a sealed memfd; unknown fields are refused, since both sides are one build.
+// Reads and parses a sealed memfd.
 template <typename Message>
 Result<Message> OpenSealed(int fd) {
   const std::string bytes = BAOKMS_TRY(ReadSealed(fd));
   Message message;
-  if (!message.ParseFromString(bytes) || !message.unknown_fields().empty()) {
+  if (!message.ParseFromString(bytes)) {
     return Error(ErrorCode::kProtocolViolation, "sealed set-up is not the expected message");
   }
   return message;

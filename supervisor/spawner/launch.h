@@ -1,0 +1,33 @@
+// Between fork and exec: gives a child its fixed descriptors and an environment made from nothing,
+// then executes its program from an open descriptor.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace baokms::supervisor {
+
+// What one child is born with. All descriptors stay the caller's.
+struct LaunchPlan {
+  const char* name = nullptr;    // argv[0]
+  int program = -1;              // open executable; execveat(2) with AT_EMPTY_PATH
+  std::vector<int> descriptors;  // become 3, 4, 5, ... in this order; 0-2 become /dev/null
+  std::vector<std::string> environment;
+};
+
+// The environment of a worker or the auth agent. Nothing is inherited: SSLKEYLOGFILE alone would
+// have libcurl write TLS secrets to disk. The malloc tunables overwrite freed memory, which is
+// where libraries leave copies of secrets.
+[[nodiscard]] std::vector<std::string> ChildEnvironment();
+
+// Forks and executes. Only async-signal-safe calls happen in the child. Gives the child's pid; a
+// child that cannot execute exits with ExitCode::kStartFailed.
+Result<pid_t> Launch(const LaunchPlan& plan);
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,15 @@
+// What the spawner, and with it every program it starts, may ask of the kernel.
+
+#pragma once
+
+#include "common/base/result.h"
+#include "common/base/seccomp_policy.h"
+
+namespace baokms::supervisor {
+
+// The policy as data, so that a test can print it, freeze it and try to break it. Filters are
+// inherited over exec, so it is the union of what its descendants need until their own, narrower
+// filters are in force.
+Result<SeccompPolicy> BuildSpawnerPolicy();
+
+}  // namespace baokms::supervisor
