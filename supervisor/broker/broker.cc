@@ -1,0 +1,160 @@
+#include "supervisor/broker/broker.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/broker/resolver.h"
+#include "supervisor/observe/metrics.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// How long an answer of the resolver serves: long enough that a burst of connections is one lookup,
+// short enough that a moved OpenBao is found at once.
+constexpr BootTime kAddressLifetime = std::chrono::seconds(1);
+
+// Connections whose verdict is awaited. Each worker has at most 16 in its pool; the rest are old.
+constexpr std::size_t kMaxRemembered = 1024;
+
+constexpr int kUserTimeoutMs = 3000;
+
+Status SetOption(int fd, int level, int name, int value) {
+  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) {
+    return Error(ErrorCode::kSystem, "setsockopt", errno);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<UniqueFd> StartConnect(const SocketAddress& address) {
+  UniqueFd fd(
+      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!fd.valid()) {
+    return Error(ErrorCode::kSystem, "socket", errno);
+  }
+  BAOKMS_TRY(SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1));
+  BAOKMS_TRY(SetOption(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs));
+  BAOKMS_TRY(SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1));
+  // connect(2) takes any sockaddr through this cast; sockaddr_storage is made for it.
+  const auto* target = reinterpret_cast<const sockaddr*>(&address.storage);
+  if (::connect(fd.get(), target, address.size) != 0 && errno != EINPROGRESS) {
+    return Error(ErrorCode::kUnavailable, "connect", errno);
+  }
+  return fd;
+}
+
+Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
+                                               Metrics& metrics,
+                                               std::vector<BrokerEndpoint> endpoints,
+                                               BootTime connect_limit) {
+  std::unique_ptr<Resolver> resolver = BAOKMS_TRY(Resolver::Create(loop));
+  std::unique_ptr<Broker> broker(new Broker(loop, metrics, std::move(resolver), connect_limit));
+  for (BrokerEndpoint& endpoint : endpoints) {
+    broker->endpoints_.push_back(EndpointState{.endpoint = std::move(endpoint)});
+  }
+  return broker;
+}
+
+void Broker::Connect(std::string_view asked_by,
+                     const ipc::ConnectRequest& request,
+                     const Callback& callback) {
+  if (request.endpoint() >= endpoints_.size()) {
+    callback({.outcome = ipc::OUTCOME_INVALID_REQUEST});
+    return;
+  }
+  EndpointState& state = endpoints_[request.endpoint()];
+  if (!state.addresses.empty() && BootNow() - state.resolved_at < kAddressLifetime) {
+    ConnectNow(std::string(asked_by), request, callback);
+    return;
+  }
+  state.waiting.emplace_back([this, who = std::string(asked_by), request, callback] {
+    ConnectNow(who, request, callback);
+  });
+  LookUp(request.endpoint());
+}
+
+void Broker::LookUp(std::uint32_t endpoint) {
+  EndpointState& state = endpoints_[endpoint];
+  if (std::exchange(state.looking_up, true)) {
+    return;
+  }
+  resolver_->Resolve(state.endpoint.host, state.endpoint.port, connect_limit_,
+                     [this, endpoint](std::vector<SocketAddress> addresses) {
+                       EndpointState& resolved = endpoints_[endpoint];
+                       resolved.looking_up = false;
+                       // A name server that is down does not make a known address wrong.
+                       if (!addresses.empty()) {
+                         resolved.addresses = std::move(addresses);
+                         resolved.resolved_at = BootNow();
+                       }
+                       for (const auto& next : std::exchange(resolved.waiting, {})) {
+                         next();
+                       }
+                     });
+}
+
+void Broker::ConnectNow(const std::string& asked_by,
+                        const ipc::ConnectRequest& request,
+                        const Callback& callback) {
+  EndpointState& state = endpoints_[request.endpoint()];
+  if (state.addresses.empty()) {
+    metrics_.BrokerConnection(request.endpoint(), "dns_failed");
+    callback({.outcome = ipc::OUTCOME_DNS_FAILED});
+    return;
+  }
+  const std::size_t count = state.addresses.size();
+  const std::size_t index = (state.last_good + request.attempt()) % count;
+  Result<UniqueFd> socket = StartConnect(state.addresses[index]);
+  metrics_.BrokerConnection(request.endpoint(), socket ? "started" : "connection_failed");
+  BrokerAnswer answer{.address_count = static_cast<std::uint32_t>(count)};
+  if (socket) {
+    answer.outcome = ipc::OUTCOME_OK;
+    answer.socket = std::move(*socket);
+    Remember(asked_by, request.id(), {.endpoint = request.endpoint(), .address = index});
+  }
+  callback(std::move(answer));
+}
+
+void Broker::Remember(const std::string& asked_by, std::uint64_t id, Made made) {
+  if (made_.size() >= kMaxRemembered) {
+    made_.clear();
+  }
+  made_[{asked_by, id}] = made;
+}
+
+void Broker::Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdict) {
+  const auto found = made_.find({std::string(asked_by), verdict.id()});
+  if (found == made_.end()) {
+    return;
+  }
+  EndpointState& state = endpoints_[found->second.endpoint];
+  metrics_.BrokerConnection(found->second.endpoint, verdict.usable() ? "usable" : "unusable");
+  if (found->second.address < state.addresses.size()) {
+    if (verdict.usable()) {
+      state.last_good = found->second.address;
+    } else if (state.last_good == found->second.address) {
+      state.last_good = (state.last_good + 1) % state.addresses.size();
+    }
+  }
+  made_.erase(found);
+}
+
+}  // namespace baokms::supervisor
