@@ -34,12 +34,12 @@ def public_pem(key) -> str:
 
 
 def write_private_key(key, path: Path) -> None:
-    """Writes the key as PKCS#8 PEM, mode 0600."""
+    """Writes the key as SEC 1 PEM (the form that every program here reads), mode 0600."""
     path.touch(mode=0o600)
     path.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
+            serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption(),
         )
     )

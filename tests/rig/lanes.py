@@ -1,0 +1,181 @@
+"""tests/run: builds, runs the lanes and counts. Needs nothing but Debian's python3."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import counting
+from .counting import Counts
+from .tools import REPOSITORY
+
+TESTS = REPOSITORY / "tests"
+REPORTS = REPOSITORY / "build" / "reports"
+TEST_SECONDS = "300"  # a test binary that hangs is ended; nothing is expected to come near it
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+class LaneError(Exception):
+    """A lane could not run: its build or one of its parts failed."""
+
+
+def say(text: str) -> None:
+    """A line of progress, in order with the output of the programs that run below."""
+    print(text, flush=True)
+
+
+def run(command, what: str, env=None) -> None:
+    """Runs a step that has to succeed; its output is shown."""
+    if subprocess.run([str(part) for part in command], cwd=REPOSITORY, env=env).returncode != 0:
+        raise LaneError(f"{what} failed")
+
+
+def build(preset: str) -> Path:
+    """Configures once, builds what changed; returns the build folder."""
+    folder = REPOSITORY / "build" / preset
+    say(f"== build {preset}")
+    if not (folder / "build.ninja").exists():
+        run(["cmake", "--preset", preset], f"configuring {preset}")
+    run(["cmake", "--build", "--preset", preset], f"building {preset}")
+    return folder
+
+
+def fetch(*parts) -> None:
+    """Gets programs of others into the cache; their paths go into the environment."""
+    script = TESTS / "lab" / "fetch"
+    result = subprocess.run([script, *parts], stdout=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        raise LaneError(f"fetching {', '.join(parts)} failed")
+    os.environ.update(line.split("=", 1) for line in result.stdout.splitlines())
+
+
+def ctest(preset: str, lane: str, labels: str, expression: str) -> Counts:
+    """Runs the tests with one of the labels (a regular expression) out of a build folder."""
+    folder = build(preset)
+    reports = counting.empty_folder(REPORTS / lane)
+    command = ["ctest", "--test-dir", folder, "--label-regex", labels, "--output-on-failure"]
+    command += ["--parallel", os.cpu_count(), "--timeout", TEST_SECONDS]
+    command += ["--output-junit", reports / "ctest.xml"]
+    if expression:
+        command += ["--tests-regex", expression]
+    environment = {**os.environ, **SANITIZER_OPTIONS, "GTEST_OUTPUT": f"xml:{reports}/"}
+    say(f"== {lane}")
+    subprocess.run([str(part) for part in command], cwd=REPOSITORY, env=environment)
+    return counting.from_ctest(reports / "ctest.xml", reports)
+
+
+def pytest(lane: str, expression: str) -> Counts:
+    """Runs the Python tests of one folder."""
+    report = counting.empty_folder(REPORTS / lane) / "pytest.xml"
+    command = [os.environ["PYTHON"], "-m", "pytest", "-c", TESTS / "pytest.ini", TESTS / lane]
+    command += ["--verbose", f"--junitxml={report}"]
+    if expression:
+        command += ["-k", expression]
+    say(f"== {lane}")
+    subprocess.run([str(part) for part in command], cwd=REPOSITORY)
+    return counting.from_pytest(report)
+
+
+def unit(expression: str) -> Counts:
+    """The tests that mirror the tree, and the contract vectors."""
+    return ctest("release", "unit", "^unit$", expression)
+
+
+def asan(expression: str) -> Counts:
+    """unit and hostile again, under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    return ctest("asan", "asan", "^(unit|hostile)$", expression)
+
+
+def hostile(expression: str) -> Counts:
+    """Peers that break the protocol, and sandboxes that must hold."""
+    return ctest("release", "hostile", "^hostile$", expression)
+
+
+def e2e(expression: str) -> Counts:
+    """The real programs against a real OpenBao."""
+    build("release")
+    fetch("python", "openbao")
+    return pytest("e2e", expression)
+
+
+def conformance(expression: str) -> Counts:
+    """Kubernetes' own KMS v2 client against the socket."""
+    build("release")
+    fetch("python", "openbao", "go")
+    report = counting.empty_folder(REPORTS / "conformance") / "go.json"
+    command = [os.environ["PYTHON"], "-m", "rig.conformance", "--report", str(report)]
+    if expression:
+        command += ["--filter", expression]
+    say("== conformance")
+    subprocess.run(command, cwd=TESTS)
+    return counting.from_go(report)
+
+
+def kubernetes(expression: str) -> Counts:
+    """etcd and kube-apiserver with the provider."""
+    build("release")
+    version = os.environ.get("KUBERNETES_VERSION")
+    fetch("python", "openbao", "etcd", f"kube-apiserver={version}" if version else "kube-apiserver")
+    return pytest("kubernetes", expression)
+
+
+LANES = (unit, asan, hostile, e2e, conformance, kubernetes)
+
+
+def run_lane(lane, expression: str) -> Counts:
+    """One lane with its closing line; a lane that ran no test has failed, unless a filter is the reason."""
+    started = time.monotonic()
+    try:
+        counts = lane(expression)
+        if counts.executed == 0 and not expression:
+            raise LaneError("no test was executed")
+    except LaneError as error:
+        say(f"{lane.__name__}: {error}")
+        counts = Counts(failed=1)
+    say(f"== {lane.__name__} took {time.monotonic() - started:.0f} s")
+    say(f"{lane.__name__}: {counts}")
+    return counts
+
+
+def parse(arguments):
+    """The command line of tests/run."""
+    names = [lane.__name__ for lane in LANES]
+    parser = argparse.ArgumentParser(prog="tests/run", description="Builds and tests everything.")
+    parser.add_argument("--only", choices=names, help="run one lane")
+    parser.add_argument(
+        "--filter",
+        default="",
+        metavar="EXPRESSION",
+        help="ctest -R in unit, asan and hostile; pytest -k; go test -run",
+    )
+    parser.add_argument("--kubernetes", metavar="VERSION", help="kube-apiserver of the kubernetes lane")
+    return parser.parse_args(arguments)
+
+
+def main(arguments) -> int:
+    """Returns the exit status."""
+    options = parse(arguments)
+    if options.kubernetes:
+        os.environ["KUBERNETES_VERSION"] = options.kubernetes
+    lanes = [lane for lane in LANES if options.only in (None, lane.__name__)]
+    results = {lane.__name__: run_lane(lane, options.filter) for lane in lanes}
+    total = sum(results.values(), Counts())
+    say("")
+    for name, counts in results.items():
+        say(f"{name}: {counts}")
+    strict = os.environ.get("CI") == "true" and os.geteuid() == 0
+    if strict and total.skipped:
+        say("A skipped test is a failure here: this machine has everything a test may need.")
+    if total.executed == 0:
+        say("No test was executed.")
+    say(str(total))
+    return 1 if total.failed or total.executed == 0 or (strict and total.skipped) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
