@@ -1,0 +1,60 @@
+// Writes JSON exactly as Go's encoding/json does in its default, HTML-safe mode. Three hashes of
+// the contract are taken over such text, so every byte counts.
+//
+// Members come out in the order of the calls; names are our own constants and are not escaped.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace baokms::contract {
+
+// Appends `text` as a quoted Go JSON string. Invalid UTF-8 becomes the six characters \ufffd, one
+// per bad byte.
+std::string GoJsonString(std::string_view text);
+
+class GoJsonWriter {
+ public:
+  enum class Style : std::uint8_t {
+    kCompact,   // json.Marshal
+    kIndented,  // json.MarshalIndent with two spaces; no final newline
+  };
+
+  explicit GoJsonWriter(Style style) : style_(style) {}
+
+  // The document itself, or an element of the open array.
+  void BeginObject();
+  void EndObject();
+
+  // A member of the open object.
+  void BeginArray(std::string_view name);
+  void EndArray();
+  void Text(std::string_view name, std::string_view value);
+  void Number(std::string_view name, std::uint64_t value);
+  void Number(std::string_view name, std::int64_t value);
+
+  // Go's `omitempty`: nothing is written for "" and 0.
+  void TextUnlessEmpty(std::string_view name, std::string_view value);
+  void NumberUnlessZero(std::string_view name, std::int64_t value);
+
+  // The finished text; every Begin must have had its End.
+  [[nodiscard]] std::string Take() && { return std::move(text_); }
+
+ private:
+  void NextItem();
+  void NewLine();
+  void Name(std::string_view name);
+  void Open(char bracket);
+  void Close(char bracket);
+
+  std::string text_;
+  std::size_t depth_ = 0;
+  Style style_;
+  bool first_ = true;
+};
+
+}  // namespace baokms::contract

@@ -1,0 +1,37 @@
+// The key_id of KMS v2: a hash of who the key belongs to and which version of it this is.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/contract/identity.h"
+#include "common/contract/tagged_digest.h"
+
+namespace baokms::contract {
+
+struct KeyIdTag {
+  static constexpr std::string_view kPrefix = "obk2.";
+  static constexpr Literal kMalformed{"key_id is malformed"};
+};
+
+// "obk2." and 43 characters. KeyId::Parse() accepts only what DeriveKeyId() can make.
+using KeyId = TaggedDigest<KeyIdTag>;
+
+// One version of a Transit key. A version that was created in another second is another key.
+struct KeyVersion {
+  std::int64_t number = 0;           // from 1
+  std::int64_t created_at_unix = 0;  // whole seconds, from 1
+
+  friend bool operator==(const KeyVersion&, const KeyVersion&) = default;
+};
+
+// The whole UTC second that `time` lies in.
+std::int64_t ToUnixSeconds(std::chrono::system_clock::time_point time);
+
+// Fails when the identity is not valid, or number or creation time is not positive.
+Result<KeyId> DeriveKeyId(const KeyIdentity& identity, KeyVersion version);
+
+}  // namespace baokms::contract

@@ -1,0 +1,67 @@
+// What OpenBao says about the Transit key, and whether such a key may protect a cluster.
+
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/contract/key_id.h"
+
+namespace baokms::contract {
+
+// The fields of the key metadata answer. Every flag starts as what would be refused, so a reader
+// that forgets one makes the key unusable instead of trusted.
+struct TransitKeyMetadata {
+  std::string name;
+  std::string type;
+  std::int64_t latest_version = 0;
+  std::int64_t min_available_version = 0;
+  std::int64_t min_encryption_version = 0;
+  std::int64_t min_decryption_version = 0;
+  std::vector<KeyVersion> versions;  // `keys`, in any order
+  bool derived = true;
+  bool convergent_encryption = true;
+  bool exportable = true;
+  bool allow_plaintext_backup = true;
+  bool deletion_allowed = true;
+  bool imported_key = true;  // from here on: read and reported, not judged, but soft_deleted is
+  bool soft_deleted = true;
+  bool supports_encryption = false;
+  bool supports_decryption = false;
+  bool supports_derivation = false;
+  bool supports_signing = false;
+  std::int64_t auto_rotate_period = 0;  // seconds; 0: never
+
+  friend bool operator==(const TransitKeyMetadata&, const TransitKeyMetadata&) = default;
+};
+
+// Something about the key that blocks its use. All texts are constants.
+struct ProfileFinding {
+  std::string_view code;     // unsupported_type, exportable, ...
+  std::string_view impact;   // cryptographic_safety or api_server_availability
+  std::string_view message;  // for people
+
+  friend bool operator==(const ProfileFinding&, const ProfileFinding&) = default;
+};
+
+// The version numbers make sense together. To be checked before FindProfileProblems().
+Status CheckVersionBounds(const TransitKeyMetadata& metadata);
+
+// Every finding in the order of the contract's table; empty when the key may be used.
+std::vector<ProfileFinding> FindProfileProblems(const TransitKeyMetadata& metadata);
+
+// Every version entry is in range, has a creation time and is there once, and the latest version
+// has one. At most kMaxKeyRecords. To be checked after FindProfileProblems().
+Status CheckVersionEntries(const TransitKeyMetadata& metadata);
+
+// "blocking/<impact>: <message>", joined by "; ".
+std::string FormatFindings(std::span<const ProfileFinding> findings);
+
+// The creation second of version `number`; kNotFound when the metadata does not show it.
+Result<std::int64_t> CreationTime(const TransitKeyMetadata& metadata, std::int64_t number);
+
+}  // namespace baokms::contract

@@ -1,0 +1,17 @@
+// What a check of a KMS request found. The supervisor turns it into a gRPC code and text; nothing
+// else about the cause may reach the client.
+
+#pragma once
+
+#include <cstdint>
+
+namespace baokms::contract {
+
+enum class Verdict : std::uint8_t {
+  kAccepted,
+  kInvalid,   // malformed: "annotations invalid"
+  kMismatch,  // well formed, but not for this key: "annotations do not match key snapshot"
+  kLimit,     // larger than the protocol allows: "kms request exceeds protocol limits"
+};
+
+}  // namespace baokms::contract
