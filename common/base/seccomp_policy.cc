@@ -91,13 +91,15 @@ Status SeccompPolicy::AllowWhen(int syscall, unsigned index, std::uint64_t value
   return {};
 }
 
-Status SeccompPolicy::AllowWithout(int syscall, unsigned index, std::uint64_t mask) {
-  const scmp_arg_cmp without = {
-      .arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = 0};
-  if (const int r =
-          ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 1, &without);
+Status SeccompPolicy::AllowMasked(int syscall,
+                                  unsigned index,
+                                  std::uint64_t mask,
+                                  std::uint64_t value) {
+  const scmp_arg_cmp masked = {
+      .arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+  if (const int r = ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 1, &masked);
       r < 0) {
-    return Error(ErrorCode::kSystem, "seccomp_rule_add(without)", -r);
+    return Error(ErrorCode::kSystem, "seccomp_rule_add(masked)", -r);
   }
   return {};
 }
@@ -165,8 +167,8 @@ Status SeccompPolicy::KillDangerous() {
 }
 
 Status SeccompPolicy::AllowMemory() {
-  BAOKMS_TRY(AllowWithout(SCMP_SYS(mmap), 2, PROT_EXEC));
-  BAOKMS_TRY(AllowWithout(SCMP_SYS(mprotect), 2, PROT_EXEC));
+  BAOKMS_TRY(AllowMasked(SCMP_SYS(mmap), 2, PROT_EXEC, 0));
+  BAOKMS_TRY(AllowMasked(SCMP_SYS(mprotect), 2, PROT_EXEC, 0));
   return Allow({SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
                 SCMP_SYS(mlock), SCMP_SYS(munlock)});
 }

@@ -50,8 +50,8 @@ class SeccompPolicy {
   // `syscall` only when its argument `index` (0..5) equals `value`.
   Status AllowWhen(int syscall, unsigned index, std::uint64_t value);
 
-  // `syscall` only when none of the bits of `mask` are set in its argument `index`.
-  Status AllowWithout(int syscall, unsigned index, std::uint64_t mask);
+  // `syscall` only when the bits of `mask` in its argument `index` (0..5) are those of `value`.
+  Status AllowMasked(int syscall, unsigned index, std::uint64_t mask, std::uint64_t value);
 
   // Fails with this errno instead of ending the process: for probes that a library makes and
   // survives without. 0: the call answers success and does nothing.

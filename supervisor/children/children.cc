@@ -1,0 +1,215 @@
+#include "supervisor/children/children.h"
+
+#include <sys/types.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "ipc/channel.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/dispatch.h"
+#include "ipc/link.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/children/death.h"
+#include "supervisor/observe/metrics.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using ipc::MessageType;
+
+// A child that lived this long was healthy: its next start is at once.
+constexpr BootTime kHealthyLife = std::chrono::seconds(10);
+constexpr BootTime kFirstDelay = std::chrono::milliseconds(50);
+constexpr BootTime kLongestDelay = std::chrono::seconds(5);
+
+}  // namespace
+
+std::string ProcessName(const ChildKey& key) {
+  if (key.role == ipc::ROLE_WORKER) {
+    return "worker_" + std::to_string(key.slot);
+  }
+  return key.role == ipc::ROLE_AUTH_AGENT ? "auth_agent" : "spawner";
+}
+
+Result<std::unique_ptr<Children>> Children::Create(EventLoop& loop,
+                                                   LogSink& log,
+                                                   Metrics& metrics,
+                                                   UniqueFd spawner_channel,
+                                                   ChildrenHooks hooks) {
+  std::unique_ptr<Children> children(new Children(loop, log, metrics, std::move(hooks)));
+  Children* self = children.get();
+  self->FillDispatch();
+  self->link_ = BAOKMS_TRY(ipc::Link::Create(
+      loop, std::move(spawner_channel), ipc::LinkKind::kGeneral,
+      [self](ipc::Datagram datagram) {
+        return self->dispatch_.Deliver(std::move(datagram), self->phase_);
+      },
+      [self](const Error&) {
+        self->metrics_.ProcessUp("spawner", 0);
+        self->hooks_.spawner_gone();
+      }));
+  return children;
+}
+
+void Children::FillDispatch() {
+  dispatch_.Add<ipc::Hello>(MessageType::kHello, ipc::kPhaseHello,
+                            [this](const ipc::Hello& hello) { return OnHello(hello); });
+  dispatch_.Add<ipc::Spawned>(MessageType::kSpawned, ipc::kPhaseServing,
+                              [this](const ipc::Spawned& spawned) { return OnSpawned(spawned); });
+  dispatch_.Add<ipc::Exited>(MessageType::kExited, ipc::kPhaseServing,
+                             [this](const ipc::Exited& exited) { return OnExited(exited); });
+  dispatch_.Add<ipc::SyscallRefused>(
+      MessageType::kSyscallRefused, ipc::kPhaseHello | ipc::kPhaseServing,
+      [this](const ipc::SyscallRefused& refused) -> Status {
+        const Death death =
+            DeathOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, refused.number());
+        metrics_.SeccompViolation("spawner", death.syscall);
+        return {};
+      });
+}
+
+Status Children::OnHello(const ipc::Hello& hello) {
+  if (hello.protocol_version() != ipc::kProtocolVersion || hello.role() != ipc::ROLE_SPAWNER) {
+    return Error(ErrorCode::kProtocolViolation, "spawner of another version");
+  }
+  ipc::HelloAnswer answer;
+  answer.set_protocol_version(ipc::kProtocolVersion);
+  answer.set_role(ipc::ROLE_SUPERVISOR);
+  BAOKMS_TRY(link_->Send(MessageType::kHelloAnswer, answer));
+  phase_ = ipc::kPhaseServing;
+  metrics_.ProcessUp("spawner", 1);
+  for (const auto& [key, child] : children_) {
+    Spawn(key);
+  }
+  return {};
+}
+
+void Children::Start(std::uint32_t workers) {
+  children_.try_emplace({ipc::ROLE_AUTH_AGENT, 0});
+  for (std::uint32_t slot = 0; slot < workers; ++slot) {
+    children_.try_emplace({ipc::ROLE_WORKER, slot});
+  }
+  if (phase_ == ipc::kPhaseServing) {
+    for (const auto& [key, child] : children_) {
+      Spawn(key);
+    }
+  }
+}
+
+void Children::Spawn(const ChildKey& key) {
+  Result<ipc::ChannelPair> pair = ipc::MakeChannelPair();
+  if (!pair) {
+    SpawnLater(key);  // out of descriptors; they come back
+    return;
+  }
+  ipc::Spawn request;
+  request.set_role(key.role);
+  request.set_slot(key.slot);
+  children_[key].pending_channel = std::move(pair->first);
+  // Fails only when the spawner is gone, which spawner_gone tells.
+  (void)link_->Send(MessageType::kSpawn, request, std::move(pair->second)).has_value();
+}
+
+void Children::SpawnLater(const ChildKey& key) {
+  if (stopping_) {
+    return;
+  }
+  Child& child = children_[key];
+  const BootTime delay = child.next_delay;
+  child.next_delay = std::clamp(delay * 2, kFirstDelay, kLongestDelay);
+  loop_.After(delay, [this, key] {
+    if (!stopping_ && children_[key].pid == 0) {
+      Spawn(key);
+    }
+  });
+}
+
+Status Children::OnSpawned(const ipc::Spawned& spawned) {
+  const ChildKey key{spawned.role(), spawned.slot()};
+  const auto found = children_.find(key);
+  if (found == children_.end() || !found->second.pending_channel.valid() ||
+      (spawned.pid() <= 0 && spawned.error() == 0)) {
+    return Error(ErrorCode::kProtocolViolation, "Spawned without a Spawn");
+  }
+  Child& child = found->second;
+  UniqueFd channel = std::move(child.pending_channel);
+  if (spawned.pid() <= 0) {
+    Ended(key, {.kind = Death::Kind::kNotStarted,
+                .code = static_cast<int>(spawned.error()),
+                .syscall = {}});
+    return {};
+  }
+  child.pid = static_cast<pid_t>(spawned.pid());
+  child.started_at = BootNow();
+  child.refused_syscall.reset();
+  metrics_.ProcessUp(ProcessName(key), 1);
+  log_.Write({.level = LogLevel::kInfo,
+              .event = "process.started",
+              .fields = {{"child", ProcessName(key)}, {"child_pid", spawned.pid()}}});
+  hooks_.started(key, child.pid, std::move(channel));
+  return {};
+}
+
+Status Children::OnExited(const ipc::Exited& exited) {
+  const ChildKey key{exited.role(), exited.slot()};
+  const auto found = children_.find(key);
+  if (found == children_.end() || found->second.pid == 0 || found->second.pid != exited.pid()) {
+    return Error(ErrorCode::kProtocolViolation, "Exited for a child that does not run");
+  }
+  found->second.pid = 0;
+  // Let what the child sent before its end arrive first: its channel is read in the same round.
+  loop_.Post([this, key, status = exited.wait_status()] {
+    Ended(key, DeathOf(status, children_[key].refused_syscall));
+  });
+  return {};
+}
+
+void Children::Ended(const ChildKey& key, const Death& death) {
+  Child& child = children_[key];
+  const std::string name = ProcessName(key);
+  metrics_.ProcessUp(name, 0);
+  metrics_.ProcessRestarted(name, CauseOf(death));
+  if (death.kind == Death::Kind::kRefusedSyscall) {
+    metrics_.SeccompViolation(name, death.syscall);
+  }
+  log_.Write({.level = LogLevel::kWarn,
+              .event = "process.ended",
+              .fields = {{"child", name}, {"cause", CauseOf(death)}}});
+  if (death.kind != Death::Kind::kNotStarted) {
+    hooks_.ended(key, death);
+    if (BootNow() - child.started_at >= kHealthyLife) {
+      child.next_delay = BootTime::zero();
+    }
+  }
+  SpawnLater(key);
+}
+
+void Children::Kill(const ChildKey& key) {
+  ipc::Kill request;
+  request.set_role(key.role);
+  request.set_slot(key.slot);
+  (void)link_->Send(MessageType::kKill, request).has_value();  // as in Spawn()
+}
+
+void Children::NoteRefusedSyscall(const ChildKey& key, std::uint32_t number) {
+  children_[key].refused_syscall = number;
+}
+
+pid_t Children::PidOf(const ChildKey& key) const {
+  const auto found = children_.find(key);
+  return found == children_.end() ? 0 : found->second.pid;
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,201 @@
+#include "supervisor/serve/kms_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <string>
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// kube-apiserver keeps one connection; two during a reload. The queue is for a restart of several.
+constexpr int kBacklog = 128;
+
+// How long a listener on the path may take to be told from a dead socket.
+constexpr int kProbeMs = 250;
+
+constexpr int kFirstInherited = 3;  // SD_LISTEN_FDS_START
+
+Result<sockaddr_un> AddressOf(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return Error(ErrorCode::kInvalidArgument, "server.socketPath is longer than a socket address");
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+Result<UniqueFd> NewSocket() {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) {
+    return Error(ErrorCode::kSystem, "socket", errno);
+  }
+  return fd;
+}
+
+const sockaddr* Generic(const sockaddr_un& address) {
+  return reinterpret_cast<const sockaddr*>(&address);
+}
+
+// The directory is what protects the socket: whoever can write it can replace the socket.
+Status CheckDirectory(const std::string& path) {
+  const std::string directory = path.substr(0, path.rfind('/'));
+
+  struct stat facts {};
+
+  if (::lstat(directory.c_str(), &facts) != 0) {
+    return Error(ErrorCode::kFailedPrecondition, "the directory of server.socketPath is missing",
+                 errno);
+  }
+  if (!S_ISDIR(facts.st_mode) || facts.st_uid != ::geteuid() || (facts.st_mode & 0022) != 0) {
+    return Error(
+        ErrorCode::kFailedPrecondition,
+        "the directory of server.socketPath must be a directory of this user, not writable "
+        "by group or others");
+  }
+  return {};
+}
+
+// Whether the socket that stands on the path is dead. An error: alive, or nobody can tell.
+Status RequireDead(const sockaddr_un& address) {
+  const UniqueFd probe = BAOKMS_TRY(NewSocket());
+  int outcome = ::connect(probe.get(), Generic(address), sizeof address) == 0 ? 0 : errno;
+  if (outcome == EINPROGRESS || outcome == EAGAIN) {
+    pollfd ready{.fd = probe.get(), .events = POLLOUT, .revents = 0};
+    socklen_t size = sizeof outcome;
+    if (::poll(&ready, 1, kProbeMs) != 1 ||
+        ::getsockopt(probe.get(), SOL_SOCKET, SO_ERROR, &outcome, &size) != 0) {
+      outcome = ETIMEDOUT;
+    }
+  }
+  if (outcome != ECONNREFUSED) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 "another process answers on server.socketPath, or nobody can tell; it is not "
+                 "removed",
+                 outcome);
+  }
+  return {};
+}
+
+Result<SocketOrigin> ClearPath(const std::string& path, const sockaddr_un& address) {
+  struct stat facts {};
+
+  if (::lstat(path.c_str(), &facts) != 0) {
+    if (errno == ENOENT) {
+      return SocketOrigin::kBound;
+    }
+    return Error(ErrorCode::kSystem, "lstat of server.socketPath", errno);
+  }
+  if (!S_ISSOCK(facts.st_mode)) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 "server.socketPath exists and is not a socket; it is not removed");
+  }
+  BAOKMS_TRY(RequireDead(address));
+  if (::unlink(path.c_str()) != 0) {
+    return Error(ErrorCode::kSystem, "unlink of a dead socket", errno);
+  }
+  return SocketOrigin::kReplacedDead;
+}
+
+Status GiveAway(const KmsSocketOptions& options) {
+  if (::lchown(options.path.c_str(), static_cast<uid_t>(-1), options.group) != 0) {
+    return Error(ErrorCode::kSystem,
+                 "the socket cannot be given to server.socketGroup; is this user a member of it?",
+                 errno);
+  }
+  if (::chmod(options.path.c_str(), options.mode) != 0) {
+    return Error(ErrorCode::kSystem, "chmod of server.socketPath", errno);
+  }
+  return {};
+}
+
+Result<KmsSocket> Bind(const KmsSocketOptions& options) {
+  BAOKMS_TRY(CheckDirectory(options.path));
+  const sockaddr_un address = BAOKMS_TRY(AddressOf(options.path));
+  const SocketOrigin origin = BAOKMS_TRY(ClearPath(options.path, address));
+  UniqueFd listener = BAOKMS_TRY(NewSocket());
+  // Nobody may connect before mode and group are right.
+  const mode_t before = ::umask(0777);
+  const int bound = ::bind(listener.get(), Generic(address), sizeof address);
+  const int reason = errno;
+  (void)::umask(before);
+  if (bound != 0) {
+    return Error(ErrorCode::kSystem, "bind of server.socketPath", reason);
+  }
+  BAOKMS_TRY(GiveAway(options));
+  if (::listen(listener.get(), kBacklog) != 0) {
+    return Error(ErrorCode::kSystem, "listen on server.socketPath", errno);
+  }
+  return KmsSocket{.listener = std::move(listener), .origin = origin};
+}
+
+// Descriptors that systemd passed to this process, 0 when it passed none.
+int InheritedCount() {
+  const char* pid = std::getenv("LISTEN_PID");
+  const char* count = std::getenv("LISTEN_FDS");
+  if (pid == nullptr || count == nullptr || std::to_string(::getpid()) != pid) {
+    return 0;
+  }
+  return std::atoi(count);
+}
+
+Result<KmsSocket> TakeInherited(const KmsSocketOptions& options) {
+  UniqueFd listener(kFirstInherited);
+  sockaddr_un name{};
+  socklen_t size = sizeof name;
+  int listening = 0;
+  socklen_t flag_size = sizeof listening;
+  if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0 ||
+      name.sun_family != AF_UNIX || options.path != name.sun_path ||
+      ::getsockopt(listener.get(), SOL_SOCKET, SO_ACCEPTCONN, &listening, &flag_size) != 0 ||
+      listening == 0) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the socket that systemd passed is not a listener on server.socketPath");
+  }
+  BAOKMS_TRY(SetCloseOnExec(listener.get()));
+  if (::fcntl(listener.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return Error(ErrorCode::kSystem, "fcntl(O_NONBLOCK)", errno);
+  }
+  return KmsSocket{.listener = std::move(listener), .origin = SocketOrigin::kInherited};
+}
+
+}  // namespace
+
+Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options) {
+  const int inherited = InheritedCount();
+  if (inherited == 0) {
+    return Bind(options);
+  }
+  (void)::unsetenv("LISTEN_PID");
+  (void)::unsetenv("LISTEN_FDS");
+  (void)::unsetenv("LISTEN_FDNAMES");
+  if (inherited != 1) {
+    return Error(ErrorCode::kInvalidArgument, "systemd passed more than one socket");
+  }
+  return TakeInherited(options);
+}
+
+void RemoveKmsSocket(const std::string& path) {
+  (void)::unlink(path.c_str());  // at worst a dead socket stays, which the next start removes
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,46 @@
+#include "supervisor/serve/privileges.h"
+
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+
+namespace baokms::supervisor {
+namespace {
+
+struct FreeCapabilities {
+  void operator()(cap_t capabilities) const { (void)::cap_free(capabilities); }
+};
+
+using CapabilitySet = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities>;
+
+}  // namespace
+
+Status DropCapabilities() {
+  // The bounding set needs CAP_SETPCAP; without it there is nothing in the other sets that it could
+  // give back under no_new_privs.
+  for (cap_value_t value = 0; CAP_IS_SUPPORTED(value); ++value) {
+    (void)::cap_drop_bound(value);
+  }
+  if (::cap_reset_ambient() != 0) {
+    return Error(ErrorCode::kSystem, "cap_reset_ambient", errno);
+  }
+  const CapabilitySet none(::cap_init());
+  if (none == nullptr || ::cap_set_proc(none.get()) != 0) {
+    return Error(ErrorCode::kSystem, "cap_set_proc", errno);
+  }
+  return {};
+}
+
+Status BecomeSubreaper() {
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    return Error(ErrorCode::kSystem, "prctl(PR_SET_CHILD_SUBREAPER)", errno);
+  }
+  return {};
+}
+
+}  // namespace baokms::supervisor

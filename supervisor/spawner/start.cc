@@ -1,0 +1,71 @@
+#include "supervisor/spawner/start.h"
+
+#include <sys/types.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+
+#include <fcntl.h>
+
+#include <string>
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "ipc/channel.h"
+#include "supervisor/spawner/launch.h"
+#include "supervisor/spawner/spawner.h"
+
+namespace baokms::supervisor {
+namespace {
+
+Result<UniqueFd> OpenPath(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!fd.valid()) {
+    return Error(ErrorCode::kNotFound,
+                 "bao-kms-worker or bao-kms-authagent is not installed beside "
+                 "bao-kms-provider",
+                 errno);
+  }
+  return fd;
+}
+
+Result<std::string> OwnDirectory() {
+  std::array<char, PATH_MAX> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (size <= 0 || static_cast<std::size_t>(size) == path.size()) {
+    return Error(ErrorCode::kSystem, "readlink /proc/self/exe", errno);
+  }
+  const std::string own(path.data(), static_cast<std::size_t>(size));
+  return own.substr(0, own.rfind('/') + 1);
+}
+
+}  // namespace
+
+Result<StartedSpawner> StartSpawner(SpawnerInputs inputs) {
+  const std::string directory = BAOKMS_TRY(OwnDirectory());
+  const UniqueFd self = BAOKMS_TRY(OpenPath("/proc/self/exe"));
+  const UniqueFd worker = BAOKMS_TRY(OpenPath(directory + "bao-kms-worker"));
+  const UniqueFd agent = BAOKMS_TRY(OpenPath(directory + "bao-kms-authagent"));
+  ipc::ChannelPair pair = BAOKMS_TRY(ipc::MakeChannelPair());
+  LaunchPlan plan;
+  plan.name = kSpawnerName;
+  plan.program = self.get();
+  plan.descriptors = {pair.second.get(),
+                      inputs.spawner_setup.get(),
+                      inputs.worker_setup.get(),
+                      inputs.agent_setup.get(),
+                      worker.get(),
+                      agent.get()};
+  plan.environment = ChildEnvironment();
+  const pid_t pid = BAOKMS_TRY(Launch(plan));
+  return StartedSpawner{.pid = pid, .channel = std::move(pair.first)};
+}
+
+}  // namespace baokms::supervisor

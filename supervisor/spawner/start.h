@@ -1,0 +1,28 @@
+// The supervisor's side of starting the spawner: opens the programs, executes itself again.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace baokms::supervisor {
+
+// The sealed set-ups the spawner is born with; closed in this process afterwards.
+struct SpawnerInputs {
+  UniqueFd spawner_setup;
+  UniqueFd worker_setup;
+  UniqueFd agent_setup;
+};
+
+struct StartedSpawner {
+  pid_t pid = 0;
+  UniqueFd channel;
+};
+
+// Must run before this process has a second thread. kNotFound: bao-kms-worker or bao-kms-authagent
+// is not beside this program's own file.
+Result<StartedSpawner> StartSpawner(SpawnerInputs inputs);
+
+}  // namespace baokms::supervisor
