@@ -1,0 +1,61 @@
+// What the agent logs in with: a seam, so that a login does not know whether its JWT was read from
+// a file or granted by an OAuth 2.0 server. A credential never logs in by itself.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/base/secret_buffer.h"
+
+namespace baokms::authagent {
+
+// How a credential or a login stands (authentication reference, end of section 3).
+enum class AuthStatus : std::uint8_t {
+  kOk,
+  kError,       // no word of its own: not readable, not reachable
+  kAuthFailed,  // OpenBao refused the credential
+  kJwtExpired,
+  kJwtNearExpiry,
+  kJwtInvalid,
+};
+
+// The word for logs and metrics: "ok", "jwt_expired".
+[[nodiscard]] std::string_view ToString(AuthStatus status);
+
+// A verdict with its reason. `reason` is fixed text that may name a claim, never a value.
+struct Finding {
+  AuthStatus status = AuthStatus::kError;
+  std::string_view reason;
+
+  friend bool operator==(const Finding&, const Finding&) = default;
+};
+
+// A credential as one login needs it.
+struct Acquired {
+  Finding finding;
+  std::int64_t ends_unix = 0;  // when it expires; 0: unknown
+  SecretBuffer jwt;            // empty unless finding.status is kOk
+};
+
+// Belongs to the loop's thread.
+class Credential {
+ public:
+  virtual ~Credential() = default;
+
+  // Fetches the credential as it is now and checks it. `done` is called exactly once, on the loop's
+  // thread and at `deadline` at the latest; possibly before Acquire() returns.
+  virtual void Acquire(BootTime deadline, std::function<void(Acquired)> done) = 0;
+
+  // Whether what the last Acquire() saw has been replaced since. Cheap; asked every few seconds.
+  [[nodiscard]] virtual bool Replaced() const = 0;
+
+ protected:
+  Credential() = default;
+  Credential(const Credential&) = default;
+  Credential& operator=(const Credential&) = default;
+};
+
+}  // namespace baokms::authagent

@@ -1,0 +1,196 @@
+#include "authagent/jwt_claims.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "authagent/credential.h"
+#include "authagent/strict_object.h"
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "common/contract/encoding.h"
+
+namespace baokms::authagent {
+namespace {
+
+// 9999-12-31T23:59:59Z. Nothing later can be meant, and up to here a double is exact to 1/4096 s.
+constexpr double kLatestTime = 253'402'300'799.0;
+
+struct Parts {
+  std::string_view header;
+  std::string_view payload;
+};
+
+bool IsBase64UrlCharacter(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_' || c == '=';
+}
+
+Result<Parts> Split(std::string_view token) {
+  const std::size_t first = token.find('.');
+  const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
+  if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
+    return Error(ErrorCode::kInvalidArgument, "not three parts");
+  }
+  const Parts parts{token.substr(0, first), token.substr(first + 1, second - first - 1)};
+  const std::string_view signature = token.substr(second + 1);
+  if (parts.header.empty() || parts.payload.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "empty header or payload");
+  }
+  if (signature.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "no signature");
+  }
+  if (!std::ranges::all_of(signature, IsBase64UrlCharacter)) {
+    return Error(ErrorCode::kInvalidArgument, "signature not base64url");
+  }
+  return parts;
+}
+
+// Padding is tolerated where it is what base64 would have.
+Result<std::string> DecodePart(std::string_view part) {
+  const std::size_t unpadded = part.find_last_not_of('=') + 1;
+  const std::size_t padding = part.size() - unpadded;
+  if (padding > 0 && (padding > 2 || part.size() % 4 != 0)) {
+    return Error(ErrorCode::kInvalidArgument, "header or payload not base64url");
+  }
+  const Result<std::vector<std::uint8_t>> bytes =
+      contract::DecodeBase64Url(part.substr(0, unpadded));
+  if (!bytes) {
+    return Error(ErrorCode::kInvalidArgument, "header or payload not base64url");
+  }
+  return std::string(bytes->begin(), bytes->end());
+}
+
+Status CheckHeader(std::string_view part) {
+  constexpr std::array<std::string_view, 1> kWanted = {"alg"};
+  const std::string text = BAOKMS_TRY(DecodePart(part));
+  const Result<JsonMembers> header = ReadStrictObject(text, kWanted);
+  if (!header) {
+    return Error(ErrorCode::kInvalidArgument, "header not one JSON object with unique names");
+  }
+  const auto alg = header->find("alg");
+  const std::string* name = alg == header->end() ? nullptr : std::get_if<std::string>(&alg->second);
+  if (name == nullptr || name->empty()) {
+    return Error(ErrorCode::kInvalidArgument, "alg missing in the header");
+  }
+  std::string lower = *name;
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  if (lower == "none") {
+    return Error(ErrorCode::kInvalidArgument, "alg none");
+  }
+  return {};
+}
+
+Result<std::string> TextClaim(const JsonMembers& claims, std::string_view name, Literal problem) {
+  const auto claim = claims.find(name);
+  if (claim == claims.end()) {
+    return std::string();
+  }
+  const auto* text = std::get_if<std::string>(&claim->second);
+  if (text == nullptr) {
+    return Error(ErrorCode::kInvalidArgument, problem);
+  }
+  return *text;
+}
+
+Result<std::optional<double>> TimeClaim(const JsonMembers& claims,
+                                        std::string_view name,
+                                        Literal problem) {
+  const auto claim = claims.find(name);
+  if (claim == claims.end()) {
+    return std::optional<double>();
+  }
+  const double* time = std::get_if<double>(&claim->second);
+  if (time == nullptr || !(*time >= 0 && *time <= kLatestTime)) {
+    return Error(ErrorCode::kInvalidArgument, problem);
+  }
+  return std::optional<double>(*time);
+}
+
+Result<std::vector<std::string>> AudienceClaim(const JsonMembers& claims) {
+  const auto claim = claims.find("aud");
+  if (claim == claims.end()) {
+    return std::vector<std::string>();
+  }
+  if (const auto* one = std::get_if<std::string>(&claim->second)) {
+    return std::vector<std::string>{*one};
+  }
+  if (const auto* list = std::get_if<std::vector<std::string>>(&claim->second)) {
+    return *list;
+  }
+  return Error(ErrorCode::kInvalidArgument, "aud neither text nor a list of texts");
+}
+
+Result<JwtClaims> ReadClaims(std::string_view part) {
+  constexpr std::array<std::string_view, 6> kWanted = {"iss", "sub", "aud", "exp", "nbf", "iat"};
+  const std::string text = BAOKMS_TRY(DecodePart(part));
+  const Result<JsonMembers> payload = ReadStrictObject(text, kWanted);
+  if (!payload) {
+    return Error(ErrorCode::kInvalidArgument, "payload not one JSON object with unique names");
+  }
+  JwtClaims claims;
+  claims.issuer = BAOKMS_TRY(TextClaim(*payload, "iss", "iss not text"));
+  claims.subject = BAOKMS_TRY(TextClaim(*payload, "sub", "sub not text"));
+  claims.audiences = BAOKMS_TRY(AudienceClaim(*payload));
+  const std::optional<double> expires =
+      BAOKMS_TRY(TimeClaim(*payload, "exp", "exp not a point in time"));
+  if (!expires) {
+    return Error(ErrorCode::kInvalidArgument, "exp missing");
+  }
+  claims.expires = *expires;
+  claims.not_before = BAOKMS_TRY(TimeClaim(*payload, "nbf", "nbf not a point in time"));
+  claims.issued_at = BAOKMS_TRY(TimeClaim(*payload, "iat", "iat not a point in time"));
+  return claims;
+}
+
+bool SharesAny(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::ranges::find_first_of(a, b) != a.end();
+}
+
+}  // namespace
+
+Result<JwtClaims> ParseJwt(std::span<const std::uint8_t> token) {
+  const Parts parts =
+      BAOKMS_TRY(Split({reinterpret_cast<const char*>(token.data()), token.size()}));
+  BAOKMS_TRY(CheckHeader(parts.header));
+  return ReadClaims(parts.payload);
+}
+
+Finding CheckClaims(const JwtClaims& claims, const JwtRules& rules, std::int64_t now_unix) {
+  const auto now = static_cast<double>(now_unix);
+  const auto leeway = static_cast<double>(rules.leeway_s);
+  if (claims.not_before && now + leeway < *claims.not_before) {
+    return {AuthStatus::kJwtInvalid, "nbf in the future"};
+  }
+  if (claims.issued_at && now + leeway < *claims.issued_at) {
+    return {AuthStatus::kJwtInvalid, "iat in the future"};
+  }
+  if (!rules.expected_issuer.empty() && claims.issuer != rules.expected_issuer) {
+    return {AuthStatus::kJwtInvalid, "iss not the expected issuer"};
+  }
+  if (!rules.expected_audiences.empty() && !SharesAny(claims.audiences, rules.expected_audiences)) {
+    return {AuthStatus::kJwtInvalid, "aud without an expected audience"};
+  }
+  if (!rules.expected_subject.empty() && claims.subject != rules.expected_subject) {
+    return {AuthStatus::kJwtInvalid, "sub not the expected subject"};
+  }
+  if (now - leeway >= claims.expires) {
+    return {AuthStatus::kJwtExpired, "exp passed"};
+  }
+  if (claims.expires - now <= static_cast<double>(rules.min_remaining_s)) {
+    return {AuthStatus::kJwtNearExpiry, "exp too near"};
+  }
+  return {AuthStatus::kOk, ""};
+}
+
+}  // namespace baokms::authagent

@@ -1,0 +1,48 @@
+// What a compact JWT says about itself, and whether that is what the configuration expects: pure
+// functions. The signature is OpenBao's to verify; these checks find mistakes before OpenBao does
+// and can say which claim is wrong. No value of a claim leaves this file in a message.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "authagent/credential.h"
+#include "common/base/result.h"
+
+namespace baokms::authagent {
+
+// The claims that are looked at. Times are seconds since 1970, possibly with a fraction (RFC 7519,
+// NumericDate), between 0 and the end of the year 9999.
+struct JwtClaims {
+  std::string issuer;
+  std::string subject;
+  std::vector<std::string> audiences;
+  double expires = 0;
+  std::optional<double> not_before;
+  std::optional<double> issued_at;
+
+  friend bool operator==(const JwtClaims&, const JwtClaims&) = default;
+};
+
+// What is expected of them; an empty expectation is not checked.
+struct JwtRules {
+  std::int64_t min_remaining_s = 0;
+  std::int64_t leeway_s = 0;
+  std::string expected_issuer;
+  std::vector<std::string> expected_audiences;
+  std::string expected_subject;
+};
+
+// Takes a compact JWT apart. Refused: other than three parts, an empty part, characters outside
+// base64url, a header without `alg` or with "none", a payload that is not one strict JSON object,
+// claims of the wrong type, no `exp`. The error is what to tell the operator.
+Result<JwtClaims> ParseJwt(std::span<const std::uint8_t> token);
+
+// Judges the claims at `now_unix`, in the order of the authentication reference, section 4.
+Finding CheckClaims(const JwtClaims& claims, const JwtRules& rules, std::int64_t now_unix);
+
+}  // namespace baokms::authagent

@@ -1,0 +1,162 @@
+#include "authagent/jwt_file.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "authagent/credential.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/secret_buffer.h"
+#include "tests/authagent/jwt_text.h"
+
+namespace baokms::authagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Reveal(const SecretBuffer& secret) {
+  return {secret.Reveal().begin(), secret.Reveal().end()};
+}
+
+class JwtFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/tmp/jwt_file_XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+  }
+
+  void TearDown() override { fs::remove_all(root_); }
+
+  // Replaces the file as a credential tool does: a new file, renamed over the old one.
+  std::string Put(std::string_view content, mode_t mode = 0640) const {
+    const std::string next = root_ / "next";
+    std::ofstream(next, std::ios::binary) << content;
+    EXPECT_EQ(::chmod(next.c_str(), mode), 0);
+    fs::rename(next, root_ / "jwt");
+    return root_ / "jwt";
+  }
+
+  [[nodiscard]] std::string_view Problem() const {
+    const Result<SecretBuffer> jwt = ReadJwtFile(root_ / "jwt", ::geteuid());
+    return jwt ? "accepted" : jwt.error().what();
+  }
+
+  fs::path root_;
+};
+
+std::string ValidFor(std::int64_t seconds) {
+  return JwtText("{\"exp\":" + std::to_string(UnixNow() + seconds) + "}");
+}
+
+Acquired AcquireFrom(JwtFile& file) {
+  std::optional<Acquired> got;
+  file.Acquire(BootNow(), [&got](Acquired acquired) { got = std::move(acquired); });
+  EXPECT_TRUE(got.has_value());
+  return got ? std::move(*got) : Acquired();
+}
+
+TEST_F(JwtFileTest, DropsWhitespaceAroundTheToken) {
+  for (const std::string_view content : {"a.b.c", "a.b.c\n", " \t\r\na.b.c\r\n\v\f "}) {
+    const Result<SecretBuffer> jwt = ReadJwtFile(Put(content), ::geteuid());
+    ASSERT_TRUE(jwt.has_value());
+    EXPECT_EQ(Reveal(*jwt), "a.b.c");
+  }
+}
+
+TEST_F(JwtFileTest, RefusesEmptyFilesAndInnerWhitespace) {
+  Put("");
+  EXPECT_EQ(Problem(), "file empty");
+  Put(" \n\t");
+  EXPECT_EQ(Problem(), "file empty");
+  for (const std::string_view content : {"a.b c.d", "a.b\n.c", "a\t.b.c", "a.b.\vc"}) {
+    Put(content);
+    EXPECT_EQ(Problem(), "whitespace inside the JWT");
+  }
+}
+
+TEST_F(JwtFileTest, AcceptsExactlyTheMaximumSize) {
+  Put(std::string(kMaxJwtFile, 'a'));
+  EXPECT_EQ(Problem(), "accepted");
+  Put(std::string(kMaxJwtFile + 1, 'a'));
+  EXPECT_EQ(Problem(), "file too large");
+}
+
+TEST_F(JwtFileTest, RefusesModesThatLetOthersIn) {
+  for (const mode_t mode : {0644U, 0660U, 0650U, 0641U, 0642U}) {
+    Put("a.b.c", mode);
+    EXPECT_EQ(Problem(), "file mode allows too much") << mode;
+  }
+}
+
+TEST_F(JwtFileTest, GivesAGoodTokenAndItsEnd) {
+  const std::string token = ValidFor(3600);
+  JwtFile file({.path = Put(token + "\n"), .own_user = ::geteuid(), .rules = {}});
+  const std::int64_t before = UnixNow();
+  const Acquired acquired = AcquireFrom(file);
+  EXPECT_EQ(acquired.finding.status, AuthStatus::kOk);
+  EXPECT_EQ(Reveal(acquired.jwt), token);
+  EXPECT_GE(acquired.ends_unix, before + 3590);
+}
+
+TEST_F(JwtFileTest, GivesNoTokenWithABadFinding) {
+  JwtRules rules;
+  rules.min_remaining_s = 120;
+  rules.leeway_s = 30;
+  JwtFile file({.path = root_ / "jwt", .own_user = ::geteuid(), .rules = rules});
+  EXPECT_EQ(AcquireFrom(file).finding, (Finding{AuthStatus::kError, "file missing"}));
+  Put(ValidFor(60));
+  EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kJwtNearExpiry);
+  Put(ValidFor(-60));
+  EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kJwtExpired);
+  EXPECT_NE(AcquireFrom(file).ends_unix, 0) << "known even when it is over";
+  EXPECT_EQ(AcquireFrom(file).jwt.size(), 0U);
+  Put("not a jwt");
+  EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kJwtInvalid);
+  Put("notajwt");
+  EXPECT_EQ(AcquireFrom(file).finding, (Finding{AuthStatus::kJwtInvalid, "not three parts"}));
+  Put(ValidFor(3600), 0644);
+  EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kError);
+}
+
+TEST_F(JwtFileTest, NoticesAReplacedRemovedAndNewFile) {
+  JwtFile file({.path = root_ / "jwt", .own_user = ::geteuid(), .rules = {}});
+  AcquireFrom(file);
+  EXPECT_FALSE(file.Replaced()) << "missing then and now";
+  Put(ValidFor(3600));
+  EXPECT_TRUE(file.Replaced());
+  AcquireFrom(file);
+  EXPECT_FALSE(file.Replaced());
+  Put(ValidFor(7200));
+  EXPECT_TRUE(file.Replaced());
+  AcquireFrom(file);
+  fs::remove(root_ / "jwt");
+  EXPECT_TRUE(file.Replaced());
+}
+
+TEST_F(JwtFileTest, SurvivesReplacementDuringEveryRead) {
+  const std::string one = ValidFor(3600);
+  const std::string two = ValidFor(7200);
+  Put(one);
+  for (int i = 0; i < 200; ++i) {
+    Put(i % 2 == 0 ? two : one);
+    const Result<SecretBuffer> jwt = ReadJwtFile(root_ / "jwt", ::geteuid());
+    ASSERT_TRUE(jwt.has_value());
+    EXPECT_EQ(Reveal(*jwt), i % 2 == 0 ? two : one);
+  }
+}
+
+}  // namespace
+}  // namespace baokms::authagent
