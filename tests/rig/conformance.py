@@ -16,7 +16,7 @@ from pathlib import Path
 from .openbao import OpenBao
 from .provider import Provider
 from .tenant import Tenant
-from .tools import REPOSITORY, fetched
+from .tools import REPOSITORY, RigError, fetched
 from .workspace import Workspace
 
 MODULE = REPOSITORY / "tests" / "conformance"
@@ -43,9 +43,11 @@ class Stand:
 
     def kill_workers(self) -> None:
         """kill -9 of every worker at once."""
-        for process in self.provider.processes():
-            if process.name == WORKER:
-                os.kill(process.pid, signal.SIGKILL)
+        workers = [process for process in self.provider.processes() if process.name == WORKER]
+        if not workers:
+            raise RigError("the provider has no worker")
+        for worker in workers:
+            os.kill(worker.pid, signal.SIGKILL)
 
     def restart_provider(self) -> None:
         """Stops the provider in good order and starts it again."""

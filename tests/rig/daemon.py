@@ -1,6 +1,5 @@
 """One background process with a log file."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -9,16 +8,14 @@ from pathlib import Path
 from .tools import RigError
 from .waits import wait_for
 
-PR_SET_PDEATHSIG = 1
 STOP_SECONDS = 25.0  # the provider allows itself 15 s for a graceful stop
-
-
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+DIE_WITH_PARENT = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"]  # keeps the process id
 
 
 class Daemon:
     """Starts, stops and kills one program; its standard output and error go to log_path (appended).
+
+    env: its whole environment; None = ours.
 
     Start it from the main thread: the kernel ends it with the thread that started it, unless outlive is set.
     """
@@ -28,7 +25,7 @@ class Daemon:
         self.argv = [str(part) for part in argv]
         self.log_path = Path(log_path)
         self.env = env
-        self.outlive = outlive
+        self.command = self.argv if outlive else DIE_WITH_PARENT + self.argv
         self._process = None
 
     @property
@@ -49,14 +46,13 @@ class Daemon:
             raise RigError(f"{self.name} runs already")
         with open(self.log_path, "ab") as log:
             self._process = subprocess.Popen(
-                self.argv,
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self.env,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=None if self.outlive else _die_with_parent,
             )
         return self
 

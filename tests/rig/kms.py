@@ -1,7 +1,10 @@
 """A KMS v2 client written from Kubernetes' api.proto, with no code of the product in it."""
 
+import os
 import uuid
 from dataclasses import dataclass, field
+
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # read by the import: the rig starts programs
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory

@@ -39,6 +39,7 @@ class Etcd:
                 "--unsafe-no-fsync",
                 "--log-level=warn",
             ],
+            env={},
         )
 
     def start(self) -> "Etcd":
@@ -134,7 +135,7 @@ class ApiServer:
             path.touch(mode=0o600)
             path.write_text(yaml.safe_dump(encryption, sort_keys=False))
             arguments.append(f"--encryption-provider-config={path}")
-        self.daemon = workspace.daemon(name, arguments)
+        self.daemon = workspace.daemon(name, arguments, env={})
 
     # Life cycle.
 

@@ -35,13 +35,14 @@ def run(command, what: str, env=None) -> None:
         raise LaneError(f"{what} failed")
 
 
-def build(preset: str) -> Path:
-    """Configures once, builds what changed; returns the build folder."""
+def build(preset: str, targets=()) -> Path:
+    """Configures once, builds what changed (or only the targets); returns the build folder."""
     folder = REPOSITORY / "build" / preset
     say(f"== build {preset}")
     if not (folder / "build.ninja").exists():
         run(["cmake", "--preset", preset], f"configuring {preset}")
-    run(["cmake", "--build", "--preset", preset], f"building {preset}")
+    wanted = ["--target", *targets] if targets else []
+    run(["cmake", "--build", "--preset", preset, *wanted], f"building {preset}")
     return folder
 
 

@@ -60,7 +60,8 @@ class OpenBao:
         self._config = self.folder / "config.hcl"
         self._certificate = self.authority.issue("server", [SERVER_NAME, "localhost", "127.0.0.1"])
         self._write_config()
-        self.daemon = workspace.daemon(name, [fetched("openbao"), "server", f"-config={self._config}"])
+        command = [fetched("openbao"), "server", f"-config={self._config}"]
+        self.daemon = workspace.daemon(name, command, env={})
 
     @property
     def address(self) -> str:

@@ -56,13 +56,19 @@ def read(pid: int) -> Process:
     )
 
 
-def is_running(pid: int) -> bool:
-    """False for a process that is gone or a zombie."""
+def start_time(pid: int) -> int:
+    """When the process started, in clock ticks since boot; 0 when it is gone or a zombie."""
     try:
         stat = (Path("/proc") / str(pid) / "stat").read_text()
     except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+        return 0
+    fields = stat.rpartition(")")[2].split()  # from the third one, the state, on
+    return 0 if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def is_running(pid: int) -> bool:
+    """False for a process that is gone or a zombie."""
+    return start_time(pid) != 0
 
 
 def tree(root_pid: int) -> list:

@@ -18,7 +18,10 @@ class Workspace:
     """
 
     def __init__(self, label: str):
-        self.root = Path(tempfile.mkdtemp(prefix=f"bao-kms-{label}-"))
+        self._use_root(Path(tempfile.mkdtemp(prefix=f"bao-kms-{label}-")))
+
+    def _use_root(self, root: Path) -> None:
+        self.root = root
         self._closers = []
         self._daemons = []
         self._socket_folders = []
