@@ -1,0 +1,41 @@
+#include "supervisor/registry/registry_problem.h"
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace baokms::supervisor {
+namespace {
+
+struct Words {
+  std::string_view what;
+  std::string_view remedy;
+};
+
+constexpr std::array<Words, 5> kWords = {{
+    {"can not be read",
+     "check owner and mode (directory without write access for group and others, files 0640 or "
+     "less, no symbolic links)"},
+    {"is corrupt",
+     "restore the state file and its checkpoint together from one backup, or copy both from a node "
+     "with the same identity"},
+    {"does not fit its checkpoint (missing, older or unrelated state)",
+     "restore the state file and its checkpoint together from the newest backup; never delete the "
+     "checkpoint to get past this"},
+    {"belongs to another configuration",
+     "check provider name, cluster id, instance id, namespace, mount and key in the configuration, "
+     "or point state.path to this node's own directory"},
+    {"could not be brought up to date", "check free space and that the directory may be written"},
+}};
+
+}  // namespace
+
+std::string Describe(const RegistryProblem& problem) {
+  const Words& words = kWords.at(static_cast<std::size_t>(problem.fault));
+  std::string text = "key registry ";
+  text.append(problem.path).append(" ").append(words.what).append(": ");
+  text.append(problem.cause.ToString()).append("; ").append(words.remedy);
+  return text;
+}
+
+}  // namespace baokms::supervisor

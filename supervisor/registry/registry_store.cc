@@ -1,0 +1,154 @@
+#include "supervisor/registry/registry_store.h"
+
+#include "common/contract/limits.h"
+#include "common/contract/registry_json.h"
+#include "common/contract/registry_transition.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using contract::Checkpoint;
+using contract::CheckpointVerdict;
+using contract::RegistryState;
+
+// The file system says kSystem, kPermissionDenied or kResourceExhausted; the format says
+// kInvalidArgument.
+RegistryFault FaultOf(const Error& error) {
+  return error.code() == ErrorCode::kInvalidArgument ? RegistryFault::kCorrupt
+                                                     : RegistryFault::kUnreadable;
+}
+
+Status CheckMayFollow(const std::optional<RegistryState>& from, const RegistryState& to) {
+  if (from.has_value()) {
+    return contract::CheckTransition(*from, to);
+  }
+  if (to.contents().generation != 1 || to.contents().previous_hash.has_value()) {
+    return Error(ErrorCode::kFailedPrecondition, "first state is not generation 1");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string RegistryStore::CheckpointName() const {
+  return directory_.base_name() + ".checkpoint";
+}
+
+Result<std::optional<RegistryState>> RegistryStore::ReadState() const {
+  const auto text =
+      BAOKMS_TRY(directory_.ReadFile(directory_.base_name(), contract::kMaxStateFileBytes));
+  if (!text.has_value()) {
+    return std::optional<RegistryState>();
+  }
+  return std::optional<RegistryState>(BAOKMS_TRY(contract::ParseState(*text)));
+}
+
+Result<std::optional<Checkpoint>> RegistryStore::ReadCheckpoint() const {
+  const auto text =
+      BAOKMS_TRY(directory_.ReadFile(CheckpointName(), contract::kMaxCheckpointFileBytes));
+  if (!text.has_value()) {
+    return std::optional<Checkpoint>();
+  }
+  return std::optional<Checkpoint>(BAOKMS_TRY(contract::ParseCheckpoint(*text)));
+}
+
+std::optional<RegistryProblem> RegistryStore::Load(const contract::ConfigIdentity& identity,
+                                                   LoadAs role) {
+  auto state = ReadState();
+  if (!state.has_value()) {
+    return RegistryProblem{FaultOf(state.error()), path_, state.error()};
+  }
+  auto checkpoint = ReadCheckpoint();
+  if (!checkpoint.has_value()) {
+    return RegistryProblem{FaultOf(checkpoint.error()), path_ + ".checkpoint", checkpoint.error()};
+  }
+  return Accept({std::move(state).value(), std::move(checkpoint).value()}, identity, role);
+}
+
+std::optional<RegistryProblem> RegistryStore::Accept(Files files,
+                                                     const contract::ConfigIdentity& identity,
+                                                     LoadAs role) {
+  const CheckpointVerdict verdict =
+      contract::CompareWithCheckpoint(files.state.has_value() ? &*files.state : nullptr,
+                                      files.checkpoint.has_value() ? &*files.checkpoint : nullptr);
+  if (verdict == CheckpointVerdict::kRollback) {
+    return RegistryProblem{
+        RegistryFault::kRolledBack, path_,
+        Error(ErrorCode::kFailedPrecondition, "checkpoint names a newer or another state")};
+  }
+  if (verdict == CheckpointVerdict::kNotFound) {
+    return std::nullopt;
+  }
+  const Status belongs = contract::CheckBelongsTo(*files.state, identity);
+  if (!belongs.has_value()) {
+    return RegistryProblem{RegistryFault::kForeign, path_, belongs.error()};
+  }
+  if (verdict == CheckpointVerdict::kWriteCheckpoint && role == LoadAs::kOwner) {
+    const Status written = WriteCheckpoint(*files.state);
+    if (!written.has_value()) {
+      return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", written.error()};
+    }
+  }
+  current_ = std::move(files.state);
+  return std::nullopt;
+}
+
+Status RegistryStore::WriteCheckpoint(const RegistryState& state) const {
+  return directory_.ReplaceFile(CheckpointName(),
+                                contract::SerializeCheckpoint(contract::CheckpointOf(state)));
+}
+
+Status RegistryStore::WriteBoth(const RegistryState& state) const {
+  BAOKMS_TRY(directory_.ReplaceFile(directory_.base_name(), contract::SerializeState(state)));
+  return WriteCheckpoint(state);
+}
+
+Status RegistryStore::Save(const RegistryState& next) {
+  if (unfinished_.has_value()) {
+    return Error(ErrorCode::kFailedPrecondition, "an earlier save is unfinished");
+  }
+  BAOKMS_TRY(CheckMayFollow(current_, next));
+  const Status written = WriteBoth(next);
+  if (!written.has_value()) {
+    unfinished_ = next;
+    return written;
+  }
+  current_ = next;
+  return {};
+}
+
+Status RegistryStore::CheckIsOldOrIntended() const {
+  const auto state = BAOKMS_TRY(ReadState());
+  const auto checkpoint = BAOKMS_TRY(ReadCheckpoint());
+  // Before the first state both files are legitimately missing, and so is current_.
+  if (state != current_ && state != unfinished_) {
+    return Error(ErrorCode::kFailedPrecondition, "state file was changed by somebody else");
+  }
+  std::optional<Checkpoint> old;
+  if (current_.has_value()) {
+    old = contract::CheckpointOf(*current_);
+  }
+  if (checkpoint != old && checkpoint != contract::CheckpointOf(*unfinished_)) {
+    return Error(ErrorCode::kFailedPrecondition, "checkpoint was changed by somebody else");
+  }
+  return {};
+}
+
+Status RegistryStore::FinishSave() {
+  if (!unfinished_.has_value()) {
+    return {};
+  }
+  BAOKMS_TRY(CheckIsOldOrIntended());
+  BAOKMS_TRY(WriteBoth(*unfinished_));
+  current_ = std::exchange(unfinished_, std::nullopt);
+  return {};
+}
+
+bool RegistryStore::HoldsCurrent() const {
+  const auto state = ReadState();
+  const auto checkpoint = ReadCheckpoint();
+  return current_.has_value() && state.has_value() && checkpoint.has_value() &&
+         *state == current_ && *checkpoint == contract::CheckpointOf(*current_);
+}
+
+}  // namespace baokms::supervisor
