@@ -2,8 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <cerrno>
-
+#include <sched.h>
 #include <seccomp.h>
 
 #include "common/base/result.h"
@@ -35,18 +34,17 @@ Result<SeccompPolicy> BuildSupervisorPolicy() {
        SCMP_SYS(fsync),     SCMP_SYS(fdatasync),  SCMP_SYS(fchmod),     SCMP_SYS(flock),
        SCMP_SYS(ftruncate), SCMP_SYS(readlink),   SCMP_SYS(readlinkat), SCMP_SYS(access),
        SCMP_SYS(faccessat), SCMP_SYS(getdents64)}));
-  // Threads of gRPC and civetweb come and go inside the process; clone without a new namespace or a
-  // new process is a thread.
-  BAOKMS_TRY(policy.Allow({SCMP_SYS(clone), SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
-                           SCMP_SYS(sched_getaffinity), SCMP_SYS(sched_setscheduler),
-                           SCMP_SYS(sched_getparam), SCMP_SYS(sched_getscheduler), SCMP_SYS(prctl),
-                           SCMP_SYS(sigaltstack)}));
+  // Threads of gRPC and civetweb; never a process.
+  BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
+                           SCMP_SYS(sched_setscheduler), SCMP_SYS(sched_getparam),
+                           SCMP_SYS(sched_getscheduler), SCMP_SYS(prctl), SCMP_SYS(sigaltstack)}));
   BAOKMS_TRY(
       policy.Allow({SCMP_SYS(eventfd2), SCMP_SYS(epoll_create1), SCMP_SYS(pipe2), SCMP_SYS(dup),
                     SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(getuid), SCMP_SYS(geteuid),
                     SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(prlimit64), SCMP_SYS(getrusage),
                     SCMP_SYS(times), SCMP_SYS(sendmmsg), SCMP_SYS(recvmmsg), SCMP_SYS(tgkill)}));
-  // glibc starts threads with clone; without arguments of a namespace. The spawner is waited for.
+  // The spawner is waited for; signals go back to their defaults at an ordered end.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(wait4), SCMP_SYS(rt_sigaction)}));
   return policy;
 }

@@ -90,6 +90,7 @@ ipc::AgentSetup AgentPart(const Config& config, const ipc::OpenBaoSetup& openbao
   setup.set_login_timeout_ns(EffectiveLoginTimeout(config).count());
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
   setup.set_log_level(LevelOf(config.logging.level));
+  setup.set_login_budget_per_minute(static_cast<std::uint32_t>(EffectiveLoginBudget(config)));
   ipc::JwtFileSetup* jwt = setup.mutable_jwt_file();
   jwt->set_path(config.auth.jwt.jwt_file);
   jwt->set_role(config.auth.jwt.role);

@@ -1,0 +1,49 @@
+#include "ipc/child_process.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <cerrno>
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace baokms::ipc {
+namespace {
+
+Result<UniqueFd> OpenOwn(const char* path) {
+  UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) {
+    return Error(ErrorCode::kSystem, "open of a file in /proc/self", errno);
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<ProcFiles> BeginChild(const ChildLimits& limits) {
+  BAOKMS_TRY(RequireOpenDescriptors(limits.fixed_descriptors));
+  BAOKMS_TRY(CloseFrom(limits.fixed_descriptors));
+  // execveat(2) names the process after the descriptor's number otherwise.
+  if (::prctl(PR_SET_NAME, limits.process_name, 0, 0, 0) != 0) {
+    return Error(ErrorCode::kSystem, "prctl(PR_SET_NAME)", errno);
+  }
+  ProcFiles files;
+  files.status = BAOKMS_TRY(OpenOwn("/proc/self/status"));
+  files.statm = BAOKMS_TRY(OpenOwn("/proc/self/statm"));
+  files.limits = BAOKMS_TRY(OpenOwn("/proc/self/limits"));
+  BAOKMS_TRY(HardenSelf());
+  BAOKMS_TRY(LimitResource(RLIMIT_FSIZE, 0));
+  BAOKMS_TRY(LimitResource(RLIMIT_NOFILE, limits.open_files));
+  BAOKMS_TRY(LimitResource(RLIMIT_DATA, limits.data_bytes));
+  BAOKMS_TRY(IgnoreGroupSignals());
+  return files;
+}
+
+}  // namespace baokms::ipc
