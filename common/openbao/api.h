@@ -28,7 +28,7 @@ namespace baokms::openbao {
 struct Endpoint {
   std::string host;  // name or IP literal without brackets
   std::uint16_t port = 0;
-  std::string path_prefix;  // "" or "/prefix", no trailing slash
+  std::string path_prefix;  // "" or "/prefix" as in the URL, no trailing slash
 };
 
 // Fixed for the life of the process; from the sealed set-up.

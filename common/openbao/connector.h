@@ -43,7 +43,9 @@ class Connector {
   // The callback will not run. A socket that arrives anyway is closed.
   virtual void CancelRequest(RequestId request) = 0;
 
-  // Says how the connection turned out once its TLS handshake succeeded or failed.
+  // Says how the connection turned out: usable once TLS is up, unusable when it never got there.
+  // Unusable may follow usable when what answers there is sealed or redirects; it speaks of the
+  // address then. Called from inside libcurl: must not call back into the client.
   enum class Verdict : std::uint8_t { kUsable, kUnusable };
   virtual void Report(std::uint64_t socket_id, Verdict verdict) = 0;
 

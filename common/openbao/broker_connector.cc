@@ -1,0 +1,141 @@
+#include "common/openbao/broker_connector.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include <fcntl.h>
+
+#include <map>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/openbao/connector.h"
+#include "common/openbao/error_class.h"
+#include "common/openbao/http_limits.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::openbao {
+namespace {
+
+// -1: not a socket, or no such option.
+int SocketOption(int fd, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+Status CheckSocket(int fd) {
+  const int domain = SocketOption(fd, SO_DOMAIN);
+  if ((domain != AF_INET && domain != AF_INET6) || SocketOption(fd, SO_TYPE) != SOCK_STREAM) {
+    return Error(ErrorCode::kProtocolViolation, "the broker's descriptor is no TCP socket");
+  }
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || (flags & O_NONBLOCK) == 0) {
+    return Error(ErrorCode::kProtocolViolation, "the broker's socket blocks");
+  }
+  return {};
+}
+
+ErrorClass ClassOfFailure(ipc::Outcome outcome) {
+  return outcome == ipc::OUTCOME_DNS_FAILED ? ErrorClass::kDnsFailed
+                                            : ErrorClass::kConnectionFailed;
+}
+
+// Everything about the answer that does not depend on what was asked.
+Status CheckAnswer(const ipc::ConnectAnswer& answer, const UniqueFd& fd) {
+  if (answer.outcome() == ipc::OUTCOME_UNSPECIFIED || !ipc::Outcome_IsValid(answer.outcome())) {
+    return Error(ErrorCode::kProtocolViolation, "ConnectAnswer without an outcome");
+  }
+  const bool connected = answer.outcome() == ipc::OUTCOME_OK;
+  if (connected != fd.valid()) {
+    return Error(ErrorCode::kProtocolViolation, "ConnectAnswer with the wrong descriptor count");
+  }
+  return connected ? CheckSocket(fd.get()) : Status();
+}
+
+}  // namespace
+
+BrokerConnector::BrokerConnector(EventLoop& loop, Outgoing outgoing)
+    : loop_(loop), outgoing_(std::move(outgoing)) {
+}
+
+BrokerConnector::~BrokerConnector() {
+  for (const auto& [id, pending] : pending_) {
+    loop_.Cancel(pending.timer);
+  }
+}
+
+Connector::RequestId BrokerConnector::RequestSocket(std::uint32_t endpoint,
+                                                    std::uint32_t attempt,
+                                                    Callback callback) {
+  const RequestId id = ++last_id_;
+  const bool too_many = pending_.size() + abandoned_.size() >= kMaxUnansweredConnects;
+  const auto timer =
+      loop_.After(too_many ? BootTime::zero() : kConnectAnswerTimeout, [this, id] { GiveUp(id); });
+  pending_.emplace(id, Pending{std::move(callback), timer, !too_many});
+  if (!too_many) {
+    ipc::ConnectRequest request;
+    request.set_id(id);
+    request.set_endpoint(endpoint);
+    request.set_attempt(attempt);
+    outgoing_.request(request);
+  }
+  return id;
+}
+
+void BrokerConnector::GiveUp(RequestId request) {
+  const Callback callback = Forget(pending_.find(request));
+  callback({ErrorClass::kConnectionFailed, {}});
+}
+
+void BrokerConnector::CancelRequest(RequestId request) {
+  const auto found = pending_.find(request);
+  if (found != pending_.end()) {
+    Forget(found);
+  }
+}
+
+Connector::Callback BrokerConnector::Forget(std::map<RequestId, Pending>::iterator pending) {
+  loop_.Cancel(pending->second.timer);
+  if (pending->second.sent) {
+    abandoned_.insert(pending->first);
+  }
+  Callback callback = std::move(pending->second.callback);
+  pending_.erase(pending);
+  return callback;
+}
+
+void BrokerConnector::Report(std::uint64_t socket_id, Verdict verdict) {
+  ipc::ConnectVerdict message;
+  message.set_id(socket_id);
+  message.set_usable(verdict == Verdict::kUsable);
+  outgoing_.verdict(message);
+}
+
+Status BrokerConnector::OnAnswer(const ipc::ConnectAnswer& answer, UniqueFd fd) {
+  BAOKMS_TRY(CheckAnswer(answer, fd));
+  if (abandoned_.erase(answer.id()) > 0) {
+    return {};
+  }
+  const auto found = pending_.find(answer.id());
+  if (found == pending_.end()) {
+    return Error(ErrorCode::kProtocolViolation, "ConnectAnswer that nobody asked for");
+  }
+  loop_.Cancel(found->second.timer);
+  const Callback callback = std::move(found->second.callback);
+  pending_.erase(found);
+  if (answer.outcome() != ipc::OUTCOME_OK) {
+    callback({ClassOfFailure(answer.outcome()), {}});
+    return {};
+  }
+  const std::uint32_t addresses = std::clamp(answer.address_count(), 1U, kMaxAddresses);
+  callback({ErrorClass::kOk, {answer.id(), std::move(fd), addresses}});
+  return {};
+}
+
+}  // namespace baokms::openbao

@@ -1,0 +1,73 @@
+// The connector of a process that may not make sockets: it asks the supervisor's broker, over IPC,
+// for a connection to endpoint number i and checks what comes back. It knows no channel.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/openbao/connector.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::openbao {
+
+// Requests without an answer, those included that nobody waits for any more. A client has at most
+// 64 connections; a broker that lets more pile up is not answering.
+inline constexpr std::size_t kMaxUnansweredConnects = 256;
+
+// A broker resolves and starts to connect; it does not wait for the connection. Longer than any
+// connect limit (timeout/3), after which the client asks for the next address.
+inline constexpr BootTime kConnectAnswerTimeout = std::chrono::seconds(10);
+
+// Everything belongs to the loop's thread. `loop` must outlive the connector.
+class BrokerConnector final : public Connector {
+ public:
+  // How its two messages leave the process.
+  struct Outgoing {
+    std::function<void(const ipc::ConnectRequest&)> request;
+    std::function<void(const ipc::ConnectVerdict&)> verdict;
+  };
+
+  BrokerConnector(EventLoop& loop, Outgoing outgoing);
+  BrokerConnector(const BrokerConnector&) = delete;
+  BrokerConnector& operator=(const BrokerConnector&) = delete;
+  ~BrokerConnector() override;
+
+  // With too many unanswered requests nothing is sent and the callback says kConnectionFailed.
+  RequestId RequestSocket(std::uint32_t endpoint,
+                          std::uint32_t attempt,
+                          Callback callback) override;
+  void CancelRequest(RequestId request) override;
+  void Report(std::uint64_t socket_id, Verdict verdict) override;
+
+  // The broker's answer with its descriptor. kProtocolViolation: nothing was asked under this id,
+  // success without or failure with a descriptor, or a descriptor that is not a non-blocking TCP
+  // socket.
+  Status OnAnswer(const ipc::ConnectAnswer& answer, UniqueFd fd);
+
+ private:
+  struct Pending {
+    Callback callback;
+    EventLoop::TimerId timer = 0;
+    bool sent = false;  // an answer will come
+  };
+
+  void GiveUp(RequestId request);
+  Callback Forget(std::map<RequestId, Pending>::iterator pending);
+
+  EventLoop& loop_;
+  Outgoing outgoing_;
+  std::map<RequestId, Pending> pending_;
+  std::set<RequestId> abandoned_;  // cancelled or timed out; the answer is still to come
+  RequestId last_id_ = 0;
+};
+
+}  // namespace baokms::openbao

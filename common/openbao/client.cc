@@ -1,0 +1,174 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/openbao/answers.h"
+#include "common/openbao/api.h"
+#include "common/openbao/exchange.h"
+#include "common/openbao/http_limits.h"
+#include "common/openbao/request_bodies.h"
+
+namespace baokms::openbao {
+namespace {
+
+// Joins a parser with the caller's callback.
+template <typename Value>
+class TypedHandler final : public CallHandler {
+ public:
+  using Parser = Result<Answer<Value>> (*)(std::string_view);
+
+  TypedHandler(Parser parser, Done<Value> done) : parser_(parser), done_(std::move(done)) {}
+
+  Result<std::string> Parse(std::string_view body) override {
+    Answer<Value> answer = BAOKMS_TRY(parser_(body));
+    value_ = std::move(answer.value);
+    return std::move(answer.request_id);
+  }
+
+  void Deliver(CallReport report) override { done_(std::move(report), std::move(value_)); }
+
+ private:
+  Parser parser_;
+  Done<Value> done_;
+  Value value_{};
+};
+
+template <typename Value>
+std::unique_ptr<CallHandler> MakeHandler(Result<Answer<Value>> (*parser)(std::string_view),
+                                         Done<Value> done) {
+  return std::make_unique<TypedHandler<Value>>(parser, std::move(done));
+}
+
+// False when the token cannot be a header value.
+bool AddToken(const SecretBuffer& token, WipedBuffer& header) {
+  const auto bytes = token.Reveal();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.empty() || text.size() > kMaxTokenBytes || !IsHeaderSafe(text)) {
+    return false;
+  }
+  constexpr std::string_view kName = "X-Vault-Token: ";
+  header.Reserve(kName.size() + text.size() + 1);
+  header.Append(kName);
+  header.Append(text);
+  header.Append('\0');
+  return true;
+}
+
+std::string_view WithoutSlashes(std::string_view path) {
+  while (path.starts_with('/')) {
+    path.remove_prefix(1);
+  }
+  while (path.ends_with('/')) {
+    path.remove_suffix(1);
+  }
+  return path;
+}
+
+}  // namespace
+
+struct Client::Impl {
+  std::string key_path;
+  std::string upsert_path;
+  std::string encrypt_path;
+  std::string decrypt_path;
+  std::unique_ptr<Exchange> exchange;
+
+  // Starts one call. `body` is an empty buffer for a GET; an Error refuses the call.
+  CallId Submit(const CallContext& context,
+                ipc::Operation operation,
+                std::string path,
+                Result<WipedBuffer> body,
+                std::unique_ptr<CallHandler> handler) const {
+    NewCall call;
+    call.operation = operation;
+    call.deadline = context.deadline;
+    call.use = context.connection;
+    call.handler = std::move(handler);
+    call.request.path = std::move(path);
+    call.request.body_limit =
+        operation == ipc::OPERATION_TRANSIT_METADATA_READ ? kMaxMetadataBodyBytes : kMaxBodyBytes;
+    const bool token_fits =
+        context.token == nullptr || AddToken(*context.token, call.request.token_header);
+    if (body.has_value() && token_fits) {
+      call.request.body = std::move(body).value();
+    } else {
+      call.refusal = ErrorClass::kInvalidRequest;
+    }
+    return exchange->Submit(std::move(call));
+  }
+};
+
+Result<std::unique_ptr<Client>> Client::Create(EventLoop& loop,
+                                               Connector& connector,
+                                               ClientOptions options) {
+  const std::string mount = EncodePath(WithoutSlashes(options.transit_mount));
+  const std::string key = EncodePath(options.transit_key);
+  if (mount.empty() || key.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "no Transit mount or key");
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->key_path = mount + "/keys/" + key;
+  impl->upsert_path = mount + "/config/keys";
+  impl->encrypt_path = mount + "/encrypt/" + key;
+  impl->decrypt_path = mount + "/decrypt/" + key;
+  impl->exchange = BAOKMS_TRY(Exchange::Create(loop, connector, options));
+  return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+}
+
+Client::~Client() = default;
+
+CallId Client::ReadKey(const CallContext& context, Done<contract::TransitKeyMetadata> done) {
+  return impl_->Submit(context, ipc::OPERATION_TRANSIT_METADATA_READ, impl_->key_path,
+                       WipedBuffer(), MakeHandler(&ParseKeyMetadata, std::move(done)));
+}
+
+CallId Client::ReadUpsert(const CallContext& context, Done<UpsertValue> done) {
+  return impl_->Submit(context, ipc::OPERATION_TRANSIT_DISABLE_UPSERT_READ, impl_->upsert_path,
+                       WipedBuffer(), MakeHandler(&ParseUpsert, std::move(done)));
+}
+
+CallId Client::Encrypt(const CallContext& context,
+                       std::int64_t key_version,
+                       std::span<const std::uint8_t> plaintext,
+                       std::string_view aad_base64,
+                       Done<EncryptValue> done) {
+  return impl_->Submit(context, ipc::OPERATION_TRANSIT_ENCRYPT, impl_->encrypt_path,
+                       BuildEncrypt(key_version, plaintext, aad_base64),
+                       MakeHandler(&ParseEncrypt, std::move(done)));
+}
+
+CallId Client::Decrypt(const CallContext& context,
+                       std::string_view ciphertext,
+                       std::string_view aad_base64,
+                       Done<SecretBuffer> done) {
+  return impl_->Submit(context, ipc::OPERATION_TRANSIT_DECRYPT, impl_->decrypt_path,
+                       BuildDecrypt(ciphertext, aad_base64),
+                       MakeHandler(&ParseDecrypt, std::move(done)));
+}
+
+CallId Client::LoginJwt(const CallContext& context,
+                        std::string_view auth_mount,
+                        std::string_view role,
+                        const SecretBuffer& jwt,
+                        Done<AuthValue> done) {
+  return impl_->Submit(context, ipc::OPERATION_JWT_LOGIN,
+                       EncodePath(WithoutSlashes(auth_mount)) + "/login", BuildJwtLogin(role, jwt),
+                       MakeHandler(&ParseLogin, std::move(done)));
+}
+
+CallId Client::RenewSelf(const CallContext& context,
+                         std::int64_t increment_seconds,
+                         Done<AuthValue> done) {
+  return impl_->Submit(context, ipc::OPERATION_TOKEN_RENEW_SELF, "auth/token/renew-self",
+                       BuildRenewal(increment_seconds),
+                       MakeHandler(&ParseRenewal, std::move(done)));
+}
+
+void Client::Cancel(CallId call) {
+  impl_->exchange->Cancel(call);
+}
+
+}  // namespace baokms::openbao

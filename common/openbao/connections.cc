@@ -1,0 +1,67 @@
+#include "common/openbao/connections.h"
+
+#include <cstring>
+#include <utility>
+
+namespace baokms::openbao {
+
+bool operator==(const Peer& a, const Peer& b) {
+  return a.length == b.length && std::memcmp(&a.address, &b.address, a.length) == 0;
+}
+
+Connections::Connections(Connector& connector, std::size_t endpoint_count)
+    : connector_(connector), live_(endpoint_count) {
+}
+
+int Connections::Adopt(BrokeredSocket socket, std::uint32_t endpoint) {
+  const int fd = socket.fd.release();
+  by_fd_[fd] = {.socket_id = socket.id, .endpoint = endpoint, .judged = false};
+  ++live_[endpoint];
+  return fd;
+}
+
+void Connections::Close(int fd) {
+  UniqueFd closing(fd);
+  const auto found = by_fd_.find(fd);
+  if (found == by_fd_.end()) {
+    return;
+  }
+  const Connection connection = found->second;
+  by_fd_.erase(found);
+  --live_[connection.endpoint];
+  closing.reset();
+  if (!connection.judged) {
+    connector_.Report(connection.socket_id, Connector::Verdict::kUnusable);
+  }
+}
+
+void Connections::NoteUsable(int fd) {
+  const auto found = by_fd_.find(fd);
+  if (found != by_fd_.end() && !found->second.judged) {
+    found->second.judged = true;
+    connector_.Report(found->second.socket_id, Connector::Verdict::kUsable);
+  }
+}
+
+void Connections::Silence(int fd) {
+  const auto found = by_fd_.find(fd);
+  if (found != by_fd_.end()) {
+    found->second.judged = true;
+  }
+}
+
+std::uint64_t Connections::SocketId(int fd) const {
+  const auto found = by_fd_.find(fd);
+  return found == by_fd_.end() ? 0 : found->second.socket_id;
+}
+
+std::optional<Peer> Connections::PeerOf(int fd) {
+  Peer peer;
+  peer.length = sizeof peer.address;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.address), &peer.length) != 0) {
+    return std::nullopt;
+  }
+  return peer;
+}
+
+}  // namespace baokms::openbao

@@ -1,0 +1,87 @@
+// libcurl's multi handle driven by an EventLoop: descriptors and timers in, finished transfers out.
+// No polling, and no system call for a descriptor that keeps the interest it has.
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/openbao/transfer.h"
+
+namespace baokms::openbao {
+
+class CurlMulti final {
+ public:
+  class Listener {
+   public:
+    Listener() = default;
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    virtual ~Listener() = default;
+
+    // `transfer` ended with `curl_code` and is no longer in the multi handle. Never called from
+    // inside Add() or Remove().
+    virtual void Finished(Transfer& transfer, int curl_code) = 0;
+  };
+
+  // Keeps at most `max_idle` idle connections. Must run before the system call filter is entered.
+  static Result<std::unique_ptr<CurlMulti>> Create(EventLoop& loop,
+                                                   Listener& listener,
+                                                   std::uint32_t max_idle);
+
+  CurlMulti(const CurlMulti&) = delete;
+  CurlMulti& operator=(const CurlMulti&) = delete;
+
+  // Closes all connections. All transfers must have been removed.
+  ~CurlMulti();
+
+  // Starts `transfer`, on the wire if possible, before it returns. False when libcurl refuses.
+  [[nodiscard]] bool Add(Transfer& transfer);
+
+  // Stops `transfer`; Finished() will not be called. A connection in use is closed.
+  void Remove(Transfer& transfer);
+
+  // `fd` is about to be closed.
+  void Forget(int fd);
+
+ private:
+  struct Callbacks;
+
+  struct Ended {
+    Transfer* transfer;
+    int curl_code;
+  };
+
+  struct Watched {
+    std::uint32_t events;
+    bool in_use;  // by a transfer; otherwise an idle connection, watched for its end
+  };
+
+  CurlMulti(EventLoop& loop, Listener& listener, void* handle);
+
+  void SetInterest(int fd, std::uint32_t events);
+  void SetIdle(int fd);
+  void SetTimer(long milliseconds);
+  void OnReady(int fd, std::uint32_t events);
+  void OnIdleReady(int fd);
+  void Drive(int fd, int events);
+  void CollectEnded();
+  void Dispatch();
+
+  EventLoop& loop_;
+  Listener& listener_;
+  void* handle_;
+  std::unordered_map<int, Watched> watched_;
+  std::deque<Ended> ended_;
+  EventLoop::TimerId timer_ = 0;
+  EventLoop::TimerId dispatch_timer_ = 0;
+  bool driving_ = false;
+  bool run_again_ = false;
+  bool dispatching_ = false;
+};
+
+}  // namespace baokms::openbao

@@ -1,0 +1,70 @@
+// Every maximum of the OpenBao client, each with its reason. Sizes are bytes.
+//
+// These bound what a server may send us and what a caller may make us hold.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "common/base/clock.h"
+
+namespace baokms::openbao {
+
+// Answers, by what they are (data contract, section 8). Metadata lists one entry per key version.
+inline constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} * 1024;
+inline constexpr std::size_t kMaxMetadataBodyBytes = std::size_t{4} * 1024 * 1024;
+inline constexpr std::size_t kMaxBodyBytes = std::size_t{256} * 1024;
+
+// Status lines, headers and trailers of one exchange, interim answers included. OpenBao sends less
+// than 1 KiB; Go's own client allows 1 MiB.
+inline constexpr std::size_t kMaxHeaderBytes = std::size_t{64} * 1024;
+
+// Nesting of an answer. The deepest one that is read is data.keys.<version>: 3.
+inline constexpr std::size_t kMaxJsonDepth = 16;
+
+// A request_id that is longer is not one (data contract, section 8).
+inline constexpr std::size_t kMaxRequestIdBytes = 128;
+
+// Service tokens have about 30 characters, batch tokens carry their policies and metadata.
+inline constexpr std::size_t kMaxTokenBytes = 8192;
+
+// A credential file may have 1 MiB (auth.md, section 4).
+inline constexpr std::size_t kMaxJwtBytes = std::size_t{1024} * 1024;
+
+// Any other text or bytes that go into a request: what one gRPC message can hold.
+inline constexpr std::size_t kMaxRequestFieldBytes = 65536;
+
+// A lease beyond 100 years is a mistake, and its nanoseconds would not fit into 64 bits.
+inline constexpr std::int64_t kMaxLeaseSeconds = std::int64_t{100} * 366 * 24 * 3600;
+
+// Calls in progress, waiting ones included. The callers have their own, lower limits.
+inline constexpr std::size_t kMaxCalls = 4096;
+
+// Exchanges of one call over all addresses and retries; a deadline normally ends it before.
+inline constexpr std::uint32_t kMaxAttempts = 16;
+
+// What ClientOptions may ask for. More than 16 connections per process bring nothing
+// (docs/performance.md); each endpoint takes one address of 192.0.2.0/24 as its name.
+inline constexpr std::uint32_t kMaxConnections = 64;
+inline constexpr std::size_t kMaxEndpoints = 64;
+
+// Addresses of one endpoint that are tried.
+inline constexpr std::uint32_t kMaxAddresses = 64;
+
+// Connections for kFresh calls that may exist beyond max_connections: verification must not wait
+// for, or close, the connections that serve.
+inline constexpr std::uint32_t kFreshReserve = 4;
+
+// A socket that nobody needed when it came. OpenBao gives up on a silent client after 10 s.
+inline constexpr BootTime kSpareSocketLife = std::chrono::seconds(2);
+
+// A kept-alive connection is not used again after this time (data contract, section 8).
+inline constexpr long kIdleConnectionSeconds = 90;
+
+// Wait before a repeated request, chosen at random between the two.
+inline constexpr std::chrono::milliseconds kMinRetryDelay{5};
+inline constexpr std::chrono::milliseconds kMaxRetryDelay{50};
+
+}  // namespace baokms::openbao

@@ -1,0 +1,42 @@
+// What one HTTP exchange came to: its error class, and what may be done about it.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "common/openbao/error_class.h"
+#include "common/openbao/json_fields.h"
+
+namespace baokms::openbao {
+
+enum class Remedy : std::uint8_t {
+  kNone,          // the answer stands
+  kOtherAddress,  // only another address can help
+  kRepeat,        // the same again, once, after a short wait
+};
+
+struct Outcome {
+  ErrorClass error_class = ErrorClass::kUnknown;
+  Remedy remedy = Remedy::kNone;
+  std::chrono::seconds wait{0};  // at least this long before a kRepeat
+};
+
+// How far an exchange came that libcurl could not complete.
+enum class Progress : std::uint8_t {
+  kConnecting,  // TLS not established
+  kSent,        // established, no byte of an answer
+  kAnswering,   // a part of the answer came
+};
+
+// An exchange without a complete answer. `curl_code` is a CURLcode other than CURLE_OK.
+Outcome JudgeTransport(int curl_code, Progress progress);
+
+// A complete answer with a status other than 2xx (data contract, sections 8 and 12). `retry_after`
+// is the header's number of seconds.
+Outcome JudgeStatus(long status,
+                    const ErrorTexts& texts,
+                    std::optional<std::chrono::seconds> retry_after);
+
+}  // namespace baokms::openbao

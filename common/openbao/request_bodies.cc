@@ -1,0 +1,134 @@
+#include "common/openbao/request_bodies.h"
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "common/contract/encoding.h"
+#include "common/contract/utf8.h"
+#include "common/openbao/http_limits.h"
+
+namespace baokms::openbao {
+namespace {
+
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr std::string_view kUpperHexDigits = "0123456789ABCDEF";
+
+// Room for the names, quotes and numbers of any body here.
+constexpr std::size_t kFraming = 96;
+
+std::size_t HighDigit(char c) {
+  return static_cast<unsigned char>(c) >> 4U;
+}
+
+std::size_t LowDigit(char c) {
+  return static_cast<unsigned char>(c) & 0xFU;
+}
+
+void AppendEscaped(WipedBuffer& out, std::string_view text) {
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out.Append('\\');
+      out.Append(c);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out.Append("\\u00");
+      out.Append(kHexDigits[HighDigit(c)]);
+      out.Append(kHexDigits[LowDigit(c)]);
+    } else {
+      out.Append(c);
+    }
+  }
+}
+
+// Appends `"name":"text"` after `separator`.
+void AppendMember(WipedBuffer& out, char separator, std::string_view name, std::string_view text) {
+  out.Append(separator);
+  out.Append('"');
+  out.Append(name);
+  out.Append("\":\"");
+  AppendEscaped(out, text);
+  out.Append('"');
+}
+
+bool IsField(std::string_view text, std::size_t max_bytes) {
+  return !text.empty() && text.size() <= max_bytes && contract::IsValidUtf8(text);
+}
+
+std::string_view TextOf(const SecretBuffer& secret) {
+  const auto bytes = secret.Reveal();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,
+                                 std::span<const std::uint8_t> plaintext,
+                                 std::string_view aad_base64) {
+  if (key_version <= 0 || plaintext.empty() || plaintext.size() > kMaxRequestFieldBytes ||
+      !IsField(aad_base64, kMaxRequestFieldBytes)) {
+    return Error(ErrorCode::kInvalidArgument, "encrypt request refused");
+  }
+  WipedBuffer body;
+  const std::size_t encoded = contract::Base64Size(plaintext.size());
+  body.Reserve(kFraming + encoded + aad_base64.size());
+  body.Append("{\"plaintext\":\"");
+  BAOKMS_TRY(contract::EncodeBase64Into(plaintext, body.Extend(encoded)));
+  body.Append('"');
+  AppendMember(body, ',', "associated_data", aad_base64);
+  body.Append(",\"key_version\":");
+  body.Append(std::to_string(key_version));
+  body.Append('}');
+  return body;
+}
+
+Result<WipedBuffer> BuildDecrypt(std::string_view ciphertext, std::string_view aad_base64) {
+  if (!IsField(ciphertext, kMaxRequestFieldBytes) || !IsField(aad_base64, kMaxRequestFieldBytes)) {
+    return Error(ErrorCode::kInvalidArgument, "decrypt request refused");
+  }
+  WipedBuffer body;
+  body.Reserve(kFraming + ciphertext.size() + aad_base64.size());
+  AppendMember(body, '{', "ciphertext", ciphertext);
+  AppendMember(body, ',', "associated_data", aad_base64);
+  body.Append('}');
+  return body;
+}
+
+Result<WipedBuffer> BuildJwtLogin(std::string_view role, const SecretBuffer& jwt) {
+  if (!IsField(role, kMaxRequestFieldBytes) || !IsField(TextOf(jwt), kMaxJwtBytes)) {
+    return Error(ErrorCode::kInvalidArgument, "login request refused");
+  }
+  WipedBuffer body;
+  body.Reserve(kFraming + role.size() + jwt.size());
+  AppendMember(body, '{', "role", role);
+  AppendMember(body, ',', "jwt", TextOf(jwt));
+  body.Append('}');
+  return body;
+}
+
+Result<WipedBuffer> BuildRenewal(std::int64_t increment_seconds) {
+  if (increment_seconds < 1 || increment_seconds > kMaxLeaseSeconds) {
+    return Error(ErrorCode::kInvalidArgument, "renewal request refused");
+  }
+  WipedBuffer body;
+  AppendMember(body, '{', "increment", std::to_string(increment_seconds) + "s");
+  body.Append('}');
+  return body;
+}
+
+std::string EncodePath(std::string_view path) {
+  std::string encoded;
+  for (const char c : path) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("/-._~").find(c) != std::string_view::npos;
+    if (plain) {
+      encoded += c;
+    } else {
+      encoded += '%';
+      encoded += kUpperHexDigits[HighDigit(c)];
+      encoded += kUpperHexDigits[LowDigit(c)];
+    }
+  }
+  return encoded;
+}
+
+}  // namespace baokms::openbao

@@ -1,0 +1,267 @@
+#include "common/openbao/transfer.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+
+#include <curl/curl.h>
+
+#include "common/openbao/http_limits.h"
+
+namespace baokms::openbao {
+namespace {
+
+bool IsFinal(long status) {
+  return status >= 200;
+}
+
+bool IsSuccess(long status) {
+  return status >= 200 && status < 300;
+}
+
+// The value of `line` when it is the header `name` (lower case, with its colon).
+std::optional<std::string_view> HeaderValue(std::string_view line, std::string_view name) {
+  if (line.size() < name.size() ||
+      !std::equal(name.begin(), name.end(), line.begin(), [](char expected, char c) {
+        return expected == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+      })) {
+    return std::nullopt;
+  }
+  line.remove_prefix(name.size());
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t begin = line.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) {
+    return std::string_view();
+  }
+  return line.substr(begin, line.find_last_not_of(kBlank) - begin + 1);
+}
+
+std::optional<std::chrono::seconds> ParseSeconds(std::string_view text) {
+  std::uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return std::chrono::seconds(seconds);
+}
+
+}  // namespace
+
+// The lists libcurl reads while a request runs. It copies none of them, so there is no copy of a
+// token to wipe; the texts are other objects'.
+struct Transfer::HeaderList {
+  std::array<curl_slist, 5> nodes{};
+  std::size_t used = 0;
+  curl_slist connect_to{};
+  std::string content_type = "Content-Type: application/json";
+  std::string no_expect = "Expect:";
+
+  void Add(char* text) {
+    nodes[used] = {text, nullptr};
+    if (used > 0) {
+      nodes[used - 1].next = &nodes[used];
+    }
+    ++used;
+  }
+
+  void Clear() {
+    nodes = {};
+    used = 0;
+    connect_to = {};
+  }
+};
+
+// The functions libcurl calls.
+struct Transfer::Callbacks {
+  static std::size_t Header(char* data, std::size_t size, std::size_t count, void* self) {
+    return static_cast<Transfer*>(self)->TakeHeader({data, size * count});
+  }
+
+  static std::size_t Body(char* data, std::size_t size, std::size_t count, void* self) {
+    return static_cast<Transfer*>(self)->TakeBody({data, size * count});
+  }
+
+  static curl_socket_t Open(void* self, curlsocktype /*purpose*/, curl_sockaddr* /*address*/) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const int fd = transfer.host_.TakeSocket(transfer);
+    transfer.lacked_socket_ = fd < 0;
+    transfer.descriptor_ = fd;
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+  }
+
+  // Connections outlive the transfer that opened them, so this one is the host's.
+  static int Close(void* host, curl_socket_t fd) {
+    static_cast<TransferHost*>(host)->CloseSocket(fd);
+    return 0;
+  }
+
+  static int Connected(void* self, char* /*peer*/, char* /*local*/, int /*port*/, int /*port*/) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    transfer.progress_ = Progress::kSent;
+    return transfer.host_.BeginRequest(transfer) == TransferHost::Decision::kGoOn
+               ? CURL_PREREQFUNC_OK
+               : CURL_PREREQFUNC_ABORT;
+  }
+
+  static CURLcode Tls(CURL* /*handle*/, void* ssl_ctx, void* self) {
+    static_cast<Transfer*>(self)->roots_.InstallOn(ssl_ctx);
+    return CURLE_OK;
+  }
+};
+
+Result<std::unique_ptr<Transfer>> Transfer::Create(TransferHost& host,
+                                                   const TlsRoots& roots,
+                                                   std::string& namespace_header) {
+  CURL* handle = curl_easy_init();
+  if (handle == nullptr) {
+    return Error(ErrorCode::kInternal, "curl_easy_init");
+  }
+  std::unique_ptr<Transfer> transfer(new Transfer(host, roots, namespace_header, handle));
+  BAOKMS_TRY(transfer->SetFixedOptions());
+  return transfer;
+}
+
+Transfer::Transfer(TransferHost& host,
+                   const TlsRoots& roots,
+                   std::string& namespace_header,
+                   void* handle)
+    : host_(host),
+      roots_(roots),
+      namespace_header_(namespace_header),
+      handle_(handle),
+      headers_(std::make_unique<HeaderList>()) {
+}
+
+Transfer::~Transfer() {
+  curl_easy_cleanup(handle_);
+}
+
+Status Transfer::SetFixedOptions() {
+  bool good = true;
+  const auto set = [&](CURLoption option, auto value) {
+    good = good && curl_easy_setopt(handle_, option, value) == CURLE_OK;
+  };
+  set(CURLOPT_PRIVATE, static_cast<void*>(this));
+  set(CURLOPT_PROTOCOLS_STR, "https");
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_PROXY, "");  // also: do not ask the environment
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_TCP_NODELAY, 1L);
+  set(CURLOPT_PATH_AS_IS, 1L);
+  set(CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
+  // Trust: TlsRoots and nothing else. Debian's libcurl has a default directory and file.
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(CURLOPT_SSL_VERIFYPEER, 1L);
+  set(CURLOPT_SSL_VERIFYHOST, 2L);
+  set(CURLOPT_CAINFO, static_cast<char*>(nullptr));
+  set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
+  set(CURLOPT_SSL_CTX_FUNCTION, &Callbacks::Tls);
+  set(CURLOPT_SSL_CTX_DATA, static_cast<void*>(this));
+  set(CURLOPT_SSL_SESSIONID_CACHE, 0L);  // every new connection shows its certificate
+  set(CURLOPT_OPENSOCKETFUNCTION, &Callbacks::Open);
+  set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  set(CURLOPT_CLOSESOCKETFUNCTION, &Callbacks::Close);
+  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&host_));
+  set(CURLOPT_PREREQFUNCTION, &Callbacks::Connected);
+  set(CURLOPT_PREREQDATA, static_cast<void*>(this));
+  set(CURLOPT_HEADERFUNCTION, &Callbacks::Header);
+  set(CURLOPT_HEADERDATA, static_cast<void*>(this));
+  set(CURLOPT_WRITEFUNCTION, &Callbacks::Body);
+  set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  if (!good) {
+    return Error(ErrorCode::kInternal, "libcurl lacks an option");
+  }
+  return {};
+}
+
+bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, ConnectionMode mode) {
+  Finish();
+  call_ = &call;
+  body_limit_ = request.body_limit;
+  headers_->Add(route.host_header.data());
+  headers_->Add(headers_->no_expect.data());
+  if (request.token_header.size() > 0) {
+    headers_->Add(request.token_header.data());
+  }
+  if (!namespace_header_.empty()) {
+    headers_->Add(namespace_header_.data());
+  }
+  const bool has_body = request.body.size() > 0;
+  if (has_body) {
+    headers_->Add(headers_->content_type.data());
+  }
+  headers_->connect_to = {route.connect_to.data(), nullptr};
+  bool good = true;
+  const auto set = [&](CURLoption option, auto value) {
+    good = good && curl_easy_setopt(handle_, option, value) == CURLE_OK;
+  };
+  set(CURLOPT_URL, (route.base_url + request.path).c_str());
+  set(CURLOPT_CONNECT_TO, &headers_->connect_to);
+  set(CURLOPT_HTTPHEADER, headers_->nodes.data());
+  set(CURLOPT_FRESH_CONNECT, mode == ConnectionMode::kPooled ? 0L : 1L);
+  set(CURLOPT_FORBID_REUSE, mode == ConnectionMode::kNewOnce ? 1L : 0L);
+  if (has_body) {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    set(CURLOPT_POSTFIELDS, request.body.data());
+  } else {
+    set(CURLOPT_HTTPGET, 1L);
+  }
+  return good;
+}
+
+void Transfer::Finish() {
+  call_ = nullptr;
+  body_.Clear();
+  header_bytes_ = 0;
+  retry_after_.reset();
+  progress_ = Progress::kConnecting;
+  lacked_socket_ = false;
+  descriptor_ = -1;
+  headers_->Clear();
+}
+
+void Transfer::RetireConnection() {
+  (void)curl_easy_setopt(handle_, CURLOPT_FORBID_REUSE, 1L);
+}
+
+long Transfer::status() const {
+  long status = 0;
+  (void)curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}
+
+Transfer& Transfer::Of(void* handle) {
+  char* self = nullptr;
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &self);
+  return *reinterpret_cast<Transfer*>(self);
+}
+
+std::size_t Transfer::TakeHeader(std::string_view line) {
+  progress_ = Progress::kAnswering;
+  header_bytes_ += line.size();
+  if (header_bytes_ > kMaxHeaderBytes) {
+    return 0;
+  }
+  if (const auto value = HeaderValue(line, "retry-after:")) {
+    retry_after_ = ParseSeconds(*value);
+  }
+  const bool at_end = line == "\r\n" || line == "\n";
+  if (at_end && IsFinal(status())) {
+    host_.BeginAnswer(*this);
+  }
+  return line.size();
+}
+
+std::size_t Transfer::TakeBody(std::string_view piece) {
+  const std::size_t limit = IsSuccess(status()) ? body_limit_ : kMaxErrorBodyBytes;
+  if (piece.size() > limit - body_.size()) {
+    return 0;
+  }
+  body_.Append(piece);
+  return piece.size();
+}
+
+}  // namespace baokms::openbao
