@@ -18,6 +18,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
+#include "common/base/heartbeat.h"
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -44,10 +45,6 @@ using ipc::MessageType;
 constexpr double kSpawnBurst = 2 * (ipc::kMaxWorkers + 1);
 constexpr double kSpawnsPerSecond = 5;
 
-// Well above the loop's longest pause (it sleeps until something happens and is woken each tick).
-constexpr std::int64_t kDeadMansSeconds = 15;
-constexpr BootTime kTick = std::chrono::seconds(5);
-
 struct ChildKey {
   ipc::Role role;
   std::uint32_t slot;
@@ -68,21 +65,20 @@ class Spawner final {
   Result<ExitCode> Serve();
 
  private:
-  Spawner(std::unique_ptr<EventLoop> loop, DeadMansTimer timer, std::vector<Pair> pairs)
-      : loop_(std::move(loop)), timer_(std::move(timer)), pairs_(std::move(pairs)) {}
+  Spawner(std::unique_ptr<EventLoop> loop, std::vector<Pair> pairs)
+      : loop_(std::move(loop)), pairs_(std::move(pairs)) {}
 
   Status Listen();
   void FillDispatch();
   Status OnSpawn(const ipc::Spawn& request, UniqueFd channel);
   Status OnKill(const ipc::Kill& request);
   void OnChildSignal();
-  void Tick();
   bool TakeSpawnAllowance();
   [[nodiscard]] LaunchPlan PlanFor(const ChildKey& key, int channel) const;
   [[nodiscard]] bool Exists(const ChildKey& key) const;
 
   std::unique_ptr<EventLoop> loop_;
-  DeadMansTimer timer_;
+  std::unique_ptr<Heartbeat> heartbeat_;
   std::vector<Pair> pairs_;
   UniqueFd child_signals_;
   ipc::Dispatch dispatch_;
@@ -125,9 +121,8 @@ Result<std::unique_ptr<Spawner>> Spawner::Create() {
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::SpawnerSetup>(ipc::kSetupDescriptor));
   std::vector<Pair> pairs = BAOKMS_TRY(MakePairs(setup.workers()));
   auto loop = BAOKMS_TRY(EventLoop::Create());
-  DeadMansTimer timer = BAOKMS_TRY(DeadMansTimer::Create(kDeadMansSeconds));
-  std::unique_ptr<Spawner> spawner(
-      new Spawner(std::move(loop), std::move(timer), std::move(pairs)));
+  std::unique_ptr<Spawner> spawner(new Spawner(std::move(loop), std::move(pairs)));
+  spawner->heartbeat_ = BAOKMS_TRY(Heartbeat::Create(*spawner->loop_));
   BAOKMS_TRY(spawner->Listen());
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy());
@@ -267,18 +262,11 @@ void Spawner::OnChildSignal() {
   }
 }
 
-void Spawner::Tick() {
-  if (timer_.Postpone()) {
-    loop_->After(kTick, [this] { Tick(); });
-  }
-}
-
 Result<ExitCode> Spawner::Serve() {
   ipc::Hello hello;
   hello.set_protocol_version(ipc::kProtocolVersion);
   hello.set_role(ipc::ROLE_SPAWNER);
   BAOKMS_TRY(link_->Send(MessageType::kHello, hello));
-  Tick();
   BAOKMS_TRY(loop_->Run());
   return exit_;
 }

@@ -1,0 +1,20 @@
+// What a worker may ask of the kernel.
+
+#pragma once
+
+#include "common/base/result.h"
+#include "common/base/seccomp_policy.h"
+
+namespace baokms::worker {
+
+// The name that the worker reports for its filter.
+inline constexpr const char* kFilterName = "worker";
+
+// The policy as data, so that a test can print it, freeze it and try to break it without this
+// process confining itself.
+Result<SeccompPolicy> BuildPolicy();
+
+// Applies it to this process, for good. Call it before the first byte from a channel is parsed.
+Status EnterSandbox();
+
+}  // namespace baokms::worker
