@@ -47,15 +47,16 @@ using OnReply = std::function<void(Reply<Answer>)>;
 // What one worker is good for right now.
 struct WorkerState {
   Slot slot = 0;
-  bool ready = false;  // has acknowledged the current key table and may be given requests
+  bool ready = false;            // has acknowledged the current key table and may be given requests
+  bool active_verified = false;  // its table's active entry matches metadata it read itself
   bool token_usable = false;
   std::optional<BootTime> token_expires;  // empty: no token, or it does not expire
   ipc::Outcome last_login = ipc::OUTCOME_UNSPECIFIED;
 };
 
 // Every function may be called from any thread. Callbacks run on the supervisor's loop thread,
-// exactly once, unless cancelled. The `id` fields of requests are filled in here; `deadline_ns` is
-// the caller's and is kept.
+// exactly once, unless cancelled; never from inside the call. The `id` fields of requests are
+// filled in here; `deadline_ns` is the caller's and is kept.
 class Gateway {
  public:
   virtual ~Gateway() = default;
@@ -74,13 +75,14 @@ class Gateway {
                                    WorkerChoice choice,
                                    OnReply<ipc::ProbeDecryptAnswer> done) = 0;
 
-  // The callback will not run. Harmless for an operation that has ended.
+  // The callback will not start any more. Harmless for an operation that has ended.
   virtual void Cancel(OperationId operation) = 0;
 
   // Gives every worker this table, whose generation must be larger than the last one's. `done`
   // runs once all live workers have acknowledged it (workers that refuse it or do not answer in
   // time are restarted and get it before their first request). From the call on, new workers get
-  // this table.
+  // this table. Until the first one no worker is ready: with no registry yet, publish one without
+  // entries, generation 1, so that metadata can be read.
   virtual void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) = 0;
 
   [[nodiscard]] virtual std::vector<WorkerState> Workers() const = 0;

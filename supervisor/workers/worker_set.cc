@@ -1,0 +1,287 @@
+#include "supervisor/workers/worker_set.h"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/operation.h"
+#include "supervisor/workers/schedule.h"
+#include "supervisor/workers/worker_channel.h"
+#include "supervisor/workers/worker_events.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using ipc::MessageType;
+
+Schedule::Suspicion SuspicionOf(DeathCause cause) {
+  return cause == DeathCause::kCrashSignal || cause == DeathCause::kRefusedSystemCall
+             ? Schedule::Suspicion::kRequests
+             : Schedule::Suspicion::kNone;
+}
+
+OperationId IdOf(const AnyAnswer& answer) {
+  return std::visit([](const auto& typed) { return typed.id(); }, answer);
+}
+
+}  // namespace
+
+WorkerSet::WorkerSet(EventLoop& loop,
+                     WorkerEvents& events,
+                     std::size_t workers,
+                     RosterLimits limits)
+    : loop_(loop),
+      schedule_(workers),
+      channels_(workers),
+      states_(workers),
+      roster_(loop, events, *this, workers, limits) {
+  for (std::size_t slot = 0; slot < workers; ++slot) {
+    states_[slot].slot = static_cast<Slot>(slot);
+  }
+}
+
+WorkerSet::~WorkerSet() {
+  *self_ = nullptr;
+  loop_.Cancel(timer_);
+}
+
+Status WorkerSet::Attach(Slot slot, UniqueFd channel) {
+  return roster_.Attach(slot, std::move(channel));
+}
+
+void WorkerSet::Detached(Slot slot, DeathCause cause) {
+  roster_.Detached(slot, cause);
+}
+
+Status WorkerSet::AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer, UniqueFd socket) {
+  const std::shared_ptr<WorkerChannel> channel = roster_.ChannelOf(to);
+  if (channel == nullptr) {
+    return Error(ErrorCode::kNotFound, "the worker that asked is gone");
+  }
+  return channel->Send(MessageType::kConnectAnswer, answer, std::move(socket));
+}
+
+OperationId WorkerSet::Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) {
+  return Submit(MessageType::kEncryptRequest, std::move(request), WorkerChoice(), std::move(done));
+}
+
+OperationId WorkerSet::Decrypt(ipc::DecryptRequest request,
+                               WorkerChoice choice,
+                               OnReply<ipc::DecryptAnswer> done) {
+  return Submit(MessageType::kDecryptRequest, std::move(request), choice, std::move(done));
+}
+
+OperationId WorkerSet::ReadMetadata(ipc::MetadataRequest request,
+                                    WorkerChoice choice,
+                                    OnReply<ipc::MetadataAnswer> done) {
+  return Submit(MessageType::kMetadataRequest, std::move(request), choice, std::move(done));
+}
+
+OperationId WorkerSet::ProbeEncrypt(ipc::ProbeEncryptRequest request,
+                                    WorkerChoice choice,
+                                    OnReply<ipc::ProbeEncryptAnswer> done) {
+  return Submit(MessageType::kProbeEncryptRequest, std::move(request), choice, std::move(done));
+}
+
+OperationId WorkerSet::ProbeDecrypt(ipc::ProbeDecryptRequest request,
+                                    WorkerChoice choice,
+                                    OnReply<ipc::ProbeDecryptAnswer> done) {
+  return Submit(MessageType::kProbeDecryptRequest, std::move(request), choice, std::move(done));
+}
+
+template <typename Request, typename Done>
+OperationId WorkerSet::Submit(MessageType type, Request request, WorkerChoice choice, Done done) {
+  auto operation = std::make_shared<Operation>();
+  operation->id = ++last_id_;
+  operation->type = type;
+  operation->choice = choice;
+  operation->deadline = BootTime(request.deadline_ns());
+  operation->done = std::move(done);
+  request.set_id(operation->id);
+  operation->request = HoldRequest(std::move(request));
+  const OperationId id = operation->id;
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    work = Locked(schedule_.Submit(std::move(operation), BootNow()));
+  }
+  Do(std::move(work), CallbackFrom::kLoop);
+  return id;
+}
+
+// Under the lock: adds to the steps what is needed to do them.
+WorkerSet::Work WorkerSet::Locked(Schedule::Steps steps) {
+  Work work;
+  if (!steps.sends.empty() || !steps.stops.empty()) {
+    work.channels = channels_;
+  }
+  work.steps = std::move(steps);
+  const std::optional<BootTime> next = schedule_.NextDeadline();
+  if (next && (!armed_for_ || *next < *armed_for_)) {
+    armed_for_ = next;
+    work.arm = next;
+  }
+  return work;
+}
+
+void WorkerSet::Do(Work work, CallbackFrom from) {
+  for (const Schedule::Send& send : work.steps.sends) {
+    if (const auto& channel = work.channels[send.slot]) {
+      SendOne(send, *channel);
+    }
+  }
+  for (const Schedule::Stop& stop : work.steps.stops) {
+    if (const auto& channel = work.channels[stop.slot]) {
+      ipc::CancelRequest request;
+      request.set_id(stop.id);
+      // Best effort: a worker that can not be told ends by itself or is dead.
+      (void)channel->Send(MessageType::kCancelRequest, request).has_value();
+    }
+  }
+  if (work.arm) {
+    Post([this, when = *work.arm] { ArmTimer(when); });
+  }
+  for (const Schedule::Ended& ended : work.steps.ended) {
+    if (from == CallbackFrom::kHere) {
+      Fail(*ended.operation, ended.outcome, BootNow());
+    } else {
+      Post([ended] { Fail(*ended.operation, ended.outcome, BootNow()); });
+    }
+  }
+}
+
+void WorkerSet::SendOne(const Schedule::Send& send, WorkerChannel& channel) {
+  const Status sent = channel.Send(send.type, *send.request);
+  if (sent || sent.error().code() == ErrorCode::kUnavailable) {
+    return;  // a worker that is gone is noticed by its channel, and the operation moves on
+  }
+  Post([this, id = send.id] {
+    Work work;
+    {
+      const std::lock_guard lock(mutex_);
+      work = Locked(schedule_.Abort(id, ipc::OUTCOME_OVERLOADED, BootNow()));
+    }
+    Do(std::move(work), CallbackFrom::kHere);
+  });
+}
+
+void WorkerSet::Cancel(OperationId operation) {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    work = Locked(schedule_.Cancel(operation, BootNow()));
+  }
+  Do(std::move(work), CallbackFrom::kLoop);
+}
+
+void WorkerSet::PublishKeyTable(ipc::KeyTable table, std::function<void()> done) {
+  Post([this, table = std::move(table), done = std::move(done)] { roster_.Publish(table, done); });
+}
+
+std::vector<WorkerState> WorkerSet::Workers() const {
+  const std::lock_guard lock(mutex_);
+  return states_;
+}
+
+void WorkerSet::Post(std::function<void()> task) {
+  loop_.Post([self = self_, task = std::move(task)] {
+    if (*self != nullptr) {
+      task();
+    }
+  });
+}
+
+void WorkerSet::ArmTimer(BootTime when) {
+  loop_.Cancel(timer_);
+  timer_ = loop_.At(when, [this] { OnDeadline(); });
+}
+
+// The timer is set for the earliest deadline when it was set; most operations are over by then, so
+// it often finds nothing to end and only looks for the next one.
+void WorkerSet::OnDeadline() {
+  timer_ = 0;
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    armed_for_.reset();
+    work = Locked(schedule_.Expire(BootNow()));
+  }
+  Do(std::move(work), CallbackFrom::kHere);
+}
+
+void WorkerSet::OnWorkerReady(Incarnation who, std::shared_ptr<WorkerChannel> channel) {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    channels_[who.slot] = std::move(channel);
+    states_[who.slot].ready = true;
+    work = Locked(schedule_.WorkerReady(who.slot, BootNow()));
+  }
+  Do(std::move(work), CallbackFrom::kHere);
+}
+
+void WorkerSet::OnTableAcknowledged(Incarnation who, const ipc::KeyTableAnswer& answer) {
+  const std::lock_guard lock(mutex_);
+  states_[who.slot].active_verified = answer.active_verified();
+}
+
+Status WorkerSet::OnWorkerAnswer(Incarnation who, AnyAnswer answer) {
+  Work work;
+  OperationPtr operation;
+  const BootTime now = BootNow();
+  {
+    const std::lock_guard lock(mutex_);
+    Schedule::Answered answered =
+        BAOKMS_TRY(schedule_.Answer(who.slot, IdOf(answer), answer.index(), now));
+    operation = std::move(answered.operation);
+    work = Locked(std::move(answered.steps));
+  }
+  if (operation != nullptr) {
+    Complete(*operation, std::move(answer), who.slot, now);
+  }
+  Do(std::move(work), CallbackFrom::kHere);
+  return {};
+}
+
+void WorkerSet::OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) {
+  const std::lock_guard lock(mutex_);
+  WorkerState& state = states_[who.slot];
+  state.token_usable = status.usable();
+  state.token_expires.reset();
+  if (status.usable() && status.expires_boottime_ns() > 0) {
+    state.token_expires = BootTime(status.expires_boottime_ns());
+  }
+  state.last_login = status.last_outcome();
+}
+
+void WorkerSet::OnWorkerLeaving(Incarnation who) {
+  const std::lock_guard lock(mutex_);
+  channels_[who.slot].reset();
+  states_[who.slot] = WorkerState();
+  states_[who.slot].slot = who.slot;
+  schedule_.WorkerLeaving(who.slot);
+}
+
+void WorkerSet::OnWorkerGone(Incarnation who, DeathCause cause) {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    work = Locked(schedule_.WorkerGone(who.slot, SuspicionOf(cause), BootNow()));
+  }
+  Do(std::move(work), CallbackFrom::kHere);
+}
+
+}  // namespace baokms::supervisor

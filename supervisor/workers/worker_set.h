@@ -1,0 +1,108 @@
+// The workers as one gateway: requests go to the least busy one, and move on when it dies. What an
+// operation means is the caller's business.
+
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/operation.h"
+#include "supervisor/workers/roster.h"
+#include "supervisor/workers/schedule.h"
+#include "supervisor/workers/worker_channel.h"
+#include "supervisor/workers/worker_events.h"
+
+namespace baokms::supervisor {
+
+// The functions of Gateway may be called from any thread, all others from the loop's only. Create
+// it before and destroy it after the threads that call it.
+class WorkerSet final : public Gateway, private Roster::Listener {
+ public:
+  // `loop` and `events` must outlive the set. `workers` is the number of slots, at least 1.
+  WorkerSet(EventLoop& loop, WorkerEvents& events, std::size_t workers, RosterLimits limits = {});
+  WorkerSet(const WorkerSet&) = delete;
+  WorkerSet& operator=(const WorkerSet&) = delete;
+  ~WorkerSet() override;
+
+  // A new process fills `slot`; `channel` is the supervisor's end of its pair. kInvalidArgument:
+  // there is no such slot.
+  Status Attach(Slot slot, UniqueFd channel);
+
+  // The process of `slot` has ended; harmless when there was none. What it had moves to others once
+  // its last words are read.
+  void Detached(Slot slot, DeathCause cause);
+
+  // Answers a ConnectRequest; with OUTCOME_OK, `socket` goes along. kNotFound: that incarnation is
+  // over.
+  Status AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer, UniqueFd socket);
+
+  OperationId Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) override;
+  OperationId Decrypt(ipc::DecryptRequest request,
+                      WorkerChoice choice,
+                      OnReply<ipc::DecryptAnswer> done) override;
+  OperationId ReadMetadata(ipc::MetadataRequest request,
+                           WorkerChoice choice,
+                           OnReply<ipc::MetadataAnswer> done) override;
+  OperationId ProbeEncrypt(ipc::ProbeEncryptRequest request,
+                           WorkerChoice choice,
+                           OnReply<ipc::ProbeEncryptAnswer> done) override;
+  OperationId ProbeDecrypt(ipc::ProbeDecryptRequest request,
+                           WorkerChoice choice,
+                           OnReply<ipc::ProbeDecryptAnswer> done) override;
+  void Cancel(OperationId operation) override;
+  void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) override;
+  [[nodiscard]] std::vector<WorkerState> Workers() const override;
+
+ private:
+  // One step of the schedule with the channels it needs, taken under the lock and done without it.
+  struct Work {
+    Schedule::Steps steps;
+    std::vector<std::shared_ptr<WorkerChannel>> channels;  // by slot; only those that are needed
+    std::optional<BootTime> arm;                           // the deadline timer has to be set
+  };
+
+  enum class CallbackFrom : std::uint8_t { kHere, kLoop };
+
+  void OnWorkerReady(Incarnation who, std::shared_ptr<WorkerChannel> channel) override;
+  void OnTableAcknowledged(Incarnation who, const ipc::KeyTableAnswer& answer) override;
+  Status OnWorkerAnswer(Incarnation who, AnyAnswer answer) override;
+  void OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) override;
+  void OnWorkerLeaving(Incarnation who) override;
+  void OnWorkerGone(Incarnation who, DeathCause cause) override;
+
+  template <typename Request, typename Done>
+  OperationId Submit(ipc::MessageType type, Request request, WorkerChoice choice, Done done);
+  Work Locked(Schedule::Steps steps);
+  void Do(Work work, CallbackFrom from);
+  void SendOne(const Schedule::Send& send, WorkerChannel& channel);
+  void OnDeadline();
+  void ArmTimer(BootTime when);
+
+  // Runs `task` on the loop's thread unless this object is gone by then.
+  void Post(std::function<void()> task);
+
+  EventLoop& loop_;
+  // Outlives the set inside tasks that were posted to the loop.
+  std::shared_ptr<WorkerSet*> self_ = std::make_shared<WorkerSet*>(this);
+  std::atomic<OperationId> last_id_{0};
+  mutable std::mutex mutex_;
+  Schedule schedule_;                                     // guarded by mutex_
+  std::vector<std::shared_ptr<WorkerChannel>> channels_;  // guarded by mutex_; null: not ready
+  std::vector<WorkerState> states_;                       // guarded by mutex_
+  std::optional<BootTime> armed_for_;                     // guarded by mutex_
+  EventLoop::TimerId timer_ = 0;                          // the loop's thread only
+  Roster roster_;                                         // the loop's thread only
+};
+
+}  // namespace baokms::supervisor
