@@ -1,0 +1,61 @@
+// bao-kms-authagent: alone reads the credential, logs in to OpenBao and hands tokens to workers.
+// Started by the spawner only.
+
+#include <memory>
+#include <utility>
+
+#include "authagent/agent.h"
+#include "authagent/sandbox.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/child_process.h"
+#include "ipc/refused_syscall.h"
+#include "ipc/sealed.h"
+#include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
+
+namespace baokms::authagent {
+namespace {
+
+// One connection and one channel per worker slot, the credential file, and what a loop needs.
+constexpr rlim_t kOpenFiles = 96;
+// Measured below 8 MiB; room for a JWT and a CA bundle of the largest allowed size.
+constexpr rlim_t kDataBytes = rlim_t{96} << 20U;
+
+AgentChannels TakeChannels(std::uint32_t workers) {
+  AgentChannels channels;
+  channels.supervisor = UniqueFd(ipc::kSupervisorChannel);
+  for (std::uint32_t slot = 0; slot < workers; ++slot) {
+    channels.workers.emplace_back(ipc::kFirstPeerChannel + static_cast<int>(slot));
+  }
+  return channels;
+}
+
+// The order is the argument: nothing is received before the filter is in force.
+Result<ipc::ExitCode> Main() {
+  const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::AgentSetup>(ipc::kSetupDescriptor));
+  if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
+    return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
+  }
+  ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(
+      {.process_name = "bao-kms-authagt",
+       .fixed_descriptors = ipc::kFirstPeerChannel + static_cast<int>(setup.workers()),
+       .open_files = kOpenFiles,
+       .data_bytes = kDataBytes}));
+  std::unique_ptr<Agent> agent =
+      BAOKMS_TRY(Agent::Prepare(setup, TakeChannels(setup.workers())));
+  BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
+  BAOKMS_TRY(EnterSandbox());
+  ipc::ConfinementReport confinement;
+  confinement.set_filter_name(kFilterName);
+  return agent->Run(std::move(proc), confinement);
+}
+
+}  // namespace
+}  // namespace baokms::authagent
+
+int main() {
+  const baokms::Result<baokms::ipc::ExitCode> ended = baokms::authagent::Main();
+  return static_cast<int>(ended ? *ended : baokms::ipc::ExitCode::kStartFailed);
+}

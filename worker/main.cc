@@ -1,0 +1,50 @@
+// bao-kms-worker: holds one OpenBao token and talks to Transit. Started by the spawner only.
+
+#include <memory>
+#include <utility>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/child_process.h"
+#include "ipc/refused_syscall.h"
+#include "ipc/sealed.h"
+#include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
+#include "worker/sandbox.h"
+#include "worker/worker.h"
+
+namespace baokms::worker {
+namespace {
+
+// Two channels, 16 kept-alive connections, as many on their way, and what a loop needs.
+constexpr rlim_t kOpenFiles = 96;
+// Measured below 10 MiB; room for the largest metadata answer and every request at its maximum.
+constexpr rlim_t kDataBytes = rlim_t{128} << 20U;
+
+// The order is the argument: nothing is received before the filter is in force.
+Result<ipc::ExitCode> Main() {
+  ipc::ProcFiles proc =
+      BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-worker",
+                                  .fixed_descriptors = ipc::kFirstPeerChannel + 1,
+                                  .open_files = kOpenFiles,
+                                  .data_bytes = kDataBytes}));
+  const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::WorkerSetup>(ipc::kSetupDescriptor));
+  std::unique_ptr<Worker> worker =
+      BAOKMS_TRY(Worker::Prepare(setup,
+                                 {.supervisor = UniqueFd(ipc::kSupervisorChannel),
+                                  .agent = UniqueFd(ipc::kFirstPeerChannel)}));
+  BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
+  BAOKMS_TRY(EnterSandbox());
+  ipc::ConfinementReport confinement;
+  confinement.set_filter_name(kFilterName);
+  return worker->Run(std::move(proc), confinement);
+}
+
+}  // namespace
+}  // namespace baokms::worker
+
+int main() {
+  const baokms::Result<baokms::ipc::ExitCode> ended = baokms::worker::Main();
+  return static_cast<int>(ended ? *ended : baokms::ipc::ExitCode::kStartFailed);
+}
