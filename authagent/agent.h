@@ -1,0 +1,103 @@
+// The auth agent as a whole: its channels, its OpenBao client and its credential on one loop. It
+// serves logins until the supervisor is gone; it never sees a KMS request.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "authagent/credential.h"
+#include "authagent/login.h"
+#include "authagent/login_api.h"
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/heartbeat.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/openbao/api.h"
+#include "common/openbao/broker_connector.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/child_process.h"
+#include "ipc/dispatch.h"
+#include "ipc/link.h"
+#include "ipc/log_message.h"
+#include "ipc/token_message.h"
+#include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
+
+namespace baokms::authagent {
+
+// How often the credential is asked whether it was replaced (authentication reference, section 8).
+inline constexpr BootTime kCredentialPoll = std::chrono::seconds(5);
+
+// The agent's ends of its channels; `workers` has one per slot.
+struct AgentChannels {
+  UniqueFd supervisor;
+  std::vector<UniqueFd> workers;
+};
+
+class Agent final : private LoginOutlet {
+ public:
+  // Opens everything that the filter later forbids to open. Receives nothing yet. Fails on a
+  // set-up that is not complete and when the kernel or libcurl has no room.
+  static Result<std::unique_ptr<Agent>> Prepare(const ipc::AgentSetup& setup,
+                                                AgentChannels channels);
+
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+  ~Agent() override = default;
+
+  // Introduces itself to the supervisor, then serves. Returns when the supervisor is gone
+  // (kSupervisorGone), broke the protocol (kPeerBreach) or the loop cannot go on (kLoopFailed). To
+  // be called once, inside the filter.
+  ipc::ExitCode Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
+
+ private:
+  // A worker slot's channel. `channel` outlives the link, so that a muted slot can be opened again.
+  struct Seat {
+    UniqueFd channel;
+    std::unique_ptr<ipc::Link> link;
+    ipc::Dispatch table;
+    bool closing = false;  // the link is done for; a task that destroys it is on its way
+  };
+
+  Agent(std::unique_ptr<EventLoop> loop, const ipc::AgentSetup& setup, AgentChannels channels);
+
+  Status Open(const ipc::AgentSetup& setup, UniqueFd supervisor);
+  Status Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
+  Status SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file);
+  Status OnHelloAnswer(const ipc::HelloAnswer& answer);
+  void OnSupervisorClosed(const Error& error);
+  void End(ipc::ExitCode code);
+  Status OpenSeat(Slot slot);
+  void CloseSeat(Slot slot, const Error& error);
+  void ReopenSeat(Slot slot);
+  void PollCredential();
+
+  void SendToken(Slot slot, const ipc::TokenMessage& token) override;
+  void SendFailure(Slot slot, const ipc::LoginFailed& failure) override;
+  void SendStatus(const ipc::AgentStatus& status) override;
+
+  std::unique_ptr<EventLoop> loop_;
+  ipc::Dispatch supervisor_table_;
+  std::unique_ptr<ipc::Link> supervisor_;
+  ipc::Phase phase_ = ipc::kPhaseHello;
+  ipc::UpwardLog log_;
+  openbao::BrokerConnector connector_;
+  std::unique_ptr<openbao::Client> client_;
+  std::unique_ptr<LoginApi> api_;
+  std::unique_ptr<Credential> credential_;
+  std::unique_ptr<LoginDesk> desk_;
+  std::unique_ptr<Heartbeat> heartbeat_;
+  // A worker that broke the protocol is not listened to for this long. Its slot then gets another
+  // chance, because another process may fill it.
+  BootTime mute_;
+  std::vector<Seat> seats_;
+  ipc::ExitCode end_ = ipc::ExitCode::kLoopFailed;
+};
+
+}  // namespace baokms::authagent

@@ -1,0 +1,267 @@
+#include "authagent/login.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "authagent/credential.h"
+#include "authagent/login_api.h"
+#include "authagent/minute_window.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/secret_buffer.h"
+#include "common/openbao/api.h"
+#include "common/openbao/error_class.h"
+#include "ipc/limits.h"
+#include "ipc/token_message.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::authagent {
+namespace {
+
+// Requests of one slot that are looked at in a minute. A worker's own back-off allows far fewer;
+// each one costs a read of the credential, a status and a log record.
+constexpr std::size_t kMaxAttempts = 60;
+
+// What a login that OpenBao answered is called. A refusal is told from an outage.
+Finding ToFinding(openbao::ErrorClass error_class) {
+  switch (error_class) {
+    case openbao::ErrorClass::kOk:
+      return {AuthStatus::kOk, ""};
+    case openbao::ErrorClass::kInvalidRequest:
+    case openbao::ErrorClass::kUnauthenticated:
+    case openbao::ErrorClass::kPermissionDenied:
+      return {AuthStatus::kAuthFailed, openbao::ToString(error_class)};
+    default:
+      return {AuthStatus::kError, openbao::ToString(error_class)};
+  }
+}
+
+std::uint32_t LeaseSeconds(std::int64_t lease) {
+  constexpr std::int64_t kLongest = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(lease, 0, kLongest));
+}
+
+void AddCalls(const openbao::CallReport& report, ipc::AgentStatus& status) {
+  for (const openbao::CallRecord& record : report.calls) {
+    if (static_cast<std::size_t>(status.calls_size()) == ipc::kMaxCalls) {
+      return;
+    }
+    ipc::Call& call = *status.add_calls();
+    call.set_operation(record.operation);
+    call.set_outcome(openbao::ToOutcome(record.error_class));
+    call.set_duration_us(record.duration_us);
+    call.set_request_id(record.request_id);
+  }
+}
+
+}  // namespace
+
+LoginDesk::LoginDesk(EventLoop& loop,
+                     Credential& credential,
+                     LoginApi& api,
+                     LoginOutlet& outlet,
+                     LogSink& log,
+                     LoginOptions options)
+    : loop_(loop),
+      credential_(credential),
+      api_(api),
+      outlet_(outlet),
+      log_(log),
+      options_(std::move(options)) {
+  // A slot's share keeps one worker from using up the logins of the others.
+  const std::size_t share = options_.budget_per_minute / std::max(1U, options_.workers);
+  for (Slot slot = 0; slot < options_.workers; ++slot) {
+    slots_.push_back({std::nullopt, std::nullopt, MinuteWindow(std::max(share, kMaxAttempts)),
+                      MinuteWindow(share)});
+  }
+}
+
+Status LoginDesk::Request(Slot slot, const ipc::LoginRequest& request) {
+  if (slot >= slots_.size() || request.request_id().size() != ipc::kLoginRequestIdSize ||
+      request.deadline_ns() <= 0) {
+    return Error(ErrorCode::kProtocolViolation, "malformed LoginRequest");
+  }
+  Ticket ticket;
+  std::ranges::copy(request.request_id(), ticket.id.begin());
+  ticket.deadline = BootTime(request.deadline_ns());
+  SlotState& state = slots_[slot];
+  if (state.waiting) {
+    SendFailure(slot, *state.waiting, ipc::OUTCOME_CANCELED, AuthStatus::kError);
+  }
+  state.waiting = ticket;
+  Begin(slot);
+  return {};
+}
+
+// Starts the waiting request of a slot that has nothing in progress.
+void LoginDesk::Begin(Slot slot) {
+  SlotState& state = slots_[slot];
+  if (state.active || !state.waiting) {
+    return;
+  }
+  state.active = std::exchange(state.waiting, std::nullopt);
+  const BootTime now = BootNow();
+  state.active->deadline = std::min(state.active->deadline, now + options_.timeout);
+  if (state.active->deadline <= now) {
+    RefuseQuietly(slot, ipc::OUTCOME_TIMEOUT);
+    return;
+  }
+  if (!state.attempts.Take(now)) {
+    RefuseQuietly(slot, ipc::OUTCOME_AUTH_FAILED);
+    return;
+  }
+  credential_.Acquire(state.active->deadline,
+                      [this, slot](Acquired acquired) { OnCredential(slot, std::move(acquired)); });
+}
+
+// Without a status and a record: a worker that asks without end must not flood the supervisor
+// through us.
+void LoginDesk::RefuseQuietly(Slot slot, ipc::Outcome outcome) {
+  SendFailure(slot, *slots_[slot].active, outcome, AuthStatus::kError);
+  Finish(slot);
+}
+
+void LoginDesk::OnCredential(Slot slot, Acquired acquired) {
+  SlotState& state = slots_[slot];
+  credential_ends_unix_ = acquired.ends_unix;
+  if (acquired.finding.status != AuthStatus::kOk) {
+    Fail(slot, ipc::OUTCOME_AUTH_FAILED, acquired.finding, {});
+    return;
+  }
+  if (!state.logins.Take(BootNow())) {
+    Fail(slot, ipc::OUTCOME_AUTH_FAILED, {AuthStatus::kError, "login budget of the worker used up"},
+         {});
+    return;
+  }
+  // A connection per login: the supervisor counts logins by the connections it makes for us.
+  const openbao::CallContext context{.deadline = state.active->deadline,
+                                     .token = nullptr,
+                                     .connection = openbao::ConnectionUse::kFresh};
+  api_.LoginJwt(context, options_.auth_mount, options_.role, acquired.jwt,
+                [this, slot](const openbao::CallReport& report, openbao::AuthValue value) {
+                  OnLogin(slot, report, std::move(value));
+                });
+}
+
+void LoginDesk::OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
+  if (report.error_class == openbao::ErrorClass::kOk) {
+    Succeed(slot, report, std::move(value));
+  } else {
+    Fail(slot, openbao::ToOutcome(report.error_class), ToFinding(report.error_class), report);
+  }
+}
+
+void LoginDesk::Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
+  const std::size_t size = value.token.size();
+  if (size == 0 || size > ipc::kMaxToken) {
+    Fail(slot, ipc::OUTCOME_UNDECODABLE, {AuthStatus::kError, "no token, or a token too long"},
+         report);
+    return;
+  }
+  ipc::TokenMessage message;
+  message.request_id = slots_[slot].active->id;
+  message.lease_seconds = LeaseSeconds(value.lease_seconds);
+  message.renewable = value.renewable;
+  message.token = std::move(value.token);
+  outlet_.SendToken(slot, message);
+  Report(ipc::OUTCOME_OK, AuthStatus::kOk, report);
+  LogLogin(slot, {AuthStatus::kOk, ""});
+  Finish(slot);
+}
+
+void LoginDesk::Fail(Slot slot,
+                     ipc::Outcome outcome,
+                     Finding finding,
+                     const openbao::CallReport& report) {
+  SendFailure(slot, *slots_[slot].active, outcome, finding.status);
+  Report(outcome, finding.status, report);
+  LogLogin(slot, finding);
+  Finish(slot);
+}
+
+void LoginDesk::SendFailure(Slot slot,
+                            const Ticket& ticket,
+                            ipc::Outcome outcome,
+                            AuthStatus status) {
+  ipc::LoginFailed failure;
+  failure.set_request_id(std::string(ticket.id.begin(), ticket.id.end()));
+  failure.set_outcome(outcome);
+  failure.set_status(std::string(ToString(status)));
+  outlet_.SendFailure(slot, failure);
+}
+
+void LoginDesk::Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report) {
+  ipc::AgentStatus message;
+  message.set_status(std::string(ToString(status)));
+  message.set_credential_ends_unix(credential_ends_unix_);
+  message.set_last_outcome(outcome);
+  message.set_was_login(true);
+  AddCalls(report, message);
+  outlet_.SendStatus(message);
+}
+
+void LoginDesk::LogLogin(Slot slot, Finding finding) {
+  const bool ok = finding.status == AuthStatus::kOk;
+  LogRecord record;
+  record.level = ok ? LogLevel::kInfo : LogLevel::kWarn;
+  record.event = "auth.login";
+  record.fields = {{"operation", "auth.login"},
+                   {"status", std::string(ToString(finding.status))},
+                   {"slot", static_cast<std::int64_t>(slot)}};
+  if (!finding.reason.empty()) {
+    record.fields.emplace_back("reason", std::string(finding.reason));
+  }
+  log_.Write(record);
+}
+
+void LoginDesk::Finish(Slot slot) {
+  slots_[slot].active.reset();
+  // Not at once: a credential that answers at once would make this a recursion.
+  loop_.Post([this, slot] { Begin(slot); });
+}
+
+void LoginDesk::CheckCredential() {
+  if (std::exchange(checking_, true)) {
+    return;
+  }
+  credential_.Acquire(BootNow() + options_.timeout, [this](const Acquired& acquired) {
+    checking_ = false;
+    credential_ends_unix_ = acquired.ends_unix;
+    const bool ok = acquired.finding.status == AuthStatus::kOk;
+    ipc::AgentStatus message;
+    message.set_status(std::string(ToString(acquired.finding.status)));
+    message.set_credential_ends_unix(acquired.ends_unix);
+    message.set_last_outcome(ok ? ipc::OUTCOME_OK : ipc::OUTCOME_AUTH_FAILED);
+    outlet_.SendStatus(message);
+    LogCredential(acquired.finding);
+  });
+}
+
+void LoginDesk::LogCredential(const Finding& finding) {
+  LogRecord record;
+  record.level = finding.status == AuthStatus::kOk ? LogLevel::kInfo : LogLevel::kWarn;
+  record.event = "auth.credential";
+  record.fields = {{"operation", "auth.credential"},
+                   {"status", std::string(ToString(finding.status))}};
+  if (!finding.reason.empty()) {
+    record.fields.emplace_back("reason", std::string(finding.reason));
+  }
+  log_.Write(record);
+}
+
+void LoginDesk::CheckIfReplaced() {
+  if (credential_.Replaced()) {
+    CheckCredential();
+  }
+}
+
+}  // namespace baokms::authagent

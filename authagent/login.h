@@ -1,0 +1,113 @@
+// Logs in for the workers: one request of a slot is one credential read, one login at OpenBao and
+// one token handed over. It knows no channels and keeps no token: what OpenBao gave is sent and
+// wiped in the same callback.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "authagent/credential.h"
+#include "authagent/login_api.h"
+#include "authagent/minute_window.h"
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/openbao/api.h"
+#include "ipc/token_message.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::authagent {
+
+// A worker slot: 0 .. workers - 1.
+using Slot = std::uint32_t;
+
+// Where answers go. None of these calls may call back into LoginDesk.
+class LoginOutlet {
+ public:
+  virtual ~LoginOutlet() = default;
+
+  virtual void SendToken(Slot slot, const ipc::TokenMessage& token) = 0;
+  virtual void SendFailure(Slot slot, const ipc::LoginFailed& failure) = 0;
+  virtual void SendStatus(const ipc::AgentStatus& status) = 0;
+
+ protected:
+  LoginOutlet() = default;
+  LoginOutlet(const LoginOutlet&) = default;
+  LoginOutlet& operator=(const LoginOutlet&) = default;
+};
+
+struct LoginOptions {
+  std::string auth_mount;
+  std::string role;
+  std::uint32_t workers = 0;
+  BootTime timeout{};                    // the longest that one login may take
+  std::uint32_t budget_per_minute = 12;  // logins of all slots; each slot may use its share of it
+};
+
+// Belongs to the loop's thread. Per slot at most one login is in progress and one request waits:
+// a worker asks again only when it gave up on the request before, so a newer one replaces it.
+class LoginDesk final {
+ public:
+  // All references must outlive the desk.
+  LoginDesk(EventLoop& loop,
+            Credential& credential,
+            LoginApi& api,
+            LoginOutlet& outlet,
+            LogSink& log,
+            LoginOptions options);
+
+  LoginDesk(const LoginDesk&) = delete;
+  LoginDesk& operator=(const LoginDesk&) = delete;
+  ~LoginDesk() = default;
+
+  // Takes a worker's request; it is answered with a token or a failure, by its deadline or the
+  // time-out, whichever is earlier. kProtocolViolation: the request is malformed.
+  Status Request(Slot slot, const ipc::LoginRequest& request);
+
+  // Reads and checks the credential now, without logging in, and reports what was found.
+  void CheckCredential();
+
+  // CheckCredential() if the credential was replaced since it was last read.
+  void CheckIfReplaced();
+
+ private:
+  struct Ticket {
+    ipc::LoginRequestId id{};
+    BootTime deadline{};
+  };
+
+  struct SlotState {
+    std::optional<Ticket> active;
+    std::optional<Ticket> waiting;
+    MinuteWindow attempts;
+    MinuteWindow logins;
+  };
+
+  void Begin(Slot slot);
+  void RefuseQuietly(Slot slot, ipc::Outcome outcome);
+  void OnCredential(Slot slot, Acquired acquired);
+  void OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
+  void Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
+  void Fail(Slot slot, ipc::Outcome outcome, Finding finding, const openbao::CallReport& report);
+  void SendFailure(Slot slot, const Ticket& ticket, ipc::Outcome outcome, AuthStatus status);
+  void Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report);
+  void LogLogin(Slot slot, Finding finding);
+  void LogCredential(const Finding& finding);
+  void Finish(Slot slot);
+
+  EventLoop& loop_;
+  Credential& credential_;
+  LoginApi& api_;
+  LoginOutlet& outlet_;
+  LogSink& log_;
+  LoginOptions options_;
+  std::vector<SlotState> slots_;
+  std::int64_t credential_ends_unix_ = 0;
+  bool checking_ = false;
+};
+
+}  // namespace baokms::authagent

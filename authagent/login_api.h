@@ -1,0 +1,48 @@
+// The one call to OpenBao that a login makes, as an interface: tests answer it without a network.
+
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "common/base/secret_buffer.h"
+#include "common/openbao/api.h"
+
+namespace baokms::authagent {
+
+// Same promises as openbao::Client::LoginJwt(): `done` runs later, on the loop's thread, exactly
+// once, at the context's deadline at the latest.
+class LoginApi {
+ public:
+  virtual ~LoginApi() = default;
+
+  virtual void LoginJwt(const openbao::CallContext& context,
+                        std::string_view auth_mount,
+                        std::string_view role,
+                        const SecretBuffer& jwt,
+                        openbao::Done<openbao::AuthValue> done) = 0;
+
+ protected:
+  LoginApi() = default;
+  LoginApi(const LoginApi&) = default;
+  LoginApi& operator=(const LoginApi&) = default;
+};
+
+// The real one. `client` must outlive it.
+class ClientLoginApi final : public LoginApi {
+ public:
+  explicit ClientLoginApi(openbao::Client& client) : client_(client) {}
+
+  void LoginJwt(const openbao::CallContext& context,
+                std::string_view auth_mount,
+                std::string_view role,
+                const SecretBuffer& jwt,
+                openbao::Done<openbao::AuthValue> done) override {
+    (void)client_.LoginJwt(context, auth_mount, role, jwt, std::move(done));
+  }
+
+ private:
+  openbao::Client& client_;
+};
+
+}  // namespace baokms::authagent
