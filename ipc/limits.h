@@ -20,8 +20,9 @@ inline constexpr std::size_t kMaxLogBody = 8 * 1024;
 inline constexpr std::size_t kMaxLogFields = 16;
 inline constexpr std::size_t kMaxLogText = 256;
 
-// Versions in a key table or in metadata. One rotation a day for eleven years.
-inline constexpr std::size_t kMaxKeyVersions = 4096;
+// Versions in a key table or in metadata: one rotation a day for five years. A table of them has to
+// fit a datagram, and the kernel's default send buffer (net.core.wmem_default) holds 208 KiB.
+inline constexpr std::size_t kMaxKeyVersions = 2048;
 
 // A key table entry is at most 70 bytes on the wire: key_id 50, version 6, time 11, framing 3.
 inline constexpr std::size_t kMaxKeyTableBody = kMaxKeyVersions * 70 + 256;
