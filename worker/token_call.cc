@@ -1,0 +1,118 @@
+#include "worker/token_call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <iterator>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/openbao/api.h"
+#include "common/openbao/error_class.h"
+#include "proto/ipc.pb.h"
+#include "worker/token_machine.h"
+#include "worker/token_source.h"
+
+namespace baokms::worker {
+namespace {
+
+std::uint32_t MicrosecondsSince(BootTime start) {
+  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(BootNow() - start);
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(elapsed.count(), std::int64_t{0}, UINT32_MAX));
+}
+
+bool RefusesToken(openbao::ErrorClass error_class) {
+  return error_class == openbao::ErrorClass::kUnauthenticated ||
+         error_class == openbao::ErrorClass::kPermissionDenied;
+}
+
+}  // namespace
+
+TokenCall::TokenCall(
+    Sources sources, BootTime deadline, openbao::ConnectionUse connection, Start start, Done done)
+    : sources_(sources),
+      deadline_(deadline),
+      connection_(connection),
+      start_(std::move(start)),
+      done_(std::move(done)) {
+}
+
+TokenCall::~TokenCall() {
+  sources_.tokens.CancelWait(wait_);
+  sources_.transit.Cancel(call_);
+}
+
+void TokenCall::Begin() {
+  Call();
+}
+
+void TokenCall::Call() {
+  const TokenSource::Current current = sources_.tokens.Take();
+  if (current.token == nullptr) {
+    wait_ = sources_.tokens.Wait(deadline_, AwaitToken());
+    return;
+  }
+  generation_ = current.generation;
+  openbao::CallContext context;
+  context.deadline = deadline_;
+  context.token = current.token;
+  context.connection = connection_;
+  call_ = start_(context, [this](openbao::CallReport report) { OnReport(std::move(report)); });
+}
+
+std::function<void(TokenSource::Ready)> TokenCall::AwaitToken() {
+  waiting_since_ = BootNow();
+  return [this](TokenSource::Ready ready) {
+    OnToken(ready);
+  };
+}
+
+void TokenCall::OnToken(TokenSource::Ready ready) {
+  wait_ = 0;
+  end_.stages.set_token_wait_us(end_.stages.token_wait_us() + MicrosecondsSince(waiting_since_));
+  switch (ready.kind) {
+    case TokenSource::Ready::Kind::kToken:
+      Call();
+      return;
+    case TokenSource::Ready::Kind::kTimedOut:
+      Finish(ipc::OUTCOME_TIMEOUT);
+      return;
+    case TokenSource::Ready::Kind::kKept:
+    case TokenSource::Ready::Kind::kUnavailable:
+      Finish(refusal_.value_or(ready.outcome));
+      return;
+  }
+}
+
+void TokenCall::OnReport(openbao::CallReport report) {
+  call_ = 0;
+  std::ranges::move(report.calls, std::back_inserter(end_.calls));
+  end_.stages.set_connect_us(end_.stages.connect_us() + report.connect_us);
+  end_.stages.set_openbao_us(end_.stages.openbao_us() + report.openbao_us);
+  const ipc::Outcome outcome = openbao::ToOutcome(report.error_class);
+  if (!RefusesToken(report.error_class)) {
+    Finish(outcome);
+    return;
+  }
+  const Rejection how = report.error_class == openbao::ErrorClass::kUnauthenticated
+                            ? Rejection::kUnauthenticated
+                            : Rejection::kDenied;
+  if (refusal_) {
+    sources_.tokens.NoteRejection(generation_, how);
+    Finish(outcome);
+    return;
+  }
+  refusal_ = outcome;
+  wait_ = sources_.tokens.WaitAfterRejection(generation_, how, deadline_, AwaitToken());
+}
+
+void TokenCall::Finish(ipc::Outcome outcome) {
+  end_.outcome = outcome;
+  const Done done = std::move(done_);
+  CallEnd end = std::move(end_);
+  done(std::move(end));  // may destroy this object
+}
+
+}  // namespace baokms::worker

@@ -1,0 +1,29 @@
+#include "worker/token_lease.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "common/base/clock.h"
+#include "worker/limits.h"
+
+namespace baokms::worker {
+
+TokenLease::TokenLease(Instant obtained, std::int64_t seconds)
+    : obtained_(obtained),
+      length_(std::chrono::seconds(
+          std::clamp<std::int64_t>(seconds, std::int64_t{0}, kLongestLeaseSeconds))) {
+}
+
+std::optional<BootTime> TokenLease::Remaining(Instant now) {
+  if (!expires()) {
+    return std::nullopt;
+  }
+  const std::int64_t wall =
+      std::clamp<std::int64_t>(now.unix_seconds - obtained_.unix_seconds, 0, kLongestLeaseSeconds);
+  age_ = std::max({age_, now.boot - obtained_.boot, BootTime(std::chrono::seconds(wall))});
+  return std::max(length_ - age_, BootTime::zero());
+}
+
+}  // namespace baokms::worker
