@@ -1,0 +1,42 @@
+// Decrypt: every check of the data contract, in its order, before OpenBao hears of the request.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/secret_buffer.h"
+#include "proto/ipc.pb.h"
+#include "worker/key_table.h"
+#include "worker/operation.h"
+#include "worker/token_call.h"
+#include "worker/transit_decrypt.h"
+
+namespace baokms::worker {
+
+class DecryptOperation final : public AnsweringOperation<ipc::DecryptAnswer> {
+ public:
+  DecryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
+      : AnsweringOperation(context, deadline, std::move(reply)) {}
+
+  // May end the operation at once.
+  void Begin(const ipc::DecryptRequest& request);
+
+ private:
+  void OnDecrypted(CallEnd end, const SecretBuffer& plaintext);
+
+  std::optional<TransitDecrypt> decrypt_;
+};
+
+// The checks alone: OUTCOME_OK with the key to use, else what is wrong. KEY_ID_UNKNOWN comes before
+// anything about annotations (data contract, section 6).
+struct DecryptCheck {
+  ipc::Outcome outcome = ipc::OUTCOME_INTERNAL;
+  const TableKey* key = nullptr;
+};
+
+DecryptCheck CheckDecrypt(const ipc::DecryptRequest& request, const KeyTable& keys);
+
+}  // namespace baokms::worker

@@ -1,0 +1,74 @@
+#include "worker/dispatch_table.h"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <utility>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/openbao/broker_connector.h"
+#include "ipc/dispatch.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "worker/kms_operations.h"
+#include "worker/token_source.h"
+
+namespace baokms::worker {
+namespace {
+
+using ipc::Descriptor;
+using ipc::kPhaseHello;
+using ipc::kPhaseServing;
+using Type = ipc::MessageType;
+
+// A handler that is a member function.
+template <typename Message, typename Receiver>
+std::function<Status(Message&)> To(Receiver& receiver, Status (Receiver::*handler)(Message&)) {
+  return [&receiver, handler](Message& message) {
+    return (receiver.*handler)(message);
+  };
+}
+
+template <typename Message, typename Receiver>
+std::function<Status(Message&)> To(Receiver& receiver,
+                                   Status (Receiver::*handler)(const Message&)) {
+  return [&receiver, handler](Message& message) {
+    return (receiver.*handler)(message);
+  };
+}
+
+}  // namespace
+
+ipc::Dispatch FromSupervisor(const Receivers& receivers) {
+  using Kms = KmsOperations;
+  Kms& kms = receivers.operations;
+  openbao::BrokerConnector& connector = receivers.connector;
+  const auto on_connect = [&connector](ipc::ConnectAnswer& answer, UniqueFd fd) {
+    return connector.OnAnswer(answer, std::move(fd));
+  };
+  ipc::Dispatch table;
+  table.Add<ipc::HelloAnswer>(Type::kHelloAnswer, kPhaseHello, receivers.hello);
+  table.AddWithDescriptor<ipc::ConnectAnswer>(Type::kConnectAnswer, kPhaseServing,
+                                              Descriptor::kOptional, on_connect);
+  table.Add(Type::kKeyTable, kPhaseServing, To(kms, &Kms::OnKeyTable));
+  table.Add(Type::kEncryptRequest, kPhaseServing, To(kms, &Kms::OnEncrypt));
+  table.Add(Type::kDecryptRequest, kPhaseServing, To(kms, &Kms::OnDecrypt));
+  table.Add(Type::kCancelRequest, kPhaseServing, To(kms, &Kms::OnCancel));
+  table.Add(Type::kMetadataRequest, kPhaseServing, To(kms, &Kms::OnMetadata));
+  table.Add(Type::kProbeEncryptRequest, kPhaseServing, To(kms, &Kms::OnProbeEncrypt));
+  table.Add(Type::kProbeDecryptRequest, kPhaseServing, To(kms, &Kms::OnProbeDecrypt));
+  return table;
+}
+
+ipc::Dispatch FromAgent(const Receivers& receivers) {
+  TokenSource& tokens = receivers.tokens;
+  ipc::Dispatch table;
+  table.AddRaw(
+      Type::kToken, kPhaseServing, Descriptor::kNone,
+      [&tokens](std::span<std::uint8_t> body, UniqueFd /*fd*/) { return tokens.OnToken(body); });
+  table.Add(Type::kLoginFailed, kPhaseServing, To(tokens, &TokenSource::OnLoginFailed));
+  return table;
+}
+
+}  // namespace baokms::worker

@@ -1,0 +1,29 @@
+#include "worker/known_versions.h"
+
+#include "common/contract/key_id.h"
+#include "common/contract/key_profile.h"
+
+namespace baokms::worker {
+
+void KnownVersions::Remember(const contract::TransitKeyMetadata& metadata) {
+  if (!contract::CheckVersionBounds(metadata).has_value() ||
+      !contract::CheckVersionEntries(metadata).has_value()) {
+    return;
+  }
+  created_at_.clear();
+  for (const contract::KeyVersion& version : metadata.versions) {
+    created_at_.emplace(version.number, version.created_at_unix);
+  }
+  latest_ = metadata.latest_version;
+}
+
+KnownVersions::Answer KnownVersions::Confirm(contract::KeyVersion version) const {
+  if (version.number > latest_) {
+    return Answer::kUnknown;
+  }
+  const auto found = created_at_.find(version.number);
+  return found != created_at_.end() && found->second == version.created_at_unix ? Answer::kConfirmed
+                                                                                : Answer::kRefuted;
+}
+
+}  // namespace baokms::worker

@@ -1,0 +1,48 @@
+// The two halves of the deep probe: Transit with the status-probe AAD, which no ciphertext of the
+// cluster has, and with any version, because a candidate is probed before it is active.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/secret_buffer.h"
+#include "proto/ipc.pb.h"
+#include "worker/operation.h"
+#include "worker/token_call.h"
+#include "worker/transit_decrypt.h"
+#include "worker/transit_encrypt.h"
+
+namespace baokms::worker {
+
+class ProbeEncryptOperation final : public AnsweringOperation<ipc::ProbeEncryptAnswer> {
+ public:
+  ProbeEncryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
+      : AnsweringOperation(context, deadline, std::move(reply)) {}
+
+  // Takes the plaintext out of `request`. May end the operation at once.
+  void Begin(ipc::ProbeEncryptRequest& request);
+
+ private:
+  void OnEncrypted(CallEnd end, std::string ciphertext);
+
+  std::optional<TransitEncrypt> encrypt_;
+};
+
+class ProbeDecryptOperation final : public AnsweringOperation<ipc::ProbeDecryptAnswer> {
+ public:
+  ProbeDecryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
+      : AnsweringOperation(context, deadline, std::move(reply)) {}
+
+  // May end the operation at once.
+  void Begin(const ipc::ProbeDecryptRequest& request);
+
+ private:
+  void OnDecrypted(CallEnd end, const SecretBuffer& plaintext);
+
+  std::optional<TransitDecrypt> decrypt_;
+};
+
+}  // namespace baokms::worker

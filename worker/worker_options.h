@@ -1,0 +1,30 @@
+// The sealed set-up of a worker, checked and in the types its parts take.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/contract/identity.h"
+#include "common/openbao/api.h"
+#include "proto/setup.pb.h"
+#include "worker/token_machine.h"
+
+namespace baokms::worker {
+
+struct WorkerOptions {
+  contract::KeyIdentity identity;
+  openbao::ClientOptions openbao;
+  TokenTiming token;
+  std::int64_t renewal_increment_seconds = 0;
+  std::string plugin_version;
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+// kInvalidArgument for values that no valid configuration gives: the set-up is the only trusted
+// input, so a doubtful one ends the worker.
+Result<WorkerOptions> ReadSetup(const ipc::WorkerSetup& setup);
+
+}  // namespace baokms::worker
