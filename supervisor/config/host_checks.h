@@ -1,0 +1,44 @@
+// What `serve` itself has to find on this host before it starts: files, directories, the kernel's
+// view of users. JWT, client secret, certificate chain, PIN and module are the auth agent's to
+// check, at use.
+
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "supervisor/config/document.h"
+#include "supervisor/config/safe_file.h"
+
+namespace baokms::supervisor {
+
+// At most rw for the owner, r for the group (and an owner's x, as the Go provider has it).
+inline constexpr FileRules kConfigFileRules{.forbidden_bits = 0037};
+
+// Anyone may read a CA bundle; nobody but its owner may write it.
+inline constexpr FileRules kCaFileRules{.forbidden_bits = 0022};
+
+// The whole set of public authorities takes about 250 KiB.
+inline constexpr std::size_t kMaxCaBundleBytes = std::size_t{1} << 20;
+
+struct HostFindings {
+  std::vector<Problem> problems;
+  // Content of openbao.caCertFile, as checked.
+  std::string openbao_ca_pem;
+  // Content of auth.jwt.oauth2.caCertFile; empty when none is set.
+  std::string oauth2_ca_pem;
+};
+
+// Checks CA bundles, socket directory, socket path, state directory and, when
+// server.allowedPeers is set, that this is the initial user namespace. Keys with an earlier problem
+// are left out. The configuration file itself is checked when it is opened (load.h).
+HostFindings CheckHost(const ConfigDocument& document, std::span<const Problem> earlier);
+
+// What is wrong with a PEM bundle: it must hold at least one certificate that can be parsed, and
+// none that can not.
+std::optional<std::string> CheckCaBundle(const std::string& pem);
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,203 @@
+#include "supervisor/config/load.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include <fcntl.h>
+
+#include <utility>
+#include <variant>
+
+#include "supervisor/config/decode.h"
+#include "supervisor/config/field_rules.h"
+#include "supervisor/config/host_checks.h"
+#include "supervisor/config/safe_file.h"
+#include "supervisor/config/schema_table.h"
+#include "supervisor/config/text_rules.h"
+
+namespace baokms::supervisor {
+namespace {
+
+constexpr std::array<EnvironmentRow, 4> kEnvironmentRows{{
+    {"", "--config", "path of the configuration file", "BAO_KMS_PROVIDER_CONFIG",
+     "BAO_KMS_PROVIDER_CONFIG_PATH"},
+    {"logging.level", "--log-level", "`logging.level`", "BAO_KMS_PROVIDER_LOG_LEVEL",
+     "BAO_KMS_PROVIDER_LOGGING_LEVEL"},
+    {"server.metricsAddress", "--metrics-address", "`server.metricsAddress`",
+     "BAO_KMS_PROVIDER_SERVER_METRICS_ADDRESS", "BAO_KMS_PROVIDER_SERVER_METRICSADDRESS"},
+    {"server.healthAddress", "--health-address", "`server.healthAddress`",
+     "BAO_KMS_PROVIDER_SERVER_HEALTH_ADDRESS", "BAO_KMS_PROVIDER_SERVER_HEALTHADDRESS"},
+}};
+
+std::optional<std::string> Lookup(const Environment& environment, std::string_view name) {
+  auto value = environment ? environment(name) : std::nullopt;
+  return value.has_value() && !value->empty() ? value : std::nullopt;
+}
+
+void ApplyEnvironment(const LoadOptions& options, ConfigDocument& document) {
+  for (const EnvironmentRow& row : kEnvironmentRows) {
+    if (row.key.empty()) {
+      continue;
+    }
+    if (const auto value = ReadEnvironment(row, options.environment)) {
+      if (SetFromText(row.key, value->text, document.config)) {
+        document.origins[std::string(row.key)] = {std::string(value->name), {}};
+      }
+    }
+  }
+}
+
+void ApplyFlags(const LoadOptions& options, ConfigDocument& document) {
+  for (const FlagValue& flag : options.flags) {
+    if (SetFromText(flag.key, flag.text, document.config)) {
+      document.origins[std::string(flag.key)] = {std::string(flag.flag), {}};
+    }
+  }
+}
+
+// auth.jwt.source may be left out when jwtFile is set and no oauth2 section is there.
+void ApplyLegacySource(ConfigDocument& document) {
+  JwtConfig& jwt = document.config.auth.jwt;
+  const bool has_oauth2 = document.origins.lower_bound("auth.jwt.oauth2.") !=
+                          document.origins.lower_bound("auth.jwt.oauth2/");
+  if (!document.Has("auth.jwt.source") && !IsBlank(jwt.jwt_file) && !has_oauth2) {
+    jwt.source = "file";
+  }
+}
+
+// Puts systemd's directory in. A name that is not a plain file name is left as it is and fails the
+// key's rule.
+bool ExpandCredential(std::string& path, const Environment& environment) {
+  const std::string_view text = path;
+  if (!text.starts_with(kCredentialPrefix)) {
+    return false;
+  }
+  const std::string name(text.substr(kCredentialPrefix.size()));
+  const auto directory = Lookup(environment, "CREDENTIALS_DIRECTORY");
+  if (!directory.has_value() || directory->front() != '/' || name.empty() || name == "." ||
+      name == ".." || name.find('/') != std::string::npos) {
+    return true;
+  }
+  path = *directory + "/" + name;
+  return true;
+}
+
+void ExpandCredentials(ConfigDocument& document, const Environment& environment) {
+  AuthConfig& auth = document.config.auth;
+  document.jwt_from_systemd = ExpandCredential(auth.jwt.jwt_file, environment);
+  ExpandCredential(auth.jwt.oauth2.client_secret_file, environment);
+  ExpandCredential(auth.cert.pkcs11.pin_file, environment);
+}
+
+void Finish(const LoadOptions& options, ConfigDocument& document) {
+  ApplyEnvironment(options, document);
+  ApplyFlags(options, document);
+  ApplyLegacySource(document);
+  ExpandCredentials(document, options.environment);
+}
+
+struct FileText {
+  std::optional<std::string> text;
+  std::vector<Problem> problems;
+};
+
+Problem FileProblem(const std::string& path, std::string message) {
+  return {path, {}, "config", std::move(message)};
+}
+
+// A file that fails the safety checks is read all the same, so that what else is wrong with it is
+// told too; it can not be used, because the problem stays.
+FileText ReadConfigFile(const LoadOptions& options) {
+  FileText file;
+  UniqueFd fd;
+  if (options.safety == ConfigFileSafety::kChecked) {
+    SafeOpened opened = OpenSafeFile(options.path, kConfigFileRules, TrustedOwners::Mine());
+    if (opened.refusal.has_value()) {
+      file.problems.push_back(FileProblem(options.path, *std::move(opened.refusal)));
+    } else {
+      fd = std::move(opened.fd);
+    }
+  }
+  if (!fd.valid()) {
+    fd = UniqueFd(::open(options.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  }
+  auto text = fd.valid() ? ReadRegularFile(fd.get(), kMaxYamlBytes)
+                         : Error(ErrorCode::kSystem, "cannot be opened", errno);
+  if (text.has_value()) {
+    file.text = *std::move(text);
+  } else if (file.problems.empty()) {
+    file.problems.push_back(FileProblem(options.path, DescribeFileError(text.error())));
+  }
+  return file;
+}
+
+}  // namespace
+
+std::span<const EnvironmentRow> EnvironmentTable() {
+  return kEnvironmentRows;
+}
+
+std::optional<EnvironmentValue> ReadEnvironment(const EnvironmentRow& row,
+                                                const Environment& environment) {
+  for (const std::string_view name : {row.name, row.second_name}) {
+    if (auto value = Lookup(environment, name)) {
+      return EnvironmentValue{name, *std::move(value)};
+    }
+  }
+  return std::nullopt;
+}
+
+Config DefaultConfig() {
+  Config config;
+  for (const SchemaRow& row : SchemaTable()) {
+    if (!SetFromText(row.key, row.default_text, config)) {
+      std::abort();  // the table itself is wrong; a test reads every row
+    }
+  }
+  return config;
+}
+
+LoadResult LoadConfigText(std::string_view name,
+                          std::string_view text,
+                          const LoadOptions& options) {
+  LoadResult result;
+  ConfigDocument& document = result.document;
+  document.path = std::string(name);
+  document.config = DefaultConfig();
+  auto tree = ParseYaml(text);
+  if (auto* problem = std::get_if<YamlProblem>(&tree)) {
+    result.problems.push_back({document.path, problem->where, "", std::move(problem->message)});
+    return result;
+  }
+  result.problems = Decode(std::get<YamlNode>(tree), document);
+  if (!document.Has("configVersion") && !IsFaulty(result.problems, "configVersion")) {
+    result.problems.push_back(document.ProblemAt("configVersion", "configVersion is required"));
+  }
+  Finish(options, document);
+  return result;
+}
+
+LoadResult LoadConfig(const LoadOptions& options) {
+  if (options.path.empty()) {
+    LoadResult result;
+    result.document.config = DefaultConfig();
+    Finish(options, result.document);
+    return result;
+  }
+  FileText file = ReadConfigFile(options);
+  if (!file.text.has_value()) {
+    LoadResult result;
+    result.document.path = options.path;
+    result.document.config = DefaultConfig();
+    result.problems = std::move(file.problems);
+    return result;
+  }
+  LoadResult result = LoadConfigText(options.path, *file.text, options);
+  result.problems.insert(result.problems.begin(), std::make_move_iterator(file.problems.begin()),
+                         std::make_move_iterator(file.problems.end()));
+  return result;
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,168 @@
+#include "supervisor/config/relations.h"
+
+#include <algorithm>
+#include <chrono>
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+#include "supervisor/config/address.h"
+#include "supervisor/config/text_rules.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using std::chrono::hours;
+
+constexpr std::size_t kMaxIncidentIdBytes = 64;
+
+class RelationChecker {
+ public:
+  RelationChecker(const ConfigDocument& document, std::span<const Problem> earlier)
+      : document_(document), config_(document.config), earlier_(earlier) {}
+
+  std::vector<Problem> Run() {
+    CheckTimes();
+    CheckListeners();
+    CheckAddresses();
+    CheckDebugCorrelation();
+    if (config_.auth.method == "jwt") {
+      CheckJwt();
+    }
+    if (config_.auth.method == "cert") {
+      CheckCert();
+    }
+    return std::move(problems_);
+  }
+
+ private:
+  bool Sound(std::initializer_list<std::string_view> keys) const {
+    return std::none_of(keys.begin(), keys.end(),
+                        [&](std::string_view key) { return IsFaulty(earlier_, key); });
+  }
+
+  void Fail(std::string_view key, std::string message) {
+    problems_.push_back(document_.ProblemAt(key, std::move(message)));
+  }
+
+  void CheckTimes() {
+    if (Sound({"status.probeInterval", "status.statusMaxStaleness"}) &&
+        config_.status.probe_interval >= config_.status.max_staleness) {
+      Fail("status.probeInterval", "must be less than status.statusMaxStaleness");
+    }
+    if (Sound({"auth.tokenRenewalIncrement", "auth.loginBeforeTokenExpiry"}) &&
+        config_.auth.token_renewal_increment <= config_.auth.login_before_token_expiry) {
+      Fail("auth.tokenRenewalIncrement", "must be greater than auth.loginBeforeTokenExpiry");
+    }
+  }
+
+  void CheckListeners() {
+    const ServerConfig& server = config_.server;
+    if (!Sound({"server.metricsAddress", "server.healthAddress"}) ||
+        IsBlank(server.metrics_address) || IsBlank(server.health_address)) {
+      return;
+    }
+    const auto metrics = ParseListenAddress(server.metrics_address);
+    const auto health = ParseListenAddress(server.health_address);
+    if (metrics.has_value() && health.has_value() && SameListener(*metrics, *health)) {
+      Fail("server.healthAddress", "must differ from server.metricsAddress");
+    }
+  }
+
+  // The same address twice would be tried twice in a row when it fails.
+  void CheckAddresses() {
+    std::vector<std::string> seen{config_.openbao.address};
+    const auto& more = config_.openbao.additional_addresses;
+    for (std::size_t i = 0; i < more.size(); ++i) {
+      if (std::find(seen.begin(), seen.end(), more[i]) != seen.end()) {
+        Fail("openbao.additionalAddresses[" + std::to_string(i) + "]", "is there twice");
+      }
+      seen.push_back(more[i]);
+    }
+  }
+
+  void CheckDebugCorrelation() {
+    const LoggingConfig& logging = config_.logging;
+    const DebugCorrelationConfig& debug = logging.debug_correlation;
+    if (!debug.enabled) {
+      return;
+    }
+    if (Sound({"logging.level"}) && logging.level != "debug") {
+      Fail("logging.debugCorrelation.enabled", "needs logging.level debug");
+    }
+    if (Sound({"logging.logOpenBaoRequestIDs"}) && !logging.log_openbao_request_ids) {
+      Fail("logging.debugCorrelation.enabled", "needs logging.logOpenBaoRequestIDs true");
+    }
+    if (Sound({"logging.debugCorrelation.incidentId"})) {
+      if (IsBlank(debug.incident_id)) {
+        Fail("logging.debugCorrelation.incidentId", "is required with debugCorrelation.enabled");
+      } else if (debug.incident_id.size() > kMaxIncidentIdBytes) {
+        Fail("logging.debugCorrelation.incidentId", "must not be longer than 64 bytes");
+      }
+    }
+    if (Sound({"logging.debugCorrelation.ttl"}) &&
+        (debug.ttl <= Duration(0) || debug.ttl > hours(1))) {
+      Fail("logging.debugCorrelation.ttl", "must be greater than 0 and at most 1h");
+    }
+  }
+
+  void CheckJwt() {
+    const JwtConfig& jwt = config_.auth.jwt;
+    if (!Sound({"auth.jwt.source"})) {
+      return;
+    }
+    if (jwt.source == "file" && HasOAuth2()) {
+      Fail("auth.jwt.oauth2", "must be left out with source file");
+    }
+    if (jwt.source != "oauth2") {
+      return;
+    }
+    if (!IsBlank(jwt.jwt_file)) {
+      Fail("auth.jwt.jwtFile", "must be left out with source oauth2");
+    }
+    if (Sound({"auth.jwt.expectedIssuer"}) && IsBlank(jwt.expected_issuer)) {
+      Fail("auth.jwt.expectedIssuer", "is required with source oauth2");
+    }
+    if (Sound({"auth.jwt.expectedAudience"}) && jwt.expected_audience.empty()) {
+      Fail("auth.jwt.expectedAudience", "needs at least one entry with source oauth2");
+    }
+  }
+
+  // Whether any key of the section has a value. An empty section counts as absent.
+  bool HasOAuth2() const {
+    const OAuth2Config& oauth2 = config_.auth.jwt.oauth2;
+    return !(oauth2.token_url.empty() && oauth2.client_id.empty() &&
+             oauth2.client_secret_file.empty() && oauth2.auth_method.empty() &&
+             oauth2.scopes.empty() && oauth2.audience.empty() && oauth2.resources.empty() &&
+             oauth2.ca_cert_file.empty());
+  }
+
+  void CheckCert() {
+    const CertConfig& cert = config_.auth.cert;
+    if (!Sound({"auth.cert.source"}) || cert.source != "spiffe") {
+      return;
+    }
+    Fail("auth.cert.source",
+         "spiffe is not supported: OpenBao's certificate login cannot derive an identity from a "
+         "SPIFFE URI; use pkcs11");
+    const auto domain = ParseSpiffeId(cert.spiffe.spiffe_id);
+    if (Sound({"auth.cert.spiffe"}) && domain.has_value() && !cert.spiffe.trust_domain.empty() &&
+        *domain != cert.spiffe.trust_domain) {
+      Fail("auth.cert.spiffe.trustDomain", "must equal the domain of spiffeID");
+    }
+  }
+
+  const ConfigDocument& document_;
+  const Config& config_;
+  std::span<const Problem> earlier_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+std::vector<Problem> CheckRelations(const ConfigDocument& document,
+                                    std::span<const Problem> earlier) {
+  return RelationChecker(document, earlier).Run();
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,313 @@
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "supervisor/config/host_checks.h"
+#include "supervisor/config/safe_file.h"
+#include "tests/supervisor/config/config_texts.h"
+
+namespace baokms::supervisor {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr FileRules kRules{.forbidden_bits = 0037};
+
+// A certificate that anyone may know: self-signed, P-256, no key kept.
+constexpr std::string_view kCertificate = R"(-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIURnGYzk7UK9EHAKin1vW4GPKCfO8wCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjIxNjA2MDRaGA8yMTI2MTAyOTE2MDYw
+NFowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABAVL
+2XNK6S17wf6MXSxVefwPJxnbhAd23eVrHPy61bjdXaAddkdhxTxfY6qpMBnXrp/w
+ufFfpFfZmJ3wyx4F6t2jUzBRMB0GA1UdDgQWBBTSAwr3E+13B6f/BPQJ0m2uSK/W
+vDAfBgNVHSMEGDAWgBTSAwr3E+13B6f/BPQJ0m2uSK/WvDAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQDXfrlq3RnudfPPbmmoXdmvvsC7pUo0LewR
+J2MKcQZP3gIhAOjdxNeGdM7S5erJDS0ENxbU3i4TjFwODlYy+ZPIxezC
+-----END CERTIFICATE-----
+)";
+
+class FilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::array<char, 32> name{"/tmp/baokms-files-XXXXXX"};
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name.data();
+  }
+
+  void TearDown() override { fs::remove_all(root_); }
+
+  std::string Write(const std::string& name, std::string_view text, mode_t mode = 0600) const {
+    const std::string path = root_ + "/" + name;
+    std::ofstream(path) << text;
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    return path;
+  }
+
+  std::string MakeDirectory(const std::string& name, mode_t mode = 0755) const {
+    const std::string path = root_ + "/" + name;
+    EXPECT_TRUE(fs::create_directories(path));
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    return path;
+  }
+
+  std::string Link(const std::string& name, const std::string& target) const {
+    const std::string path = root_ + "/" + name;
+    fs::create_symlink(target, path);
+    return path;
+  }
+
+  static std::string RefusalOf(const std::string& path, const FileRules& rules = kRules) {
+    const SafeOpened opened = OpenSafeFile(path, rules, TrustedOwners::Mine());
+    EXPECT_NE(opened.fd.valid(), opened.refusal.has_value());
+    return opened.refusal.value_or("");
+  }
+
+  std::string root_;
+};
+
+TEST_F(FilesTest, OpensAFileThatOnlyTheOwnerCanChange) {
+  const std::string path = Write("f", "content");
+  const SafeOpened opened = OpenSafeFile(path, kRules, TrustedOwners::Mine());
+  ASSERT_TRUE(opened.fd.valid());
+  EXPECT_EQ(*ReadRegularFile(opened.fd.get(), 7), "content");
+  EXPECT_FALSE(ReadRegularFile(opened.fd.get(), 6).has_value());
+}
+
+TEST_F(FilesTest, RefusesEveryForbiddenBit) {
+  for (const mode_t bit : {001U, 002U, 004U, 010U, 020U, 0100U, 0040U, 0200U}) {
+    const std::string path = Write("f", "x", 0400 | bit);
+    const bool forbidden = (bit & 0037U) != 0;
+    EXPECT_EQ(!RefusalOf(path).empty(), forbidden) << std::oct << bit;
+    fs::remove(path);
+  }
+}
+
+TEST_F(FilesTest, RefusesWhatIsNotAFile) {
+  EXPECT_THAT(RefusalOf(root_), HasSubstr("not a regular file"));
+  EXPECT_THAT(RefusalOf(root_ + "/absent"), HasSubstr("No such file"));
+  EXPECT_THAT(RefusalOf("relative"), HasSubstr("absolute path"));
+  EXPECT_THAT(RefusalOf(""), HasSubstr("absolute path"));
+  EXPECT_THAT(RefusalOf("/dev/null"), HasSubstr("not a regular file"));
+  const std::string fifo = root_ + "/fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_THAT(RefusalOf(fifo), HasSubstr("not a regular file"));
+  EXPECT_THAT(RefusalOf(Write("f", "x") + "/below"), HasSubstr("not a directory"));
+}
+
+TEST_F(FilesTest, RefusesADirectoryOnTheWayThatOthersCanWrite) {
+  for (const mode_t mode : {0777U, 0775U, 0757U}) {
+    const std::string directory = MakeDirectory("d", mode);
+    const std::string path = Write("d/f", "x");
+    EXPECT_THAT(RefusalOf(path), HasSubstr(directory + " is writable by others"));
+    fs::remove_all(directory);
+  }
+  MakeDirectory("sticky", 01777);
+  EXPECT_EQ(RefusalOf(Write("sticky/f", "x")), "");
+}
+
+TEST_F(FilesTest, RefusesForeignOwners) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can give files away";
+  }
+  const std::string path = Write("f", "x");
+  ASSERT_EQ(::chown(path.c_str(), 4321, 0), 0);
+  EXPECT_THAT(RefusalOf(path), HasSubstr("must belong to"));
+  const SafeOpened trusted = OpenSafeFile(path, kRules, TrustedOwners{.user = 4321});
+  EXPECT_TRUE(trusted.fd.valid());
+
+  const std::string directory = MakeDirectory("d");
+  const std::string inner = Write("d/f", "x");
+  ASSERT_EQ(::chown(directory.c_str(), 4321, 0), 0);
+  EXPECT_THAT(RefusalOf(inner), HasSubstr(directory + " must belong to"));
+}
+
+// The layout that the kubelet gives projected volumes, and the one of certificate tools.
+TEST_F(FilesTest, FollowsSymlinksOnlyThroughRootsDirectories) {
+  MakeDirectory("volume", 01777);
+  MakeDirectory("volume/..2024");
+  Write("volume/..2024/token", "x");
+  Link("volume/..data", "..2024");
+  const std::string token = Link("volume/token", "..data/token");
+  MakeDirectory("live");
+  MakeDirectory("archive");
+  Write("archive/cert1.pem", "x");
+  const std::string cert = Link("live/cert.pem", "../archive/cert1.pem");
+  const std::string absolute = Link("absolute", root_ + "/archive/cert1.pem");
+  if (::geteuid() != 0) {
+    EXPECT_THAT(RefusalOf(token), HasSubstr("symlink"));
+    EXPECT_THAT(RefusalOf(cert), HasSubstr("symlink"));
+    return;
+  }
+  EXPECT_EQ(RefusalOf(token), "");
+  EXPECT_EQ(RefusalOf(cert), "");
+  EXPECT_EQ(RefusalOf(absolute), "");
+
+  // Somebody else's link in a sticky directory.
+  const std::string planted = Link("volume/planted", "..data/token");
+  ASSERT_EQ(::lchown(planted.c_str(), 4321, 0), 0);
+  EXPECT_THAT(RefusalOf(planted), HasSubstr("symlink"));
+  // A link below a directory of the running user, who is not root.
+  ASSERT_EQ(::chown((root_ + "/live").c_str(), 4321, 0), 0);
+  const SafeOpened opened = OpenSafeFile(cert, kRules, TrustedOwners{.user = 4321});
+  EXPECT_THAT(opened.refusal.value_or(""), HasSubstr("not root's alone"));
+}
+
+TEST_F(FilesTest, EndsASymlinkLoop) {
+  const std::string loop = Link("loop", "loop");
+  EXPECT_THAT(RefusalOf(loop),
+              testing::AnyOf(HasSubstr("too many symlinks"), HasSubstr("not root's alone")));
+}
+
+TEST_F(FilesTest, RefusesADirectoryLinkWhereNoneMayBe) {
+  MakeDirectory("real");
+  const std::string link = Link("link", "real");
+  constexpr DirectoryRules kDirectory{.forbidden_bits = 0022,
+                                      .final_symlink = FinalSymlink::kRefused};
+  const SafeOpened opened = OpenSafeDirectory(link, kDirectory, TrustedOwners::Mine());
+  EXPECT_THAT(opened.refusal.value_or(""), HasSubstr("must not be a symlink"));
+  EXPECT_TRUE(OpenSafeDirectory(root_ + "/real", kDirectory, TrustedOwners::Mine()).fd.valid());
+}
+
+TEST_F(FilesTest, ChecksTheConfigurationFile) {
+  LoadOptions options;
+  options.safety = ConfigFileSafety::kChecked;
+  options.path = Write("config.yaml", YamlOf(JwtKeys()), 0640);
+  EXPECT_THAT(LoadConfig(options).problems, IsEmpty());
+  ASSERT_EQ(::chmod(options.path.c_str(), 0644), 0);
+  const LoadResult loaded = LoadConfig(options);
+  ASSERT_EQ(loaded.problems.size(), 1U);
+  EXPECT_EQ(ToLine(loaded.problems[0]),
+            options.path + ": config: has permissions that are not allowed: mode bits 0004");
+  // What is in it is told all the same.
+  EXPECT_EQ(loaded.document.config.transit.key_name, "etcd");
+  options.safety = ConfigFileSafety::kAny;
+  EXPECT_THAT(LoadConfig(options).problems, IsEmpty());
+}
+
+TEST_F(FilesTest, SaysWhyTheConfigurationFileCannotBeRead) {
+  LoadOptions options;
+  options.path = root_ + "/absent.yaml";
+  ASSERT_EQ(LoadConfig(options).problems.size(), 1U);
+  EXPECT_EQ(DescribeProblems(LoadConfig(options).problems),
+            "config invalid; config: cannot be opened: No such file or directory\n" + options.path +
+                ": config: cannot be opened: No such file or directory");
+  options.path = root_;
+  EXPECT_EQ(LoadConfig(options).problems[0].message, "is not a regular file");
+}
+
+TEST(CaBundleTest, HoldsReadableCertificates) {
+  const std::string pem(kCertificate);
+  EXPECT_EQ(CheckCaBundle(pem), std::nullopt);
+  EXPECT_EQ(CheckCaBundle("# text before\n" + pem + pem), std::nullopt);
+  EXPECT_EQ(CheckCaBundle(""), "holds no PEM certificate");
+  EXPECT_EQ(CheckCaBundle("not pem"), "holds no PEM certificate");
+  EXPECT_EQ(CheckCaBundle(pem + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            "holds a certificate that cannot be read");
+  EXPECT_EQ(CheckCaBundle(pem.substr(0, 100)), "holds a certificate that cannot be read");
+}
+
+class HostTest : public FilesTest {
+ protected:
+  void SetUp() override {
+    FilesTest::SetUp();
+    MakeDirectory("run");
+    MakeDirectory("state");
+    document_.config.openbao.ca_cert_file = Write("ca.crt", kCertificate, 0644);
+    document_.config.server.socket_path = root_ + "/run/kms.sock";
+    document_.config.state.path = root_ + "/state/registry.json";
+    document_.config.auth.method = "jwt";
+  }
+
+  std::vector<std::string> Problems() const {
+    std::vector<std::string> lines;
+    for (const Problem& problem : CheckHost(document_, {}).problems) {
+      lines.push_back(ToLine(problem));
+    }
+    return lines;
+  }
+
+  ConfigDocument document_;
+};
+
+TEST_F(HostTest, AcceptsAPreparedHost) {
+  const HostFindings findings = CheckHost(document_, {});
+  EXPECT_THAT(findings.problems, IsEmpty());
+  EXPECT_EQ(findings.openbao_ca_pem, kCertificate);
+  EXPECT_EQ(findings.oauth2_ca_pem, "");
+}
+
+TEST_F(HostTest, ChecksTheCaBundle) {
+  ASSERT_EQ(::chmod(document_.config.openbao.ca_cert_file.c_str(), 0666), 0);
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: has permissions")));
+  document_.config.openbao.ca_cert_file = Write("empty", "");
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: holds no PEM")));
+  document_.config.openbao.ca_cert_file = Write("big", std::string(kMaxCaBundleBytes + 1, 'x'));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: is too large")));
+}
+
+TEST_F(HostTest, ChecksTheTokenEndpointsBundle) {
+  document_.config.auth.jwt.source = "oauth2";
+  document_.config.auth.jwt.oauth2.ca_cert_file = root_ + "/absent";
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("auth.jwt.oauth2.caCertFile: ")));
+  document_.config.auth.jwt.oauth2.ca_cert_file = document_.config.openbao.ca_cert_file;
+  EXPECT_EQ(CheckHost(document_, {}).oauth2_ca_pem, kCertificate);
+}
+
+TEST_F(HostTest, ChecksTheSocketPlace) {
+  ASSERT_EQ(::chmod((root_ + "/run").c_str(), 0775), 0);
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: its directory has perm")));
+  ASSERT_EQ(::chmod((root_ + "/run").c_str(), 0755), 0);
+  Write("run/kms.sock", "x");
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: is there and is not a sock")));
+  fs::remove(root_ + "/run/kms.sock");
+  Link("run/kms.sock", "elsewhere");
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: is there and is not a sock")));
+  fs::remove(root_ + "/run/kms.sock");
+
+  const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  document_.config.server.socket_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const void* raw = &address;
+  ASSERT_EQ(::bind(socket.get(), static_cast<const sockaddr*>(raw), sizeof(address)), 0);
+  EXPECT_THAT(Problems(), IsEmpty());
+
+  Link("link", "run");
+  document_.config.server.socket_path = root_ + "/link/kms.sock";
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("its directory must not be a symlink")));
+  document_.config.server.socket_path = root_ + "/absent/kms.sock";
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("No such file")));
+}
+
+TEST_F(HostTest, ChecksTheStateDirectory) {
+  ASSERT_EQ(::chmod((root_ + "/state").c_str(), 0770), 0);
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("state.path: its directory has permissions")));
+  document_.config.state.path = root_ + "/absent/registry.json";
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("state.path: its directory ")));
+}
+
+TEST_F(HostTest, LeavesKeysWithEarlierProblemsAlone) {
+  document_.config.openbao.ca_cert_file = "bad";
+  document_.config.server.socket_path = "bad";
+  document_.config.state.path = "bad";
+  const std::vector<Problem> earlier{
+      {"", {}, "openbao", "x"}, {"", {}, "server.socketPath", "x"}, {"", {}, "state.path", "x"}};
+  EXPECT_THAT(CheckHost(document_, earlier).problems, IsEmpty());
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
