@@ -1,5 +1,6 @@
 """What /proc says about a process tree."""
 
+import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,18 @@ def tree(root_pid: int) -> list:
     for process in found:  # grows while it is walked
         found.extend(sorted(everyone.get(process.pid, []), key=lambda child: child.pid))
     return found
+
+
+def program(pid: int) -> str:
+    """The file name of the program that the process runs."""
+    return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+
+
+def mapped_libraries(pid: int) -> set:
+    """The file names of the shared libraries that the process has mapped."""
+    lines = (Path("/proc") / str(pid) / "maps").read_text().splitlines()
+    paths = {line.split(maxsplit=5)[5] for line in lines if len(line.split(maxsplit=5)) == 6}
+    return {os.path.basename(path) for path in paths if ".so" in path}
 
 
 def table(processes) -> str:
