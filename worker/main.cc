@@ -24,16 +24,14 @@ constexpr rlim_t kDataBytes = rlim_t{128} << 20U;
 
 // The order is the argument: nothing is received before the filter is in force.
 Result<ipc::ExitCode> Main() {
-  ipc::ProcFiles proc =
-      BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-worker",
-                                  .fixed_descriptors = ipc::kFirstPeerChannel + 1,
-                                  .open_files = kOpenFiles,
-                                  .data_bytes = kDataBytes}));
+  ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-worker",
+                                                    .fixed_descriptors = ipc::kFirstPeerChannel + 1,
+                                                    .open_files = kOpenFiles,
+                                                    .data_bytes = kDataBytes}));
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::WorkerSetup>(ipc::kSetupDescriptor));
   std::unique_ptr<Worker> worker =
-      BAOKMS_TRY(Worker::Prepare(setup,
-                                 {.supervisor = UniqueFd(ipc::kSupervisorChannel),
-                                  .agent = UniqueFd(ipc::kFirstPeerChannel)}));
+      BAOKMS_TRY(Worker::Prepare(setup, {.supervisor = UniqueFd(ipc::kSupervisorChannel),
+                                         .agent = UniqueFd(ipc::kFirstPeerChannel)}));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   BAOKMS_TRY(EnterSandbox());
   ipc::ConfinementReport confinement;
