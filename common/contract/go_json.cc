@@ -42,7 +42,10 @@ std::string Escape(CodePoint point) {
     case U'\u2029':
       return UnicodeEscape(point.value);
     default:
-      return !point.valid || point.value < 0x20 ? UnicodeEscape(point.value) : "";
+      if (point.valid && point.value >= 0x20) {
+        return std::string();
+      }
+      return UnicodeEscape(point.value);
   }
 }
 

@@ -14,7 +14,7 @@ constexpr std::string_view kAvailability = "api_server_availability";
 
 struct Rule {
   ProfileFinding finding;
-  bool (*violated)(const TransitKeyMetadata&);
+  bool (*violated)(const TransitKeyMetadata&) = nullptr;
 };
 
 using Metadata = const TransitKeyMetadata&;

@@ -47,6 +47,7 @@ Status CheckRecord(const KeyRecord& record) {
 
 Status CheckUnique(const std::vector<KeyRecord>& records) {
   std::vector<std::string_view> ids;
+  ids.reserve(records.size());
   for (const KeyRecord& record : records) {
     ids.push_back(record.key_id.text());
   }
@@ -76,7 +77,7 @@ std::string_view ToString(RecordState state) {
 }
 
 std::optional<RecordState> ParseRecordState(std::string_view text) {
-  const auto found = std::ranges::find(kStateNames, text);
+  const auto* const found = std::ranges::find(kStateNames, text);
   if (found == kStateNames.end()) {
     return std::nullopt;
   }

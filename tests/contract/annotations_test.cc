@@ -136,10 +136,10 @@ TEST(AnnotationsTest, NeedsEveryKeyOnceAndEveryValue) {
 
 TEST(AnnotationsTest, ReportsAnotherHashAsMismatch) {
   const std::string other = HashText("something else");
-  for (const Annotation& annotation : BuildAnnotations(NamespacedKey(), "v1").value()) {
+  const auto built = BuildAnnotations(NamespacedKey(), "v1").value();
+  for (const Annotation& annotation : built) {
     if (annotation.value.size() == kEncodedDigestBytes) {
       SCOPED_TRACE(annotation.key);
-      const auto built = BuildAnnotations(NamespacedKey(), "v1").value();
       const auto changed = With(built, annotation.key, other);
       EXPECT_EQ(Check(ViewsOf(changed), NamespacedKey()), Verdict::kMismatch);
     }

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +27,9 @@ using Json = nlohmann::ordered_json;
 // The bytes of tests/fixtures/<path>. Empty when the file is missing, which no vector is.
 inline std::string ReadFixture(std::string_view path) {
   std::ifstream file(std::string(BAOKMS_TEST_DATA "/fixtures/").append(path), std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
 }
 
 inline Json ReadJson(std::string_view path) {
