@@ -37,7 +37,8 @@ def openbao(session_workspace):
 
 @pytest.fixture(scope="session")
 def shared_provider(session_workspace, openbao):
-    """A healthy provider for tests that only send requests. Never stop, signal or reconfigure it."""
+    """A healthy provider for tests that only send requests. Never stop, signal or reconfigure it.
+    """
     provider = Provider(session_workspace, Tenant(openbao), name="shared-provider")
     provider.install_policy()
     return provider.start_healthy()
@@ -66,7 +67,8 @@ def own_openbao(workspace):
 
 @pytest.fixture
 def make_provider(request, workspace):
-    """make_provider(tenant=None, changes=None, policy=True, name="provider") -> Provider, not yet started.
+    """make_provider(tenant=None, changes=None, policy=True, name="provider") -> Provider, not yet
+    started.
 
     Without a tenant a new one is made in the shared OpenBao.
     """

@@ -15,7 +15,8 @@ import (
 
 const seedLifetime = time.Hour
 
-// newTransformer does what an API server does at its start: one Status, one Encrypt of a fresh seed.
+// newTransformer does what an API server does at its start: one Status, one Encrypt of a fresh
+// seed.
 func newTransformer(t *testing.T, service kmsservice.Service) (value.Transformer, error) {
 	t.Helper()
 	ctx := context.Background()
@@ -79,11 +80,12 @@ func TestStoredObjectsSurviveAPIServerRestarts(t *testing.T) {
 func TestStoredObjectOfAnotherKeyIsRefused(t *testing.T) {
 	ctx := context.Background()
 	transformer := startAPIServer(t)
-	stored, err := transformer.TransformToStorage(ctx, []byte(plaintext), value.DefaultContext("/registry/a"))
+	one, other := value.DefaultContext("/registry/a"), value.DefaultContext("/registry/b")
+	stored, err := transformer.TransformToStorage(ctx, []byte(plaintext), one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := transformer.TransformFromStorage(ctx, stored, value.DefaultContext("/registry/b")); err == nil {
+	if _, _, err := transformer.TransformFromStorage(ctx, stored, other); err == nil {
 		t.Fatal("an object moved to another key was accepted")
 	}
 }

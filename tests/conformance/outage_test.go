@@ -7,7 +7,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// The API server waits up to 3 s for each Decrypt and does them one by one: with the backend down each
+// The API server waits up to 3 s for each Decrypt and does them one by one: with the backend down
+// each
 // has to fail with an answer of the provider, never by running into the caller's deadline.
 func TestSerialDecryptsFailWithAnAnswerWhileOpenBaoIsDown(t *testing.T) {
 	service := newService(t)

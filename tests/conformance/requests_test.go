@@ -66,8 +66,9 @@ func TestEncryptAnswersWithinTheLimitsOfTheAPIServer(t *testing.T) {
 	if len(answer.Annotations) == 0 {
 		t.Fatal("no annotations")
 	}
+	path := field.NewPath("annotations")
 	for key := range answer.Annotations {
-		if errs := validation.IsFullyQualifiedDomainName(field.NewPath("annotations"), key); len(errs) > 0 {
+		if errs := validation.IsFullyQualifiedDomainName(path, key); len(errs) > 0 {
 			t.Errorf("annotation %q: %v", key, errs)
 		}
 	}
@@ -75,7 +76,8 @@ func TestEncryptAnswersWithinTheLimitsOfTheAPIServer(t *testing.T) {
 
 func TestDecryptGivesBackThePlaintext(t *testing.T) {
 	service := newService(t)
-	got, err := service.Decrypt(context.Background(), requestUID, decryptRequest(encryptOne(t, service)))
+	request := decryptRequest(encryptOne(t, service))
+	got, err := service.Decrypt(context.Background(), requestUID, request)
 	if err != nil || string(got) != plaintext {
 		t.Fatalf("got %q, %v", got, err)
 	}
@@ -101,8 +103,10 @@ func TestTamperedDecryptRequestsAreInvalidArguments(t *testing.T) {
 		"another version": func(r *kmsservice.DecryptRequest) {
 			r.Annotations["transit-key-version.kms.openbao.org"] = []byte("999")
 		},
-		"malformed key_id":     func(r *kmsservice.DecryptRequest) { r.KeyID = "not-a-key-id" },
-		"key_id at the limit":  func(r *kmsservice.DecryptRequest) { r.KeyID = strings.Repeat("k", 1024) },
+		"malformed key_id": func(r *kmsservice.DecryptRequest) { r.KeyID = "not-a-key-id" },
+		"key_id at the limit": func(r *kmsservice.DecryptRequest) {
+			r.KeyID = strings.Repeat("k", 1024)
+		},
 		"truncated ciphertext": func(r *kmsservice.DecryptRequest) { r.Ciphertext = r.Ciphertext[:12] },
 		"empty ciphertext":     func(r *kmsservice.DecryptRequest) { r.Ciphertext = nil },
 	}
@@ -147,7 +151,8 @@ func TestASecondConnectionWorksNextToTheFirst(t *testing.T) {
 	first, second := newService(t), newService(t)
 	request := decryptRequest(encryptOne(t, first))
 	for _, service := range []kmsservice.Service{second, first, second} {
-		if got, err := service.Decrypt(context.Background(), requestUID, request); err != nil || string(got) != plaintext {
+		got, err := service.Decrypt(context.Background(), requestUID, request)
+		if err != nil || string(got) != plaintext {
 			t.Fatalf("got %q, %v", got, err)
 		}
 	}

@@ -47,7 +47,8 @@ func socketPath(t *testing.T) string { return setting(t, "BAOKMS_SOCKET") }
 
 func providerName(t *testing.T) string { return setting(t, "BAOKMS_PROVIDER_NAME") }
 
-// newService is the API server's client: one connection, as for one entry of EncryptionConfiguration.
+// newService is the API server's client: one connection, as for one entry of
+// EncryptionConfiguration.
 func newService(t *testing.T) kmsservice.Service {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -59,7 +60,8 @@ func newService(t *testing.T) kmsservice.Service {
 	return service
 }
 
-// newClient is the generated client alone; authority "" leaves out WithAuthority, as API servers before 1.32 do.
+// newClient is the generated client alone; authority "" leaves out WithAuthority, as API servers
+// before 1.32 do.
 func newClient(t *testing.T, authority string) kmsapi.KeyManagementServiceClient {
 	t.Helper()
 	path := socketPath(t)
@@ -146,7 +148,8 @@ func encryptOne(t *testing.T, service kmsservice.Service) *kmsservice.EncryptRes
 	return answer
 }
 
-// decryptRequest asks for what Encrypt answered, with a copy of the annotations that a test may change.
+// decryptRequest asks for what Encrypt answered, with a copy of the annotations that a test may
+// change.
 func decryptRequest(from *kmsservice.EncryptResponse) *kmsservice.DecryptRequest {
 	annotations := make(map[string][]byte, len(from.Annotations))
 	for key, value := range from.Annotations {

@@ -1,4 +1,5 @@
-"""What each running process has mapped, and what must never be found in its output or environment."""
+"""What each running process has mapped, and what must never be found in its output or environment.
+"""
 
 import base64
 import re
@@ -82,7 +83,13 @@ def test_no_token_jwt_or_plaintext_appears_in_anything_the_provider_shows(
         ]
     )
     jwt = provider.jwt_path.read_bytes()
-    secrets = [jwt, *jwt.split(b"."), PLAINTEXT, base64.b64encode(PLAINTEXT)[:-4], encrypted.ciphertext]
+    secrets = [
+        jwt,
+        *jwt.split(b"."),
+        PLAINTEXT,
+        base64.b64encode(PLAINTEXT)[:-4],
+        encrypted.ciphertext,
+    ]
     assert b"serve.start" in shown or b'"level"' in shown
     assert not [secret for secret in secrets if secret in shown]
     assert not TOKEN.search(shown)

@@ -71,7 +71,9 @@ def test_kill_9_of_openbao_is_reported_as_temporary_and_heals(own_openbao, own_p
             "transit unavailable (temporary)",
         )
         own_openbao.start()
-        wait_for(lambda: recovered(client, encrypted), "Decrypt to work again", ignoring=(KmsError,))
+        wait_for(
+            lambda: recovered(client, encrypted), "Decrypt to work again", ignoring=(KmsError,)
+        )
         own_provider.wait_healthy()
 
 
@@ -85,7 +87,9 @@ def test_a_sealed_openbao_is_reported_as_temporary_and_heals(own_openbao, own_pr
             "transit unavailable (temporary)",
         )
         own_openbao.unseal()
-        wait_for(lambda: recovered(client, encrypted), "Decrypt to work again", ignoring=(KmsError,))
+        wait_for(
+            lambda: recovered(client, encrypted), "Decrypt to work again", ignoring=(KmsError,)
+        )
         own_provider.wait_healthy()
 
 

@@ -169,7 +169,9 @@ def test_changed_ciphertext_is_refused(kms, sealed_text):
     text = sealed_text.ciphertext
     flipped = text[:-8] + bytes([text[-8] ^ 1]) + text[-7:]
     for ciphertext in (flipped, text[:-4], text[:20], b"vault:v1:AAAA"):
-        error = refusal(lambda: kms.decrypt(dataclasses.replace(sealed_text, ciphertext=ciphertext)))
+        error = refusal(
+            lambda: kms.decrypt(dataclasses.replace(sealed_text, ciphertext=ciphertext))
+        )
         assert error.code == grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -186,7 +188,10 @@ def test_empty_fields_and_limits_have_their_documented_texts(kms, sealed_text):
     cases = [
         (lambda: kms.encrypt(b""), "plaintext is required"),
         (lambda: kms.encrypt(b"x" * 732), limits),
-        (lambda: kms.decrypt(dataclasses.replace(sealed_text, ciphertext=b"")), "ciphertext is required"),
+        (
+            lambda: kms.decrypt(dataclasses.replace(sealed_text, ciphertext=b"")),
+            "ciphertext is required",
+        ),
         (lambda: kms.decrypt(dataclasses.replace(sealed_text, ciphertext=b"x" * 1024)), limits),
         (lambda: kms.decrypt(dataclasses.replace(sealed_text, key_id="x" * 1024)), limits),
         (

@@ -1,4 +1,5 @@
-"""One cluster for the tests of a module: OpenBao, the provider, etcd and kube-apiserver, all real."""
+"""One cluster for the tests of a module: OpenBao, the provider, etcd and kube-apiserver, all real.
+"""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,5 @@
-"""Starts OpenBao and the provider, runs tests/conformance against the socket, and does what the tests ask.
+"""Starts OpenBao and the provider, runs tests/conformance against the socket, and does what the
+tests ask.
 
 usage: python -m rig.conformance --report FILE [--filter EXPRESSION]
 """
@@ -101,7 +102,9 @@ def show_and_record(stream, report: Path) -> None:
 
 
 def run_go_tests(stand: Stand, report: Path, expression: str) -> int:
-    """Runs go test while the control server serves in this, the main, thread; returns its exit status."""
+    """Runs go test while the control server serves in this, the main, thread; returns its exit
+    status.
+    """
     server = http.server.HTTPServer(("127.0.0.1", 0), _Control)
     server.stand = stand
     environment = {
@@ -113,8 +116,12 @@ def run_go_tests(stand: Stand, report: Path, expression: str) -> int:
     command = [fetched("go"), "test", "-json", "-count=1", f"-timeout={GO_TEST_LIMIT}"]
     command += ["-run", expression] if expression else []
     tests = subprocess.Popen(
-        [*command, "./..."], cwd=MODULE, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [*command, "./..."],
+        cwd=MODULE,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
     def follow():

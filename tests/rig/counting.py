@@ -1,4 +1,6 @@
-"""How many tests passed, failed and were skipped, from the reports of ctest, GoogleTest, pytest and go test."""
+"""How many tests passed, failed and were skipped, from the reports of ctest, GoogleTest, pytest and
+go test.
+"""
 
 import json
 import shutil

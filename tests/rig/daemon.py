@@ -17,7 +17,8 @@ class Daemon:
 
     env: its whole environment; None = ours.
 
-    Start it from the main thread: the kernel ends it with the thread that started it, unless outlive is set.
+    Start it from the main thread: the kernel ends it with the thread that started it, unless
+    outlive is set.
     """
 
     def __init__(self, name: str, argv, log_path: Path, env=None, outlive=False):
@@ -57,7 +58,9 @@ class Daemon:
         return self
 
     def stop(self) -> int:
-        """SIGTERM, and SIGKILL for the whole group when that is not obeyed. Returns the exit status."""
+        """SIGTERM, and SIGKILL for the whole group when that is not obeyed. Returns the exit
+        status.
+        """
         if self.alive:
             self._process.terminate()
             try:

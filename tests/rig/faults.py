@@ -1,4 +1,6 @@
-"""Hostile answers for HttpsProxy.inject(). Each function returns a fault: a callable that serves one request."""
+"""Hostile answers for HttpsProxy.inject(). Each function returns a fault: a callable that serves
+one request.
+"""
 
 import dataclasses
 import json
@@ -115,9 +117,7 @@ def connection_reset():
     """RST instead of an answer."""
 
     def fault(handler):
-        handler.connection.setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(handler.connection.detach())
         raise Gone
 

@@ -1,4 +1,4 @@
-"""A proxy in front of OpenBao that ends TLS itself and can answer in hostile ways (rig/faults.py)."""
+"""A proxy in front of OpenBao that ends TLS itself and can answer in hostile ways (faults.py)."""
 
 import http.client
 import http.server
@@ -64,7 +64,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def send(self, answer: Answer, length=None) -> None:
         """Sends the answer; length overrides the Content-Length that is announced."""
-        self.send_head(answer.status, answer.headers, len(answer.body) if length is None else length)
+        self.send_head(
+            answer.status, answer.headers, len(answer.body) if length is None else length
+        )
         self.wfile.write(answer.body)
 
     def send_head(self, status: int, headers: dict, length: int) -> None:
@@ -94,7 +96,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 class HttpsProxy:
-    """Serves with the certificate of the OpenBao it stands for, or with pair (a rig.pki.KeyPair)."""
+    """Serves with the certificate of the OpenBao it stands for, or with pair (a pki.KeyPair)."""
 
     def __init__(self, openbao: OpenBao, pair=None):
         self._openbao = openbao

@@ -4,19 +4,25 @@ import os
 import uuid
 from dataclasses import dataclass, field
 
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # read by the import: the rig starts programs
+# Read by the import below. The rig starts programs, which gRPC must not take for forks of itself.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-CALL_SECONDS = 30.0  # a bound for the test, not for the provider: its own deadline is openbao.timeout
+CALL_SECONDS = 30.0  # a bound for the test; the provider's own deadline is openbao.timeout
 SERVICE = "/v2.KeyManagementService/"
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _MESSAGES = {
     "StatusRequest": [],
     "StatusResponse": [("version", "text"), ("healthz", "text"), ("key_id", "text")],
-    "DecryptRequest": [("ciphertext", "bytes"), ("uid", "text"), ("key_id", "text"), ("annotations", "map")],
+    "DecryptRequest": [
+        ("ciphertext", "bytes"),
+        ("uid", "text"),
+        ("key_id", "text"),
+        ("annotations", "map"),
+    ],
     "DecryptResponse": [("plaintext", "bytes")],
     "EncryptRequest": [("plaintext", "bytes"), ("uid", "text")],
     "EncryptResponse": [("ciphertext", "bytes"), ("key_id", "text"), ("annotations", "map")],
@@ -57,7 +63,8 @@ def _bytes(value) -> bytes:
 
 
 class KmsError(Exception):
-    """The provider answered with a gRPC error: .code is a grpc.StatusCode, .text the public text."""
+    """The provider answered with a gRPC error: .code is a grpc.StatusCode, .text the public text.
+    """
 
     def __init__(self, error: grpc.RpcError):
         super().__init__(f"{error.code().name}: {error.details()}")
@@ -91,7 +98,8 @@ class Encrypted:
 class KmsClient:
     """One connection to the provider's socket.
 
-    authority: the :authority to send; None = "localhost" as newer API servers do (older ones send the path).
+    authority: the :authority to send; None = "localhost" as newer API servers do (older ones send
+    the path).
     """
 
     def __init__(self, socket_path, authority=None):

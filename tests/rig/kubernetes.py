@@ -71,12 +71,16 @@ class Etcd:
     def dump(self) -> bytes:
         """Every stored value, one after the other."""
         everything = {"key": base64.b64encode(b"\0").decode()}
-        answer = self._exchange("POST", "/v3/kv/range", {**everything, "range_end": everything["key"]})
+        answer = self._exchange(
+            "POST", "/v3/kv/range", {**everything, "range_end": everything["key"]}
+        )
         return b"".join(base64.b64decode(pair["value"]) for pair in answer.get("kvs", []))
 
 
 def encryption_config(provider_name: str, socket_path) -> dict:
-    """EncryptionConfiguration with our provider for writing, and identity for what was there before."""
+    """EncryptionConfiguration with our provider for writing, and identity for what was there
+    before.
+    """
     kms = {
         "apiVersion": "v2",
         "name": provider_name,
@@ -99,7 +103,9 @@ class ApiError(RigError):
 
 
 class ApiServer:
-    """One kube-apiserver; encryption is what encryption_config() returns, or None for plain storage."""
+    """One kube-apiserver; encryption is what encryption_config() returns, or None for plain
+    storage.
+    """
 
     def __init__(self, workspace, etcd: Etcd, encryption=None, version="", name="kube-apiserver"):
         self.version = version or DEFAULT_VERSION

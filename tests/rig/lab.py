@@ -1,4 +1,6 @@
-"""tests/lab/up and tests/lab/down: the whole system on one machine, with everything below build/lab."""
+"""tests/lab/up and tests/lab/down: the whole system on one machine, with everything below
+build/lab.
+"""
 
 import argparse
 import json
@@ -184,7 +186,11 @@ def main(arguments) -> int:
     parser = argparse.ArgumentParser(prog=f"tests/lab/{action}")
     if action == "up":
         parser.add_argument(
-            "--kubernetes", nargs="?", const="", metavar="VERSION", help="add etcd and kube-apiserver"
+            "--kubernetes",
+            nargs="?",
+            const="",
+            metavar="VERSION",
+            help="add etcd and kube-apiserver",
         )
     options = parser.parse_args(arguments[1:])
     try:

@@ -129,7 +129,9 @@ LANES = (unit, asan, hostile, e2e, conformance, kubernetes)
 
 
 def run_lane(lane, expression: str) -> Counts:
-    """One lane with its closing line; a lane that ran no test has failed, unless a filter is the reason."""
+    """One lane with its closing line; a lane that ran no test has failed, unless a filter is the
+    reason.
+    """
     started = time.monotonic()
     try:
         counts = lane(expression)
@@ -154,7 +156,9 @@ def parse(arguments):
         metavar="EXPRESSION",
         help="ctest -R in unit, asan and hostile; pytest -k; go test -run",
     )
-    parser.add_argument("--kubernetes", metavar="VERSION", help="kube-apiserver of the kubernetes lane")
+    parser.add_argument(
+        "--kubernetes", metavar="VERSION", help="kube-apiserver of the kubernetes lane"
+    )
     return parser.parse_args(arguments)
 
 

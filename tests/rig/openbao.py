@@ -89,13 +89,18 @@ class OpenBao:
 
     def use_certificate(self, pair) -> None:
         """Serves another certificate from the next start on."""
-        for source, target in ((pair.cert, self._certificate.cert), (pair.key, self._certificate.key)):
+        for source, target in (
+            (pair.cert, self._certificate.cert),
+            (pair.key, self._certificate.key),
+        ):
             Path(target).write_bytes(Path(source).read_bytes())
 
     # Life cycle.
 
     def start(self) -> "OpenBao":
-        """Starts the server, initialises it the first time, unseals it and waits until it is active."""
+        """Starts the server, initialises it the first time, unseals it and waits until it is
+        active.
+        """
         self.start_sealed()
         if not self.root_token:
             self._initialise()
@@ -112,7 +117,9 @@ class OpenBao:
         return self.health_status() in (200, 429, 473, *SEALED_STATES)
 
     def _initialise(self) -> None:
-        answer = self.request("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1}, token="")
+        answer = self.request(
+            "PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1}, token=""
+        )
         self.root_token, self.unseal_key = answer["root_token"], answer["keys_base64"][0]
 
     def unseal(self) -> None:
@@ -155,15 +162,20 @@ class OpenBao:
             connection.close()
 
     def health_status(self) -> int:
-        """The HTTP status of sys/health: 200 active, 503 sealed, 501 not initialised; 0 = no answer."""
+        """The HTTP status of sys/health: 200 active, 503 sealed, 501 not initialised; 0 = no
+        answer.
+        """
         try:
             return self._exchange("GET", "sys/health", None, "")[0]
         except (OSError, http.client.HTTPException):
             return 0
 
     def request(self, method: str, path: str, body=None, token=None) -> dict:
-        """One API call below /v1/ with the root token (or token); BaoError on status 400 and above."""
-        status, raw = self._exchange(method, path, body, self.root_token if token is None else token)
+        """One API call below /v1/ with the root token (or token); BaoError on status 400 and above.
+        """
+        status, raw = self._exchange(
+            method, path, body, self.root_token if token is None else token
+        )
         answer = json.loads(raw) if raw else {}
         if status >= 400:
             raise BaoError(status, answer.get("errors"))

@@ -28,9 +28,11 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 def public_pem(key) -> str:
     """The public half as PEM text."""
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
 
 
 def write_private_key(key, path: Path) -> None:
@@ -81,7 +83,9 @@ class Authority:
         self.cert.chmod(0o644)
 
     def issue(self, name: str, subject_names, valid_for=7 * DAY) -> KeyPair:
-        """A server certificate for DNS names and addresses; a negative valid_for makes an expired one."""
+        """A server certificate for DNS names and addresses; a negative valid_for makes an expired
+        one.
+        """
         key = new_key()
         now = datetime.datetime.now(datetime.timezone.utc)
         certificate = (
@@ -93,11 +97,10 @@ class Authority:
             .not_valid_before(now - 10 * DAY)
             .not_valid_after(now + valid_for)
             .add_extension(
-                x509.SubjectAlternativeName([_general_name(n) for n in subject_names]), critical=False
+                x509.SubjectAlternativeName([_general_name(n) for n in subject_names]),
+                critical=False,
             )
-            .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
-            )
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         pair = KeyPair(self.folder / f"{name}.crt", self.folder / f"{name}.key")

@@ -18,7 +18,8 @@ class Provider:
     """One `bao-kms-provider serve` in a temporary root.
 
     changes is laid over the default configuration (rig/config.py), for example
-    {"openbao": {"address": proxy.address}}. The tenant's policy is the program's own `policy openbao`.
+    {"openbao": {"address": proxy.address}}. The tenant's policy is the program's own `policy
+    openbao`.
     """
 
     def __init__(self, workspace, tenant: Tenant, changes=None, name: str = "provider"):
@@ -69,7 +70,9 @@ class Provider:
     def start(self) -> "Provider":
         """Starts the program and waits until the socket answers; it need not be healthy yet."""
         self.daemon.start()
-        wait_for(self._answers, "the provider to answer on its socket", ignoring=(OSError, KmsError))
+        wait_for(
+            self._answers, "the provider to answer on its socket", ignoring=(OSError, KmsError)
+        )
         return self
 
     def _answers(self) -> bool:
@@ -100,7 +103,9 @@ class Provider:
         """kill -9 of the supervisor; waits until its whole process tree is gone."""
         members = [process.pid for process in self.processes()]
         self.daemon.kill()
-        wait_for(lambda: not any(is_running(pid) for pid in members), "the provider's children to end")
+        wait_for(
+            lambda: not any(is_running(pid) for pid in members), "the provider's children to end"
+        )
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the supervisor."""
@@ -122,7 +127,9 @@ class Provider:
         return tree(self.daemon.pid)
 
     def get(self, path: str):
-        """GET from the health listener (/live, /ready) or the metrics listener (/metrics): (status, text)."""
+        """GET from the health listener (/live, /ready) or the metrics listener (/metrics): (status,
+        text).
+        """
         port = self.metrics_port if path.startswith("/metrics") else self.health_port
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         try:

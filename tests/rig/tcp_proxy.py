@@ -67,7 +67,9 @@ class _Link:
 
 
 class TcpProxy:
-    """Listens on a free port of 127.0.0.1 and passes bytes to the upstream port; TLS goes through untouched."""
+    """Listens on a free port of 127.0.0.1 and passes bytes to the upstream port; TLS goes through
+    untouched.
+    """
 
     def __init__(self, upstream_port: int):
         self._upstream_port = upstream_port
@@ -112,7 +114,8 @@ class TcpProxy:
                     self._links.append(_Link(client, self._upstream_port, mode is Mode.BLACKHOLE))
 
     def set_mode(self, mode: Mode) -> None:
-        """Changes what happens from now on. FORWARD resets the connections that were kept silent."""
+        """Changes what happens from now on. FORWARD resets the connections that were kept silent.
+        """
         with self._lock:
             previous, self._mode = self._mode, mode
             if mode in (Mode.BLACKHOLE, Mode.HALF_OPEN):

@@ -1,4 +1,6 @@
-"""One Transit key with its own mount, policy and JWT role: tests that share a server share nothing else."""
+"""One Transit key with its own mount, policy and JWT role: tests that share a server share nothing
+else.
+"""
 
 import secrets
 import time
@@ -33,7 +35,9 @@ class Tenant:
     def _enable_transit(self) -> None:
         self.openbao.request("POST", f"sys/mounts/{self.transit_mount}", {"type": "transit"})
         self.openbao.request("POST", f"{self.transit_mount}/config/keys", {"disable_upsert": True})
-        self.openbao.request("POST", f"{self.transit_mount}/keys/{self.key_name}", {"type": KEY_TYPE})
+        self.openbao.request(
+            "POST", f"{self.transit_mount}/keys/{self.key_name}", {"type": KEY_TYPE}
+        )
 
     def _enable_jwt(self) -> None:
         self.openbao.request("POST", f"sys/{self.auth_mount}", {"type": "jwt"})
@@ -64,7 +68,9 @@ class Tenant:
         self.openbao.request("DELETE", f"{self.auth_mount}/role/{self.role}")
 
     def write_policy(self, hcl: str) -> None:
-        """Installs the text of `bao-kms-provider policy openbao` (or another) as this tenant's policy."""
+        """Installs the text of `bao-kms-provider policy openbao` (or another) as this tenant's
+        policy.
+        """
         self.openbao.request("PUT", f"sys/policies/acl/{self.policy_name}", {"policy": hcl})
 
     def issue_jwt(self, ttl_seconds: int = 3600, **claims) -> str:
@@ -92,5 +98,6 @@ class Tenant:
         self.openbao.request("POST", f"{self.transit_mount}/keys/{self.key_name}/rotate")
 
     def transit_requests(self, operation: str = "") -> int:
-        """How many audited requests went to this tenant's Transit mount, or to one operation of it."""
+        """How many audited requests went to this tenant's Transit mount, or to one operation of it.
+        """
         return len(self.openbao.audit_requests(f"{self.transit_mount}/{operation}"))

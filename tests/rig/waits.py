@@ -6,13 +6,16 @@ import time
 
 from .tools import RigError
 
-DEADLINE_SECONDS = 60.0  # generous: shared machines stall; a test waits for the condition, never for this
+DEADLINE_SECONDS = (
+    60.0  # generous: shared machines stall; a test waits for the condition, never for this
+)
 
 
 def wait_for(condition, what: str, deadline: float = DEADLINE_SECONDS, ignoring=(OSError,)):
     """Calls condition until it returns something true, and returns that.
 
-    Exceptions of the types in ignoring count as "not yet". Raises RigError when the deadline passes.
+    Exceptions of the types in ignoring count as "not yet". Raises RigError when the deadline
+    passes.
     """
     end = time.monotonic() + deadline
     last = None

@@ -12,7 +12,8 @@ SOCKET_ROOT = Path("/run/openbao-kms")  # the only place the provider accepts fo
 
 
 class Workspace:
-    """Makes a folder of its own under /tmp, remembers what to close, and shows the logs after a failure.
+    """Makes a folder of its own under /tmp, remembers what to close, and shows the logs after a
+    failure.
 
     BAOKMS_KEEP=1 keeps the folder.
     """
