@@ -1,0 +1,154 @@
+#include "supervisor/children/process_facts.h"
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+
+#include <fcntl.h>
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::supervisor {
+namespace {
+
+std::string ReadAll(const UniqueFd& fd) {
+  std::array<char, 4096> text{};  // /proc/<pid>/status has about 1.5 KiB
+  const ssize_t size = fd.valid() ? ::pread(fd.get(), text.data(), text.size(), 0) : -1;
+  return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+// The text after "name:\t" up to the end of its line or the next tab.
+std::optional<std::string_view> Field(std::string_view text, std::string_view name) {
+  const std::size_t at = text.find(name);
+  if (at == std::string_view::npos || (at != 0 && text[at - 1] != '\n')) {
+    return std::nullopt;
+  }
+  text.remove_prefix(at + name.size());
+  while (text.starts_with('\t') || text.starts_with(' ')) {
+    text.remove_prefix(1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
+template <typename Number>
+std::optional<Number> Parse(std::optional<std::string_view> text, int base) {
+  Number value{};
+  if (!text ||
+      std::from_chars(text->data(), text->data() + text->size(), value, base).ec != std::errc()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+// "Uid:\t<real>\t<effective>\t..."
+std::optional<std::uint32_t> EffectiveUid(std::string_view status) {
+  std::optional<std::string_view> uids = Field(status, "Uid:");
+  if (!uids || uids->find('\t') == std::string_view::npos) {
+    return std::nullopt;
+  }
+  return Parse<std::uint32_t>(uids->substr(uids->find('\t') + 1), 10);
+}
+
+std::optional<std::uint64_t> ResidentBytes(const UniqueFd& statm) {
+  const std::string text = ReadAll(statm);
+  const std::size_t space = text.find(' ');
+  if (space == std::string::npos) {
+    return std::nullopt;
+  }
+  const auto pages = Parse<std::uint64_t>(std::string_view(text).substr(space + 1), 10);
+  if (!pages) {
+    return std::nullopt;
+  }
+  return *pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+std::optional<Confinement> ParseStatus(std::string_view text) {
+  const auto uid = EffectiveUid(text);
+  const auto no_new_privileges = Parse<std::uint32_t>(Field(text, "NoNewPrivs:"), 10);
+  const auto mode = Parse<std::uint32_t>(Field(text, "Seccomp:"), 10);
+  const auto filters = Parse<std::uint32_t>(Field(text, "Seccomp_filters:"), 10);
+  if (!uid || !no_new_privileges || !mode || !filters) {
+    return std::nullopt;
+  }
+  std::uint64_t capabilities = 0;
+  for (const std::string_view name : {"CapInh:", "CapPrm:", "CapEff:", "CapAmb:"}) {
+    const auto set = Parse<std::uint64_t>(Field(text, name), 16);
+    if (!set) {
+      return std::nullopt;
+    }
+    capabilities |= *set;
+  }
+  return Confinement{.uid = *uid,
+                     .no_capabilities = capabilities == 0,
+                     .no_new_privileges = *no_new_privileges == 1,
+                     .seccomp_filter = *mode == 2,
+                     .seccomp_filters = *filters,
+                     .filter_name = {}};
+}
+
+void ProcessTable::AddSelf() {
+  const std::string process = "supervisor";
+  Put(process, ipc::ProcDescriptor::KIND_STATUS,
+      UniqueFd(::open("/proc/self/status", O_RDONLY | O_CLOEXEC)));
+  Put(process, ipc::ProcDescriptor::KIND_STATM,
+      UniqueFd(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)));
+}
+
+void ProcessTable::Put(const std::string& process,
+                       ipc::ProcDescriptor::Kind kind,
+                       UniqueFd descriptor) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = entries_[process];
+  if (kind == ipc::ProcDescriptor::KIND_STATUS) {
+    entry.status = std::move(descriptor);
+  } else if (kind == ipc::ProcDescriptor::KIND_STATM) {
+    entry.statm = std::move(descriptor);
+  } else if (kind == ipc::ProcDescriptor::KIND_LIMITS) {
+    entry.limits = std::move(descriptor);
+  }
+}
+
+void ProcessTable::Report(const std::string& process, const ipc::ConfinementReport& report) {
+  const std::lock_guard lock(mutex_);
+  entries_[process].filter_name = report.filter_name();
+}
+
+void ProcessTable::Forget(const std::string& process) {
+  const std::lock_guard lock(mutex_);
+  entries_.erase(process);
+}
+
+ProcessFacts ProcessTable::FactsOf(const std::string& process, const Entry& entry) {
+  ProcessFacts facts{.process = process,
+                     .confinement = ParseStatus(ReadAll(entry.status)),
+                     .resident_bytes = ResidentBytes(entry.statm)};
+  if (facts.confinement) {
+    facts.confinement->filter_name = entry.filter_name;
+  }
+  return facts;
+}
+
+std::vector<ProcessFacts> ProcessTable::Read() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ProcessFacts> all;
+  for (const auto& [process, entry] : entries_) {
+    all.push_back(FactsOf(process, entry));
+  }
+  return all;
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,48 @@
+// The one stream of log records, on stderr: the supervisor's own and, with the process they came
+// from, those of children. It writes what it is given and decides about level, form and rate.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::supervisor {
+
+enum class LogFormat : std::uint8_t { kJson, kText };
+
+class LogStream final : public LogSink {
+ public:
+  // Writes to descriptor 2. Fails when the stream cannot be set up.
+  static Result<std::unique_ptr<LogStream>> Create(LogFormat format, LogLevel level);
+
+  LogStream(const LogStream&) = delete;
+  LogStream& operator=(const LogStream&) = delete;
+  ~LogStream() override;
+
+  // A record of the supervisor: ts, level, message, the fields in order.
+  void Write(const LogRecord& record) override;
+  [[nodiscard]] bool Enabled(LogLevel level) const override;
+
+  // A record of a child, which may be taken over: event and field names that are not plain words,
+  // texts that are not printable and records over the rate of its process are dropped or cut, and
+  // the drop itself is told once a second at most. Adds `process` and `pid`, which no field of the
+  // record can replace.
+  void WriteChild(std::string_view process, std::int64_t pid, const ipc::LogRecord& record);
+
+  // Holds from the next record on. Callable from any thread.
+  void SetLevel(LogLevel level);
+
+ private:
+  struct Impl;
+
+  explicit LogStream(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace baokms::supervisor

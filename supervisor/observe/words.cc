@@ -1,0 +1,67 @@
+#include "supervisor/observe/words.h"
+
+#include <string_view>
+
+#include "proto/ipc.pb.h"
+
+namespace baokms::supervisor {
+
+std::string_view OperationLabel(ipc::Operation operation) {
+  switch (operation) {
+    case ipc::OPERATION_JWT_LOGIN:
+      return "jwt_login";
+    case ipc::OPERATION_CERT_LOGIN:
+      return "cert_login";
+    case ipc::OPERATION_TOKEN_RENEW_SELF:
+      return "token_renew_self";
+    case ipc::OPERATION_TRANSIT_METADATA_READ:
+      return "transit_metadata_read";
+    case ipc::OPERATION_TRANSIT_DISABLE_UPSERT_READ:
+      return "transit_disable_upsert_read";
+    case ipc::OPERATION_TRANSIT_ENCRYPT:
+      return "transit_encrypt";
+    case ipc::OPERATION_TRANSIT_DECRYPT:
+      return "transit_decrypt";
+    case ipc::OPERATION_CAPABILITIES_SELF:
+      return "capabilities_self";
+    default:
+      return "unknown";
+  }
+}
+
+std::string_view OutcomeLabel(ipc::Outcome outcome) {
+  switch (outcome) {
+    case ipc::OUTCOME_OK:
+      return "ok";
+    case ipc::OUTCOME_INVALID_REQUEST:
+      return "invalid_request";
+    case ipc::OUTCOME_UNAUTHENTICATED:
+      return "unauthenticated";
+    case ipc::OUTCOME_PERMISSION_DENIED:
+      return "permission_denied";
+    case ipc::OUTCOME_NOT_FOUND:
+      return "not_found";
+    case ipc::OUTCOME_DECRYPT_FAILED:
+      return "decrypt_failed";
+    case ipc::OUTCOME_RATE_LIMITED:
+      return "rate_limited";
+    case ipc::OUTCOME_SEALED:
+      return "sealed";
+    case ipc::OUTCOME_UNAVAILABLE:
+      return "unavailable";
+    case ipc::OUTCOME_TLS_FAILED:
+      return "tls_failed";
+    case ipc::OUTCOME_DNS_FAILED:
+      return "dns_failed";
+    case ipc::OUTCOME_CONNECTION_FAILED:
+      return "connection_failed";
+    case ipc::OUTCOME_CANCELED:
+      return "canceled";
+    case ipc::OUTCOME_TIMEOUT:
+      return "timeout";
+    default:
+      return "unknown";
+  }
+}
+
+}  // namespace baokms::supervisor

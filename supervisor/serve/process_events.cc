@@ -1,0 +1,233 @@
+#include "supervisor/serve/process_events.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/broker/broker.h"
+#include "supervisor/children/agent_channel.h"
+#include "supervisor/children/children.h"
+#include "supervisor/children/death.h"
+#include "supervisor/observe/words.h"
+#include "supervisor/workers/worker_events.h"
+
+namespace baokms::supervisor {
+namespace {
+
+constexpr ChildKey kAgent{ipc::ROLE_AUTH_AGENT, 0};
+
+ChildKey WorkerKey(Slot slot) {
+  return {ipc::ROLE_WORKER, slot};
+}
+
+// Names one incarnation's connections in the broker.
+std::string Asker(const Incarnation& from) {
+  return ProcessName(WorkerKey(from.slot)) + "/" + std::to_string(from.number);
+}
+
+DeathCause CauseFor(const Death& death, bool punished) {
+  if (punished) {
+    return DeathCause::kProtocolBreach;
+  }
+  switch (death.kind) {
+    case Death::Kind::kExited:
+      return death.code == 0 ? DeathCause::kClean : DeathCause::kOther;
+    case Death::Kind::kKilled:
+      return DeathCause::kKilled;
+    case Death::Kind::kCrashed:
+      return DeathCause::kCrashSignal;
+    case Death::Kind::kRefusedSyscall:
+      return DeathCause::kRefusedSystemCall;
+    case Death::Kind::kNotStarted:
+      return DeathCause::kOther;
+  }
+  return DeathCause::kOther;
+}
+
+ipc::ConnectAnswer ToMessage(const ipc::ConnectRequest& request, const BrokerAnswer& answer) {
+  ipc::ConnectAnswer message;
+  message.set_id(request.id());
+  message.set_outcome(answer.outcome);
+  message.set_address_count(answer.address_count);
+  return message;
+}
+
+}  // namespace
+
+void ProcessEvents::Connect(WorkerSet& workers, Children& children) {
+  workers_ = &workers;
+  children_ = &children;
+}
+
+void ProcessEvents::OnStarted(const ChildKey& key, UniqueFd channel) {
+  if (key.role == ipc::ROLE_WORKER) {
+    if (const Status attached = workers_->Attach(key.slot, std::move(channel)); !attached) {
+      Punish(key, attached.error());
+    }
+    return;
+  }
+  ++agent_incarnation_;
+  Result<std::unique_ptr<AgentChannel>> agent =
+      AgentChannel::Create(parts_.loop, *this, std::move(channel));
+  if (agent) {
+    agent_ = std::move(*agent);
+  } else {
+    Punish(key, agent.error());
+  }
+}
+
+void ProcessEvents::OnEnded(const ChildKey& key, const Death& death) {
+  parts_.processes.Forget(ProcessName(key));
+  const bool punished = punished_.erase(key) > 0;
+  if (key.role == ipc::ROLE_WORKER) {
+    workers_->Detached(key.slot, CauseFor(death, punished));
+  } else {
+    agent_.reset();
+  }
+}
+
+void ProcessEvents::Punish(const ChildKey& key, const Error& why) {
+  // A channel that ends is most often the child's own end, which the spawner reports as well.
+  const LogLevel level =
+      why.code() == ErrorCode::kUnavailable ? LogLevel::kDebug : LogLevel::kError;
+  parts_.log.Write({.level = level,
+                    .event = "process.breach",
+                    .fields = {{"child", ProcessName(key)}, {"reason", std::string(why.what())}}});
+  if (why.code() != ErrorCode::kUnavailable) {
+    punished_[key] = true;
+  }
+  children_->Kill(key);
+}
+
+void ProcessEvents::Confined(const std::string& process, const ipc::ConfinementReport& report) {
+  parts_.processes.Report(process, report);
+  parts_.metrics.Sandbox(process, "seccomp", report.filter_name().empty() ? 0 : 1);
+}
+
+void ProcessEvents::LogCall(const ipc::Call& call) {
+  parts_.metrics.OpenBaoCall(call);
+  const bool ok = call.outcome() == ipc::OUTCOME_OK;
+  const LogLevel level = ok ? LogLevel::kDebug : LogLevel::kWarn;
+  if (!parts_.log.Enabled(level)) {
+    return;
+  }
+  std::string operation(OperationLabel(call.operation()));
+  std::ranges::replace(operation, '_', ' ');
+  LogRecord record{.level = level,
+                   .event = "openbao.request",
+                   .fields = {{"operation", "openbao.request"},
+                              {"openbao_operation", operation},
+                              {"status", ok ? "ok" : "error"},
+                              {"duration_ms", static_cast<double>(call.duration_us()) / 1000.0}}};
+  if (!ok) {
+    record.fields.emplace_back("error_class", std::string(OutcomeLabel(call.outcome())));
+  }
+  parts_.log.Write(record);
+}
+
+void ProcessEvents::OnBreach(Slot slot, const Error& why) {
+  Punish(WorkerKey(slot), why);
+}
+
+void ProcessEvents::OnReady(Incarnation /*from*/) {
+  parts_.worker_usable();
+}
+
+void ProcessEvents::OnProcDescriptor(Incarnation from,
+                                     ipc::ProcDescriptor::Kind kind,
+                                     UniqueFd descriptor) {
+  parts_.processes.Put(ProcessName(WorkerKey(from.slot)), kind, std::move(descriptor));
+}
+
+void ProcessEvents::OnConfinement(Incarnation from, const ipc::ConfinementReport& report) {
+  Confined(ProcessName(WorkerKey(from.slot)), report);
+}
+
+void ProcessEvents::OnLogRecord(Incarnation from, const ipc::LogRecord& record) {
+  const ChildKey key = WorkerKey(from.slot);
+  parts_.child_records(ProcessName(key), children_->PidOf(key), record);
+}
+
+void ProcessEvents::OnSyscallRefused(Incarnation from, std::uint32_t number) {
+  children_->NoteRefusedSyscall(WorkerKey(from.slot), number);
+}
+
+void ProcessEvents::OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) {
+  parts_.broker.Connect(Asker(from), request, [this, from, request](BrokerAnswer answer) {
+    const ipc::ConnectAnswer message = ToMessage(request, answer);
+    // Fails when that incarnation is over; the socket is closed with the answer.
+    (void)workers_->AnswerConnect(from, message, std::move(answer.socket)).has_value();
+  });
+}
+
+void ProcessEvents::OnConnectVerdict(Incarnation from, const ipc::ConnectVerdict& verdict) {
+  parts_.broker.Verdict(Asker(from), verdict);
+}
+
+void ProcessEvents::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStatus& status) {
+  if (status.last_outcome() != ipc::OUTCOME_UNSPECIFIED && status.was_renewal()) {
+    parts_.metrics.Renewal(status.status());
+  }
+  if (status.usable()) {
+    parts_.worker_usable();
+  }
+}
+
+void ProcessEvents::OnCall(Incarnation /*from*/, const ipc::Call& call) {
+  LogCall(call);
+}
+
+void ProcessEvents::OnAgentBreach(const Error& why) {
+  Punish(kAgent, why);
+}
+
+void ProcessEvents::OnAgentProcDescriptor(ipc::ProcDescriptor::Kind kind, UniqueFd descriptor) {
+  parts_.processes.Put(ProcessName(kAgent), kind, std::move(descriptor));
+}
+
+void ProcessEvents::OnAgentConfinement(const ipc::ConfinementReport& report) {
+  Confined(ProcessName(kAgent), report);
+}
+
+void ProcessEvents::OnAgentLogRecord(const ipc::LogRecord& record) {
+  parts_.child_records(ProcessName(kAgent), children_->PidOf(kAgent), record);
+}
+
+void ProcessEvents::OnAgentSyscallRefused(std::uint32_t number) {
+  children_->NoteRefusedSyscall(kAgent, number);
+}
+
+void ProcessEvents::OnAgentConnectRequest(const ipc::ConnectRequest& request) {
+  const std::uint64_t asker = agent_incarnation_;
+  const std::string name = ProcessName(kAgent) + "/" + std::to_string(asker);
+  parts_.broker.Connect(name, request, [this, asker, request](BrokerAnswer answer) {
+    if (agent_ != nullptr && asker == agent_incarnation_) {
+      const ipc::ConnectAnswer message = ToMessage(request, answer);
+      (void)agent_->AnswerConnect(message, std::move(answer.socket)).has_value();
+    }
+  });
+}
+
+void ProcessEvents::OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) {
+  parts_.broker.Verdict(ProcessName(kAgent) + "/" + std::to_string(agent_incarnation_), verdict);
+}
+
+void ProcessEvents::OnAgentStatus(const ipc::AgentStatus& status) {
+  for (const ipc::Call& call : status.calls()) {
+    LogCall(call);
+  }
+  if (status.was_login()) {
+    parts_.metrics.Login(status.status());
+  }
+  agent_status_ = status;
+  agent_status_.clear_calls();
+}
+
+}  // namespace baokms::supervisor
