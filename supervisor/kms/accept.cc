@@ -1,0 +1,171 @@
+#include "supervisor/kms/accept.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+
+#include <fcntl.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "supervisor/kms/peer_policy.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// Connections taken before the loop looks at other descriptors again.
+constexpr int kBatch = 16;
+
+// Descriptors below this are left to others (F_DUPFD_CLOEXEC).
+constexpr int kLowestCopy = 3;
+
+// While the process is out of descriptors and nothing helps.
+constexpr BootTime kPause = std::chrono::milliseconds(100);
+
+UniqueFd CopyOf(int fd) {
+  return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, kLowestCopy));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Acceptor>> Acceptor::Create(EventLoop& loop,
+                                                   int listener,
+                                                   PeerPolicy policy,
+                                                   const Observers& observers,
+                                                   OnConnection on_connection) {
+  std::unique_ptr<Acceptor> acceptor(
+      new Acceptor(loop, listener, std::move(policy), observers, std::move(on_connection)));
+  // Any open file will do; a copy needs no permission to open one.
+  acceptor->spare_ = CopyOf(listener);
+  if (!acceptor->spare_.valid()) {
+    return Error(ErrorCode::kSystem, "fcntl(F_DUPFD_CLOEXEC)", errno);
+  }
+  BAOKMS_TRY(acceptor->Listen());
+  return acceptor;
+}
+
+Acceptor::~Acceptor() {
+  Stop();
+  for (const auto& [fd, connection] : connections_) {
+    loop_.Unwatch(fd);
+  }
+}
+
+Status Acceptor::Listen() {
+  return loop_.Watch(listener_, EPOLLIN, [this](std::uint32_t) { OnReady(); });
+}
+
+void Acceptor::Stop() {
+  loop_.Cancel(std::exchange(pause_, 0));
+  loop_.Unwatch(listener_);
+}
+
+void Acceptor::OnReady() {
+  for (int i = 0; i < kBatch; ++i) {
+    UniqueFd connection(::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (connection.valid()) {
+      Admit(std::move(connection));
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) {
+      continue;
+    }
+    if (errno != EAGAIN) {
+      OnNoDescriptor();
+    }
+    return;
+  }
+}
+
+// Out of descriptors, or of memory: the one who waits is let in and turned away, since a
+// level-triggered listener would otherwise keep the loop spinning.
+void Acceptor::OnNoDescriptor() {
+  spare_.reset();
+  UniqueFd refused(::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const bool helped = refused.valid();
+  refused.reset();
+  spare_ = CopyOf(listener_);
+  if (helped) {
+    Log(LogLevel::kWarn, "out_of_descriptors", std::nullopt);
+  } else {
+    Stop();
+    pause_ = loop_.After(kPause, [this] { Resume(); });
+  }
+}
+
+void Acceptor::Resume() {
+  pause_ = 0;
+  if (!Listen()) {
+    pause_ = loop_.After(kPause, [this] { Resume(); });
+  }
+}
+
+void Acceptor::Admit(UniqueFd connection) {
+  const Result<Peer> peer = PeerOf(connection.get(), policy_);
+  if (!peer) {
+    Log(LogLevel::kWarn, "peer_unknown", std::nullopt);
+  } else if (!policy_.Allows(*peer)) {
+    Log(LogLevel::kWarn, "not_allowed", peer->uid);
+  } else if (connections_.size() >= kMostConnections) {
+    Log(LogLevel::kWarn, "too_many_connections", peer->uid);
+  } else {
+    Keep(std::move(connection), peer->uid);
+  }
+}
+
+void Acceptor::Keep(UniqueFd connection, uid_t uid) {
+  UniqueFd watched = CopyOf(connection.get());
+  const int key = watched.get();
+  if (!watched.valid() ||
+      !loop_.Watch(key, EPOLLRDHUP, [this, key](std::uint32_t) { OnEnd(key); })) {
+    Log(LogLevel::kWarn, "out_of_descriptors", uid);
+    return;
+  }
+  connections_.emplace(key, Connection{std::move(watched), uid});
+  observers_.metrics.PeerConnection(uid, 1);
+  Log(LogLevel::kInfo, "ok", uid);
+  on_connection_(std::move(connection));
+}
+
+void Acceptor::OnEnd(int watched) {
+  const auto found = connections_.find(watched);
+  if (found != connections_.end()) {
+    loop_.Unwatch(watched);
+    observers_.metrics.PeerConnection(found->second.uid, -1);
+    connections_.erase(found);
+  }
+}
+
+void Acceptor::Log(LogLevel level, std::string_view status, std::optional<uid_t> uid) {
+  const BootTime now = BootNow();
+  if (now - second_ >= std::chrono::seconds(1)) {
+    second_ = now;
+    records_ = 0;
+  }
+  if (++records_ > kMostRecordsPerSecond || !observers_.log.Enabled(level)) {
+    return;
+  }
+  LogRecord record;
+  record.level = level;
+  record.event = "kms.connection";
+  record.fields.emplace_back("status", std::string(status));
+  if (uid) {
+    record.fields.emplace_back("peer_uid", std::int64_t{*uid});
+  }
+  observers_.log.Write(record);
+}
+
+}  // namespace baokms::supervisor

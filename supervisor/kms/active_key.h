@@ -1,0 +1,52 @@
+// Whether a view's active key may be used, and what annotations it has by our own computation. The
+// view is not believed: its key_id must be the one that derives from the configuration.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/contract/annotations.h"
+#include "common/contract/identity.h"
+#include "common/contract/key_id.h"
+#include "supervisor/kms/error_policy.h"
+#include "supervisor/status/status_source.h"
+
+namespace baokms::supervisor {
+
+// The active key of one moment. `annotations` are those of everything encrypted with it.
+struct ActiveKey {
+  std::string key_id;
+  contract::KeyVersion version;
+  std::vector<contract::Annotation> annotations;
+};
+
+// Callable from any thread.
+class ActiveKeys final {
+ public:
+  ActiveKeys(contract::KeyIdentity identity, std::string plugin_version)
+      : identity_(std::move(identity)), plugin_version_(std::move(plugin_version)) {}
+
+  struct Checked {
+    Cause cause = Cause::kNone;            // why there is none: one of the status_stale causes
+    std::shared_ptr<const ActiveKey> key;  // null exactly then
+  };
+
+  // The view's active key, if the view is healthy at this moment.
+  [[nodiscard]] Checked Check(const StatusView& view, BootTime now, std::int64_t now_unix);
+
+ private:
+  std::shared_ptr<const ActiveKey> Derive(const std::string& key_id, contract::KeyVersion version);
+
+  contract::KeyIdentity identity_;
+  std::string plugin_version_;
+  std::mutex mutex_;
+  std::shared_ptr<const ActiveKey> last_;  // guarded by mutex_; saves the hashing
+};
+
+}  // namespace baokms::supervisor

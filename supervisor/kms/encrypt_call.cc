@@ -1,0 +1,254 @@
+#include "supervisor/kms/encrypt_call.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <strings.h>
+
+#include <utility>
+
+#include <openssl/crypto.h>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/contract/annotations.h"
+#include "common/contract/transit_ciphertext.h"
+#include "common/contract/verdict.h"
+#include "proto/ipc.pb.h"
+#include "proto/kms_v2.pb.h"
+#include "supervisor/kms/active_key.h"
+#include "supervisor/kms/admission.h"
+#include "supervisor/kms/error_policy.h"
+#include "supervisor/kms/kms_call.h"
+#include "supervisor/kms/request_record.h"
+#include "supervisor/status/status_source.h"
+#include "supervisor/workers/gateway.h"
+
+namespace baokms::supervisor {
+namespace {
+
+void Wipe(std::string& secret) {
+  ::explicit_bzero(secret.data(), secret.size());
+}
+
+bool IsSameSecret(const std::string& a, const std::string& b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+// Whether a failed verification says something about the ciphertext, and not about the worker, its
+// token or OpenBao.
+bool IsVerdict(ipc::Outcome outcome) {
+  switch (outcome) {
+    case ipc::OUTCOME_INVALID_REQUEST:
+    case ipc::OUTCOME_DECRYPT_FAILED:
+    case ipc::OUTCOME_KEY_ID_MALFORMED:
+    case ipc::OUTCOME_ANNOTATIONS_INVALID:
+    case ipc::OUTCOME_ANNOTATIONS_MISMATCH:
+    case ipc::OUTCOME_REQUEST_LIMIT:
+    case ipc::OUTCOME_RESPONSE_LIMIT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+EncryptCall::EncryptCall(const EncryptContext& context,
+                         Admission::Place place,
+                         RequestRecord record,
+                         BootTime deadline,
+                         EncryptDone done)
+    : context_(context),
+      place_(std::move(place)),
+      record_(record),
+      deadline_(deadline),
+      done_(std::move(done)) {
+}
+
+EncryptCall::~EncryptCall() {
+  Wipe(plaintext_);
+}
+
+template <typename Step>
+void EncryptCall::Guarded(Step step) {
+  try {
+    step();
+  } catch (...) {
+    End(Cause::kPanic);
+  }
+}
+
+void EncryptCall::Start(std::string plaintext) {
+  plaintext_ = std::move(plaintext);
+  Guarded([this] {
+    ipc::EncryptRequest request;
+    if (const Cause cause = Prepare(request); cause != Cause::kNone) {
+      End(cause);
+      return;
+    }
+    operation_ = context_.gateway.Encrypt(
+        std::move(request), [self = shared_from_this()](Reply<ipc::EncryptAnswer> reply) {
+          self->Guarded([&] { self->OnEncrypted(std::move(reply)); });
+        });
+  });
+}
+
+Cause EncryptCall::Prepare(ipc::EncryptRequest& request) {
+  if (plaintext_.empty()) {
+    return Cause::kEmptyPlaintext;
+  }
+  const std::shared_ptr<const StatusView> view = context_.status.View();
+  ActiveKeys::Checked checked = context_.active_keys.Check(*view, BootNow(), UnixNow());
+  if (checked.key == nullptr) {
+    return checked.cause;
+  }
+  key_ = std::move(checked.key);
+  if (plaintext_.size() > contract::MaxPlaintextBytes(key_->version.number)) {
+    return Cause::kRequestLimit;
+  }
+  request.set_deadline_ns(deadline_.count());
+  request.set_table_generation(view->table_generation);
+  request.set_key_id(key_->key_id);
+  request.set_plaintext(plaintext_);
+  return Cause::kNone;
+}
+
+void EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer> reply) {
+  Metrics& metrics = context_.observers.metrics;
+  CountStages(metrics, KmsMethod::kEncrypt, reply.answer.stages(), reply.queue_us, reply.ipc_us);
+  for (std::uint32_t i = 0; i < reply.replays; ++i) {
+    metrics.RequestReplayed(KmsMethod::kEncrypt);
+  }
+  Cause cause = CauseOf(reply.answer.outcome(), KmsMethod::kEncrypt);
+  if (cause == Cause::kNone) {
+    cause = CheckAnswer(reply.answer);
+  }
+  if (cause != Cause::kNone) {
+    End(cause);
+    return;
+  }
+  encrypted_by_ = reply.slot;
+  KeepResponse(reply.answer);
+  Verify(Verifier::kAnotherWorker);
+}
+
+// A worker is not believed: what it says about the key must be what we compute ourselves.
+Cause EncryptCall::CheckAnswer(const ipc::EncryptAnswer& answer) const {
+  const bool annotations_equal =
+      std::ranges::equal(answer.annotations(), key_->annotations,
+                         [](const ipc::IpcAnnotation& theirs, const contract::Annotation& ours) {
+                           return theirs.key() == ours.key && theirs.value() == ours.value;
+                         });
+  if (answer.key_id() != key_->key_id || !annotations_equal) {
+    return Cause::kBadAnswer;
+  }
+  switch (contract::CheckCiphertext(answer.ciphertext(), key_->version.number)) {
+    case contract::Verdict::kAccepted:
+      return Cause::kNone;
+    case contract::Verdict::kLimit:
+      return Cause::kResponseLimit;
+    case contract::Verdict::kInvalid:
+    case contract::Verdict::kMismatch:
+      break;
+  }
+  return Cause::kBadAnswer;
+}
+
+void EncryptCall::KeepResponse(ipc::EncryptAnswer& answer) {
+  response_.set_ciphertext(std::move(*answer.mutable_ciphertext()));
+  response_.set_key_id(key_->key_id);
+  for (const contract::Annotation& annotation : key_->annotations) {
+    v2::Annotation& added = *response_.add_annotations();
+    added.set_key(annotation.key.data(), annotation.key.size());
+    added.set_value(annotation.value);
+  }
+}
+
+void EncryptCall::Verify(Verifier verifier) {
+  if (ended_) {
+    return;
+  }
+  ipc::DecryptRequest request;
+  WorkerChoice choice;
+  BootTime until = deadline_;
+  if (verifier == Verifier::kAnotherWorker) {
+    choice.not_this = encrypted_by_;
+    choice.fallback = WorkerChoice::Fallback::kSameWorker;
+    // A stuck worker must not take the time in which the other one could be asked.
+    const BootTime now = BootNow();
+    until = now + (deadline_ - now) / 2;
+  } else {
+    choice.only = encrypted_by_;
+    request.set_fresh_connection(true);
+  }
+  request.set_deadline_ns(until.count());
+  request.set_key_id(response_.key_id());
+  request.set_ciphertext(response_.ciphertext());
+  for (const v2::Annotation& annotation : response_.annotations()) {
+    ipc::IpcAnnotation& added = *request.add_annotations();
+    added.set_key(annotation.key());
+    added.set_value(annotation.value());
+  }
+  operation_ = context_.gateway.Decrypt(
+      std::move(request), choice,
+      [self = shared_from_this(), verifier](Reply<ipc::DecryptAnswer> reply) {
+        self->Guarded([&] { self->OnVerified(verifier, std::move(reply)); });
+      });
+}
+
+void EncryptCall::OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer> reply) {
+  const ipc::Outcome outcome = reply.answer.outcome();
+  if (outcome == ipc::OUTCOME_OK) {
+    const bool same = IsSameSecret(reply.answer.plaintext(), plaintext_);
+    Wipe(*reply.answer.mutable_plaintext());
+    if (same && reply.slot == encrypted_by_) {
+      NoteSelfVerified();
+    }
+    End(same ? Cause::kNone : Cause::kBadAnswer);
+  } else if (IsVerdict(outcome)) {
+    End(Cause::kBadAnswer);
+  } else if (verifier == Verifier::kAnotherWorker && BootNow() < deadline_) {
+    Verify(Verifier::kSameWorker);
+  } else {
+    End(CauseOf(outcome, KmsMethod::kEncrypt));
+  }
+}
+
+void EncryptCall::NoteSelfVerified() const {
+  context_.observers.metrics.EncryptSelfVerified();
+  LogRecord record;
+  record.level = LogLevel::kWarn;
+  record.event = "kms.encrypt_self_verified";
+  record.fields.emplace_back("worker", std::int64_t{encrypted_by_});
+  context_.observers.log.Write(record);
+}
+
+void EncryptCall::Cancel() {
+  if (!ended_) {
+    context_.gateway.Cancel(operation_);
+    End(Cause::kCanceled);
+  }
+}
+
+void EncryptCall::End(Cause cause) {
+  if (ended_.exchange(true)) {
+    return;
+  }
+  const bool failed = cause != Cause::kNone && cause != Cause::kCanceled;
+  if (failed && cause != Cause::kPanic && BootNow() >= deadline_) {
+    cause = Cause::kDeadline;  // wins over whatever it brought about
+  }
+  RequestDetails details;
+  if (key_ != nullptr) {
+    details.key_id = key_->key_id;
+    details.version = static_cast<std::uint32_t>(key_->version.number);
+  }
+  { const Admission::Place released = std::move(place_); }
+  record_.Finish(cause, details);
+  done_(ErrorFor(cause), response_);
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,181 @@
+#include "supervisor/kms/rpc.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <strings.h>
+
+#include <google/protobuf/message_lite.h>
+#include <grpc/support/time.h>
+#include <grpcpp/grpcpp.h>
+
+#include "common/base/clock.h"
+#include "proto/kms_v2.grpc.pb.h"
+#include "supervisor/kms/error_policy.h"
+#include "supervisor/kms/kms_call.h"
+#include "supervisor/kms/service.h"
+#include "supervisor/observe/metrics.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// Takes back what Encode() gave to gRPC.
+void WipeAndFree(void* bytes, std::size_t size) {
+  const std::unique_ptr<std::uint8_t[]> owned(static_cast<std::uint8_t*>(bytes));
+  ::explicit_bzero(owned.get(), size);
+}
+
+// The message as a buffer that is wiped when gRPC has written it.
+grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message) {
+  const std::size_t size = message.ByteSizeLong();
+  auto bytes = std::make_unique<std::uint8_t[]>(size);
+  message.SerializeWithCachedSizesToArray(bytes.get());
+  const grpc::Slice slice(bytes.release(), size, &WipeAndFree);
+  return {&slice, 1};
+}
+
+bool ParseFrom(const grpc::Slice& slice, google::protobuf::MessageLite& message) {
+  return message.ParseFromArray(slice.begin(), static_cast<int>(slice.size()));
+}
+
+bool Decode(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite& message) {
+  grpc::Slice slice;
+  if (buffer.TrySingleSlice(&slice).ok()) {
+    return ParseFrom(slice, message);
+  }
+  if (!buffer.DumpToSingleSlice(&slice).ok()) {
+    return false;
+  }
+  const bool parsed = ParseFrom(slice, message);
+  // A copy made for us alone; gRPC offers no other way to write to it.
+  auto* copy = const_cast<std::uint8_t*>(slice.begin());  // NOLINT(*-const-cast)
+  ::explicit_bzero(copy, slice.size());
+  return parsed;
+}
+
+grpc::Status ToGrpc(const PublicError& error) {
+  return {static_cast<grpc::StatusCode>(error.code), std::string(error.text)};
+}
+
+}  // namespace
+
+Rpc::Rpc(RawKmsService& raw,
+         grpc::ServerCompletionQueue& queue,
+         KmsService& service,
+         KmsMethod method)
+    : service_(service), method_(method) {
+  switch (method_) {
+    case KmsMethod::kStatus:  // answered at once: nobody has to learn that its client is gone
+      raw.RequestStatus(&context_, &request_, &writer_, &queue, &queue, &arrived_);
+      return;
+    case KmsMethod::kEncrypt:
+      context_.AsyncNotifyWhenDone(&gone_);
+      events_due_ = 2;
+      raw.RequestEncrypt(&context_, &request_, &writer_, &queue, &queue, &arrived_);
+      return;
+    case KmsMethod::kDecrypt:
+      context_.AsyncNotifyWhenDone(&gone_);
+      events_due_ = 2;
+      raw.RequestDecrypt(&context_, &request_, &writer_, &queue, &queue, &arrived_);
+      return;
+  }
+}
+
+void Rpc::Handle() {
+  try {
+    switch (method_) {
+      case KmsMethod::kStatus:
+        HandleStatus();
+        break;
+      case KmsMethod::kEncrypt:
+        HandleEncrypt();
+        break;
+      case KmsMethod::kDecrypt:
+        HandleDecrypt();
+        break;
+    }
+  } catch (...) {
+    Refuse(ErrorFor(Cause::kPanic));
+  }
+}
+
+void Rpc::HandleStatus() {
+  const KmsService::StatusAnswer answer = service_.Status();
+  Answer(answer.error, answer.response);
+}
+
+void Rpc::HandleEncrypt() {
+  v2::EncryptRequest request;
+  const bool parsed = Decode(request_, request);
+  request_.Clear();
+  if (!parsed) {
+    ::explicit_bzero(request.mutable_plaintext()->data(), request.plaintext().size());
+    Refuse(ErrorFor(Cause::kBadAnswer));
+    return;
+  }
+  call_ = service_.Encrypt(request, CallerDeadline(),
+                           [this](const PublicError& error, const v2::EncryptResponse& response) {
+                             Answer(error, response);
+                           });
+}
+
+void Rpc::HandleDecrypt() {
+  v2::DecryptRequest request;
+  const bool parsed = Decode(request_, request);
+  request_.Clear();
+  if (!parsed) {
+    Refuse(ErrorFor(Cause::kBadAnswer));
+    return;
+  }
+  call_ = service_.Decrypt(
+      request, CallerDeadline(),
+      [this](const PublicError& error, std::span<const std::uint8_t> plaintext) {
+        v2::DecryptResponse response;
+        response.set_plaintext(plaintext.data(), plaintext.size());
+        Answer(error, response);
+        ::explicit_bzero(response.mutable_plaintext()->data(), response.plaintext().size());
+      });
+}
+
+// The client's deadline on our clock; grpc-timeout came in relative, so no clock is compared.
+BootTime Rpc::CallerDeadline() const {
+  const gpr_timespec deadline = context_.raw_deadline();
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) {
+    return BootTime::max();
+  }
+  constexpr std::int64_t kLongest = 24 * 3600;  // anything longer means no deadline
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  if (left.tv_sec > kLongest) {
+    return BootTime::max();
+  }
+  return BootNow() + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
+}
+
+// After Finish() the object may be gone: the completion queue's thread destroys it.
+void Rpc::Answer(const PublicError& error, const google::protobuf::MessageLite& response) {
+  if (error.code != GrpcCode::kOk) {
+    Refuse(error);
+  } else if (!answered_.exchange(true)) {
+    writer_.Finish(Encode(response), grpc::Status::OK, &sent_);
+  }
+}
+
+void Rpc::Refuse(const PublicError& error) {
+  if (!answered_.exchange(true)) {
+    writer_.FinishWithError(ToGrpc(error), &sent_);
+  }
+}
+
+Rpc::State Rpc::Note(Event event) {
+  if (event == Event::kGone && call_ != nullptr && context_.IsCancelled()) {
+    call_->Cancel();
+  }
+  --events_due_;
+  return events_due_ == 0 ? State::kOver : State::kAlive;
+}
+
+}  // namespace baokms::supervisor

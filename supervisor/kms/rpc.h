@@ -1,0 +1,82 @@
+// One gRPC call of any method, from "may come" to "is answered". Bytes in, bytes out: messages are
+// parsed and built here, so that copies of plaintext that are ours get wiped. Includes gRPC, so
+// only server.cc and rpc.cc may include it.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include <grpcpp/grpcpp.h>
+
+#include "common/base/clock.h"
+#include "proto/kms_v2.grpc.pb.h"
+#include "supervisor/kms/error_policy.h"
+#include "supervisor/kms/kms_call.h"
+#include "supervisor/kms/service.h"
+#include "supervisor/observe/metrics.h"
+
+namespace baokms::supervisor {
+
+// All three methods with raw bytes instead of messages.
+using RawKmsService =
+    v2::KeyManagementService::WithRawMethod_Status<v2::KeyManagementService::WithRawMethod_Decrypt<
+        v2::KeyManagementService::WithRawMethod_Encrypt<v2::KeyManagementService::Service>>>;
+
+// Created, started and destroyed by the completion queue's thread. The answer may come from any
+// thread.
+class Rpc final {
+ public:
+  enum class Event : std::uint8_t {
+    kArrived,  // a client called
+    kGone,     // the call is over for gRPC: answered, cancelled or its connection lost
+    kSent,     // the answer is written or cannot be
+  };
+
+  // What the completion queue hands back.
+  struct Tag {
+    Rpc* rpc = nullptr;
+    Event event{};
+  };
+
+  Rpc(RawKmsService& raw,
+      grpc::ServerCompletionQueue& queue,
+      KmsService& service,
+      KmsMethod method);
+  Rpc(const Rpc&) = delete;
+  Rpc& operator=(const Rpc&) = delete;
+  ~Rpc() = default;
+
+  [[nodiscard]] KmsMethod method() const { return method_; }
+
+  // The client's call is here: answers it, or sees to it that it will be.
+  void Handle();
+
+  enum class State : std::uint8_t { kAlive, kOver };
+
+  // After kGone and kSent; kOver: nothing refers to this object any more.
+  State Note(Event event);
+
+ private:
+  void HandleStatus();
+  void HandleEncrypt();
+  void HandleDecrypt();
+  void Answer(const PublicError& error, const google::protobuf::MessageLite& response);
+  void Refuse(const PublicError& error);
+  [[nodiscard]] BootTime CallerDeadline() const;
+
+  KmsService& service_;
+  KmsMethod method_;
+  Tag arrived_{this, Event::kArrived};
+  Tag gone_{this, Event::kGone};
+  Tag sent_{this, Event::kSent};
+  int events_due_ = 1;
+  std::atomic<bool> answered_{false};
+  KmsCallPtr call_;
+  grpc::ByteBuffer request_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
+};
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,192 @@
+#include "supervisor/kms/server.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server_posix.h>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "common/contract/limits.h"
+#include "supervisor/kms/rpc.h"
+#include "supervisor/kms/service.h"
+#include "supervisor/observe/metrics.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// Calls of one method that gRPC may hand over before the thread asks for more. Each one handed over
+// is replaced, so refusing over a limit is up to the service and never up to gRPC.
+constexpr int kPosted = 16;
+
+// Streams of one connection: the three largest configurable limits and the most followers.
+constexpr int kMostStreams = 4 * 1024;
+
+// What gRPC may hold for all connections together: far more than kMostStreams calls of the usual
+// size, and far less than would hurt the node.
+constexpr std::size_t kMemoryQuota = std::size_t{64} * 1024 * 1024;
+
+// What is left out is what costs memory or gives a client more to play with: introspection,
+// compression (a small message that becomes a huge one), bandwidth probes. Deadlines are checked by
+// the service, whose text for it is the documented one. grpc.minimal_stack stays off: it would
+// switch the message size limits off as well (tried with 1.51).
+void Configure(grpc::ServerBuilder& builder) {
+  constexpr int kMessage = static_cast<int>(contract::kMaxGrpcMessageBytes);
+  builder.SetMaxReceiveMessageSize(kMessage);
+  builder.SetMaxSendMessageSize(kMessage);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostStreams);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
+  grpc::ResourceQuota quota("kms");
+  quota.Resize(kMemoryQuota);
+  builder.SetResourceQuota(quota);
+}
+
+}  // namespace
+
+struct KmsServer::Engine {
+  Engine(EventLoop& on_loop, KmsService& for_service) : loop(on_loop), service(for_service) {}
+
+  void Post(KmsMethod method);
+  void ServeQueue();
+  void OnEvent(const Rpc::Tag& tag, bool ok);
+  void Forget(Rpc* rpc);
+  void Stop(BootTime deadline);
+
+  EventLoop& loop;
+  KmsService& service;
+  RawKmsService raw;
+  std::unique_ptr<grpc::ServerCompletionQueue> queue;
+  std::unique_ptr<grpc::Server> server;
+  std::unordered_map<Rpc*, std::unique_ptr<Rpc>> rpcs;  // the queue's thread only
+  std::thread queue_thread;
+  std::thread stop_thread;
+  std::atomic<bool> stopping{false};
+  std::mutex mutex;
+  std::condition_variable idle;
+  std::size_t active = 0;  // guarded by mutex; calls that arrived and are not over
+};
+
+void KmsServer::Engine::Post(KmsMethod method) {
+  auto rpc = std::make_unique<Rpc>(raw, *queue, service, method);
+  Rpc* const key = rpc.get();
+  rpcs.emplace(key, std::move(rpc));
+}
+
+void KmsServer::Engine::ServeQueue() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue->Next(&tag, &ok)) {
+    OnEvent(*static_cast<const Rpc::Tag*>(tag), ok);
+  }
+}
+
+void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
+  Rpc* const rpc = tag.rpc;
+  if (tag.event != Rpc::Event::kArrived) {
+    if (rpc->Note(tag.event) == Rpc::State::kOver) {
+      Forget(rpc);
+    }
+    return;
+  }
+  if (!ok) {
+    rpcs.erase(rpc);  // the server stops; nobody called
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex);
+    ++active;
+  }
+  const KmsMethod method = rpc->method();
+  rpc->Handle();
+  if (!stopping) {
+    Post(method);
+  }
+}
+
+void KmsServer::Engine::Forget(Rpc* rpc) {
+  rpcs.erase(rpc);
+  const std::lock_guard lock(mutex);
+  --active;
+  if (active == 0) {
+    idle.notify_all();
+  }
+}
+
+// Blocks. The queue may only be shut down when nobody can want to send an answer any more.
+void KmsServer::Engine::Stop(BootTime deadline) {
+  stopping = true;
+  server->Shutdown(
+      std::chrono::system_clock::now() +
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(deadline - BootNow()));
+  {
+    std::unique_lock lock(mutex);
+    idle.wait(lock, [this] { return active == 0; });
+  }
+  queue->Shutdown();
+  queue_thread.join();
+}
+
+KmsServer::KmsServer(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {
+}
+
+Result<std::unique_ptr<KmsServer>> KmsServer::Start(EventLoop& loop, KmsService& service) {
+  auto engine = std::make_unique<Engine>(loop, service);
+  grpc::ServerBuilder builder;
+  Configure(builder);
+  builder.RegisterService(&engine->raw);
+  engine->queue = builder.AddCompletionQueue();
+  engine->server = builder.BuildAndStart();
+  if (engine->server == nullptr) {
+    engine->queue->Shutdown();
+    return Error(ErrorCode::kInternal, "the gRPC server does not start");
+  }
+  for (int i = 0; i < kPosted; ++i) {
+    engine->Post(KmsMethod::kStatus);
+    engine->Post(KmsMethod::kEncrypt);
+    engine->Post(KmsMethod::kDecrypt);
+  }
+  engine->queue_thread = std::thread([raw = engine.get()] { raw->ServeQueue(); });
+  return std::unique_ptr<KmsServer>(new KmsServer(std::move(engine)));
+}
+
+KmsServer::~KmsServer() {
+  if (engine_->stop_thread.joinable()) {
+    engine_->stop_thread.join();
+  } else {
+    engine_->Stop(BootNow());
+  }
+}
+
+void KmsServer::Adopt(UniqueFd connection) {
+  if (!engine_->stopping) {
+    grpc::AddInsecureChannelFromFd(engine_->server.get(), connection.release());
+  }
+}
+
+void KmsServer::Shutdown(BootTime deadline, std::function<void()> done) {
+  engine_->stopping = true;
+  engine_->stop_thread = std::thread([engine = engine_.get(), deadline, done = std::move(done)] {
+    engine->Stop(deadline);
+    engine->loop.Post(done);
+  });
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,112 @@
+#include "supervisor/kms/service.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <strings.h>
+
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "proto/kms_v2.pb.h"
+#include "supervisor/kms/active_key.h"
+#include "supervisor/kms/admission.h"
+#include "supervisor/kms/encrypt_call.h"
+#include "supervisor/kms/error_policy.h"
+#include "supervisor/kms/kms_call.h"
+#include "supervisor/kms/request_record.h"
+#include "supervisor/status/status_source.h"
+#include "supervisor/workers/gateway.h"
+
+namespace baokms::supervisor {
+namespace {
+
+constexpr const char* kVersion = "v2";
+constexpr const char* kHealthy = "ok";
+constexpr const char* kUnhealthy = "unhealthy";
+
+}  // namespace
+
+KmsService::KmsService(EventLoop& loop,
+                       Gateway& gateway,
+                       StatusSource& status,
+                       const Observers& observers,
+                       ServiceOptions options)
+    : gateway_(gateway),
+      status_(status),
+      observers_(observers),
+      openbao_timeout_(options.openbao_timeout),
+      admission_(options.limits),
+      active_keys_(std::move(options.identity), std::move(options.plugin_version)),
+      encrypt_context_{gateway_, status_, active_keys_, observers_},
+      decrypt_desk_(loop, gateway_, status_, admission_, observers_) {
+}
+
+BootTime KmsService::DeadlineFor(BootTime caller_deadline) const {
+  return std::min(caller_deadline, BootNow() + openbao_timeout_);
+}
+
+KmsService::StatusAnswer KmsService::Status() {
+  const RequestRecord record(observers_, KmsMethod::kStatus);
+  StatusAnswer answer;
+  RequestDetails details;
+  Cause cause = Cause::kPanic;
+  try {
+    cause = FillStatus(answer.response, details);
+  } catch (...) {
+    cause = Cause::kPanic;
+  }
+  record.Finish(cause, details);
+  answer.error = ErrorFor(cause);
+  return answer;
+}
+
+// Being unhealthy is an answer like any other; the key_id is left out of it, since kube-apiserver
+// would go on writing with it.
+Cause KmsService::FillStatus(v2::StatusResponse& response, RequestDetails& details) {
+  const std::optional<Admission::Place> place = admission_.TryEnter(KmsMethod::kStatus);
+  if (!place) {
+    return Cause::kConcurrency;
+  }
+  const std::shared_ptr<const StatusView> view = status_.View();
+  const ActiveKeys::Checked checked = active_keys_.Check(*view, BootNow(), UnixNow());
+  response.set_version(kVersion);
+  response.set_healthz(checked.key != nullptr ? kHealthy : kUnhealthy);
+  details.healthz = response.healthz();
+  if (checked.key != nullptr) {
+    response.set_key_id(checked.key->key_id);
+    details.key_id = response.key_id();
+    details.version = view->active_version;
+  }
+  return Cause::kNone;
+}
+
+KmsCallPtr KmsService::Encrypt(v2::EncryptRequest& request,
+                               BootTime caller_deadline,
+                               EncryptDone done) {
+  const RequestRecord record(observers_, KmsMethod::kEncrypt);
+  std::optional<Admission::Place> place = admission_.TryEnter(KmsMethod::kEncrypt);
+  if (!place) {
+    ::explicit_bzero(request.mutable_plaintext()->data(), request.plaintext().size());
+    record.Finish(Cause::kConcurrency, {});
+    done(ErrorFor(Cause::kConcurrency), v2::EncryptResponse());
+    return nullptr;
+  }
+  const auto call = std::make_shared<EncryptCall>(encrypt_context_, *std::move(place), record,
+                                                  DeadlineFor(caller_deadline), std::move(done));
+  // Moved, so that no second copy of a plaintext on the heap is left behind.
+  call->Start(std::move(*request.mutable_plaintext()));
+  ::explicit_bzero(request.mutable_plaintext()->data(), request.plaintext().size());
+  return call;
+}
+
+KmsCallPtr KmsService::Decrypt(v2::DecryptRequest& request,
+                               BootTime caller_deadline,
+                               DecryptDone done) {
+  return decrypt_desk_.Start(std::move(request), DeadlineFor(caller_deadline), std::move(done));
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,75 @@
+// The KMS v2 service without its transport: admission, check orders, and what an answer must be to
+// be given (data contract, sections 6 and 12). It knows no gRPC and holds no key material.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/contract/identity.h"
+#include "proto/kms_v2.pb.h"
+#include "supervisor/kms/active_key.h"
+#include "supervisor/kms/admission.h"
+#include "supervisor/kms/decrypt_desk.h"
+#include "supervisor/kms/encrypt_call.h"
+#include "supervisor/kms/kms_call.h"
+#include "supervisor/kms/request_record.h"
+#include "supervisor/status/status_source.h"
+#include "supervisor/workers/gateway.h"
+
+namespace baokms::supervisor {
+
+// From the configuration.
+struct ServiceOptions {
+  contract::KeyIdentity identity;
+  std::string plugin_version;
+  BootTime openbao_timeout{};  // a request's whole time
+  ConcurrencyLimits limits;
+};
+
+// Status(), Encrypt() and Decrypt() may be called from any thread; nothing they throw gets out.
+class KmsService final {
+ public:
+  // Everything passed by reference must outlive the service, and the loop must run for answers.
+  KmsService(EventLoop& loop,
+             Gateway& gateway,
+             StatusSource& status,
+             const Observers& observers,
+             ServiceOptions options);
+
+  KmsService(const KmsService&) = delete;
+  KmsService& operator=(const KmsService&) = delete;
+  ~KmsService() = default;
+
+  struct StatusAnswer {
+    PublicError error;
+    v2::StatusResponse response;  // with kOk
+  };
+
+  // Answers from the view alone.
+  [[nodiscard]] StatusAnswer Status();
+
+  // `caller_deadline` is the client's own, or BootTime::max(). `request` is wiped.
+  KmsCallPtr Encrypt(v2::EncryptRequest& request, BootTime caller_deadline, EncryptDone done);
+  KmsCallPtr Decrypt(v2::DecryptRequest& request, BootTime caller_deadline, DecryptDone done);
+
+  // Holds for requests that come from now on.
+  void SetLimits(const ConcurrencyLimits& limits) { admission_.SetLimits(limits); }
+
+ private:
+  [[nodiscard]] BootTime DeadlineFor(BootTime caller_deadline) const;
+  Cause FillStatus(v2::StatusResponse& response, RequestDetails& details);
+
+  Gateway& gateway_;
+  StatusSource& status_;
+  Observers observers_;
+  BootTime openbao_timeout_;
+  Admission admission_;
+  ActiveKeys active_keys_;
+  EncryptContext encrypt_context_;
+  DecryptDesk decrypt_desk_;
+};
+
+}  // namespace baokms::supervisor
