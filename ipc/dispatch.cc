@@ -5,12 +5,29 @@
 #include <string>
 #include <utility>
 
+#include <google/protobuf/message_lite.h>
+
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "ipc/channel.h"
 #include "ipc/message_type.h"
 
 namespace baokms::ipc {
+namespace {
+
+// The lite runtime keeps unknown fields, counts them in a message's size, and generates no accessor
+// for them in proto3. They sit in a protected member of the base class.
+struct Metadata : google::protobuf::MessageLite {
+  static bool HasUnknown(const google::protobuf::MessageLite& message) {
+    return (message.*&Metadata::_internal_metadata_).have_unknown_fields();
+  }
+};
+
+}  // namespace
+
+bool HasUnknownFields(const google::protobuf::MessageLite& message) {
+  return Metadata::HasUnknown(message);
+}
 
 void Dispatch::AddRaw(MessageType type,
                       std::uint32_t phases,

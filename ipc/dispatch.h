@@ -16,7 +16,14 @@
 #include "ipc/channel.h"
 #include "ipc/message_type.h"
 
+namespace google::protobuf {
+class MessageLite;
+}  // namespace google::protobuf
+
 namespace baokms::ipc {
+
+// Whether a parsed message carries fields at its top level that its type does not have.
+[[nodiscard]] bool HasUnknownFields(const google::protobuf::MessageLite& message);
 
 // Phases of one channel, as bits. Each side keeps its own current phase.
 enum Phase : std::uint32_t {
@@ -78,7 +85,7 @@ class Dispatch final {
   static Result<Message> Parse(std::span<const std::uint8_t> body) {
     Message message;
     if (!message.ParseFromArray(body.data(), static_cast<int>(body.size())) ||
-        message.ByteSizeLong() != body.size()) {
+        message.ByteSizeLong() != body.size() || HasUnknownFields(message)) {
       return Error(ErrorCode::kProtocolViolation, "body is not the message that its type names");
     }
     return message;

@@ -83,6 +83,8 @@ TEST_F(DispatchTest, RefusesEveryBreach) {
       {"missing descriptor", MessageType::kProcDescriptor, "", kPhaseServing, false},
       {"truncated", MessageType::kHello, good.substr(0, 1), kPhaseHello, false},
       {"garbage", MessageType::kHello, "\xff\xff\xff", kPhaseHello, false},
+      {"an unknown field", MessageType::kHello, good + std::string("\x78\x01", 2), kPhaseHello,
+       false},
       {"a field twice", MessageType::kHello, good + good, kPhaseHello, false},
       {"a default written out", MessageType::kHello, std::string("\x08\x00", 2), kPhaseHello,
        false},
