@@ -38,7 +38,7 @@ struct ClientOptions {
   std::string server_name;          // SNI and certificate check
   std::string namespace_path;       // X-Vault-Namespace; empty: not sent
   std::string transit_mount;        // without leading or trailing '/'
-  std::string transit_key;
+  std::string transit_key;          // both empty: this client only logs in and renews
   std::uint32_t max_connections = 16;
 };
 

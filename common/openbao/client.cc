@@ -89,7 +89,7 @@ struct Client::Impl {
         operation == ipc::OPERATION_TRANSIT_METADATA_READ ? kMaxMetadataBodyBytes : kMaxBodyBytes;
     const bool token_fits =
         context.token == nullptr || AddToken(*context.token, call.request.token_header);
-    if (body.has_value() && token_fits) {
+    if (body.has_value() && token_fits && !call.request.path.empty()) {
       call.request.body = std::move(body).value();
     } else {
       call.refusal = ErrorClass::kInvalidRequest;
@@ -103,14 +103,16 @@ Result<std::unique_ptr<Client>> Client::Create(EventLoop& loop,
                                                ClientOptions options) {
   const std::string mount = EncodePath(WithoutSlashes(options.transit_mount));
   const std::string key = EncodePath(options.transit_key);
-  if (mount.empty() || key.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "no Transit mount or key");
+  if (mount.empty() != key.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "Transit mount without key, or key without mount");
   }
   auto impl = std::make_unique<Impl>();
-  impl->key_path = mount + "/keys/" + key;
-  impl->upsert_path = mount + "/config/keys";
-  impl->encrypt_path = mount + "/encrypt/" + key;
-  impl->decrypt_path = mount + "/decrypt/" + key;
+  if (!mount.empty()) {
+    impl->key_path = mount + "/keys/" + key;
+    impl->upsert_path = mount + "/config/keys";
+    impl->encrypt_path = mount + "/encrypt/" + key;
+    impl->decrypt_path = mount + "/decrypt/" + key;
+  }
   impl->exchange = BAOKMS_TRY(Exchange::Create(loop, connector, options));
   return std::unique_ptr<Client>(new Client(std::move(impl)));
 }
