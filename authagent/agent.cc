@@ -20,7 +20,6 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
-#include "common/base/heartbeat.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
@@ -123,7 +122,8 @@ Agent::Agent(std::unique_ptr<EventLoop> loop, const ipc::AgentSetup& setup, Agen
            .verdict =
                [this](const ipc::ConnectVerdict& verdict) {
                  (void)!supervisor_->Send(ipc::MessageType::kConnectVerdict, verdict).has_value();
-               }}) {
+               }}),
+      mute_(setup.longest_backoff_ns()) {
   for (Slot slot = 0; slot < channels.workers.size(); ++slot) {
     seats_.push_back({std::move(channels.workers[slot]), nullptr,
                       WorkerTable([this, slot](const ipc::LoginRequest& request) {
@@ -146,7 +146,6 @@ Status Agent::Open(const ipc::AgentSetup& setup, UniqueFd supervisor) {
   LoginOutlet& outlet = *this;  // a private base: only a member may convert
   desk_ =
       std::make_unique<LoginDesk>(*loop_, *credential_, *api_, outlet, log_, ToLoginOptions(setup));
-  heartbeat_ = BAOKMS_TRY(Heartbeat::Create(*loop_));
   return {};
 }
 

@@ -15,7 +15,6 @@
 #include "authagent/login_api.h"
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
-#include "common/base/heartbeat.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
@@ -50,6 +49,9 @@ class Agent final : private LoginOutlet {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
   ~Agent() override = default;
+
+  // The loop that Run() turns, for a heartbeat on it.
+  [[nodiscard]] EventLoop& loop() { return *loop_; }
 
   // Introduces itself to the supervisor, then serves. Returns when the supervisor is gone
   // (kSupervisorGone), broke the protocol (kPeerBreach) or the loop cannot go on (kLoopFailed). To
@@ -92,7 +94,6 @@ class Agent final : private LoginOutlet {
   std::unique_ptr<LoginApi> api_;
   std::unique_ptr<Credential> credential_;
   std::unique_ptr<LoginDesk> desk_;
-  std::unique_ptr<Heartbeat> heartbeat_;
   // A worker that broke the protocol is not listened to for this long. Its slot then gets another
   // chance, because another process may fill it.
   BootTime mute_;

@@ -6,6 +6,7 @@
 
 #include "authagent/agent.h"
 #include "authagent/sandbox.h"
+#include "common/base/heartbeat.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
@@ -43,8 +44,8 @@ Result<ipc::ExitCode> Main() {
        .fixed_descriptors = ipc::kFirstPeerChannel + static_cast<int>(setup.workers()),
        .open_files = kOpenFiles,
        .data_bytes = kDataBytes}));
-  std::unique_ptr<Agent> agent =
-      BAOKMS_TRY(Agent::Prepare(setup, TakeChannels(setup.workers())));
+  std::unique_ptr<Agent> agent = BAOKMS_TRY(Agent::Prepare(setup, TakeChannels(setup.workers())));
+  const std::unique_ptr<Heartbeat> heartbeat = BAOKMS_TRY(Heartbeat::Create(agent->loop()));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   BAOKMS_TRY(EnterSandbox());
   ipc::ConfinementReport confinement;

@@ -1,0 +1,550 @@
+// A supervisor and workers that break the protocol in each way. The agent must end on a breach of
+// the supervisor, stop listening to a worker that commits one, and go on serving the others.
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+
+#include <fcntl.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include <poll.h>
+
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "authagent/agent.h"
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
+#include "ipc/channel.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/limits.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
+#include "tests/authagent/jwt_text.h"
+
+namespace baokms::authagent {
+namespace {
+
+using ipc::MessageType;
+
+// A certificate is all the client asks of a CA bundle here: no TLS takes place.
+std::string SelfSignedPem() {
+  const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
+  const std::unique_ptr<X509, void (*)(X509*)> cert(X509_new(), X509_free);
+  ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), 1);
+  X509_gmtime_adj(X509_getm_notBefore(cert.get()), 0);
+  X509_gmtime_adj(X509_getm_notAfter(cert.get()), 3600);
+  X509_set_pubkey(cert.get(), key.get());
+  X509_sign(cert.get(), key.get(), EVP_sha256());
+  const std::unique_ptr<BIO, int (*)(BIO*)> out(BIO_new(BIO_s_mem()), BIO_free);
+  PEM_write_bio_X509(out.get(), cert.get());
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
+}
+
+struct Received {
+  MessageType type{};
+  std::string body;
+  UniqueFd fd;
+};
+
+// The other end of one of the agent's channels.
+class FakePeer final {
+ public:
+  explicit FakePeer(UniqueFd channel) : channel_(std::move(channel)) {}
+
+  [[nodiscard]] int fd() const { return channel_.get(); }
+
+  void Close() { channel_.reset(); }
+
+  void Send(MessageType type, const google::protobuf::MessageLite& message, int attached = -1) {
+    ASSERT_TRUE(
+        ipc::SendDatagram(channel_.get(), *ipc::EncodedMessage::Encode(type, message), attached)
+            .has_value());
+  }
+
+  void SendRaw(const std::string& bytes) {
+    ASSERT_GE(::send(channel_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
+  }
+
+  // The next message; nothing when the agent is gone or silent for `patience`.
+  std::optional<Received> Receive(int patience_ms = 10'000) {
+    pollfd waiting{channel_.get(), POLLIN, 0};
+    if (::poll(&waiting, 1, patience_ms) != 1) {
+      return std::nullopt;
+    }
+    std::vector<std::uint8_t> buffer(ipc::kMaxDatagram);
+    auto datagram = ipc::ReceiveDatagram(channel_.get(), buffer);
+    if (!datagram || !*datagram) {
+      return std::nullopt;
+    }
+    return Received{(*datagram)->type,
+                    std::string((*datagram)->body.begin(), (*datagram)->body.end()),
+                    std::move((*datagram)->fd)};
+  }
+
+  // Skips messages of other types.
+  std::optional<Received> ReceiveOf(MessageType type) {
+    for (;;) {
+      std::optional<Received> received = Receive();
+      if (!received || received->type == type) {
+        return received;
+      }
+    }
+  }
+
+ private:
+  UniqueFd channel_;
+};
+
+class AgentHostileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/tmp/agent_XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+    PutJwt(JwtText("{\"exp\":" + std::to_string(UnixNow() + 3600) + "}"));
+  }
+
+  void TearDown() override {
+    supervisor_.reset();
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+    std::filesystem::remove_all(root_);
+  }
+
+  void PutJwt(const std::string& content) const {
+    const std::string next = root_ / "next";
+    std::ofstream(next) << content;
+    EXPECT_EQ(::chmod(next.c_str(), 0600), 0);
+    std::filesystem::rename(next, root_ / "jwt");
+  }
+
+  [[nodiscard]] ipc::AgentSetup Setup() const {
+    ipc::AgentSetup setup;
+    ipc::OpenBaoSetup& openbao = *setup.mutable_openbao();
+    ipc::EndpointSetup& endpoint = *openbao.add_endpoints();
+    endpoint.set_host("bao.example");
+    endpoint.set_port(8200);
+    openbao.set_ca_pem(SelfSignedPem());
+    openbao.set_server_name("bao.example");
+    setup.set_workers(2);
+    setup.set_auth_mount("auth/jwt");
+    setup.set_login_timeout_ns(BootTime(std::chrono::seconds(5)).count());
+    setup.set_longest_backoff_ns(BootTime(std::chrono::milliseconds(200)).count());
+    setup.set_log_level(1);
+    setup.set_login_budget_per_minute(1000);
+    setup.mutable_jwt_file()->set_path(root_ / "jwt");
+    setup.mutable_jwt_file()->set_role("kms");
+    return setup;
+  }
+
+  void Start() {
+    AgentChannels channels;
+    ipc::ChannelPair supervisor = std::move(*ipc::MakeChannelPair());
+    channels.supervisor = std::move(supervisor.first);
+    supervisor_.emplace(std::move(supervisor.second));
+    for (int i = 0; i < 2; ++i) {
+      ipc::ChannelPair worker = std::move(*ipc::MakeChannelPair());
+      channels.workers.push_back(std::move(worker.first));
+      workers_.emplace_back(std::move(worker.second));
+    }
+    auto agent = Agent::Prepare(Setup(), std::move(channels));
+    ASSERT_TRUE(agent.has_value()) << agent.error().ToString();
+    thread_ = std::thread([this, agent = std::move(*agent)]() mutable {
+      ipc::ProcFiles proc{Open("/proc/self/status"), Open("/proc/self/statm"),
+                          Open("/proc/self/limits")};
+      ipc::ConfinementReport report;
+      report.set_filter_name("test");
+      end_ = agent->Run(std::move(proc), report);
+      agent.reset();
+    });
+  }
+
+  static UniqueFd Open(const char* path) { return UniqueFd(::open(path, O_RDONLY | O_CLOEXEC)); }
+
+  // Plays the first exchange as a supervisor should.
+  void Greet() {
+    ASSERT_EQ(supervisor_->Receive()->type, MessageType::kHello);
+    for (int i = 0; i < 3; ++i) {
+      const std::optional<Received> proc = supervisor_->Receive();
+      ASSERT_EQ(proc->type, MessageType::kProcDescriptor);
+      ASSERT_TRUE(proc->fd.valid());
+    }
+    ASSERT_EQ(supervisor_->Receive()->type, MessageType::kConfinementReport);
+    supervisor_->Send(MessageType::kHelloAnswer, GoodAnswer());
+    ASSERT_TRUE(supervisor_->ReceiveOf(MessageType::kAgentStatus).has_value());
+  }
+
+  static ipc::HelloAnswer GoodAnswer() {
+    ipc::HelloAnswer answer;
+    answer.set_protocol_version(ipc::kProtocolVersion);
+    answer.set_role(ipc::ROLE_SUPERVISOR);
+    return answer;
+  }
+
+  static ipc::LoginRequest Request() {
+    ipc::LoginRequest request;
+    request.set_request_id(std::string(16, 'r'));
+    request.set_deadline_ns((BootNow() + std::chrono::seconds(5)).count());
+    return request;
+  }
+
+  ipc::ExitCode End() {
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+    return end_;
+  }
+
+  void ExpectRecord(std::string_view event) {
+    ipc::LogRecord message;
+    while (message.event() != event) {
+      const std::optional<Received> record = supervisor_->ReceiveOf(MessageType::kLogRecord);
+      ASSERT_TRUE(record.has_value());
+      ASSERT_TRUE(message.ParseFromString(record->body));
+    }
+  }
+
+  // A login that ends because the broker says that there is no connection.
+  void ExpectServed(std::size_t slot) {
+    workers_[slot].Send(MessageType::kLoginRequest, Request());
+    const std::optional<Received> asked = supervisor_->ReceiveOf(MessageType::kConnectRequest);
+    ASSERT_TRUE(asked.has_value());
+    ipc::ConnectRequest request;
+    ASSERT_TRUE(request.ParseFromString(asked->body));
+    EXPECT_EQ(request.endpoint(), 0U);
+    std::optional<Received> answer;
+    for (int tries = 0; tries < 10 && !answer; ++tries) {
+      ipc::ConnectAnswer refused;
+      refused.set_id(request.id());
+      refused.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
+      supervisor_->Send(MessageType::kConnectAnswer, refused);
+      answer = workers_[slot].Receive(500);
+      if (!answer) {
+        const std::optional<Received> again = supervisor_->ReceiveOf(MessageType::kConnectRequest);
+        ASSERT_TRUE(again.has_value());
+        ASSERT_TRUE(request.ParseFromString(again->body));
+      }
+    }
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_EQ(answer->type, MessageType::kLoginFailed);
+    ipc::LoginFailed failed;
+    ASSERT_TRUE(failed.ParseFromString(answer->body));
+    EXPECT_EQ(failed.outcome(), ipc::OUTCOME_CONNECTION_FAILED);
+    EXPECT_EQ(failed.request_id(), std::string(16, 'r'));
+  }
+
+  std::filesystem::path root_;
+  std::optional<FakePeer> supervisor_;
+  std::vector<FakePeer> workers_;
+  std::thread thread_;
+  ipc::ExitCode end_ = ipc::ExitCode::kStartFailed;
+};
+
+std::string Header(MessageType type) {
+  const auto number = static_cast<std::uint16_t>(type);
+  return {static_cast<char>(number & 0xffU), static_cast<char>(number >> 8U)};
+}
+
+TEST_F(AgentHostileTest, EndsWhenTheSupervisorIsGone) {
+  Start();
+  Greet();
+  supervisor_->Close();
+  EXPECT_EQ(End(), ipc::ExitCode::kSupervisorGone);
+}
+
+TEST_F(AgentHostileTest, EndsWhenTheSupervisorIsGoneBeforeItsFirstWord) {
+  Start();
+  supervisor_->Close();
+  EXPECT_EQ(End(), ipc::ExitCode::kSupervisorGone);
+}
+
+TEST_F(AgentHostileTest, ReportsItsCredentialOnceItServes) {
+  PutJwt("not a jwt at all");
+  Start();
+  ASSERT_EQ(supervisor_->Receive()->type, MessageType::kHello);
+  supervisor_->Send(MessageType::kHelloAnswer, GoodAnswer());
+  const std::optional<Received> status = supervisor_->ReceiveOf(MessageType::kAgentStatus);
+  ASSERT_TRUE(status.has_value());
+  ipc::AgentStatus message;
+  ASSERT_TRUE(message.ParseFromString(status->body));
+  EXPECT_EQ(message.status(), "jwt_invalid");
+  EXPECT_EQ(message.last_outcome(), ipc::OUTCOME_AUTH_FAILED);
+  EXPECT_FALSE(message.was_login());
+}
+
+TEST_F(AgentHostileTest, NoticesAReplacedCredentialByItself) {
+  Start();
+  Greet();
+  PutJwt("not.a.jwt");
+  const std::optional<Received> status = supervisor_->ReceiveOf(MessageType::kAgentStatus);
+  ASSERT_TRUE(status.has_value());
+  ipc::AgentStatus message;
+  ASSERT_TRUE(message.ParseFromString(status->body));
+  EXPECT_EQ(message.status(), "jwt_invalid");
+}
+
+TEST_F(AgentHostileTest, ServesBothWorkers) {
+  Start();
+  Greet();
+  ExpectServed(0);
+  ExpectServed(1);
+}
+
+TEST_F(AgentHostileTest, AnswersNoWorkerBeforeTheSupervisorGreeted) {
+  Start();
+  PutJwt("broken");
+  workers_[0].Send(MessageType::kLoginRequest, Request());
+  EXPECT_FALSE(workers_[0].Receive(300).has_value());
+  Greet();
+  EXPECT_TRUE(workers_[0].Receive().has_value());
+}
+
+TEST_F(AgentHostileTest, EndsOnEveryBreachByTheSupervisor) {
+  struct Row {
+    const char* name;
+    std::function<void(FakePeer&)> breach;
+  };
+
+  const std::vector<Row> rows = {
+      {"second HelloAnswer",
+       [](FakePeer& peer) {
+         peer.Send(MessageType::kHelloAnswer, GoodAnswer());
+       }},
+      {"unknown type",
+       [](FakePeer& peer) {
+         peer.SendRaw(std::string("\x77\x77", 2));
+       }},
+      {"no type",
+       [](FakePeer& peer) {
+         peer.SendRaw("x");
+       }},
+      {"message of another channel",
+       [](FakePeer& peer) {
+         peer.Send(MessageType::kLoginRequest, Request());
+       }},
+      {"key table",
+       [](FakePeer& peer) {
+         peer.Send(MessageType::kKeyTable, ipc::KeyTable());
+       }},
+      {"too large",
+       [](FakePeer& peer) {
+         peer.SendRaw(Header(MessageType::kConnectAnswer) + std::string(600, 'x'));
+       }},
+      {"not protobuf",
+       [](FakePeer& peer) {
+         peer.SendRaw(Header(MessageType::kConnectAnswer) + "\xff\xff");
+       }},
+      {"unknown field",
+       [](FakePeer& peer) {
+         peer.SendRaw(Header(MessageType::kConnectAnswer) + std::string("\x78\x01", 2));
+       }},
+      {"answer that nobody asked for",
+       [](FakePeer& peer) {
+         ipc::ConnectAnswer answer;
+         answer.set_id(99);
+         answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
+         peer.Send(MessageType::kConnectAnswer, answer);
+       }},
+      {"success without a socket",
+       [](FakePeer& peer) {
+         ipc::ConnectAnswer answer;
+         answer.set_id(1);
+         answer.set_outcome(ipc::OUTCOME_OK);
+         peer.Send(MessageType::kConnectAnswer, answer);
+       }},
+      {"a file in place of a socket",
+       [](FakePeer& peer) {
+         const UniqueFd file = Open("/dev/null");
+         ipc::ConnectAnswer answer;
+         answer.set_id(1);
+         answer.set_outcome(ipc::OUTCOME_OK);
+         peer.Send(MessageType::kConnectAnswer, answer, file.get());
+       }},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    Start();
+    Greet();
+    row.breach(*supervisor_);
+    EXPECT_EQ(End(), ipc::ExitCode::kPeerBreach);
+    workers_.clear();
+  }
+}
+
+TEST_F(AgentHostileTest, EndsOnAWrongGreeting) {
+  std::vector<std::pair<const char*, ipc::HelloAnswer>> rows(3, {"", GoodAnswer()});
+  rows[0].first = "other version";
+  rows[0].second.set_protocol_version(ipc::kProtocolVersion + 1);
+  rows[1].first = "other role";
+  rows[1].second.set_role(ipc::ROLE_WORKER);
+  rows[2].first = "nothing in it";
+  rows[2].second.Clear();
+  for (const auto& [name, answer] : rows) {
+    SCOPED_TRACE(name);
+    Start();
+    supervisor_->Send(MessageType::kHelloAnswer, answer);
+    EXPECT_EQ(End(), ipc::ExitCode::kPeerBreach);
+    workers_.clear();
+  }
+}
+
+TEST_F(AgentHostileTest, EndsOnAMessageBeforeTheGreeting) {
+  Start();
+  ipc::ConnectAnswer answer;
+  answer.set_id(1);
+  answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
+  supervisor_->Send(MessageType::kConnectAnswer, answer);
+  EXPECT_EQ(End(), ipc::ExitCode::kPeerBreach);
+}
+
+TEST_F(AgentHostileTest, MutesAWorkerOnEveryBreachAndServesTheOther) {
+  using Breach = std::function<void(FakePeer&)>;
+  const std::vector<std::pair<const char*, Breach>> rows = {
+      {"unknown type",
+       [](FakePeer& peer) {
+         peer.SendRaw(std::string("\x77\x77", 2));
+       }},
+      {"a token of its own",
+       [](FakePeer& peer) {
+         peer.SendRaw(Header(MessageType::kToken) + std::string(64, 'x'));
+       }},
+      {"longer than any message here",
+       [](FakePeer& peer) {
+         peer.SendRaw(Header(MessageType::kLoginRequest) + std::string(8192, 'x'));
+       }},
+      {"trailing bytes",
+       [](FakePeer& peer) {
+         peer.SendRaw(Header(MessageType::kLoginRequest) + Request().SerializeAsString() +
+                      std::string("\x78\x01", 2));
+       }},
+      {"short id",
+       [](FakePeer& peer) {
+         ipc::LoginRequest request = Request();
+         request.set_request_id("short");
+         peer.Send(MessageType::kLoginRequest, request);
+       }},
+      {"descriptor",
+       [](FakePeer& peer) {
+         const UniqueFd file = Open("/dev/null");
+         peer.Send(MessageType::kLoginRequest, Request(), file.get());
+       }},
+  };
+  Start();
+  Greet();
+  for (const auto& [name, breach] : rows) {
+    SCOPED_TRACE(name);
+    breach(workers_[0]);
+    ExpectRecord("auth.worker_muted");
+    ExpectServed(1);
+    // The slot is opened again after a while; what is asked then is answered.
+    ExpectServed(0);
+  }
+}
+
+TEST_F(AgentHostileTest, LeaksNoDescriptorOverManyBreaches) {
+  const auto count = [] {
+    std::size_t open = 0;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator("/proc/self/fd")) {
+      ++open;
+    }
+    return open;
+  };
+  Start();
+  Greet();
+  ExpectServed(0);
+  const std::size_t before = count();
+  for (int i = 0; i < 5; ++i) {
+    const UniqueFd file = Open("/dev/null");
+    workers_[0].Send(MessageType::kLoginRequest, Request(), file.get());
+    ExpectRecord("auth.worker_muted");
+    ExpectServed(0);
+  }
+  EXPECT_LE(count(), before);
+}
+
+TEST_F(AgentHostileTest, RefusesASetupThatIsNotComplete) {
+  const std::vector<std::pair<const char*, std::function<void(ipc::AgentSetup&)>>> rows = {
+      {"no endpoints",
+       [](ipc::AgentSetup& s) {
+         s.mutable_openbao()->clear_endpoints();
+       }},
+      {"no CA",
+       [](ipc::AgentSetup& s) {
+         s.mutable_openbao()->clear_ca_pem();
+       }},
+      {"no credential",
+       [](ipc::AgentSetup& s) {
+         s.clear_jwt_file();
+       }},
+      {"no mount",
+       [](ipc::AgentSetup& s) {
+         s.clear_auth_mount();
+       }},
+      {"no time",
+       [](ipc::AgentSetup& s) {
+         s.clear_login_timeout_ns();
+       }},
+      {"no back-off",
+       [](ipc::AgentSetup& s) {
+         s.clear_longest_backoff_ns();
+       }},
+      {"no budget",
+       [](ipc::AgentSetup& s) {
+         s.clear_login_budget_per_minute();
+       }},
+      {"fewer channels than slots",
+       [](ipc::AgentSetup& s) {
+         s.set_workers(3);
+       }},
+      {"no slots",
+       [](ipc::AgentSetup& s) {
+         s.set_workers(0);
+       }},
+      {"no such level",
+       [](ipc::AgentSetup& s) {
+         s.set_log_level(4);
+       }},
+  };
+  for (const auto& [name, spoil] : rows) {
+    SCOPED_TRACE(name);
+    AgentChannels channels;
+    ipc::ChannelPair supervisor = std::move(*ipc::MakeChannelPair());
+    ipc::ChannelPair one = std::move(*ipc::MakeChannelPair());
+    channels.supervisor = std::move(supervisor.first);
+    channels.workers.push_back(std::move(one.first));
+    channels.workers.push_back(std::move(one.second));
+    ipc::AgentSetup setup = Setup();
+    spoil(setup);
+    EXPECT_FALSE(Agent::Prepare(setup, std::move(channels)).has_value());
+  }
+}
+
+}  // namespace
+}  // namespace baokms::authagent
