@@ -1,0 +1,45 @@
+// One round trip through Transit: 32 random bytes, encrypted by one worker and decrypted by
+// another. It says whether a key version can be used; what follows from that is not decided here.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "common/base/clock.h"
+#include "supervisor/status/probe_failure.h"
+#include "supervisor/status/scheduler.h"
+#include "supervisor/workers/gateway.h"
+
+namespace baokms::supervisor {
+
+// One probe at a time. Belongs to the loop's thread.
+class DeepProbe final {
+ public:
+  // Empty: the version encrypts and decrypts.
+  using Done = std::function<void(std::optional<ProbeFailure>)>;
+
+  // `timeout` is for each of the two calls. References must outlive the object.
+  DeepProbe(Gateway& gateway, Scheduler& scheduler, BootTime timeout)
+      : gateway_(gateway), scheduler_(scheduler), timeout_(timeout) {}
+
+  DeepProbe(const DeepProbe&) = delete;
+  DeepProbe& operator=(const DeepProbe&) = delete;
+
+  void Run(std::uint32_t version, Done done);
+
+ private:
+  void Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnswer>& reply);
+  void Compare(const ipc::ProbeDecryptAnswer& answer);
+  void End(std::optional<ProbeFailure> failure);
+
+  Gateway& gateway_;
+  Scheduler& scheduler_;
+  BootTime timeout_;
+  std::array<std::uint8_t, 32> plaintext_{};
+  Done done_;
+};
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,132 @@
+#include "supervisor/status/discovery.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "common/contract/key_id.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// An answer from metadata is good for everybody for this long.
+constexpr BootTime kFresh = std::chrono::seconds(5);
+
+// One discovery, waiting for the worker's token included.
+constexpr BootTime kReadLimit = std::chrono::seconds(5);
+
+constexpr double kBurst = 3;
+constexpr BootTime kRefill = std::chrono::seconds(5);
+
+// Decrypt requests in flight are at most 1,024; equal ones were joined before.
+constexpr std::size_t kMaxWaiting = 1024;
+
+}  // namespace
+
+bool ReadBudget::Take(BootTime now) {
+  const BootTime passed = now - refilled_at_.value_or(now);
+  refilled_at_ = now;
+  reads_ = std::min(kBurst, reads_ + std::chrono::duration<double>(passed) /
+                                         std::chrono::duration<double>(kRefill));
+  if (reads_ < 1) {
+    return false;
+  }
+  reads_ -= 1;
+  return true;
+}
+
+std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) const {
+  if (parts_.keeper.shown().decryptable.contains(question.key_id)) {
+    return DiscoveryOutcome::kKnown;
+  }
+  const auto key_id = contract::KeyId::Parse(question.key_id);
+  if (!key_id.has_value()) {
+    return DiscoveryOutcome::kUnknown;
+  }
+  const contract::KeyRecord* record =
+      parts_.keeper.state().has_value() ? parts_.keeper.state()->Find(*key_id) : nullptr;
+  if (record != nullptr) {
+    // A removed key stays unknown; one that decrypts is about to be published by whoever has the
+    // gate.
+    return contract::Decrypts(record->state) ? std::nullopt
+                                             : std::optional(DiscoveryOutcome::kUnknown);
+  }
+  const auto read = parts_.probe.last_complete_read();
+  const bool looked =
+      read.has_value() && (*read >= question.arrived || parts_.scheduler.Now() - *read < kFresh);
+  return looked ? std::optional(DiscoveryOutcome::kUnknown) : std::nullopt;
+}
+
+void Discovery::Ask(Question question) {
+  const auto answer = TryAnswer(question);
+  if (answer.has_value()) {
+    question.done(*answer);
+    return;
+  }
+  if (waiting_.size() >= kMaxWaiting || question.deadline <= parts_.scheduler.Now()) {
+    question.done(DiscoveryOutcome::kUnavailable);
+    return;
+  }
+  const auto added = waiting_.insert(waiting_.end(), Waiting{std::move(question)});
+  added->timer = parts_.scheduler.At(added->question.deadline, [this, added] { Expire(added); });
+  Start();
+}
+
+void Discovery::Expire(std::list<Waiting>::iterator waiting) {
+  const auto done = std::move(waiting->question.done);
+  waiting_.erase(waiting);
+  done(DiscoveryOutcome::kUnavailable);
+}
+
+void Discovery::Start() {
+  if (!under_way_) {
+    under_way_ = true;
+    parts_.gate.Enter([this] { OnGate(); });
+  }
+}
+
+// Answers those who can be answered, and the others with `otherwise` unless it is empty.
+void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
+  std::list<std::pair<std::function<void(DiscoveryOutcome)>, DiscoveryOutcome>> answers;
+  for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
+    const auto found = TryAnswer(waiting->question);
+    const auto answer = found.has_value() ? found : otherwise;
+    if (!answer.has_value()) {
+      ++waiting;
+      continue;
+    }
+    parts_.scheduler.Cancel(waiting->timer);
+    answers.emplace_back(std::move(waiting->question.done), *answer);
+    waiting = waiting_.erase(waiting);
+  }
+  for (const auto& [done, answer] : answers) {
+    done(answer);
+  }
+}
+
+void Discovery::OnGate() {
+  AnswerAll(std::nullopt);  // a probe that had the gate may have read what they wait for
+  const BootTime now = parts_.scheduler.Now();
+  if (!waiting_.empty() && budget_.Take(now)) {
+    parts_.probe.Run(ProbePurpose::kDiscovery, now + kReadLimit,
+                     [this, now](const MetadataResult& result) { OnRead(now, result); });
+    return;
+  }
+  under_way_ = false;
+  parts_.gate.Leave();
+  AnswerAll(DiscoveryOutcome::kUnavailable);
+}
+
+void Discovery::OnRead(BootTime began, const MetadataResult& result) {
+  parts_.reporter.Probed(ProbeKind::kDiscovery, parts_.scheduler.Now() - began, result.failure);
+  under_way_ = false;
+  parts_.gate.Leave();
+  // Whoever joined after the read began is answered by it too: it is younger than kFresh.
+  const bool looked = result.keys == MetadataResult::Keys::kComplete;
+  AnswerAll(looked ? std::nullopt : std::optional(DiscoveryOutcome::kUnavailable));
+  if (!waiting_.empty()) {
+    Start();
+  }
+}
+
+}  // namespace baokms::supervisor

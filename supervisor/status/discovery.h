@@ -1,0 +1,79 @@
+// Answers "does OpenBao have this unknown key?" for Decrypt (data contract, 9.5 and section 12 rows
+// 4 and 5): one shared, rate-limited metadata read serves everybody who waits. It never changes
+// Status, and never says "unknown" for lack of looking.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+
+#include "common/base/clock.h"
+#include "supervisor/status/gate.h"
+#include "supervisor/status/metadata_probe.h"
+#include "supervisor/status/registry_keeper.h"
+#include "supervisor/status/scheduler.h"
+#include "supervisor/status/status_reporter.h"
+#include "supervisor/status/status_source.h"
+
+namespace baokms::supervisor {
+
+// Three reads at once, one more every five seconds. Failed reads cost as much as good ones.
+class ReadBudget final {
+ public:
+  [[nodiscard]] bool Take(BootTime now);
+
+ private:
+  double reads_ = 3;
+  std::optional<BootTime> refilled_at_;
+};
+
+// Belongs to the loop's thread.
+class Discovery final {
+ public:
+  struct Parts {
+    Scheduler& scheduler;
+    Gate& gate;
+    MetadataProbe& probe;
+    RegistryKeeper& keeper;
+    StatusReporter& reporter;
+  };
+
+  // References must outlive the object.
+  explicit Discovery(Parts parts) : parts_(parts) {}
+
+  Discovery(const Discovery&) = delete;
+  Discovery& operator=(const Discovery&) = delete;
+
+  struct Question {
+    std::string key_id;
+    BootTime arrived{};
+    BootTime deadline{};
+    std::function<void(DiscoveryOutcome)> done;
+  };
+
+  // Calls `done` once: now, or after a read, or at the deadline.
+  void Ask(Question question);
+
+ private:
+  struct Waiting {
+    Question question;
+    Scheduler::TimerId timer = 0;
+  };
+
+  [[nodiscard]] std::optional<DiscoveryOutcome> TryAnswer(const Question& question) const;
+  void AnswerAll(std::optional<DiscoveryOutcome> otherwise);
+  void Start();
+  void OnGate();
+  void OnRead(BootTime began, const MetadataResult& result);
+  void Expire(std::list<Waiting>::iterator waiting);
+
+  Parts parts_;
+  ReadBudget budget_;
+  std::list<Waiting> waiting_;
+  bool under_way_ = false;  // waits for the gate, or reads
+};
+
+}  // namespace baokms::supervisor

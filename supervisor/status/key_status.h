@@ -1,0 +1,148 @@
+// The owner of the key's status: starts and repeats the probes, judges them, and publishes the view
+// that Status, Encrypt and Decrypt work from. Failed probes never end the program.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/contract/identity.h"
+#include "supervisor/observe/metrics.h"
+#include "supervisor/registry/registry_store.h"
+#include "supervisor/status/breaker.h"
+#include "supervisor/status/deep_probe.h"
+#include "supervisor/status/diagnostics.h"
+#include "supervisor/status/discovery.h"
+#include "supervisor/status/gate.h"
+#include "supervisor/status/health_book.h"
+#include "supervisor/status/metadata_probe.h"
+#include "supervisor/status/registry_keeper.h"
+#include "supervisor/status/retry_plan.h"
+#include "supervisor/status/rotation_machine.h"
+#include "supervisor/status/scheduler.h"
+#include "supervisor/status/status_cache.h"
+#include "supervisor/status/status_reporter.h"
+#include "supervisor/status/status_source.h"
+#include "supervisor/workers/gateway.h"
+
+namespace baokms::supervisor {
+
+// From the configuration, validated there.
+struct StatusOptions {
+  BootTime operation_timeout{};    // openbao.timeout
+  BootTime grace_timeout{};        // bootstrap.graceTimeout
+  BootTime retry_interval{};       // bootstrap.retryInterval
+  BootTime probe_interval{};       // status.probeInterval
+  BootTime deep_probe_interval{};  // status.deepProbeInterval
+  BootTime max_staleness{};        // status.statusMaxStaleness
+  RotationPolicy rotation;
+};
+
+// View(), Diagnose() and Discover() may be called from any thread, the rest belongs to the loop's.
+// Must not be destroyed while the loop runs: answers of workers would come back to it.
+class KeyStatus final : public StatusSource {
+ public:
+  // Everything must outlive the object. `store` is loaded and its lock is held.
+  struct Parts {
+    Scheduler& scheduler;
+    Gateway& gateway;
+    RegistryStore& store;
+    LogSink& log;
+    Metrics& metrics;
+  };
+
+  // Offers a registry that was loaded to the workers; its keys decrypt from now on. Fails when it
+  // has more keys than a key table holds.
+  static Result<std::unique_ptr<KeyStatus>> Create(Parts parts,
+                                                   contract::ConfigIdentity identity,
+                                                   StatusOptions options);
+
+  KeyStatus(const KeyStatus&) = delete;
+  KeyStatus& operator=(const KeyStatus&) = delete;
+  ~KeyStatus() override = default;
+
+  // Begins to probe: with the first usable worker, or after a second without one.
+  void Start();
+
+  // To be called whenever a worker becomes ready or gets a usable token: what could not be found
+  // out so far is probed at once.
+  void OnWorkerUsable();
+
+  // Called after every new view, on the loop's thread. For sd_notify and the like; set before
+  // Start().
+  void SetOnChange(std::function<void()> on_change) { on_change_ = std::move(on_change); }
+
+  [[nodiscard]] std::shared_ptr<const StatusView> View() const override { return cache_.View(); }
+
+  // For /ready: never asks anybody.
+  [[nodiscard]] Diagnostics Diagnose() const;
+
+  void Discover(std::string_view key_id,
+                BootTime arrived,
+                BootTime deadline,
+                std::function<void(DiscoveryOutcome)> done) override;
+
+ private:
+  KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptions options);
+
+  // A scheduled round, the extra deep probe between rounds, or a round because of a worker.
+  enum class Round : std::uint8_t { kScheduled, kWorker, kDeepOnly };
+
+  void StartRound(Round round);
+  void ProbeMetadata();
+  void OnMetadata(BootTime began, const MetadataResult& result);
+  void NoteMetadata(const MetadataResult& result);
+  void ProbeDeep();
+  void OnDeep(BootTime began, std::uint32_t version, const std::optional<ProbeFailure>& failure);
+  void EndRound();
+  void ScheduleDeep();
+  void OnGraceOver();
+  void ReportOverdue();
+  void OnShown();
+  void Refresh();
+
+  [[nodiscard]] bool IsHealthy() const;
+  [[nodiscard]] bool DeepIsDue() const;
+  [[nodiscard]] Breaker::Counted CountedNow() const;
+  [[nodiscard]] Diagnostics MakeDiagnostics() const;
+  [[nodiscard]] std::string_view RotationState() const;
+
+  Parts parts_;
+  StatusOptions options_;
+  StatusReporter reporter_;
+  StatusCache cache_;
+  HealthBook health_;
+  RegistryKeeper keeper_;
+  DeepProbe deep_;
+  MetadataProbe metadata_;
+  Gate gate_;
+  Discovery discovery_;
+  Breaker metadata_breaker_;
+  Breaker deep_breaker_;
+  RetryPlan plan_;
+  std::function<void()> on_change_;
+
+  Round round_ = Round::kScheduled;
+  bool in_round_ = false;
+  bool round_failed_ = false;
+  bool round_wanted_ = false;  // a worker became usable during a round
+  bool round_missed_ = false;  // a scheduled round came due during one
+  Scheduler::TimerId round_timer_ = 0;
+  Scheduler::TimerId deep_timer_ = 0;
+  Scheduler::TimerId deep_bad_timer_ = 0;
+  std::optional<BootTime> last_deep_;
+  Deferral deferral_ = Deferral::kNone;
+  bool degraded_ = false;
+  bool any_round_ended_ = false;
+  bool ever_healthy_ = false;
+  bool grace_over_ = false;
+  bool overdue_reported_ = false;
+};
+
+}  // namespace baokms::supervisor

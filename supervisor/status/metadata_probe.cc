@@ -1,0 +1,294 @@
+#include "supervisor/status/metadata_probe.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/contract/first_state.h"
+#include "supervisor/status/metadata_answer.h"
+
+namespace baokms::supervisor {
+namespace {
+
+ProbeReason ReasonOf(RotationFailure failure) {
+  switch (failure) {
+    case RotationFailure::kVersionRollback:
+      return ProbeReason::kVersionRollback;
+    case RotationFailure::kProfileInvalid:
+    case RotationFailure::kKeyUnusable:
+      return ProbeReason::kProfileInvalid;
+    case RotationFailure::kStateForeign:
+    case RotationFailure::kStateInvalid:
+      return ProbeReason::kStateUnavailable;
+  }
+  return ProbeReason::kProbeFailed;
+}
+
+// What is wrong with the read itself; the upsert policy comes first, as it is read first.
+std::optional<ProbeFailure> FindReadFailure(const ipc::MetadataAnswer& answer) {
+  const ipc::Outcome upsert = answer.upsert_outcome();
+  if (upsert != ipc::OUTCOME_OK && upsert != ipc::OUTCOME_UNSPECIFIED) {
+    return CallFailure(ProbeReason::kUpsertCheckFailed, upsert);
+  }
+  if (answer.outcome() != ipc::OUTCOME_OK) {
+    return CallFailure(ProbeReason::kMetadataReadFailed, answer.outcome());
+  }
+  if (upsert != ipc::OUTCOME_OK) {
+    return CallFailure(ProbeReason::kUpsertCheckFailed, ipc::OUTCOME_UNDECODABLE);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+void MetadataProbe::Run(ProbePurpose purpose, BootTime limit, Done done) {
+  purpose_ = purpose;
+  began_ = parts_.scheduler.Now();
+  limit_ = limit;
+  done_ = std::move(done);
+  result_ = {};
+  observation_ = {};
+  witnesses_ = Witnesses::kOne;
+  FinishEarlierSave();
+}
+
+BootTime MetadataProbe::Deadline() const {
+  return std::min(limit_, parts_.scheduler.Now() + options_.operation_timeout);
+}
+
+// At most one observation per probe interval, however often quick repeats and worker starts make
+// probes run; a little early is still a regular probe.
+Counting MetadataProbe::CountingNow() {
+  const BootTime spacing = options_.probe_interval / 4 * 3;
+  const bool due = !last_counted_.has_value() || began_ - *last_counted_ >= spacing;
+  return purpose_ == ProbePurpose::kScheduled && due ? Counting::kCounts : Counting::kDoesNotCount;
+}
+
+void MetadataProbe::FinishEarlierSave() {
+  // A failure shows in unfinished_change(), which is judged once metadata was read.
+  (void)parts_.keeper.FinishSave();
+  if (parts_.keeper.state().has_value() && parts_.keeper.NeedsPublish()) {
+    PublishThen(&MetadataProbe::Read);
+    return;
+  }
+  Read();
+}
+
+void MetadataProbe::PublishThen(void (MetadataProbe::*next)()) {
+  parts_.keeper.Publish([this, next](const Status& published) {
+    if (!published.has_value()) {
+      Fail(ProbeReason::kStatePublishFailed);
+      return;
+    }
+    (this->*next)();
+  });
+}
+
+void MetadataProbe::Read() {
+  ipc::MetadataRequest request;
+  request.set_deadline_ns(Deadline().count());
+  parts_.gateway.ReadMetadata(std::move(request), {},
+                              [this](const Reply<ipc::MetadataAnswer>& reply) { OnRead(reply); });
+}
+
+void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
+  const auto failure = FindReadFailure(reply.answer);
+  if (failure.has_value()) {
+    Fail(*failure);
+    return;
+  }
+  result_.read = MetadataResult::Read::kDone;
+  if (!reply.answer.disable_upsert()) {
+    Fail(ProbeReason::kUpsertAllowed);
+    return;
+  }
+  slot_ = reply.slot;
+  answer_ = reply.answer;
+  metadata_ = ToMetadata(answer_);
+  if (parts_.keeper.state().has_value()) {
+    Judge();
+  } else {
+    JudgeFirst();
+  }
+}
+
+void MetadataProbe::JudgeFirst() {
+  if (!IsProfileValid(metadata_)) {
+    Fail(ProbeReason::kProfileInvalid);
+    return;
+  }
+  if (parts_.keeper.unfinished_change() != RotationChange::kNone) {
+    Fail(ProbeReason::kStateSaveFailed);
+    return;
+  }
+  auto first = contract::BuildFirstState(options_.identity, metadata_, parts_.scheduler.UnixNow());
+  if (!first.has_value() || purpose_ == ProbePurpose::kDiscovery) {
+    Fail(ProbeReason::kStateUnavailable);
+    return;
+  }
+  observation_.next = std::move(first).value();
+  observation_.change = RotationChange::kKeys;
+  Confirm(&MetadataProbe::SaveNext);
+}
+
+void MetadataProbe::Judge() {
+  counting_ = CountingNow();
+  observation_ = Observe(*parts_.keeper.state(), metadata_, options_.identity, options_.rotation,
+                         counting_, parts_.scheduler.UnixNow());
+  if (observation_.failure.has_value()) {
+    Fail(ReasonOf(*observation_.failure));
+    return;
+  }
+  if (parts_.keeper.unfinished_change() != RotationChange::kNone) {
+    JudgeUnfinishedSave();
+  } else if (observation_.next.has_value()) {
+    Confirm(&MetadataProbe::SaveNext);
+  } else {
+    AdvanceRotation();
+  }
+}
+
+void MetadataProbe::Confirm(void (MetadataProbe::*next)()) {
+  ipc::MetadataRequest request;
+  request.set_deadline_ns(Deadline().count());
+  const WorkerChoice another{
+      .only = std::nullopt, .not_this = slot_, .fallback = WorkerChoice::Fallback::kFail};
+  parts_.gateway.ReadMetadata(
+      std::move(request), another,
+      [this, next](const Reply<ipc::MetadataAnswer>& reply) { OnConfirmation(reply, next); });
+}
+
+void MetadataProbe::OnConfirmation(const Reply<ipc::MetadataAnswer>& reply,
+                                   void (MetadataProbe::*next)()) {
+  const bool answered = !FindReadFailure(reply.answer).has_value();
+  if (answered && !SaySame(answer_, reply.answer)) {
+    Defer(Deferral::kDisagreement);
+    return;
+  }
+  const bool alone = reply.answer.outcome() == ipc::OUTCOME_UNAVAILABLE;
+  const bool enough =
+      !parts_.keeper.state().has_value() && alone && witness_ == FirstStateWitness::kOneIsEnough;
+  if (!answered && !enough) {
+    Defer(Deferral::kSecondWorker);
+    return;
+  }
+  witnesses_ = Witnesses::kTwo;
+  (this->*next)();
+}
+
+void MetadataProbe::SaveNext() {
+  if (observation_.clock == ClockOrder::kRegressed) {
+    parts_.reporter.ClockRegressed();
+  }
+  if (counting_ == Counting::kCounts) {
+    last_counted_ = began_;
+  }
+  if (!parts_.keeper.Save(*observation_.next, observation_.change).has_value()) {
+    JudgeUnfinishedSave();
+    return;
+  }
+  PublishThen(&MetadataProbe::AdvanceRotation);
+}
+
+// Bookkeeping that can not be saved does no harm as long as the disk holds what was published and
+// everything else is good (data contract, 10.3).
+void MetadataProbe::JudgeUnfinishedSave() {
+  const auto& state = parts_.keeper.state();
+  const bool harmless =
+      state.has_value() && parts_.keeper.unfinished_change() == RotationChange::kBookkeeping &&
+      parts_.keeper.DiskHoldsState() && EncryptionWith(*state, metadata_) == Encryption::kOpen &&
+      parts_.health.DeepIsGood(parts_.scheduler.Now());
+  if (!harmless) {
+    Fail(ProbeReason::kStateSaveFailed);
+    return;
+  }
+  result_.persistence = MetadataResult::Persistence::kDegraded;
+  Defer(Deferral::kUnfinishedSave);
+}
+
+void MetadataProbe::AdvanceRotation() {
+  if (purpose_ == ProbePurpose::kDiscovery) {
+    Finish();
+    return;
+  }
+  const BootTime now = parts_.scheduler.Now();
+  timer_ = AdvanceTimer(*parts_.keeper.state(), options_.rotation, timer_, now);
+  if (!IsDue(timer_, options_.rotation, now)) {
+    Finish();
+  } else if (witnesses_ == Witnesses::kOne) {
+    Confirm(&MetadataProbe::ProbeCandidate);
+  } else {
+    ProbeCandidate();
+  }
+}
+
+void MetadataProbe::ProbeCandidate() {
+  const contract::KeyRecord& candidate = *PendingOf(*parts_.keeper.state());
+  const BootTime began = parts_.scheduler.Now();
+  parts_.deep.Run(static_cast<std::uint32_t>(candidate.version.number),
+                  [this, began](const std::optional<ProbeFailure>& failure) {
+                    parts_.reporter.Probed(ProbeKind::kCandidate, parts_.scheduler.Now() - began,
+                                           failure);
+                    if (failure.has_value()) {
+                      Finish();  // the active key goes on; the next probe tries again
+                    } else {
+                      PromoteCandidate();
+                    }
+                  });
+}
+
+void MetadataProbe::PromoteCandidate() {
+  const auto& state = *parts_.keeper.state();
+  const Promotion promotion = Promote(state, parts_.scheduler.UnixNow());
+  if (!promotion.next.has_value()) {
+    Fail(ProbeReason::kStateUnavailable);
+    return;
+  }
+  if (promotion.clock == ClockOrder::kRegressed) {
+    parts_.reporter.ClockRegressed();
+  }
+  parts_.health.CandidateGood(PendingOf(state)->key_id.text());
+  timer_.reset();
+  if (!parts_.keeper.Save(*promotion.next, RotationChange::kKeys).has_value()) {
+    Fail(ProbeReason::kStateSaveFailed);
+    return;
+  }
+  PublishThen(&MetadataProbe::Finish);
+}
+
+void MetadataProbe::Defer(Deferral deferral) {
+  result_.deferral = deferral;
+  Finish();
+}
+
+void MetadataProbe::Fail(ProbeReason reason) {
+  Fail(ProbeFailure{.reason = reason});
+}
+
+void MetadataProbe::Fail(const ProbeFailure& failure) {
+  result_.failure = failure;
+  const Done done = std::exchange(done_, nullptr);
+  done(result_);
+}
+
+void MetadataProbe::Finish() {
+  const auto& state = parts_.keeper.state();
+  if (!state.has_value()) {
+    Fail(ProbeReason::kMetadataUnverified);  // the first state waits for a second worker
+    return;
+  }
+  const bool missing = result_.deferral != Deferral::kNone &&
+                       observation_.change == RotationChange::kKeys &&
+                       witnesses_ == Witnesses::kOne;
+  if (!missing) {
+    result_.keys = MetadataResult::Keys::kComplete;
+    last_complete_ = began_;
+  }
+  if (EncryptionWith(*state, metadata_) == Encryption::kBlocked) {
+    Fail(ProbeReason::kEncryptionBlocked);
+    return;
+  }
+  const Done done = std::exchange(done_, nullptr);
+  done(result_);
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,124 @@
+// One metadata probe from the read to the published consequence (data contract, 9.1 and 9.3 to
+// 9.5): read on one worker, judge, confirm a change on another worker, save, publish, and promote a
+// candidate that is due. It does not touch Status: its caller judges the result.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "common/base/clock.h"
+#include "common/contract/identity.h"
+#include "supervisor/status/deep_probe.h"
+#include "supervisor/status/health_book.h"
+#include "supervisor/status/probe_failure.h"
+#include "supervisor/status/registry_keeper.h"
+#include "supervisor/status/rotation_machine.h"
+#include "supervisor/status/scheduler.h"
+#include "supervisor/status/status_reporter.h"
+#include "supervisor/workers/gateway.h"
+
+namespace baokms::supervisor {
+
+enum class ProbePurpose : std::uint8_t {
+  kScheduled,  // may count observations and promote
+  kDiscovery,  // adds keys, nothing else
+};
+
+struct MetadataResult {
+  std::optional<ProbeFailure> failure;
+  // The worker read metadata and upsert policy, whatever came of it: what a breaker counts.
+  enum class Read : std::uint8_t { kFailed, kDone } read = Read::kFailed;
+  Deferral deferral = Deferral::kNone;
+  // The registry has every key that the metadata showed.
+  enum class Keys : std::uint8_t { kIncomplete, kComplete } keys = Keys::kIncomplete;
+  // Good although a save of bookkeeping is unfinished.
+  enum class Persistence : std::uint8_t {
+    kConfirmed,
+    kDegraded
+  } persistence = Persistence::kConfirmed;
+};
+
+// Whether the very first registry may be built on what one worker alone read.
+enum class FirstStateWitness : std::uint8_t { kTwoWorkers, kOneIsEnough };
+
+// One probe at a time: run it behind the Gate. Belongs to the loop's thread.
+class MetadataProbe final {
+ public:
+  struct Parts {
+    Gateway& gateway;
+    Scheduler& scheduler;
+    RegistryKeeper& keeper;
+    HealthBook& health;
+    DeepProbe& deep;
+    StatusReporter& reporter;
+  };
+
+  struct Options {
+    contract::ConfigIdentity identity;
+    RotationPolicy rotation;
+    BootTime operation_timeout{};
+    BootTime probe_interval{};
+  };
+
+  using Done = std::function<void(const MetadataResult&)>;
+
+  // References must outlive the object.
+  MetadataProbe(Parts parts, Options options) : parts_(parts), options_(std::move(options)) {}
+
+  MetadataProbe(const MetadataProbe&) = delete;
+  MetadataProbe& operator=(const MetadataProbe&) = delete;
+
+  void AllowOneWitness() { witness_ = FirstStateWitness::kOneIsEnough; }
+
+  // `limit` bounds the whole probe; each call has the operation timeout besides.
+  void Run(ProbePurpose purpose, BootTime limit, Done done);
+
+  // When the last probe began whose read was good and whose keys are all in the registry.
+  [[nodiscard]] std::optional<BootTime> last_complete_read() const { return last_complete_; }
+
+ private:
+  void FinishEarlierSave();
+  void PublishThen(void (MetadataProbe::*next)());
+  void Read();
+  void OnRead(const Reply<ipc::MetadataAnswer>& reply);
+  void Judge();
+  void JudgeFirst();
+  void Confirm(void (MetadataProbe::*next)());
+  void OnConfirmation(const Reply<ipc::MetadataAnswer>& reply, void (MetadataProbe::*next)());
+  void SaveNext();
+  void AdvanceRotation();
+  void ProbeCandidate();
+  void PromoteCandidate();
+  void JudgeUnfinishedSave();
+  void Defer(Deferral deferral);
+  void Fail(ProbeReason reason);
+  void Fail(const ProbeFailure& failure);
+  void Finish();
+
+  [[nodiscard]] BootTime Deadline() const;
+  [[nodiscard]] Counting CountingNow();
+
+  Parts parts_;
+  Options options_;
+  FirstStateWitness witness_ = FirstStateWitness::kTwoWorkers;
+  std::optional<ActivationTimer> timer_;
+  std::optional<BootTime> last_counted_;
+  std::optional<BootTime> last_complete_;
+
+  // Of the probe that runs.
+  ProbePurpose purpose_ = ProbePurpose::kScheduled;
+  BootTime began_{};
+  BootTime limit_{};
+  Done done_;
+  MetadataResult result_;
+  Slot slot_ = 0;
+  ipc::MetadataAnswer answer_;
+  contract::TransitKeyMetadata metadata_;
+  Observation observation_;
+  Counting counting_ = Counting::kDoesNotCount;
+  enum class Witnesses : std::uint8_t { kOne, kTwo } witnesses_ = Witnesses::kOne;
+};
+
+}  // namespace baokms::supervisor

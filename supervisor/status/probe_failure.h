@@ -1,0 +1,56 @@
+// Why a probe failed: the readiness reason, the class of the cause, and whether it says something
+// definite about the key or only that nobody could look (data contract, section 12 row 17).
+
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "proto/ipc.pb.h"
+
+namespace baokms::supervisor {
+
+// The codes that /ready and the log show, in the order in which they are shown.
+enum class ProbeReason : std::uint8_t {
+  kStateUnavailable,
+  kStatusStale,
+  kMetadataUnverified,
+  kUpsertCheckFailed,
+  kMetadataReadFailed,
+  kUpsertAllowed,
+  kProfileInvalid,
+  kVersionRollback,
+  kStateSaveFailed,
+  kStatePublishFailed,
+  kEncryptionBlocked,
+  kDeepProbePending,
+  kDeepProbeFailed,
+  kDeepProbeInvalid,
+  kCircuitBreakerOpen,
+  kProbeFailed,
+};
+
+// "state_unavailable", ... (observability reference, section 1).
+std::string_view ToString(ProbeReason reason);
+
+enum class Severity : std::uint8_t {
+  kTransport,  // keeps the last good Status until it is stale
+  kDefinite,   // changes Status at once
+};
+
+struct ProbeFailure {
+  ProbeReason reason = ProbeReason::kProbeFailed;
+  ipc::Outcome outcome = ipc::OUTCOME_OK;  // OK: not the outcome of a call
+  Severity severity = Severity::kDefinite;
+
+  friend bool operator==(const ProbeFailure&, const ProbeFailure&) = default;
+};
+
+// A failure of a call: its severity follows from the outcome, which must not be OK.
+ProbeFailure CallFailure(ProbeReason reason, ipc::Outcome outcome);
+
+// The unprefixed class that probe logs and /ready use: "sealed", "timeout", "auth_failed", ...
+// Empty for OK.
+std::string_view ErrorClassOf(ipc::Outcome outcome);
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,41 @@
+// When the next round of probes runs: 1, 2 and 5 seconds after failures, then at the regular
+// interval, which is shorter until the first success (data contract, section 12 row 17).
+
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/clock.h"
+#include "supervisor/status/scheduler.h"
+
+namespace baokms::supervisor {
+
+class RetryPlan final {
+ public:
+  struct Intervals {
+    BootTime until_first_success;  // bootstrap.retryInterval
+    BootTime regular;              // status.probeInterval
+  };
+
+  // `scheduler` gives the jitter and must outlive the object.
+  RetryPlan(Scheduler& scheduler, Intervals intervals)
+      : scheduler_(scheduler), intervals_(intervals) {}
+
+  RetryPlan(const RetryPlan&) = delete;
+  RetryPlan& operator=(const RetryPlan&) = delete;
+
+  // Each notes how a round ended and returns the time until the next one.
+  [[nodiscard]] BootTime AfterSuccess();
+  [[nodiscard]] BootTime AfterFailure();
+
+  // The next round is one of the quick repeats, whose failure the breaker does not count.
+  [[nodiscard]] bool NextIsQuick() const;
+
+ private:
+  Scheduler& scheduler_;
+  Intervals intervals_;
+  std::uint32_t failures_ = 0;  // in a row
+  bool succeeded_once_ = false;
+};
+
+}  // namespace baokms::supervisor

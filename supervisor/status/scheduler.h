@@ -1,0 +1,57 @@
+// Time, timers and chance for everything in this folder, as one seam, so that tests can run hours
+// of probing in no time. Knows nothing of probes.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+
+namespace baokms::supervisor {
+
+// Now(), UnixNow() and Post() may be called from any thread; the rest belongs to the loop's.
+class Scheduler {
+ public:
+  using TimerId = std::uint64_t;
+  using Task = std::function<void()>;
+
+  virtual ~Scheduler() = default;
+
+  [[nodiscard]] virtual BootTime Now() const = 0;
+  [[nodiscard]] virtual std::int64_t UnixNow() const = 0;
+
+  // As EventLoop's.
+  virtual TimerId At(BootTime when, Task task) = 0;
+  virtual void Cancel(TimerId timer) = 0;
+  virtual void Post(Task task) = 0;
+
+  // `duration` changed by up to a fifth in either direction, so that nodes that failed together do
+  // not come back together.
+  virtual BootTime Jitter(BootTime duration) = 0;
+
+ protected:
+  Scheduler() = default;
+  Scheduler(const Scheduler&) = default;
+  Scheduler& operator=(const Scheduler&) = default;
+};
+
+// The real one, on the supervisor's loop.
+class LoopScheduler final : public Scheduler {
+ public:
+  // `loop` must outlive the object.
+  explicit LoopScheduler(EventLoop& loop) : loop_(loop) {}
+
+  [[nodiscard]] BootTime Now() const override;
+  [[nodiscard]] std::int64_t UnixNow() const override;
+  TimerId At(BootTime when, Task task) override;
+  void Cancel(TimerId timer) override;
+  void Post(Task task) override;
+  BootTime Jitter(BootTime duration) override;
+
+ private:
+  EventLoop& loop_;
+};
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,135 @@
+#include "supervisor/status/status_reporter.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "common/contract/encoding.h"
+
+namespace baokms::supervisor {
+namespace {
+
+std::string_view Name(ProbeKind kind) {
+  switch (kind) {
+    case ProbeKind::kMetadata:
+      return "metadata";
+    case ProbeKind::kDiscovery:
+      return "discovery";
+    case ProbeKind::kDeep:
+      return "deep";
+    case ProbeKind::kCandidate:
+      return "candidate";
+  }
+  return "unknown";
+}
+
+std::string_view Name(Deferral deferral) {
+  switch (deferral) {
+    case Deferral::kSecondWorker:
+      return "second_worker_missing";
+    case Deferral::kDisagreement:
+      return "workers_disagree";
+    case Deferral::kUnfinishedSave:
+      return "save_unfinished";
+    case Deferral::kNone:
+      return "none";
+  }
+  return "unknown";
+}
+
+double Milliseconds(BootTime duration) {
+  return static_cast<double>(
+             std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) /
+         1000.0;
+}
+
+std::string HashOf(const contract::KeyRecord& record) {
+  return contract::HashText(record.key_id.text());
+}
+
+}  // namespace
+
+void StatusReporter::Write(LogLevel level,
+                           std::string_view event,
+                           std::vector<std::pair<std::string, LogValue>> fields) {
+  log_.Write({.level = level, .event = std::string(event), .fields = std::move(fields)});
+}
+
+void StatusReporter::Probed(ProbeKind kind,
+                            BootTime duration,
+                            const std::optional<ProbeFailure>& failure) {
+  std::string_view error_class;
+  if (failure.has_value()) {
+    error_class = ErrorClassOf(failure->outcome);
+  }
+  if (kind == ProbeKind::kMetadata) {
+    const std::string_view cause =
+        failure.has_value() && error_class.empty() ? ToString(failure->reason) : error_class;
+    metrics_.MetadataObservation(failure.has_value() ? cause : "ok");
+  }
+  const LogLevel level = failure.has_value() ? LogLevel::kWarn : LogLevel::kDebug;
+  if (!log_.Enabled(level)) {
+    return;
+  }
+  std::vector<std::pair<std::string, LogValue>> fields = {
+      {"operation", std::string("status.probe")},
+      {"status", std::string(failure.has_value() ? "error" : "ok")},
+      {"probe_kind", std::string(Name(kind))},
+      {"duration_ms", Milliseconds(duration)}};
+  if (failure.has_value()) {
+    fields.emplace_back("reason", std::string(ToString(failure->reason)));
+  }
+  if (!error_class.empty()) {
+    fields.emplace_back("error_class", std::string(error_class));
+  }
+  Write(level, "status.probe", std::move(fields));
+}
+
+void StatusReporter::Promoted(const contract::KeyRecord& previous,
+                              const contract::KeyRecord& active) {
+  Write(LogLevel::kInfo, "key.promoted",
+        {{"key_id_hash", HashOf(active)},
+         {"transit_key_version", active.version.number},
+         {"previous_key_id_hash", HashOf(previous)},
+         {"previous_transit_key_version", previous.version.number}});
+}
+
+void StatusReporter::ClockRegressed() {
+  Write(LogLevel::kWarn, "clock.regressed", {{"reason", std::string("timestamp_order_preserved")}});
+}
+
+void StatusReporter::BootstrapOverdue(const std::vector<ProbeReason>& reasons) {
+  std::string text;
+  for (const ProbeReason reason : reasons) {
+    text.append(text.empty() ? "" : ",").append(ToString(reason));
+  }
+  Write(LogLevel::kError, "status.bootstrap_overdue",
+        {{"operation", std::string("status.probe")},
+         {"status", std::string("error")},
+         {"reason", std::move(text)}});
+}
+
+void StatusReporter::Deferred(Deferral deferral) {
+  if (std::exchange(last_deferral_, deferral) == deferral || deferral == Deferral::kNone) {
+    return;
+  }
+  Write(LogLevel::kWarn, "rotation.deferred", {{"reason", std::string(Name(deferral))}});
+}
+
+void StatusReporter::ActiveKey(std::string_view key_id, std::uint32_t version) {
+  metrics_.ActiveKey(key_id, version);
+}
+
+void StatusReporter::Rotation(std::string_view state) {
+  metrics_.RotationState(state);
+}
+
+void StatusReporter::Persistence(int degraded) {
+  metrics_.PersistenceDegraded(degraded);
+}
+
+void StatusReporter::Breaker(int state) {
+  metrics_.BreakerState(state);
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,70 @@
+// The log records and metrics of this folder, in one place, so that the vocabulary can be read at
+// once (observability reference, sections 2 and 3). Never an id in the clear, a path or a text of
+// OpenBao.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/contract/registry.h"
+#include "supervisor/observe/metrics.h"
+#include "supervisor/status/probe_failure.h"
+
+namespace baokms::supervisor {
+
+enum class ProbeKind : std::uint8_t { kMetadata, kDiscovery, kDeep, kCandidate };
+
+// Why a change of the registry was not made although metadata asked for it.
+enum class Deferral : std::uint8_t {
+  kNone,
+  kSecondWorker,    // no other worker could confirm it
+  kDisagreement,    // another worker saw something else
+  kUnfinishedSave,  // the disk has to take the last change first
+};
+
+class StatusReporter final {
+ public:
+  // Both must outlive the object.
+  StatusReporter(LogSink& log, Metrics& metrics) : log_(log), metrics_(metrics) {}
+
+  StatusReporter(const StatusReporter&) = delete;
+  StatusReporter& operator=(const StatusReporter&) = delete;
+
+  // status.probe; `failure` empty for a success. The metric counts scheduled metadata
+  // probes.
+  void Probed(ProbeKind kind, BootTime duration, const std::optional<ProbeFailure>& failure);
+
+  // key.promoted, once per promotion, after it was saved and published.
+  void Promoted(const contract::KeyRecord& previous, const contract::KeyRecord& active);
+
+  // clock.regressed.
+  void ClockRegressed();
+
+  // status.bootstrap_overdue, an error: bootstrap.graceTimeout is over and Status was never good.
+  void BootstrapOverdue(const std::vector<ProbeReason>& reasons);
+
+  // rotation.deferred, a warning, when the deferral is another one than last time.
+  void Deferred(Deferral deferral);
+
+  // Gauges.
+  void ActiveKey(std::string_view key_id, std::uint32_t version);
+  void Rotation(std::string_view state);
+  void Persistence(int degraded);
+  void Breaker(int state);
+
+ private:
+  void Write(LogLevel level,
+             std::string_view event,
+             std::vector<std::pair<std::string, LogValue>> fields);
+
+  LogSink& log_;
+  Metrics& metrics_;
+  Deferral last_deferral_ = Deferral::kNone;
+};
+
+}  // namespace baokms::supervisor

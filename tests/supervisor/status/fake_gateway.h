@@ -1,0 +1,208 @@
+// Workers and an OpenBao behind them, simple enough to be obviously right. Each answer takes
+// `latency` of virtual time; each worker can be made to see or say something else.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "fake_scheduler.h"
+#include "supervisor/workers/gateway.h"
+
+namespace baokms::supervisor {
+
+class FakeGateway final : public Gateway {
+ public:
+  // What one worker does instead of the right thing.
+  struct Faults {
+    ipc::Outcome metadata = ipc::OUTCOME_OK;
+    ipc::Outcome upsert = ipc::OUTCOME_OK;
+    ipc::Outcome encrypt = ipc::OUTCOME_OK;
+    ipc::Outcome decrypt = ipc::OUTCOME_OK;
+    std::function<void(ipc::MetadataAnswer&)> lie;
+    std::string ciphertext;  // instead of the right one
+    bool garbles_plaintext = false;
+  };
+
+  struct Call {
+    std::string operation;  // metadata, encrypt, decrypt, publish
+    Slot slot = 0;
+    std::uint32_t version = 0;
+    BootTime at{};
+  };
+
+  explicit FakeGateway(FakeScheduler& scheduler) : scheduler_(scheduler) {
+    key.set_outcome(ipc::OUTCOME_OK);
+    key.set_upsert_outcome(ipc::OUTCOME_OK);
+    key.set_disable_upsert(true);
+    key.set_type("aes256-gcm96");
+    key.set_supports_encryption(true);
+    key.set_supports_decryption(true);
+    key.set_min_available_version(0);
+    key.set_min_decryption_version(1);
+    AddVersion();
+  }
+
+  // The truth about the key. Version n was made at 1'700'000'000 + 60 n.
+  ipc::MetadataAnswer key;
+  std::vector<Slot> ready = {0, 1};
+  std::map<Slot, Faults> faults;
+  BootTime latency{};
+  std::vector<Call> calls;
+  std::vector<ipc::KeyTable> tables;
+  // Runs just before a table is acknowledged.
+  std::function<void()> before_acknowledgement;
+
+  void AddVersion() {
+    const auto number = static_cast<std::uint32_t>(key.latest_version() + 1);
+    key.set_latest_version(number);
+    ipc::KeyVersion& version = *key.add_versions();
+    version.set_version(number);
+    version.set_created_unix(1'700'000'000 + std::int64_t{60} * number);
+  }
+
+  void FailAll(ipc::Outcome outcome) {
+    for (const Slot slot : {0U, 1U}) {
+      faults[slot].metadata = outcome;
+      faults[slot].encrypt = outcome;
+      faults[slot].decrypt = outcome;
+    }
+  }
+
+  [[nodiscard]] std::size_t Count(const std::string& operation) const {
+    std::size_t count = 0;
+    for (const Call& call : calls) {
+      if (call.operation == operation) {
+        ++count;
+      }
+    }
+    return count;
+  }
+
+  OperationId ReadMetadata(ipc::MetadataRequest,
+                           WorkerChoice choice,
+                           OnReply<ipc::MetadataAnswer> done) override {
+    Reply<ipc::MetadataAnswer> reply;
+    const auto slot = Choose("metadata", 0, choice);
+    if (!slot.has_value()) {
+      reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);
+      return Answer(std::move(done), std::move(reply));
+    }
+    reply.slot = *slot;
+    reply.answer = key;
+    Faults& fault = faults[*slot];
+    reply.answer.set_outcome(fault.metadata);
+    reply.answer.set_upsert_outcome(fault.upsert);
+    if (fault.lie) {
+      fault.lie(reply.answer);
+    }
+    return Answer(std::move(done), std::move(reply));
+  }
+
+  OperationId ProbeEncrypt(ipc::ProbeEncryptRequest request,
+                           WorkerChoice choice,
+                           OnReply<ipc::ProbeEncryptAnswer> done) override {
+    Reply<ipc::ProbeEncryptAnswer> reply;
+    const auto slot = Choose("encrypt", request.version(), choice);
+    if (!slot.has_value()) {
+      reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);
+      return Answer(std::move(done), std::move(reply));
+    }
+    reply.slot = *slot;
+    const Faults& fault = faults[*slot];
+    reply.answer.set_outcome(fault.encrypt);
+    const std::string right =
+        "vault:v" + std::to_string(request.version()) + ":" + request.plaintext();
+    reply.answer.set_ciphertext(fault.ciphertext.empty() ? right : fault.ciphertext);
+    return Answer(std::move(done), std::move(reply));
+  }
+
+  OperationId ProbeDecrypt(ipc::ProbeDecryptRequest request,
+                           WorkerChoice choice,
+                           OnReply<ipc::ProbeDecryptAnswer> done) override {
+    Reply<ipc::ProbeDecryptAnswer> reply;
+    const auto slot = Choose("decrypt", request.version(), choice);
+    if (!slot.has_value()) {
+      reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);
+      return Answer(std::move(done), std::move(reply));
+    }
+    reply.slot = *slot;
+    const Faults& fault = faults[*slot];
+    reply.answer.set_outcome(fault.decrypt);
+    const std::string& ciphertext = request.ciphertext();
+    std::string plaintext = ciphertext.substr(ciphertext.find(':', 6) + 1);
+    if (fault.garbles_plaintext) {
+      plaintext[0] = static_cast<char>(plaintext[0] ^ 1);
+    }
+    reply.answer.set_plaintext(plaintext);
+    return Answer(std::move(done), std::move(reply));
+  }
+
+  void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) override {
+    calls.push_back({"publish", 0, 0, scheduler_.Now()});
+    tables.push_back(std::move(table));
+    scheduler_.At(scheduler_.Now() + latency, [this, done = std::move(done)] {
+      if (before_acknowledgement) {
+        before_acknowledgement();
+      }
+      done();
+    });
+  }
+
+  [[nodiscard]] std::vector<WorkerState> Workers() const override {
+    std::vector<WorkerState> states;
+    for (const Slot slot : ready) {
+      states.push_back({.slot = slot, .ready = true, .token_usable = true, .token_expires = {}});
+    }
+    return states;
+  }
+
+  // The probes do not use these.
+  OperationId Encrypt(ipc::EncryptRequest, OnReply<ipc::EncryptAnswer>) override { std::abort(); }
+
+  OperationId Decrypt(ipc::DecryptRequest, WorkerChoice, OnReply<ipc::DecryptAnswer>) override {
+    std::abort();
+  }
+
+  void Cancel(OperationId) override {}
+
+ private:
+  std::optional<Slot> Choose(const std::string& operation,
+                             std::uint32_t version,
+                             const WorkerChoice& choice) {
+    std::optional<Slot> chosen;
+    for (const Slot slot : ready) {
+      const bool fits = (!choice.only.has_value() || choice.only == slot) &&
+                        (!choice.not_this.has_value() || choice.not_this != slot);
+      if (fits && !chosen.has_value()) {
+        chosen = slot;
+      }
+    }
+    if (!chosen.has_value() && choice.not_this.has_value() && !ready.empty() &&
+        choice.fallback == WorkerChoice::Fallback::kSameWorker) {
+      chosen = choice.not_this;
+    }
+    if (chosen.has_value()) {
+      calls.push_back({operation, *chosen, version, scheduler_.Now()});
+    }
+    return chosen;
+  }
+
+  template <typename A>
+  OperationId Answer(OnReply<A> done, Reply<A> reply) {
+    scheduler_.At(scheduler_.Now() + latency,
+                  [done = std::move(done), reply = std::move(reply)] { done(reply); });
+    return ++last_operation_;
+  }
+
+  FakeScheduler& scheduler_;
+  OperationId last_operation_ = 0;
+};
+
+}  // namespace baokms::supervisor
