@@ -13,7 +13,7 @@ MAX_MAIN_LINES = 80
 RULES = [
     (r"\bdup\(", "dup() loses close-on-exec: fcntl(F_DUPFD_CLOEXEC)", ()),
     (r"(?<![_\w:.])(std::|::)?exit\(", "exit() runs destructors of a half-alive process: return, or _exit() in a child", ()),
-    (r"\bnew\s+[A-Za-z_:<]+[({]", "new: std::make_unique, or unique_ptr around a private constructor", ("unique_ptr",)),
+    (r"\bnew\s+[A-Za-z_:<]+[({]", "new: std::make_unique, or unique_ptr around a private constructor", ("unique_ptr", "shared_ptr")),
     (r"\bdelete\s+\w", "delete: give it an owner", ()),
     (r"using namespace", "using namespace", ()),
     (r"\bgetenv\(", "getenv: only where the environment is input", ("supervisor/serve/", "supervisor/cli/", "supervisor/config/", "supervisor/main.cc")),

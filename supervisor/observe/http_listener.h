@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,13 +24,23 @@ struct HttpReply {
 // Called on a listener's thread, for each request of its path.
 using HttpHandler = std::function<HttpReply()>;
 
+// What one listener may use up.
+struct HttpBounds {
+  int threads = 2;  // requests at the same time; all are started by Start()
+  // For the whole of a request's header, and for each write of the answer (observability reference,
+  // section 1; connections are not kept, so there is no idle time).
+  std::chrono::milliseconds request_time{5000};
+  std::size_t header_bytes = 16 * 1024;  // kubelet and Prometheus send below 1 KiB
+};
+
 class HttpListener final {
  public:
   // Binds and starts its threads at once. `host` may be empty (every interface) or an IPv6 address
   // without brackets; `port` 0 lets the kernel choose. kUnavailable: the address cannot be bound.
   static Result<std::unique_ptr<HttpListener>> Start(const std::string& host,
                                                      std::uint16_t port,
-                                                     std::map<std::string, HttpHandler> handlers);
+                                                     std::map<std::string, HttpHandler> handlers,
+                                                     HttpBounds bounds = {});
 
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;

@@ -1,7 +1,6 @@
 #include "supervisor/serve/sandbox.h"
 
 #include <sys/socket.h>
-
 #include <sched.h>
 #include <seccomp.h>
 

@@ -1,0 +1,135 @@
+#include "supervisor/observe/child_records.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "ipc/limits.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// Names of events and fields are constants of ours, far below this.
+constexpr std::size_t kMaxName = 64;
+
+// Members that the stream writes itself.
+constexpr std::array<std::string_view, 5> kReserved = {"ts", "level", "message", "process", "pid"};
+
+// Fields that are numbers; everything travels as text.
+constexpr std::array<std::string_view, 2> kWholeNumbers = {"slot", "transit_key_version"};
+constexpr std::array<std::string_view, 1> kFloats = {"duration_ms"};
+
+bool IsName(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxName && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+  });
+}
+
+template <typename Names>
+bool IsOneOf(const Names& names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string Printable(std::string_view text) {
+  std::string result(text.substr(0, ipc::kMaxLogText));
+  std::ranges::replace_if(
+      result, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return result;
+}
+
+template <typename Number>
+std::optional<Number> ReadNumber(std::string_view text) {
+  Number number{};
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc() && stopped == end ? std::optional<Number>(number) : std::nullopt;
+}
+
+LogValue ReadValue(std::string_view key, std::string_view text) {
+  if (IsOneOf(kWholeNumbers, key)) {
+    if (const auto number = ReadNumber<std::int64_t>(text)) {
+      return *number;
+    }
+  }
+  if (IsOneOf(kFloats, key)) {
+    if (const auto number = ReadNumber<double>(text)) {
+      return *number;
+    }
+  }
+  return Printable(text);
+}
+
+std::optional<LogLevel> ReadLevel(ipc::LogRecord::Level level) {
+  switch (level) {
+    case ipc::LogRecord::LEVEL_DEBUG:
+      return LogLevel::kDebug;
+    case ipc::LogRecord::LEVEL_INFO:
+      return LogLevel::kInfo;
+    case ipc::LogRecord::LEVEL_WARN:
+      return LogLevel::kWarn;
+    case ipc::LogRecord::LEVEL_ERROR:
+      return LogLevel::kError;
+    default:
+      return std::nullopt;
+  }
+}
+
+double Seconds(BootTime time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
+
+std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message) {
+  const std::optional<LogLevel> level = ReadLevel(message.level());
+  if (!level || !IsName(message.event())) {
+    return std::nullopt;
+  }
+  LogRecord record;
+  record.level = *level;
+  record.event = message.event();
+  for (const ipc::LogField& field : message.fields()) {
+    if (record.fields.size() == ipc::kMaxLogFields) {
+      break;
+    }
+    if (IsName(field.key()) && !IsOneOf(kReserved, field.key())) {
+      record.fields.emplace_back(field.key(), ReadValue(field.key(), field.text()));
+    }
+  }
+  return record;
+}
+
+ChildRate::Verdict ChildRate::Count(std::string_view process, Form form, BootTime now) {
+  auto found = buckets_.find(process);
+  if (found == buckets_.end()) {
+    found = buckets_.emplace(std::string(process), Bucket{.filled_at = now}).first;
+  }
+  Bucket& bucket = found->second;
+  bucket.tokens =
+      std::min(kRecordBurst, bucket.tokens + Seconds(now - bucket.filled_at) * kRecordsPerSecond);
+  bucket.filled_at = now;
+  Verdict verdict{.pass = form == Form::kGood && bucket.tokens >= 1};
+  if (verdict.pass) {
+    bucket.tokens -= 1;
+  } else {
+    ++bucket.dropped;
+  }
+  if (bucket.dropped > 0 && now - bucket.told_at >= std::chrono::seconds(1)) {
+    verdict.tell_dropped = std::exchange(bucket.dropped, 0);
+    bucket.told_at = now;
+  }
+  return verdict;
+}
+
+}  // namespace baokms::supervisor

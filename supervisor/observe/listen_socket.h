@@ -1,0 +1,24 @@
+// A listening TCP socket for an HTTP listener, bound by us and not by the HTTP library: Debian's
+// civetweb is built without IPv6 and does not say why an address could not be bound.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace baokms::supervisor {
+
+struct ListenSocket {
+  UniqueFd fd;  // non-blocking, close-on-exec, listening
+  std::uint16_t port = 0;
+};
+
+// `host` is a name, an address, or empty for every interface (IPv6 with IPv4 where the kernel has
+// IPv6); `port` 0 lets the kernel choose. kUnavailable: not bound, errno says why; kNotFound: the
+// name has no address.
+Result<ListenSocket> Listen(const std::string& host, std::uint16_t port);
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,66 @@
+#include "supervisor/observe/ready_body.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "supervisor/observe/http_listener.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kContentType = "application/json";
+
+void PutText(Json& body, const char* name, const std::string& text) {
+  if (!text.empty()) {
+    body[name] = text;
+  }
+}
+
+Json Isolation(const ReadyFacts& facts) {
+  Json processes = Json::object();
+  for (const ProcessVerdict& verdict : facts.processes) {
+    processes[verdict.process] = verdict.confined ? "confined" : "unconfined";
+  }
+  return Json{{"level", facts.isolation_level}, {"processes", processes}};
+}
+
+Json ReadyJson(const ReadyFacts& facts) {
+  Json body = Json::object();
+  body["reasons"] = facts.reasons;
+  PutText(body, "metadata_error_class", facts.metadata_error_class);
+  PutText(body, "deep_error_class", facts.deep_error_class);
+  body["status"] = facts.ready ? "ok" : "unavailable";
+  PutText(body, "healthz", facts.healthz);
+  body["cache_age_ms"] = facts.cache_age_ms;
+  body["stale"] = facts.stale;
+  PutText(body, "rotation_state", facts.rotation_state);
+  if (facts.persistence_degraded) {
+    body["persistence_degraded"] = true;
+  }
+  if (!facts.key_id_hash.empty()) {
+    body["key_id_hash"] = facts.key_id_hash;
+    body["transit_key_version"] = facts.transit_key_version;
+  }
+  body["workers_ready"] = facts.workers_ready;
+  body["isolation"] = Isolation(facts);
+  return body;
+}
+
+}  // namespace
+
+HttpReply LiveReply() {
+  return {.status = 200, .content_type = std::string(kContentType), .body = R"({"status":"ok"})"};
+}
+
+HttpReply ReadyReply(const ReadyFacts& facts) {
+  return {.status = facts.ready ? 200 : 503,
+          .content_type = std::string(kContentType),
+          .body = ReadyJson(facts).dump(-1, ' ', false, Json::error_handler_t::replace)};
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,118 @@
+#include "supervisor/observe/record_text.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/log.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// RFC 3339, UTC, six digits.
+std::string TimeText(RecordTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const std::time_t whole = std::chrono::system_clock::to_time_t(seconds);
+  std::tm parts{};
+  (void)::gmtime_r(&whole, &parts);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  const auto fraction = static_cast<long>((time - seconds).count());
+  std::array<char, 16> digits{};
+  (void)std::snprintf(digits.data(), digits.size(), ".%06ldZ", fraction);
+  return std::string(text.data(), size) + digits.data();
+}
+
+// Durations are milliseconds, so three digits are microseconds.
+double Rounded(double value) {
+  return std::round(value * 1000.0) / 1000.0;
+}
+
+Json ToJson(const LogValue& value) {
+  return std::visit(
+      [](const auto& held) -> Json {
+        using Held = std::decay_t<decltype(held)>;
+        if constexpr (std::is_same_v<Held, double>) {
+          return Rounded(held);
+        } else {
+          return held;
+        }
+      },
+      value);
+}
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// The record's members in order. A list, because a name may not be looked for: the first one wins
+// with most readers, and ours come first.
+template <typename Put>
+void ForEachMember(const LogRecord& record,
+                   const RecordSource& source,
+                   RecordTime time,
+                   const Put& put) {
+  put("ts", Json(TimeText(time)));
+  put("level", Json(std::string(LevelWord(record.level))));
+  put("message", Json(record.event));
+  put("process", Json(std::string(source.process)));
+  put("pid", Json(source.pid));
+  for (const auto& [key, value] : record.fields) {
+    put(key, ToJson(value));
+  }
+}
+
+bool IsPlain(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return c > ' ' && c <= '~' && c != '"' && c != '=' && c != '\\';
+  });
+}
+
+}  // namespace
+
+std::string_view LevelWord(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "DEBUG";
+    case LogLevel::kInfo:
+      return "INFO";
+    case LogLevel::kWarn:
+      return "WARN";
+    case LogLevel::kError:
+      break;
+  }
+  return "ERROR";
+}
+
+std::string RecordToJson(const LogRecord& record, const RecordSource& source, RecordTime time) {
+  std::string line = "{";
+  ForEachMember(record, source, time, [&line](const std::string& key, const Json& value) {
+    line.append(line.size() == 1 ? "" : ",").append(Dump(key)).append(":").append(Dump(value));
+  });
+  return line.append("}");
+}
+
+std::string RecordToText(const LogRecord& record, const RecordSource& source, RecordTime time) {
+  std::string line;
+  ForEachMember(record, source, time, [&line](const std::string& key, const Json& value) {
+    const bool plain = value.is_string() && IsPlain(value.get_ref<const std::string&>());
+    line.append(line.empty() ? "" : " ").append(IsPlain(key) ? key : Dump(key)).append("=");
+    line.append(plain ? value.get_ref<const std::string&>() : Dump(value));
+  });
+  return line;
+}
+
+}  // namespace baokms::supervisor

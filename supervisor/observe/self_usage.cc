@@ -1,0 +1,84 @@
+#include "supervisor/observe/self_usage.h"
+
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+
+#include <fcntl.h>
+
+#include <optional>
+#include <system_error>
+
+#include <unistd.h>
+
+#include "common/base/unique_fd.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// Descriptors that are counted. A supervisor has a few hundred; more than this would take too long.
+constexpr rlim_t kMostDescriptors = 65'536;
+
+double Seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+rlimit DescriptorLimit() {
+  rlimit limit{};
+  (void)::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit;
+}
+
+}  // namespace
+
+SelfUsage::SelfUsage()
+    : statm_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
+      start_seconds_(
+          std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+              .count()) {
+}
+
+std::optional<SelfUsage::Memory> SelfUsage::ReadMemory() const {
+  std::array<char, 128> text{};
+  const ssize_t size = ::pread(statm_.get(), text.data(), text.size(), 0);
+  if (size <= 0) {
+    return std::nullopt;
+  }
+  const char* end = text.data() + size;
+  std::uint64_t pages = 0;
+  std::uint64_t resident = 0;
+  const auto first = std::from_chars(text.data(), end, pages);
+  if (first.ec != std::errc() || first.ptr == end ||
+      std::from_chars(first.ptr + 1, end, resident).ec != std::errc()) {
+    return std::nullopt;
+  }
+  const auto page = static_cast<double>(::sysconf(_SC_PAGESIZE));
+  return Memory{static_cast<double>(pages) * page, static_cast<double>(resident) * page};
+}
+
+double SelfUsage::CpuSeconds() {
+  rusage usage{};
+  (void)::getrusage(RUSAGE_SELF, &usage);
+  return Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
+}
+
+double SelfUsage::OpenDescriptors() {
+  // /proc/self/fd belongs to root in a process that is not dumpable.
+  const int end = static_cast<int>(std::min(DescriptorLimit().rlim_cur, kMostDescriptors));
+  int open = 0;
+  for (int fd = 0; fd < end; ++fd) {
+    open += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  }
+  return open;
+}
+
+double SelfUsage::MaxDescriptors() {
+  return static_cast<double>(DescriptorLimit().rlim_cur);
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,39 @@
+// What the process_* metrics say about the supervisor itself. Opens its file once, at the start,
+// because a sandbox may forbid it later.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "common/base/unique_fd.h"
+
+namespace baokms::supervisor {
+
+class SelfUsage final {
+ public:
+  SelfUsage();
+
+  struct Memory {
+    double virtual_bytes = 0;
+    double resident_bytes = 0;
+  };
+
+  // Nothing when /proc could not be opened or read.
+  [[nodiscard]] std::optional<Memory> ReadMemory() const;
+
+  // User and system time so far.
+  [[nodiscard]] static double CpuSeconds();
+
+  [[nodiscard]] static double OpenDescriptors();
+  [[nodiscard]] static double MaxDescriptors();
+
+  // Unix seconds when this object was made, which is at the start of the process.
+  [[nodiscard]] double start_seconds() const { return start_seconds_; }
+
+ private:
+  UniqueFd statm_;
+  double start_seconds_;
+};
+
+}  // namespace baokms::supervisor

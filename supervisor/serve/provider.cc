@@ -1,0 +1,395 @@
+#include "supervisor/serve/provider.h"
+
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "supervisor/config/derived.h"
+#include "supervisor/observe/http_listener.h"
+#include "supervisor/serve/sandbox.h"
+#include "supervisor/serve/start_failure.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// What is in progress gets this long at an ordered end (contract, section 13).
+constexpr BootTime kGracefulStop = std::chrono::seconds(15);
+
+// A name lookup may take this share of a request; connecting has the same (architecture, 5).
+constexpr int kConnectShare = 3;
+
+StatusOptions StatusOptionsOf(const Config& config) {
+  StatusOptions options;
+  options.operation_timeout = config.openbao.timeout;
+  options.grace_timeout = config.bootstrap.grace_timeout;
+  options.retry_interval = config.bootstrap.retry_interval;
+  options.probe_interval = config.status.probe_interval;
+  options.deep_probe_interval = config.status.deep_probe_interval;
+  options.max_staleness = config.status.max_staleness;
+  options.rotation.activation_delay = config.rotation.activation_delay;
+  options.rotation.required_observations = config.rotation.require_stable_observation_count;
+  return options;
+}
+
+ConcurrencyLimits LimitsOf(const ServerConfig& server) {
+  return {.status = static_cast<std::uint32_t>(server.max_concurrent_status),
+          .encrypt = static_cast<std::uint32_t>(server.max_concurrent_encrypt),
+          .decrypt = static_cast<std::uint32_t>(server.max_concurrent_decrypt)};
+}
+
+}  // namespace
+
+Provider::~Provider() {
+  // Nobody may call into a part that is gone: first what has threads, then what they use.
+  acceptor_.reset();
+  server_.reset();
+  health_.reset();
+  metrics_listener_.reset();
+}
+
+std::optional<StartFailure> Provider::Start() {
+  if (auto failure = BuildParts()) {
+    return failure;
+  }
+  if (auto failure = BuildStatus()) {
+    return failure;
+  }
+  BuildService();
+  if (auto failure = WatchSignals()) {
+    return failure;
+  }
+  if (auto failure = StartListeners()) {
+    return failure;
+  }
+  return StartServing();
+}
+
+std::optional<StartFailure> Provider::BuildParts() {
+  Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop) {
+    return Failure("create the event loop", loop.error());
+  }
+  loop_ = std::move(*loop);
+  const BuildInfo& build = options_.build;
+  metrics_ = PrometheusMetrics::Create({.version = build.version,
+                                        .commit = build.commit,
+                                        .build_date = build.build_date,
+                                        .dirty = build.dirty},
+                                       options_.config.auth.method, "none");
+  Result<std::unique_ptr<Broker>> broker =
+      Broker::Create(*loop_, *metrics_, std::move(base_.endpoints),
+                     options_.config.openbao.timeout / kConnectShare);
+  if (!broker) {
+    return Failure("set up name lookups", broker.error());
+  }
+  broker_ = std::move(*broker);
+  events_ = std::make_unique<ProcessEvents>(ProcessEvents::Parts{
+      .loop = *loop_,
+      .broker = *broker_,
+      .log = *base_.log,
+      .metrics = *metrics_,
+      .processes = processes_,
+      .child_records =
+          [this](const std::string& process, std::int64_t pid, const ipc::LogRecord& record) {
+            base_.log->WriteChild(process, pid, record);
+          },
+      .worker_usable =
+          [this] {
+            status_->OnWorkerUsable();
+          }});
+  workers_ = std::make_unique<WorkerSet>(
+      *loop_, *events_, static_cast<std::size_t>(options_.config.isolation.workers));
+  Result<std::unique_ptr<Children>> children = Children::Create(
+      *loop_, *base_.log, *metrics_, std::move(base_.spawner_channel),
+      {.started = [this](const ChildKey& key, pid_t,
+                         UniqueFd channel) { events_->OnStarted(key, std::move(channel)); },
+       .ended = [this](const ChildKey& key, const Death& death) { events_->OnEnded(key, death); },
+       .spawner_gone =
+           [this] {
+             failed_ = failed_ || !stopping_;
+             BeginStop("spawner_gone");
+           }});
+  if (!children) {
+    return Failure("watch the spawner", children.error());
+  }
+  children_ = std::move(*children);
+  events_->Connect(*workers_, *children_);
+  return std::nullopt;
+}
+
+std::optional<StartFailure> Provider::BuildStatus() {
+  scheduler_ = std::make_unique<LoopScheduler>(*loop_);
+  Result<std::unique_ptr<KeyStatus>> status =
+      KeyStatus::Create({.scheduler = *scheduler_,
+                         .gateway = *workers_,
+                         .store = base_.state->store(),
+                         .log = *base_.log,
+                         .metrics = *metrics_},
+                        IdentityOf(options_.config), StatusOptionsOf(options_.config));
+  if (!status) {
+    return Failure("use the key registry", status.error());
+  }
+  status_ = std::move(*status);
+  status_->SetOnChange([this] { OnStatusChange(); });
+  metrics_->SetScrape([this] { return Scrape(); });
+  processes_.AddSelf();
+  return std::nullopt;
+}
+
+void Provider::BuildService() {
+  observers_ = std::make_unique<Observers>(Observers{.metrics = *metrics_, .log = *base_.log});
+  service_ = std::make_unique<KmsService>(
+      *loop_, *workers_, *status_, *observers_,
+      ServiceOptions{.identity = IdentityOf(options_.config).key,
+                     .plugin_version = options_.build.version,
+                     .openbao_timeout = options_.config.openbao.timeout,
+                     .limits = LimitsOf(options_.config.server)});
+}
+
+std::optional<StartFailure> Provider::WatchSignals() {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    ::sigaddset(&signals, signal);
+  }
+  // Before the first thread, so that every thread inherits it and signals come here alone.
+  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
+    return Failure("block signals", Error(ErrorCode::kSystem, "sigprocmask", errno));
+  }
+  signals_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) {
+    return Failure("watch signals", Error(ErrorCode::kSystem, "signalfd", errno));
+  }
+  if (const Status watched =
+          loop_->Watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { OnSignal(); });
+      !watched) {
+    return Failure("watch signals", watched.error());
+  }
+  return std::nullopt;
+}
+
+std::optional<StartFailure> Provider::StartListeners() {
+  const auto start = [this](
+                         const char* what, std::string_view address,
+                         std::map<std::string, HttpHandler> handlers,
+                         std::unique_ptr<HttpListener>& listener) -> std::optional<StartFailure> {
+    const std::optional<ListenAddress> at = ListenerOf(address);
+    if (!at) {
+      return std::nullopt;
+    }
+    Result<std::unique_ptr<HttpListener>> started =
+        HttpListener::Start(at->host, at->port, std::move(handlers));
+    if (!started) {
+      return Failure(std::string("listen on ") + what, started.error());
+    }
+    listener = std::move(*started);
+    return std::nullopt;
+  };
+  const ServerConfig& server = options_.config.server;
+  if (auto failure = start("server.healthAddress", server.health_address,
+                           {{"/live",
+                             [] {
+                               return LiveReply();
+                             }},
+                            {"/ready",
+                             [this] {
+                               return ReadyReply(Ready());
+                             }}},
+                           health_)) {
+    return failure;
+  }
+  return start("server.metricsAddress", server.metrics_address,
+               {{"/metrics",
+                 [this] {
+                   return HttpReply{.status = 200,
+                                    .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                    .body = metrics_->ToText()};
+                 }}},
+               metrics_listener_);
+}
+
+std::optional<StartFailure> Provider::StartServing() {
+  Result<std::unique_ptr<KmsServer>> server = KmsServer::Start(*loop_, *service_);
+  if (!server) {
+    return Failure("start the KMS service", server.error());
+  }
+  server_ = std::move(*server);
+  status_->Start();
+  children_->Start(static_cast<std::uint32_t>(options_.config.isolation.workers));
+  Result<SeccompPolicy> policy = BuildSupervisorPolicy();
+  if (!policy) {
+    return Failure("build the system call filter", policy.error());
+  }
+  if (const Status installed = policy->Install(); !installed) {
+    return Failure("enter the system call filter", installed.error());
+  }
+  ipc::ConfinementReport own;
+  own.set_filter_name("supervisor");
+  processes_.Report("supervisor", own);
+  metrics_->Sandbox("supervisor", "seccomp", 1);
+  metrics_->ProcessUp("supervisor", 1);
+  const AllowedPeers& peers = options_.config.server.allowed_peers;
+  Result<std::unique_ptr<Acceptor>> acceptor = Acceptor::Create(
+      *loop_, base_.socket.listener.get(),
+      {.uids = {peers.uids.begin(), peers.uids.end()},
+       .gids = {peers.gids.begin(), peers.gids.end()}},
+      *observers_, [this](UniqueFd connection) { server_->Adopt(std::move(connection)); });
+  if (!acceptor) {
+    return Failure("accept clients", acceptor.error());
+  }
+  acceptor_ = std::move(*acceptor);
+  LogReady();
+  base_.notifier.Send("READY=1\nSTATUS=accepting clients, key not verified yet");
+  return std::nullopt;
+}
+
+void Provider::LogReady() {
+  if (base_.socket.origin == SocketOrigin::kReplacedDead) {
+    metrics_->SocketRestarted();
+    base_.log->Write({.level = LogLevel::kWarn,
+                      .event = "socket.stale_removed",
+                      .fields = {{"operation", "socket.stale_removed"}, {"status", "ok"}}});
+  }
+  LogRecord record{.level = LogLevel::kInfo,
+                   .event = "serve.ready",
+                   .fields = {{"operation", "serve.ready"},
+                              {"status", "ok"},
+                              {"isolation", "single-user"},
+                              {"workers", std::int64_t{options_.config.isolation.workers}}}};
+  if (health_ != nullptr) {
+    record.fields.emplace_back("health_port", std::int64_t{health_->port()});
+  }
+  if (metrics_listener_ != nullptr) {
+    record.fields.emplace_back("metrics_port", std::int64_t{metrics_listener_->port()});
+  }
+  base_.log->Write(record);
+}
+
+bool Provider::Run() {
+  if (const Status ran = loop_->Run(); !ran) {
+    failed_ = true;
+  }
+  if (base_.socket.origin != SocketOrigin::kInherited) {
+    RemoveKmsSocket(options_.config.server.socket_path);
+  }
+  return !failed_;
+}
+
+void Provider::OnSignal() {
+  signalfd_siginfo info{};
+  if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
+    return;
+  }
+  if (info.ssi_signo == SIGHUP) {
+    return;
+  }
+  BeginStop(info.ssi_signo == SIGINT ? "sigint" : "sigterm");
+}
+
+void Provider::BeginStop(std::string_view why) {
+  if (std::exchange(stopping_, true)) {
+    return;
+  }
+  base_.notifier.Send("STOPPING=1");
+  base_.log->Write({.level = failed_ ? LogLevel::kError : LogLevel::kInfo,
+                    .event = "serve.stopping",
+                    .fields = {{"operation", "serve.stopping"}, {"reason", std::string(why)}}});
+  if (children_ != nullptr) {
+    children_->StopRestarting();
+  }
+  if (acceptor_ != nullptr && !failed_) {
+    acceptor_->Stop();
+  }
+  if (server_ == nullptr) {
+    loop_->Stop();
+    return;
+  }
+  server_->Shutdown(BootNow() + kGracefulStop, [this] { loop_->Stop(); });
+}
+
+void Provider::OnStatusChange() {
+  const Diagnostics diagnostics = status_->Diagnose();
+  std::string line = "STATUS=";
+  line.append(diagnostics.ready ? "healthy" : "unhealthy");
+  for (const std::string& reason : diagnostics.reasons) {
+    line.append(" ").append(reason);
+  }
+  if (diagnostics.transit_key_version != 0) {
+    line.append(", key version ").append(std::to_string(diagnostics.transit_key_version));
+  }
+  if (line != last_status_line_) {
+    base_.notifier.Send(line);
+    last_status_line_ = std::move(line);
+  }
+}
+
+ReadyFacts Provider::Ready() const {
+  const Diagnostics diagnostics = status_->Diagnose();
+  ReadyFacts facts{.ready = diagnostics.ready,
+                   .reasons = diagnostics.reasons,
+                   .metadata_error_class = diagnostics.metadata_error_class,
+                   .deep_error_class = diagnostics.deep_error_class,
+                   .healthz = diagnostics.healthz,
+                   .cache_age_ms = diagnostics.cache_age_ms,
+                   .stale = diagnostics.stale,
+                   .rotation_state = diagnostics.rotation_state,
+                   .persistence_degraded = diagnostics.persistence_degraded,
+                   .key_id_hash = diagnostics.key_id_hash,
+                   .transit_key_version = diagnostics.transit_key_version,
+                   .workers_ready = 0,
+                   .isolation_level = "single-user",
+                   .processes = {}};
+  for (const WorkerState& worker : workers_->Workers()) {
+    facts.workers_ready += worker.ready && worker.token_usable ? 1 : 0;
+  }
+  for (const ProcessFacts& process : processes_.Read()) {
+    const std::optional<Confinement>& confinement = process.confinement;
+    facts.processes.push_back({.process = process.process,
+                               .confined = confinement && confinement->seccomp_filter &&
+                                           confinement->no_new_privileges &&
+                                           confinement->no_capabilities});
+  }
+  return facts;
+}
+
+ScrapeFacts Provider::Scrape() const {
+  ScrapeFacts facts;
+  const BootTime now = BootNow();
+  for (const WorkerState& worker : workers_->Workers()) {
+    if (worker.token_usable && worker.token_expires) {
+      const std::chrono::duration<double> left = *worker.token_expires - now;
+      facts.token_ttl_seconds = std::max(facts.token_ttl_seconds, left.count());
+    }
+  }
+  facts.status_cache_age_seconds = static_cast<double>(status_->Diagnose().cache_age_ms) / 1000.0;
+  for (const ProcessFacts& process : processes_.Read()) {
+    if (process.resident_bytes) {
+      facts.resident.push_back(
+          {.process = process.process, .bytes = static_cast<double>(*process.resident_bytes)});
+    }
+  }
+  return facts;
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,162 @@
+#include "supervisor/serve/serve.h"
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "supervisor/config/derived.h"
+#include "supervisor/observe/log_stream.h"
+#include "supervisor/serve/kms_socket.h"
+#include "supervisor/serve/notify.h"
+#include "supervisor/serve/privileges.h"
+#include "supervisor/serve/provider.h"
+#include "supervisor/serve/set_ups.h"
+#include "supervisor/serve/start_failure.h"
+#include "supervisor/serve/state.h"
+#include "supervisor/spawner/start.h"
+
+namespace baokms::supervisor {
+namespace {
+
+void LogEvent(LogSink& log, std::string_view event, std::string_view status, LogLevel level) {
+  log.Write({.level = level,
+             .event = std::string(event),
+             .fields = {{"operation", std::string(event)}, {"status", std::string(status)}}});
+}
+
+LogLevel LevelOf(std::string_view text) {
+  if (text == "debug") {
+    return LogLevel::kDebug;
+  }
+  if (text == "warn") {
+    return LogLevel::kWarn;
+  }
+  return text == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
+
+Status GiveUpPrivileges() {
+  BAOKMS_TRY(HardenSelf());
+  BAOKMS_TRY(BecomeSubreaper());
+  BAOKMS_TRY(DropCapabilities());
+
+  struct sigaction ignore {};
+
+  ignore.sa_handler = SIG_IGN;
+  if (::sigaction(SIGPIPE, &ignore, nullptr) != 0) {
+    return Error(ErrorCode::kSystem, "sigaction(SIGPIPE)", errno);
+  }
+  return {};
+}
+
+// Steps 1 and 2: everything that has to be sealed or given up before a socket or a thread exists.
+std::optional<StartFailure> LayGround(const ServeOptions& options, Foundation& base) {
+  Result<SealedSetUps> set_ups =
+      SealSetUps(options.config, options.openbao_ca_pem, options.build.version);
+  if (!set_ups) {
+    return Failure("seal the set-ups of the child processes", set_ups.error());
+  }
+  base.endpoints = std::move(set_ups->endpoints);
+  if (const Status given_up = GiveUpPrivileges(); !given_up) {
+    return Failure("give up privileges", given_up.error());
+  }
+  Result<StartedSpawner> spawner = StartSpawner({.spawner_setup = std::move(set_ups->spawner),
+                                                 .worker_setup = std::move(set_ups->worker),
+                                                 .agent_setup = std::move(set_ups->agent)});
+  if (!spawner) {
+    return Failure("start the spawner", spawner.error());
+  }
+  base.spawner_pid = spawner->pid;
+  base.spawner_channel = std::move(spawner->channel);
+  return std::nullopt;
+}
+
+// Steps 3 and 4: the lock first, so that two starters cannot unlink each other's socket.
+std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation& base) {
+  auto state = LockedState::Open(config);
+  if (auto* failure = std::get_if<StartFailure>(&state)) {
+    return std::move(*failure);
+  }
+  base.state = std::move(std::get<std::unique_ptr<LockedState>>(state));
+  const Result<mode_t> mode = SocketMode(config);
+  const Result<gid_t> group = SocketGroup(config);
+  if (!mode || !group) {
+    return Failure("resolve server.socketMode and server.socketGroup",
+                   mode ? group.error() : mode.error());
+  }
+  Result<KmsSocket> socket =
+      OpenKmsSocket({.path = config.server.socket_path, .mode = *mode, .group = *group});
+  if (!socket) {
+    StartFailure failure = Failure("open the KMS socket", socket.error());
+    failure.exit_code = socket.error().code() == ErrorCode::kInvalidArgument ? 3 : 5;
+    return failure;
+  }
+  base.socket = std::move(*socket);
+  return std::nullopt;
+}
+
+int Refuse(LogSink* log, const StartFailure& failure) {
+  (void)std::fputs((failure.line + "\n").c_str(), stderr);
+  if (log != nullptr) {
+    LogEvent(*log, "serve.shutdown", "startup_failed", LogLevel::kError);
+  }
+  return failure.exit_code;
+}
+
+int Serve(const ServeOptions& options, Foundation base) {
+  LogStream& log = *base.log;
+  LogEvent(log, "serve.start", "ok", LogLevel::kInfo);
+  for (const Problem& warning : options.warnings) {
+    log.Write({.level = LogLevel::kWarn,
+               .event = "config.warning",
+               .fields = {{"key", warning.key}, {"reason", warning.message}}});
+  }
+  auto failure = LayGround(options, base);
+  if (!failure) {
+    failure = OpenStateAndSocket(options.config, base);
+  }
+  if (failure) {
+    return Refuse(&log, *failure);
+  }
+  Provider provider(options, std::move(base));
+  failure = provider.Start();
+  if (failure) {
+    return Refuse(&log, *failure);
+  }
+  const bool ordered = provider.Run();
+  LogEvent(log, "serve.shutdown", ordered ? "ok" : "runtime_failed",
+           ordered ? LogLevel::kInfo : LogLevel::kError);
+  return ordered ? 0 : 5;
+}
+
+}  // namespace
+
+int RunServe(const ServeOptions& options) {
+  const LoggingConfig& logging = options.config.logging;
+  Result<std::unique_ptr<LogStream>> log = LogStream::Create(
+      logging.format == "text" ? LogFormat::kText : LogFormat::kJson, LevelOf(logging.level));
+  if (!log) {
+    return Refuse(nullptr, Failure("set up the log", log.error()));
+  }
+  Result<ServiceNotifier> notifier = ServiceNotifier::FromEnvironment();
+  if (!notifier) {
+    return Refuse(log->get(), Failure("reach the service manager", notifier.error()));
+  }
+  return Serve(options, Foundation{.log = std::move(*log),
+                                   .notifier = std::move(*notifier),
+                                   .spawner_pid = 0,
+                                   .spawner_channel = {},
+                                   .endpoints = {},
+                                   .state = nullptr,
+                                   .socket = {}});
+}
+
+}  // namespace baokms::supervisor

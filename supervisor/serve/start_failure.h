@@ -1,0 +1,20 @@
+// Why `serve` did not start, as the exit code and the one line the operator gets.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/error.h"
+
+namespace baokms::supervisor {
+
+struct StartFailure {
+  int exit_code = 5;
+  std::string line;
+};
+
+// "cannot <what>: <reason>".
+[[nodiscard]] StartFailure Failure(std::string_view what, const Error& error);
+
+}  // namespace baokms::supervisor
