@@ -1,5 +1,6 @@
 #include "common/openbao/connections.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -15,7 +16,7 @@ Connections::Connections(Connector& connector, std::size_t endpoint_count)
 
 int Connections::Adopt(BrokeredSocket socket, std::uint32_t endpoint) {
   const int fd = socket.fd.release();
-  by_fd_[fd] = {.socket_id = socket.id, .endpoint = endpoint, .judged = false};
+  by_fd_[fd] = {.socket_id = socket.id, .endpoint = endpoint};
   ++live_[endpoint];
   return fd;
 }
@@ -35,9 +36,20 @@ void Connections::Close(int fd) {
   }
 }
 
-void Connections::NoteUsable(int fd) {
+int Connections::Find(const void* tls_session) const {
+  const auto found = std::find_if(by_fd_.begin(), by_fd_.end(), [&](const auto& entry) {
+    return entry.second.tls_session == tls_session;
+  });
+  return found == by_fd_.end() || tls_session == nullptr ? -1 : found->first;
+}
+
+void Connections::NoteUsable(int fd, const void* tls_session) {
   const auto found = by_fd_.find(fd);
-  if (found != by_fd_.end() && !found->second.judged) {
+  if (found == by_fd_.end()) {
+    return;
+  }
+  found->second.tls_session = tls_session;
+  if (!found->second.judged) {
     found->second.judged = true;
     connector_.Report(found->second.socket_id, Connector::Verdict::kUsable);
   }

@@ -33,8 +33,11 @@ class Connections final {
   // Closes `fd`. A connection that never became usable is reported as unusable.
   void Close(int fd);
 
-  // TLS is up on `fd`. Reported once.
-  void NoteUsable(int fd);
+  // TLS is up on `fd`, as `tls_session`. Reported once.
+  void NoteUsable(int fd, const void* tls_session);
+
+  // The connection that NoteUsable() was told this of; -1 when there is none.
+  [[nodiscard]] int Find(const void* tls_session) const;
 
   // No verdict will be given on `fd`: nobody waited for it to become usable.
   void Silence(int fd);
@@ -51,7 +54,8 @@ class Connections final {
   struct Connection {
     std::uint64_t socket_id;
     std::uint32_t endpoint;
-    bool judged;
+    bool judged = false;
+    const void* tls_session = nullptr;  // a name only
   };
 
   Connector& connector_;

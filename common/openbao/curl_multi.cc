@@ -13,13 +13,12 @@
 namespace baokms::openbao {
 
 struct CurlMulti::Callbacks {
-  static int Socket(CURL* easy, curl_socket_t fd, int what, void* self, void* /*unused*/) {
+  static int Socket(CURL* /*easy*/, curl_socket_t fd, int what, void* self, void* /*unused*/) {
     auto& multi = *static_cast<CurlMulti*>(self);
     if (what == CURL_POLL_REMOVE) {
       multi.SetIdle(fd);
       return 0;
     }
-    Transfer::Of(easy).set_descriptor(fd);
     const auto interest = static_cast<unsigned>(what);
     multi.SetInterest(fd, ((interest & CURL_POLL_IN) != 0 ? EPOLLIN : 0U) |
                               ((interest & CURL_POLL_OUT) != 0 ? EPOLLOUT : 0U));

@@ -310,12 +310,16 @@ void Exchange::CloseSocket(int fd) {
 
 TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
   Call& call = *transfer.call();
+  const void* const tls = transfer.tls_session();
+  if (const int known = connections_.Find(tls); known >= 0) {
+    transfer.set_descriptor(known);  // an idle one; a new one was noted by TakeSocket()
+  }
   const int fd = transfer.descriptor();
   if (!call.refused_peers.empty() && Contains(call.refused_peers, Connections::PeerOf(fd))) {
     call.peer_was_refused = true;
     return Decision::kAbandon;
   }
-  connections_.NoteUsable(fd);
+  connections_.NoteUsable(fd, tls);
   const BootTime now = BootNow();
   if (call.connecting) {
     AddConnectTime(call, now);

@@ -233,6 +233,12 @@ long Transfer::status() const {
   return status;
 }
 
+const void* Transfer::tls_session() const {
+  curl_tlssessioninfo* info = nullptr;
+  (void)curl_easy_getinfo(handle_, CURLINFO_TLS_SSL_PTR, &info);
+  return info == nullptr ? nullptr : info->internals;
+}
+
 Transfer& Transfer::Of(void* handle) {
   char* self = nullptr;
   (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &self);

@@ -104,8 +104,12 @@ class Transfer final {
   // libcurl wanted a new connection and TakeSocket() had none.
   [[nodiscard]] bool lacked_socket() const { return lacked_socket_; }
 
-  // The connection in use; -1 before there is one.
+  // The connection in use; -1 before it is known.
   [[nodiscard]] int descriptor() const { return descriptor_; }
+
+  // Names the connection in use from BeginRequest() to BeginAnswer(), also when libcurl took an
+  // idle one: the address of its TLS session.
+  [[nodiscard]] const void* tls_session() const;
 
   void set_descriptor(int fd) { descriptor_ = fd; }
 

@@ -1,0 +1,289 @@
+// What a call does when the first address does not help: other addresses, and one repetition.
+
+#include <array>
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/openbao/client_rig.h"
+#include "tests/openbao/hostile_server.h"
+
+namespace baokms::openbao {
+namespace {
+
+using Verdict = Connector::Verdict;
+using Judged = LoopbackConnector::Judged;
+
+constexpr char kSealedBody[] = R"({"errors":["OpenBao is sealed"]})";
+
+class FailoverTest : public ::testing::Test {
+ protected:
+  ServerIdentity Identity() const { return authority_.Issue("DNS:" + std::string(kServerName)); }
+
+  // The first answer of each server is `first`, all others are good.
+  Script FirstThenGood(std::string first) {
+    return [this, first = std::move(first)](Session& session) {
+      while (session.Read()) {
+        session.Write(requests_++ == 0 ? first : good_);
+      }
+    };
+  }
+
+  TestAuthority authority_{"test authority"};
+  std::atomic<int> requests_ = 0;
+  const std::string good_ = HttpAnswer("200 OK", kUpsertAnswer);
+  const std::string sealed_ = HttpAnswer("503 Service Unavailable", kSealedBody);
+};
+
+std::vector<ErrorClass> ClassesOf(const CallReport& report) {
+  std::vector<ErrorClass> classes;
+  for (const CallRecord& record : report.calls) {
+    classes.push_back(record.error_class);
+  }
+  return classes;
+}
+
+// A port on which nobody listens.
+std::uint16_t DeadPort(const ServerIdentity& identity) {
+  return HostileServer(identity, [](Session&) {}).port();
+}
+
+TEST_F(FailoverTest, ASealedServerIsFollowedByTheNextEndpointWhichThenComesFirst) {
+  HostileServer first(Identity(), AlwaysAnswer(sealed_));
+  HostileServer second(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_.CertificatePem(), {{first.port()}, {second.port()}});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kSealed, ErrorClass::kOk}));
+  EXPECT_EQ(rig.connector().verdicts, (std::vector<Judged>{{first.port(), Verdict::kUsable},
+                                                           {first.port(), Verdict::kUnusable},
+                                                           {second.port(), Verdict::kUsable}}));
+  EXPECT_EQ(rig.ReadUpsert().report.calls.size(), 1U);
+  EXPECT_EQ(first.accepted(), 1);
+  EXPECT_EQ(second.accepted(), 1);
+}
+
+TEST_F(FailoverTest, ASealedServerIsFollowedByTheNextAddress) {
+  HostileServer first(Identity(), AlwaysAnswer(sealed_));
+  HostileServer second(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {first.port(), second.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kSealed, ErrorClass::kOk}));
+}
+
+TEST_F(FailoverTest, ASealedAddressBehindAnIdleConnectionIsNotAskedTwice) {
+  std::atomic<bool> sealed = false;
+  std::atomic<int> sealed_requests = 0;
+  HostileServer first(Identity(), [&](Session& session) {
+    while (session.Read()) {
+      sealed_requests += sealed ? 1 : 0;
+      session.Write(sealed ? sealed_ : good_);
+    }
+  });
+  HostileServer second(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {first.port(), second.port()});
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
+  sealed = true;
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(sealed_requests, 1);
+}
+
+TEST_F(FailoverTest, ALoneSealedServerIsAskedOnce) {
+  HostileServer server(Identity(), AlwaysAnswer(sealed_));
+  ClientRig rig(authority_, {server.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kSealed);
+  EXPECT_EQ(ClassesOf(ended.report), std::vector{ErrorClass::kSealed});
+}
+
+TEST_F(FailoverTest, TwoNamesOfOneSealedServerAreOneAddress) {
+  HostileServer server(Identity(), FirstThenGood(sealed_));
+  ClientRig rig(authority_.CertificatePem(), {{server.port()}, {server.port()}});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kSealed);
+  EXPECT_EQ(requests_, 1);
+}
+
+TEST_F(FailoverTest, AllSealedIsSealed) {
+  HostileServer first(Identity(), AlwaysAnswer(sealed_));
+  HostileServer second(Identity(), AlwaysAnswer(sealed_));
+  HostileServer third(Identity(), AlwaysAnswer(sealed_));
+  ClientRig rig(authority_.CertificatePem(), {{first.port(), second.port()}, {third.port()}});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kSealed);
+  EXPECT_EQ(ended.report.calls.size(), 3U);
+}
+
+TEST_F(FailoverTest, ARedirectIsFollowedByTheNextEndpointAndNotByItsTarget) {
+  HostileServer standby(Identity(), AlwaysAnswer(HttpAnswer("307 Temporary Redirect", "",
+                                                            "Location: https://elsewhere.test/")));
+  HostileServer active(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_.CertificatePem(), {{standby.port()}, {active.port()}});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kUnavailable, ErrorClass::kOk}));
+}
+
+TEST_F(FailoverTest, ARefusedConnectionIsFollowedByTheNextAddress) {
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {DeadPort(Identity()), server.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(ended.report.calls.back().error_class, ErrorClass::kOk);
+}
+
+TEST_F(FailoverTest, NobodyThereIsConnectionFailed) {
+  ClientRig rig(authority_.CertificatePem(),
+                {{DeadPort(Identity()), DeadPort(Identity())}, {DeadPort(Identity())}});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kConnectionFailed);
+  EXPECT_EQ(ClassesOf(ended.report).back(), ErrorClass::kConnectionFailed);
+}
+
+TEST_F(FailoverTest, ARefusalOfTheConnectorKeepsItsClass) {
+  ClientRig rig(authority_, {1});
+  rig.connector().refusal = ErrorClass::kDnsFailed;
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kDnsFailed);
+}
+
+TEST_F(FailoverTest, AnUntrustedServerIsFollowedByTheNextAddress) {
+  const TestAuthority other("other authority");
+  HostileServer impostor(other.Issue("DNS:bao.test"), AlwaysAnswer(good_));
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {impostor.port(), server.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kTlsFailed, ErrorClass::kOk}));
+  EXPECT_EQ(rig.connector().verdicts, (std::vector<Judged>{{impostor.port(), Verdict::kUnusable},
+                                                           {server.port(), Verdict::kUsable}}));
+}
+
+TEST_F(FailoverTest, AResetInsteadOfAHandshakeIsFollowedByTheNextAddress) {
+  HostileServer broken(Identity(), [](Session&) {});
+  broken.set_greeting(Greeting::kReset);
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {broken.port(), server.port()});
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
+}
+
+TEST_F(FailoverTest, ASilentServerCostsAThirdOfTheTimeAndNoMore) {
+  HostileServer silent(Identity(), [](Session&) {});
+  silent.set_greeting(Greeting::kSilence);
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {silent.port(), server.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert(rig.Context(std::chrono::milliseconds(900)));
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kConnectionFailed, ErrorClass::kOk}));
+  EXPECT_EQ(rig.connector().verdicts.front(), (Judged{silent.port(), Verdict::kUnusable}));
+}
+
+TEST_F(FailoverTest, ALoneSilentServerIsAskedAgainUntilTheDeadline) {
+  HostileServer silent(Identity(), [](Session&) {});
+  silent.set_greeting(Greeting::kSilence);
+  ClientRig rig(authority_, {silent.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert(rig.Context(std::chrono::milliseconds(300)));
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kTimeout);
+  EXPECT_GE(rig.connector().asked.size(), 2U);
+}
+
+TEST_F(FailoverTest, AConnectorThatNeverAnswersEndsInATimeout) {
+  ClientRig rig(authority_, {1});
+  rig.connector().answers = false;
+  EXPECT_EQ(rig.ReadUpsert(rig.Context(std::chrono::milliseconds(100))).report.error_class,
+            ErrorClass::kTimeout);
+}
+
+TEST_F(FailoverTest, RepeatsOnceAfterABadGatewayOrUnavailable) {
+  for (const char* status : {"502 Bad Gateway", "503 Service Unavailable"}) {
+    requests_ = 0;
+    HostileServer server(Identity(), FirstThenGood(HttpAnswer(status, "")));
+    ClientRig rig(authority_, {server.port()});
+    const Ended<UpsertValue> ended = rig.ReadUpsert();
+    EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kUnavailable, ErrorClass::kOk}));
+  }
+}
+
+TEST_F(FailoverTest, RepeatsNoMoreThanOnce) {
+  HostileServer server(Identity(), AlwaysAnswer(HttpAnswer("503 Service Unavailable", "")));
+  ClientRig rig(authority_, {server.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kUnavailable);
+  EXPECT_EQ(ended.report.calls.size(), 2U);
+}
+
+TEST_F(FailoverTest, RepeatsNothingElse) {
+  for (const char* status : {"400 a", "401 a", "403 a", "404 a", "429 a", "500 a", "504 a"}) {
+    requests_ = 0;
+    HostileServer server(Identity(), FirstThenGood(HttpAnswer(status, "")));
+    ClientRig rig(authority_, {server.port()});
+    EXPECT_NE(rig.ReadUpsert().report.error_class, ErrorClass::kOk) << status;
+    EXPECT_EQ(requests_, 1) << status;
+  }
+}
+
+TEST_F(FailoverTest, RepeatsOnceAfterAResetBeforeAnAnswer) {
+  HostileServer server(Identity(), [&](Session& session) {
+    while (session.Read()) {
+      if (requests_++ == 0) {
+        session.Reset();
+        return;
+      }
+      session.Write(good_);
+    }
+  });
+  ClientRig rig(authority_, {server.port()});
+  const Ended<UpsertValue> ended = rig.ReadUpsert();
+  EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kConnectionFailed, ErrorClass::kOk}));
+}
+
+TEST_F(FailoverTest, DoesNotRepeatAfterAPartOfAnAnswer) {
+  HostileServer server(Identity(), [&](Session& session) {
+    while (session.Read()) {
+      if (requests_++ == 0) {
+        session.Write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
+        return;
+      }
+      session.Write(good_);
+    }
+  });
+  ClientRig rig(authority_, {server.port()});
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kUnavailable);
+  EXPECT_EQ(requests_, 1);
+}
+
+TEST_F(FailoverTest, WaitsAsLongAsRetryAfterSaysWhenThatFits) {
+  struct Row {
+    const char* header;
+    std::size_t calls;
+  };
+
+  constexpr std::array<Row, 9> kRows{{{"Retry-After: 0", 2},
+                                      {"retry-after:1 ", 2},
+                                      {"Retry-After: 4", 1},  // the call has 3 s
+                                      {"Retry-After: 4294967295", 1},
+                                      {"Retry-After: 99999999999999999999", 1},
+                                      {"Retry-After: -1", 1},
+                                      {"Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", 1},
+                                      {"Retry-After:", 1},
+                                      {"X: 0", 1}}};
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.header);
+    requests_ = 0;
+    HostileServer server(Identity(),
+                         FirstThenGood(HttpAnswer("429 Too Many Requests", "", row.header)));
+    ClientRig rig(authority_, {server.port()});
+    const BootTime begin = BootNow();
+    const Ended<UpsertValue> ended = rig.ReadUpsert(rig.Context(std::chrono::seconds(3)));
+    EXPECT_EQ(ended.report.calls.size(), row.calls);
+    EXPECT_EQ(ended.report.error_class,
+              row.calls == 2 ? ErrorClass::kOk : ErrorClass::kRateLimited);
+    if (std::string_view(row.header) == "retry-after:1 ") {
+      EXPECT_GE(BootNow() - begin, std::chrono::seconds(1));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace baokms::openbao
