@@ -20,9 +20,7 @@ std::optional<BootTime> TokenLease::Remaining(Instant now) {
   if (!expires()) {
     return std::nullopt;
   }
-  const std::int64_t wall =
-      std::clamp<std::int64_t>(now.unix_seconds - obtained_.unix_seconds, 0, kLongestLeaseSeconds);
-  age_ = std::max({age_, now.boot - obtained_.boot, BootTime(std::chrono::seconds(wall))});
+  age_ = std::max({age_, now.boot - obtained_.boot, now.wall - obtained_.wall});
   return std::max(length_ - age_, BootTime::zero());
 }
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -12,9 +13,9 @@ namespace baokms::worker {
 // Both clocks, read together.
 struct Instant {
   BootTime boot{};
-  std::int64_t unix_seconds = 0;
+  std::chrono::nanoseconds wall{};  // since 1970; may step in either direction
 
-  static Instant Now() { return {BootNow(), UnixNow()}; }
+  static Instant Now() { return {BootNow(), std::chrono::system_clock::now().time_since_epoch()}; }
 };
 
 // The age is the larger of boot-time and wall-clock age and never shrinks: neither a suspended
