@@ -1,0 +1,333 @@
+// A rotation from the first look at the new version to its promotion, with everything that can come
+// in between.
+
+#include <string>
+
+#include "common/contract/encoding.h"
+#include "key_status_fixture.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using Health = StatusView::Health;
+
+class KeyStatusRotationTest : public KeyStatusTestBase {
+ protected:
+  void StartGood() {
+    CreateAndStart();
+    ASSERT_TRUE(Ready());
+    scheduler_.Advance(seconds(10));
+  }
+
+  // Advances second by second until `version` is active; how long it took, or `limit`.
+  BootTime TimeUntilActive(std::uint32_t version, BootTime limit) {
+    const BootTime start = scheduler_.Now();
+    while (status_->View()->active_version != version && scheduler_.Now() - start < limit) {
+      scheduler_.Advance(seconds(1));
+    }
+    return scheduler_.Now() - start;
+  }
+
+  [[nodiscard]] std::int64_t Count() const {
+    return PendingOf(*store_->current())->stable_observation_count;
+  }
+};
+
+TEST_F(KeyStatusRotationTest, PromotesThreeToThreeAndAHalfMinutesLaterWithoutABlink) {
+  Create();
+  bool was_healthy = false;
+  status_->SetOnChange([&] {
+    was_healthy = was_healthy || Ready();
+    EXPECT_EQ(Ready(), was_healthy) << "Status blinked";
+  });
+  status_->Start();
+  scheduler_.RunDue();
+  ASSERT_TRUE(was_healthy);
+  gateway_.latency = milliseconds(5);
+  scheduler_.Advance(seconds(10));
+  gateway_.AddVersion();
+  const BootTime took = TimeUntilActive(2, minutes(10));
+  EXPECT_GE(took, minutes(3));
+  EXPECT_LE(took, minutes(3) + seconds(31));
+  EXPECT_TRUE(Ready());
+  EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1)));
+  EXPECT_EQ(status_->View()->active_key_id, KeyIdOf(2));
+  EXPECT_EQ(status_->View()->table_generation, gateway_.tables.back().generation());
+
+  const auto promoted = log_.Of("key.promoted");
+  ASSERT_EQ(promoted.size(), 1U);
+  EXPECT_EQ(promoted[0].level, LogLevel::kInfo);
+  EXPECT_EQ(FakeLog::Text(promoted[0], "key_id_hash"), contract::HashText(KeyIdOf(2)));
+  EXPECT_EQ(FakeLog::Text(promoted[0], "previous_key_id_hash"), contract::HashText(KeyIdOf(1)));
+  scheduler_.Advance(minutes(30));
+  EXPECT_EQ(log_.Of("key.promoted").size(), 1U);
+  EXPECT_EQ(store_->current()->active().version.number, 2);
+}
+
+TEST_F(KeyStatusRotationTest, ProbesTheCandidateOnTwoWorkersBeforeItIsPublished) {
+  StartGood();
+  gateway_.AddVersion();
+  gateway_.before_acknowledgement = [this] {
+    if (gateway_.tables.back().active_key_id() == KeyIdOf(2)) {
+      EXPECT_EQ(store_->current()->active().version.number, 2) << "saved first";
+      EXPECT_EQ(status_->View()->active_version, 1U) << "shown last";
+      bool encrypted = false;
+      bool decrypted = false;
+      for (const auto& call : gateway_.calls) {
+        encrypted = encrypted || (call.operation == "encrypt" && call.version == 2);
+        decrypted = decrypted || (call.operation == "decrypt" && call.version == 2);
+      }
+      EXPECT_TRUE(encrypted && decrypted);
+    }
+  };
+  EXPECT_LT(TimeUntilActive(2, minutes(10)), minutes(4));
+}
+
+TEST_F(KeyStatusRotationTest, LetsThePendingKeyDecryptLongBeforeItEncrypts) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(seconds(30));
+  EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
+  EXPECT_EQ(status_->View()->active_version, 1U);
+  EXPECT_EQ(gateway_.tables.back().active_key_id(), KeyIdOf(1));
+  EXPECT_EQ(status_->Diagnose().rotation_state, "pending");
+}
+
+TEST_F(KeyStatusRotationTest, GoesOnWithTheOldKeyWhileTheCandidateFailsItsProbe) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(2));
+  gateway_.faults[0].ciphertext = "vault:v1:AAAA";  // right for nobody but version 1
+  scheduler_.Advance(minutes(2));
+  EXPECT_EQ(status_->View()->active_version, 1U);
+  EXPECT_TRUE(Ready());
+  gateway_.faults.clear();
+  EXPECT_LE(TimeUntilActive(2, minutes(10)), seconds(31));
+  EXPECT_EQ(log_.Of("key.promoted").size(), 1U);
+}
+
+TEST_F(KeyStatusRotationTest, StartsTheDelayAgainAfterARestart) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(3));
+  ASSERT_EQ(Count(), 3);
+  ASSERT_EQ(status_->View()->active_version, 1U);
+  Restart();
+  EXPECT_EQ(status_->View()->active_version, 1U);
+  const BootTime took = TimeUntilActive(2, minutes(10));
+  EXPECT_GE(took, minutes(2));
+  EXPECT_LE(took, minutes(2) + seconds(31));
+}
+
+TEST_F(KeyStatusRotationTest, StartsTheDelayAgainWithAnotherCandidate) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(3));
+  gateway_.AddVersion();
+  EXPECT_GE(TimeUntilActive(3, minutes(10)), minutes(3));
+  EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
+  EXPECT_EQ(log_.Of("key.promoted").size(), 1U) << "version 2 was never active";
+}
+
+TEST_F(KeyStatusRotationTest, PromotesInTheProbeThatReachesStabilityWithoutADelay) {
+  options_.rotation = {.required_observations = 2, .activation_delay = BootTime::zero()};
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(seconds(21));
+  EXPECT_EQ(status_->View()->active_version, 1U);
+  scheduler_.Advance(seconds(30));
+  EXPECT_EQ(status_->View()->active_version, 2U);
+}
+
+TEST_F(KeyStatusRotationTest, CountsOncePerIntervalHoweverOftenItProbes) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(seconds(20));
+  ASSERT_EQ(Count(), 1);
+  gateway_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;  // quick repeats of whole rounds
+  for (int i = 0; i < 10; ++i) {
+    status_->OnWorkerUsable();
+    scheduler_.Advance(seconds(1));
+  }
+  EXPECT_EQ(Count(), 1);
+}
+
+TEST_F(KeyStatusRotationTest, WaitsForASecondWorker) {
+  StartGood();
+  gateway_.ready = {0};
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(10));
+  EXPECT_TRUE(Ready());
+  EXPECT_TRUE(status_->Diagnose().awaiting_second_worker);
+  EXPECT_EQ(store_->current()->contents().generation, 1U);
+  gateway_.ready = {0, 1};
+  status_->OnWorkerUsable();
+  scheduler_.RunDue();
+  EXPECT_EQ(Count(), 1);
+  EXPECT_FALSE(status_->Diagnose().awaiting_second_worker);
+}
+
+TEST_F(KeyStatusRotationTest, WaitsUntilBothWorkersSeeTheSame) {
+  StartGood();
+  gateway_.AddVersion();
+  gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
+    answer.set_latest_version(1);
+    answer.mutable_versions()->RemoveLast();
+  };
+  scheduler_.Advance(minutes(10));
+  EXPECT_TRUE(Ready());
+  EXPECT_EQ(store_->current()->contents().generation, 1U);
+  gateway_.faults.clear();
+  EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
+}
+
+TEST_F(KeyStatusRotationTest, IsUnhealthyWhileEncryptionIsBlockedAndGoodAfterPromotion) {
+  StartGood();
+  gateway_.AddVersion();
+  gateway_.key.set_min_encryption_version(2);
+  scheduler_.Advance(seconds(30));
+  EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("encryption_blocked"));
+  EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1)));
+  EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
+  EXPECT_TRUE(Ready());
+}
+
+TEST_F(KeyStatusRotationTest, FailsOnRollbackAndRecovers) {
+  options_.rotation.activation_delay = BootTime::zero();
+  options_.rotation.required_observations = 1;
+  StartGood();
+  const ipc::MetadataAnswer old = gateway_.key;
+  gateway_.AddVersion();
+  const ipc::MetadataAnswer rotated = gateway_.key;
+  scheduler_.Advance(seconds(30));
+  ASSERT_EQ(status_->View()->active_version, 2U);
+  gateway_.key = old;
+  scheduler_.Advance(seconds(30));
+  EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("version_rollback"));
+  EXPECT_EQ(status_->View()->active_version, 2U);
+  EXPECT_EQ(status_->View()->decryptable.size(), 2U);
+  gateway_.key = rotated;
+  scheduler_.Advance(seconds(31));
+  EXPECT_TRUE(Ready());
+}
+
+TEST_F(KeyStatusRotationTest, IsUnhealthyWhenARetiredKeyMayNoLongerDecrypt) {
+  options_.rotation.activation_delay = BootTime::zero();
+  options_.rotation.required_observations = 1;
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(seconds(30));
+  gateway_.key.set_min_decryption_version(2);
+  scheduler_.Advance(seconds(30));
+  EXPECT_FALSE(Ready());
+  EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1))) << "Decrypt says it itself";
+}
+
+TEST_F(KeyStatusRotationTest, StaysGoodButDegradedWhenOnlyBookkeepingCanNotBeSaved) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(seconds(20));
+  ASSERT_EQ(Count(), 1);
+  ops_.FailAt(1, FaultyFileOps::After::kIsDead);
+  EXPECT_CALL(metrics_, PersistenceDegraded(1)).Times(::testing::AtLeast(1));
+  EXPECT_CALL(metrics_, PersistenceDegraded(0)).Times(::testing::AnyNumber());
+  scheduler_.Advance(minutes(5));
+  EXPECT_TRUE(Ready());
+  EXPECT_TRUE(status_->Diagnose().persistence_degraded);
+  EXPECT_EQ(status_->View()->active_version, 1U) << "what is not durable is not promoted";
+  ops_.FailAt(FaultyFileOps::kNever, FaultyFileOps::After::kGoesOn);
+  scheduler_.Advance(seconds(31));
+  EXPECT_FALSE(status_->Diagnose().persistence_degraded);
+  EXPECT_GE(Count(), 2);
+  EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
+}
+
+TEST_F(KeyStatusRotationTest, IsUnhealthyWhenBookkeepingCanNotBeSavedAndTheDiskIsNotTheOldOne) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(seconds(20));
+  ops_.FailAt(7, FaultyFileOps::After::kIsDead);  // after the rename: the new file is there
+  scheduler_.Advance(seconds(30));
+  EXPECT_FALSE(Ready());
+  EXPECT_THAT(status_->Diagnose().reasons, Contains("state_save_failed"));
+  ops_.FailAt(FaultyFileOps::kNever, FaultyFileOps::After::kGoesOn);
+  scheduler_.Advance(seconds(31));
+  EXPECT_TRUE(Ready());
+}
+
+TEST_F(KeyStatusRotationTest, IsUnhealthyWhenNewKeysCanNotBeSaved) {
+  StartGood();
+  gateway_.AddVersion();
+  ops_.FailAt(1, FaultyFileOps::After::kIsDead);
+  scheduler_.Advance(seconds(20));
+  EXPECT_FALSE(Ready());
+  EXPECT_THAT(status_->Diagnose().reasons, Contains("state_save_failed"));
+  EXPECT_FALSE(status_->View()->decryptable.contains(KeyIdOf(2)));
+  ops_.FailAt(FaultyFileOps::kNever, FaultyFileOps::After::kGoesOn);
+  scheduler_.Advance(seconds(31));
+  EXPECT_TRUE(Ready());
+  EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
+}
+
+TEST_F(KeyStatusRotationTest, FinishesAPromotionThatCouldNotBeSaved) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(3) + seconds(10));
+  ASSERT_EQ(Count(), 3);
+  ops_.FailAt(1, FaultyFileOps::After::kIsDead);
+  scheduler_.Advance(seconds(35));
+  EXPECT_EQ(status_->View()->active_version, 1U);
+  EXPECT_FALSE(Ready());
+  EXPECT_TRUE(log_.Of("key.promoted").empty());
+  ops_.FailAt(FaultyFileOps::kNever, FaultyFileOps::After::kGoesOn);
+  scheduler_.Advance(seconds(31));
+  EXPECT_EQ(status_->View()->active_version, 2U);
+  EXPECT_TRUE(Ready());
+  EXPECT_EQ(log_.Of("key.promoted").size(), 1U);
+}
+
+TEST_F(KeyStatusRotationTest, FloorsAWallClockThatStepsBackAndSaysSo) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(seconds(30));
+  const std::int64_t observed = PendingOf(*store_->current())->observed_at_unix;
+  scheduler_.StepWallClock(-100'000);
+  EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
+  const auto& active = store_->current()->active();
+  EXPECT_EQ(active.stable_at_unix, observed);
+  EXPECT_EQ(active.promoted_at_unix, observed);
+  EXPECT_EQ(log_.Of("clock.regressed").size(), 2U);  // when stable and when promoted
+  EXPECT_EQ(FakeLog::Text(log_.Of("clock.regressed")[0], "reason"), "timestamp_order_preserved");
+}
+
+TEST_F(KeyStatusRotationTest, LeavesTheDiskAloneOnceStable) {
+  options_.rotation.activation_delay = std::chrono::hours(10);
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(2));
+  ASSERT_EQ(Count(), 3);
+  ops_.FailAt(0, FaultyFileOps::After::kIsDead);
+  scheduler_.Advance(std::chrono::hours(1));
+  EXPECT_EQ(ops_.count(), 0U);
+  EXPECT_TRUE(Ready());
+}
+
+TEST_F(KeyStatusRotationTest, SurvivesAFlippingBackendWithoutGoingBack) {
+  StartGood();
+  const ipc::MetadataAnswer old = gateway_.key;
+  gateway_.AddVersion();
+  const ipc::MetadataAnswer rotated = gateway_.key;
+  scheduler_.Advance(seconds(30));
+  for (int i = 0; i < 20; ++i) {
+    gateway_.key = i % 3 == 0 ? old : rotated;
+    scheduler_.Advance(seconds(30));
+    EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
+  }
+  gateway_.key = rotated;
+  EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
