@@ -23,9 +23,11 @@ using OperationId = std::uint64_t;
 
 // Which worker may take an operation.
 struct WorkerChoice {
-  std::optional<Slot> only;  // this one; the operation fails (OUTCOME_UNAVAILABLE) when it is gone
-  std::optional<Slot>
-      not_this;  // any other one; falls back to this one only when `or_same` says so
+  // This one; the operation fails (OUTCOME_UNAVAILABLE) when it is gone.
+  std::optional<Slot> only{};
+  // Any other one; with kSameWorker this one after all, over a fresh connection, when there is no
+  // other one.
+  std::optional<Slot> not_this{};
   enum class Fallback : std::uint8_t { kFail, kSameWorker } fallback = Fallback::kFail;
 };
 
