@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,122 +10,14 @@
 #include "common/base/clock.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
+#include "tests/worker/token_machine_rig.h"
 #include "worker/limits.h"
 #include "worker/token_lease.h"
 
 namespace baokms::worker {
 namespace {
 
-using namespace std::chrono_literals;
-using openbao::ErrorClass;
-using Answer = TokenMachine::Answer;
-
-constexpr TokenGrant kHalfHour{1800, true};
-
-TokenTiming Timing() {
-  TokenTiming timing;
-  timing.refresh_before = 5min;
-  timing.login_timeout = 5s;
-  timing.longest_wait = 30s;
-  timing.check_interval = 1h;
-  return timing;
-}
-
-// A machine with a clock. Every event gives its actions as text: "probe 3 in 5000", "drop".
-class TokenMachineTest : public testing::Test {
- protected:
-  std::string Text(const TokenActions& actions) const {
-    std::string text;
-    for (const TokenAction& action : actions) {
-      text += text.empty() ? "" : ", ";
-      text += Text(action);
-    }
-    return text;
-  }
-
-  std::string Text(const TokenAction& action) const {
-    const auto limit =
-        std::chrono::duration_cast<std::chrono::milliseconds>(action.deadline - now_.boot);
-    const std::string call =
-        " " + std::to_string(action.attempt) + " in " + std::to_string(limit.count());
-    switch (action.kind) {
-      case TokenAction::Kind::kLogin:
-        return "login" + call;
-      case TokenAction::Kind::kRenew:
-        return "renew" + call;
-      case TokenAction::Kind::kProbe:
-        return "probe" + call;
-      case TokenAction::Kind::kCancelRenewal:
-        return "cancel";
-      case TokenAction::Kind::kAdoptToken:
-        return "adopt";
-      case TokenAction::Kind::kDropToken:
-        return "drop";
-      case TokenAction::Kind::kLoginTimedOut:
-        return "timed out";
-    }
-    return "?";
-  }
-
-  void Pass(BootTime time) {
-    now_.boot += time;
-    now_.wall += time;
-  }
-
-  std::string Tick() { return Text(machine_.Tick(now_)); }
-
-  // Ticks whenever the machine wants to be woken, for `time`.
-  std::string TickFor(BootTime time) {
-    const BootTime end = now_.boot + time;
-    for (;;) {
-      const auto wake = machine_.NextWake(now_);
-      if (!wake || *wake > end) {
-        Pass(end - now_.boot);
-        return "";
-      }
-      Pass(std::max(*wake, now_.boot) - now_.boot);
-      if (const std::string done = Tick(); !done.empty()) {
-        return done;
-      }
-    }
-  }
-
-  std::string Granted(std::uint64_t attempt, TokenGrant grant) {
-    return Text(machine_.LoginSucceeded(attempt, grant, now_));
-  }
-
-  std::string Refused(std::uint64_t attempt, ipc::Outcome outcome) {
-    return Text(machine_.LoginFailed(attempt, outcome, now_));
-  }
-
-  std::string Renewed(std::uint64_t attempt, ErrorClass error_class, TokenGrant grant = {}) {
-    return Text(
-        machine_.RenewalEnded(attempt, {error_class, grant, RenewalEnd::Token::kKept}, now_));
-  }
-
-  std::string Rejected(Rejection how) {
-    return Text(machine_.Rejected(machine_.generation(), how, now_));
-  }
-
-  Answer Ask() { return machine_.Ask(now_); }
-
-  Answer AskAfterRejection(std::uint64_t generation) {
-    return machine_.AskAfterRejection(generation, now_);
-  }
-
-  // The first login, done.
-  void LogIn(TokenGrant grant = kHalfHour) {
-    ASSERT_EQ(Tick(), "login 1 in 5000");
-    ASSERT_EQ(Granted(1, grant), "adopt");
-    ASSERT_EQ(Ask(), Answer::kUsable);
-  }
-
-  Instant now_{1000s, 1'700'000'000s};
-  double random_ = 0.0;
-  TokenMachine machine_{Timing(), [this] {
-                          return random_;
-                        }};
-};
+using TokenMachineTest = TokenMachineRig;
 
 TEST_F(TokenMachineTest, LogsInAtOnceAndOnlyOnce) {
   EXPECT_EQ(Ask(), Answer::kUnavailable);
@@ -327,8 +218,6 @@ TEST_F(TokenMachineTest, FailedRefreshLeavesTheLiveTokenInUse) {
   EXPECT_EQ(TickFor(1ms), "login 3 in 5000");
 }
 
-// ---- Leases and clocks.
-
 TEST_F(TokenMachineTest, TokenWithoutLeaseNeverExpiresButIsLookedAt) {
   LogIn({0, false});
   EXPECT_EQ(machine_.Remaining(now_), std::nullopt);
@@ -373,155 +262,6 @@ TEST_F(TokenMachineTest, ClockThatStepsBackRevivesNothing) {
   const Instant back{now_.boot + 2s, now_.wall + 2s};
   EXPECT_EQ(machine_.Ask(back), Answer::kUnavailable);
   EXPECT_EQ(machine_.Remaining(back), BootTime::zero());
-}
-
-// ---- Rejections.
-
-TEST_F(TokenMachineTest, UnauthenticatedReplacesTheTokenAtOnce) {
-  LogIn();
-  EXPECT_EQ(Rejected(Rejection::kUnauthenticated), "drop, login 2 in 5000");
-  EXPECT_EQ(AskAfterRejection(1), Answer::kWait);
-  EXPECT_EQ(Granted(2, kHalfHour), "adopt");
-  EXPECT_EQ(AskAfterRejection(1), Answer::kUsable);
-}
-
-TEST_F(TokenMachineTest, RejectionOfAnOldTokenUsesTheCurrentOne) {
-  LogIn();
-  ASSERT_EQ(Rejected(Rejection::kUnauthenticated), "drop, login 2 in 5000");
-  ASSERT_EQ(Granted(2, kHalfHour), "adopt");
-  EXPECT_EQ(Text(machine_.Rejected(1, Rejection::kUnauthenticated, now_)), "");
-  EXPECT_EQ(AskAfterRejection(1), Answer::kUsable);
-}
-
-TEST_F(TokenMachineTest, AnyAnswerButARefusalProvesTheTokenAlive) {
-  for (const ErrorClass answer :
-       {ErrorClass::kOk, ErrorClass::kInvalidRequest, ErrorClass::kNotFound,
-        ErrorClass::kRateLimited, ErrorClass::kSealed, ErrorClass::kUnavailable,
-        ErrorClass::kUnknown, ErrorClass::kUndecodable}) {
-    SCOPED_TRACE(openbao::ToString(answer));
-    machine_ = TokenMachine(Timing(), [] { return 0.0; });
-    LogIn();
-    EXPECT_EQ(Rejected(Rejection::kDenied), "probe 2 in 5000");
-    EXPECT_EQ(AskAfterRejection(1), Answer::kWait);
-    EXPECT_EQ(Ask(), Answer::kUsable);
-    EXPECT_EQ(Renewed(2, answer, kHalfHour), "");
-    EXPECT_EQ(AskAfterRejection(1), Answer::kKept);
-    Pass(kVerdictLife - 1s);
-    EXPECT_EQ(Rejected(Rejection::kDenied), "");
-    EXPECT_EQ(AskAfterRejection(1), Answer::kKept);
-    Pass(1s);
-    EXPECT_EQ(Rejected(Rejection::kDenied), "probe 3 in 5000");
-  }
-}
-
-TEST_F(TokenMachineTest, ProbeThatDoesNotReachOpenBaoProvesNothing) {
-  for (const ErrorClass failure : {ErrorClass::kTlsFailed, ErrorClass::kDnsFailed,
-                                   ErrorClass::kConnectionFailed, ErrorClass::kTimeout}) {
-    machine_ = TokenMachine(Timing(), [] { return 0.0; });
-    LogIn();
-    ASSERT_EQ(Rejected(Rejection::kDenied), "probe 2 in 5000");
-    EXPECT_EQ(Renewed(2, failure), "");
-    EXPECT_EQ(AskAfterRejection(1), Answer::kKept);
-    EXPECT_EQ(Rejected(Rejection::kDenied), "probe 3 in 5000");
-  }
-}
-
-TEST_F(TokenMachineTest, DenialsShareOneProbe) {
-  LogIn();
-  ASSERT_EQ(Rejected(Rejection::kDenied), "probe 2 in 5000");
-  EXPECT_EQ(Rejected(Rejection::kDenied), "");
-  EXPECT_EQ(Rejected(Rejection::kDenied), "");
-}
-
-TEST_F(TokenMachineTest, DeniedTokenThatOnceRenewedIsDead) {
-  LogIn();
-  ASSERT_EQ(TickFor(1500s), "renew 2 in 2500");
-  ASSERT_EQ(Renewed(2, ErrorClass::kOk, kHalfHour), "");
-  Pass(kVerdictLife);
-  ASSERT_EQ(Rejected(Rejection::kDenied), "probe 3 in 5000");
-  EXPECT_EQ(Renewed(3, ErrorClass::kPermissionDenied), "drop, login 4 in 5000");
-  EXPECT_EQ(Granted(4, kHalfHour), "adopt");
-  EXPECT_EQ(AskAfterRejection(1), Answer::kUsable);
-}
-
-TEST_F(TokenMachineTest, DeniedTokenThatNeverRenewedIsReplacedWithinItsCooldown) {
-  LogIn();
-  ASSERT_EQ(Rejected(Rejection::kDenied), "probe 2 in 5000");
-  EXPECT_EQ(Renewed(2, ErrorClass::kPermissionDenied), "login 3 in 5000");
-  EXPECT_EQ(Ask(), Answer::kUsable);  // until another one is there
-  EXPECT_EQ(AskAfterRejection(1), Answer::kWait);
-  ASSERT_EQ(Granted(3, kHalfHour), "adopt");
-  EXPECT_EQ(AskAfterRejection(1), Answer::kUsable);
-
-  ASSERT_EQ(Rejected(Rejection::kDenied), "probe 4 in 5000");
-  EXPECT_EQ(Renewed(4, ErrorClass::kPermissionDenied), "");
-  EXPECT_EQ(AskAfterRejection(2), Answer::kKept);
-  EXPECT_EQ(Ask(), Answer::kUsable);
-  Pass(4999ms);
-  EXPECT_EQ(Rejected(Rejection::kDenied), "");
-  Pass(1ms);
-  EXPECT_EQ(Rejected(Rejection::kDenied), "login 5 in 5000");
-}
-
-TEST_F(TokenMachineTest, CooldownsDoubleUpToTheirCapAndEndWithQuiet) {
-  LogIn();
-  std::uint64_t attempt = 1;
-  for (const BootTime cooldown : {5s, 10s, 20s, 30s, 30s}) {
-    const std::string login = "login " + std::to_string(++attempt) + " in 5000";
-    ASSERT_EQ(Rejected(Rejection::kUnauthenticated), "drop, " + login);
-    ASSERT_EQ(Granted(attempt, kHalfHour), "adopt");
-    Pass(cooldown);
-  }
-  ASSERT_EQ(Rejected(Rejection::kUnauthenticated), "drop, login 7 in 5000");
-  ASSERT_EQ(Granted(7, kHalfHour), "adopt");
-  Pass(kQuietPeriod);
-  ASSERT_EQ(Rejected(Rejection::kUnauthenticated), "drop, login 8 in 5000");
-  ASSERT_EQ(Granted(8, kHalfHour), "adopt");
-  Pass(5s);
-  EXPECT_EQ(Rejected(Rejection::kUnauthenticated), "drop, login 9 in 5000");
-}
-
-TEST_F(TokenMachineTest, DeadTokenInACooldownIsDroppedAndReplacedAtItsEnd) {
-  LogIn();
-  ASSERT_EQ(Rejected(Rejection::kUnauthenticated), "drop, login 2 in 5000");
-  ASSERT_EQ(Granted(2, kHalfHour), "adopt");
-  Pass(1s);
-  EXPECT_EQ(Rejected(Rejection::kUnauthenticated), "drop");
-  EXPECT_EQ(AskAfterRejection(2), Answer::kKept);
-  EXPECT_EQ(Ask(), Answer::kUnavailable);
-  EXPECT_EQ(machine_.last_outcome(), ipc::OUTCOME_AUTH_FAILED);
-  EXPECT_EQ(TickFor(3999ms), "");
-  EXPECT_EQ(TickFor(1ms), "login 3 in 5000");
-}
-
-TEST_F(TokenMachineTest, LateRenewalDoesNotReviveARejectedToken) {
-  LogIn();
-  ASSERT_EQ(TickFor(1500s), "renew 2 in 2500");
-  EXPECT_EQ(Rejected(Rejection::kUnauthenticated), "cancel, drop, login 3 in 5000");
-  EXPECT_EQ(Renewed(2, ErrorClass::kOk, kHalfHour), "");
-  EXPECT_EQ(Ask(), Answer::kWait);
-  EXPECT_EQ(Refused(3, ipc::OUTCOME_SEALED), "");
-  EXPECT_EQ(Renewed(2, ErrorClass::kOk, kHalfHour), "");
-  EXPECT_EQ(Ask(), Answer::kUnavailable);
-  EXPECT_EQ(AskAfterRejection(1), Answer::kKept);
-}
-
-TEST_F(TokenMachineTest, RefreshUnderWayAnswersADenial) {
-  LogIn();
-  ASSERT_EQ(TickFor(1500s), "renew 2 in 2500");
-  EXPECT_EQ(Rejected(Rejection::kDenied), "");
-  EXPECT_EQ(AskAfterRejection(1), Answer::kWait);
-  EXPECT_EQ(Renewed(2, ErrorClass::kOk, kHalfHour), "");
-  EXPECT_EQ(AskAfterRejection(1), Answer::kKept);
-}
-
-TEST_F(TokenMachineTest, BackOffAlsoHoldsBackTheReplacementOfARejectedToken) {
-  LogIn({1800, false});
-  ASSERT_EQ(TickFor(1500s), "login 2 in 5000");
-  ASSERT_EQ(Refused(2, ipc::OUTCOME_SEALED), "");
-  EXPECT_EQ(Rejected(Rejection::kUnauthenticated), "drop");
-  EXPECT_EQ(machine_.last_outcome(), ipc::OUTCOME_SEALED);
-  EXPECT_EQ(TickFor(750ms), "login 3 in 5000");
 }
 
 }  // namespace

@@ -1,0 +1,89 @@
+#include "worker/token_call.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/openbao/api.h"
+#include "proto/ipc.pb.h"
+#include "tests/worker/fake_transit.h"
+#include "tests/worker/kms_rig.h"
+#include "tests/worker/rig.h"
+#include "worker/token_machine.h"
+
+namespace baokms::worker {
+namespace {
+
+using namespace std::chrono_literals;
+
+using TokenCallTest = KmsTest;
+
+TEST_F(TokenCallTest, RepeatsOnceWithAnotherTokenAfter401) {
+  transit.on_decrypt = [](const FakeTransit::Call& call) -> Reply<SecretBuffer> {
+    if (call.token == "s.first") {
+      return {{ErrorClass::kUnauthenticated, {}}};
+    }
+    return {{ErrorClass::kOk, Secret("payload")}};
+  };
+  ipc::DecryptRequest request = MakeDecrypt(1, 2);
+  ASSERT_TRUE(kms->OnDecrypt(request).has_value());
+  GiveToken(1, "s.second");
+  const auto answer = TakeAnswer<ipc::DecryptAnswer>();
+  EXPECT_EQ(answer.outcome(), ipc::OUTCOME_OK);
+  ASSERT_EQ(answer.calls_size(), 2);
+  EXPECT_EQ(answer.calls(0).outcome(), ipc::OUTCOME_UNAUTHENTICATED);
+  EXPECT_EQ(answer.calls(1).outcome(), ipc::OUTCOME_OK);
+  EXPECT_EQ(answer.calls(1).request_id(), "request-1");
+  EXPECT_GT(answer.stages().token_wait_us(), 0U);
+}
+
+TEST_F(TokenCallTest, DoesNotRepeatTwice) {
+  transit.on_decrypt = [](const FakeTransit::Call&) -> Reply<SecretBuffer> {
+    return {{ErrorClass::kUnauthenticated, {}}};
+  };
+  ipc::DecryptRequest request = MakeDecrypt(1, 2);
+  ASSERT_TRUE(kms->OnDecrypt(request).has_value());
+  GiveToken(1, "s.second");
+  const auto answer = TakeAnswer<ipc::DecryptAnswer>();
+  EXPECT_EQ(answer.outcome(), ipc::OUTCOME_UNAUTHENTICATED);
+  EXPECT_EQ(answer.calls_size(), 2);
+  EXPECT_EQ(tokens->Take().token, nullptr);
+  EXPECT_EQ(Decrypt(MakeDecrypt(2, 2)).outcome(), ipc::OUTCOME_AUTH_FAILED);
+  EXPECT_EQ(logins.size(), 2U);
+}
+
+TEST_F(TokenCallTest, PolicyDenialKeepsTheTokenAndIsNotRepeated) {
+  transit.on_decrypt = [](const FakeTransit::Call&) -> Reply<SecretBuffer> {
+    return {{ErrorClass::kPermissionDenied, {}}};
+  };
+  transit.on_renew = [](const FakeTransit::Call&) -> Reply<openbao::AuthValue> {
+    return {{ErrorClass::kOk, {SecretBuffer(), 1800, true}}};
+  };
+  for (const std::uint64_t id : {1U, 2U, 3U}) {
+    const ipc::DecryptAnswer answer = Decrypt(MakeDecrypt(id, 2));
+    EXPECT_EQ(answer.outcome(), ipc::OUTCOME_PERMISSION_DENIED);
+    EXPECT_EQ(answer.calls_size(), 1);
+  }
+  EXPECT_EQ(transit.Count(ipc::OPERATION_TOKEN_RENEW_SELF), 1U);
+  EXPECT_EQ(logins.size(), 1U);
+  EXPECT_NE(tokens->Take().token, nullptr);
+}
+
+TEST_F(TokenCallTest, WaitsForTheFirstTokenWithinTheDeadline) {
+  tokens->NoteRejection(1, Rejection::kUnauthenticated);
+  ipc::DecryptRequest first = MakeDecrypt(1, 2);
+  first.set_deadline_ns(Soon(20ms));
+  EXPECT_EQ(Decrypt(first).outcome(), ipc::OUTCOME_TIMEOUT);
+  ipc::DecryptRequest second = MakeDecrypt(2, 2);
+  ASSERT_TRUE(kms->OnDecrypt(second).has_value());
+  GiveToken(1, "s.second");
+  EXPECT_EQ(TakeAnswer<ipc::DecryptAnswer>().outcome(), ipc::OUTCOME_OK);
+}
+
+}  // namespace
+}  // namespace baokms::worker
