@@ -56,7 +56,11 @@ std::string GoJsonString(std::string_view text) {
   while (!text.empty()) {
     const CodePoint point = DecodeCodePoint(text);
     const std::string escape = Escape(point);
-    quoted.append(escape.empty() ? text.substr(0, point.length) : std::string_view(escape));
+    if (escape.empty()) {
+      quoted.append(text.substr(0, point.length));
+    } else {
+      quoted.append(escape);
+    }
     text.remove_prefix(point.length);
   }
   quoted.push_back('"');

@@ -1,5 +1,6 @@
 #include "common/contract/key_profile.h"
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +39,7 @@ struct Row {
 
 using Metadata = TransitKeyMetadata&;
 
-constexpr Row kRows[] = {
-    // NOLINT(modernize-avoid-c-arrays): deduces its size on clang 14
+constexpr auto kRows = std::to_array<Row>({
     {"unsupported_type", "blocking/cryptographic_safety: key type is not aes256-gcm96",
      [](Metadata m) {
        m.type = "aes128-gcm96";
@@ -82,7 +82,7 @@ constexpr Row kRows[] = {
      [](Metadata m) {
        m.supports_decryption = false;
      }},
-};
+});
 
 TEST(KeyProfileTest, FindsNothingWrongWithAGoodKey) {
   EXPECT_TRUE(CheckVersionBounds(GoodKey()).has_value());

@@ -1,5 +1,6 @@
 #include "common/contract/registry.h"
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,7 @@ struct Row {
 
 using Contents = RegistryContents&;
 
-constexpr Row kRows[] = {
-    // NOLINT(modernize-avoid-c-arrays): deduces its size on clang 14
+constexpr auto kRows = std::to_array<Row>({
     {"registry generation is zero",
      [](Contents c) {
        c.generation = 0;
@@ -118,7 +118,7 @@ constexpr Row kRows[] = {
      [](Contents c) {
        c.records[1].promoted_at_unix = 1699999999;
      }},
-};
+});
 
 TEST(RegistryTest, AppliesEveryRule) {
   ASSERT_TRUE(RegistryState::Create(TwoKeys()).has_value());

@@ -1,5 +1,6 @@
 #include "common/contract/registry_transition.h"
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,8 +101,7 @@ struct Row {
 
 using Contents = RegistryContents&;
 
-constexpr Row kRows[] = {
-    // NOLINT(modernize-avoid-c-arrays): deduces its size on clang 14
+constexpr auto kRows = std::to_array<Row>({
     {"identity fingerprint would change",
      [](Contents c) {
        ConfigIdentity other = vectors::GoldenConfig();
@@ -174,7 +174,7 @@ constexpr Row kRows[] = {
      [](Contents c) {
        c.records[3].promoted_at_unix += 1;
      }},
-};
+});
 
 TEST(RegistryTransitionTest, RefusesEveryViolation) {
   for (const Row& row : kRows) {
