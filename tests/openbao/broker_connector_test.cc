@@ -1,0 +1,179 @@
+#include "common/openbao/broker_connector.h"
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdint>
+
+#include <fcntl.h>
+
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/unique_fd.h"
+#include "common/openbao/http_limits.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::openbao {
+namespace {
+
+using namespace std::chrono_literals;
+
+class BrokerConnectorTest : public testing::Test {
+ protected:
+  Connector::Callback Keep() {
+    return [this](SocketAnswer answer) {
+      answers_.push_back(std::move(answer));
+    };
+  }
+
+  static UniqueFd Socket(int domain = AF_INET, int type = SOCK_STREAM | SOCK_NONBLOCK) {
+    return UniqueFd(::socket(domain, type | SOCK_CLOEXEC, 0));
+  }
+
+  static ipc::ConnectAnswer Answer(std::uint64_t id, ipc::Outcome outcome) {
+    ipc::ConnectAnswer answer;
+    answer.set_id(id);
+    answer.set_outcome(outcome);
+    answer.set_address_count(2);
+    return answer;
+  }
+
+  void RunFor(BootTime time) {
+    loop_->After(time, [this] { loop_->Stop(); });
+    ASSERT_TRUE(loop_->Run().has_value());
+  }
+
+  void ExpectBreach(const Status& status) {
+    ASSERT_FALSE(status.has_value());
+    EXPECT_EQ(status.error().code(), ErrorCode::kProtocolViolation);
+  }
+
+  std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
+  std::vector<ipc::ConnectRequest> requests_;
+  std::vector<ipc::ConnectVerdict> verdicts_;
+  std::vector<SocketAnswer> answers_;
+  BrokerConnector connector_{
+      *loop_,
+      {.request = [this](const ipc::ConnectRequest& request) { requests_.push_back(request); },
+       .verdict =
+           [this](const ipc::ConnectVerdict& verdict) {
+             verdicts_.push_back(verdict);
+           }}};
+};
+
+TEST_F(BrokerConnectorTest, AsksByNumberAndHandsTheSocketOn) {
+  const auto id = connector_.RequestSocket(1, 2, Keep());
+  ASSERT_EQ(requests_.size(), 1U);
+  EXPECT_EQ(requests_[0].id(), id);
+  EXPECT_EQ(requests_[0].endpoint(), 1U);
+  EXPECT_EQ(requests_[0].attempt(), 2U);
+  EXPECT_TRUE(answers_.empty());
+  UniqueFd socket = Socket();
+  const int number = socket.get();
+  ASSERT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), std::move(socket)).has_value());
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_EQ(answers_[0].error_class, ErrorClass::kOk);
+  EXPECT_EQ(answers_[0].socket.id, id);
+  EXPECT_EQ(answers_[0].socket.fd.get(), number);
+  EXPECT_EQ(answers_[0].socket.address_count, 2U);
+}
+
+TEST_F(BrokerConnectorTest, AcceptsIpv6AndBoundsTheAddressCount) {
+  for (const std::uint32_t count : {0U, 1U, 1'000'000U}) {
+    const auto id = connector_.RequestSocket(0, 0, Keep());
+    ipc::ConnectAnswer answer = Answer(id, ipc::OUTCOME_OK);
+    answer.set_address_count(count);
+    ASSERT_TRUE(connector_.OnAnswer(answer, Socket(AF_INET6)).has_value());
+    EXPECT_GE(answers_.back().socket.address_count, 1U);
+    EXPECT_LE(answers_.back().socket.address_count, kMaxAddresses);
+  }
+}
+
+TEST_F(BrokerConnectorTest, TellsLookupFailuresFromConnectFailures) {
+  struct Row {
+    ipc::Outcome outcome;
+    ErrorClass error_class;
+  };
+
+  for (const Row& row : {Row{ipc::OUTCOME_DNS_FAILED, ErrorClass::kDnsFailed},
+                         Row{ipc::OUTCOME_CONNECTION_FAILED, ErrorClass::kConnectionFailed},
+                         Row{ipc::OUTCOME_INVALID_REQUEST, ErrorClass::kConnectionFailed},
+                         Row{ipc::OUTCOME_OVERLOADED, ErrorClass::kConnectionFailed}}) {
+    const auto id = connector_.RequestSocket(0, 0, Keep());
+    ASSERT_TRUE(connector_.OnAnswer(Answer(id, row.outcome), UniqueFd()).has_value());
+    EXPECT_EQ(answers_.back().error_class, row.error_class);
+    EXPECT_FALSE(answers_.back().socket.fd.valid());
+  }
+}
+
+TEST_F(BrokerConnectorTest, ReportsHowAConnectionTurnedOut) {
+  connector_.Report(7, Connector::Verdict::kUsable);
+  connector_.Report(8, Connector::Verdict::kUnusable);
+  ASSERT_EQ(verdicts_.size(), 2U);
+  EXPECT_EQ(verdicts_[0].id(), 7U);
+  EXPECT_TRUE(verdicts_[0].usable());
+  EXPECT_FALSE(verdicts_[1].usable());
+}
+
+TEST_F(BrokerConnectorTest, RefusesEverythingThatIsNotAConnectingTcpSocket) {
+  const auto id = connector_.RequestSocket(0, 0, Keep());
+  const ipc::ConnectAnswer ok = Answer(id, ipc::OUTCOME_OK);
+  ExpectBreach(connector_.OnAnswer(ok, Socket(AF_UNIX)));
+  ExpectBreach(connector_.OnAnswer(ok, Socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK)));
+  ExpectBreach(connector_.OnAnswer(ok, Socket(AF_INET, SOCK_STREAM)));
+  ExpectBreach(connector_.OnAnswer(ok, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
+  ExpectBreach(connector_.OnAnswer(ok, UniqueFd()));
+  ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_DNS_FAILED), Socket()));
+  ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_UNSPECIFIED), UniqueFd()));
+  ExpectBreach(connector_.OnAnswer(Answer(id, static_cast<ipc::Outcome>(999)), UniqueFd()));
+  EXPECT_TRUE(answers_.empty());
+}
+
+TEST_F(BrokerConnectorTest, AnswersThatNobodyAskedForAreBreaches) {
+  ExpectBreach(connector_.OnAnswer(Answer(0, ipc::OUTCOME_OK), Socket()));
+  ExpectBreach(connector_.OnAnswer(Answer(1, ipc::OUTCOME_OK), Socket()));
+  const auto id = connector_.RequestSocket(0, 0, Keep());
+  ASSERT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()).has_value());
+  ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
+  EXPECT_EQ(answers_.size(), 1U);
+}
+
+TEST_F(BrokerConnectorTest, ClosesTheSocketOfACancelledRequest) {
+  const auto id = connector_.RequestSocket(0, 0, Keep());
+  connector_.CancelRequest(id);
+  connector_.CancelRequest(id);
+  UniqueFd socket = Socket();
+  const int number = socket.get();
+  EXPECT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), std::move(socket)).has_value());
+  EXPECT_EQ(::fcntl(number, F_GETFD), -1);
+  EXPECT_TRUE(answers_.empty());
+  ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
+}
+
+TEST_F(BrokerConnectorTest, FailsLaterWhenTooManyRequestsAreUnanswered) {
+  for (std::size_t i = 0; i < kMaxUnansweredConnects; ++i) {
+    connector_.CancelRequest(connector_.RequestSocket(0, 0, Keep()));
+  }
+  ASSERT_EQ(requests_.size(), kMaxUnansweredConnects);
+  const auto cancelled = connector_.RequestSocket(0, 0, Keep());
+  connector_.CancelRequest(cancelled);
+  connector_.RequestSocket(0, 0, Keep());
+  EXPECT_EQ(requests_.size(), kMaxUnansweredConnects);
+  EXPECT_TRUE(answers_.empty());
+  RunFor(5ms);
+  ASSERT_EQ(answers_.size(), 1U);
+  EXPECT_EQ(answers_[0].error_class, ErrorClass::kConnectionFailed);
+  // One answer makes room for one request.
+  ASSERT_TRUE(
+      connector_.OnAnswer(Answer(requests_[0].id(), ipc::OUTCOME_DNS_FAILED), {}).has_value());
+  connector_.RequestSocket(0, 0, Keep());
+  EXPECT_EQ(requests_.size(), kMaxUnansweredConnects + 1);
+}
+
+}  // namespace
+}  // namespace baokms::openbao
