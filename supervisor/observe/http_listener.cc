@@ -181,8 +181,8 @@ Server StartServer(const HttpBounds& bounds, Handlers& handlers) {
 }
 
 // Puts our listening socket under the number of civetweb's. The shutdown wakes the thread that
-// waits for connections on the old one.
-Status TakeOver(mg_context* server, const UniqueFd& socket) {
+// waits for connections on the old one. Returns the number, which stays civetweb's to close.
+Result<int> TakeOver(mg_context* server, const UniqueFd& socket) {
   mg_server_port port{};
   if (mg_get_server_ports(server, 1, &port) != 1) {
     return Error(ErrorCode::kInternal, "civetweb has no port");
@@ -192,7 +192,7 @@ Status TakeOver(mg_context* server, const UniqueFd& socket) {
   if (::dup3(socket.get(), theirs, O_CLOEXEC) < 0) {
     return Error(ErrorCode::kSystem, "dup3", errno);
   }
-  return {};
+  return theirs;
 }
 
 }  // namespace
@@ -200,7 +200,8 @@ Status TakeOver(mg_context* server, const UniqueFd& socket) {
 struct HttpListener::Impl {
   Handlers handlers;
   std::uint16_t port = 0;
-  Server server;  // its threads end before the handlers do
+  int listening = -1;  // civetweb's
+  Server server;       // its threads end before the handlers do
 };
 
 Result<std::unique_ptr<HttpListener>> HttpListener::Start(
@@ -216,14 +217,17 @@ Result<std::unique_ptr<HttpListener>> HttpListener::Start(
   if (impl->server == nullptr) {
     return Error(ErrorCode::kUnavailable, "civetweb did not start");
   }
-  BAOKMS_TRY(TakeOver(impl->server.get(), socket.fd));
+  impl->listening = BAOKMS_TRY(TakeOver(impl->server.get(), socket.fd));
   return std::unique_ptr<HttpListener>(new HttpListener(std::move(impl)));
 }
 
 HttpListener::HttpListener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
 }
 
-HttpListener::~HttpListener() = default;
+HttpListener::~HttpListener() {
+  // Wakes the thread that waits for connections; it would notice the end after two seconds only.
+  (void)::shutdown(impl_->listening, SHUT_RDWR);
+}
 
 std::uint16_t HttpListener::port() const {
   return impl_->port;

@@ -1,0 +1,265 @@
+#include "supervisor/observe/http_listener.h"
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "supervisor/observe/ready_body.h"
+#include "tests/supervisor/observe/raw_http.h"
+
+namespace baokms::supervisor {
+namespace {
+
+std::map<std::string, HttpHandler> Handlers() {
+  return {{"/live",
+           [] {
+             return LiveReply();
+           }},
+          {"/ready",
+           [] {
+             return ReadyReply({});
+           }},
+          {"/large",
+           [] {
+             return HttpReply{.status = 200,
+                              .content_type = "text/plain",
+                              .body = std::string(4 * 1024 * 1024, 'x')};
+           }},
+          {"/throws", []() -> HttpReply {
+             throw std::runtime_error("handler");
+           }}};
+}
+
+std::unique_ptr<HttpListener> StartOn(const std::string& host, HttpBounds bounds = {}) {
+  Result<std::unique_ptr<HttpListener>> started = HttpListener::Start(host, 0, Handlers(), bounds);
+  EXPECT_TRUE(started.has_value()) << started.error().ToString();
+  return std::move(*started);
+}
+
+TEST(HttpListenerTest, AnswersLiveByteForByte) {
+  const auto listener = StartOn("127.0.0.1");
+  EXPECT_EQ(Get(listener->port(), "/live"),
+            "HTTP/1.1 200 OK\r\n"
+            "Content-Type: application/json\r\n"
+            "Content-Length: 15\r\n"
+            "Cache-Control: no-store\r\n"
+            "Connection: close\r\n"
+            "\r\n"
+            "{\"status\":\"ok\"}");
+}
+
+TEST(HttpListenerTest, AnswersHeadWithTheSameHeaderAndNoBody) {
+  const auto listener = StartOn("127.0.0.1");
+  const std::string get = Get(listener->port(), "/live");
+  const std::string head = Get(listener->port(), "/live", "HEAD");
+  EXPECT_EQ(head + "{\"status\":\"ok\"}", get);
+}
+
+TEST(HttpListenerTest, RefusesEveryOtherMethod) {
+  const auto listener = StartOn("127.0.0.1");
+  for (const std::string_view method : {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"}) {
+    const std::string answer = Get(listener->port(), "/live", method);
+    EXPECT_EQ(StatusOf(answer), "HTTP/1.1 405 Method Not Allowed") << method;
+    EXPECT_NE(answer.find("\r\nAllow: GET, HEAD\r\n"), std::string::npos);
+    EXPECT_EQ(BodyOf(answer), "");
+  }
+}
+
+TEST(HttpListenerTest, KnowsNoOtherPathAndServesNoFile) {
+  const auto listener = StartOn("127.0.0.1");
+  for (const std::string_view path :
+       {"/", "/live/", "/livex", "/LIVE", "/etc/passwd", "/../etc/passwd", "/%2e%2e/etc/passwd",
+        "/live/../../etc/passwd", "/index.html", "/a.cgi", "/a.shtml"}) {
+    const std::string answer = Get(listener->port(), path);
+    EXPECT_EQ(StatusOf(answer), "HTTP/1.1 404 Not Found") << path;
+    EXPECT_EQ(BodyOf(answer), "");
+  }
+}
+
+TEST(HttpListenerTest, IgnoresAQueryAndABody) {
+  const auto listener = StartOn("127.0.0.1");
+  EXPECT_EQ(BodyOf(Get(listener->port(), "/live?verbose=1")), "{\"status\":\"ok\"}");
+  EXPECT_EQ(StatusOf(Exchange(listener->port(),
+                              "GET /live HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")),
+            "HTTP/1.1 200 OK");
+}
+
+TEST(HttpListenerTest, ClosesAfterOneAnswerEvenWhenAskedToStay) {
+  const auto listener = StartOn("127.0.0.1");
+  const std::string two =
+      "GET /live HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"
+      "GET /live HTTP/1.1\r\nHost: a\r\n\r\n";
+  const std::string answer = Exchange(listener->port(), two);
+  EXPECT_EQ(answer.find("HTTP/1.1 200 OK"), 0U);
+  EXPECT_EQ(answer.find("HTTP/1.1", 1), std::string::npos);
+}
+
+TEST(HttpListenerTest, SurvivesGarbage) {
+  const auto listener = StartOn("127.0.0.1", {.request_time = std::chrono::milliseconds(200)});
+  const std::vector<std::string> requests = {
+      "\r\n\r\n",
+      "GET\r\n\r\n",
+      "GET /live\r\n\r\n",
+      "GET /live HTTP/9.9\r\n\r\n",
+      "get /live HTTP/1.1\r\n\r\n",
+      "FROB /live HTTP/1.1\r\n\r\n",
+      "GET /live HTTP/1.1\r\nno colon here\r\n\r\n",
+      "GET /live HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+      "GET /live HTTP/1.1\r\nTransfer-Encoding: nonsense\r\n\r\n",
+      "GET http://other.example/live HTTP/1.1\r\nHost: a\r\n\r\n",
+      std::string("GET /live\0 HTTP/1.1\r\n\r\n", 23),
+      std::string(3000, '\xff'),
+      std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
+      "GET /live HTTP/1.1\r\n" + std::string(100, '\n'),
+  };
+  for (const std::string& request : requests) {
+    const std::string answer = Exchange(listener->port(), request);
+    EXPECT_EQ(answer.find("<html"), std::string::npos) << request;
+    EXPECT_EQ(BodyOf(Get(listener->port(), "/live")), "{\"status\":\"ok\"}") << request;
+  }
+}
+
+TEST(HttpListenerTest, RefusesAHeaderOverTheMaximum) {
+  const auto listener = StartOn("127.0.0.1", {.request_time = std::chrono::milliseconds(500)});
+  const std::string answer = Exchange(
+      listener->port(), "GET /live HTTP/1.1\r\nX: " + std::string(64 * 1024, 'a') + "\r\n\r\n");
+  EXPECT_EQ(answer.find("200 OK"), std::string::npos);
+  const std::string many = [] {
+    std::string text = "GET /live HTTP/1.1\r\n";
+    for (int i = 0; i < 200; ++i) {
+      text += "X-" + std::to_string(i) + ": a\r\n";
+    }
+    return text + "\r\n";
+  }();
+  (void)Exchange(listener->port(), many);
+  EXPECT_EQ(BodyOf(Get(listener->port(), "/live")), "{\"status\":\"ok\"}");
+}
+
+TEST(HttpListenerTest, AnswersAlthoughTwoHundredConnectionsAreSlow) {
+  const auto listener = StartOn("127.0.0.1", {.request_time = std::chrono::milliseconds(50)});
+  std::vector<UniqueFd> slow;
+  for (int i = 0; i < 200; ++i) {
+    slow.push_back(ConnectTo(listener->port()));
+    ASSERT_TRUE(slow.back().valid());
+    SendText(slow.back(), "GET /live HT");
+  }
+  EXPECT_EQ(BodyOf(Get(listener->port(), "/live")), "{\"status\":\"ok\"}");
+}
+
+TEST(HttpListenerTest, SilentConnectionsTakeUpNoThread) {
+  const auto listener = StartOn("127.0.0.1", {.request_time = std::chrono::minutes(5)});
+  std::vector<UniqueFd> silent;
+  for (int i = 0; i < 20; ++i) {
+    silent.push_back(ConnectTo(listener->port()));
+    ASSERT_TRUE(silent.back().valid());
+  }
+  EXPECT_EQ(BodyOf(Get(listener->port(), "/live")), "{\"status\":\"ok\"}");
+}
+
+TEST(HttpListenerTest, SurvivesClientsThatLeaveDuringALargeAnswer) {
+  const auto listener = StartOn("127.0.0.1", {.request_time = std::chrono::milliseconds(500)});
+  for (int i = 0; i < 10; ++i) {
+    const UniqueFd fd = ConnectTo(listener->port());
+    SendText(fd, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+    const linger now{1, 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  }
+  EXPECT_EQ(BodyOf(Get(listener->port(), "/large")).size(), 4U * 1024 * 1024);
+}
+
+TEST(HttpListenerTest, TurnsAnExceptionInto500) {
+  const auto listener = StartOn("127.0.0.1");
+  EXPECT_EQ(StatusOf(Get(listener->port(), "/throws")), "HTTP/1.1 500 Internal Server Error");
+  EXPECT_EQ(StatusOf(Get(listener->port(), "/live")), "HTTP/1.1 200 OK");
+}
+
+TEST(HttpListenerTest, ListensOnIpv6Literals) {
+  const auto listener = StartOn("::1");
+  EXPECT_EQ(BodyOf(Exchange(listener->port(), "GET /live HTTP/1.1\r\nHost: a\r\n\r\n", AF_INET6)),
+            "{\"status\":\"ok\"}");
+  EXPECT_FALSE(ConnectTo(listener->port()).valid()) << "not on IPv4";
+}
+
+TEST(HttpListenerTest, ListensEverywhereWithoutAHost) {
+  const auto listener = StartOn("");
+  EXPECT_EQ(StatusOf(Get(listener->port(), "/live")), "HTTP/1.1 200 OK");
+  EXPECT_EQ(StatusOf(Exchange(listener->port(), "GET /live HTTP/1.1\r\nHost: a\r\n\r\n", AF_INET6)),
+            "HTTP/1.1 200 OK");
+}
+
+TEST(HttpListenerTest, ListensOnAName) {
+  const auto listener = StartOn("localhost");
+  EXPECT_NE(listener->port(), 0);
+}
+
+TEST(HttpListenerTest, SaysWhyItCannotBind) {
+  const auto first = StartOn("127.0.0.1");
+  const auto second = HttpListener::Start("127.0.0.1", first->port(), Handlers());
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(second.error().sys_errno(), EADDRINUSE);
+  const auto foreign = HttpListener::Start("192.0.2.1", 0, Handlers());
+  ASSERT_FALSE(foreign.has_value());
+  EXPECT_EQ(foreign.error().sys_errno(), EADDRNOTAVAIL);
+  EXPECT_FALSE(HttpListener::Start("no.such.host.invalid", 0, Handlers()).has_value());
+  EXPECT_EQ(StatusOf(Get(first->port(), "/live")), "HTTP/1.1 200 OK");
+}
+
+TEST(HttpListenerTest, TwoListenersKeepTheirHandlersApart) {
+  const auto health = StartOn("127.0.0.1");
+  auto metrics = HttpListener::Start("127.0.0.1", 0, {{"/metrics", [] {
+                                                         return HttpReply{200, "text/plain", "m"};
+                                                       }}});
+  ASSERT_TRUE(metrics.has_value());
+  EXPECT_EQ(BodyOf(Get((*metrics)->port(), "/metrics")), "m");
+  EXPECT_EQ(StatusOf(Get((*metrics)->port(), "/live")), "HTTP/1.1 404 Not Found");
+  EXPECT_EQ(StatusOf(Get(health->port(), "/metrics")), "HTTP/1.1 404 Not Found");
+}
+
+TEST(HttpListenerTest, EndsPromptlyAndFreesItsPort) {
+  auto listener = StartOn("127.0.0.1");
+  const std::uint16_t port = listener->port();
+  const UniqueFd waiting = ConnectTo(port);
+  SendText(waiting, "GET /li");
+  listener.reset();
+  EXPECT_FALSE(ConnectTo(port).valid());
+  EXPECT_TRUE(HttpListener::Start("127.0.0.1", port, Handlers()).has_value());
+}
+
+TEST(HttpListenerTest, StartsAllItsThreadsAtOnce) {
+  const auto threads = [] {
+    std::size_t count = 0;
+    for ([[maybe_unused]] const auto& task :
+         std::filesystem::directory_iterator("/proc/self/task")) {
+      ++count;
+    }
+    return count;
+  };
+  const auto listener = StartOn("127.0.0.1");
+  const std::size_t before = threads();
+  std::vector<UniqueFd> slow;
+  for (int i = 0; i < 10; ++i) {
+    slow.push_back(ConnectTo(listener->port()));
+    SendText(slow.back(), "GET /live");
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(threads(), before);
+}
+
+}  // namespace
+}  // namespace baokms::supervisor

@@ -1,0 +1,47 @@
+#include "supervisor/observe/ready_body.h"
+
+#include <gtest/gtest.h>
+
+namespace baokms::supervisor {
+namespace {
+
+TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
+  ReadyFacts facts;
+  facts.reasons = {"state_unavailable"};
+  facts.isolation_level = "single-user";
+  const HttpReply reply = ReadyReply(facts);
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.content_type, "application/json");
+  EXPECT_EQ(reply.body,
+            R"({"reasons":["state_unavailable"],"status":"unavailable","cache_age_ms":0,)"
+            R"("stale":true,"workers_ready":0,)"
+            R"("isolation":{"level":"single-user","processes":{}}})");
+}
+
+TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
+  ReadyFacts facts;
+  facts.ready = true;
+  facts.metadata_error_class = "sealed";
+  facts.deep_error_class = "timeout";
+  facts.healthz = "ok";
+  facts.cache_age_ms = 1234;
+  facts.stale = false;
+  facts.rotation_state = "pending";
+  facts.persistence_degraded = true;
+  facts.key_id_hash = "hash";
+  facts.transit_key_version = 7;
+  facts.workers_ready = 2;
+  facts.isolation_level = "separate-users";
+  facts.processes = {{"supervisor", true}, {"worker_0", false}};
+  const HttpReply reply = ReadyReply(facts);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.body,
+            R"({"reasons":[],"metadata_error_class":"sealed","deep_error_class":"timeout",)"
+            R"("status":"ok","healthz":"ok","cache_age_ms":1234,"stale":false,)"
+            R"("rotation_state":"pending","persistence_degraded":true,"key_id_hash":"hash",)"
+            R"("transit_key_version":7,"workers_ready":2,"isolation":{"level":"separate-users",)"
+            R"("processes":{"supervisor":"confined","worker_0":"unconfined"}}})");
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
