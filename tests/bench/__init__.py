@@ -1,0 +1,1 @@
+"""The benchmark: the provider and the bare Transit calls, alternating in one run."""
