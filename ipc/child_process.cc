@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <time.h>
 
 #include <utility>
 
@@ -38,6 +39,9 @@ Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   files.status = BAOKMS_TRY(OpenOwn("/proc/self/status"));
   files.statm = BAOKMS_TRY(OpenOwn("/proc/self/statm"));
   files.limits = BAOKMS_TRY(OpenOwn("/proc/self/limits"));
+  // OpenSSL asks for the time zone when it verifies a certificate; libc reads its file now, not
+  // then.
+  ::tzset();
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(LimitResource(RLIMIT_FSIZE, 0));
   BAOKMS_TRY(LimitResource(RLIMIT_NOFILE, limits.open_files));

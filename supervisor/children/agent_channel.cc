@@ -74,8 +74,7 @@ void AgentChannel::FillDispatch() {
 }
 
 Status AgentChannel::OnHello(const ipc::Hello& hello) {
-  if (hello.protocol_version() != ipc::kProtocolVersion || hello.role() != ipc::ROLE_AUTH_AGENT ||
-      hello.slot() != 0) {
+  if (hello.protocol_version() != ipc::kProtocolVersion || hello.role() != ipc::ROLE_AUTH_AGENT) {
     return Error(ErrorCode::kProtocolViolation, "not an auth agent of this version");
   }
   phase_ = ipc::kPhaseServing;

@@ -140,9 +140,8 @@ void WorkerChannel::AddReportRules() {
 }
 
 Status WorkerChannel::TakeHello(const ipc::Hello& hello) {
-  if (hello.protocol_version() != ipc::kProtocolVersion || hello.role() != ipc::ROLE_WORKER ||
-      hello.slot() != who_.slot) {
-    return Error(ErrorCode::kProtocolViolation, "Hello of another version, role or slot");
+  if (hello.protocol_version() != ipc::kProtocolVersion || hello.role() != ipc::ROLE_WORKER) {
+    return Error(ErrorCode::kProtocolViolation, "Hello of another version or role");
   }
   phase_ = ipc::kPhaseServing;
   return owner_.OnHello(who_);

@@ -78,7 +78,7 @@ class ChannelTest : public ::testing::Test {
 
 TEST_F(ChannelTest, CarriesAMessageAndItsDescriptor) {
   Hello hello;
-  hello.set_slot(7);
+  hello.set_role(ROLE_WORKER);
   const Result<EncodedMessage> message = EncodedMessage::Encode(MessageType::kHello, hello);
   ASSERT_TRUE(message);
   const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -94,7 +94,7 @@ TEST_F(ChannelTest, CarriesAMessageAndItsDescriptor) {
   Hello parsed;
   ASSERT_TRUE(
       parsed.ParseFromArray((*received)->body.data(), static_cast<int>((*received)->body.size())));
-  EXPECT_EQ(parsed.slot(), 7U);
+  EXPECT_EQ(parsed.role(), ROLE_WORKER);
 }
 
 TEST_F(ChannelTest, SaysThatNothingIsWaiting) {

@@ -24,7 +24,7 @@ class DispatchTest : public ::testing::Test {
  protected:
   DispatchTest() {
     dispatch_.Add<Hello>(MessageType::kHello, kPhaseHello, [this](const Hello& hello) -> Status {
-      slot_ = hello.slot();
+      role_ = hello.role();
       ++calls_;
       return {};
     });
@@ -49,22 +49,22 @@ class DispatchTest : public ::testing::Test {
   static UniqueFd Null() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
   Dispatch dispatch_;
-  std::uint32_t slot_ = 0;
+  Role role_ = ROLE_UNKNOWN;
   int calls_ = 0;
 };
 
 TEST_F(DispatchTest, HandsAMessageToItsRow) {
   Hello hello;
-  hello.set_slot(3);
+  hello.set_role(ROLE_SPAWNER);
   EXPECT_TRUE(Deliver(MessageType::kHello, hello.SerializeAsString(), kPhaseHello, UniqueFd()));
-  EXPECT_EQ(slot_, 3U);
+  EXPECT_EQ(role_, ROLE_SPAWNER);
   EXPECT_TRUE(Deliver(MessageType::kProcDescriptor, "", kPhaseServing, Null()));
   EXPECT_EQ(calls_, 2);
 }
 
 TEST_F(DispatchTest, RefusesEveryBreach) {
   Hello hello;
-  hello.set_slot(3);
+  hello.set_role(ROLE_SPAWNER);
   const std::string good = hello.SerializeAsString();
 
   struct Row {
@@ -88,7 +88,7 @@ TEST_F(DispatchTest, RefusesEveryBreach) {
       {"a field twice", MessageType::kHello, good + good, kPhaseHello, false},
       {"a default written out", MessageType::kHello, std::string("\x08\x00", 2), kPhaseHello,
        false},
-      {"a long varint", MessageType::kHello, std::string("\x18\x83\x00", 3), kPhaseHello, false},
+      {"a long varint", MessageType::kHello, std::string("\x10\x84\x00", 3), kPhaseHello, false},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);

@@ -7,9 +7,7 @@
 
 #include <array>
 #include <cstdint>
-
-#include <dirent.h>
-
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -29,50 +27,14 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/worker_events.h"
 #include "supervisor/workers/worker_set.h"
+#include "tests/supervisor/workers/run_loop.h"
 
 namespace baokms::supervisor {
-
-inline constexpr BootTime kPatience = std::chrono::seconds(5);
-
-// Runs the loop until `done` holds. False: it did not within kPatience.
-inline bool RunUntil(EventLoop& loop, const std::function<bool()>& done) {
-  const BootTime end = BootNow() + kPatience;
-  bool held = false;
-  EventLoop::TimerId timer = 0;
-  std::function<void()> look = [&] {
-    held = done();
-    if (held || BootNow() >= end) {
-      loop.Stop();
-    } else {
-      timer = loop.After(std::chrono::milliseconds(1), look);
-    }
-  };
-  timer = loop.After(BootTime::zero(), look);
-  EXPECT_TRUE(loop.Run().has_value());
-  loop.Cancel(timer);
-  return held;
-}
-
-inline void RunFor(EventLoop& loop, BootTime time) {
-  const BootTime end = BootNow() + time;
-  RunUntil(loop, [end] { return BootNow() >= end; });
-}
-
-// Open descriptors of this process.
-inline int CountDescriptors() {
-  int count = 0;
-  DIR* directory = ::opendir("/proc/self/fd");
-  while (::readdir(directory) != nullptr) {
-    ++count;
-  }
-  ::closedir(directory);
-  return count;
-}
 
 class FakeWorker final {
  public:
   // Attaches itself to `slot`.
-  FakeWorker(WorkerSet& set, Slot slot) : slot_(slot) {
+  FakeWorker(WorkerSet& set, Slot slot) {
     ipc::ChannelPair pair = ipc::MakeChannelPair().value();
     fd_ = std::move(pair.second);
     EXPECT_TRUE(set.Attach(slot, std::move(pair.first)).has_value());
@@ -133,13 +95,12 @@ class FakeWorker final {
     return ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
   }
 
-  void SayHello() { SayHello(ipc::kProtocolVersion, ipc::ROLE_WORKER, slot_); }
+  void SayHello() { SayHello(ipc::kProtocolVersion, ipc::ROLE_WORKER); }
 
-  void SayHello(std::uint32_t version, ipc::Role role, Slot slot) {
+  void SayHello(std::uint32_t version, ipc::Role role) {
     ipc::Hello hello;
     hello.set_protocol_version(version);
     hello.set_role(role);
-    hello.set_slot(slot);
     Send(ipc::MessageType::kHello, hello);
   }
 
@@ -174,7 +135,6 @@ class FakeWorker final {
   [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:
-  Slot slot_;
   UniqueFd fd_;
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(ipc::kMaxDatagram);
 };

@@ -73,15 +73,11 @@ const Breach kBreaches[] = {
      }},
     {"Hello of another version", When::kAtOnce,
      [](FakeWorker& w, auto) {
-       w.SayHello(ipc::kProtocolVersion + 1, ipc::ROLE_WORKER, 0);
+       w.SayHello(ipc::kProtocolVersion + 1, ipc::ROLE_WORKER);
      }},
     {"Hello of another role", When::kAtOnce,
      [](FakeWorker& w, auto) {
-       w.SayHello(ipc::kProtocolVersion, ipc::ROLE_AUTH_AGENT, 0);
-     }},
-    {"Hello of another slot", When::kAtOnce,
-     [](FakeWorker& w, auto) {
-       w.SayHello(ipc::kProtocolVersion, ipc::ROLE_WORKER, 1);
+       w.SayHello(ipc::kProtocolVersion, ipc::ROLE_AUTH_AGENT);
      }},
     {"empty datagram without a type", When::kAtOnce,
      [](FakeWorker& w, auto) {
