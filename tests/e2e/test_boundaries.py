@@ -14,8 +14,8 @@ from rig.tenant import Tenant
 SUPERVISOR, WORKER, AGENT = "bao-kms-provider", "bao-kms-worker", "bao-kms-authagent"
 FORBIDDEN = {
     SUPERVISOR: ("libcurl",),
-    WORKER: ("libgrpc", "libyaml-cpp", "libspdlog", "libp11", "libsofthsm"),
-    AGENT: ("libgrpc",),
+    WORKER: ("libgrpc", "libyaml-cpp", "libspdlog", "libp11.so", "libsofthsm"),
+    AGENT: ("libgrpc", "libyaml-cpp", "libspdlog"),
 }
 PLAINTEXT = b"correct horse battery staple, sixteen times"
 TOKEN = re.compile(rb"\bs\.[A-Za-z0-9]{20,}|hv[bs]\.[A-Za-z0-9_-]{20,}")
