@@ -66,7 +66,7 @@ Status CurlLoop::Add(CURL* easy) {
   if (curl_multi_add_handle(multi_.get(), easy) != CURLM_OK) {
     return Error(ErrorCode::kInternal, "curl_multi_add_handle");
   }
-  running_ = std::max(running_, 1);
+  ++in_flight_;
   return Drive(CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -80,7 +80,8 @@ int CurlLoop::WaitMilliseconds() const {
 }
 
 Status CurlLoop::Drive(curl_socket_t fd, int events) {
-  if (curl_multi_socket_action(multi_.get(), fd, events, &running_) != CURLM_OK) {
+  int running = 0;  // does not count those that ended and wait for Dispatch()
+  if (curl_multi_socket_action(multi_.get(), fd, events, &running) != CURLM_OK) {
     return Error(ErrorCode::kInternal, "curl_multi_socket_action");
   }
   return {};
@@ -115,13 +116,15 @@ Status CurlLoop::Dispatch(const Ended& ended) {
     CURL* easy = message->easy_handle;
     const CURLcode code = message->data.result;
     curl_multi_remove_handle(multi_.get(), easy);
+    --in_flight_;
     BAOKMS_TRY(ended(easy, code));
   }
   return {};
 }
 
 Status CurlLoop::Run(const Ended& ended) {
-  while (running_ > 0) {
+  BAOKMS_TRY(Dispatch(ended));  // a transfer may have ended while it was added
+  while (in_flight_ > 0) {
     BAOKMS_TRY(DriveReady());
     BAOKMS_TRY(Dispatch(ended));
   }

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,7 +50,7 @@ class CurlLoop {
 
   UniqueFd epoll_;
   std::optional<Clock::time_point> timer_;
-  int running_ = 0;
+  std::size_t in_flight_ = 0;
   std::unique_ptr<CURLM, Cleanup> multi_;  // gone first: its callbacks use the rest
 };
 

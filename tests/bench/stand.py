@@ -14,11 +14,13 @@ from rig.openbao import OpenBao
 from rig.provider import Provider
 from rig.tenant import Tenant
 from rig.tools import REPOSITORY, RigError, binary
+from rig.waits import wait_for
 from rig.workspace import Workspace
 
 CONCURRENCY = (1, 16, 64)
 WARM_UP_MS = 300
 STATUS = {"operation": "status", "target": "provider", "concurrency": 1}
+ROLES = {"supervisor", "spawner", "auth_agent", "worker_0", "worker_1"}
 WORKER, AGENT = "bao-kms-worker", "bao-kms-authagent"
 # The product's own intervals instead of the tests' short ones. The limits leave room for 64 calls.
 CHANGES = {
@@ -80,6 +82,7 @@ class Stand:
         self.provider.install_policy()
         with pinned(self.provider_core):
             self.provider.start_healthy()
+        wait_for(self.processes, "all processes to run", ignoring=(OSError, RigError))
         self._tool = binary("baokms_bench")
 
     def processes(self) -> dict:
@@ -94,7 +97,7 @@ class Stand:
                 workers += 1
             else:
                 roles["auth_agent" if program == AGENT else "spawner"] = process
-        if workers != 2 or len(roles) != 5:
+        if set(roles) != ROLES:
             raise RigError(f"not the expected processes:\n{processes.table(found)}")
         return roles
 
