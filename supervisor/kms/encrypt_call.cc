@@ -248,7 +248,8 @@ void EncryptCall::End(Cause cause) {
   }
   { const Admission::Place released = std::move(place_); }
   record_.Finish(cause, details);
-  done_(ErrorFor(cause), response_);
+  // Of a failure nothing gets out, not even the part that was right.
+  done_(ErrorFor(cause), cause == Cause::kNone ? response_ : v2::EncryptResponse());
 }
 
 }  // namespace baokms::supervisor

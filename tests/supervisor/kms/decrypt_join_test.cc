@@ -1,0 +1,202 @@
+// Equal Decrypt requests in flight share one call and nothing else.
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proto/ipc.pb.h"
+#include "proto/kms_v2.pb.h"
+#include "supervisor/kms/decrypt_desk.h"
+#include "tests/supervisor/kms/fakes.h"
+#include "tests/supervisor/workers/run_loop.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class DecryptJoinTest : public ::testing::Test {
+ protected:
+  DecryptJoinTest() {
+    world_.gateway.on_decrypt = [](const auto&, const auto&) {
+      return std::nullopt;
+    };
+  }
+
+  KmsCallPtr Start(v2::DecryptRequest request = GoodDecryptRequest(),
+                   BootTime deadline = BootTime::max()) {
+    const std::size_t index = results_.size();
+    results_.emplace_back();
+    return world_.service.Decrypt(
+        request, deadline,
+        [this, index](const PublicError& error, std::span<const std::uint8_t> plaintext) {
+          results_[index] = error.code == GrpcCode::kOk
+                                ? std::string(plaintext.begin(), plaintext.end())
+                                : std::string(error.text);
+        });
+  }
+
+  bool Await(std::size_t index) {
+    return RunUntil(*world_.loop, [&] { return !results_[index].empty(); });
+  }
+
+  FakeWorld world_{{.status = 1, .encrypt = 1, .decrypt = 2}};
+  std::vector<std::string> results_;
+};
+
+TEST_F(DecryptJoinTest, EqualRequestsAreOneCall) {
+  for (int i = 0; i < 10; ++i) {
+    Start();
+  }
+  EXPECT_THAT(world_.gateway.decrypts, SizeIs(1));
+  EXPECT_EQ(world_.metrics.coalesced, 9);
+  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  ASSERT_TRUE(Await(9));
+  EXPECT_THAT(results_, Each("p"));
+  EXPECT_EQ(world_.metrics.Finished().size(), 10U);
+}
+
+TEST_F(DecryptJoinTest, OrderOfAnnotationsAndUidDoNotMatter) {
+  v2::DecryptRequest other = GoodDecryptRequest();
+  std::reverse(other.mutable_annotations()->begin(), other.mutable_annotations()->end());
+  other.set_uid("another");
+  Start();
+  Start(other);
+  EXPECT_THAT(world_.gateway.decrypts, SizeIs(1));
+}
+
+TEST_F(DecryptJoinTest, AnyOtherDifferenceSeparates) {
+  Start();
+  v2::DecryptRequest other = GoodDecryptRequest();
+  other.mutable_annotations(0)->set_value("x");
+  Start(other);
+  EXPECT_THAT(world_.gateway.decrypts, SizeIs(2));
+  v2::DecryptRequest fewer = GoodDecryptRequest();
+  fewer.mutable_annotations()->RemoveLast();
+  Start(fewer);
+  EXPECT_EQ(results_[2], "kms request concurrency limit reached (temporary)");
+}
+
+TEST_F(DecryptJoinTest, FollowersTakeNoPlace) {
+  Start();
+  v2::DecryptRequest other = GoodDecryptRequest();
+  other.set_ciphertext(GoodCiphertext(4));
+  Start(other);
+  Start();  // the limit of two is reached, but this one joins
+  EXPECT_EQ(results_[2], "");
+  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  ASSERT_TRUE(Await(2));
+  EXPECT_THAT(results_, Each("p"));
+}
+
+TEST_F(DecryptJoinTest, FollowersAreBounded) {
+  for (std::size_t i = 0; i <= DecryptDesk::kMostFollowers; ++i) {
+    Start();
+  }
+  EXPECT_THAT(world_.metrics.Finished(), IsEmpty());
+  Start();
+  EXPECT_EQ(results_.back(), "kms request concurrency limit reached (temporary)");
+  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  ASSERT_TRUE(Await(0));
+  Start();  // counted down again
+  Start();
+  EXPECT_EQ(results_.back(), "");
+}
+
+TEST_F(DecryptJoinTest, LeaderThatLeavesTakesNobodyAlong) {
+  const KmsCallPtr leader = Start();
+  Start();
+  leader->Cancel();
+  EXPECT_EQ(results_[0], "request canceled");
+  EXPECT_THAT(world_.gateway.cancelled, IsEmpty());
+  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  ASSERT_TRUE(Await(1));
+  EXPECT_EQ(results_[1], "p");
+}
+
+TEST_F(DecryptJoinTest, LastOneToLeaveStopsTheCall) {
+  const KmsCallPtr leader = Start();
+  const KmsCallPtr follower = Start();
+  follower->Cancel();
+  EXPECT_THAT(world_.gateway.cancelled, IsEmpty());
+  leader->Cancel();
+  EXPECT_THAT(world_.gateway.cancelled, SizeIs(1));
+  EXPECT_THAT(results_, Each("request canceled"));
+  Start();  // does not join what is over
+  EXPECT_THAT(world_.gateway.decrypts, SizeIs(2));
+}
+
+TEST_F(DecryptJoinTest, LeadersDeadlineDoesNotReachFollowers) {
+  const BootTime soon = BootNow() + milliseconds(30);
+  Start(GoodDecryptRequest(), soon);
+  Start();
+  RunFor(*world_.loop, milliseconds(35));
+  world_.gateway.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_TIMEOUT));
+  ASSERT_TRUE(Await(0));
+  EXPECT_EQ(results_[0], "request timed out (temporary)");
+  ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.gateway.decrypt_count() == 2; }));
+  EXPECT_GT(BootTime(world_.gateway.decrypts[1].first.deadline_ns()),
+            soon + std::chrono::seconds(1));
+  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  ASSERT_TRUE(Await(1));
+  EXPECT_EQ(results_[1], "p");
+}
+
+TEST_F(DecryptJoinTest, FollowerHasItsOwnDeadline) {
+  Start();
+  const BootTime before = BootNow();
+  Start(GoodDecryptRequest(), before + milliseconds(30));
+  ASSERT_TRUE(Await(1));
+  EXPECT_EQ(results_[1], "request timed out (temporary)");
+  EXPECT_LT(BootNow() - before, milliseconds(500));
+  EXPECT_EQ(results_[0], "");
+  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  ASSERT_TRUE(Await(0));
+  EXPECT_EQ(results_[0], "p");
+}
+
+TEST_F(DecryptJoinTest, FailureReachesEverybody) {
+  Start();
+  Start();
+  world_.gateway.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
+  ASSERT_TRUE(Await(1));
+  EXPECT_THAT(results_, Each("transit decrypt failed"));
+}
+
+TEST_F(DecryptJoinTest, DiscoveryIsSharedToo) {
+  v2::DecryptRequest request = GoodDecryptRequest();
+  request.mutable_key_id()->at(10) = request.key_id()[10] == 'a' ? 'b' : 'a';
+  Start(request);
+  Start(request);
+  EXPECT_EQ(world_.status.discoveries, 1);
+  ASSERT_TRUE(Await(1));
+  EXPECT_THAT(results_, Each("key_id unknown"));
+}
+
+TEST_F(DecryptJoinTest, LeaverDuringDiscoveryAsksNoWorker) {
+  v2::DecryptRequest request = GoodDecryptRequest();
+  request.mutable_key_id()->at(10) = request.key_id()[10] == 'a' ? 'b' : 'a';
+  world_.status.on_discover = [&] {
+    StatusView view = FakeStatus::Healthy();
+    view.decryptable[request.key_id()] = {4, 1};
+    world_.status.Set(view);
+    return DiscoveryOutcome::kKnown;
+  };
+  const KmsCallPtr call = Start(request);
+  call->Cancel();
+  RunFor(*world_.loop, milliseconds(5));
+  EXPECT_THAT(world_.gateway.decrypts, IsEmpty());
+  EXPECT_THAT(results_, ElementsAre("request canceled"));
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
