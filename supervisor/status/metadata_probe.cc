@@ -47,6 +47,7 @@ void MetadataProbe::Run(ProbePurpose purpose, BootTime limit, Done done) {
   done_ = std::move(done);
   result_ = {};
   observation_ = {};
+  counting_ = Counting::kDoesNotCount;
   witnesses_ = Witnesses::kOne;
   FinishEarlierSave();
 }
@@ -164,9 +165,8 @@ void MetadataProbe::OnConfirmation(const Reply<ipc::MetadataAnswer>& reply,
     Defer(Deferral::kDisagreement);
     return;
   }
-  const bool alone = reply.answer.outcome() == ipc::OUTCOME_UNAVAILABLE;
   const bool enough =
-      !parts_.keeper.state().has_value() && alone && witness_ == FirstStateWitness::kOneIsEnough;
+      !parts_.keeper.state().has_value() && witness_ == FirstStateWitness::kOneIsEnough;
   if (!answered && !enough) {
     Defer(Deferral::kSecondWorker);
     return;

@@ -129,6 +129,15 @@ TEST_F(KeyStatusTest, TakesOneWorkersWordForTheFirstStateAfterTheGraceTimeout) {
   EXPECT_TRUE(dir_.Has("reg.json"));
 }
 
+TEST_F(KeyStatusTest, DoesNotWaitLongerForASecondWorkerThatFails) {
+  gateway_.faults[1].metadata = ipc::OUTCOME_AUTH_FAILED;
+  CreateAndStart();
+  scheduler_.Advance(seconds(59));
+  EXPECT_FALSE(dir_.Has("reg.json"));
+  scheduler_.Advance(seconds(2));
+  EXPECT_TRUE(dir_.Has("reg.json"));
+}
+
 TEST_F(KeyStatusTest, NeverTakesOneWorkersWordAgainstAnothers) {
   gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
     answer.mutable_versions(0)->set_created_unix(1'700'000'061);
