@@ -68,6 +68,16 @@ int EffectiveLoginBudget(const Config& config) {
   return std::max(kLeastLoginBudget, kLoginsPerWorker * config.isolation.workers);
 }
 
+LogLevel LevelOf(std::string_view level) {
+  if (level == "debug") {
+    return LogLevel::kDebug;
+  }
+  if (level == "warn") {
+    return LogLevel::kWarn;
+  }
+  return level == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
+
 Result<mode_t> SocketMode(const Config& config) {
   const auto mode = ParseOctal(config.server.socket_mode, 0777);
   if (!mode.has_value()) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/contract/identity.h"
 #include "supervisor/config/address.h"
@@ -27,6 +28,9 @@ Duration EffectiveLoginTimeout(const Config& config);
 
 // auth.loginBudgetPerMinute, or the larger of 12 and three per worker when that is 0.
 int EffectiveLoginBudget(const Config& config);
+
+// A level of logging.level.
+LogLevel LevelOf(std::string_view level);
 
 // server.socketMode.
 Result<mode_t> SocketMode(const Config& config);

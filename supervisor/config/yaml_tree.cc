@@ -98,6 +98,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnMapEnd() override { Close(); }
 
+  [[nodiscard]] bool Failed() const { return problem_.has_value(); }
+
   std::variant<YamlNode, YamlProblem> Finish() && {
     if (problem_.has_value()) {
       return *std::move(problem_);
@@ -246,7 +248,8 @@ std::variant<YamlNode, YamlProblem> ParseYaml(std::string_view text) {
     std::istringstream stream(std::string(text) + "\n...\n");
     YAML::Parser parser(stream);
     TreeBuilder builder;
-    while (parser.HandleNextDocument(builder)) {
+    // Not past the first problem: yaml-cpp finds documents without end in ", a: b".
+    while (!builder.Failed() && parser.HandleNextDocument(builder)) {
     }
     return std::move(builder).Finish();
   } catch (const YAML::Exception& error) {

@@ -138,6 +138,7 @@ TEST(YamlTreeTest, RefusesWhatIsNotOnePlainDocument) {
       {"a: \"cut off\n", "not valid YAML", {}},
       {"a: [1, 2\n", "not valid YAML", {}},
       {"a: b: c\n", "not valid YAML", {1, 5}},
+      {", a: b\n", "only one YAML document", {}},
       {"a: *nobody\n", "not valid YAML", {}},
       {"a: &a [*a]\n", "inside what it refers to", {1, 8}},
       {"a: {<<: 5}\n", "merge key needs", {1, 9}},

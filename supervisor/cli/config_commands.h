@@ -1,0 +1,30 @@
+// config, config schema, config reference, policy openbao, and what `serve` starts with.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "supervisor/cli/exit_code.h"
+#include "supervisor/cli/report.h"
+#include "supervisor/config/load.h"
+#include "supervisor/config/problem.h"
+#include "supervisor/config/serve_options.h"
+
+namespace baokms::supervisor {
+
+// The lines of the `config` command. The fingerprint is left out while the identity is incomplete.
+Facts ConfigFacts(const Config& config);
+
+struct CheckedConfig {
+  std::optional<ServeOptions> options;
+  // Why there are no options.
+  std::vector<Problem> problems;
+};
+
+// Loads, validates, checks this host's files, and refuses what this version cannot do. Fills in
+// everything but the build.
+CheckedConfig PrepareServe(const LoadOptions& options);
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,192 @@
+#include "supervisor/cli/probe.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "common/contract/limits.h"
+#include "proto/kms_v2.grpc.pb.h"
+#include "supervisor/cli/probe_socket.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using SystemTime = std::chrono::system_clock::time_point;
+
+constexpr std::size_t kPlaintextBytes = 32;
+constexpr std::size_t kUidBytes = 16;
+
+// Ours to choose: a deadline has to fit the clock's range.
+constexpr std::chrono::hours kLongestTimeout{24};
+
+std::string Hex(std::string_view bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text.push_back(kDigits[byte >> 4U]);
+    text.push_back(kDigits[byte & 0x0fU]);
+  }
+  return text;
+}
+
+// "failed with UNAVAILABLE": the code alone, the server's text is not ours to print.
+std::string CodeText(const grpc::Status& status) {
+  constexpr std::array<std::string_view, 17> kNames{"OK",
+                                                    "CANCELLED",
+                                                    "UNKNOWN",
+                                                    "INVALID_ARGUMENT",
+                                                    "DEADLINE_EXCEEDED",
+                                                    "NOT_FOUND",
+                                                    "ALREADY_EXISTS",
+                                                    "PERMISSION_DENIED",
+                                                    "RESOURCE_EXHAUSTED",
+                                                    "FAILED_PRECONDITION",
+                                                    "ABORTED",
+                                                    "OUT_OF_RANGE",
+                                                    "UNIMPLEMENTED",
+                                                    "INTERNAL",
+                                                    "UNAVAILABLE",
+                                                    "DATA_LOSS",
+                                                    "UNAUTHENTICATED"};
+  const auto code = static_cast<std::size_t>(status.error_code());
+  return std::string("failed with ").append(code < kNames.size() ? kNames[code] : "UNKNOWN");
+}
+
+class KmsProber {
+ public:
+  KmsProber(UniqueFd socket, SystemTime deadline, Report& report)
+      : deadline_(deadline), report_(report) {
+    grpc::ChannelArguments arguments;
+    arguments.SetMaxReceiveMessageSize(static_cast<int>(contract::kMaxGrpcMessageBytes));
+    stub_ = v2::KeyManagementService::NewStub(
+        grpc::CreateCustomInsecureChannelFromFd("localhost", socket.release(), arguments));
+  }
+
+  void Run(const std::optional<contract::KeyId>& expected) {
+    std::array<char, kPlaintextBytes + kUidBytes> random{};
+    if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+      Fail("kms.encrypt", "Encrypt", "no random bytes for the test");
+      return;
+    }
+    plaintext_.assign(random.data(), kPlaintextBytes);
+    uid_ = Hex({random.data() + kPlaintextBytes, kUidBytes});
+    if (CheckStatusCall() && CheckKeyId(expected) && CheckEncrypt() && CheckDecrypt()) {
+      report_.Add(CheckStatus::kPass, "kms.key_id", "Active key", key_id_);
+    }
+  }
+
+ private:
+  void Fail(std::string id, std::string title, std::string message) {
+    report_.Add(CheckStatus::kFail, std::move(id), std::move(title), std::move(message));
+  }
+
+  void Pass(std::string id, std::string title, std::string message) {
+    report_.Add(CheckStatus::kPass, std::move(id), std::move(title), std::move(message));
+  }
+
+  bool CheckStatusCall() {
+    grpc::ClientContext context;
+    context.set_deadline(deadline_);
+    v2::StatusResponse response;
+    const grpc::Status status = stub_->Status(&context, v2::StatusRequest(), &response);
+    if (!status.ok()) {
+      Fail("kms.status", "Status", CodeText(status));
+      return false;
+    }
+    if (response.version() != "v2" || response.healthz() != "ok") {
+      Fail("kms.status", "Status",
+           response.version() != "v2"
+               ? "the socket's owner does not speak KMS v2"
+               : "the provider says it is unhealthy; see its /ready and log");
+      return false;
+    }
+    key_id_ = response.key_id();
+    Pass("kms.status", "Status", "KMS v2, healthy");
+    return true;
+  }
+
+  bool CheckKeyId(const std::optional<contract::KeyId>& expected) {
+    if (!contract::KeyId::Parse(key_id_).has_value()) {
+      Fail("kms.key_id", "Active key", "Status names a key id that is not one of this provider");
+      return false;
+    }
+    if (expected.has_value() && expected->text() != key_id_) {
+      Fail("kms.key_id", "Active key", "is not the expected one");
+      return false;
+    }
+    return true;
+  }
+
+  bool CheckEncrypt() {
+    grpc::ClientContext context;
+    context.set_deadline(deadline_);
+    v2::EncryptRequest request;
+    request.set_plaintext(plaintext_);
+    request.set_uid(uid_ + "-encrypt");
+    const grpc::Status status = stub_->Encrypt(&context, request, &encrypted_);
+    if (!status.ok() || encrypted_.ciphertext().empty()) {
+      Fail("kms.encrypt", "Encrypt", status.ok() ? "the ciphertext is empty" : CodeText(status));
+      return false;
+    }
+    if (encrypted_.key_id() != key_id_) {
+      Fail("kms.key_id", "Active key", "changed between Status and Encrypt; probe again");
+      return false;
+    }
+    Pass("kms.encrypt", "Encrypt", "random bytes were encrypted");
+    return true;
+  }
+
+  bool CheckDecrypt() {
+    grpc::ClientContext context;
+    context.set_deadline(deadline_);
+    v2::DecryptRequest request;
+    request.set_ciphertext(encrypted_.ciphertext());
+    request.set_uid(uid_ + "-decrypt");
+    request.set_key_id(encrypted_.key_id());
+    *request.mutable_annotations() = encrypted_.annotations();
+    v2::DecryptResponse response;
+    const grpc::Status status = stub_->Decrypt(&context, request, &response);
+    if (!status.ok() || response.plaintext() != plaintext_) {
+      Fail("kms.decrypt", "Decrypt", status.ok() ? "gave other bytes back" : CodeText(status));
+      return false;
+    }
+    Pass("kms.decrypt", "Decrypt", "gave the same bytes back");
+    return true;
+  }
+
+  const SystemTime deadline_;
+  Report& report_;
+  std::unique_ptr<v2::KeyManagementService::Stub> stub_;
+  std::string plaintext_;
+  std::string uid_;
+  std::string key_id_;
+  v2::EncryptResponse encrypted_;
+};
+
+}  // namespace
+
+Report RunProbe(const ProbeOptions& options) {
+  Report report{.name = "probe", .checks = {}};
+  const auto timeout = std::min<std::chrono::nanoseconds>(options.timeout, kLongestTimeout);
+  const auto steady_deadline = std::chrono::steady_clock::now() + timeout;
+  const SystemTime deadline =
+      std::chrono::system_clock::now() +
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout);
+  UniqueFd socket = ReachSocket(options.socket_path, steady_deadline, report);
+  if (socket.valid()) {
+    KmsProber(std::move(socket), deadline, report).Run(options.expected_key_id);
+  }
+  return report;
+}
+
+}  // namespace baokms::supervisor

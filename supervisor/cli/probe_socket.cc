@@ -1,0 +1,150 @@
+#include "supervisor/cli/probe_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <optional>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <vector>
+
+namespace baokms::supervisor {
+namespace {
+
+// 65536 is the kernel's own limit (NGROUPS_MAX).
+std::optional<std::vector<gid_t>> OwnGroups() {
+  const int count = ::getgroups(0, nullptr);
+  if (count < 0) {
+    return std::nullopt;
+  }
+  std::vector<gid_t> groups(static_cast<std::size_t>(count));
+  const int filled = ::getgroups(count, groups.data());
+  if (filled < 0) {
+    return std::nullopt;
+  }
+  groups.resize(static_cast<std::size_t>(filled));
+  return groups;
+}
+
+bool CheckIdentity(Report& report) {
+  const auto groups = OwnGroups();
+  if (!groups.has_value()) {
+    report.Add(CheckStatus::kFail, "client.identity", "Who asks",
+               "the supplementary groups cannot be read");
+    return false;
+  }
+  std::string text = "uid=" + std::to_string(::geteuid()) + " gid=" + std::to_string(::getegid());
+  text.append(" groups=[");
+  for (std::size_t i = 0; i < groups->size(); ++i) {
+    text.append(i == 0 ? "" : " ").append(std::to_string((*groups)[i]));
+  }
+  text.append("]");
+  const bool root = ::geteuid() == 0;
+  if (root) {
+    text.append("; root may connect in any case, so access is not tested");
+  }
+  report.Add(root ? CheckStatus::kWarn : CheckStatus::kPass, "client.identity", "Who asks", text);
+  return true;
+}
+
+bool CheckPath(const std::string& path, Report& report) {
+  struct stat info {};
+
+  if (::lstat(path.c_str(), &info) != 0 && errno == EACCES) {
+    report.Add(CheckStatus::kFail, "socket.path", "Socket file",
+               "access denied: the caller's groups must be able to enter the socket's directory");
+    return false;
+  }
+  if (!S_ISSOCK(info.st_mode)) {
+    report.Add(CheckStatus::kFail, "socket.path", "Socket file",
+               "there is no Unix socket: is the path right and the provider running?");
+    return false;
+  }
+  report.Add(CheckStatus::kPass, "socket.path", "Socket file", "is a Unix socket");
+  if (info.st_uid == ::geteuid()) {
+    report.Add(CheckStatus::kWarn, "socket.access_scope", "Access to the socket",
+               "the caller owns the socket, so access through its group is not tested");
+  }
+  return true;
+}
+
+// 0, or the errno of the connection attempt.
+int FinishConnect(int fd, std::chrono::steady_clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      deadline - std::chrono::steady_clock::now());
+  pollfd wanted{.fd = fd, .events = POLLOUT, .revents = 0};
+  const auto wait = std::clamp<std::int64_t>(left.count(), 0, INT_MAX);
+  if (::poll(&wanted, 1, static_cast<int>(wait)) != 1) {
+    return ETIMEDOUT;
+  }
+  int error = 0;
+  socklen_t size = sizeof(error);
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
+}
+
+// A full backlog answers EAGAIN at once; it is tried again until the deadline.
+int Connect(int fd, const sockaddr_un& address, std::chrono::steady_clock::time_point deadline) {
+  const void* raw = &address;
+  while (::connect(fd, static_cast<const sockaddr*>(raw), sizeof(address)) != 0) {
+    if (errno == EINPROGRESS) {
+      return FinishConnect(fd, deadline);
+    }
+    if (errno != EAGAIN && errno != EINTR) {
+      return errno;
+    }
+    if (std::chrono::steady_clock::now() >= deadline) {
+      return ETIMEDOUT;
+    }
+    ::poll(nullptr, 0, 10);
+  }
+  return 0;
+}
+
+std::string_view ConnectAdvice(int error) {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return "access denied: the caller must be in the socket's group";
+    case ECONNREFUSED:
+      return "nobody listens: the provider has ended or is starting";
+    case ETIMEDOUT:
+      return "no answer in time: the provider does not accept connections";
+    case ENAMETOOLONG:
+      return "the path is too long for a Unix socket";
+    default:
+      return "the connection failed";
+  }
+}
+
+}  // namespace
+
+UniqueFd ReachSocket(const std::string& path,
+                     std::chrono::steady_clock::time_point deadline,
+                     Report& report) {
+  if (!CheckIdentity(report) || !CheckPath(path, report)) {
+    return {};
+  }
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  int error = ENAMETOOLONG;
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd.valid() && path.size() < sizeof(address.sun_path)) {
+    path.copy(address.sun_path, path.size());
+    error = Connect(fd.get(), address, deadline);
+  }
+  if (error != 0) {
+    report.Add(CheckStatus::kFail, "socket.connect", "Connection",
+               std::string(ConnectAdvice(error)));
+    return {};
+  }
+  return fd;
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,19 @@
+// The part of `probe` before the first call: who asks, and whether the socket can be reached.
+
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "common/base/unique_fd.h"
+#include "supervisor/cli/report.h"
+
+namespace baokms::supervisor {
+
+// Adds client.identity, socket.path, socket.access_scope and, when it fails, socket.connect.
+// The answer is a connected, non-blocking descriptor, or an invalid one after a failed check.
+UniqueFd ReachSocket(const std::string& path,
+                     std::chrono::steady_clock::time_point deadline,
+                     Report& report);
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,12 @@
+// What this program was built from. The values are in a generated source file of their own, so that
+// a new commit recompiles only that one.
+
+#pragma once
+
+#include "supervisor/config/serve_options.h"
+
+namespace baokms::supervisor {
+
+BuildInfo ThisBuild();
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,51 @@
+// What `serve` starts with: a configuration that was loaded, validated and checked against this
+// host, together with the bytes that were checked.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "supervisor/config/config.h"
+#include "supervisor/config/problem.h"
+
+namespace baokms::supervisor {
+
+// How this program was built, as text.
+struct BuildInfo {
+  // "v0.1.0" for a release; never empty.
+  std::string version;
+  // "unknown" without a git checkout.
+  std::string commit;
+  // RFC 3339 in UTC, or "unknown".
+  std::string build_date;
+  // "true", "false" or "unknown".
+  std::string dirty;
+};
+
+struct ReloadedOptions;
+
+struct ServeOptions {
+  Config config;
+  // As given; absolute.
+  std::string config_path;
+  // Content of openbao.caCertFile.
+  std::string openbao_ca_pem;
+  // Content of auth.jwt.oauth2.caCertFile; empty when none is set.
+  std::string oauth2_ca_pem;
+  // To be logged.
+  std::vector<Problem> warnings;
+  BuildInfo build;
+  // Loads, validates and checks the same configuration again, for SIGHUP.
+  std::function<ReloadedOptions()> reload;
+};
+
+// Either new options, or why the configuration cannot be used: one line, without values of it.
+struct ReloadedOptions {
+  std::shared_ptr<const ServeOptions> options;
+  std::string refusal;
+};
+
+}  // namespace baokms::supervisor

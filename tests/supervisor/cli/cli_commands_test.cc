@@ -1,0 +1,346 @@
+#include <sys/stat.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <unistd.h>
+
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "supervisor/cli/config_commands.h"
+#include "supervisor/cli/report.h"
+#include "supervisor/cli/version.h"
+#include "supervisor/config/json_schema.h"
+#include "supervisor/config/reference.h"
+#include "tests/supervisor/cli/cli_run.h"
+#include "tests/supervisor/config/config_texts.h"
+
+namespace baokms::supervisor {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+// A directory of its own per test.
+class CliTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::array<char, 32> name{"/tmp/baokms-cli-XXXXXX"};
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name.data();
+  }
+
+  void TearDown() override { fs::remove_all(root_); }
+
+  std::string WriteConfig(const std::string& text, mode_t mode = 0600) const {
+    const std::string path = root_ + "/config.yaml";
+    std::ofstream(path) << text;
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    return path;
+  }
+
+  std::string root_;
+};
+
+TEST_F(CliTest, PrintsHelpWithoutArguments) {
+  const CliOutcome outcome = Invoke({});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("Usage: bao-kms-provider [OPTIONS] [SUBCOMMAND]"));
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_EQ(Invoke({"--help"}).out, outcome.out);
+  EXPECT_EQ(Invoke({"help"}).out, outcome.out);
+}
+
+TEST_F(CliTest, ExplainsEveryCommand) {
+  struct Row {
+    std::vector<std::string> words;
+    const char* usage;
+  };
+
+  const Row rows[] = {{{"serve"}, "Usage: bao-kms-provider serve [OPTIONS]"},
+                      {{"config"}, "Usage: bao-kms-provider config [OPTIONS] [SUBCOMMAND]"},
+                      {{"config", "schema"}, "Usage: bao-kms-provider config schema [OPTIONS]"},
+                      {{"policy", "openbao"}, "Usage: bao-kms-provider policy openbao [OPTIONS]"},
+                      {{"probe"}, "Usage: bao-kms-provider probe [OPTIONS]"},
+                      {{"completion"}, "Usage: bao-kms-provider completion [OPTIONS]"}};
+  for (const Row& row : rows) {
+    std::vector<std::string> flag = row.words;
+    flag.emplace_back("--help");
+    std::vector<std::string> command{"help"};
+    command.insert(command.end(), row.words.begin(), row.words.end());
+    EXPECT_THAT(Invoke(flag).out, HasSubstr(row.usage));
+    EXPECT_EQ(Invoke(command).out, Invoke(flag).out);
+    EXPECT_EQ(Invoke(command).code, 0);
+  }
+  EXPECT_THAT(Invoke({"policy"}).out, HasSubstr("openbao"));
+  EXPECT_EQ(Invoke({"policy"}).code, 0);
+  EXPECT_THAT(Invoke({"completion"}).out, HasSubstr("powershell"));
+}
+
+TEST_F(CliTest, AnswersUsageErrorsWithOneLineAndExitCode2) {
+  struct Row {
+    std::vector<std::string> arguments;
+    const char* error;
+  };
+
+  const Row rows[] = {
+      {{"nope"}, "unknown command \"nope\" for \"bao-kms-provider\"\n"},
+      {{"confg"}, "unknown command \"confg\" for \"bao-kms-provider\"; did you mean \"config\"?\n"},
+      {{"policy", "vault"}, "unknown command \"vault\" for \"bao-kms-provider policy\"\n"},
+      {{"completion", "tcsh"}, "unknown command \"tcsh\" for \"bao-kms-provider completion\"\n"},
+      {{"help", "nope"}, "unknown help topic \"nope\"\n"},
+      {{"help", "config", "nope"}, "unknown help topic \"config nope\"\n"},
+      {{"--nope"}, "unknown flag: --nope\n"},
+      {{"version", "--nope=value"}, "unknown flag: --nope\n"},
+      {{"version", "--socket", "/x"}, "unknown flag: --socket\n"},
+      {{"serve", "--check"}, "unknown flag: --check\n"},
+      {{"version", "extra"}, "unexpected argument \"extra\"\n"},
+      {{"serve", "version"}, "unexpected argument \"version\"\n"},
+      {{"serve", "\x1b[31m"}, "unexpected argument \"?[31m\"\n"},
+      {{"--", "serve"}, "unexpected argument \"--\"\n"},
+      {{"serve", "++"}, "unexpected argument \"++\"\n"},
+      {{"version", "--output", "xml"},
+       "unsupported output format \"xml\": expected text or json\n"},
+      {{"config", "--output", "yaml"},
+       "unsupported output format \"yaml\": expected text or json\n"},
+      {{"policy", "openbao", "--output="},
+       "unsupported output format \"\": expected text or json\n"},
+      {{"probe", "--output", "x"}, "unsupported output format \"x\": expected text or json\n"},
+      {{"probe", "--socket", "kms.sock"}, "--socket must be an absolute Unix socket path\n"},
+      {{"probe", "--socket="}, "--socket must be an absolute Unix socket path\n"},
+      {{"probe", "--timeout", "0s"}, "--timeout must be positive\n"},
+      {{"probe", "--timeout", "-1s"}, "--timeout must be positive\n"},
+      {{"probe", "--timeout", "10"}, "--timeout must be a duration with a unit, such as 10s\n"},
+      {{"probe", "--expected-key-id", "obk2.short"},
+       "--expected-key-id must be a provider key ID\n"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.error);
+    const CliOutcome outcome = Invoke(row.arguments);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.err, row.error);
+    EXPECT_EQ(outcome.out, "");
+  }
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"version", "--output"},
+        {"--config"},
+        {"policy", "openbao", "--include-token-renewal=maybe"}}) {
+    EXPECT_EQ(Invoke(arguments).code, 2);
+    EXPECT_THAT(Invoke(arguments).err, testing::MatchesRegex("[^\n]+\n"));
+  }
+}
+
+TEST_F(CliTest, PrintsTheVersion) {
+  const BuildInfo build = ThisBuild();
+  EXPECT_FALSE(build.version.empty());
+  EXPECT_EQ(Invoke({"--version"}).out, "bao-kms-provider version " + build.version + "\n");
+  const CliOutcome text = Invoke({"version"});
+  EXPECT_EQ(text.code, 0);
+  EXPECT_EQ(text.out, "version: " + build.version + "\ncommit: " + build.commit +
+                          "\nbuildDate: " + build.build_date + "\ndirty: " + build.dirty + "\n");
+  const json parsed = json::parse(Invoke({"version", "--output", " JSON "}).out);
+  EXPECT_EQ(parsed["version"], build.version);
+  EXPECT_EQ(parsed["dirty"], build.dirty);
+}
+
+TEST_F(CliTest, PrintsSchemaAndReference) {
+  EXPECT_EQ(Invoke({"config", "schema"}).out, JsonSchema());
+  EXPECT_EQ(Invoke({"config", "reference"}).out, ReferenceMarkdown());
+}
+
+TEST_F(CliTest, ShowsTheConfiguration) {
+  const std::string path = WriteConfig(YamlOf(JwtKeys()));
+  const CliOutcome outcome = Invoke({"config", "--config", path});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_THAT(outcome.out, testing::MatchesRegex("configVersion: v1alpha1\n"
+                                                 "socketPath: /run/openbao-kms/kms.sock\n"
+                                                 "metricsAddress: 127.0.0.1:8081\n"
+                                                 "healthAddress: 127.0.0.1:8082\n"
+                                                 "authMethod: jwt\n"
+                                                 "identityFingerprint: cfg1\\.[A-Za-z0-9_-]+\n"));
+  const json parsed = json::parse(Invoke({"config", "--config", path, "--output=json"}).out);
+  EXPECT_EQ(parsed["authMethod"], "jwt");
+  EXPECT_EQ(parsed["identityFingerprint"].get<std::string>().size(), 48U);
+}
+
+TEST_F(CliTest, LeavesTheFingerprintOutWhileTheIdentityIsIncomplete) {
+  EXPECT_THAT(Invoke({"config"}).out, Not(HasSubstr("identityFingerprint")));
+  EXPECT_EQ(Invoke({"config"}).code, 0);
+}
+
+// A vector of the state files' contract: the identity of golden-v1.
+TEST_F(CliTest, PrintsTheDocumentedFingerprint) {
+  Keys keys = JwtKeys();
+  keys["openbao.instanceId"] = "bao-prod-a";
+  keys["transit.mountPath"] = "transit";
+  keys["transit.keyName"] = "k8s-workload-a-etcd";
+  keys["transit.keyIdScope.providerName"] = "openbao-kms-workload-a";
+  keys["transit.keyIdScope.clusterId"] = "workload-a";
+  keys["transit.keyIdScope.transitMountId"] = "transit-prod-primary";
+  keys["transit.keyIdScope.keyLineageId"] = "01HXEXAMPLEKEYLINEAGEID";
+  EXPECT_THAT(Invoke({"config", "--config", WriteConfig(YamlOf(keys))}).out,
+              HasSubstr("cfg1.iWfCItBef04qDNcnEXME76HSYDWTVfhtoTlg2YQpdPg\n"));
+}
+
+TEST_F(CliTest, DoesNotValidateForTheConfigCommandButWarns) {
+  const std::string path =
+      WriteConfig(YamlOf(With(With(JwtKeys(), "auth.method", "token"), "openbao.timeout", "9s")));
+  const CliOutcome outcome = Invoke({"config", "--config", path});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("authMethod: token\n"));
+  EXPECT_EQ(outcome.err, "warning: " + path +
+                             ":13:3: openbao.timeout: is not below the API server's KMS timeout, "
+                             "3s unless configured\n");
+}
+
+TEST_F(CliTest, AnswersABadFileWithExitCode3) {
+  const std::string path = WriteConfig("configVersion: v1alpha1\nserver:\n  socketMode: 0660\n");
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"config"}, {"policy", "openbao"}, {"serve"}}) {
+    std::vector<std::string> arguments = words;
+    arguments.insert(arguments.end(), {"--config", path});
+    const CliOutcome outcome = Invoke(arguments);
+    EXPECT_EQ(outcome.code, 3);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, StartsWith("config invalid; "));
+    EXPECT_THAT(outcome.err, HasSubstr("\n" + path + ":3:3: server.socketMode: must be a string"));
+    EXPECT_FALSE(outcome.served.has_value());
+  }
+}
+
+TEST_F(CliTest, TakesTheConfigurationPathFromFlagThenEnvironment) {
+  const std::string good = WriteConfig(YamlOf(JwtKeys()));
+  const FakeVariables second{{"BAO_KMS_PROVIDER_CONFIG_PATH", good}};
+  EXPECT_THAT(InvokeWith(second, {"config"}).out, HasSubstr("identityFingerprint"));
+  const FakeVariables both{{"BAO_KMS_PROVIDER_CONFIG_PATH", good},
+                           {"BAO_KMS_PROVIDER_CONFIG", "/absent"}};
+  EXPECT_EQ(InvokeWith(both, {"config"}).code, 3);
+  EXPECT_EQ(InvokeWith(both, {"config", "--config", good}).code, 0);
+  EXPECT_EQ(InvokeWith(both, {"--config", good, "config"}).code, 0);
+  // A flag that is set to nothing is set.
+  EXPECT_THAT(InvokeWith(both, {"config", "--config="}).out, Not(HasSubstr("identityFingerprint")));
+  const FakeVariables empty{{"BAO_KMS_PROVIDER_CONFIG", ""},
+                            {"BAO_KMS_PROVIDER_CONFIG_PATH", good}};
+  EXPECT_EQ(InvokeWith(empty, {"config"}).code, 0);
+}
+
+TEST_F(CliTest, LetsFlagsReplaceKeys) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"config", "--metrics-address", ""},
+        {"config", "--metrics-address="},
+        {"--metrics-address=", "config"},
+        {"config", "--metrics-address=x:1", "--metrics-address="}}) {
+    EXPECT_THAT(Invoke(arguments).out, HasSubstr("metricsAddress: \n"));
+    EXPECT_THAT(Invoke(arguments).out, HasSubstr("healthAddress: 127.0.0.1:8082\n"));
+  }
+  EXPECT_THAT(Invoke({"config", "--health-address=[::1]:1"}).out,
+              HasSubstr("healthAddress: [::1]:1\n"));
+  const CliOutcome bad = Invoke(
+      {"policy", "openbao", "--config", WriteConfig(YamlOf(JwtKeys())), "--log-level", "loud"});
+  EXPECT_EQ(bad.code, 3);
+  EXPECT_EQ(bad.err,
+            "config invalid; logging.level: must be one of debug, info, warn, error\n"
+            "--log-level: logging.level: must be one of debug, info, warn, error\n");
+}
+
+TEST_F(CliTest, WritesThePolicy) {
+  const std::string path = WriteConfig(YamlOf(JwtKeys()));
+  const CliOutcome outcome = Invoke({"policy", "openbao", "--config", path});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out,
+            "# Read the key's versions and settings.\n"
+            "path \"transit/keys/etcd\" {\n  capabilities = [\"read\"]\n}\n\n"
+            "# Encrypt with the key.\n"
+            "path \"transit/encrypt/etcd\" {\n  capabilities = [\"update\"]\n}\n\n"
+            "# Decrypt with the key.\n"
+            "path \"transit/decrypt/etcd\" {\n  capabilities = [\"update\"]\n}\n\n"
+            "# Read whether encryption may create keys.\n"
+            "path \"transit/config/keys\" {\n  capabilities = [\"read\"]\n}\n\n"
+            "# Ask what this token may do.\n"
+            "path \"sys/capabilities-self\" {\n  capabilities = [\"update\"]\n}\n\n"
+            "# Renew this token.\n"
+            "path \"auth/token/renew-self\" {\n  capabilities = [\"update\"]\n}\n\n");
+  EXPECT_THAT(Invoke({"policy", "openbao", "--config", path, "--include-token-renewal=false"}).out,
+              Not(HasSubstr("renew-self")));
+  EXPECT_EQ(Invoke({"policy", "openbao", "--config", path, "--include-token-renewal"}).out,
+            outcome.out);
+  const json parsed =
+      json::parse(Invoke({"policy", "openbao", "--config", path, "--output", "json"}).out);
+  EXPECT_EQ(parsed["path"]["transit/keys/etcd"]["capabilities"], (json{"read"}));
+  EXPECT_EQ(parsed["path"].size(), 6U);
+}
+
+TEST_F(CliTest, QuotesThePolicysPaths) {
+  const std::string path = WriteConfig(YamlOf(With(JwtKeys(), "transit.mountPath", R"('a"b\c')")));
+  EXPECT_THAT(Invoke({"policy", "openbao", "--config", path}).out,
+              HasSubstr(R"(path "a\"b\\c/keys/etcd" {)"));
+}
+
+TEST_F(CliTest, RefusesAPolicyForAMountThatAPolicyCannotName) {
+  for (const char* mount : {"'a/+'", "'+/a'", "'+'", "'a{{b}}'", "'a${b}'"}) {
+    const std::string path = WriteConfig(YamlOf(With(JwtKeys(), "transit.mountPath", mount)));
+    const CliOutcome outcome = Invoke({"policy", "openbao", "--config", path});
+    EXPECT_EQ(outcome.code, 1) << mount;
+    EXPECT_EQ(outcome.out, "") << mount;
+    EXPECT_THAT(outcome.err, HasSubstr("transit.mountPath holds")) << mount;
+  }
+}
+
+TEST_F(CliTest, ReportsWhatServeFindsOnTheHost) {
+  const std::string path =
+      WriteConfig(YamlOf(With(JwtKeys(), "openbao.caCertFile", root_ + "/absent.crt")), 0644);
+  const CliOutcome outcome = Invoke({"serve", "--config", path});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("config: has permissions that are not allowed"));
+  EXPECT_THAT(outcome.err, HasSubstr("openbao.caCertFile: cannot be opened: No such file"));
+  EXPECT_FALSE(outcome.served.has_value());
+}
+
+// serve's own socket directory is outside a test's reach, so the parts it is made of are run here.
+TEST_F(CliTest, RefusesToServeWhatIsNotAvailableYet) {
+  const LoadResult loaded = Load(YamlOf(OAuth2Keys()));
+  ASSERT_TRUE(Validate(loaded.document, loaded.problems).empty());
+  EXPECT_THAT(DescribeProblems(UnavailableFeatures(loaded.document)),
+              HasSubstr("auth.jwt.source: oauth2 is not available in this version"));
+}
+
+TEST(ReportTest, HasTheDocumentedForms) {
+  Report report{.name = "probe", .checks = {}};
+  report.Add(CheckStatus::kPass, "a.b", "Title", "message");
+  report.Add(CheckStatus::kSkip, "c", "Other", "");
+  EXPECT_FALSE(report.Failed());
+  report.Add(CheckStatus::kWarn, "d", "W", "x");
+  EXPECT_FALSE(report.Failed());
+  std::ostringstream text;
+  Print(report, OutputFormat::kText, text);
+  EXPECT_EQ(text.str(), "probe\n[pass] a.b: Title - message\n[skip] c: Other\n[warn] d: W - x\n");
+  std::ostringstream out;
+  Print(Report{"p", {{"a", "T", CheckStatus::kFail, ""}}}, OutputFormat::kJson, out);
+  EXPECT_EQ(out.str(),
+            "{\n  \"name\": \"p\",\n  \"checks\": [\n    {\n      \"id\": \"a\",\n"
+            "      \"title\": \"T\",\n      \"status\": \"fail\"\n    }\n  ]\n}\n");
+  report.Add(CheckStatus::kFail, "e", "F", "");
+  EXPECT_TRUE(report.Failed());
+}
+
+TEST(StreamTest, DoesNotSucceedWithoutOutput) {
+  std::ofstream out("/dev/full");
+  std::ostringstream err;
+  const std::vector<std::string> arguments{"config", "schema"};
+  EXPECT_EQ(RunCli(arguments, {}, {out, err}, {}), 1);
+  EXPECT_EQ(err.str(), "standard output cannot be written\n");
+}
+
+}  // namespace
+}  // namespace baokms::supervisor

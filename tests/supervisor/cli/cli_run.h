@@ -1,0 +1,46 @@
+// Runs the command line in this process, with everything around it made up.
+
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "supervisor/cli/cli.h"
+
+namespace baokms::supervisor {
+
+struct CliOutcome {
+  int code;
+  std::string out;
+  std::string err;
+  // What `serve` was started with, if it was.
+  std::optional<ServeOptions> served;
+};
+
+using FakeVariables = std::map<std::string, std::string, std::less<>>;
+
+inline CliOutcome InvokeWith(const FakeVariables& variables, std::vector<std::string> arguments) {
+  std::ostringstream out;
+  std::ostringstream err;
+  std::optional<ServeOptions> served;
+  const Environment environment = [&](std::string_view name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+  const CliHooks hooks{.serve = [&](const ServeOptions& options) {
+    served = options;
+    return 5;
+  }};
+  const int code = RunCli(arguments, environment, {out, err}, hooks);
+  return {code, out.str(), err.str(), std::move(served)};
+}
+
+inline CliOutcome Invoke(std::vector<std::string> arguments) {
+  return InvokeWith({}, std::move(arguments));
+}
+
+}  // namespace baokms::supervisor
