@@ -107,6 +107,7 @@ void TokenSource::ApplyOne(const TokenAction& action) {
     case TokenAction::Kind::kLoginTimedOut:
       login_.reset();
       Report(Attempt::kLogin, ipc::OUTCOME_AUTH_FAILED, "error", {});
+      LogAttempt(Attempt::kLogin, "error");  // other ends of a login are in the agent's records
       break;
   }
 }
@@ -322,12 +323,13 @@ void TokenSource::Report(Attempt attempt,
   message.set_was_renewal(attempt == Attempt::kRenewal);
   AppendCalls(calls, *message.mutable_calls());
   around_.tell_supervisor(message);
-  LogAttempt(attempt, status);
+  if (attempt == Attempt::kRenewal) {
+    LogAttempt(attempt, status);
+  }
 }
 
 void TokenSource::LogAttempt(Attempt attempt, std::string_view status) {
-  const LogLevel success = attempt == Attempt::kLogin ? LogLevel::kInfo : LogLevel::kDebug;
-  const LogLevel level = status == "ok" ? success : LogLevel::kWarn;
+  const LogLevel level = status == "ok" ? LogLevel::kDebug : LogLevel::kWarn;
   if (!around_.log.Enabled(level)) {
     return;
   }

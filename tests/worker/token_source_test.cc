@@ -61,14 +61,16 @@ TEST_F(TokenSourceTest, AsksTheAgentAtStartAndKeepsItsToken) {
   EXPECT_FALSE(statuses[0].was_renewal());
   EXPECT_NEAR(static_cast<double>(statuses[0].expires_boottime_ns() - BootNow().count()), 1800e9,
               2e9);
-  ASSERT_EQ(log.records.size(), 1U);
-  EXPECT_EQ(log.records[0].event, "auth.login");
-  EXPECT_EQ(log.records[0].level, LogLevel::kInfo);
+  EXPECT_TRUE(log.records.empty());  // the agent has logged it
 }
 
 TEST_F(TokenSourceTest, NoMessageOrRecordHoldsTheToken) {
+  transit.on_renew = [](const FakeTransit::Call&) {
+    return FakeTransit::Reply<openbao::AuthValue>{ErrorClass::kUnavailable, {}};
+  };
   tokens->Start();
-  GiveToken(0, "s.unmistakable");
+  GiveToken(0, "s.unmistakable", 1);
+  RunUntil([this] { return !log.records.empty(); });
   for (const ipc::TokenStatus& status : statuses) {
     EXPECT_EQ(status.SerializeAsString().find("unmistakable"), std::string::npos);
   }
@@ -138,7 +140,6 @@ TEST_F(TokenSourceTest, WaitersLearnWhyThereIsNoTokenAtOnceDuringBackOff) {
   ASSERT_EQ(statuses.size(), 1U);
   EXPECT_FALSE(statuses[0].usable());
   EXPECT_EQ(statuses[0].last_outcome(), ipc::OUTCOME_SEALED);
-  EXPECT_EQ(log.records.at(0).level, LogLevel::kWarn);
 }
 
 TEST_F(TokenSourceTest, WaitsEndAtTheirDeadline) {
@@ -164,6 +165,9 @@ TEST_F(TokenSourceTest, AgentThatDoesNotAnswerIsAskedAgain) {
   EXPECT_NE(logins[0].request_id(), logins[1].request_id());
   ASSERT_EQ(statuses.size(), 1U);
   EXPECT_EQ(statuses[0].status(), "error");
+  ASSERT_EQ(log.records.size(), 1U);
+  EXPECT_EQ(log.records[0].event, "auth.login");
+  EXPECT_EQ(log.records[0].level, LogLevel::kWarn);
   GiveToken(0, "s.late");
   EXPECT_EQ(CurrentToken(), "none");
   GiveToken(1, "s.second");
@@ -186,6 +190,9 @@ TEST_F(TokenSourceTest, RenewsBeforeTheEndAndKeepsTheToken) {
   EXPECT_EQ(statuses[1].calls(0).operation(), ipc::OPERATION_TOKEN_RENEW_SELF);
   EXPECT_EQ(CurrentToken(), "s.first");
   EXPECT_EQ(tokens->Take().generation, generation);
+  ASSERT_EQ(log.records.size(), 1U);
+  EXPECT_EQ(log.records[0].event, "auth.renewal");
+  EXPECT_EQ(log.records[0].level, LogLevel::kDebug);
   EXPECT_EQ(logins.size(), 1U);
 }
 
@@ -226,7 +233,7 @@ TEST_F(TokenSourceTest, RefusedProbeIsNoFailedRenewal) {
   EXPECT_EQ(statuses[1].status(), "");
   EXPECT_EQ(statuses[1].last_outcome(), ipc::OUTCOME_INVALID_REQUEST);
   ASSERT_EQ(statuses[1].calls_size(), 1);
-  EXPECT_EQ(log.records.size(), 1U);
+  EXPECT_TRUE(log.records.empty());
 }
 
 TEST_F(TokenSourceTest, RejectedTokenIsForgottenAndReplaced) {
