@@ -144,7 +144,7 @@ class AgentHostileTest : public ::testing::Test {
     std::filesystem::rename(next, root_ / "jwt");
   }
 
-  [[nodiscard]] ipc::AgentSetup Setup() const {
+  [[nodiscard]] ipc::AgentSetup GoodSetup() const {
     ipc::AgentSetup setup;
     ipc::OpenBaoSetup& openbao = *setup.mutable_openbao();
     ipc::EndpointSetup& endpoint = *openbao.add_endpoints();
@@ -165,15 +165,15 @@ class AgentHostileTest : public ::testing::Test {
 
   void Start() {
     AgentChannels channels;
-    ipc::ChannelPair supervisor = std::move(*ipc::MakeChannelPair());
+    ipc::ChannelPair supervisor = *ipc::MakeChannelPair();
     channels.supervisor = std::move(supervisor.first);
     supervisor_.emplace(std::move(supervisor.second));
     for (int i = 0; i < 2; ++i) {
-      ipc::ChannelPair worker = std::move(*ipc::MakeChannelPair());
+      ipc::ChannelPair worker = *ipc::MakeChannelPair();
       channels.workers.push_back(std::move(worker.first));
       workers_.emplace_back(std::move(worker.second));
     }
-    auto agent = Agent::Prepare(Setup(), std::move(channels));
+    auto agent = Agent::Prepare(GoodSetup(), std::move(channels));
     ASSERT_TRUE(agent.has_value()) << agent.error().ToString();
     thread_ = std::thread([this, agent = std::move(*agent)]() mutable {
       ipc::ProcFiles proc{Open("/proc/self/status"), Open("/proc/self/statm"),
@@ -535,12 +535,12 @@ TEST_F(AgentHostileTest, RefusesASetupThatIsNotComplete) {
   for (const auto& [name, spoil] : rows) {
     SCOPED_TRACE(name);
     AgentChannels channels;
-    ipc::ChannelPair supervisor = std::move(*ipc::MakeChannelPair());
-    ipc::ChannelPair one = std::move(*ipc::MakeChannelPair());
+    ipc::ChannelPair supervisor = *ipc::MakeChannelPair();
+    ipc::ChannelPair one = *ipc::MakeChannelPair();
     channels.supervisor = std::move(supervisor.first);
     channels.workers.push_back(std::move(one.first));
     channels.workers.push_back(std::move(one.second));
-    ipc::AgentSetup setup = Setup();
+    ipc::AgentSetup setup = GoodSetup();
     spoil(setup);
     EXPECT_FALSE(Agent::Prepare(setup, std::move(channels)).has_value());
   }

@@ -1,9 +1,11 @@
 #include "supervisor/observe/log_stream.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>

@@ -1,0 +1,109 @@
+// Enters the auth agent's real filter in a forked child and tries what an attacker would.
+
+#include "authagent/sandbox.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <seccomp.h>
+
+#include <string>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "common/base/safe_path.h"
+#include "tests/base/deeds.h"
+#include "tests/base/filter_rig.h"
+
+namespace baokms::authagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A credential as Kubernetes projects one: the path's last part is a symbolic link.
+class ProjectedFile final {
+ public:
+  ProjectedFile() {
+    std::string name = "/tmp/agent_sandbox_XXXXXX";
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+    std::ofstream(root_ / "version-1") << "credential";
+    fs::permissions(root_ / "version-1", fs::perms::owner_read);
+    fs::create_symlink("version-1", root_ / "jwt");
+  }
+
+  ProjectedFile(const ProjectedFile&) = delete;
+  ProjectedFile& operator=(const ProjectedFile&) = delete;
+
+  ~ProjectedFile() { fs::remove_all(root_); }
+
+  [[nodiscard]] int Read() const {
+    const auto file =
+        OpenSafeFile((root_ / "jwt").string(),
+                     {.forbidden_bits = 0037, .max_size = 64, .own_user = ::geteuid()});
+    if (!file) {
+      return EIO;
+    }
+    char first = 0;
+    return ::read(file->fd.get(), &first, 1) == 1 ? 0 : errno;
+  }
+
+ private:
+  fs::path root_;
+};
+
+TEST(AgentSandboxTest, LetsItsOrdinaryWorkThrough) {
+  ExpectAllowed(EnterSandbox, UseMemory);
+}
+
+TEST(AgentSandboxTest, ReadsItsCredentialThroughASymbolicLink) {
+  const ProjectedFile credential;
+  ExpectAllowed(EnterSandbox, [&] { return credential.Read(); });
+}
+
+TEST(AgentSandboxTest, WritesAndCreatesNoFile) {
+  ExpectReported(EnterSandbox, OpenForWriting, SCMP_SYS(openat));
+  ExpectReported(EnterSandbox, CreateFile, SCMP_SYS(openat));
+  ExpectReported(EnterSandbox, CreateMemoryFile, SCMP_SYS(memfd_create));
+}
+
+TEST(AgentSandboxTest, OpensNoSocket) {
+  ExpectReported(EnterSandbox, OpenInternetSocket, SCMP_SYS(socket));
+  ExpectReported(EnterSandbox, OpenUnixSocket, SCMP_SYS(socket));
+  ExpectReported(EnterSandbox, MakeSocketPair, SCMP_SYS(socketpair));
+}
+
+TEST(AgentSandboxTest, StartsNoProgramProcessOrThread) {
+  ExpectReported(EnterSandbox, ExecuteProgram, SCMP_SYS(execve));
+  ExpectReported(EnterSandbox, ExecuteDescriptor, SCMP_SYS(execveat));
+  ExpectReported(EnterSandbox, ForkAndWait, SCMP_SYS(clone));
+  ExpectReported(EnterSandbox, StartThread, SCMP_SYS(clone));
+}
+
+TEST(AgentSandboxTest, MakesNoMemoryExecutable) {
+  ExpectReported(EnterSandbox, MapExecutableMemory, SCMP_SYS(mmap));
+  ExpectReported(EnterSandbox, MakeMemoryExecutable, SCMP_SYS(mprotect));
+}
+
+TEST(AgentSandboxTest, CannotReachAnotherProcess) {
+  ExpectReported(EnterSandbox, SignalParent, SCMP_SYS(kill));
+  ExpectKilled(EnterSandbox, TraceSelf);
+  ExpectKilled(EnterSandbox, ReadMemoryAsPeer);
+}
+
+TEST(AgentSandboxTest, CannotWeakenItself) {
+  ExpectReported(EnterSandbox, ReplaceHandler, SCMP_SYS(rt_sigaction));
+  ExpectReported(EnterSandbox, ArmNewTimer, SCMP_SYS(timer_create));
+  ExpectReported(EnterSandbox, BecomeDumpable, SCMP_SYS(prctl));
+  ExpectReported(EnterSandbox, RaiseLimit, SCMP_SYS(prlimit64));
+  ExpectKilled(EnterSandbox, UnshareDescriptors);
+}
+
+}  // namespace
+}  // namespace baokms::authagent
