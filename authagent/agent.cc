@@ -103,6 +103,7 @@ Agent::Agent(std::unique_ptr<EventLoop> loop, const ipc::AgentSetup& setup, Agen
     : loop_(std::move(loop)),
       supervisor_table_(SupervisorTable(
           {.hello_answer = [this](const ipc::HelloAnswer& answer) { return OnHelloAnswer(answer); },
+           .tunables = [this](const ipc::Tunables& tunables) { return OnTunables(tunables); },
            .connect_answer =
                [this](const ipc::ConnectAnswer& answer, UniqueFd fd) {
                  return connector_.OnAnswer(answer, std::move(fd));
@@ -187,6 +188,14 @@ Status Agent::OnHelloAnswer(const ipc::HelloAnswer& answer) {
   }
   desk_->CheckCredential();
   loop_->After(kCredentialPoll, [this] { PollCredential(); });
+  return {};
+}
+
+Status Agent::OnTunables(const ipc::Tunables& tunables) {
+  if (tunables.log_level() > static_cast<std::uint32_t>(LogLevel::kError)) {
+    return Error(ErrorCode::kProtocolViolation, "Tunables out of range");
+  }
+  log_.SetLowest(static_cast<LogLevel>(tunables.log_level()));
   return {};
 }
 

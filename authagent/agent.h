@@ -73,6 +73,7 @@ class Agent final : private LoginOutlet {
   Status Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
   Status SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file);
   Status OnHelloAnswer(const ipc::HelloAnswer& answer);
+  Status OnTunables(const ipc::Tunables& tunables);
   void OnSupervisorClosed(const Error& error);
   void End(ipc::ExitCode code);
   Status OpenSeat(Slot slot);

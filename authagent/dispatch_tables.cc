@@ -15,6 +15,8 @@ ipc::Dispatch SupervisorTable(SupervisorHandlers handlers) {
   ipc::Dispatch table;
   table.Add<ipc::HelloAnswer>(MessageType::kHelloAnswer, ipc::kPhaseHello,
                               std::move(handlers.hello_answer));
+  table.Add<ipc::Tunables>(MessageType::kTunables, ipc::kPhaseServing,
+                           std::move(handlers.tunables));
   table.AddWithDescriptor<ipc::ConnectAnswer>(MessageType::kConnectAnswer, ipc::kPhaseServing,
                                               ipc::Descriptor::kOptional,
                                               std::move(handlers.connect_answer));

@@ -14,6 +14,7 @@ namespace baokms::authagent {
 
 struct SupervisorHandlers {
   std::function<Status(ipc::HelloAnswer&)> hello_answer;
+  std::function<Status(ipc::Tunables&)> tunables;
   std::function<Status(ipc::ConnectAnswer&, UniqueFd)> connect_answer;
 };
 

@@ -25,6 +25,9 @@ class UpwardLog final : public LogSink {
   void Write(const baokms::LogRecord& record) override;
   [[nodiscard]] bool Enabled(LogLevel level) const override { return level >= lowest_; }
 
+  // Holds from the next record on; to be called on the thread that logs.
+  void SetLowest(LogLevel lowest) { lowest_ = lowest; }
+
  private:
   LogLevel lowest_;
   Send send_;

@@ -26,6 +26,7 @@ constexpr std::array kTypes = {
     TypeFacts{MessageType::kConnectRequest, "ConnectRequest", kMaxControlBody},
     TypeFacts{MessageType::kConnectAnswer, "ConnectAnswer", kMaxControlBody},
     TypeFacts{MessageType::kConnectVerdict, "ConnectVerdict", kMaxControlBody},
+    TypeFacts{MessageType::kTunables, "Tunables", kMaxControlBody},
     TypeFacts{MessageType::kKeyTable, "KeyTable", kMaxKeyTableBody},
     TypeFacts{MessageType::kKeyTableAnswer, "KeyTableAnswer", kMaxControlBody},
     TypeFacts{MessageType::kEncryptRequest, "EncryptRequest", kMaxKmsBody},

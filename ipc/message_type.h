@@ -22,6 +22,7 @@ enum class MessageType : std::uint16_t {
   kConnectRequest = 12,
   kConnectAnswer = 13,
   kConnectVerdict = 14,
+  kTunables = 16,
 
   kKeyTable = 20,
   kKeyTableAnswer = 21,

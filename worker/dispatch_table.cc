@@ -51,6 +51,7 @@ ipc::Dispatch FromSupervisor(const Receivers& receivers) {
   table.Add<ipc::HelloAnswer>(Type::kHelloAnswer, kPhaseHello, receivers.hello);
   table.AddWithDescriptor<ipc::ConnectAnswer>(Type::kConnectAnswer, kPhaseServing,
                                               Descriptor::kOptional, on_connect);
+  table.Add<ipc::Tunables>(Type::kTunables, kPhaseServing, receivers.tunables);
   table.Add(Type::kKeyTable, kPhaseServing, To(kms, &Kms::OnKeyTable));
   table.Add(Type::kEncryptRequest, kPhaseServing, To(kms, &Kms::OnEncrypt));
   table.Add(Type::kDecryptRequest, kPhaseServing, To(kms, &Kms::OnDecrypt));

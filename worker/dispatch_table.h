@@ -17,6 +17,7 @@ namespace baokms::worker {
 // Whom messages go to; everything must outlive the tables.
 struct Receivers {
   std::function<Status(const ipc::HelloAnswer&)> hello;
+  std::function<Status(const ipc::Tunables&)> tunables;
   openbao::BrokerConnector& connector;
   KmsOperations& operations;
   TokenSource& tokens;

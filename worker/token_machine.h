@@ -72,6 +72,9 @@ class TokenMachine final {
   // `random` returns numbers from [0, 1).
   TokenMachine(TokenTiming timing, std::function<double()> random);
 
+  // auth.loginBeforeTokenExpiry was changed; holds for tokens that are granted from now on.
+  void SetRefreshBefore(BootTime refresh_before) { timing_.refresh_before = refresh_before; }
+
   // Time has passed. Starts the first login, too.
   TokenActions Tick(Instant now);
 

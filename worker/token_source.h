@@ -47,6 +47,9 @@ class TokenSource final {
   // Starts the first login.
   void Start();
 
+  // As TokenMachine's.
+  void SetRefreshBefore(BootTime refresh_before) { machine_.SetRefreshBefore(refresh_before); }
+
   // Messages of the agent. An answer that nobody waits for is dropped; kProtocolViolation for one
   // that is malformed.
   Status OnToken(std::span<std::uint8_t> body);

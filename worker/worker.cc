@@ -68,7 +68,8 @@ Status Worker::Open(WorkerOptions options, WorkerChannels channels) {
       std::move(options.plugin_version),
       [this](Type type, const google::protobuf::MessageLite& message) { Tell(type, message); });
   const Receivers receivers{
-      [this](const ipc::HelloAnswer& answer) { return OnHelloAnswer(answer); }, connector_,
+      [this](const ipc::HelloAnswer& answer) { return OnHelloAnswer(answer); },
+      [this](const ipc::Tunables& tunables) { return OnTunables(tunables); }, connector_,
       *operations_, *tokens_};
   from_supervisor_ = FromSupervisor(receivers);
   from_agent_ = FromAgent(receivers);
@@ -120,6 +121,16 @@ Status Worker::OnHelloAnswer(const ipc::HelloAnswer& answer) {
     return Error(ErrorCode::kProtocolViolation, "HelloAnswer of another program");
   }
   phase_ = ipc::kPhaseServing;
+  return {};
+}
+
+Status Worker::OnTunables(const ipc::Tunables& tunables) {
+  if (tunables.log_level() > static_cast<std::uint32_t>(LogLevel::kError) ||
+      tunables.refresh_before_ns() <= 0) {
+    return Error(ErrorCode::kProtocolViolation, "Tunables out of range");
+  }
+  log_.SetLowest(static_cast<LogLevel>(tunables.log_level()));
+  tokens_->SetRefreshBefore(BootTime(tunables.refresh_before_ns()));
   return {};
 }
 

@@ -57,6 +57,7 @@ class Worker final {
   Status Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
   Status SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file);
   Status OnHelloAnswer(const ipc::HelloAnswer& answer);
+  Status OnTunables(const ipc::Tunables& tunables);
   void Tell(ipc::MessageType type, const google::protobuf::MessageLite& message);
   void AskAgent(const ipc::LoginRequest& request);
   void OnSupervisorClosed(const Error& error);

@@ -8,6 +8,10 @@ add_compile_options(
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code -Wl,--as-needed)
 
+if(BAOKMS_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)  # coverage of the libraries, which is what fuzzers follow
+endif()
+
 if(BAOKMS_SANITIZE)
   add_compile_options(-fsanitize=${BAOKMS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${BAOKMS_SANITIZE})

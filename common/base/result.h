@@ -34,7 +34,8 @@ class [[nodiscard]] Result {
 
   [[nodiscard]] T& value() & { return *Checked(std::get_if<0>(&state_)); }
 
-  [[nodiscard]] T&& value() && { return std::move(*Checked(std::get_if<0>(&state_))); }
+  // By value, so that `for (auto& x : F().value())` does not read a dead temporary.
+  [[nodiscard]] T value() && { return std::move(*Checked(std::get_if<0>(&state_))); }
 
   [[nodiscard]] const Error& error() const { return *Checked(std::get_if<1>(&state_)); }
 
@@ -42,7 +43,7 @@ class [[nodiscard]] Result {
 
   T& operator*() & { return value(); }
 
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
 
   const T* operator->() const { return &value(); }
 

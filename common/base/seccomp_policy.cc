@@ -8,6 +8,7 @@
 #include <initializer_list>
 #include <memory>
 
+#include <sched.h>
 #include <seccomp.h>
 
 #include <string>
@@ -214,8 +215,11 @@ Status SeccompPolicy::AllowStartingPrograms(DangerousGrant grant) {
   if (grant.reason.empty()) {
     return Error(ErrorCode::kInvalidArgument, "a dangerous grant without a reason");
   }
-  return Allow({SCMP_SYS(clone), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(execveat),
-                SCMP_SYS(wait4), SCMP_SYS(waitid)});
+  // A new user namespace would give a process every capability inside it.
+  constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+                                        CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  BAOKMS_TRY(AllowMasked(SCMP_SYS(clone), 0, kNamespaces, 0));
+  return Allow({SCMP_SYS(execveat), SCMP_SYS(wait4)});
 }
 
 Status SeccompPolicy::Install() {

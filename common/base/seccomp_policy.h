@@ -63,7 +63,7 @@ class SeccompPolicy {
   // mmap and mprotect with any protection: a program that is yet to be loaded needs it.
   Status AllowExecutableMemory(DangerousGrant grant);
 
-  // execveat, and the fork that comes before it.
+  // execveat, the fork that comes before it (into no new namespace) and the wait after it.
   Status AllowStartingPrograms(DangerousGrant grant);
 
   // Sets no_new_privs and loads the filter on all threads. There is no way back.

@@ -72,7 +72,11 @@ Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,
   const std::size_t encoded = contract::Base64Size(plaintext.size());
   body.Reserve(kFraming + encoded + aad_base64.size());
   body.Append("{\"plaintext\":\"");
-  BAOKMS_TRY(contract::EncodeBase64Into(plaintext, body.Extend(encoded)));
+  const std::size_t written =
+      BAOKMS_TRY(contract::EncodeBase64Into(plaintext, body.Extend(encoded)));
+  if (written != encoded) {
+    return Error(ErrorCode::kInternal, "base64 of another length");
+  }
   body.Append('"');
   AppendMember(body, ',', "associated_data", aad_base64);
   body.Append(",\"key_version\":");

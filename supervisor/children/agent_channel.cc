@@ -95,6 +95,10 @@ Status AgentChannel::OnProcDescriptor(const ipc::ProcDescriptor& message, Unique
   return {};
 }
 
+Status AgentChannel::SendTunables(const ipc::Tunables& tunables) {
+  return link_->Send(MessageType::kTunables, tunables);
+}
+
 Status AgentChannel::AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket) {
   return link_->Send(MessageType::kConnectAnswer, answer, std::move(socket));
 }

@@ -51,6 +51,9 @@ class AgentChannel final {
   // Answers a ConnectRequest; the socket is closed here once it is on its way.
   Status AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket);
 
+  // What SIGHUP changed.
+  Status SendTunables(const ipc::Tunables& tunables);
+
   // The table as text, for tests and reviewers.
   [[nodiscard]] std::string DispatchText() const { return dispatch_.ToText(); }
 

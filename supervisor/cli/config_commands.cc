@@ -40,7 +40,8 @@ CheckedConfig PrepareServe(const LoadOptions& options) {
                        .openbao_ca_pem = std::move(host.openbao_ca_pem),
                        .oauth2_ca_pem = std::move(host.oauth2_ca_pem),
                        .warnings = Warnings(loaded.document),
-                       .build = {}},
+                       .build = {},
+                       .reload = {}},
           {}};
 }
 

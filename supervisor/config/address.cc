@@ -169,8 +169,8 @@ Result<HttpsAddress> ParseHttpsAddress(std::string_view text) {
 }
 
 Status CheckTokenUrl(std::string_view text) {
-  BAOKMS_TRY(FromParts(SplitUrl(text)));
-  return {};
+  const auto address = FromParts(SplitUrl(text));
+  return address.has_value() ? Status() : Status(address.error());
 }
 
 Status CheckAbsoluteUri(std::string_view text) {

@@ -178,6 +178,20 @@ server's KMS timeout, `bootstrap.retryInterval` is above `bootstrap.graceTimeout
 `status.deepProbeInterval` is below `status.probeInterval`, a duration is above what is sensible,
 `rotation.rejectVersionRollback` is false, or the login budget is below one per worker.
 
+## Reload
+
+On SIGHUP `serve` reads the configuration again: file, environment and flags as at the start. Of the
+keys that changed,
+
+* `logging.level`, `server.maxConcurrentStatus`, `server.maxConcurrentEncrypt`,
+  `server.maxConcurrentDecrypt` and `auth.loginBeforeTokenExpiry` take effect at once;
+* one that says whom to trust or who the provider is (`openbao` but for its `timeout`, `auth.method`,
+  `auth.jwt`, `auth.cert`, `transit`, `state.path`, `server.socketPath`, and the content of the CA
+  bundle) is fixed at the start: the whole reload is refused and the log names the key;
+* any other is named in the log and waits for the next restart.
+
+A file with a problem refuses the reload too; the running configuration stays.
+
 ## Files
 
 `serve` checks these before it starts. No directory on the way may be writable by others (sticky ones

@@ -87,6 +87,7 @@ void ProcessEvents::OnEnded(const ChildKey& key, const Death& death) {
   parts_.processes.Forget(ProcessName(key));
   const bool punished = punished_.erase(key) > 0;
   if (key.role == ipc::ROLE_WORKER) {
+    ready_.erase(key.slot);
     workers_->Detached(key.slot, CauseFor(death, punished));
   } else {
     agent_.reset();
@@ -136,7 +137,22 @@ void ProcessEvents::OnBreach(Slot slot, const Error& why) {
   Punish(WorkerKey(slot), why);
 }
 
-void ProcessEvents::OnReady(Incarnation /*from*/) {
+void ProcessEvents::SetTunables(const ipc::Tunables& tunables) {
+  tunables_ = tunables;
+  for (const auto& [slot, incarnation] : ready_) {
+    // One that is gone by now gets them when its successor is ready.
+    (void)workers_->SendTunables(incarnation, tunables).has_value();
+  }
+  if (agent_ != nullptr) {
+    (void)agent_->SendTunables(tunables).has_value();
+  }
+}
+
+void ProcessEvents::OnReady(Incarnation from) {
+  ready_[from.slot] = from;
+  if (tunables_) {
+    (void)workers_->SendTunables(from, *tunables_).has_value();
+  }
   parts_.worker_usable();
 }
 
@@ -193,6 +209,9 @@ void ProcessEvents::OnAgentProcDescriptor(ipc::ProcDescriptor::Kind kind, Unique
 }
 
 void ProcessEvents::OnAgentConfinement(const ipc::ConfinementReport& report) {
+  if (tunables_) {
+    (void)agent_->SendTunables(*tunables_).has_value();
+  }
   Confined(ProcessName(kAgent), report);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/event_loop.h"
@@ -55,6 +56,9 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
   void OnStarted(const ChildKey& key, UniqueFd channel);
   void OnEnded(const ChildKey& key, const Death& death);
 
+  // Gives every child, and every one that starts later, what SIGHUP changed.
+  void SetTunables(const ipc::Tunables& tunables);
+
   // The last thing the agent said of its credential; empty before.
   [[nodiscard]] const ipc::AgentStatus& agent_status() const { return agent_status_; }
 
@@ -92,6 +96,8 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
   std::uint64_t agent_incarnation_ = 0;  // an answer to a dead agent must not reach its successor
   std::map<ChildKey, bool> punished_;    // killed for a breach; cleared at its end
   ipc::AgentStatus agent_status_;
+  std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups hold
+  std::map<Slot, Incarnation> ready_;
 };
 
 }  // namespace baokms::supervisor

@@ -26,6 +26,7 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "supervisor/config/derived.h"
+#include "supervisor/config/reload.h"
 #include "supervisor/observe/http_listener.h"
 #include "supervisor/serve/sandbox.h"
 #include "supervisor/serve/start_failure.h"
@@ -302,9 +303,59 @@ void Provider::OnSignal() {
     return;
   }
   if (info.ssi_signo == SIGHUP) {
+    Reload();
     return;
   }
   BeginStop(info.ssi_signo == SIGINT ? "sigint" : "sigterm");
+}
+
+// All or nothing: a key that is sealed at start refuses the whole reload.
+void Provider::Reload() {
+  const auto log = [this](LogLevel level, std::string_view status, std::string_view key) {
+    LogRecord record{.level = level,
+                     .event = "config.reload",
+                     .fields = {{"operation", "config.reload"}, {"status", std::string(status)}}};
+    if (!key.empty()) {
+      record.fields.emplace_back("key", std::string(key));
+    }
+    base_.log->Write(record);
+  };
+  const ReloadedOptions next = options_.reload();
+  if (next.options == nullptr) {
+    log(LogLevel::kError, "invalid", next.refusal);
+    return;
+  }
+  const ReloadPlan plan = PlanReload(in_force_, *next.options);
+  for (const std::string_view key : plan.sealed) {
+    log(LogLevel::kError, "refused_needs_restart", key);
+  }
+  if (!plan.sealed.empty()) {
+    return;
+  }
+  for (const std::string_view key : plan.ignored) {
+    log(LogLevel::kWarn, "not_applied_needs_restart", key);
+  }
+  for (const std::string_view key : plan.applied) {
+    log(LogLevel::kInfo, "applied", key);
+  }
+  Apply(next.options->config);
+  log(LogLevel::kInfo, "ok", "");
+}
+
+void Provider::Apply(const Config& next) {
+  Config& config = in_force_.config;
+  config.logging.level = next.logging.level;
+  config.server.max_concurrent_status = next.server.max_concurrent_status;
+  config.server.max_concurrent_encrypt = next.server.max_concurrent_encrypt;
+  config.server.max_concurrent_decrypt = next.server.max_concurrent_decrypt;
+  config.auth.login_before_token_expiry = next.auth.login_before_token_expiry;
+  const LogLevel level = LevelOf(config.logging.level);
+  base_.log->SetLevel(level);
+  service_->SetLimits(LimitsOf(next.server));
+  ipc::Tunables tunables;
+  tunables.set_log_level(static_cast<std::uint32_t>(level));
+  tunables.set_refresh_before_ns(next.auth.login_before_token_expiry.count());
+  events_->SetTunables(tunables);
 }
 
 void Provider::BeginStop(std::string_view why) {

@@ -47,7 +47,7 @@ struct Foundation {
 class Provider final {
  public:
   Provider(const ServeOptions& options, Foundation foundation)
-      : options_(options), base_(std::move(foundation)) {}
+      : options_(options), in_force_(options), base_(std::move(foundation)) {}
 
   Provider(const Provider&) = delete;
   Provider& operator=(const Provider&) = delete;
@@ -68,6 +68,8 @@ class Provider final {
   std::optional<StartFailure> WatchSignals();
   void BuildService();
   void OnSignal();
+  void Reload();
+  void Apply(const Config& next);
   void BeginStop(std::string_view why);
   void OnStatusChange();
   [[nodiscard]] ReadyFacts Ready() const;
@@ -75,6 +77,7 @@ class Provider final {
   void LogReady();
 
   const ServeOptions& options_;
+  ServeOptions in_force_;  // options_ with what SIGHUP changed since
   Foundation base_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<PrometheusMetrics> metrics_;

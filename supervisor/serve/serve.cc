@@ -33,16 +33,6 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
              .fields = {{"operation", std::string(event)}, {"status", std::string(status)}}});
 }
 
-LogLevel LevelOf(std::string_view text) {
-  if (text == "debug") {
-    return LogLevel::kDebug;
-  }
-  if (text == "warn") {
-    return LogLevel::kWarn;
-  }
-  return text == "error" ? LogLevel::kError : LogLevel::kInfo;
-}
-
 Status GiveUpPrivileges() {
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(BecomeSubreaper());

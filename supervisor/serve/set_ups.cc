@@ -26,18 +26,6 @@ std::int64_t Seconds(Duration duration) {
   return std::chrono::ceil<std::chrono::seconds>(duration).count();
 }
 
-std::uint32_t LevelOf(std::string_view text) {
-  LogLevel level = LogLevel::kInfo;
-  if (text == "debug") {
-    level = LogLevel::kDebug;
-  } else if (text == "warn") {
-    level = LogLevel::kWarn;
-  } else if (text == "error") {
-    level = LogLevel::kError;
-  }
-  return static_cast<std::uint32_t>(level);
-}
-
 Result<ipc::OpenBaoSetup> OpenBaoPart(const Config& config, std::string_view ca_pem) {
   ipc::OpenBaoSetup part;
   for (const HttpsAddress& address : BAOKMS_TRY(OpenBaoEndpoints(config))) {
@@ -78,7 +66,7 @@ ipc::WorkerSetup WorkerPart(const Config& config,
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
   setup.set_token_renewable(config.auth.method == "jwt");
   setup.set_max_connections(kMaxConnections);
-  setup.set_log_level(LevelOf(config.logging.level));
+  setup.set_log_level(static_cast<std::uint32_t>(LevelOf(config.logging.level)));
   return setup;
 }
 
@@ -89,7 +77,7 @@ ipc::AgentSetup AgentPart(const Config& config, const ipc::OpenBaoSetup& openbao
   setup.set_auth_mount(config.auth.jwt.mount_path);
   setup.set_login_timeout_ns(EffectiveLoginTimeout(config).count());
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
-  setup.set_log_level(LevelOf(config.logging.level));
+  setup.set_log_level(static_cast<std::uint32_t>(LevelOf(config.logging.level)));
   setup.set_login_budget_per_minute(static_cast<std::uint32_t>(EffectiveLoginBudget(config)));
   ipc::JwtFileSetup* jwt = setup.mutable_jwt_file();
   jwt->set_path(config.auth.jwt.jwt_file);

@@ -74,6 +74,14 @@ Status WorkerSet::AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer
   return channel->Send(MessageType::kConnectAnswer, answer, std::move(socket));
 }
 
+Status WorkerSet::SendTunables(Incarnation to, const ipc::Tunables& tunables) {
+  const std::shared_ptr<WorkerChannel> channel = roster_.ChannelOf(to);
+  if (channel == nullptr) {
+    return Error(ErrorCode::kNotFound, "the worker is gone");
+  }
+  return channel->Send(MessageType::kTunables, tunables, UniqueFd());
+}
+
 OperationId WorkerSet::Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) {
   return Submit(MessageType::kEncryptRequest, std::move(request), WorkerChoice(), std::move(done));
 }

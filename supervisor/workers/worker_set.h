@@ -47,6 +47,9 @@ class WorkerSet final : public Gateway, private Roster::Listener {
   // over.
   Status AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer, UniqueFd socket);
 
+  // What SIGHUP changed. kNotFound as above.
+  Status SendTunables(Incarnation to, const ipc::Tunables& tunables);
+
   OperationId Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) override;
   OperationId Decrypt(ipc::DecryptRequest request,
                       WorkerChoice choice,
