@@ -20,7 +20,7 @@ class Tenant:
 
     def __init__(self, openbao: OpenBao, name: str = "", token_ttl: str = "30m"):
         self.openbao = openbao
-        self.name = name or secrets.token_hex(4)
+        self.name = name or f"t{secrets.token_hex(4)}"  # a letter first: "1e5" is a number in YAML
         self.transit_mount = f"transit-{self.name}"
         self.key_name = f"k8s-{self.name}-etcd"
         self.auth_mount = f"auth/jwt-{self.name}"
