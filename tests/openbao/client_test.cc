@@ -380,6 +380,21 @@ TEST_F(ClientTest, AServerNameMayBeAnAddress) {
   EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
 }
 
+TEST_F(ClientTest, AClientWithoutAKeyRefusesTransitCallsAlone) {
+  HostileServer server(
+      Identity(),
+      AlwaysAnswer(HttpAnswer("200 OK", R"({"auth":{"lease_duration":60,"renewable":true}})")));
+  ClientRig rig(authority_.CertificatePem(), {{server.port()}}, [](ClientOptions& options) {
+    options.transit_mount.clear();
+    options.transit_key.clear();
+  });
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kInvalidRequest);
+  const auto renewed = rig.Await<AuthValue>([&](Done<AuthValue> done) {
+    return rig.client().RenewSelf(rig.Context(), 60, std::move(done));
+  });
+  EXPECT_EQ(renewed.report.error_class, ErrorClass::kOk);
+}
+
 TEST_F(ClientTest, CreateRefusesOptionsThatCannotWork) {
   const auto loop = EventLoop::Create().value();
   LoopbackConnector connector(*loop, {{1}});

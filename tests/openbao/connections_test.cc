@@ -187,7 +187,6 @@ TEST_F(ConnectionsTest, AFreshCallUsesAConnectionOfItsOwnOnce) {
 
 TEST_F(ConnectionsTest, AFreshCallDoesNotWaitForBusyConnections) {
   Gate gate;
-  std::atomic<bool> hold = true;
   HostileServer server(Identity(), [&](Session& session) {
     while (session.Read()) {
       if (session.number() < 2) {
