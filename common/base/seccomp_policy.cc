@@ -41,7 +41,7 @@ SeccompPolicy::SeccompPolicy(SeccompPolicy&&) noexcept = default;
 SeccompPolicy& SeccompPolicy::operator=(SeccompPolicy&&) noexcept = default;
 SeccompPolicy::~SeccompPolicy() = default;
 
-Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action) {
+Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action, KernelLog kernel_log) {
   scmp_filter_ctx context = ::seccomp_init(default_action);
   if (context == nullptr) {
     return Error(ErrorCode::kSystem, "seccomp_init");
@@ -49,7 +49,7 @@ Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action) {
   auto filter = std::make_unique<Filter>(context);
   for (const auto& [attribute, value] : {
            std::pair{SCMP_FLTATR_CTL_TSYNC, 1U},
-           std::pair{SCMP_FLTATR_CTL_LOG, 1U},
+           std::pair{SCMP_FLTATR_CTL_LOG, kernel_log == KernelLog::kRefusals ? 1U : 0U},
            std::pair{SCMP_FLTATR_CTL_OPTIMIZE, 2U},  // binary tree: the hot calls are many
            std::pair{SCMP_FLTATR_ACT_BADARCH, static_cast<std::uint32_t>(SCMP_ACT_KILL_PROCESS)},
        }) {
@@ -65,11 +65,11 @@ Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action) {
 }
 
 Result<SeccompPolicy> SeccompPolicy::CreateForChild() {
-  return Create(SCMP_ACT_TRAP);
+  return Create(SCMP_ACT_TRAP, KernelLog::kKillsOnly);
 }
 
 Result<SeccompPolicy> SeccompPolicy::CreateForSupervisor() {
-  return Create(SCMP_ACT_ERRNO(EPERM));
+  return Create(SCMP_ACT_ERRNO(EPERM), KernelLog::kRefusals);
 }
 
 Status SeccompPolicy::Allow(std::initializer_list<int> syscalls) {

@@ -77,7 +77,10 @@ class SeccompPolicy {
 
   explicit SeccompPolicy(std::unique_ptr<Filter> filter);
 
-  static Result<SeccompPolicy> Create(std::uint32_t default_action);
+  // A child reports a refusal itself; a line per refused connect() would only fill the kernel log.
+  enum class KernelLog : std::uint8_t { kKillsOnly, kRefusals };
+
+  static Result<SeccompPolicy> Create(std::uint32_t default_action, KernelLog kernel_log);
 
   std::unique_ptr<Filter> filter_;
 };

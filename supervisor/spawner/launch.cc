@@ -47,6 +47,7 @@ void Place(int parked, int target, int flags) {
 
 // Runs in the forked child: everything it needs was computed before the fork.
 [[noreturn]] void Become(int program,
+                         int null,
                          int* descriptors,
                          std::size_t count,
                          char* const* arguments,
@@ -60,9 +61,9 @@ void Place(int parked, int target, int flags) {
   for (std::size_t i = 0; i < count; ++i) {
     descriptors[i] = Park(descriptors[i]);
   }
-  const int null = Park(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const int parked_null = Park(null);
   for (int fd = 0; fd <= 2; ++fd) {
-    Place(null, fd, 0);
+    Place(parked_null, fd, 0);
   }
   int next = ipc::kSupervisorChannel;
   for (std::size_t i = 0; i < count; ++i) {
@@ -105,8 +106,8 @@ Result<pid_t> Launch(const LaunchPlan& plan) {
     return Error(ErrorCode::kSystem, "fork", errno);
   }
   if (child == 0) {
-    Become(plan.program, descriptors.data(), descriptors.size(), argument_pointers.data(),
-           environment_pointers.data());
+    Become(plan.program, plan.null, descriptors.data(), descriptors.size(),
+           argument_pointers.data(), environment_pointers.data());
   }
   return child;
 }

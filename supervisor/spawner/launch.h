@@ -17,7 +17,8 @@ namespace baokms::supervisor {
 struct LaunchPlan {
   const char* name = nullptr;    // argv[0]
   int program = -1;              // open executable; execveat(2) with AT_EMPTY_PATH
-  std::vector<int> descriptors;  // become 3, 4, 5, ... in this order; 0-2 become /dev/null
+  int null = -1;                 // /dev/null, open for reading and writing; becomes 0, 1 and 2
+  std::vector<int> descriptors;  // become 3, 4, 5, ... in this order
   std::vector<std::string> environment;
 };
 

@@ -28,8 +28,8 @@ Result<SeccompPolicy> BuildSpawnerPolicy() {
   // Fork and exec: descriptors to their fixed numbers, the rest closed, signals as at a shell.
   BAOKMS_TRY(policy.Allow(
       {SCMP_SYS(dup3), SCMP_SYS(close_range), SCMP_SYS(kill), SCMP_SYS(rt_sigaction)}));
-  // The loader's libraries, /proc/self and /dev/null: nothing is created, nothing cut short.
-  constexpr std::uint64_t kChanging = O_WRONLY | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
+  // The loader's libraries and a child's own /proc files: reading only, never creating.
+  constexpr std::uint64_t kChanging = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
   BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(openat), 2, kChanging, 0));
   // The loader and libc of a child before its main().
   BAOKMS_TRY(policy.Allow(

@@ -12,6 +12,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+
+#include <unistd.h>
+
 #include <utility>
 #include <vector>
 
@@ -191,6 +194,7 @@ bool Spawner::TakeSpawnAllowance() {
 LaunchPlan Spawner::PlanFor(const ChildKey& key, int channel) const {
   LaunchPlan plan;
   plan.environment = ChildEnvironment();
+  plan.null = STDIN_FILENO;  // /dev/null already: the filter lets it open nothing for writing
   if (key.role == ipc::ROLE_WORKER) {
     plan.name = "bao-kms-worker";
     plan.program = ipc::kWorkerProgramDescriptor;

@@ -50,6 +50,10 @@ Result<std::string> OwnDirectory() {
 
 Result<StartedSpawner> StartSpawner(SpawnerInputs inputs) {
   const std::string directory = BAOKMS_TRY(OwnDirectory());
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null.valid()) {
+    return Error(ErrorCode::kSystem, "open /dev/null", errno);
+  }
   const UniqueFd self = BAOKMS_TRY(OpenPath("/proc/self/exe"));
   const UniqueFd worker = BAOKMS_TRY(OpenPath(directory + "bao-kms-worker"));
   const UniqueFd agent = BAOKMS_TRY(OpenPath(directory + "bao-kms-authagent"));
@@ -57,6 +61,7 @@ Result<StartedSpawner> StartSpawner(SpawnerInputs inputs) {
   LaunchPlan plan;
   plan.name = kSpawnerName;
   plan.program = self.get();
+  plan.null = null.get();
   plan.descriptors = {pair.second.get(),
                       inputs.spawner_setup.get(),
                       inputs.worker_setup.get(),

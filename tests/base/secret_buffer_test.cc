@@ -1,0 +1,135 @@
+#include "common/base/secret_buffer.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+
+namespace baokms {
+namespace {
+
+constexpr std::array<std::uint8_t, 4> kBytes = {1, 2, 3, 4};
+
+SecretBuffer Make(std::size_t size, std::uint8_t byte) {
+  SecretBuffer buffer = SecretBuffer::Allocate(size).value();
+  std::ranges::fill(buffer.RevealMutable(), byte);
+  return buffer;
+}
+
+// The VmFlags of the mapping that holds `address` (proc(5)): lo locked, dd not dumped, wf wiped on
+// fork.
+std::string FlagsOf(const void* address) {
+  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+  std::ifstream maps("/proc/self/smaps");
+  bool found = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    char dash = 0;
+    std::istringstream range(line);
+    if (line.find('-') < line.find(' ') && range >> std::hex >> begin >> dash >> end) {
+      found = begin <= wanted && wanted < end;
+    } else if (found && line.starts_with("VmFlags:")) {
+      return line + " ";
+    }
+  }
+  return "";
+}
+
+TEST(SecretBufferTest, TakesBytesAndWipesTheirSource) {
+  std::array<std::uint8_t, 4> source = kBytes;
+  const SecretBuffer buffer = SecretBuffer::TakeFrom(source).value();
+  EXPECT_TRUE(std::ranges::equal(buffer.Reveal(), kBytes));
+  EXPECT_EQ(source, (std::array<std::uint8_t, 4>{}));
+}
+
+TEST(SecretBufferTest, IsLockedNotDumpedAndWipedOnFork) {
+  const SecretBuffer buffer = Make(5000, 7);
+  for (const std::uint8_t* at : {buffer.Reveal().data(), buffer.Reveal().data() + 4999}) {
+    const std::string flags = FlagsOf(at);
+    for (const char* flag : {" lo ", " dd ", " wf "}) {
+      EXPECT_NE(flags.find(flag), std::string::npos) << flag << "in " << flags;
+    }
+  }
+}
+
+TEST(SecretBufferTest, IsEmptyInAForkedChild) {
+  const SecretBuffer buffer = Make(16, 7);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::_exit(std::ranges::count(buffer.Reveal(), 0) == 16 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(buffer.Reveal()[0], 7) << "the parent keeps its own";
+}
+
+TEST(SecretBufferTest, LeavesNoMappingBehind) {
+  const std::uint8_t* data = nullptr;
+  {
+    const SecretBuffer buffer = Make(16, 7);
+    data = buffer.Reveal().data();
+  }
+  EXPECT_EQ(FlagsOf(data).find(" lo "), std::string::npos);
+}
+
+TEST(SecretBufferTest, MoveLeavesNothingInTheSource) {
+  SecretBuffer from = Make(16, 7);
+  SecretBuffer to = std::move(from);
+  EXPECT_EQ(from.size(), 0U);  // NOLINT(bugprone-use-after-move): what is left is the question
+  EXPECT_TRUE(from.Reveal().empty());
+  to = Make(8, 9);
+  EXPECT_EQ(to.size(), 8U);
+  EXPECT_EQ(to.Reveal()[7], 9);
+}
+
+TEST(SecretBufferTest, ComparesContents) {
+  EXPECT_TRUE(Make(16, 7) == Make(16, 7));
+  EXPECT_FALSE(Make(16, 7) == Make(15, 7));
+  for (std::size_t i = 0; i < 16; ++i) {
+    SecretBuffer other = Make(16, 7);
+    other.RevealMutable()[i] ^= 1U;
+    EXPECT_FALSE(Make(16, 7) == other) << i;
+  }
+}
+
+TEST(SecretBufferTest, RefusesToHoldNothing) {
+  EXPECT_EQ(SecretBuffer::Allocate(0).error().code(), ErrorCode::kInvalidArgument);
+}
+
+// A forked child: neither the limit nor the lost privilege is for the other tests.
+TEST(SecretBufferTest, FailsClosedWhenMemoryCannotBeLocked) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const rlimit none{0, 0};
+    if (::setrlimit(RLIMIT_MEMLOCK, &none) != 0 ||
+        (::geteuid() == 0 && ::setresuid(54321, 54321, 54321) != 0)) {
+      ::_exit(2);
+    }
+    ::_exit(SecretBuffer::Allocate(16).has_value() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0) << "1: allocated without a lock; 2: could not lose privileges";
+}
+
+}  // namespace
+}  // namespace baokms

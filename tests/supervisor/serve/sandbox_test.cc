@@ -1,0 +1,124 @@
+// Enters the supervisor's real filter in a forked child. What it refuses fails; nothing ends it.
+
+#include "supervisor/serve/sandbox.h"
+
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <future>
+#include <thread>
+
+#include <unistd.h>
+
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "tests/base/deeds.h"
+#include "tests/base/filter_rig.h"
+
+namespace baokms::supervisor {
+namespace {
+
+Status EnterSupervisorSandbox() {
+  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy());
+  return policy.Install();
+}
+
+int BindToLoopback(int socket) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0
+                                                                                          : errno;
+}
+
+TEST(SupervisorSandboxTest, LetsItsOrdinaryWorkThrough) {
+  ExpectAllowed(EnterSupervisorSandbox, UseMemory);
+  ExpectAllowed(EnterSupervisorSandbox, StartThread);
+  ExpectAllowed(EnterSupervisorSandbox, OpenInternetSocket);
+  ExpectAllowed(EnterSupervisorSandbox, MakeSocketPair);
+  ExpectAllowed(EnterSupervisorSandbox, ReadFile);
+  ExpectAllowed(EnterSupervisorSandbox, CreateFile);
+}
+
+TEST(SupervisorSandboxTest, StartsNoProcessAndNoProgram) {
+  ExpectErrno(EnterSupervisorSandbox, ForkAndWait, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, ExecuteProgram, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, ExecuteDescriptor, EPERM);
+}
+
+TEST(SupervisorSandboxTest, OpensNoSocketButForTheInternet) {
+  ExpectErrno(EnterSupervisorSandbox, OpenUnixSocket, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, OpenNetlinkSocket, EPERM);
+}
+
+TEST(SupervisorSandboxTest, BindsNoNewListener) {
+  const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // Each attempt is a process of its own, but the socket is one: a second bind is EINVAL.
+  EXPECT_EQ(
+      Describe(RunConfined(EnterSupervisorSandbox, [&] { return BindToLoopback(socket.get()); })),
+      Describe({.wait_status = 1 << 8, .error = EPERM, .refused_call = {}}));
+  EXPECT_EQ(BindToLoopback(socket.get()), 0);
+}
+
+TEST(SupervisorSandboxTest, MakesNoMemoryExecutable) {
+  ExpectErrno(EnterSupervisorSandbox, MapExecutableMemory, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, MakeMemoryExecutable, EPERM);
+}
+
+TEST(SupervisorSandboxTest, CannotReachAnotherProcess) {
+  ExpectErrno(EnterSupervisorSandbox, TraceSelf, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, ReadMemoryAsPeer, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, SendSignal, EPERM);
+}
+
+TEST(SupervisorSandboxTest, CannotWeakenItself) {
+  ExpectErrno(EnterSupervisorSandbox, BecomeDumpable, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, RaiseLimit, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, UnshareDescriptors, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, AskPersonality, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, ControlDevice, EPERM);
+}
+
+// A failed check must end the process, not leave it running.
+TEST(SupervisorSandboxTest, EndsByAbort) {
+  const Outcome outcome = RunConfined(EnterSupervisorSandbox, []() -> int { std::abort(); });
+  ASSERT_TRUE(WIFSIGNALED(outcome.wait_status));
+  EXPECT_EQ(WTERMSIG(outcome.wait_status), SIGABRT);
+}
+
+// The listeners' threads exist before the filter does.
+TEST(SupervisorSandboxTest, ConfinesThreadsThatRanBeforeIt) {
+  const Outcome outcome = RunFree([] {
+    std::promise<void> entered;
+    std::promise<int> tried;
+    std::thread earlier([&] {
+      entered.get_future().wait();
+      tried.set_value(OpenUnixSocket());
+    });
+    const Status status = EnterSupervisorSandbox();
+    entered.set_value();
+    const int error = tried.get_future().get();
+    earlier.join();
+    return status ? error : EIO;
+  });
+  EXPECT_EQ(outcome.error, EPERM);
+}
+
+TEST(SupervisorSandboxTest, KillsOnCallsOfAnotherArchitecture) {
+  if (Describe(RunFree(CallAsForeignArchitecture)) != "did it") {
+    GTEST_SKIP() << "this kernel runs no 32-bit calls, so there is nothing to refuse";
+  }
+  ExpectKilled(EnterSupervisorSandbox, CallAsForeignArchitecture);
+}
+
+}  // namespace
+}  // namespace baokms::supervisor

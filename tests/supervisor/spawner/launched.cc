@@ -1,0 +1,59 @@
+// A program for Launch() to start: says on descriptor 3 what it was born with, a line a fact.
+
+#include <csignal>
+#include <cstddef>
+
+#include <fcntl.h>
+
+#include <string>
+
+#include <unistd.h>
+
+namespace {
+
+std::string OpenDescriptors() {
+  std::string list;
+  for (int fd = 0; fd < 1024; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) {
+      list += " " + std::to_string(fd);
+    }
+  }
+  return list;
+}
+
+std::string BlockedSignals() {
+  sigset_t blocked;
+  (void)::sigprocmask(SIG_SETMASK, nullptr, &blocked);
+  std::string list;
+  for (int signal = 1; signal < SIGRTMIN; ++signal) {
+    if (::sigismember(&blocked, signal) == 1) {
+      list += " " + std::to_string(signal);
+    }
+  }
+  return list;
+}
+
+bool IsNull(int fd) {
+  char byte = 0;
+  return ::read(fd, &byte, 1) == 0 && ::write(fd, "x", 1) == 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string facts = "name " + std::string(argc == 1 ? argv[0] : "?") + "\n";
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    facts += "environment " + std::string(*variable) + "\n";
+  }
+  facts += "descriptors" + OpenDescriptors() + "\n";
+  facts += "blocked" + BlockedSignals() + "\n";
+  facts += "null" + std::string(IsNull(0) && IsNull(1) && IsNull(2) ? " yes" : " no") + "\n";
+  for (std::size_t sent = 0; sent < facts.size();) {
+    const ssize_t n = ::write(3, facts.data() + sent, facts.size() - sent);
+    if (n <= 0) {
+      return 1;
+    }
+    sent += static_cast<std::size_t>(n);
+  }
+  return 0;
+}

@@ -1,0 +1,102 @@
+// Enters the spawner's real filter in a forked child: what it must be able to do, and what neither
+// it nor any program below it may.
+
+#include "supervisor/spawner/sandbox.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include <sched.h>
+#include <seccomp.h>
+
+#include <string>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "authagent/sandbox.h"
+#include "common/base/result.h"
+#include "tests/base/deeds.h"
+#include "tests/base/filter_rig.h"
+#include "worker/sandbox.h"
+
+namespace baokms::supervisor {
+namespace {
+
+Status EnterSpawnerSandbox() {
+  SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy());
+  return policy.Install();
+}
+
+// fork() into new namespaces, as clone(2) alone can ask for.
+int ForkIntoNamespace(unsigned long flags) {
+  const long child = ::syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, 0);
+  if (child == 0) {
+    ::_exit(0);
+  }
+  return child < 0 ? errno : (::waitpid(static_cast<pid_t>(child), nullptr, 0) < 0 ? errno : 0);
+}
+
+TEST(SpawnerSandboxTest, StartsProgramsFromDescriptors) {
+  ExpectAllowed(EnterSpawnerSandbox, ForkAndWait);
+  ExpectAllowed(EnterSpawnerSandbox, ExecuteDescriptor);
+}
+
+TEST(SpawnerSandboxTest, StartsNoProgramByItsPath) {
+  ExpectReported(EnterSpawnerSandbox, ExecuteProgram, SCMP_SYS(execve));
+}
+
+TEST(SpawnerSandboxTest, ForksIntoNoNewNamespace) {
+  const Attempt attempt = [] {
+    return ForkIntoNamespace(CLONE_NEWUSER);
+  };
+  if (Describe(RunFree(attempt)) != "did it") {
+    GTEST_SKIP() << "user namespaces are switched off here: " << Describe(RunFree(attempt));
+  }
+  ExpectReported(EnterSpawnerSandbox, attempt, SCMP_SYS(clone));
+}
+
+TEST(SpawnerSandboxTest, ReadsFilesAndChangesNone) {
+  ExpectAllowed(EnterSpawnerSandbox, ReadFile);
+  ExpectReported(EnterSpawnerSandbox, OpenForWriting, SCMP_SYS(openat));
+  ExpectReported(EnterSpawnerSandbox, CreateFile, SCMP_SYS(openat));
+  ExpectReported(EnterSpawnerSandbox, CreateMemoryFile, SCMP_SYS(memfd_create));
+}
+
+TEST(SpawnerSandboxTest, OpensNoSocketButPairs) {
+  ExpectErrno(EnterSpawnerSandbox, OpenInternetSocket, EACCES);
+  ExpectErrno(EnterSpawnerSandbox, OpenUnixSocket, EACCES);
+  ExpectAllowed(EnterSpawnerSandbox, MakeSocketPair);
+}
+
+TEST(SpawnerSandboxTest, CannotReadAnotherProcess) {
+  ExpectKilled(EnterSpawnerSandbox, TraceSelf);
+  ExpectKilled(EnterSpawnerSandbox, ReadMemoryAsPeer);
+  ExpectKilled(EnterSpawnerSandbox, UnshareDescriptors);
+  ExpectKilled(EnterSpawnerSandbox, AskPersonality);
+}
+
+// A child enters its own filter below this one. Both are in force then: the union must hold.
+TEST(SpawnerSandboxTest, LetsChildrenEnterTheirOwnFilters) {
+  const EnterFilter as_worker = []() -> Status {
+    BAOKMS_TRY(EnterSpawnerSandbox());
+    return worker::EnterSandbox();
+  };
+  const EnterFilter as_agent = []() -> Status {
+    BAOKMS_TRY(EnterSpawnerSandbox());
+    return authagent::EnterSandbox();
+  };
+  ExpectAllowed(as_worker, UseMemory);
+  ExpectReported(as_worker, ReadFile, SCMP_SYS(openat));
+  ExpectAllowed(as_agent, UseMemory);
+  ExpectAllowed(as_agent, ReadFile);
+  ExpectReported(as_agent, ForkAndWait, SCMP_SYS(clone));
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
