@@ -65,8 +65,21 @@ Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
                                                Metrics& metrics,
                                                std::vector<BrokerEndpoint> endpoints,
                                                BootTime connect_limit) {
-  std::unique_ptr<Resolver> resolver = BAOKMS_TRY(Resolver::Create(loop));
-  std::unique_ptr<Broker> broker(new Broker(loop, metrics, std::move(resolver), connect_limit));
+  // Shared, because a std::function has to be copyable; the broker holds the only one.
+  const std::shared_ptr<Resolver> resolver = BAOKMS_TRY(Resolver::Create(loop));
+  return CreateWith(
+      [resolver](const std::string& host, std::uint16_t port, BootTime limit,
+                 Resolver::Callback callback) {
+        resolver->Resolve(host, port, limit, std::move(callback));
+      },
+      metrics, std::move(endpoints), connect_limit);
+}
+
+std::unique_ptr<Broker> Broker::CreateWith(LookUpName look_up,
+                                           Metrics& metrics,
+                                           std::vector<BrokerEndpoint> endpoints,
+                                           BootTime connect_limit) {
+  std::unique_ptr<Broker> broker(new Broker(std::move(look_up), metrics, connect_limit));
   for (BrokerEndpoint& endpoint : endpoints) {
     broker->endpoints_.push_back(EndpointState{.endpoint = std::move(endpoint)});
   }
@@ -96,19 +109,19 @@ void Broker::LookUp(std::uint32_t endpoint) {
   if (std::exchange(state.looking_up, true)) {
     return;
   }
-  resolver_->Resolve(state.endpoint.host, state.endpoint.port, connect_limit_,
-                     [this, endpoint](std::vector<SocketAddress> addresses) {
-                       EndpointState& resolved = endpoints_[endpoint];
-                       resolved.looking_up = false;
-                       // A name server that is down does not make a known address wrong.
-                       if (!addresses.empty()) {
-                         resolved.addresses = std::move(addresses);
-                         resolved.resolved_at = BootNow();
-                       }
-                       for (const auto& next : std::exchange(resolved.waiting, {})) {
-                         next();
-                       }
-                     });
+  look_up_(state.endpoint.host, state.endpoint.port, connect_limit_,
+           [this, endpoint](std::vector<SocketAddress> addresses) {
+             EndpointState& resolved = endpoints_[endpoint];
+             resolved.looking_up = false;
+             // A name server that is down does not make a known address wrong.
+             if (!addresses.empty()) {
+               resolved.addresses = std::move(addresses);
+               resolved.resolved_at = BootNow();
+             }
+             for (const auto& next : std::exchange(resolved.waiting, {})) {
+               next();
+             }
+           });
 }
 
 void Broker::ConnectNow(const std::string& asked_by,

@@ -38,12 +38,21 @@ struct BrokerAnswer {
 class Broker final {
  public:
   using Callback = std::function<void(BrokerAnswer)>;
+  // Resolver::Resolve(), or what a test has in its place.
+  using LookUpName =
+      std::function<void(const std::string&, std::uint16_t, BootTime, Resolver::Callback)>;
 
   // `connect_limit` bounds a lookup; `loop` and `metrics` must outlive the broker.
   static Result<std::unique_ptr<Broker>> Create(EventLoop& loop,
                                                 Metrics& metrics,
                                                 std::vector<BrokerEndpoint> endpoints,
                                                 BootTime connect_limit);
+
+  // The same with another way to look names up, which calls back as the resolver does.
+  static std::unique_ptr<Broker> CreateWith(LookUpName look_up,
+                                            Metrics& metrics,
+                                            std::vector<BrokerEndpoint> endpoints,
+                                            BootTime connect_limit);
 
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -76,8 +85,8 @@ class Broker final {
     std::size_t address = 0;
   };
 
-  Broker(EventLoop& loop, Metrics& metrics, std::unique_ptr<Resolver> resolver, BootTime limit)
-      : loop_(loop), metrics_(metrics), resolver_(std::move(resolver)), connect_limit_(limit) {}
+  Broker(LookUpName look_up, Metrics& metrics, BootTime limit)
+      : look_up_(std::move(look_up)), metrics_(metrics), connect_limit_(limit) {}
 
   void LookUp(std::uint32_t endpoint);
   void ConnectNow(const std::string& asked_by,
@@ -85,9 +94,8 @@ class Broker final {
                   const Callback& callback);
   void Remember(const std::string& asked_by, std::uint64_t id, Made made);
 
-  EventLoop& loop_;
+  LookUpName look_up_;
   Metrics& metrics_;
-  std::unique_ptr<Resolver> resolver_;
   BootTime connect_limit_;
   std::vector<EndpointState> endpoints_;
   std::map<std::pair<std::string, std::uint64_t>, Made> made_;

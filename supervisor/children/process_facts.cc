@@ -31,8 +31,12 @@ std::string ReadAll(const UniqueFd& fd) {
 
 // The text after "name:\t" up to the end of its line or the next tab.
 std::optional<std::string_view> Field(std::string_view text, std::string_view name) {
-  const std::size_t at = text.find(name);
-  if (at == std::string_view::npos || (at != 0 && text[at - 1] != '\n')) {
+  std::size_t at = text.find(name);
+  // Elsewhere in a line it is part of the name that a process gave itself.
+  while (at != std::string_view::npos && at != 0 && text[at - 1] != '\n') {
+    at = text.find(name, at + 1);
+  }
+  if (at == std::string_view::npos) {
     return std::nullopt;
   }
   text.remove_prefix(at + name.size());

@@ -1,0 +1,258 @@
+#include "supervisor/broker/broker.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdint>
+
+#include <fcntl.h>
+
+#include <memory>
+#include <optional>
+
+#include <poll.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/event_loop.h"
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+#include "tests/supervisor/status/fake_observers.h"
+#include "tests/supervisor/workers/run_loop.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::NiceMock;
+
+// A listener on an address of this machine and a port of the kernel's choice.
+class Listener final {
+ public:
+  explicit Listener(in_addr_t host = INADDR_LOOPBACK)
+      : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(host);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(fd_.get(), 8), 0);
+    EXPECT_EQ(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+
+  // Whether a connection has come, within a second.
+  bool Accept() {
+    pollfd ready{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&ready, 1, 1000) == 1 &&
+           UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)).valid();
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  UniqueFd fd_;
+  std::uint16_t port_ = 0;
+};
+
+int OptionOf(const UniqueFd& socket, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(socket.get(), level, name, &value, &size), 0);
+  return value;
+}
+
+class BrokerTest : public ::testing::Test {
+ protected:
+  void Serve(std::vector<BrokerEndpoint> endpoints) {
+    broker_ = Broker::Create(*loop_, metrics_, std::move(endpoints), milliseconds(500)).value();
+  }
+
+  BrokerAnswer Connect(std::uint32_t endpoint, std::uint32_t attempt = 0, std::uint64_t id = 1) {
+    ipc::ConnectRequest request;
+    request.set_id(id);
+    request.set_endpoint(endpoint);
+    request.set_attempt(attempt);
+    std::optional<BrokerAnswer> answer;
+    broker_->Connect("worker_0/1", request, [&](BrokerAnswer given) { answer = std::move(given); });
+    EXPECT_TRUE(RunUntil(*loop_, [&] { return answer.has_value(); }));
+    return answer ? std::move(*answer) : BrokerAnswer();
+  }
+
+  void Verdict(std::uint64_t id, bool usable, std::string_view asked_by = "worker_0/1") {
+    ipc::ConnectVerdict verdict;
+    verdict.set_id(id);
+    verdict.set_usable(usable);
+    broker_->Verdict(asked_by, verdict);
+  }
+
+  std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
+  NiceMock<MockMetrics> metrics_;
+  std::unique_ptr<Broker> broker_;
+};
+
+TEST_F(BrokerTest, HandsOverASocketThatReachesTheEndpoint) {
+  Listener listener;
+  Serve({{"127.0.0.1", listener.port()}});
+  EXPECT_CALL(metrics_, BrokerConnection(0, std::string_view("started")));
+  const BrokerAnswer answer = Connect(0);
+  EXPECT_EQ(answer.outcome, ipc::OUTCOME_OK);
+  EXPECT_EQ(answer.address_count, 1U);
+  EXPECT_TRUE(listener.Accept());
+}
+
+TEST_F(BrokerTest, SocketsAreNonBlockingPromptAndNoticeADeadPeer) {
+  Listener listener;
+  Serve({{"127.0.0.1", listener.port()}});
+  const BrokerAnswer answer = Connect(0);
+  ASSERT_TRUE(answer.socket.valid());
+  EXPECT_NE(::fcntl(answer.socket.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(::fcntl(answer.socket.get(), F_GETFD), FD_CLOEXEC);
+  EXPECT_NE(OptionOf(answer.socket, IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_EQ(OptionOf(answer.socket, IPPROTO_TCP, TCP_USER_TIMEOUT), 3000);
+}
+
+// The number is all that a child can name: no address of its own choice.
+TEST_F(BrokerTest, KnowsTheEndpointsOfTheSetUpAlone) {
+  Listener listener;
+  Serve({{"127.0.0.1", listener.port()}});
+  EXPECT_EQ(Connect(1).outcome, ipc::OUTCOME_INVALID_REQUEST);
+  EXPECT_EQ(Connect(0xffffffff).outcome, ipc::OUTCOME_INVALID_REQUEST);
+  EXPECT_FALSE(Connect(1).socket.valid());
+}
+
+TEST_F(BrokerTest, ConnectsToTheEndpointThatWasAskedFor) {
+  Listener first;
+  Listener second;
+  Serve({{"127.0.0.1", first.port()}, {"127.0.0.1", second.port()}});
+  ASSERT_EQ(Connect(1).outcome, ipc::OUTCOME_OK);
+  EXPECT_TRUE(second.Accept());
+}
+
+TEST_F(BrokerTest, SaysWhenANameDoesNotResolve) {
+  Serve({{"openbao.invalid", 8200}});
+  EXPECT_CALL(metrics_, BrokerConnection(0, std::string_view("dns_failed")));
+  const BrokerAnswer answer = Connect(0);
+  EXPECT_EQ(answer.outcome, ipc::OUTCOME_DNS_FAILED);
+  EXPECT_FALSE(answer.socket.valid());
+}
+
+TEST_F(BrokerTest, AnswersAllWhoAskDuringOneLookup) {
+  Listener listener;
+  Serve({{"localhost", listener.port()}});
+  ipc::ConnectRequest request;
+  int answers = 0;
+  for (int i = 0; i < 5; ++i) {
+    broker_->Connect("worker_0/1", request, [&](const BrokerAnswer& answer) {
+      EXPECT_EQ(answer.outcome, ipc::OUTCOME_OK);
+      ++answers;
+    });
+  }
+  EXPECT_TRUE(RunUntil(*loop_, [&] { return answers == 5; }));
+}
+
+// An address of the loopback network, all of which is this machine.
+SocketAddress Loopback(std::uint8_t last, std::uint16_t port) {
+  SocketAddress address;
+  auto* in = reinterpret_cast<sockaddr_in*>(&address.storage);
+  in->sin_family = AF_INET;
+  in->sin_addr.s_addr = htonl(0x7f000000U | last);
+  in->sin_port = htons(port);
+  address.size = sizeof(sockaddr_in);
+  return address;
+}
+
+// The name has 127.0.0.1, 127.0.0.2 and 127.0.0.3, and a real listener on each.
+class FailoverTest : public BrokerTest {
+ protected:
+  FailoverTest() {
+    broker_ = Broker::CreateWith(
+        [this](const std::string&, std::uint16_t port, BootTime, const Resolver::Callback& found) {
+          ++lookups_;
+          const auto addresses = std::exchange(addresses_, {});
+          loop_->Post([=] {
+            std::vector<SocketAddress> list;
+            for (const std::uint8_t last : addresses) {
+              list.push_back(Loopback(last, port));
+            }
+            found(list);
+          });
+        },
+        metrics_, {{"openbao.test", listener_.port()}}, milliseconds(500));
+  }
+
+  // The last number of the address that the socket of this attempt reached.
+  int Reached(std::uint32_t attempt, std::uint64_t id = 1) {
+    const BrokerAnswer answer = Connect(0, attempt, id);
+    EXPECT_EQ(answer.address_count, 3U);
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    pollfd ready{.fd = answer.socket.get(), .events = POLLOUT, .revents = 0};
+    EXPECT_EQ(::poll(&ready, 1, 1000), 1);
+    EXPECT_EQ(::getpeername(answer.socket.get(), reinterpret_cast<sockaddr*>(&peer), &size), 0);
+    return static_cast<int>(ntohl(peer.sin_addr.s_addr) & 0xffU);
+  }
+
+  Listener listener_{INADDR_ANY};
+  std::vector<std::uint8_t> addresses_ = {1, 2, 3};
+  int lookups_ = 0;
+};
+
+TEST_F(FailoverTest, EachAttemptIsTheNextAddress) {
+  EXPECT_EQ(Reached(0), 1);
+  EXPECT_EQ(Reached(1), 2);
+  EXPECT_EQ(Reached(2), 3);
+  EXPECT_EQ(Reached(3), 1) << "from the beginning again";
+  EXPECT_EQ(Reached(0xffffffff), 1) << "4294967295 is a multiple of three";
+}
+
+TEST_F(FailoverTest, TheAddressThatWorkedComesFirst) {
+  EXPECT_EQ(Reached(2, 5), 3);
+  Verdict(5, true);
+  EXPECT_EQ(Reached(0), 3);
+  EXPECT_EQ(Reached(1), 1);
+}
+
+TEST_F(FailoverTest, AnAddressThatFailedIsNotFirstAnyMore) {
+  EXPECT_EQ(Reached(0, 5), 1);
+  Verdict(5, false);
+  EXPECT_EQ(Reached(0), 2);
+}
+
+TEST_F(FailoverTest, AFailureOfALaterAddressChangesNothing) {
+  EXPECT_EQ(Reached(1, 5), 2);
+  Verdict(5, false);
+  EXPECT_EQ(Reached(0), 1);
+}
+
+TEST_F(FailoverTest, AVerdictCountsOnceAndOnlyFromWhoAsked) {
+  EXPECT_EQ(Reached(1, 5), 2);
+  Verdict(5, true, "worker_1/1");
+  Verdict(6, true);
+  EXPECT_EQ(Reached(0, 7), 1) << "neither was about this connection";
+  Verdict(5, true);
+  EXPECT_EQ(Reached(0, 8), 2);
+  Verdict(5, false);
+  EXPECT_EQ(Reached(0, 9), 2) << "the connection was forgotten with its verdict";
+}
+
+// Later lookups find nothing here; what was known serves on.
+TEST_F(FailoverTest, KnownAddressesOutliveANameServer) {
+  EXPECT_EQ(Reached(0), 1);
+  EXPECT_EQ(lookups_, 1);
+  RunFor(*loop_, milliseconds(1010));  // the lifetime of an answer
+  EXPECT_EQ(Reached(0), 1);
+  EXPECT_EQ(lookups_, 2);
+}
+
+}  // namespace
+}  // namespace baokms::supervisor

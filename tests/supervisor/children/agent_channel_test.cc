@@ -1,0 +1,281 @@
+// An auth agent that was taken over and breaks the protocol: the supervisor must notice each breach
+// once, hear nothing after it and leak no descriptor.
+
+#include "supervisor/children/agent_channel.h"
+
+#include <chrono>
+
+#include <fcntl.h>
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/unique_fd.h"
+#include "ipc/channel.h"
+#include "ipc/limits.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "tests/supervisor/children/peer.h"
+#include "tests/supervisor/workers/run_loop.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using ipc::MessageType;
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// Keeps the names of what it was told, in order.
+class RecordingAgentEvents final : public AgentEvents {
+ public:
+  void OnAgentBreach(const Error& why) override { breaches.push_back(why.code()); }
+
+  void OnAgentProcDescriptor(ipc::ProcDescriptor::Kind /*kind*/, UniqueFd descriptor) override {
+    EXPECT_TRUE(descriptor.valid());
+    events.emplace_back("descriptor");
+  }
+
+  void OnAgentConfinement(const ipc::ConfinementReport& report) override {
+    events.push_back("confinement " + report.filter_name());
+  }
+
+  void OnAgentLogRecord(const ipc::LogRecord& record) override {
+    events.push_back("log " + record.event());
+  }
+
+  void OnAgentSyscallRefused(std::uint32_t number) override {
+    events.push_back("refused " + std::to_string(number));
+  }
+
+  void OnAgentConnectRequest(const ipc::ConnectRequest& request) override {
+    events.push_back("connect " + std::to_string(request.endpoint()));
+  }
+
+  void OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) override {
+    events.push_back("verdict " + std::to_string(verdict.id()));
+  }
+
+  void OnAgentStatus(const ipc::AgentStatus& status) override {
+    events.push_back("status " + status.status());
+  }
+
+  std::vector<std::string> events;
+  std::vector<ErrorCode> breaches;
+};
+
+struct Breach {
+  const char* name;
+  enum class When : std::uint8_t { kAtOnce, kServing } when;
+  std::function<void(Peer&)> commit;
+};
+
+void PrintTo(const Breach& breach, std::ostream* stream) {
+  *stream << breach.name;
+}
+
+using When = Breach::When;
+
+ipc::ProcDescriptor ProcFile(ipc::ProcDescriptor::Kind kind) {
+  ipc::ProcDescriptor message;
+  message.set_kind(kind);
+  return message;
+}
+
+ipc::AgentStatus StatusWithCalls(std::size_t calls) {
+  ipc::AgentStatus status;
+  status.set_status("ok");
+  for (std::size_t i = 0; i < calls; ++i) {
+    status.add_calls()->set_operation(ipc::OPERATION_JWT_LOGIN);
+  }
+  return status;
+}
+
+const Breach kBreaches[] = {
+    {"status before Hello", When::kAtOnce,
+     [](Peer& agent) {
+       agent.Send(MessageType::kAgentStatus, StatusWithCalls(0));
+     }},
+    {"connect request before Hello", When::kAtOnce,
+     [](Peer& agent) {
+       agent.Send(MessageType::kConnectRequest, ipc::ConnectRequest());
+     }},
+    {"Hello of another version", When::kAtOnce,
+     [](Peer& agent) {
+       agent.SayHello(ipc::ROLE_AUTH_AGENT, ipc::kProtocolVersion + 1);
+     }},
+    {"Hello of another role", When::kAtOnce,
+     [](Peer& agent) {
+       agent.SayHello(ipc::ROLE_WORKER);
+     }},
+    {"second Hello", When::kServing,
+     [](Peer& agent) {
+       agent.SayHello(ipc::ROLE_AUTH_AGENT);
+     }},
+    {"datagram without a type", When::kAtOnce,
+     [](Peer& agent) {
+       agent.SendBytes("\x02");
+     }},
+    {"type that does not exist", When::kServing,
+     [](Peer& agent) {
+       agent.SendBytes(std::string("\xff\xff", 2));
+     }},
+    {"worker's message", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kTokenStatus, ipc::TokenStatus());
+     }},
+    {"spawner's message", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kExited, ipc::Exited());
+     }},
+    {"token", When::kServing,
+     [](Peer& agent) {
+       agent.SendRaw(MessageType::kToken, std::string(40, 't'));
+     }},
+    {"bytes behind a message", When::kServing,
+     [](Peer& agent) {
+       agent.SendRaw(MessageType::kAgentStatus, StatusWithCalls(0).SerializeAsString() + '\0');
+     }},
+    {"field that the message does not have", When::kServing,
+     [](Peer& agent) {
+       agent.SendRaw(MessageType::kConnectVerdict, std::string("\x08\x01\x78\x01", 4));
+     }},
+    {"field written twice", When::kServing,
+     [](Peer& agent) {
+       agent.SendRaw(MessageType::kConnectVerdict, std::string("\x08\x01\x08\x02", 4));
+     }},
+    {"message over its maximum", When::kServing,
+     [](Peer& agent) {
+       agent.SendRaw(MessageType::kAgentStatus,
+                     std::string(ipc::MaxBodySize(MessageType::kAgentStatus) + 1, 'x'));
+     }},
+    {"more calls than one login can make", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kAgentStatus, StatusWithCalls(ipc::kMaxCalls + 1));
+     }},
+    {"descriptor where none belongs", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kAgentStatus, StatusWithCalls(0), agent.fd());
+     }},
+    {"descriptor message without a descriptor", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kProcDescriptor, ProcFile(ipc::ProcDescriptor::KIND_STATUS));
+     }},
+    {"descriptor of no kind", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kProcDescriptor, ipc::ProcDescriptor(), agent.fd());
+     }},
+    {"descriptor of an unknown kind", When::kServing,
+     [](Peer& agent) {
+       agent.SendRaw(MessageType::kProcDescriptor, std::string("\x08\x21", 2));
+     }},
+    {"descriptor sent twice", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kProcDescriptor, ProcFile(ipc::ProcDescriptor::KIND_STATM),
+                  agent.fd());
+       agent.Send(MessageType::kProcDescriptor, ProcFile(ipc::ProcDescriptor::KIND_STATM),
+                  agent.fd());
+     }},
+};
+
+class AgentChannelTest : public ::testing::TestWithParam<Breach> {
+ protected:
+  AgentChannelTest() {
+    ipc::ChannelPair pair = ipc::MakeChannelPair().value();
+    agent_ = std::make_unique<Peer>(std::move(pair.second));
+    channel_ = AgentChannel::Create(*loop_, events_, std::move(pair.first)).value();
+  }
+
+  void BecomeServing() {
+    agent_->SayHello(ipc::ROLE_AUTH_AGENT);
+    ASSERT_TRUE(RunUntil(*loop_, [this] {
+      return agent_->Receive<ipc::HelloAnswer>(MessageType::kHelloAnswer).has_value();
+    }));
+  }
+
+  std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
+  RecordingAgentEvents events_;
+  std::unique_ptr<Peer> agent_;
+  std::unique_ptr<AgentChannel> channel_;
+};
+
+TEST_P(AgentChannelTest, EndsOnEveryBreachOnce) {
+  if (GetParam().when == When::kServing) {
+    BecomeServing();
+  }
+  const int before = CountDescriptors();
+  GetParam().commit(*agent_);
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
+  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kProtocolViolation));
+  events_.events.clear();
+
+  agent_->SayHello(ipc::ROLE_AUTH_AGENT);
+  agent_->Send(MessageType::kAgentStatus, StatusWithCalls(0));
+  RunFor(*loop_, milliseconds(5));
+  EXPECT_EQ(events_.breaches.size(), 1U);
+  EXPECT_THAT(events_.events, IsEmpty()) << "nothing is received after a breach";
+  EXPECT_LE(CountDescriptors(), before) << "no descriptor stays open";
+}
+
+INSTANTIATE_TEST_SUITE_P(Breaches, AgentChannelTest, ::testing::ValuesIn(kBreaches));
+
+using HonestAgentTest = AgentChannelTest;
+
+TEST_F(HonestAgentTest, IsHeard) {
+  BecomeServing();
+  agent_->Send(MessageType::kProcDescriptor, ProcFile(ipc::ProcDescriptor::KIND_STATUS),
+               agent_->fd());
+  ipc::ConfinementReport confinement;
+  confinement.set_filter_name("auth_agent");
+  agent_->Send(MessageType::kConfinementReport, confinement);
+  agent_->Send(MessageType::kAgentStatus, StatusWithCalls(ipc::kMaxCalls));
+  ipc::ConnectRequest request;
+  request.set_endpoint(2);
+  agent_->Send(MessageType::kConnectRequest, request);
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return events_.events.size() == 4; }));
+  EXPECT_THAT(events_.events,
+              ElementsAre("descriptor", "confinement auth_agent", "status ok", "connect 2"));
+  EXPECT_THAT(events_.breaches, IsEmpty());
+}
+
+// Its filter may refuse a call before the first exchange.
+TEST_F(HonestAgentTest, MayReportARefusedCallBeforeHello) {
+  ipc::SyscallRefused refused;
+  refused.set_number(41);
+  agent_->Send(MessageType::kSyscallRefused, refused);
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.events.empty(); }));
+  EXPECT_THAT(events_.events, ElementsAre("refused 41"));
+}
+
+TEST_F(HonestAgentTest, GetsItsSocketAndTheSupervisorKeepsNone) {
+  BecomeServing();
+  const int before = CountDescriptors();
+  ipc::ConnectAnswer answer;
+  answer.set_id(7);
+  answer.set_outcome(ipc::OUTCOME_OK);
+  ASSERT_TRUE(channel_->AnswerConnect(answer, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
+  const auto received = agent_->Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer);
+  ASSERT_TRUE(received.has_value());
+  EXPECT_EQ(received->first.id(), 7U);
+  EXPECT_TRUE(received->second.valid());
+  EXPECT_EQ(CountDescriptors(), before + 1) << "the agent's copy alone";
+}
+
+TEST_F(HonestAgentTest, LeavingIsToldAsUnavailable) {
+  BecomeServing();
+  agent_->Leave();
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
+  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kUnavailable));
+}
+
+}  // namespace
+}  // namespace baokms::supervisor

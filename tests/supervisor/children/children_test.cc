@@ -1,0 +1,271 @@
+// The spawner's end of the channel, played honestly and not.
+
+#include "supervisor/children/children.h"
+
+#include <chrono>
+#include <csignal>
+
+#include <fcntl.h>
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/event_loop.h"
+#include "common/base/unique_fd.h"
+#include "ipc/channel.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "tests/supervisor/children/peer.h"
+#include "tests/supervisor/status/fake_observers.h"
+#include "tests/supervisor/workers/run_loop.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using ipc::MessageType;
+using std::chrono::milliseconds;
+using ::testing::_;
+using ::testing::ElementsAre;
+using ::testing::NiceMock;
+
+constexpr ChildKey kAgent{ipc::ROLE_AUTH_AGENT, 0};
+constexpr ChildKey kWorker{ipc::ROLE_WORKER, 0};
+
+ipc::Spawned Started(const ChildKey& key, std::int64_t pid) {
+  ipc::Spawned spawned;
+  spawned.set_role(key.role);
+  spawned.set_slot(key.slot);
+  spawned.set_pid(pid);
+  return spawned;
+}
+
+ipc::Exited Ended(const ChildKey& key, std::int64_t pid, int status) {
+  ipc::Exited exited;
+  exited.set_role(key.role);
+  exited.set_slot(key.slot);
+  exited.set_pid(pid);
+  exited.set_wait_status(status);
+  return exited;
+}
+
+class ChildrenTest : public ::testing::Test {
+ protected:
+  ChildrenTest() {
+    ipc::ChannelPair pair = ipc::MakeChannelPair().value();
+    spawner_ = std::make_unique<Peer>(std::move(pair.second));
+    children_ = Children::Create(
+                    *loop_, log_, metrics_, std::move(pair.first),
+                    {.started = [this](const ChildKey& key, pid_t pid,
+                                       UniqueFd) { Tell("started", key, std::to_string(pid)); },
+                     .ended = [this](const ChildKey& key,
+                                     const Death& death) { Tell("ended", key, CauseOf(death)); },
+                     .spawner_gone =
+                         [this] {
+                           gone_ = true;
+                         }})
+                    .value();
+  }
+
+  void Tell(const std::string& what, const ChildKey& key, const std::string& detail) {
+    told_.push_back(what + " " + ProcessName(key) + " " + detail);
+  }
+
+  // Until a Spawn for this child has come; false when none did.
+  bool AwaitSpawn(const ChildKey& key) {
+    return RunUntil(*loop_, [&] {
+      const auto spawn = spawner_->Receive<ipc::Spawn>(MessageType::kSpawn);
+      return spawn && spawn->first.role() == key.role && spawn->first.slot() == key.slot &&
+             spawn->second.valid();
+    });
+  }
+
+  // An agent and a worker with the pids 100 and 200.
+  void StartBoth() {
+    children_->Start(1);
+    spawner_->SayHello(ipc::ROLE_SPAWNER);
+    ASSERT_TRUE(AwaitSpawn(kWorker));
+    ASSERT_TRUE(AwaitSpawn(kAgent));
+    spawner_->Send(MessageType::kSpawned, Started(kAgent, 100));
+    spawner_->Send(MessageType::kSpawned, Started(kWorker, 200));
+    ASSERT_TRUE(RunUntil(*loop_, [this] { return told_.size() == 2; }));
+    told_.clear();
+  }
+
+  void AwaitTold(std::size_t count) {
+    ASSERT_TRUE(RunUntil(*loop_, [&] { return told_.size() == count; }));
+  }
+
+  std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
+  FakeLog log_;
+  NiceMock<MockMetrics> metrics_;
+  std::unique_ptr<Peer> spawner_;
+  std::unique_ptr<Children> children_;
+  std::vector<std::string> told_;
+  bool gone_ = false;
+};
+
+TEST_F(ChildrenTest, StartsNothingBeforeTheSpawnerSaysHello) {
+  children_->Start(1);
+  RunFor(*loop_, milliseconds(5));
+  EXPECT_FALSE(spawner_->Receive<ipc::Spawn>(MessageType::kSpawn).has_value());
+  spawner_->SayHello(ipc::ROLE_SPAWNER);
+  EXPECT_TRUE(AwaitSpawn(kWorker));
+}
+
+TEST_F(ChildrenTest, GivesEachChildAChannelOfItsOwn) {
+  StartBoth();
+  EXPECT_EQ(children_->PidOf(kAgent), 100);
+  EXPECT_EQ(children_->PidOf(kWorker), 200);
+  EXPECT_EQ(log_.Of("process.started").size(), 2U);
+}
+
+TEST_F(ChildrenTest, TellsWhyAChildEndedAndStartsItAgain) {
+  StartBoth();
+  EXPECT_CALL(metrics_,
+              ProcessRestarted(std::string_view("worker_0"), std::string_view("sigsegv")));
+  spawner_->Send(MessageType::kExited, Ended(kWorker, 200, SIGSEGV));
+  AwaitTold(1);
+  EXPECT_THAT(told_, ElementsAre("ended worker_0 sigsegv"));
+  EXPECT_EQ(children_->PidOf(kWorker), 0);
+  EXPECT_TRUE(AwaitSpawn(kWorker));
+}
+
+TEST_F(ChildrenTest, BelievesARefusedCallWhenTheExitCodeSaysSoToo) {
+  StartBoth();
+  EXPECT_CALL(metrics_, SeccompViolation(std::string_view("worker_0"), std::string_view("openat")));
+  children_->NoteRefusedSyscall(kWorker, 257);
+  spawner_->Send(MessageType::kExited, Ended(kWorker, 200, 97 << 8));
+  AwaitTold(1);
+  EXPECT_THAT(told_, ElementsAre("ended worker_0 syscall_openat"));
+
+  children_->NoteRefusedSyscall(kAgent, 257);
+  spawner_->Send(MessageType::kExited, Ended(kAgent, 100, 0));
+  AwaitTold(2);
+  EXPECT_EQ(told_.back(), "ended auth_agent exit_0");
+}
+
+TEST_F(ChildrenTest, WaitsLongerAfterEachQuickDeath) {
+  StartBoth();
+  std::int64_t pid = 200;
+  const BootTime begin = BootNow();
+  for (int death = 0; death < 4; ++death) {  // at once, then 50, 100 and 200 ms
+    spawner_->Send(MessageType::kExited, Ended(kWorker, pid, SIGSEGV));
+    ASSERT_TRUE(AwaitSpawn(kWorker));
+    spawner_->Send(MessageType::kSpawned, Started(kWorker, ++pid));
+    ASSERT_TRUE(RunUntil(*loop_, [&] { return children_->PidOf(kWorker) == pid; }));
+  }
+  EXPECT_GE(BootNow() - begin, milliseconds(350));
+}
+
+TEST_F(ChildrenTest, TriesAgainWhenTheSpawnerCannotStartOne) {
+  children_->Start(1);
+  spawner_->SayHello(ipc::ROLE_SPAWNER);
+  ASSERT_TRUE(AwaitSpawn(kWorker));
+  EXPECT_CALL(metrics_,
+              ProcessRestarted(std::string_view("worker_0"), std::string_view("not_started")));
+  ipc::Spawned failed = Started(kWorker, 0);
+  failed.set_error(EAGAIN);
+  spawner_->Send(MessageType::kSpawned, failed);
+  EXPECT_TRUE(AwaitSpawn(kWorker));
+  EXPECT_TRUE(told_.empty()) << "a child that never was did not end";
+}
+
+TEST_F(ChildrenTest, StartsNoneAgainOnceItStops) {
+  StartBoth();
+  children_->StopRestarting();
+  spawner_->Send(MessageType::kExited, Ended(kWorker, 200, 0));
+  AwaitTold(1);
+  RunFor(*loop_, milliseconds(80));
+  EXPECT_FALSE(spawner_->Receive<ipc::Spawn>(MessageType::kSpawn).has_value());
+}
+
+TEST_F(ChildrenTest, KillsByRoleAndSlot) {
+  StartBoth();
+  children_->Kill(kWorker);
+  const auto kill = spawner_->Receive<ipc::Kill>(MessageType::kKill);
+  ASSERT_TRUE(kill.has_value());
+  EXPECT_EQ(kill->first.role(), ipc::ROLE_WORKER);
+}
+
+TEST_F(ChildrenTest, NoticesThatTheSpawnerIsGone) {
+  StartBoth();
+  spawner_->Leave();
+  EXPECT_TRUE(RunUntil(*loop_, [this] { return gone_; }));
+}
+
+struct Breach {
+  const char* name;
+  std::function<void(Peer&)> commit;
+};
+
+void PrintTo(const Breach& breach, std::ostream* stream) {
+  *stream << breach.name;
+}
+
+const Breach kBreaches[] = {
+    {"second Hello",
+     [](Peer& spawner) {
+       spawner.SayHello(ipc::ROLE_SPAWNER);
+     }},
+    {"Spawned without a Spawn",
+     [](Peer& spawner) {
+       spawner.Send(MessageType::kSpawned, Started(kWorker, 300));
+     }},
+    {"Spawned of a slot that does not exist",
+     [](Peer& spawner) {
+       spawner.Send(MessageType::kSpawned, Started({ipc::ROLE_WORKER, 9}, 300));
+     }},
+    {"Exited of another pid",
+     [](Peer& spawner) {
+       spawner.Send(MessageType::kExited, Ended(kWorker, 201, 0));
+     }},
+    {"Exited of a slot that does not exist",
+     [](Peer& spawner) {
+       spawner.Send(MessageType::kExited, Ended({ipc::ROLE_WORKER, 9}, 200, 0));
+     }},
+    {"Exited twice",
+     [](Peer& spawner) {
+       spawner.Send(MessageType::kExited, Ended(kWorker, 200, 0));
+       spawner.Send(MessageType::kExited, Ended(kWorker, 200, 0));
+     }},
+    {"worker's message",
+     [](Peer& spawner) {
+       spawner.Send(MessageType::kConnectRequest, ipc::ConnectRequest());
+     }},
+    {"descriptor where none belongs",
+     [](Peer& spawner) {
+       spawner.Send(MessageType::kExited, Ended(kWorker, 200, 0), spawner.fd());
+     }},
+    {"bytes behind a message",
+     [](Peer& spawner) {
+       spawner.SendRaw(MessageType::kExited, Ended(kWorker, 200, 0).SerializeAsString() + '\0');
+     }},
+};
+
+class HostileSpawnerTest : public ChildrenTest, public ::testing::WithParamInterface<Breach> {};
+
+TEST_P(HostileSpawnerTest, IsGivenUp) {
+  StartBoth();
+  const int before = CountDescriptors();
+  GetParam().commit(*spawner_);
+  EXPECT_TRUE(RunUntil(*loop_, [this] { return gone_; }));
+  EXPECT_LE(CountDescriptors(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Breaches, HostileSpawnerTest, ::testing::ValuesIn(kBreaches));
+
+TEST_F(ChildrenTest, GivesUpASpawnerOfAnotherVersionOrRole) {
+  spawner_->SayHello(ipc::ROLE_WORKER);
+  EXPECT_TRUE(RunUntil(*loop_, [this] { return gone_; }));
+}
+
+}  // namespace
+}  // namespace baokms::supervisor

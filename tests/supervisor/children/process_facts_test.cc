@@ -1,0 +1,147 @@
+#include "supervisor/children/process_facts.h"
+
+#include <sys/prctl.h>
+
+#include <cstdint>
+
+#include <fcntl.h>
+
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+
+#include <unistd.h>
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using Kind = ipc::ProcDescriptor;
+
+std::string OwnStatus() {
+  std::ostringstream text;
+  text << std::ifstream("/proc/self/status").rdbuf();
+  return text.str();
+}
+
+// As the kernel writes it, with what does not count left out.
+constexpr const char* kConfined =
+    "Name:\tbao-kms-worker\n"
+    "Uid:\t901\t902\t903\t904\n"
+    "CapInh:\t0000000000000000\n"
+    "CapPrm:\t0000000000000000\n"
+    "CapEff:\t0000000000000000\n"
+    "CapBnd:\t000001ffffffffff\n"
+    "CapAmb:\t0000000000000000\n"
+    "NoNewPrivs:\t1\n"
+    "Seccomp:\t2\n"
+    "Seccomp_filters:\t2\n";
+
+std::string Without(const std::string& name) {
+  std::string text = kConfined;
+  const std::size_t at = text.find("\n" + name) + 1;
+  return text.erase(at, text.find('\n', at) + 1 - at);
+}
+
+std::string With(const std::string& from, const std::string& to) {
+  std::string text = kConfined;
+  return text.replace(text.find(from), from.size(), to);
+}
+
+TEST(ProcessFactsTest, ReadsAConfinedProcess) {
+  const auto facts = ParseStatus(kConfined);
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_EQ(facts->uid, 902U) << "the effective one";
+  EXPECT_TRUE(facts->no_capabilities);
+  EXPECT_TRUE(facts->no_new_privileges);
+  EXPECT_TRUE(facts->seccomp_filter);
+  EXPECT_EQ(facts->seccomp_filters, 2U);
+}
+
+TEST(ProcessFactsTest, SeesEveryCapabilitySetThatIsNotEmpty) {
+  for (const std::string name : {"CapInh", "CapPrm", "CapEff", "CapAmb"}) {
+    const auto facts =
+        ParseStatus(With(name + ":\t0000000000000000", name + ":\t0000000000000080"));
+    ASSERT_TRUE(facts.has_value()) << name;
+    EXPECT_FALSE(facts->no_capabilities) << name;
+  }
+}
+
+TEST(ProcessFactsTest, SeesAMissingFilterOrFlag) {
+  EXPECT_FALSE(ParseStatus(With("Seccomp:\t2", "Seccomp:\t0"))->seccomp_filter);
+  EXPECT_FALSE(ParseStatus(With("NoNewPrivs:\t1", "NoNewPrivs:\t0"))->no_new_privileges);
+}
+
+TEST(ProcessFactsTest, SaysNothingWhenALineThatCountsIsMissing) {
+  for (const char* name : {"Uid:", "CapInh:", "CapPrm:", "CapEff:", "CapAmb:", "NoNewPrivs:",
+                           "Seccomp:", "Seccomp_filters:"}) {
+    EXPECT_FALSE(ParseStatus(Without(name)).has_value()) << name;
+  }
+  EXPECT_FALSE(ParseStatus("").has_value());
+  EXPECT_FALSE(ParseStatus("Uid:\t1").has_value());
+}
+
+// A process chooses its name, and the name comes first in the file.
+TEST(ProcessFactsTest, IsNotFooledByAName) {
+  const auto facts = ParseStatus(With("bao-kms-worker", "Seccomp:\t9"));
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_TRUE(facts->seccomp_filter);
+}
+
+TEST(ProcessFactsTest, ReadsThisProcess) {
+  const auto facts = ParseStatus(OwnStatus());
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_EQ(facts->uid, ::geteuid());
+  EXPECT_EQ(facts->no_new_privileges, ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+  EXPECT_EQ(facts->seccomp_filter, ::prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == 2);
+}
+
+TEST(ProcessTableTest, ReadsDescriptorsAnewEachTime) {
+  ProcessTable table;
+  table.AddSelf();
+  const auto before = table.Read();
+  ASSERT_EQ(before.size(), 1U);
+  EXPECT_EQ(before[0].process, "supervisor");
+  ASSERT_TRUE(before[0].resident_bytes.has_value());
+  const std::vector<char> grown(std::size_t{32} << 20U, 'x');
+  EXPECT_GE(*table.Read()[0].resident_bytes, *before[0].resident_bytes + (16U << 20U));
+  EXPECT_EQ(grown.back(), 'x');
+}
+
+TEST(ProcessTableTest, ShowsWhatEachProcessPassedAndReported) {
+  ProcessTable table;
+  table.Put("worker_0", Kind::KIND_STATUS,
+            UniqueFd(::open("/proc/self/status", O_RDONLY | O_CLOEXEC)));
+  ipc::ConfinementReport report;
+  report.set_filter_name("worker");
+  table.Report("worker_0", report);
+  auto facts = table.Read();
+  ASSERT_EQ(facts.size(), 1U);
+  ASSERT_TRUE(facts[0].confinement.has_value());
+  EXPECT_EQ(facts[0].confinement->filter_name, "worker");
+  EXPECT_FALSE(facts[0].resident_bytes.has_value()) << "no statm was passed";
+  table.Forget("worker_0");
+  EXPECT_TRUE(table.Read().empty());
+}
+
+// A child that reports a filter but passes no file is not believed.
+TEST(ProcessTableTest, BelievesNoReportWithoutTheKernelsWord) {
+  ProcessTable table;
+  ipc::ConfinementReport report;
+  report.set_filter_name("worker");
+  table.Report("worker_0", report);
+  table.Put("worker_1", Kind::KIND_STATUS, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
+  for (const ProcessFacts& facts : table.Read()) {
+    EXPECT_FALSE(facts.confinement.has_value()) << facts.process;
+  }
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
