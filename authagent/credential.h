@@ -43,6 +43,9 @@ struct Acquired {
 // Belongs to the loop's thread.
 class Credential {
  public:
+  Credential() = default;
+  Credential(const Credential&) = delete;
+  Credential& operator=(const Credential&) = delete;
   virtual ~Credential() = default;
 
   // Fetches the credential as it is now and checks it. `done` is called exactly once, on the loop's
@@ -51,11 +54,6 @@ class Credential {
 
   // Whether what the last Acquire() saw has been replaced since. Cheap; asked every few seconds.
   [[nodiscard]] virtual bool Replaced() const = 0;
-
- protected:
-  Credential() = default;
-  Credential(const Credential&) = default;
-  Credential& operator=(const Credential&) = default;
 };
 
 }  // namespace baokms::authagent

@@ -20,7 +20,7 @@
 namespace baokms::authagent {
 
 // The most a JWT file may hold (configuration reference, section 6). A JWT has one to four KiB.
-inline constexpr std::size_t kMaxJwtFile = 1024 * 1024;
+inline constexpr std::size_t kMaxJwtFile = std::size_t{1024} * 1024;
 
 // Reads the JWT from `path` under the rules of common/base/safe_path.h: no group write or execute,
 // nothing for others. Whitespace around it is dropped. kInvalidArgument: nothing else in the file,

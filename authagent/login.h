@@ -28,16 +28,14 @@ using Slot = std::uint32_t;
 // Where answers go. None of these calls may call back into LoginDesk.
 class LoginOutlet {
  public:
+  LoginOutlet() = default;
+  LoginOutlet(const LoginOutlet&) = delete;
+  LoginOutlet& operator=(const LoginOutlet&) = delete;
   virtual ~LoginOutlet() = default;
 
   virtual void SendToken(Slot slot, const ipc::TokenMessage& token) = 0;
   virtual void SendFailure(Slot slot, const ipc::LoginFailed& failure) = 0;
   virtual void SendStatus(const ipc::AgentStatus& status) = 0;
-
- protected:
-  LoginOutlet() = default;
-  LoginOutlet(const LoginOutlet&) = default;
-  LoginOutlet& operator=(const LoginOutlet&) = default;
 };
 
 struct LoginOptions {

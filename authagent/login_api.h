@@ -14,6 +14,9 @@ namespace baokms::authagent {
 // once, at the context's deadline at the latest.
 class LoginApi {
  public:
+  LoginApi() = default;
+  LoginApi(const LoginApi&) = delete;
+  LoginApi& operator=(const LoginApi&) = delete;
   virtual ~LoginApi() = default;
 
   virtual void LoginJwt(const openbao::CallContext& context,
@@ -21,11 +24,6 @@ class LoginApi {
                         std::string_view role,
                         const SecretBuffer& jwt,
                         openbao::Done<openbao::AuthValue> done) = 0;
-
- protected:
-  LoginApi() = default;
-  LoginApi(const LoginApi&) = default;
-  LoginApi& operator=(const LoginApi&) = default;
 };
 
 // The real one. `client` must outlive it.

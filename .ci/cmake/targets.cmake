@@ -31,6 +31,10 @@ function(baokms_test name)
   add_executable(${name} ${arg_SRCS})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE BAOKMS_TEST_DATA="${CMAKE_SOURCE_DIR}/tests")
+  # Tests are built for quick compiling. GCC 12 sees overlaps in std::string that are not there (its
+  # bug 105651) and null pointers in CMSG_FIRSTHDR() of buffers that are large enough.
+  target_compile_options(${name} PRIVATE
+    $<$<NOT:$<CONFIG:Debug>>:-O1> -Wno-null-dereference $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)

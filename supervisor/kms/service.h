@@ -29,7 +29,8 @@ struct ServiceOptions {
   ConcurrencyLimits limits;
 };
 
-// Status(), Encrypt() and Decrypt() may be called from any thread; nothing they throw gets out.
+// Status(), Encrypt() and Decrypt() may be called from any thread; nothing they throw gets out. Not
+// to be destroyed while the loop may still run: timers of requests refer to the service.
 class KmsService final {
  public:
   // Everything passed by reference must outlive the service, and the loop must run for answers.

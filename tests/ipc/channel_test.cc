@@ -59,6 +59,7 @@ class ChannelTest : public ::testing::Test {
       header.msg_control = control.data();
       header.msg_controllen = CMSG_SPACE(sizeof(int) * descriptors);
       cmsghdr* rights = CMSG_FIRSTHDR(&header);
+      ASSERT_NE(rights, nullptr);
       rights->cmsg_level = SOL_SOCKET;
       rights->cmsg_type = SCM_RIGHTS;
       rights->cmsg_len = CMSG_LEN(sizeof(int) * descriptors);

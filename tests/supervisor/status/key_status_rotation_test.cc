@@ -143,15 +143,36 @@ TEST_F(KeyStatusRotationTest, PromotesInTheProbeThatReachesStabilityWithoutADela
 
 TEST_F(KeyStatusRotationTest, CountsOncePerIntervalHoweverOftenItProbes) {
   StartGood();
+  gateway_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
+  scheduler_.Advance(minutes(5));
+  ASSERT_FALSE(Ready());  // so that every usable worker makes a round
   gateway_.AddVersion();
-  scheduler_.Advance(seconds(20));
+  status_->OnWorkerUsable();
+  scheduler_.RunDue();
   ASSERT_EQ(Count(), 1);
-  gateway_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;  // quick repeats of whole rounds
+  const std::size_t before = gateway_.Count("metadata");
   for (int i = 0; i < 10; ++i) {
-    status_->OnWorkerUsable();
     scheduler_.Advance(seconds(1));
+    status_->OnWorkerUsable();
   }
+  scheduler_.RunDue();
+  EXPECT_GE(gateway_.Count("metadata"), before + 10);
   EXPECT_EQ(Count(), 1);
+}
+
+TEST_F(KeyStatusRotationTest, PromotesOnlyOnTheWordOfTwoWorkers) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(2));
+  ASSERT_EQ(Count(), 3);
+  gateway_.ready = {0};
+  scheduler_.Advance(minutes(10));
+  EXPECT_EQ(status_->View()->active_version, 1U);
+  EXPECT_TRUE(status_->Diagnose().awaiting_second_worker);
+  gateway_.ready = {0, 1};
+  status_->OnWorkerUsable();
+  scheduler_.RunDue();
+  EXPECT_EQ(status_->View()->active_version, 2U);
 }
 
 TEST_F(KeyStatusRotationTest, WaitsForASecondWorker) {

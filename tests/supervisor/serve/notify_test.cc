@@ -1,0 +1,115 @@
+#include "supervisor/serve/notify.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+#include "common/base/unique_fd.h"
+
+namespace baokms::supervisor {
+namespace {
+
+namespace fs = std::filesystem;
+
+class NotifyTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = "/tmp/notify_XXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    root_ = name;
+  }
+
+  void TearDown() override {
+    ::unsetenv("NOTIFY_SOCKET");
+    fs::remove_all(root_);
+  }
+
+  // Plays systemd. `name` as in NOTIFY_SOCKET: a path, or '@' and an abstract name.
+  void ListenOn(const std::string& name) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, name.data(), name.size());
+    if (name[0] == '@') {
+      address.sun_path[0] = '\0';
+    }
+    systemd_ = UniqueFd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+    ASSERT_EQ(::bind(systemd_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::setenv("NOTIFY_SOCKET", name.c_str(), 1), 0);
+  }
+
+  std::string Received() {
+    std::array<char, 128> text{};
+    const ssize_t size = ::recv(systemd_.get(), text.data(), text.size(), 0);
+    return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : "";
+  }
+
+  fs::path root_;
+  UniqueFd systemd_;
+};
+
+TEST_F(NotifyTest, SendsItsLinesAsOneDatagram) {
+  ListenOn((root_ / "notify").string());
+  const auto notifier = ServiceNotifier::FromEnvironment();
+  ASSERT_TRUE(notifier) << notifier.error().ToString();
+  notifier->Send("READY=1\nSTATUS=healthy");
+  EXPECT_EQ(Received(), "READY=1\nSTATUS=healthy");
+}
+
+TEST_F(NotifyTest, ReachesAnAbstractSocket) {
+  ListenOn("@baokms-notify-test-" + std::to_string(::getpid()));
+  const auto notifier = ServiceNotifier::FromEnvironment();
+  ASSERT_TRUE(notifier) << notifier.error().ToString();
+  notifier->Send("STOPPING=1");
+  EXPECT_EQ(Received(), "STOPPING=1");
+}
+
+TEST_F(NotifyTest, LeavesNoVariableForChildren) {
+  ListenOn((root_ / "notify").string());
+  ASSERT_TRUE(ServiceNotifier::FromEnvironment());
+  EXPECT_EQ(std::getenv("NOTIFY_SOCKET"), nullptr);
+}
+
+TEST_F(NotifyTest, SaysNothingWithoutAServiceManager) {
+  ListenOn((root_ / "notify").string());
+  ::unsetenv("NOTIFY_SOCKET");
+  const auto notifier = ServiceNotifier::FromEnvironment();
+  ASSERT_TRUE(notifier);
+  notifier->Send("READY=1");
+  EXPECT_EQ(Received(), "");
+}
+
+TEST_F(NotifyTest, SurvivesAServiceManagerThatWentAway) {
+  ListenOn((root_ / "notify").string());
+  const auto notifier = ServiceNotifier::FromEnvironment();
+  ASSERT_TRUE(notifier);
+  systemd_.reset();
+  notifier->Send("READY=1");  // would end the process by SIGPIPE if it could
+}
+
+TEST_F(NotifyTest, RefusesAVariableThatIsNoSocket) {
+  ::setenv("NOTIFY_SOCKET", (root_ / "nobody").c_str(), 1);
+  EXPECT_EQ(ServiceNotifier::FromEnvironment().error().code(), ErrorCode::kSystem);
+  for (const char* bad : {"", "/", "relative", "@"}) {
+    ::setenv("NOTIFY_SOCKET", bad, 1);
+    EXPECT_EQ(ServiceNotifier::FromEnvironment().error().code(), ErrorCode::kInvalidArgument)
+        << bad;
+  }
+  ::setenv("NOTIFY_SOCKET", ("/" + std::string(200, 'x')).c_str(), 1);
+  EXPECT_EQ(ServiceNotifier::FromEnvironment().error().code(), ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
