@@ -167,7 +167,6 @@ void Broker::Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdi
       state.last_good = (state.last_good + 1) % state.addresses.size();
     }
   }
-  made_.erase(found);
 }
 
 }  // namespace baokms::supervisor

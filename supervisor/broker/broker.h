@@ -66,7 +66,8 @@ class Broker final {
                const ipc::ConnectRequest& request,
                const Callback& callback);
 
-  // How the connection `id` of `asked_by` turned out. Unknown ids are ignored: an old one is no
+  // How the connection `id` of `asked_by` turned out; a good one may turn out bad later (sealed, a
+  // redirect). Unknown ids are ignored: an old one is no
   // breach, and the worst a lie does is to change the order of addresses.
   void Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdict);
 
