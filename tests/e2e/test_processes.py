@@ -19,7 +19,14 @@ WORKER, AGENT = "bao-kms-worker", "bao-kms-authagent"
 
 
 def pids(provider, program: str) -> set:
-    return {p.pid for p in provider.processes() if processes.program(p.pid) == program}
+    found = set()
+    for process in provider.processes():
+        try:
+            if processes.program(process.pid) == program:
+                found.add(process.pid)
+        except FileNotFoundError:
+            pass  # it ended in between
+    return found
 
 
 def works(client, encrypted) -> bool:
