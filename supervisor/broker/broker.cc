@@ -167,6 +167,9 @@ void Broker::Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdi
       state.last_good = (state.last_good + 1) % state.addresses.size();
     }
   }
+  if (!verdict.usable()) {
+    made_.erase(found);  // nothing comes after a bad word
+  }
 }
 
 }  // namespace baokms::supervisor

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 
@@ -60,6 +61,7 @@ def measure(stand: Stand, options) -> Report:
 def main(arguments) -> int:
     """Returns the exit status: 0 whatever the numbers are."""
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is removed
     # The result alone goes to standard output; what the build and the programs say does not.
     result = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

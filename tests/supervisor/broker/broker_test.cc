@@ -234,7 +234,7 @@ TEST_F(FailoverTest, AFailureOfALaterAddressChangesNothing) {
   EXPECT_EQ(Reached(0), 1);
 }
 
-TEST_F(FailoverTest, AVerdictCountsOnceAndOnlyFromWhoAsked) {
+TEST_F(FailoverTest, AGoodVerdictMayTurnBadAndOnlyWhoAskedIsHeard) {
   EXPECT_EQ(Reached(1, 5), 2);
   Verdict(5, true, "worker_1/1");
   Verdict(6, true);
@@ -242,7 +242,9 @@ TEST_F(FailoverTest, AVerdictCountsOnceAndOnlyFromWhoAsked) {
   Verdict(5, true);
   EXPECT_EQ(Reached(0, 8), 2);
   Verdict(5, false);
-  EXPECT_EQ(Reached(0, 9), 2) << "the connection was forgotten with its verdict";
+  EXPECT_EQ(Reached(0, 9), 3) << "sealed, or a redirect, after a good handshake";
+  Verdict(5, true);
+  EXPECT_EQ(Reached(0, 10), 3) << "the connection was forgotten with its bad verdict";
 }
 
 // Later lookups find nothing here; what was known serves on.
