@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -23,16 +24,20 @@ struct ConcurrencyLimits {
 
 // Callable from any thread. The pools are independent, so no method can starve another one.
 class Admission final {
+ private:
+  struct Pool {
+    std::atomic<std::uint32_t> limit{0};
+    std::atomic<std::uint32_t> taken{0};
+  };
+
  public:
-  // A place that is given back when it dies. The admission must outlive it.
+  // A place that is given back when it dies, which may be after the admission did.
   class Place final {
    public:
-    explicit Place(std::atomic<std::uint32_t>& taken) : taken_(&taken) {}
-
-    Place(Place&& other) noexcept : taken_(std::exchange(other.taken_, nullptr)) {}
+    Place(Place&& other) noexcept = default;
 
     Place& operator=(Place&& other) noexcept {
-      std::swap(taken_, other.taken_);
+      std::swap(pool_, other.pool_);
       return *this;
     }
 
@@ -40,41 +45,45 @@ class Admission final {
     Place& operator=(const Place&) = delete;
 
     ~Place() {
-      if (taken_ != nullptr) {
-        taken_->fetch_sub(1);
+      if (pool_ != nullptr) {
+        pool_->taken.fetch_sub(1);
       }
     }
 
    private:
-    std::atomic<std::uint32_t>* taken_;
+    friend class Admission;
+
+    explicit Place(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
+
+    std::shared_ptr<Pool> pool_;
   };
 
   explicit Admission(const ConcurrencyLimits& limits) { SetLimits(limits); }
 
   // Nothing when the method's maximum is in progress already.
   [[nodiscard]] std::optional<Place> TryEnter(KmsMethod method) {
-    Pool& pool = pools_[static_cast<std::size_t>(method)];
-    if (pool.taken.fetch_add(1) >= pool.limit.load()) {
-      pool.taken.fetch_sub(1);
+    const std::shared_ptr<Pool>& pool = PoolOf(method);
+    if (pool->taken.fetch_add(1) >= pool->limit.load()) {
+      pool->taken.fetch_sub(1);
       return std::nullopt;
     }
-    return Place(pool.taken);
+    return Place(pool);
   }
 
   // Requests that are in progress already stay.
   void SetLimits(const ConcurrencyLimits& limits) {
-    pools_[static_cast<std::size_t>(KmsMethod::kStatus)].limit = limits.status;
-    pools_[static_cast<std::size_t>(KmsMethod::kEncrypt)].limit = limits.encrypt;
-    pools_[static_cast<std::size_t>(KmsMethod::kDecrypt)].limit = limits.decrypt;
+    PoolOf(KmsMethod::kStatus)->limit = limits.status;
+    PoolOf(KmsMethod::kEncrypt)->limit = limits.encrypt;
+    PoolOf(KmsMethod::kDecrypt)->limit = limits.decrypt;
   }
 
  private:
-  struct Pool {
-    std::atomic<std::uint32_t> limit{0};
-    std::atomic<std::uint32_t> taken{0};
-  };
+  std::shared_ptr<Pool>& PoolOf(KmsMethod method) {
+    return pools_[static_cast<std::size_t>(method)];
+  }
 
-  std::array<Pool, 3> pools_;
+  std::array<std::shared_ptr<Pool>, 3> pools_ = {std::make_shared<Pool>(), std::make_shared<Pool>(),
+                                                 std::make_shared<Pool>()};
 };
 
 }  // namespace baokms::supervisor

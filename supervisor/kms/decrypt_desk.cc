@@ -74,6 +74,16 @@ DecryptDesk::DecryptDesk(EventLoop& loop,
       observers_(observers) {
 }
 
+// Calls and flights own each other until they land.
+DecryptDesk::~DecryptDesk() {
+  for (const auto& [ciphertext, flight] : flights_) {
+    for (const CallPtr& call : flight->calls) {
+      call->flight_.reset();
+    }
+    flight->calls.clear();
+  }
+}
+
 template <typename Step>
 void DecryptDesk::Guarded(const FlightPtr& flight, Step step) {
   try {

@@ -42,7 +42,8 @@ class DecryptDesk final {
               const Observers& observers);
   DecryptDesk(const DecryptDesk&) = delete;
   DecryptDesk& operator=(const DecryptDesk&) = delete;
-  ~DecryptDesk() = default;
+  // What is still in progress never ends.
+  ~DecryptDesk();
 
   // Joins an equal request or starts a call of its own. `request` is taken over.
   KmsCallPtr Start(v2::DecryptRequest request, BootTime deadline, DecryptDone done);

@@ -15,16 +15,6 @@
 #include "tests/supervisor/kms/fakes.h"
 #include "tests/supervisor/workers/run_loop.h"
 
-#ifdef BAOKMS_SANITIZED
-// Calls that are in progress when a test ends keep each other alive, as they do when the process
-// ends; their memory is not looked for here.
-extern "C" const char* __asan_default_options();  // NOLINT(bugprone-reserved-identifier)
-
-extern "C" const char* __asan_default_options() {  // NOLINT(bugprone-reserved-identifier)
-  return "detect_leaks=0";
-}
-#endif
-
 namespace baokms::supervisor {
 namespace {
 
