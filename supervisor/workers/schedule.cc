@@ -30,13 +30,19 @@ bool Schedule::AnyReadyBut(Slot slot) const {
   return false;
 }
 
+bool Schedule::Hangs(Slot slot, BootTime now) const {
+  const Worker& worker = workers_[slot];
+  return !worker.abandoned.empty() && now - worker.heard >= kSilence;
+}
+
 // Work that was given up but not answered still counts: a worker that is stuck must not look idle.
-std::optional<Slot> Schedule::LeastBusy(std::optional<Slot> not_this) const {
+// One that hangs comes last, however little it has to do.
+std::optional<Slot> Schedule::LeastBusy(std::optional<Slot> not_this, BootTime now) const {
   std::optional<Slot> best;
-  std::size_t least = 0;
+  std::pair<bool, std::size_t> least;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     const auto slot = static_cast<Slot>((next_slot_ + i) % workers_.size());
-    const std::size_t load = workers_[slot].in_flight + workers_[slot].abandoned.size();
+    const std::pair load(Hangs(slot, now), workers_[slot].Load());
     if (IsFree(slot) && slot != not_this && (!best || load < least)) {
       best = slot;
       least = load;
@@ -45,24 +51,39 @@ std::optional<Slot> Schedule::LeastBusy(std::optional<Slot> not_this) const {
   return best;
 }
 
-Schedule::Picked Schedule::Pick(const WorkerChoice& choice) const {
-  if (choice.only) {
-    if (*choice.only >= workers_.size() || !workers_[*choice.only].ready) {
-      return {Choice::kNever};
-    }
-    return {IsFree(*choice.only) ? Choice::kTake : Choice::kWait, *choice.only};
+Schedule::Picked Schedule::Pick(const WorkerChoice& choice, BootTime now) const {
+  if (choice.not_this && !choice.only) {
+    return PickAnother(choice, now);
   }
-  if (const std::optional<Slot> best = LeastBusy(choice.not_this)) {
-    return {Choice::kTake, *best};
+  if (!choice.only) {
+    const std::optional<Slot> best = LeastBusy(std::nullopt, now);
+    return best ? Picked{Choice::kTake, *best} : Picked{Choice::kWait};
   }
-  if (!choice.not_this || AnyReadyBut(*choice.not_this)) {
-    return {Choice::kWait};
-  }
-  if (choice.fallback == WorkerChoice::Fallback::kFail) {
+  if (*choice.only >= workers_.size() || !workers_[*choice.only].ready) {
     return {Choice::kNever};
   }
-  const bool same_is_free = *choice.not_this < workers_.size() && IsFree(*choice.not_this);
-  return {same_is_free ? Choice::kTakeFresh : Choice::kWait, *choice.not_this};
+  return {IsFree(*choice.only) ? Choice::kTake : Choice::kWait, *choice.only};
+}
+
+// With kSameWorker, one that hangs is no better than none: it must not keep an API server from
+// starting.
+Schedule::Picked Schedule::PickAnother(const WorkerChoice& choice, BootTime now) const {
+  const Slot same = *choice.not_this;
+  const bool or_same = choice.fallback == WorkerChoice::Fallback::kSameWorker;
+  const bool same_is_free = same < workers_.size() && IsFree(same);
+  if (const std::optional<Slot> best = LeastBusy(same, now)) {
+    if (or_same && same_is_free && Hangs(*best, now) && !Hangs(same, now)) {
+      return {Choice::kTakeFresh, same};
+    }
+    return {Choice::kTake, *best};
+  }
+  if (AnyReadyBut(same)) {
+    return {Choice::kWait};
+  }
+  if (!or_same) {
+    return {Choice::kNever};
+  }
+  return {same_is_free ? Choice::kTakeFresh : Choice::kWait, same};
 }
 
 void Schedule::Give(const OperationPtr& operation, Picked picked, BootTime now, Steps& steps) {
@@ -71,13 +92,17 @@ void Schedule::Give(const OperationPtr& operation, Picked picked, BootTime now, 
   }
   operation->slot = picked.slot;
   operation->sent = now;
-  ++workers_[picked.slot].in_flight;
+  Worker& worker = workers_[picked.slot];
+  if (worker.Load() == 0) {
+    worker.heard = now;
+  }
+  ++worker.in_flight;
   next_slot_ = picked.slot + std::size_t{1};
   steps.sends.push_back({picked.slot, operation->id, operation->type, operation->request});
 }
 
 void Schedule::Place(const OperationPtr& operation, BootTime now, Steps& steps) {
-  const Picked picked = Pick(operation->choice);
+  const Picked picked = Pick(operation->choice, now);
   if (picked.choice == Choice::kTake || picked.choice == Choice::kTakeFresh) {
     Give(operation, picked, now, steps);
     return;
@@ -168,7 +193,7 @@ void Schedule::Replay(const OperationPtr& operation,
 void Schedule::PumpTrials(BootTime now, Steps& steps) {
   while (!trial_ && !suspects_.empty()) {
     const OperationPtr suspect = suspects_.front();
-    const Picked picked = Pick(suspect->choice);
+    const Picked picked = Pick(suspect->choice, now);
     if (picked.choice == Choice::kWait) {
       return;
     }
@@ -189,7 +214,7 @@ void Schedule::PumpTrials(BootTime now, Steps& steps) {
   const OperationPtr& suspect = operations_.at(trial_->id);
   const Worker& worker = workers_[trial_->slot];
   // Alone means alone: what was given up may be the culprit and is still being worked on.
-  const bool idle = worker.ready && worker.in_flight == 0 && worker.abandoned.empty();
+  const bool idle = worker.ready && worker.Load() == 0;
   if (suspect->trust == Operation::Trust::kSuspect && idle) {
     suspect->trust = Operation::Trust::kOnTrial;
     Give(suspect, {Choice::kTake, trial_->slot}, now, steps);
@@ -210,6 +235,7 @@ Result<Schedule::Answered> Schedule::Answer(Slot slot,
                                             std::size_t kind,
                                             BootTime now) {
   Worker& worker = workers_[slot];
+  worker.heard = now;
   const auto found = operations_.find(id);
   if (found == operations_.end() || found->second->slot != slot) {
     if (worker.abandoned.erase(id) == 0 && (id == 0 || id > worker.forgotten_up_to)) {

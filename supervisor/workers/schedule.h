@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -32,6 +33,10 @@ class Schedule final {
 
   // Per worker: operations that nobody waits for any more and that it has not answered yet.
   static constexpr std::size_t kMostAbandoned = 4 * 1024;
+
+  // A worker that owes the answer to something given up and has said nothing for this long hangs,
+  // as far as anybody can know: a cancelled request is answered at once. Others are preferred.
+  static constexpr BootTime kSilence = std::chrono::seconds(1);
 
   // What death says about the requests a worker had.
   enum class Suspicion : std::uint8_t { kNone, kRequests };
@@ -99,6 +104,9 @@ class Schedule final {
     std::size_t in_flight = 0;
     std::set<OperationId> abandoned;
     OperationId forgotten_up_to = 0;  // ids dropped from `abandoned` to keep it bounded
+    BootTime heard{};                 // its last answer, or when it got work after having none
+
+    [[nodiscard]] std::size_t Load() const { return in_flight + abandoned.size(); }
   };
 
   // A worker that is kept free for one suspect, or has it.
@@ -114,8 +122,10 @@ class Schedule final {
     Slot slot = 0;
   };
 
-  [[nodiscard]] Picked Pick(const WorkerChoice& choice) const;
-  [[nodiscard]] std::optional<Slot> LeastBusy(std::optional<Slot> not_this) const;
+  [[nodiscard]] Picked Pick(const WorkerChoice& choice, BootTime now) const;
+  [[nodiscard]] Picked PickAnother(const WorkerChoice& choice, BootTime now) const;
+  [[nodiscard]] std::optional<Slot> LeastBusy(std::optional<Slot> not_this, BootTime now) const;
+  [[nodiscard]] bool Hangs(Slot slot, BootTime now) const;
   [[nodiscard]] bool AnyReadyBut(Slot slot) const;
   [[nodiscard]] bool IsFree(Slot slot) const;
   void Place(const OperationPtr& operation, BootTime now, Steps& steps);

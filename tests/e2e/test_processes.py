@@ -2,9 +2,11 @@
 when it is told to reload.
 """
 
+import functools
 import os
 import signal
 import threading
+from concurrent import futures
 
 import grpc
 import pytest
@@ -60,17 +62,41 @@ def test_a_child_that_dies_is_replaced_unnoticed(provider, kms, program, number)
     provider.wait_healthy()
 
 
-def test_a_worker_that_hangs_costs_a_deadline_at_most_and_is_replaced(provider, kms):
-    encrypted = kms.encrypt(PLAINTEXT)
+def failures_of(call, until) -> list:
+    """Calls again and again until until() says so; what failed on the way."""
+    failed = []
+    while not until():
+        try:
+            call()
+        except KmsError as error:
+            failed.append(error)
+    return failed
+
+
+def test_a_worker_that_hangs_costs_each_caller_one_deadline_at_most_and_is_replaced(provider, kms):
+    callers = 8
+    clients = [provider.client() for _ in range(callers)]
+    own = [client.encrypt(PLAINTEXT) for client in clients]  # equal Decrypts would share a call
+    calls = [functools.partial(works, *pair) for pair in zip(clients, own)]
+    calls.append(lambda: kms.encrypt(PLAINTEXT))
     before = pids(provider, WORKER)
     victim = min(before)
-    os.kill(victim, signal.SIGSTOP)
-    while not is_replaced(provider, WORKER, victim, len(before)):
+    replaced = threading.Event()
+    with futures.ThreadPoolExecutor(len(calls)) as pool:
+        running = [pool.submit(failures_of, call, replaced.is_set) for call in calls]
+        os.kill(victim, signal.SIGSTOP)
         try:
-            assert kms.decrypt(encrypted) == PLAINTEXT
-        except KmsError as error:
-            assert error.code == grpc.StatusCode.DEADLINE_EXCEEDED
-    wait_for(lambda: works(kms, encrypted), "Decrypt after it", ignoring=(KmsError,))
+            wait_for(lambda: is_replaced(provider, WORKER, victim, len(before)), "its successor")
+        finally:
+            replaced.set()
+        failed = [task.result() for task in running]
+    assert all(len(of_one) <= 1 for of_one in failed), failed
+    assert {error.code for of_one in failed for error in of_one} <= {
+        grpc.StatusCode.DEADLINE_EXCEEDED
+    }
+    assert works(kms, own[0])
+    for client in clients:
+        client.close()
     provider.wait_healthy()
 
 

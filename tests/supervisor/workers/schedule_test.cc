@@ -97,6 +97,65 @@ TEST_F(ScheduleTest, StuckWorkerDoesNotLookIdle) {
   }
 }
 
+// Two workers of which the first hangs: it was given two requests and let them expire.
+class HangingWorkerTest : public ScheduleTest {
+ protected:
+  static constexpr BootTime kLater = kDeadline + BootTime(1);
+
+  HangingWorkerTest() {
+    schedule_.WorkerReady(0, kNow);
+    schedule_.Submit(Make(1), kNow);
+    schedule_.Submit(Make(2), kNow);
+    schedule_.Expire(kDeadline);
+    schedule_.WorkerReady(1, kDeadline);
+  }
+
+  std::vector<Slot> SlotsOfNext(WorkerChoice choice = {}) {
+    const OperationPtr operation = Make(++last_id_, choice);
+    operation->deadline = kLater + kDeadline;
+    return SlotsOf(schedule_.Submit(operation, kLater));
+  }
+
+  OperationId last_id_ = 10;
+};
+
+TEST_F(HangingWorkerTest, GetsNothingWhileAnotherOneAnswers) {
+  for (int i = 0; i < 20; ++i) {  // far more than it owes
+    EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
+  }
+}
+
+TEST_F(HangingWorkerTest, IsTrustedAgainWithItsNextAnswer) {
+  EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
+  EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
+  EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
+  ASSERT_TRUE(schedule_.Answer(0, 1, kDecryptKind, kLater).has_value());
+  EXPECT_THAT(SlotsOfNext(), ElementsAre(0U));
+}
+
+TEST_F(HangingWorkerTest, IsTriedWhenThereIsNoOther) {
+  schedule_.WorkerGone(1, Suspicion::kNone, kLater);
+  EXPECT_THAT(SlotsOfNext(), ElementsAre(0U));
+}
+
+TEST_F(HangingWorkerTest, DoesNotHoldUpWhatTheSameWorkerMayDo) {
+  EXPECT_THAT(SlotsOfNext({.not_this = 1, .fallback = WorkerChoice::Fallback::kSameWorker}),
+              ElementsAre(1U));
+  EXPECT_THAT(SlotsOfNext({.not_this = 1}), ElementsAre(0U));
+}
+
+TEST_F(ScheduleTest, WorkerThatMayStillAnswerTheCancellationDoesNotHang) {
+  schedule_.WorkerReady(0, kNow);
+  schedule_.Submit(Make(1), kNow);
+  schedule_.Cancel(1, kNow);
+  schedule_.WorkerReady(1, kNow);
+  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(2), kNow)), ElementsAre(1U));
+  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(3), kNow)), ElementsAre(0U));
+  const BootTime silent = kNow + Schedule::kSilence;
+  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(4), silent)), ElementsAre(1U));
+  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(5), silent)), ElementsAre(1U));
+}
+
 TEST_F(ScheduleTest, OnlyThisWorkerOrNone) {
   schedule_.WorkerReady(1, kNow);
   EXPECT_THAT(OutcomesOf(schedule_.Submit(Make(1, {.only = 0}), kNow)),
