@@ -22,9 +22,10 @@ function(baokms_binary name)
   endif()
 endfunction()
 
-# baokms_test(NAME SRCS... DEPS... [LABELS...])   NAME is the file's name without .cc; LABELS default to "unit".
+# baokms_test(NAME SRCS... DEPS... [LABELS...] [TOPIC])   NAME is the file's name without .cc; LABELS default
+# to "unit"; with a TOPIC the test is called TOPIC.NAME, so that a filter finds what belongs together.
 function(baokms_test name)
-  cmake_parse_arguments(arg "" "" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "TOPIC" "SRCS;DEPS;LABELS" ${ARGN})
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
@@ -36,6 +37,10 @@ function(baokms_test name)
   target_compile_options(${name} PRIVATE
     $<$<NOT:$<CONFIG:Debug>>:-O1> -Wno-null-dereference $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
+  set(test ${name})
+  if(arg_TOPIC)
+    set(test ${arg_TOPIC}.${name})
+  endif()
+  add_test(NAME ${test} COMMAND ${name})
+  set_tests_properties(${test} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
 endfunction()

@@ -83,10 +83,13 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
   if (!belongs.has_value()) {
     return RegistryProblem{RegistryFault::kForeign, path_, belongs.error()};
   }
-  if (verdict == CheckpointVerdict::kWriteCheckpoint && role == LoadAs::kOwner) {
-    const Status written = WriteCheckpoint(*files.state);
-    if (!written.has_value()) {
-      return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", written.error()};
+  if (role == LoadAs::kOwner) {
+    // Writing the checkpoint makes the state's name durable too.
+    const Status durable = verdict == CheckpointVerdict::kWriteCheckpoint
+                               ? WriteCheckpoint(*files.state)
+                               : directory_.SyncNames();
+    if (!durable.has_value()) {
+      return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", durable.error()};
     }
   }
   current_ = std::move(files.state);

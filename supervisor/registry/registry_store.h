@@ -32,7 +32,8 @@ class RegistryStore final {
   RegistryStore& operator=(const RegistryStore&) = delete;
 
   enum class LoadAs : std::uint8_t {
-    kOwner,   // brings the checkpoint up to date when it is missing or one generation behind
+    kOwner,   // brings the checkpoint up to date when it is missing or one generation behind, and
+              // makes both files durable, as they will be published
     kReader,  // writes nothing
   };
 

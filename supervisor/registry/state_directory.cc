@@ -123,7 +123,11 @@ Status StateDirectory::WriteTemporary(const std::string& name, std::string_view 
       BAOKMS_TRY(ops_->Open(fd_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, kFileMode));
   std::span<const std::uint8_t> left = contract::AsBytes(content);
   while (!left.empty()) {
-    left = left.subspan(BAOKMS_TRY(ops_->Write(file.get(), left)));
+    const std::size_t written = BAOKMS_TRY(ops_->Write(file.get(), left));
+    if (written == 0) {
+      return Error(ErrorCode::kSystem, "write made no progress", EIO);
+    }
+    left = left.subspan(written);
   }
   // The process umask may have taken bits away.
   BAOKMS_TRY(ops_->SetMode(file.get(), kFileMode));

@@ -38,6 +38,10 @@ class StateDirectory final {
   // it. After a failure the file is the old or the new one, and the new one may not be durable.
   [[nodiscard]] Status ReplaceFile(const std::string& name, std::string_view content) const;
 
+  // Makes the names durable as they are now: a process that died after a rename may have left one
+  // that a power cut would still undo.
+  [[nodiscard]] Status SyncNames() const { return ops_->Sync(fd_.get()); }
+
   // The checks that Open() made, again: modes can change while the program runs.
   [[nodiscard]] Status Check() const;
 

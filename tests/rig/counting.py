@@ -62,7 +62,8 @@ def from_ctest(report: Path, gtest_folder: Path) -> Counts:
         return Counts()
     total = Counts()
     for entry in xml.parse(report).iter("testcase"):
-        own = gtest_folder / f"{entry.get('name')}.xml"
+        program = entry.get("name").rpartition(".")[2]  # "topic.program"
+        own = gtest_folder / f"{program}.xml"
         counts = _gtest(own) if own.exists() else Counts()
         if entry.get("status") == "run":
             total += counts if own.exists() else PASSED

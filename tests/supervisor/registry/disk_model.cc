@@ -89,7 +89,7 @@ Result<UniqueFd> RecordingFileOps::Open(int directory,
                                         const std::string& name,
                                         int flags,
                                         ::mode_t mode) {
-  UniqueFd fd = BAOKMS_TRY(real_.Open(directory, name, flags, mode));
+  UniqueFd fd = BAOKMS_TRY(inner_.Open(directory, name, flags, mode));
   if ((flags & O_CREAT) != 0) {
     names_[fd.get()] = name;
     record_.emplace_back(CreateOp{name});
@@ -98,32 +98,36 @@ Result<UniqueFd> RecordingFileOps::Open(int directory,
 }
 
 Result<std::size_t> RecordingFileOps::Write(int fd, std::span<const std::uint8_t> bytes) {
-  record_.emplace_back(WriteOp{names_.at(fd), std::string(bytes.begin(), bytes.end())});
-  return real_.Write(fd, bytes);
+  const std::size_t count = BAOKMS_TRY(inner_.Write(fd, bytes));
+  const auto end = bytes.begin() + static_cast<std::ptrdiff_t>(count);
+  record_.emplace_back(WriteOp{names_.at(fd), std::string(bytes.begin(), end)});
+  return count;
 }
 
 Status RecordingFileOps::Sync(int fd) {
+  BAOKMS_TRY(inner_.Sync(fd));
   const auto found = names_.find(fd);
   if (found == names_.end()) {
     record_.emplace_back(SyncDirectoryOp{});
   } else {
     record_.emplace_back(SyncFileOp{found->second});
   }
-  return real_.Sync(fd);
+  return {};
 }
 
 Status RecordingFileOps::Close(UniqueFd fd) {
   names_.erase(fd.get());
-  return real_.Close(std::move(fd));
+  return inner_.Close(std::move(fd));
 }
 
 Status RecordingFileOps::Rename(int directory, const std::string& from, const std::string& to) {
+  BAOKMS_TRY(inner_.Rename(directory, from, to));
   record_.emplace_back(RenameOp{from, to});
-  return real_.Rename(directory, from, to);
+  return {};
 }
 
 Status RecordingFileOps::Remove(int directory, const std::string& name) {
-  const Status removed = real_.Remove(directory, name);
+  const Status removed = inner_.Remove(directory, name);
   if (removed.has_value()) {
     record_.emplace_back(RemoveOp{name});
   }

@@ -45,30 +45,34 @@ using DiskOp = std::variant<CreateOp, WriteOp, SyncFileOp, RenameOp, RemoveOp, S
 // Name to content.
 using DiskImage = std::map<std::string, std::string>;
 
-// Does the real operations and writes them down.
+// Passes operations on and writes down what was done. One that failed is not in the record: it
+// promised nothing, and what it may have done is among what a power cut may leave anyway.
 class RecordingFileOps final : public FileOps {
  public:
+  // `inner` does the work and must outlive the object.
+  explicit RecordingFileOps(FileOps& inner) : inner_(inner) {}
+
   [[nodiscard]] const std::vector<DiskOp>& record() const { return record_; }
 
   void Clear() { record_.clear(); }
 
   Result<UniqueFd> Open(int directory, const std::string& name, int flags, ::mode_t mode) override;
 
-  Result<struct ::stat> Stat(int fd) override { return real_.Stat(fd); }
+  Result<struct ::stat> Stat(int fd) override { return inner_.Stat(fd); }
 
   Result<struct ::stat> StatName(int directory, const std::string& name) override {
-    return real_.StatName(directory, name);
+    return inner_.StatName(directory, name);
   }
 
   Result<std::size_t> Read(int fd, std::span<std::uint8_t> into) override {
-    return real_.Read(fd, into);
+    return inner_.Read(fd, into);
   }
 
   Result<std::size_t> Write(int fd, std::span<const std::uint8_t> bytes) override;
 
-  Status Truncate(int fd) override { return real_.Truncate(fd); }
+  Status Truncate(int fd) override { return inner_.Truncate(fd); }
 
-  Status SetMode(int fd, ::mode_t mode) override { return real_.SetMode(fd, mode); }
+  Status SetMode(int fd, ::mode_t mode) override { return inner_.SetMode(fd, mode); }
 
   Status Sync(int fd) override;
   Status Close(UniqueFd fd) override;
@@ -76,7 +80,7 @@ class RecordingFileOps final : public FileOps {
   Status Remove(int directory, const std::string& name) override;
 
  private:
-  SystemFileOps real_;
+  FileOps& inner_;
   std::map<int, std::string> names_;  // of files open for writing
   std::vector<DiskOp> record_;
 };

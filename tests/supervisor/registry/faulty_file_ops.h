@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -27,12 +28,24 @@ class FaultyFileOps final : public FileOps {
 
   static constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
 
-  // The operation `number` (from 0, counted from now) fails.
-  void FailAt(std::size_t number, After after) {
+  // The operation `number` (from 0, counted from now) fails with `error`.
+  void FailAt(std::size_t number, After after, int error = EIO) {
     count_ = 0;
     fail_at_ = number;
     after_ = after;
+    error_ = error;
   }
+
+  // The same for operations that only look: open for reading, fstat, read.
+  void FailLookAt(std::size_t number) {
+    looks_ = 0;
+    fail_look_at_ = number;
+  }
+
+  [[nodiscard]] std::size_t looks() const { return looks_; }
+
+  // Every write takes at most this many bytes.
+  void WriteAtMost(std::size_t bytes) { write_at_most_ = bytes; }
 
   // Changing operations since FailAt().
   [[nodiscard]] std::size_t count() const { return count_; }
@@ -41,16 +54,23 @@ class FaultyFileOps final : public FileOps {
     if ((flags & (O_WRONLY | O_RDWR)) != 0 && Fails()) {
       return Failure();
     }
+    if ((flags & (O_WRONLY | O_RDWR)) == 0) {
+      BAOKMS_TRY(Look());
+    }
     return real_.Open(directory, name, flags, mode);
   }
 
-  Result<struct ::stat> Stat(int fd) override { return real_.Stat(fd); }
+  Result<struct ::stat> Stat(int fd) override {
+    BAOKMS_TRY(Look());
+    return real_.Stat(fd);
+  }
 
   Result<struct ::stat> StatName(int directory, const std::string& name) override {
     return real_.StatName(directory, name);
   }
 
   Result<std::size_t> Read(int fd, std::span<std::uint8_t> into) override {
+    BAOKMS_TRY(Look());
     return real_.Read(fd, into);
   }
 
@@ -60,7 +80,7 @@ class FaultyFileOps final : public FileOps {
       (void)real_.Write(fd, bytes.first(bytes.size() / 2));
       return Failure();
     }
-    return real_.Write(fd, bytes);
+    return real_.Write(fd, bytes.first(std::min(bytes.size(), write_at_most_)));
   }
 
   Status Truncate(int fd) override { return Fails() ? Status(Failure()) : real_.Truncate(fd); }
@@ -69,7 +89,15 @@ class FaultyFileOps final : public FileOps {
     return Fails() ? Status(Failure()) : real_.SetMode(fd, mode);
   }
 
-  Status Sync(int fd) override { return Fails() ? Status(Failure()) : real_.Sync(fd); }
+  // What fsync(2) does shows only after a power cut, which disk_model.h is for; here it would only
+  // take milliseconds, thousands of times.
+  Status Sync(int fd) override {
+    if (Fails()) {
+      return Failure();
+    }
+    BAOKMS_TRY(real_.Stat(fd));
+    return {};
+  }
 
   Status Close(UniqueFd fd) override {
     return Fails() ? Status(Failure()) : real_.Close(std::move(fd));
@@ -89,12 +117,18 @@ class FaultyFileOps final : public FileOps {
     return number == fail_at_ || (number > fail_at_ && after_ == After::kIsDead);
   }
 
-  static Error Failure() { return Error(ErrorCode::kSystem, "made to fail", EIO); }
+  Status Look() { return looks_++ == fail_look_at_ ? Status(Failure()) : Status(); }
+
+  [[nodiscard]] Error Failure() const { return Error(ErrorCode::kSystem, "made to fail", error_); }
 
   SystemFileOps real_;
   std::size_t count_ = 0;
   std::size_t fail_at_ = kNever;
   After after_ = After::kGoesOn;
+  int error_ = EIO;
+  std::size_t looks_ = 0;
+  std::size_t fail_look_at_ = kNever;
+  std::size_t write_at_most_ = kNever;
 };
 
 }  // namespace baokms::supervisor

@@ -41,7 +41,8 @@ class PowerCutTest : public ::testing::Test {
  protected:
   PowerCutTest() {
     TestDirectory dir;
-    RecordingFileOps ops;
+    SystemFileOps real;
+    RecordingFileOps ops(real);
     RegistryStore store(StateDirectory::Open(ops, dir.File("reg.json")).value(), "reg.json");
     EXPECT_FALSE(store.Load(FixtureIdentity(), RegistryStore::LoadAs::kOwner).has_value());
     EXPECT_TRUE(store.Save(first_).has_value());

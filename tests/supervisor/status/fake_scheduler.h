@@ -57,6 +57,12 @@ class FakeScheduler final : public Scheduler {
     }
   }
 
+  // What the end of a process does: nothing of what it planned happens, but time goes on.
+  void Forget() {
+    timers_.clear();
+    posted_.clear();
+  }
+
   // Steps the wall clock alone.
   void StepWallClock(std::int64_t seconds) { unix_offset_ += seconds; }
 

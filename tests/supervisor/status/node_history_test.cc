@@ -1,0 +1,316 @@
+// Whole nodes, from the probe to the disk, through random histories: rotations, bad replicas, dead
+// workers, failing disks, power cuts, kills and clock steps. What a node shows must be on its disk
+// for good, and never go back; two nodes with the same history end equal.
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+
+#include "common/contract/checkpoint.h"
+#include "common/contract/registry_json.h"
+#include "fake_gateway.h"
+#include "fake_observers.h"
+#include "fake_scheduler.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "rotation_fixture.h"
+#include "supervisor/registry/registry_store.h"
+#include "supervisor/status/key_status.h"
+#include "tests/supervisor/registry/memory_disk.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint32_t kHistories = 20;
+#else
+constexpr std::uint32_t kHistories = 800;
+#endif
+constexpr int kSteps = 120;
+constexpr std::string_view kStateFile = "reg.json";
+
+using Random = std::mt19937;
+
+std::uint32_t Pick(Random& random, std::uint32_t below) {
+  return static_cast<std::uint32_t>(random() % below);
+}
+
+class Node {
+ public:
+  explicit Node(Random& random) : random_(random) {
+    options_.operation_timeout = seconds(2);
+    options_.grace_timeout = seconds(60);
+    options_.retry_interval = seconds(5);
+    options_.probe_interval = seconds(30);
+    options_.deep_probe_interval = minutes(5);
+    options_.max_staleness = minutes(2);
+    options_.rotation = {.required_observations = 3, .activation_delay = minutes(2)};
+    gateway_.before_acknowledgement = [this] {
+      CheckTable(gateway_.tables.back());
+    };
+    Start();
+  }
+
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  ~Node() = default;
+
+  void Rotate() { gateway_.AddVersion(); }
+
+  void FailDisk(std::uint32_t one_in) { disk_.FailOneIn(one_in); }
+
+  // Something may be wrong with what workers see or do from now on, until the next call.
+  void ChangeWeather() {
+    gateway_.faults.clear();
+    gateway_.ready = {0, 1};
+    const std::uint32_t slot = Pick(random_, 2);
+    switch (Pick(random_, 12)) {
+      case 0:
+        gateway_.ready = {slot};
+        break;
+      case 1:
+        gateway_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
+        break;
+      case 2:
+        gateway_.faults[slot].metadata = ipc::OUTCOME_TIMEOUT;
+        break;
+      case 3:
+        gateway_.faults[slot].lie = [](ipc::MetadataAnswer& answer) {
+          SetBack(answer, 1);
+        };
+        break;
+      case 4:  // all replicas are behind
+        gateway_.faults[0].lie = gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
+          SetBack(answer, (answer.latest_version() + 1) / 2);
+        };
+        break;
+      case 5:
+        gateway_.faults[0].encrypt = gateway_.faults[1].encrypt = ipc::OUTCOME_INVALID_REQUEST;
+        break;
+      case 6:
+        gateway_.faults[slot].lie = [](ipc::MetadataAnswer& answer) {
+          auto& newest = *answer.mutable_versions(answer.versions_size() - 1);
+          newest.set_created_unix(newest.created_unix() + 1);
+        };
+        break;
+      default:
+        break;
+    }
+  }
+
+  void ClearSky() {
+    gateway_.faults.clear();
+    gateway_.ready = {0, 1};
+    disk_.FailOneIn(0);
+  }
+
+  void LetTimePass(BootTime duration) { scheduler_.Advance(duration); }
+
+  void StepWallClock(std::int64_t by) { scheduler_.StepWallClock(by); }
+
+  // Somebody decrypts with the newest key that exists.
+  void AskForNewest() {
+    const std::string key_id(
+        MakeRecord(gateway_.key.latest_version(), contract::RecordState::kActive).key_id.text());
+    status_->Discover(key_id, scheduler_.Now(), scheduler_.Now() + seconds(2),
+                      [this, key_id](DiscoveryOutcome outcome) {
+                        EXPECT_TRUE(outcome != DiscoveryOutcome::kKnown ||
+                                    status_->View()->decryptable.contains(key_id));
+                      });
+    scheduler_.RunDue();
+  }
+
+  enum class End : std::uint8_t { kKilled, kPowerCut };
+
+  void Restart(End end) {
+    status_.reset();
+    scheduler_.Forget();
+    if (end == End::kPowerCut) {
+      disk_.CutPower();
+    }
+    Start();
+  }
+
+  [[nodiscard]] const StatusView& View() { return *(view_ = status_->View()); }
+
+  [[nodiscard]] std::string Registry() const { return Shape(*store_->current()); }
+
+  [[nodiscard]] std::int64_t newest() const { return gateway_.key.latest_version(); }
+
+  [[nodiscard]] std::size_t probes() const { return gateway_.Count("metadata"); }
+
+ private:
+  static void SetBack(ipc::MetadataAnswer& answer, std::int64_t latest) {
+    answer.set_latest_version(static_cast<std::uint32_t>(latest));
+    while (answer.versions_size() > latest) {
+      answer.mutable_versions()->RemoveLast();
+    }
+  }
+
+  void Start() {
+    std::optional<RegistryProblem> problem;
+    do {  // a disk that fails now may keep us from starting, but never for good
+      store_ = std::make_unique<RegistryStore>(
+          StateDirectory::Open(disk_, "/state/" + std::string(kStateFile)).value(), "reg.json");
+      problem = store_->Load(FixtureIdentity(), RegistryStore::LoadAs::kOwner);
+      ASSERT_TRUE(!problem.has_value() || problem->fault == RegistryFault::kNotWritable)
+          << Describe(*problem);
+    } while (problem.has_value());
+    status_ = KeyStatus::Create({.scheduler = scheduler_,
+                                 .gateway = gateway_,
+                                 .store = *store_,
+                                 .log = log_,
+                                 .metrics = metrics_},
+                                FixtureIdentity(), options_)
+                  .value();
+    scheduler_.RunDue();
+    status_->Start();
+    scheduler_.RunDue();
+    log_.records.clear();
+  }
+
+  // What the least lucky power cut would leave right now.
+  [[nodiscard]] std::optional<contract::RegistryState> DurableState() const {
+    const auto files = disk_.Durable();
+    const auto found = files.find(std::string(kStateFile));
+    if (found == files.end()) {
+      return std::nullopt;
+    }
+    return contract::ParseState(found->second).value();
+  }
+
+  // Every table that workers are given: durable, complete, and not behind an earlier one.
+  void CheckTable(const ipc::KeyTable& table) {
+    if (table.entries_size() == 0) {
+      return;
+    }
+    const auto durable = DurableState();
+    ASSERT_TRUE(durable.has_value()) << "published before it was on disk";
+    std::set<std::string> keys;
+    for (const ipc::KeyEntry& entry : table.entries()) {
+      const auto* record = durable->Find(contract::KeyId::Parse(entry.key_id()).value());
+      ASSERT_NE(record, nullptr) << "published before it was on disk";
+      ASSERT_TRUE(contract::Decrypts(record->state));
+      keys.insert(entry.key_id());
+      if (entry.key_id() == table.active_key_id()) {
+        ASSERT_GE(entry.version(), active_version_) << "the active version went back";
+        active_version_ = entry.version();
+      }
+    }
+    ASSERT_TRUE(std::ranges::includes(keys, published_)) << "a published key stopped decrypting";
+    published_ = std::move(keys);
+  }
+
+  Random& random_;
+  StatusOptions options_;
+  MemoryDisk disk_{random_};
+  FakeScheduler scheduler_;
+  FakeGateway gateway_{scheduler_};
+  FakeLog log_;
+  ::testing::NiceMock<MockMetrics> metrics_;
+  std::unique_ptr<RegistryStore> store_;
+  std::unique_ptr<KeyStatus> status_;
+  std::shared_ptr<const StatusView> view_;
+  std::set<std::string> published_;
+  std::uint32_t active_version_ = 0;
+};
+
+class TwoNodes {
+ public:
+  explicit TwoNodes(std::uint32_t seed) : random_(seed), nodes_{Node(random_), Node(random_)} {}
+
+  void Step() {
+    if (Pick(random_, 20) == 0) {
+      for (Node& node : nodes_) {
+        node.Rotate();
+      }
+    }
+    for (Node& node : nodes_) {
+      Disturb(node);
+      node.LetTimePass(seconds(Pick(random_, 90)));
+      const std::string& key_id = node.View().active_key_id;
+      ASSERT_TRUE(key_id.empty() || node.View().decryptable.contains(key_id));
+    }
+  }
+
+  void ComeToRest() {
+    for (Node& node : nodes_) {
+      node.ClearSky();
+      node.LetTimePass(minutes(10));
+      EXPECT_EQ(node.View().health, StatusView::Health::kOk);
+      EXPECT_EQ(node.View().active_version, node.newest());
+    }
+    EXPECT_EQ(nodes_[0].Registry(), nodes_[1].Registry());
+    EXPECT_EQ(nodes_[0].View().active_key_id, nodes_[1].View().active_key_id);
+  }
+
+  [[nodiscard]] std::size_t probes() const { return nodes_[0].probes() + nodes_[1].probes(); }
+
+ private:
+  void Disturb(Node& node) {
+    switch (Pick(random_, 10)) {
+      case 0:
+        node.Restart(Node::End::kKilled);
+        break;
+      case 1:
+        node.Restart(Node::End::kPowerCut);
+        break;
+      case 2:
+      case 3:
+        node.ChangeWeather();
+        break;
+      case 4:
+        node.FailDisk(Pick(random_, 3) == 0 ? 2 + Pick(random_, 30) : 0);
+        break;
+      case 5:
+        node.StepWallClock(static_cast<std::int64_t>(Pick(random_, 20000)) - 10000);
+        break;
+      case 6:
+        node.AskForNewest();
+        break;
+      default:
+        break;
+    }
+  }
+
+  Random random_;
+  std::array<Node, 2> nodes_;
+};
+
+std::uint32_t FirstSeed() {
+  const char* const chosen = std::getenv("BAOKMS_SEED");  // NOLINT(concurrency-mt-unsafe)
+  return chosen != nullptr ? static_cast<std::uint32_t>(std::strtoul(chosen, nullptr, 10))
+                           : std::random_device()();
+}
+
+TEST(NodeHistoryTest, ShowsNothingThatIsNotOnDiskAndNeverGoesBack) {
+  const std::uint32_t first = FirstSeed();
+  std::cout << "seeds from " << first << " (BAOKMS_SEED repeats them)\n";
+  std::size_t probes = 0;
+  for (std::uint32_t i = 0; i < kHistories; ++i) {
+    SCOPED_TRACE(first + i);
+    TwoNodes nodes(first + i);
+    for (int step = 0; step < kSteps && !::testing::Test::HasFailure(); ++step) {
+      nodes.Step();
+    }
+    nodes.ComeToRest();
+    if (::testing::Test::HasFailure()) {
+      return;
+    }
+    probes += nodes.probes();
+  }
+  std::cout << kHistories << " histories of two nodes, " << probes << " metadata reads\n";
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
