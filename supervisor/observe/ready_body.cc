@@ -47,6 +47,8 @@ Json ReadyJson(const ReadyFacts& facts) {
     body["transit_key_version"] = facts.transit_key_version;
   }
   body["workers_ready"] = facts.workers_ready;
+  PutText(body, "rotation_deferred", facts.rotation_deferred);
+  PutText(body, "finding", facts.finding);
   body["isolation"] = Isolation(facts);
   return body;
 }

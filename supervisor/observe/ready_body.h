@@ -31,6 +31,8 @@ struct ReadyFacts {
   std::string key_id_hash;
   std::uint32_t transit_key_version = 0;
   std::uint32_t workers_ready = 0;
+  std::string rotation_deferred;
+  std::string finding;
   std::string isolation_level;  // "single-user" or "separate-users"
   std::vector<ProcessVerdict> processes;
 };

@@ -409,6 +409,8 @@ ReadyFacts Provider::Ready() const {
                    .key_id_hash = diagnostics.key_id_hash,
                    .transit_key_version = diagnostics.transit_key_version,
                    .workers_ready = 0,
+                   .rotation_deferred = diagnostics.rotation_deferred,
+                   .finding = diagnostics.finding,
                    .isolation_level = "single-user",
                    .processes = {}};
   for (const WorkerState& worker : workers_->Workers()) {

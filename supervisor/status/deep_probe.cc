@@ -31,7 +31,8 @@ bool IsCiphertextOf(const std::string& ciphertext, std::uint32_t version) {
 
 }  // namespace
 
-void DeepProbe::Run(std::uint32_t version, Done done) {
+void DeepProbe::Run(std::uint32_t version, Decrypter decrypter, Done done) {
+  decrypter_ = decrypter;
   done_ = std::move(done);
   const ssize_t filled = ::getrandom(plaintext_.data(), plaintext_.size(), 0);
   if (filled != static_cast<ssize_t>(plaintext_.size())) {
@@ -62,7 +63,9 @@ void DeepProbe::Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnsw
   request.set_ciphertext(reply.answer.ciphertext());
   const WorkerChoice another{.only = std::nullopt,
                              .not_this = reply.slot,
-                             .fallback = WorkerChoice::Fallback::kSameWorker};
+                             .fallback = decrypter_ == Decrypter::kAnotherWorker
+                                             ? WorkerChoice::Fallback::kFail
+                                             : WorkerChoice::Fallback::kSameWorker};
   gateway_.ProbeDecrypt(
       std::move(request), another,
       [this](const Reply<ipc::ProbeDecryptAnswer>& decrypted) { Compare(decrypted.answer); });

@@ -28,7 +28,11 @@ class DeepProbe final {
   DeepProbe(const DeepProbe&) = delete;
   DeepProbe& operator=(const DeepProbe&) = delete;
 
-  void Run(std::uint32_t version, Done done);
+  // Who may decrypt what one worker encrypted. A candidate must work on two; the active key has to
+  // be judged even while there is only one.
+  enum class Decrypter : std::uint8_t { kAnotherWorker, kAnotherIfThereIsOne };
+
+  void Run(std::uint32_t version, Decrypter decrypter, Done done);
 
  private:
   void Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnswer>& reply);
@@ -39,6 +43,7 @@ class DeepProbe final {
   Scheduler& scheduler_;
   BootTime timeout_;
   std::array<std::uint8_t, 32> plaintext_{};
+  Decrypter decrypter_ = Decrypter::kAnotherWorker;
   Done done_;
 };
 

@@ -22,9 +22,10 @@ struct Diagnostics {
   bool persistence_degraded = false;  // shown only when true
   std::string key_id_hash;            // empty: no active key
   std::uint32_t transit_key_version = 0;
-
-  // A change waits until two workers can confirm it; with one worker it waits for ever.
-  bool awaiting_second_worker = false;
+  // Why a change of the registry waits: "second_worker_missing" (with one worker for ever),
+  // "workers_disagree" or "save_unfinished". Empty: nothing waits.
+  std::string rotation_deferred;
+  std::string finding;  // in words, what is wrong with the key's metadata; empty: nothing
 };
 
 }  // namespace baokms::supervisor

@@ -132,6 +132,10 @@ void KeyStatus::NoteMetadata(const MetadataResult& result) {
   }
   deferral_ = result.deferral;
   reporter_.Deferred(result.deferral);
+  if (result.read == MetadataResult::Read::kDone) {
+    finding_ = result.finding;
+    reporter_.Finding(finding_);
+  }
   degraded_ = result.persistence == MetadataResult::Persistence::kDegraded;
   if (result.failure.has_value()) {
     health_.MetadataFailed(*result.failure);
@@ -169,9 +173,10 @@ void KeyStatus::ProbeDeep() {
   }
   const BootTime began = parts_.scheduler.Now();
   const std::uint32_t version = keeper_.shown().active_version;
-  deep_.Run(version, [this, began, version](const std::optional<ProbeFailure>& failure) {
-    OnDeep(began, version, failure);
-  });
+  deep_.Run(version, DeepProbe::Decrypter::kAnotherIfThereIsOne,
+            [this, began, version](const std::optional<ProbeFailure>& failure) {
+              OnDeep(began, version, failure);
+            });
 }
 
 void KeyStatus::OnDeep(BootTime began,
@@ -302,7 +307,10 @@ Diagnostics KeyStatus::MakeDiagnostics() const {
     diagnostics.key_id_hash = contract::HashText(keeper_.shown().active_key_id);
     diagnostics.transit_key_version = keeper_.shown().active_version;
   }
-  diagnostics.awaiting_second_worker = deferral_ == Deferral::kSecondWorker;
+  if (deferral_ != Deferral::kNone) {
+    diagnostics.rotation_deferred = ToString(deferral_);
+  }
+  diagnostics.finding = finding_;
   return diagnostics;
 }
 

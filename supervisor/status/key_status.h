@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "common/base/clock.h"
@@ -138,6 +139,7 @@ class KeyStatus final : public StatusSource {
   Scheduler::TimerId deep_bad_timer_ = 0;
   std::optional<BootTime> last_deep_;
   Deferral deferral_ = Deferral::kNone;
+  std::string finding_;  // of the last metadata that could be read
   bool degraded_ = false;
   bool any_round_ended_ = false;
   bool ever_healthy_ = false;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/contract/first_state.h"
+#include "supervisor/status/finding_text.h"
 #include "supervisor/status/metadata_answer.h"
 
 namespace baokms::supervisor {
@@ -99,6 +100,8 @@ void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
   }
   result_.read = MetadataResult::Read::kDone;
   if (!reply.answer.disable_upsert()) {
+    result_.finding =
+        "disable_upsert is off at the Transit mount: a misspelt key name would create a key";
     Fail(ProbeReason::kUpsertAllowed);
     return;
   }
@@ -114,6 +117,7 @@ void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
 
 void MetadataProbe::JudgeFirst() {
   if (!IsProfileValid(metadata_)) {
+    result_.finding = DescribeProfile(metadata_);
     Fail(ProbeReason::kProfileInvalid);
     return;
   }
@@ -123,6 +127,7 @@ void MetadataProbe::JudgeFirst() {
   }
   auto first = contract::BuildFirstState(options_.identity, metadata_, parts_.scheduler.UnixNow());
   if (!first.has_value() || purpose_ == ProbePurpose::kDiscovery) {
+    result_.finding = first.has_value() ? "" : DescribeMissingState(metadata_);
     Fail(ProbeReason::kStateUnavailable);
     return;
   }
@@ -136,6 +141,7 @@ void MetadataProbe::Judge() {
   observation_ = Observe(*parts_.keeper.state(), metadata_, options_.identity, options_.rotation,
                          counting_, parts_.scheduler.UnixNow());
   if (observation_.failure.has_value()) {
+    result_.finding = DescribeFinding(*observation_.failure, *parts_.keeper.state(), metadata_);
     Fail(ReasonOf(*observation_.failure));
     return;
   }
@@ -224,16 +230,16 @@ void MetadataProbe::AdvanceRotation() {
 void MetadataProbe::ProbeCandidate() {
   const contract::KeyRecord& candidate = *PendingOf(*parts_.keeper.state());
   const BootTime began = parts_.scheduler.Now();
-  parts_.deep.Run(static_cast<std::uint32_t>(candidate.version.number),
-                  [this, began](const std::optional<ProbeFailure>& failure) {
-                    parts_.reporter.Probed(ProbeKind::kCandidate, parts_.scheduler.Now() - began,
-                                           failure);
-                    if (failure.has_value()) {
-                      Finish();  // the active key goes on; the next probe tries again
-                    } else {
-                      PromoteCandidate();
-                    }
-                  });
+  parts_.deep.Run(
+      static_cast<std::uint32_t>(candidate.version.number), DeepProbe::Decrypter::kAnotherWorker,
+      [this, began](const std::optional<ProbeFailure>& failure) {
+        parts_.reporter.Probed(ProbeKind::kCandidate, parts_.scheduler.Now() - began, failure);
+        if (failure.has_value()) {
+          Finish();  // the active key goes on; the next probe tries again
+        } else {
+          PromoteCandidate();
+        }
+      });
 }
 
 void MetadataProbe::PromoteCandidate() {
@@ -284,6 +290,7 @@ void MetadataProbe::Finish() {
     last_complete_ = began_;
   }
   if (EncryptionWith(*state, metadata_) == Encryption::kBlocked) {
+    result_.finding = DescribeBlockedEncryption(*state, metadata_);
     Fail(ProbeReason::kEncryptionBlocked);
     return;
   }

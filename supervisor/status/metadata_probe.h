@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "common/base/clock.h"
 #include "common/contract/identity.h"
@@ -28,6 +29,7 @@ enum class ProbePurpose : std::uint8_t {
 
 struct MetadataResult {
   std::optional<ProbeFailure> failure;
+  std::string finding;  // what the metadata says against the key, in words; empty: nothing
   // The worker read metadata and upsert policy, whatever came of it: what a breaker counts.
   enum class Read : std::uint8_t { kFailed, kDone } read = Read::kFailed;
   Deferral deferral = Deferral::kNone;

@@ -23,7 +23,19 @@ std::string_view Name(ProbeKind kind) {
   return "unknown";
 }
 
-std::string_view Name(Deferral deferral) {
+double Milliseconds(BootTime duration) {
+  return static_cast<double>(
+             std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) /
+         1000.0;
+}
+
+std::string HashOf(const contract::KeyRecord& record) {
+  return contract::HashText(record.key_id.text());
+}
+
+}  // namespace
+
+std::string_view ToString(Deferral deferral) {
   switch (deferral) {
     case Deferral::kSecondWorker:
       return "second_worker_missing";
@@ -36,18 +48,6 @@ std::string_view Name(Deferral deferral) {
   }
   return "unknown";
 }
-
-double Milliseconds(BootTime duration) {
-  return static_cast<double>(
-             std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) /
-         1000.0;
-}
-
-std::string HashOf(const contract::KeyRecord& record) {
-  return contract::HashText(record.key_id.text());
-}
-
-}  // namespace
 
 void StatusReporter::Write(LogLevel level,
                            std::string_view event,
@@ -113,7 +113,20 @@ void StatusReporter::Deferred(Deferral deferral) {
   if (std::exchange(last_deferral_, deferral) == deferral || deferral == Deferral::kNone) {
     return;
   }
-  Write(LogLevel::kWarn, "rotation.deferred", {{"reason", std::string(Name(deferral))}});
+  Write(LogLevel::kWarn, "rotation.deferred", {{"reason", std::string(ToString(deferral))}});
+}
+
+void StatusReporter::Finding(std::string_view finding) {
+  if (finding == last_finding_) {
+    return;
+  }
+  last_finding_ = finding;
+  if (finding.empty()) {
+    Write(LogLevel::kInfo, "key.finding", {{"status", std::string("ok")}});
+  } else {
+    Write(LogLevel::kError, "key.finding",
+          {{"status", std::string("error")}, {"reason", std::string(finding)}});
+  }
 }
 
 void StatusReporter::ActiveKey(std::string_view key_id, std::uint32_t version) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,9 @@ enum class Deferral : std::uint8_t {
   kDisagreement,    // another worker saw something else
   kUnfinishedSave,  // the disk has to take the last change first
 };
+
+// "none", "second_worker_missing", ... as the log and /ready say it.
+std::string_view ToString(Deferral deferral);
 
 class StatusReporter final {
  public:
@@ -51,6 +55,10 @@ class StatusReporter final {
   // rotation.deferred, a warning, when the deferral is another one than last time.
   void Deferred(Deferral deferral);
 
+  // key.finding: what metadata says against the key, in words, when it is something else than last
+  // time. Empty: nothing; said once it is over.
+  void Finding(std::string_view finding);
+
   // Gauges.
   void ActiveKey(std::string_view key_id, std::uint32_t version);
   void Rotation(std::string_view state);
@@ -65,6 +73,7 @@ class StatusReporter final {
   LogSink& log_;
   Metrics& metrics_;
   Deferral last_deferral_ = Deferral::kNone;
+  std::string last_finding_;
 };
 
 }  // namespace baokms::supervisor

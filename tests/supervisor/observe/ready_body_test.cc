@@ -31,6 +31,8 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
   facts.key_id_hash = "hash";
   facts.transit_key_version = 7;
   facts.workers_ready = 2;
+  facts.rotation_deferred = "second_worker_missing";
+  facts.finding = "text";
   facts.isolation_level = "separate-users";
   facts.processes = {{"supervisor", true}, {"worker_0", false}};
   const HttpReply reply = ReadyReply(facts);
@@ -39,7 +41,9 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
             R"({"reasons":[],"metadata_error_class":"sealed","deep_error_class":"timeout",)"
             R"("status":"ok","healthz":"ok","cache_age_ms":1234,"stale":false,)"
             R"("rotation_state":"pending","persistence_degraded":true,"key_id_hash":"hash",)"
-            R"("transit_key_version":7,"workers_ready":2,"isolation":{"level":"separate-users",)"
+            R"("transit_key_version":7,"workers_ready":2,)"
+            R"("rotation_deferred":"second_worker_missing","finding":"text",)"
+            R"("isolation":{"level":"separate-users",)"
             R"("processes":{"supervisor":"confined","worker_0":"unconfined"}}})");
 }
 

@@ -168,7 +168,7 @@ TEST_F(KeyStatusRotationTest, PromotesOnlyOnTheWordOfTwoWorkers) {
   gateway_.ready = {0};
   scheduler_.Advance(minutes(10));
   EXPECT_EQ(status_->View()->active_version, 1U);
-  EXPECT_TRUE(status_->Diagnose().awaiting_second_worker);
+  EXPECT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
   gateway_.ready = {0, 1};
   status_->OnWorkerUsable();
   scheduler_.RunDue();
@@ -181,13 +181,13 @@ TEST_F(KeyStatusRotationTest, WaitsForASecondWorker) {
   gateway_.AddVersion();
   scheduler_.Advance(minutes(10));
   EXPECT_TRUE(Ready());
-  EXPECT_TRUE(status_->Diagnose().awaiting_second_worker);
+  EXPECT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
   EXPECT_EQ(store_->current()->contents().generation, 1U);
   gateway_.ready = {0, 1};
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   EXPECT_EQ(Count(), 1);
-  EXPECT_FALSE(status_->Diagnose().awaiting_second_worker);
+  EXPECT_EQ(status_->Diagnose().rotation_deferred, "");
 }
 
 TEST_F(KeyStatusRotationTest, WaitsUntilBothWorkersSeeTheSame) {

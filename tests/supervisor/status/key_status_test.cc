@@ -111,14 +111,14 @@ TEST_F(KeyStatusTest, BuildsTheFirstStateOnlyOnTheWordOfTwoWorkers) {
   CreateAndStart();
   scheduler_.Advance(seconds(59));
   EXPECT_FALSE(dir_.Has("reg.json"));
-  EXPECT_TRUE(status_->Diagnose().awaiting_second_worker);
+  EXPECT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
   EXPECT_EQ(log_.Of("rotation.deferred").size(), 1U) << "said once, not at every probe";
 
   gateway_.ready = {0, 1};
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   EXPECT_TRUE(Ready());
-  EXPECT_FALSE(status_->Diagnose().awaiting_second_worker);
+  EXPECT_EQ(status_->Diagnose().rotation_deferred, "");
 }
 
 TEST_F(KeyStatusTest, TakesOneWorkersWordForTheFirstStateAfterTheGraceTimeout) {

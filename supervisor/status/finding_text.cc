@@ -1,0 +1,120 @@
+#include "supervisor/status/finding_text.h"
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace baokms::supervisor {
+namespace {
+
+using contract::KeyRecord;
+using contract::RegistryState;
+using contract::TransitKeyMetadata;
+
+std::string Number(std::int64_t value) {
+  return std::to_string(value);
+}
+
+std::string DescribeRollback(const RegistryState& state, const TransitKeyMetadata& metadata) {
+  return "OpenBao shows version " + Number(metadata.latest_version) +
+         " of the key as its latest, but this node has used version " +
+         Number(state.active().version.number) +
+         ": OpenBao was restored from a snapshot older than the rotation, or another OpenBao "
+         "answers; restore a newer snapshot or correct openbao.address. Versions that OpenBao "
+         "still has go on decrypting";
+}
+
+std::string DescribeUnusable(const KeyRecord& record, const TransitKeyMetadata& metadata) {
+  const std::int64_t version = record.version.number;
+  const std::string which = "version " + Number(version);
+  if (version < metadata.min_decryption_version) {
+    return which + " is retained here but min_decryption_version is " +
+           Number(metadata.min_decryption_version) +
+           ": lower it, or run retire-versions on every node when no data needs the version";
+  }
+  if (version < metadata.min_available_version) {
+    return which + " is retained here but OpenBao has trimmed it (min_available_version is " +
+           Number(metadata.min_available_version) +
+           "): run retire-versions on every node if no data needs the version";
+  }
+  if (!contract::CreationTime(metadata, version).has_value()) {
+    return which + " is retained here but OpenBao does not show it (latest version " +
+           Number(metadata.latest_version) +
+           "): a replica is behind, or OpenBao was restored from an older snapshot";
+  }
+  return which +
+         " was created at another time than the one this node used: it is another key. The key was "
+         "created anew, or OpenBao was restored from an older snapshot and rotated again";
+}
+
+bool IsUnusable(const KeyRecord& record, const TransitKeyMetadata& metadata) {
+  const auto created = contract::CreationTime(metadata, record.version.number);
+  return contract::Decrypts(record.state) &&
+         (record.version.number < metadata.min_available_version ||
+          record.version.number < metadata.min_decryption_version || !created.has_value() ||
+          *created != record.version.created_at_unix);
+}
+
+std::string DescribeKeys(const RegistryState& state, const TransitKeyMetadata& metadata) {
+  for (const KeyRecord& record : state.contents().records) {
+    if (IsUnusable(record, metadata)) {
+      return DescribeUnusable(record, metadata);
+    }
+  }
+  return "OpenBao shows no creation time for a version between the active one and version " +
+         Number(metadata.latest_version);
+}
+
+}  // namespace
+
+std::string DescribeProfile(const TransitKeyMetadata& metadata) {
+  const Status bounds = contract::CheckVersionBounds(metadata);
+  if (!bounds.has_value()) {
+    return std::string(bounds.error().what());
+  }
+  const std::vector<contract::ProfileFinding> findings = contract::FindProfileProblems(metadata);
+  if (!findings.empty()) {
+    return contract::FormatFindings(findings);
+  }
+  const Status entries = contract::CheckVersionEntries(metadata);
+  return entries.has_value() ? "" : std::string(entries.error().what());
+}
+
+std::string DescribeFinding(RotationFailure failure,
+                            const RegistryState& state,
+                            const TransitKeyMetadata& metadata) {
+  switch (failure) {
+    case RotationFailure::kProfileInvalid:
+      return DescribeProfile(metadata);
+    case RotationFailure::kVersionRollback:
+      return DescribeRollback(state, metadata);
+    case RotationFailure::kKeyUnusable:
+      return DescribeKeys(state, metadata);
+    case RotationFailure::kStateForeign:
+      return "the registry belongs to another configuration";
+    case RotationFailure::kStateInvalid:
+      return "no valid registry would follow from version " + Number(metadata.latest_version) +
+             ": the latest version was removed here, or the system clock is before 1970";
+  }
+  return "";
+}
+
+std::string DescribeMissingState(const TransitKeyMetadata& metadata) {
+  if (metadata.latest_version == 1) {
+    return "there is no registry, and none can be made while version 1 may not decrypt or the "
+           "system clock is before 1970";
+  }
+  return "there is no registry, but the key was rotated (latest version " +
+         Number(metadata.latest_version) +
+         "): import the registry of a healthy node, restore state and checkpoint from a backup, or "
+         "run recover-state";
+}
+
+std::string DescribeBlockedEncryption(const RegistryState& state,
+                                      const TransitKeyMetadata& metadata) {
+  return "min_encryption_version is " + Number(metadata.min_encryption_version) +
+         ", above the active version " + Number(state.active().version.number) +
+         ": nothing is encrypted until the new version was promoted; decryption goes on";
+}
+
+}  // namespace baokms::supervisor
