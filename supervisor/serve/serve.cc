@@ -76,6 +76,9 @@ std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation&
     return std::move(*failure);
   }
   base.state = std::move(std::get<std::unique_ptr<LockedState>>(state));
+  if (!base.state->pid_written()) {
+    LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);
+  }
   const Result<mode_t> mode = SocketMode(config);
   const Result<gid_t> group = SocketGroup(config);
   if (!mode || !group) {

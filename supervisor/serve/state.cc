@@ -26,9 +26,7 @@ std::variant<std::unique_ptr<LockedState>, StartFailure> LockedState::Open(const
   if (!lock) {
     return Failure("lock the state directory", lock.error());
   }
-  if (const Status written = lock->WritePid(state->ops_); !written) {
-    return Failure("write the lock file", written.error());
-  }
+  state->pid_written_ = lock->WritePid(state->ops_);
   state->lock_ = std::move(*lock);
   state->store_ = std::make_unique<RegistryStore>(std::move(*directory), config.state.path);
   const std::optional<RegistryProblem> problem =

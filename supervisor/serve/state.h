@@ -6,6 +6,7 @@
 #include <optional>
 #include <variant>
 
+#include "common/base/result.h"
 #include "supervisor/config/config.h"
 #include "supervisor/registry/file_ops.h"
 #include "supervisor/registry/registry_store.h"
@@ -26,11 +27,16 @@ class LockedState final {
 
   [[nodiscard]] RegistryStore& store() { return *store_; }
 
+  // Whether the lock file says which process this is. A full disk must not keep a node from
+  // starting, so a failure is only to be reported.
+  [[nodiscard]] const Status& pid_written() const { return pid_written_; }
+
  private:
   LockedState() = default;
 
   SystemFileOps ops_;
   std::optional<StateLock> lock_;
+  Status pid_written_;
   std::unique_ptr<RegistryStore> store_;
 };
 
