@@ -76,6 +76,9 @@ std::vector<Problem> Warnings(const ConfigDocument& document) {
       warn(max.key, "is above " + std::string(max.text) + ", which is rarely meant");
     }
   }
+  if (config.isolation.workers == 1) {
+    warn("isolation.workers", "1 can not follow a rotation: a new key version needs two workers");
+  }
   if (!config.rotation.reject_version_rollback) {
     warn("rotation.rejectVersionRollback", "false has no effect: a rollback is always rejected");
   }
