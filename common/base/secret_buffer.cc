@@ -2,10 +2,12 @@
 
 #include <sys/mman.h>
 
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
 #include <span>
 
 #include <unistd.h>
@@ -16,29 +18,88 @@
 #include "common/base/result.h"
 
 namespace baokms {
+namespace {
+
+constexpr std::size_t kPage = 4096;  // of x86_64 and of our aarch64 target (Debian's kernels)
+
+// Nothing may lie in the memory yet.
+Status Guard(void* memory, std::size_t size) {
+  if (::mlock(memory, size) != 0) {
+    return Error(ErrorCode::kSystem, "mlock", errno);
+  }
+  if (::madvise(memory, size, MADV_DONTDUMP) != 0) {
+    return Error(ErrorCode::kSystem, "madvise(MADV_DONTDUMP)", errno);
+  }
+  if (::madvise(memory, size, MADV_WIPEONFORK) != 0) {
+    return Error(ErrorCode::kSystem, "madvise(MADV_WIPEONFORK)", errno);
+  }
+  return {};
+}
+
+// Wiped pages that stay mapped and guarded for the next short secret: every Decrypt needs one, and
+// five system calls with a page fault are a noticeable part of its cost. Thread-safe.
+class SparePages final {
+ public:
+  constexpr SparePages() = default;
+
+  // A zeroed and guarded page, or null. The caller owns it.
+  std::uint8_t* Take() {
+    const std::lock_guard lock(mutex_);
+    while (count_ > 0) {
+      std::uint8_t* const page = pages_[--count_];
+      if (std::exchange(*page, std::uint8_t{0}) == kMark) {
+        return page;
+      }
+      (void)::munmap(page, kPage);
+    }
+    return nullptr;
+  }
+
+  // Takes over a wiped and guarded page. False when there are enough.
+  bool Keep(std::uint8_t* page) {
+    const std::lock_guard lock(mutex_);
+    if (count_ == pages_.size()) {
+      return false;
+    }
+    *page = kMark;
+    pages_[count_++] = page;
+    return true;
+  }
+
+ private:
+  // A forked child finds zeros (MADV_WIPEONFORK) instead, and its pages are not locked (mlock(2)).
+  static constexpr std::uint8_t kMark = 0xa5;
+
+  std::mutex mutex_;
+  std::array<std::uint8_t*, 16> pages_{};  // as many as a busy worker has secrets at one time
+  std::size_t count_ = 0;
+};
+
+// Part of the allocator, as the free lists of malloc are.
+constinit SparePages spare_pages;
+
+}  // namespace
 
 Result<SecretBuffer> SecretBuffer::Allocate(std::size_t size) {
   if (size == 0) {
     return Error(ErrorCode::kInvalidArgument, "SecretBuffer: empty");
   }
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t mapped = (size + page - 1) / page * page;
+  if (size <= kPage) {
+    if (std::uint8_t* const kept = spare_pages.Take()) {
+      return SecretBuffer(kept, size, kPage);
+    }
+  }
+  const std::size_t mapped = (size + kPage - 1) / kPage * kPage;
   void* memory =
       ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     return Error(ErrorCode::kSystem, "mmap", errno);
   }
-  SecretBuffer buffer(static_cast<std::uint8_t*>(memory), size, mapped);
-  if (::mlock(memory, mapped) != 0) {
-    return Error(ErrorCode::kSystem, "mlock", errno);
+  if (const Status guarded = Guard(memory, mapped); !guarded) {
+    (void)::munmap(memory, mapped);
+    return guarded.error();
   }
-  if (::madvise(memory, mapped, MADV_DONTDUMP) != 0) {
-    return Error(ErrorCode::kSystem, "madvise(MADV_DONTDUMP)", errno);
-  }
-  if (::madvise(memory, mapped, MADV_WIPEONFORK) != 0) {
-    return Error(ErrorCode::kSystem, "madvise(MADV_WIPEONFORK)", errno);
-  }
-  return buffer;
+  return SecretBuffer(static_cast<std::uint8_t*>(memory), size, mapped);
 }
 
 Result<SecretBuffer> SecretBuffer::TakeFrom(std::span<std::uint8_t> source) {
@@ -72,8 +133,10 @@ void SecretBuffer::Destroy() {
   if (data_ == nullptr) {
     return;
   }
-  ::explicit_bzero(data_, mapped_);
-  (void)::munmap(data_, mapped_);  // also unlocks
+  ::explicit_bzero(data_, size_);  // nobody was given more of it
+  if (mapped_ != kPage || !spare_pages.Keep(data_)) {
+    (void)::munmap(data_, mapped_);  // also unlocks
+  }
   data_ = nullptr;
   size_ = 0;
   mapped_ = 0;

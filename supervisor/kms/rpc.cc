@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "proto/kms_v2.grpc.pb.h"
+#include "supervisor/kms/answer_queue.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/service.h"
@@ -65,9 +66,10 @@ grpc::Status ToGrpc(const PublicError& error) {
 
 Rpc::Rpc(RawKmsService& raw,
          grpc::ServerCompletionQueue& queue,
+         AnswerQueue& answers,
          KmsService& service,
          KmsMethod method)
-    : service_(service), method_(method) {
+    : answers_(answers), service_(service), method_(method) {
   switch (method_) {
     case KmsMethod::kStatus:  // answered at once: nobody has to learn that its client is gone
       raw.RequestStatus(&context_, &request_, &writer_, &queue, &queue, &arrived_);
@@ -155,18 +157,36 @@ BootTime Rpc::CallerDeadline() const {
   return BootNow() + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);
 }
 
-// After Finish() the object may be gone: the completion queue's thread destroys it.
 void Rpc::Answer(const PublicError& error, const google::protobuf::MessageLite& response) {
   if (error.code != GrpcCode::kOk) {
     Refuse(error);
   } else if (!answered_.exchange(true)) {
-    writer_.Finish(Encode(response), grpc::Status::OK, &sent_);
+    answer_ = Encode(response);
+    FinishSoon();
   }
 }
 
 void Rpc::Refuse(const PublicError& error) {
   if (!answered_.exchange(true)) {
-    writer_.FinishWithError(ToGrpc(error), &sent_);
+    status_ = ToGrpc(error);
+    FinishSoon();
+  }
+}
+
+// Afterwards the object may be gone: the completion queue's thread destroys it.
+void Rpc::FinishSoon() {
+  if (answers_.IsServedByThisThread()) {
+    Finish();
+  } else {
+    answers_.Add(*this);
+  }
+}
+
+void Rpc::Finish() {
+  if (status_.ok()) {
+    writer_.Finish(answer_, status_, &sent_);
+  } else {
+    writer_.FinishWithError(status_, &sent_);
   }
 }
 

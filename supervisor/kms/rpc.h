@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "proto/kms_v2.grpc.pb.h"
+#include "supervisor/kms/answer_queue.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/service.h"
@@ -32,6 +33,7 @@ class Rpc final {
     kArrived,  // a client called
     kGone,     // the call is over for gRPC: answered, cancelled or its connection lost
     kSent,     // the answer is written or cannot be
+    kAnswers,  // other threads have answers, of whichever calls
   };
 
   // What the completion queue hands back.
@@ -42,6 +44,7 @@ class Rpc final {
 
   Rpc(RawKmsService& raw,
       grpc::ServerCompletionQueue& queue,
+      AnswerQueue& answers,
       KmsService& service,
       KmsMethod method);
   Rpc(const Rpc&) = delete;
@@ -52,6 +55,9 @@ class Rpc final {
 
   // The client's call is here: answers it, or sees to it that it will be.
   void Handle();
+
+  // Gives the answer to gRPC. The completion queue's thread only, once, after AnswerQueue::Add().
+  void Finish();
 
   enum class State : std::uint8_t { kAlive, kOver };
 
@@ -64,8 +70,10 @@ class Rpc final {
   void HandleDecrypt();
   void Answer(const PublicError& error, const google::protobuf::MessageLite& response);
   void Refuse(const PublicError& error);
+  void FinishSoon();
   [[nodiscard]] BootTime CallerDeadline() const;
 
+  AnswerQueue& answers_;
   KmsService& service_;
   KmsMethod method_;
   Tag arrived_{this, Event::kArrived};
@@ -75,6 +83,8 @@ class Rpc final {
   std::atomic<bool> answered_{false};
   KmsCallPtr call_;
   grpc::ByteBuffer request_;
+  grpc::ByteBuffer answer_;
+  grpc::Status status_;
   grpc::ServerContext context_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
 };

@@ -21,6 +21,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/contract/limits.h"
+#include "supervisor/kms/answer_queue.h"
 #include "supervisor/kms/rpc.h"
 #include "supervisor/kms/service.h"
 #include "supervisor/observe/metrics.h"
@@ -75,6 +76,8 @@ struct KmsServer::Engine {
   RawKmsService raw;
   std::unique_ptr<grpc::ServerCompletionQueue> queue;
   std::unique_ptr<grpc::Server> server;
+  Rpc::Tag answers_tag{nullptr, Rpc::Event::kAnswers};
+  std::unique_ptr<AnswerQueue> answers;
   std::unordered_map<Rpc*, std::unique_ptr<Rpc>> rpcs;  // the queue's thread only
   std::thread queue_thread;
   std::thread stop_thread;
@@ -85,12 +88,13 @@ struct KmsServer::Engine {
 };
 
 void KmsServer::Engine::Post(KmsMethod method) {
-  auto rpc = std::make_unique<Rpc>(raw, *queue, service, method);
+  auto rpc = std::make_unique<Rpc>(raw, *queue, *answers, service, method);
   Rpc* const key = rpc.get();
   rpcs.emplace(key, std::move(rpc));
 }
 
 void KmsServer::Engine::ServeQueue() {
+  answers->ServedByThisThread();
   void* tag = nullptr;
   bool ok = false;
   while (queue->Next(&tag, &ok)) {
@@ -99,6 +103,12 @@ void KmsServer::Engine::ServeQueue() {
 }
 
 void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
+  if (tag.event == Rpc::Event::kAnswers) {
+    for (Rpc* const answered : answers->TakeAll()) {
+      answered->Finish();
+    }
+    return;
+  }
   Rpc* const rpc = tag.rpc;
   if (tag.event != Rpc::Event::kArrived) {
     if (rpc->Note(tag.event) == Rpc::State::kOver) {
@@ -153,6 +163,7 @@ Result<std::unique_ptr<KmsServer>> KmsServer::Start(EventLoop& loop, KmsService&
   Configure(builder);
   builder.RegisterService(&engine->raw);
   engine->queue = builder.AddCompletionQueue();
+  engine->answers = std::make_unique<AnswerQueue>(*engine->queue, &engine->answers_tag);
   engine->server = builder.BuildAndStart();
   if (engine->server == nullptr) {
     engine->queue->Shutdown();

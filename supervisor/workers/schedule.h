@@ -143,7 +143,7 @@ class Schedule final {
   std::deque<OperationPtr> suspects_;
   std::optional<Trial> trial_;
   RefusedRequests refused_;
-  std::size_t next_slot_ = 0;  // where the next search for the least busy one begins
+  std::size_t first_slot_ = 0;  // where the search for the least busy one begins
 };
 
 }  // namespace baokms::supervisor
