@@ -1,8 +1,7 @@
 #include "supervisor/registry/registry_store.h"
 
-#include "common/contract/limits.h"
-#include "common/contract/registry_json.h"
 #include "common/contract/registry_transition.h"
+#include "supervisor/registry/registry_files.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -30,35 +29,13 @@ Status CheckMayFollow(const std::optional<RegistryState>& from, const RegistrySt
 
 }  // namespace
 
-std::string RegistryStore::CheckpointName() const {
-  return directory_.base_name() + ".checkpoint";
-}
-
-Result<std::optional<RegistryState>> RegistryStore::ReadState() const {
-  const auto text =
-      BAOKMS_TRY(directory_.ReadFile(directory_.base_name(), contract::kMaxStateFileBytes));
-  if (!text.has_value()) {
-    return std::optional<RegistryState>();
-  }
-  return std::optional<RegistryState>(BAOKMS_TRY(contract::ParseState(*text)));
-}
-
-Result<std::optional<Checkpoint>> RegistryStore::ReadCheckpoint() const {
-  const auto text =
-      BAOKMS_TRY(directory_.ReadFile(CheckpointName(), contract::kMaxCheckpointFileBytes));
-  if (!text.has_value()) {
-    return std::optional<Checkpoint>();
-  }
-  return std::optional<Checkpoint>(BAOKMS_TRY(contract::ParseCheckpoint(*text)));
-}
-
 std::optional<RegistryProblem> RegistryStore::Load(const contract::ConfigIdentity& identity,
                                                    LoadAs role) {
-  auto state = ReadState();
+  auto state = ReadState(directory_);
   if (!state.has_value()) {
     return RegistryProblem{FaultOf(state.error()), path_, state.error()};
   }
-  auto checkpoint = ReadCheckpoint();
+  auto checkpoint = ReadCheckpoint(directory_);
   if (!checkpoint.has_value()) {
     return RegistryProblem{FaultOf(checkpoint.error()), path_ + ".checkpoint", checkpoint.error()};
   }
@@ -86,7 +63,7 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
   if (role == LoadAs::kOwner) {
     // Writing the checkpoint makes the state's name durable too.
     const Status durable = verdict == CheckpointVerdict::kWriteCheckpoint
-                               ? WriteCheckpoint(*files.state)
+                               ? WriteCheckpoint(directory_, *files.state)
                                : directory_.SyncNames();
     if (!durable.has_value()) {
       return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", durable.error()};
@@ -96,22 +73,12 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
   return std::nullopt;
 }
 
-Status RegistryStore::WriteCheckpoint(const RegistryState& state) const {
-  return directory_.ReplaceFile(CheckpointName(),
-                                contract::SerializeCheckpoint(contract::CheckpointOf(state)));
-}
-
-Status RegistryStore::WriteBoth(const RegistryState& state) const {
-  BAOKMS_TRY(directory_.ReplaceFile(directory_.base_name(), contract::SerializeState(state)));
-  return WriteCheckpoint(state);
-}
-
 Status RegistryStore::Save(const RegistryState& next) {
   if (unfinished_.has_value()) {
     return Error(ErrorCode::kFailedPrecondition, "an earlier save is unfinished");
   }
   BAOKMS_TRY(CheckMayFollow(current_, next));
-  const Status written = WriteBoth(next);
+  const Status written = WriteRegistry(directory_, next);
   if (!written.has_value()) {
     unfinished_ = next;
     return written;
@@ -121,8 +88,8 @@ Status RegistryStore::Save(const RegistryState& next) {
 }
 
 Status RegistryStore::CheckIsOldOrIntended() const {
-  const auto state = BAOKMS_TRY(ReadState());
-  const auto checkpoint = BAOKMS_TRY(ReadCheckpoint());
+  const auto state = BAOKMS_TRY(ReadState(directory_));
+  const auto checkpoint = BAOKMS_TRY(ReadCheckpoint(directory_));
   // Before the first state both files are legitimately missing, and so is current_.
   if (state != current_ && state != unfinished_) {
     return Error(ErrorCode::kFailedPrecondition, "state file was changed by somebody else");
@@ -142,14 +109,14 @@ Status RegistryStore::FinishSave() {
     return {};
   }
   BAOKMS_TRY(CheckIsOldOrIntended());
-  BAOKMS_TRY(WriteBoth(*unfinished_));
+  BAOKMS_TRY(WriteRegistry(directory_, *unfinished_));
   current_ = std::exchange(unfinished_, std::nullopt);
   return {};
 }
 
 bool RegistryStore::HoldsCurrent() const {
-  const auto state = ReadState();
-  const auto checkpoint = ReadCheckpoint();
+  const auto state = ReadState(directory_);
+  const auto checkpoint = ReadCheckpoint(directory_);
   return current_.has_value() && state.has_value() && checkpoint.has_value() &&
          *state == current_ && *checkpoint == contract::CheckpointOf(*current_);
 }

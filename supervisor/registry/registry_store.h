@@ -68,12 +68,7 @@ class RegistryStore final {
     std::optional<contract::Checkpoint> checkpoint;
   };
 
-  [[nodiscard]] Result<std::optional<contract::RegistryState>> ReadState() const;
-  [[nodiscard]] Result<std::optional<contract::Checkpoint>> ReadCheckpoint() const;
   [[nodiscard]] Status CheckIsOldOrIntended() const;
-  [[nodiscard]] Status WriteBoth(const contract::RegistryState& state) const;
-  [[nodiscard]] Status WriteCheckpoint(const contract::RegistryState& state) const;
-  [[nodiscard]] std::string CheckpointName() const;
   [[nodiscard]] std::optional<RegistryProblem> Accept(Files files,
                                                       const contract::ConfigIdentity& identity,
                                                       LoadAs role);

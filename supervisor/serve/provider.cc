@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include <utility>
-#include <vector>
+#include <variant>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
@@ -36,9 +36,6 @@ namespace {
 
 // What is in progress gets this long at an ordered end (contract, section 13).
 constexpr BootTime kGracefulStop = std::chrono::seconds(15);
-
-// A name lookup may take this share of a request; connecting has the same (architecture, 5).
-constexpr int kConnectShare = 3;
 
 StatusOptions StatusOptionsOf(const Config& config) {
   StatusOptions options;
@@ -98,44 +95,23 @@ std::optional<StartFailure> Provider::BuildParts() {
                                         .build_date = build.build_date,
                                         .dirty = build.dirty},
                                        options_.config.auth.method, "none");
-  Result<std::unique_ptr<Broker>> broker =
-      Broker::Create(*loop_, *metrics_, std::move(base_.endpoints),
-                     options_.config.openbao.timeout / kConnectShare);
-  if (!broker) {
-    return Failure("set up name lookups", broker.error());
-  }
-  broker_ = std::move(*broker);
-  events_ = std::make_unique<ProcessEvents>(ProcessEvents::Parts{
-      .loop = *loop_,
-      .broker = *broker_,
-      .log = *base_.log,
-      .metrics = *metrics_,
-      .processes = processes_,
-      .child_records =
-          [this](const std::string& process, std::int64_t pid, const ipc::LogRecord& record) {
-            base_.log->WriteChild(process, pid, record);
-          },
-      .worker_usable =
-          [this] {
-            status_->OnWorkerUsable();
-          }});
-  workers_ = std::make_unique<WorkerSet>(
-      *loop_, *events_, static_cast<std::size_t>(options_.config.isolation.workers));
-  Result<std::unique_ptr<Children>> children = Children::Create(
-      *loop_, *base_.log, *metrics_, std::move(base_.spawner_channel),
-      {.started = [this](const ChildKey& key, pid_t,
-                         UniqueFd channel) { events_->OnStarted(key, std::move(channel)); },
-       .ended = [this](const ChildKey& key, const Death& death) { events_->OnEnded(key, death); },
+  auto tree = ProcessTree::Create(
+      {.loop = *loop_, .log = *base_.log, .metrics = *metrics_, .processes = processes_},
+      options_.config, std::move(base_.ground),
+      {.child_records =
+           [this](const std::string& process, std::int64_t pid, const ipc::LogRecord& record) {
+             base_.log->WriteChild(process, pid, record);
+           },
+       .worker_usable = [this] { status_->OnWorkerUsable(); },
        .spawner_gone =
            [this] {
              failed_ = failed_ || !stopping_;
              BeginStop("spawner_gone");
            }});
-  if (!children) {
-    return Failure("watch the spawner", children.error());
+  if (auto* failure = std::get_if<StartFailure>(&tree)) {
+    return std::move(*failure);
   }
-  children_ = std::move(*children);
-  events_->Connect(*workers_, *children_);
+  tree_ = std::move(std::get<std::unique_ptr<ProcessTree>>(tree));
   return std::nullopt;
 }
 
@@ -143,7 +119,7 @@ std::optional<StartFailure> Provider::BuildStatus() {
   scheduler_ = std::make_unique<LoopScheduler>(*loop_);
   Result<std::unique_ptr<KeyStatus>> status =
       KeyStatus::Create({.scheduler = *scheduler_,
-                         .gateway = *workers_,
+                         .gateway = tree_->workers(),
                          .store = base_.state->store(),
                          .log = *base_.log,
                          .metrics = *metrics_},
@@ -161,7 +137,7 @@ std::optional<StartFailure> Provider::BuildStatus() {
 void Provider::BuildService() {
   observers_ = std::make_unique<Observers>(Observers{.metrics = *metrics_, .log = *base_.log});
   service_ = std::make_unique<KmsService>(
-      *loop_, *workers_, *status_, *observers_,
+      *loop_, tree_->workers(), *status_, *observers_,
       ServiceOptions{.identity = IdentityOf(options_.config).key,
                      .plugin_version = options_.build.version,
                      .openbao_timeout = options_.config.openbao.timeout,
@@ -237,7 +213,7 @@ std::optional<StartFailure> Provider::StartServing() {
   }
   server_ = std::move(*server);
   status_->Start();
-  children_->Start(static_cast<std::uint32_t>(options_.config.isolation.workers));
+  tree_->Start();
   Result<SeccompPolicy> policy = BuildSupervisorPolicy();
   if (!policy) {
     return Failure("build the system call filter", policy.error());
@@ -355,7 +331,7 @@ void Provider::Apply(const Config& next) {
   ipc::Tunables tunables;
   tunables.set_log_level(static_cast<std::uint32_t>(level));
   tunables.set_refresh_before_ns(next.auth.login_before_token_expiry.count());
-  events_->SetTunables(tunables);
+  tree_->events().SetTunables(tunables);
 }
 
 void Provider::BeginStop(std::string_view why) {
@@ -366,8 +342,8 @@ void Provider::BeginStop(std::string_view why) {
   base_.log->Write({.level = failed_ ? LogLevel::kError : LogLevel::kInfo,
                     .event = "serve.stopping",
                     .fields = {{"operation", "serve.stopping"}, {"reason", std::string(why)}}});
-  if (children_ != nullptr) {
-    children_->StopRestarting();
+  if (tree_ != nullptr) {
+    tree_->StopRestarting();
   }
   if (acceptor_ != nullptr && !failed_) {
     acceptor_->Stop();
@@ -413,7 +389,7 @@ ReadyFacts Provider::Ready() const {
                    .finding = diagnostics.finding,
                    .isolation_level = "single-user",
                    .processes = {}};
-  for (const WorkerState& worker : workers_->Workers()) {
+  for (const WorkerState& worker : tree_->workers().Workers()) {
     facts.workers_ready += worker.ready && worker.token_usable ? 1 : 0;
   }
   for (const ProcessFacts& process : processes_.Read()) {
@@ -429,7 +405,7 @@ ReadyFacts Provider::Ready() const {
 ScrapeFacts Provider::Scrape() const {
   ScrapeFacts facts;
   const BootTime now = BootNow();
-  for (const WorkerState& worker : workers_->Workers()) {
+  for (const WorkerState& worker : tree_->workers().Workers()) {
     if (worker.token_usable && worker.token_expires) {
       const std::chrono::duration<double> left = *worker.token_expires - now;
       facts.token_ttl_seconds = std::max(facts.token_ttl_seconds, left.count());

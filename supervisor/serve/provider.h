@@ -3,16 +3,12 @@
 
 #pragma once
 
-#include <sys/types.h>
-
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
-#include "supervisor/broker/broker.h"
-#include "supervisor/children/children.h"
 #include "supervisor/children/process_facts.h"
 #include "supervisor/config/serve_options.h"
 #include "supervisor/kms/accept.h"
@@ -22,14 +18,14 @@
 #include "supervisor/observe/log_stream.h"
 #include "supervisor/observe/prometheus_metrics.h"
 #include "supervisor/observe/ready_body.h"
+#include "supervisor/serve/ground.h"
 #include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/notify.h"
-#include "supervisor/serve/process_events.h"
+#include "supervisor/serve/process_tree.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/serve/state.h"
 #include "supervisor/status/key_status.h"
 #include "supervisor/status/scheduler.h"
-#include "supervisor/workers/worker_set.h"
 
 namespace baokms::supervisor {
 
@@ -37,9 +33,7 @@ namespace baokms::supervisor {
 struct Foundation {
   std::unique_ptr<LogStream> log;
   ServiceNotifier notifier;
-  pid_t spawner_pid = 0;
-  UniqueFd spawner_channel;
-  std::vector<BrokerEndpoint> endpoints;
+  Ground ground;
   std::unique_ptr<LockedState> state;
   KmsSocket socket;
 };
@@ -82,10 +76,7 @@ class Provider final {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<PrometheusMetrics> metrics_;
   ProcessTable processes_;
-  std::unique_ptr<Broker> broker_;
-  std::unique_ptr<ProcessEvents> events_;
-  std::unique_ptr<WorkerSet> workers_;
-  std::unique_ptr<Children> children_;
+  std::unique_ptr<ProcessTree> tree_;
   std::unique_ptr<LoopScheduler> scheduler_;
   std::unique_ptr<KeyStatus> status_;
   std::unique_ptr<Observers> observers_;

@@ -1,6 +1,5 @@
 #include "supervisor/serve/serve.h"
 
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -11,18 +10,15 @@
 
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/base/process.h"
 #include "common/base/result.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/observe/log_stream.h"
+#include "supervisor/serve/ground.h"
 #include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/notify.h"
-#include "supervisor/serve/privileges.h"
 #include "supervisor/serve/provider.h"
-#include "supervisor/serve/set_ups.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/serve/state.h"
-#include "supervisor/spawner/start.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -31,42 +27,6 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
   log.Write({.level = level,
              .event = std::string(event),
              .fields = {{"operation", std::string(event)}, {"status", std::string(status)}}});
-}
-
-Status GiveUpPrivileges() {
-  BAOKMS_TRY(HardenSelf());
-  BAOKMS_TRY(BecomeSubreaper());
-  BAOKMS_TRY(DropCapabilities());
-
-  struct sigaction ignore {};
-
-  ignore.sa_handler = SIG_IGN;
-  if (::sigaction(SIGPIPE, &ignore, nullptr) != 0) {
-    return Error(ErrorCode::kSystem, "sigaction(SIGPIPE)", errno);
-  }
-  return {};
-}
-
-// Steps 1 and 2: everything that has to be sealed or given up before a socket or a thread exists.
-std::optional<StartFailure> LayGround(const ServeOptions& options, Foundation& base) {
-  Result<SealedSetUps> set_ups =
-      SealSetUps(options.config, options.openbao_ca_pem, options.build.version);
-  if (!set_ups) {
-    return Failure("seal the set-ups of the child processes", set_ups.error());
-  }
-  base.endpoints = std::move(set_ups->endpoints);
-  if (const Status given_up = GiveUpPrivileges(); !given_up) {
-    return Failure("give up privileges", given_up.error());
-  }
-  Result<StartedSpawner> spawner = StartSpawner({.spawner_setup = std::move(set_ups->spawner),
-                                                 .worker_setup = std::move(set_ups->worker),
-                                                 .agent_setup = std::move(set_ups->agent)});
-  if (!spawner) {
-    return Failure("start the spawner", spawner.error());
-  }
-  base.spawner_pid = spawner->pid;
-  base.spawner_channel = std::move(spawner->channel);
-  return std::nullopt;
 }
 
 // Steps 3 and 4: the lock first, so that two starters cannot unlink each other's socket.
@@ -112,10 +72,12 @@ int Serve(const ServeOptions& options, Foundation base) {
                .event = "config.warning",
                .fields = {{"key", warning.key}, {"reason", warning.message}}});
   }
-  auto failure = LayGround(options, base);
-  if (!failure) {
-    failure = OpenStateAndSocket(options.config, base);
+  auto ground = LayGround(options);
+  if (const auto* failure = std::get_if<StartFailure>(&ground)) {
+    return Refuse(&log, *failure);
   }
+  base.ground = std::move(std::get<Ground>(ground));
+  auto failure = OpenStateAndSocket(options.config, base);
   if (failure) {
     return Refuse(&log, *failure);
   }
@@ -145,9 +107,7 @@ int RunServe(const ServeOptions& options) {
   }
   return Serve(options, Foundation{.log = std::move(*log),
                                    .notifier = std::move(*notifier),
-                                   .spawner_pid = 0,
-                                   .spawner_channel = {},
-                                   .endpoints = {},
+                                   .ground = {},
                                    .state = nullptr,
                                    .socket = {}});
 }

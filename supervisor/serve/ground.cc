@@ -1,0 +1,53 @@
+#include "supervisor/serve/ground.h"
+
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "supervisor/serve/privileges.h"
+#include "supervisor/serve/set_ups.h"
+#include "supervisor/spawner/start.h"
+
+namespace baokms::supervisor {
+namespace {
+
+Status GiveUpPrivileges() {
+  BAOKMS_TRY(HardenSelf());
+  BAOKMS_TRY(BecomeSubreaper());
+  BAOKMS_TRY(DropCapabilities());
+
+  struct sigaction ignore {};
+
+  ignore.sa_handler = SIG_IGN;
+  if (::sigaction(SIGPIPE, &ignore, nullptr) != 0) {
+    return Error(ErrorCode::kSystem, "sigaction(SIGPIPE)", errno);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::variant<Ground, StartFailure> LayGround(const ServeOptions& options) {
+  Result<SealedSetUps> set_ups =
+      SealSetUps(options.config, options.openbao_ca_pem, options.build.version);
+  if (!set_ups) {
+    return Failure("seal the set-ups of the child processes", set_ups.error());
+  }
+  if (const Status given_up = GiveUpPrivileges(); !given_up) {
+    return Failure("give up privileges", given_up.error());
+  }
+  Result<StartedSpawner> spawner = StartSpawner({.spawner_setup = std::move(set_ups->spawner),
+                                                 .worker_setup = std::move(set_ups->worker),
+                                                 .agent_setup = std::move(set_ups->agent)});
+  if (!spawner) {
+    return Failure("start the spawner", spawner.error());
+  }
+  return Ground{.spawner_pid = spawner->pid,
+                .spawner_channel = std::move(spawner->channel),
+                .endpoints = std::move(set_ups->endpoints)};
+}
+
+}  // namespace baokms::supervisor

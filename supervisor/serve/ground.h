@@ -1,0 +1,29 @@
+// Start-up steps 1 and 2, for `serve` and for every command that asks OpenBao something: all that
+// has to be sealed or given up before this process has a socket or a second thread.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <variant>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "supervisor/broker/broker.h"
+#include "supervisor/config/serve_options.h"
+#include "supervisor/serve/start_failure.h"
+
+namespace baokms::supervisor {
+
+struct Ground {
+  pid_t spawner_pid = 0;
+  UniqueFd spawner_channel;
+  // What the endpoint numbers in the sealed set-ups stand for.
+  std::vector<BrokerEndpoint> endpoints;
+};
+
+// Seals the children's set-ups, hardens this process, drops its capabilities for good and starts
+// the spawner. Must run before this process has a second thread; once per process.
+std::variant<Ground, StartFailure> LayGround(const ServeOptions& options);
+
+}  // namespace baokms::supervisor

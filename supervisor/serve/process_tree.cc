@@ -1,0 +1,60 @@
+#include "supervisor/serve/process_tree.h"
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// A name lookup may take this share of a request; connecting has the same (architecture, 5).
+constexpr int kConnectShare = 3;
+
+}  // namespace
+
+std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(const Parts& parts,
+                                                                             const Config& config,
+                                                                             Ground ground,
+                                                                             Hooks hooks) {
+  const auto slots = static_cast<std::uint32_t>(config.isolation.workers);
+  std::unique_ptr<ProcessTree> tree(new ProcessTree(slots));
+  Result<std::unique_ptr<Broker>> broker =
+      Broker::Create(parts.loop, parts.metrics, std::move(ground.endpoints),
+                     config.openbao.timeout / kConnectShare);
+  if (!broker) {
+    return Failure("set up name lookups", broker.error());
+  }
+  tree->broker_ = std::move(*broker);
+  tree->events_ = std::make_unique<ProcessEvents>(
+      ProcessEvents::Parts{.loop = parts.loop,
+                           .broker = *tree->broker_,
+                           .log = parts.log,
+                           .metrics = parts.metrics,
+                           .processes = parts.processes,
+                           .child_records = std::move(hooks.child_records),
+                           .worker_usable = std::move(hooks.worker_usable)});
+  ProcessEvents& events = *tree->events_;
+  tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{slots});
+  Result<std::unique_ptr<Children>> children = Children::Create(
+      parts.loop, parts.log, parts.metrics, std::move(ground.spawner_channel),
+      {.started = [&events](const ChildKey& key, pid_t,
+                            UniqueFd channel) { events.OnStarted(key, std::move(channel)); },
+       .ended = [&events](const ChildKey& key, const Death& death) { events.OnEnded(key, death); },
+       .spawner_gone = std::move(hooks.spawner_gone)});
+  if (!children) {
+    return Failure("watch the spawner", children.error());
+  }
+  tree->children_ = std::move(*children);
+  events.Connect(*tree->workers_, *tree->children_);
+  return tree;
+}
+
+void ProcessTree::Start() {
+  children_->Start(slots_);
+}
+
+}  // namespace baokms::supervisor

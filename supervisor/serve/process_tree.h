@@ -1,0 +1,76 @@
+// The children of one supervisor with everything that carries their words: the broker, the workers
+// as a gateway, the agent's channel, restarts. What is asked of them is the owner's business.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "supervisor/broker/broker.h"
+#include "supervisor/children/children.h"
+#include "supervisor/children/process_facts.h"
+#include "supervisor/config/config.h"
+#include "supervisor/observe/metrics.h"
+#include "supervisor/serve/ground.h"
+#include "supervisor/serve/process_events.h"
+#include "supervisor/serve/start_failure.h"
+#include "supervisor/workers/worker_set.h"
+
+namespace baokms::supervisor {
+
+// All on the loop's thread, but for what WorkerSet says about itself.
+class ProcessTree final {
+ public:
+  // References must outlive the tree.
+  struct Parts {
+    EventLoop& loop;
+    LogSink& log;
+    Metrics& metrics;
+    ProcessTable& processes;
+  };
+
+  struct Hooks {
+    ChildRecordSink child_records;
+    std::function<void()> worker_usable;  // a worker became ready or got a token
+    std::function<void()> spawner_gone;
+  };
+
+  // Starts nobody yet. Takes the spawner's channel and the endpoints out of `ground`.
+  static std::variant<std::unique_ptr<ProcessTree>, StartFailure> Create(const Parts& parts,
+                                                                         const Config& config,
+                                                                         Ground ground,
+                                                                         Hooks hooks);
+
+  ProcessTree(const ProcessTree&) = delete;
+  ProcessTree& operator=(const ProcessTree&) = delete;
+  ~ProcessTree() = default;
+
+  // Starts the agent and the workers, and starts them again when they end.
+  void Start();
+
+  // No child is started any more.
+  void StopRestarting() { children_->StopRestarting(); }
+
+  [[nodiscard]] WorkerSet& workers() { return *workers_; }
+
+  [[nodiscard]] const WorkerSet& workers() const { return *workers_; }
+
+  [[nodiscard]] ProcessEvents& events() { return *events_; }
+
+ private:
+  explicit ProcessTree(std::uint32_t slots) : slots_(slots) {}
+
+  std::uint32_t slots_;
+  std::unique_ptr<Broker> broker_;
+  std::unique_ptr<ProcessEvents> events_;
+  std::unique_ptr<WorkerSet> workers_;
+  std::unique_ptr<Children> children_;
+};
+
+}  // namespace baokms::supervisor
