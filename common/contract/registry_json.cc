@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace baokms::contract {
 namespace {
 
 constexpr std::string_view kSchema = "keyregistry.openbao-kms/v1alpha2";
+constexpr std::string_view kLegacySchema = "keyregistry.openbao-kms/v1alpha1";
 constexpr std::string_view kAadMode = "aad.required";
 constexpr std::string_view kRecordsName = "snapshots";
 
@@ -40,14 +42,25 @@ void WriteRecord(GoJsonWriter& json, const KeyRecord& record) {
   json.EndObject();
 }
 
+// What one schema begins with: v1alpha1 has no fingerprint.
+struct Heading {
+  std::string_view schema;
+  std::string_view fingerprint;
+};
+
+Heading CurrentHeading(const RegistryContents& contents) {
+  return {.schema = kSchema, .fingerprint = contents.identity_fingerprint.text()};
+}
+
 // `current_hash` is empty in the text that it is the hash of.
 std::string Write(GoJsonWriter::Style style,
+                  const Heading& heading,
                   const RegistryContents& contents,
                   std::string_view current_hash) {
   GoJsonWriter json(style);
   json.BeginObject();
-  json.Text("schemaVersion", kSchema);
-  json.Text("identityFingerprint", contents.identity_fingerprint.text());
+  json.Text("schemaVersion", heading.schema);
+  json.TextUnlessEmpty("identityFingerprint", heading.fingerprint);
   json.Number("generation", contents.generation);
   if (contents.previous_hash) {
     json.Text("previousHash", contents.previous_hash->text());
@@ -113,17 +126,23 @@ constexpr std::array<JsonMember<RawRecord>, 15> kRecordMembers = {{
 }};
 
 constexpr std::array<JsonMember<RawState>, 6> kStateMembers = {{
-    {"schemaVersion", &RawState::schema},
     {"identityFingerprint", &RawState::identity_fingerprint},
+    {"schemaVersion", &RawState::schema},
     {"generation", &RawState::generation},
     {"previousHash", &RawState::previous_hash, kOptional},
     {"currentHash", &RawState::current_hash},
     {"activeKeyId", &RawState::active_key_id},
 }};
 
+// The older schema is the same without the fingerprint.
+constexpr std::span<const JsonMember<RawState>> kLegacyStateMembers =
+    std::span(kStateMembers).subspan<1>();
+
 // Takes the document apart: one object, whose member "snapshots" is an array of flat objects.
 class StateEvents final : public JsonEvents {
  public:
+  explicit StateEvents(std::span<const JsonMember<RawState>> members) : state_members_(members) {}
+
   bool BeginObject() override {
     if (at_ == At::kStart) {
       at_ = At::kState;
@@ -194,7 +213,7 @@ class StateEvents final : public JsonEvents {
   bool has_records_ = false;
   RawState state_;
   std::vector<RawRecord> records_;
-  MemberReader<RawState> state_members_{kStateMembers};
+  MemberReader<RawState> state_members_;
   MemberReader<RawRecord> record_members_{kRecordMembers};
 };
 
@@ -233,12 +252,16 @@ Result<KeyRecord> ToRecord(RawRecord raw) {
   return record;
 }
 
-Result<RegistryContents> ToContents(const RawState& raw, std::vector<KeyRecord> records) {
+Result<RegistryContents> ToContents(StateEvents& events, const IdentityFingerprint& fingerprint) {
+  const RawState& raw = events.state();
+  std::vector<KeyRecord> records;
+  for (RawRecord& record : events.records()) {
+    records.push_back(BAOKMS_TRY(ToRecord(std::move(record))));
+  }
   std::optional<StateHash> previous;
   if (!raw.previous_hash.empty()) {
     previous = BAOKMS_TRY(StateHash::Parse(raw.previous_hash));
   }
-  const auto fingerprint = BAOKMS_TRY(IdentityFingerprint::Parse(raw.identity_fingerprint));
   const auto active = BAOKMS_TRY(KeyId::Parse(raw.active_key_id));
   return RegistryContents{.identity_fingerprint = fingerprint,
                           .generation = raw.generation,
@@ -250,7 +273,7 @@ Result<RegistryContents> ToContents(const RawState& raw, std::vector<KeyRecord> 
 }  // namespace
 
 std::string HashBody(const RegistryContents& contents) {
-  return Write(GoJsonWriter::Style::kCompact, contents, "");
+  return Write(GoJsonWriter::Style::kCompact, CurrentHeading(contents), contents, "");
 }
 
 StateHash HashContents(const RegistryContents& contents) {
@@ -258,12 +281,13 @@ StateHash HashContents(const RegistryContents& contents) {
 }
 
 std::string SerializeState(const RegistryState& state) {
-  return Write(GoJsonWriter::Style::kIndented, state.contents(), state.current_hash().text()) +
+  return Write(GoJsonWriter::Style::kIndented, CurrentHeading(state.contents()), state.contents(),
+               state.current_hash().text()) +
          "\n";
 }
 
 Result<RegistryState> ParseState(std::string_view text) {
-  StateEvents events;
+  StateEvents events(kStateMembers);
   BAOKMS_TRY(ReadStrictJson(text, kMaxStateFileBytes, events));
   if (events.state().schema != kSchema) {
     return Invalid("state file is not of schema v1alpha2");
@@ -271,17 +295,35 @@ Result<RegistryState> ParseState(std::string_view text) {
   if (!events.Complete()) {
     return Invalid("state file lacks a member");
   }
-  std::vector<KeyRecord> records;
-  for (RawRecord& raw : events.records()) {
-    records.push_back(BAOKMS_TRY(ToRecord(std::move(raw))));
-  }
+  const auto fingerprint =
+      BAOKMS_TRY(IdentityFingerprint::Parse(events.state().identity_fingerprint));
   const StateHash stored = BAOKMS_TRY(StateHash::Parse(events.state().current_hash));
-  auto contents = BAOKMS_TRY(ToContents(events.state(), std::move(records)));
+  RegistryContents contents = BAOKMS_TRY(ToContents(events, fingerprint));
   RegistryState state = BAOKMS_TRY(RegistryState::Create(std::move(contents)));
   if (!(state.current_hash() == stored)) {
     return Invalid("state file does not have the hash it claims");
   }
   return state;
+}
+
+Result<LegacyState> ParseLegacyState(std::string_view text, const IdentityFingerprint& bound_to) {
+  StateEvents events(kLegacyStateMembers);
+  BAOKMS_TRY(ReadStrictJson(text, kMaxStateFileBytes, events));
+  if (events.state().schema != kLegacySchema) {
+    return Invalid("state file is not of schema v1alpha1");
+  }
+  if (!events.Complete()) {
+    return Invalid("state file lacks a member");
+  }
+  const StateHash stored = BAOKMS_TRY(StateHash::Parse(events.state().current_hash));
+  RegistryContents contents = BAOKMS_TRY(ToContents(events, bound_to));
+  BAOKMS_TRY(RegistryState::Create(contents));  // for its rules; its hash is of the new schema
+  const std::string body = Write(GoJsonWriter::Style::kCompact,
+                                 {.schema = kLegacySchema, .fingerprint = {}}, contents, "");
+  if (!(StateHash::FromDigest(Sha256(AsBytes(body))) == stored)) {
+    return Invalid("state file does not have the hash it claims");
+  }
+  return LegacyState{.contents = std::move(contents), .current_hash = stored};
 }
 
 }  // namespace baokms::contract

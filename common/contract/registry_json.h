@@ -24,4 +24,15 @@ std::string SerializeState(const RegistryState& state);
 // its members, and applies every rule. Files of the older schema v1alpha1 are refused.
 Result<RegistryState> ParseState(std::string_view text);
 
+// What a state file of schema v1alpha1 says. That schema does not name the configuration it belongs
+// to; `contents` has the fingerprint that the caller wants it bound to.
+struct LegacyState {
+  RegistryContents contents;
+  StateHash current_hash;  // as the old schema hashes it
+};
+
+// Reads a file of schema v1alpha1 by the rules of ParseState(), its own hash included. Files of the
+// current schema are refused.
+Result<LegacyState> ParseLegacyState(std::string_view text, const IdentityFingerprint& bound_to);
+
 }  // namespace baokms::contract
