@@ -145,6 +145,9 @@ void MetadataProbe::Judge() {
     Fail(ReasonOf(*observation_.failure));
     return;
   }
+  if (observation_.change == RotationChange::kKeys) {
+    last_complete_.reset();  // OpenBao has keys that the registry has not: earlier reads are void
+  }
   if (parts_.keeper.unfinished_change() != RotationChange::kNone) {
     JudgeUnfinishedSave();
   } else if (observation_.next.has_value()) {

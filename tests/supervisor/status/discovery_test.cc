@@ -113,6 +113,18 @@ TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCanNotBeConfirmed) {
   EXPECT_EQ(store_->current()->contents().generation, 1U);
 }
 
+TEST_F(DiscoveryTest, IsUnavailableForAKeyThatWasSeenButNotConfirmedYet) {
+  StartGood();
+  scheduler_.Advance(seconds(22));
+  EXPECT_EQ(Discover(kNobody), Outcome::kUnknown);
+  gateway_.AddVersion();
+  gateway_.ready = {0};
+  scheduler_.Advance(seconds(3));
+  ASSERT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
+  EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kUnavailable)
+      << "the read before the rotation is younger than five seconds";
+}
+
 TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCanNotBeSaved) {
   StartGood();
   gateway_.AddVersion();
