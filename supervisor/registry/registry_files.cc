@@ -30,14 +30,14 @@ Result<std::optional<contract::Checkpoint>> ReadCheckpoint(const StateDirectory&
   return std::optional(BAOKMS_TRY(contract::ParseCheckpoint(*text)));
 }
 
-Status WriteCheckpoint(const StateDirectory& directory, const contract::RegistryState& state) {
+Status WriteCheckpoint(const StateDirectory& directory, const contract::Checkpoint& checkpoint) {
   return directory.ReplaceFile(CheckpointName(directory),
-                               contract::SerializeCheckpoint(contract::CheckpointOf(state)));
+                               contract::SerializeCheckpoint(checkpoint));
 }
 
 Status WriteRegistry(const StateDirectory& directory, const contract::RegistryState& state) {
   BAOKMS_TRY(directory.ReplaceFile(directory.base_name(), contract::SerializeState(state)));
-  return WriteCheckpoint(directory, state);
+  return WriteCheckpoint(directory, contract::CheckpointOf(state));
 }
 
 }  // namespace baokms::supervisor

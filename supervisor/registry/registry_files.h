@@ -29,7 +29,7 @@ namespace baokms::supervisor {
 // Replaces the checkpoint, or state file and checkpoint in this order. The caller holds the
 // StateLock. After a failure each file is the old or the new one.
 [[nodiscard]] Status WriteCheckpoint(const StateDirectory& directory,
-                                     const contract::RegistryState& state);
+                                     const contract::Checkpoint& checkpoint);
 [[nodiscard]] Status WriteRegistry(const StateDirectory& directory,
                                    const contract::RegistryState& state);
 

@@ -63,7 +63,7 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
   if (role == LoadAs::kOwner) {
     // Writing the checkpoint makes the state's name durable too.
     const Status durable = verdict == CheckpointVerdict::kWriteCheckpoint
-                               ? WriteCheckpoint(directory_, *files.state)
+                               ? WriteCheckpoint(directory_, contract::CheckpointOf(*files.state))
                                : directory_.SyncNames();
     if (!durable.has_value()) {
       return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", durable.error()};

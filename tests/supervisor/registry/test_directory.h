@@ -35,6 +35,8 @@ class TestDirectory final {
     ASSERT_EQ(::chmod(File(name).c_str(), mode), 0);
   }
 
+  void Remove(const std::string& name) const { std::filesystem::remove(File(name)); }
+
   [[nodiscard]] std::string Read(const std::string& name) const {
     std::ifstream file(File(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};

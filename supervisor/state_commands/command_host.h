@@ -1,0 +1,27 @@
+// What every operator command is given: the configuration, and its two ways out of this process.
+
+#pragma once
+
+#include <optional>
+
+#include "common/contract/registry.h"
+#include "supervisor/config/serve_options.h"
+#include "supervisor/state_commands/live_key.h"
+#include "supervisor/state_commands/state_access.h"
+
+namespace baokms::supervisor {
+
+struct CommandHost {
+  const ServeOptions& options;
+  const ReadLiveKey& read_live_key;
+};
+
+// The hash that the operator has reviewed; with it a plan is applied, without it nothing is
+// written.
+using ReviewedHash = std::optional<contract::StateHash>;
+
+inline Intent IntentOf(const ReviewedHash& reviewed) {
+  return reviewed.has_value() ? Intent::kApply : Intent::kPlan;
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,22 @@
+// How an operator command ended: always a report, and a sentence when the command failed.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/error.h"
+#include "supervisor/state_commands/fact_sheet.h"
+
+namespace baokms::supervisor {
+
+struct CommandResult {
+  FactSheet sheet;
+  // One line for the operator, without a newline; empty: success.
+  std::string failure;
+};
+
+// "cannot <what>: <reason>: <errno's text>".
+[[nodiscard]] std::string CannotSentence(std::string_view what, const Error& error);
+
+}  // namespace baokms::supervisor

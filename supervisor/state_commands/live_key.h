@@ -1,0 +1,26 @@
+// What OpenBao says about the Transit key right now, as a command gets to know it. How it is asked
+// (a process tree of its own, as `serve` has) is behind the function.
+
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/contract/key_profile.h"
+#include "supervisor/config/serve_options.h"
+
+namespace baokms::supervisor {
+
+struct LiveKey {
+  // Read by two workers that say the same, and with disable_upsert set; empty: see `failure`.
+  std::optional<contract::TransitKeyMetadata> metadata;
+  // Why there is none, of our own words only: nothing that OpenBao or a file says.
+  std::string failure;
+};
+
+// Blocks until there is an answer or none to be had. Once per process: it starts processes, gives
+// up this process's capabilities for good and enters the filter of `serve`.
+using ReadLiveKey = std::function<LiveKey(const ServeOptions&)>;
+
+}  // namespace baokms::supervisor

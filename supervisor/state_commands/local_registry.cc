@@ -1,0 +1,100 @@
+#include "supervisor/state_commands/local_registry.h"
+
+#include <utility>
+
+#include "supervisor/registry/file_ops.h"
+#include "supervisor/registry/registry_files.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using contract::CheckpointVerdict;
+
+RegistryFault FaultOf(const Error& error) {
+  return error.code() == ErrorCode::kInvalidArgument ? RegistryFault::kCorrupt
+                                                     : RegistryFault::kUnreadable;
+}
+
+// Why `state` may not be used with `checkpoint` under `identity`.
+std::optional<RegistryProblem> Judge(const std::optional<contract::RegistryState>& state,
+                                     const std::optional<contract::Checkpoint>& checkpoint,
+                                     const std::string& path,
+                                     const contract::ConfigIdentity& identity) {
+  const auto verdict = contract::CompareWithCheckpoint(
+      state.has_value() ? &*state : nullptr, checkpoint.has_value() ? &*checkpoint : nullptr);
+  if (verdict == CheckpointVerdict::kRollback) {
+    return RegistryProblem{
+        RegistryFault::kRolledBack, path,
+        state.has_value()
+            ? Error(ErrorCode::kFailedPrecondition, "checkpoint names a newer or another state")
+            : Error(ErrorCode::kFailedPrecondition, "state file missing with checkpoint present")};
+  }
+  if (!state.has_value()) {
+    return std::nullopt;
+  }
+  const Status belongs = contract::CheckBelongsTo(*state, identity);
+  if (!belongs.has_value()) {
+    return RegistryProblem{RegistryFault::kForeign, path, belongs.error()};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool LocalRegistry::IsAbsent() const {
+  return !state_file_exists && !checkpoint.has_value() && !problem.has_value();
+}
+
+bool LocalRegistry::IsCheckpointAlone() const {
+  return !state_file_exists && checkpoint.has_value();
+}
+
+LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
+                                const std::string& path,
+                                const contract::ConfigIdentity& identity) {
+  LocalRegistry local;
+  auto checkpoint = ReadCheckpoint(directory);
+  if (!checkpoint.has_value()) {
+    local.problem =
+        RegistryProblem{FaultOf(checkpoint.error()), path + ".checkpoint", checkpoint.error()};
+    return local;
+  }
+  local.checkpoint = *std::move(checkpoint);
+  auto state = ReadState(directory);
+  local.state_file_exists = !state.has_value() || state->has_value();
+  if (!state.has_value()) {
+    local.problem = RegistryProblem{FaultOf(state.error()), path, state.error()};
+    return local;
+  }
+  local.problem = Judge(*state, local.checkpoint, path, identity);
+  if (!local.problem.has_value()) {
+    local.state = *std::move(state);
+  }
+  return local;
+}
+
+LocalRegistry ReadLocalRegistryAt(const std::string& path,
+                                  const contract::ConfigIdentity& identity) {
+  SystemFileOps ops;
+  const auto directory = StateDirectory::Open(ops, path);
+  if (directory.has_value()) {
+    return ReadLocalRegistry(*directory, path, identity);
+  }
+  LocalRegistry local;
+  if (directory.error().code() != ErrorCode::kNotFound) {
+    local.problem = RegistryProblem{RegistryFault::kUnreadable, path, directory.error()};
+  }
+  return local;
+}
+
+std::string_view CheckpointStatus(const LocalRegistry& local) {
+  if (!local.state.has_value()) {
+    return local.IsAbsent() ? "absent" : "";
+  }
+  if (!local.checkpoint.has_value()) {
+    return "missing";
+  }
+  return contract::CheckpointOf(*local.state) == *local.checkpoint ? "current" : "behind";
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,350 @@
+#include "supervisor/state_commands/recovery_commands.h"
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/contract/limits.h"
+#include "common/contract/operator_steps.h"
+#include "common/contract/registry_json.h"
+#include "supervisor/config/derived.h"
+#include "supervisor/registry/registry_files.h"
+#include "supervisor/state_commands/local_registry.h"
+#include "supervisor/state_commands/report_file.h"
+#include "supervisor/state_commands/rotation_report.h"
+#include "supervisor/status/finding_text.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using contract::Checkpoint;
+using contract::LegacyState;
+using contract::RegistryState;
+using contract::TransitKeyMetadata;
+
+constexpr std::string_view kRecoverLimits =
+    "rebuilt from OpenBao alone: versions that were retired on this node decrypt again, and a "
+    "rotation that other nodes have not promoted yet is promoted here at once; compare "
+    "activeKeyIdHash with a healthy node first";
+constexpr std::string_view kMigrateLimits =
+    "binds the registry to the identity of this configuration; programs that read only schema "
+    "v1alpha1 cannot use it any more, so keep a copy of state file and checkpoint";
+constexpr std::string_view kImportLimits =
+    "the registry of the peer as it is, versions retired there included; take it from a node whose "
+    "Status is healthy";
+
+// What a command would write, and what became of it.
+struct StatePlan {
+  std::optional<RegistryState> next;
+  std::optional<Checkpoint> last;  // of the state that `next` follows
+  bool applied = false;
+  std::string failure;
+};
+
+StatePlan Refused(std::string failure) {
+  return {.next = {}, .last = {}, .applied = false, .failure = std::move(failure)};
+}
+
+// Judges the plan by live metadata and, when its hash was reviewed, writes it.
+StatePlan Finish(StatePlan plan,
+                 const CommandHost& host,
+                 const TransitKeyMetadata& metadata,
+                 const StateAccess& access,
+                 const ReviewedHash& reviewed) {
+  plan.failure = FindLiveProblem(*plan.next, metadata, IdentityOf(host.options.config), UnixNow());
+  if (!plan.failure.empty() || !reviewed.has_value()) {
+    return plan;
+  }
+  if (!(*reviewed == plan.next->current_hash())) {
+    plan.failure =
+        "the plan is not the one that was reviewed: its nextStateHash is not --expected-state-hash";
+    return plan;
+  }
+  plan.failure = access.Write(*plan.next, plan.last);
+  plan.applied = plan.failure.empty();
+  return plan;
+}
+
+std::string NoMetadata(const LiveKey& live) {
+  return "Transit metadata could not be read: " + live.failure;
+}
+
+std::vector<FactRow> RowsOf(const RegistryState& state) {
+  std::vector<FactRow> rows;
+  for (const contract::KeyRecord& record : state.contents().records) {
+    rows.push_back({{"transitVersion", record.version.number},
+                    {"state", std::string(contract::ToString(record.state))},
+                    {"keyIdHash", KeyIdHash(record)},
+                    {"createdAt", UtcText(record.version.created_at_unix)}});
+  }
+  return rows;
+}
+
+void AddPlan(FactSheet& sheet, const StatePlan& plan) {
+  if (!plan.next.has_value()) {
+    return;
+  }
+  const RegistryState& next = *plan.next;
+  sheet.Add("nextStateHash", std::string(next.current_hash().text()));
+  sheet.Add("nextGeneration", next.contents().generation);
+  sheet.Add("activeKeyIdHash", KeyIdHash(next.active()));
+  sheet.Add("activeTransitVersion", next.active().version.number);
+  sheet.AddRows("versions", "version", RowsOf(next));
+}
+
+using Opened = std::variant<std::unique_ptr<StateAccess>, std::string>;
+
+Opened OpenState(const CommandHost& host, const ReviewedHash& reviewed) {
+  return StateAccess::Open(host.options.config.state.path, IntentOf(reviewed));
+}
+
+// recover-state
+
+// Why nothing may be rebuilt over what is here, or nothing.
+std::string WhyNotLost(const LocalRegistry& local) {
+  if (local.state.has_value()) {
+    return "this node has a usable registry: there is nothing to recover";
+  }
+  if (local.state_file_exists || (local.problem.has_value() && !local.IsCheckpointAlone())) {
+    return Describe(*local.problem) + "; recover-state works only when the state file is gone";
+  }
+  return "";
+}
+
+StatePlan PlanRecovery(const CommandHost& host,
+                       const StateAccess& access,
+                       const LocalRegistry& local,
+                       const RecoverOptions& options) {
+  if (std::string refusal = WhyNotLost(local); !refusal.empty()) {
+    return Refused(std::move(refusal));
+  }
+  const LiveKey live = host.read_live_key(host.options);
+  if (!live.metadata.has_value()) {
+    return Refused(NoMetadata(live));
+  }
+  if (!IsProfileValid(*live.metadata)) {
+    return Refused(DescribeProfile(*live.metadata));
+  }
+  auto next =
+      contract::RebuildState(IdentityOf(host.options.config), *live.metadata, local.checkpoint);
+  if (!next.has_value()) {
+    return Refused(std::string(next.error().what()));
+  }
+  StatePlan plan{
+      .next = std::move(next).value(), .last = local.checkpoint, .applied = false, .failure = {}};
+  const std::string& expected = options.expected_active_key_id_hash;
+  if (!expected.empty() && expected != KeyIdHash(plan.next->active())) {
+    plan.failure = "the key that would become active is not --expected-active-key-id-hash";
+    return plan;
+  }
+  return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
+}
+
+// migrate-state
+
+// A checkpoint that a v1alpha1 state may have beside it.
+bool Fits(const LegacyState& legacy, const std::optional<Checkpoint>& checkpoint) {
+  if (!checkpoint.has_value()) {
+    return true;
+  }
+  const bool current = checkpoint->generation == legacy.contents.generation &&
+                       checkpoint->current_hash == legacy.current_hash;
+  const bool behind = checkpoint->generation == legacy.contents.generation - 1 &&
+                      legacy.contents.previous_hash == checkpoint->current_hash;
+  return current || behind;
+}
+
+// The state file of the older schema, empty when it is of the current one already.
+Result<std::optional<LegacyState>> ReadLegacy(const StateAccess& access,
+                                              const contract::ConfigIdentity& identity) {
+  const auto text = BAOKMS_TRY(ReadStateText(access.directory()));
+  if (!text.has_value()) {
+    return Error(ErrorCode::kNotFound, "there is no state file");
+  }
+  if (contract::ParseState(*text).has_value()) {
+    return std::optional<LegacyState>();
+  }
+  const auto fingerprint = BAOKMS_TRY(contract::Fingerprint(identity));
+  LegacyState legacy = BAOKMS_TRY(contract::ParseLegacyState(*text, fingerprint));
+  const auto checkpoint = BAOKMS_TRY(ReadCheckpoint(access.directory()));
+  if (!Fits(legacy, checkpoint)) {
+    return Error(ErrorCode::kFailedPrecondition, "checkpoint names a newer or another state");
+  }
+  return std::optional(std::move(legacy));
+}
+
+StatePlan PlanMigration(const CommandHost& host,
+                        const StateAccess& access,
+                        const LegacyState& legacy,
+                        const MigrateOptions& options) {
+  auto next = contract::MigrateLegacy(legacy, IdentityOf(host.options.config));
+  if (!next.has_value()) {
+    return Refused(std::string(next.error().what()));
+  }
+  StatePlan plan{.next = std::move(next).value(),
+                 .last = Checkpoint{.generation = legacy.contents.generation,
+                                    .current_hash = legacy.current_hash},
+                 .applied = false,
+                 .failure = {}};
+  const LiveKey live = host.read_live_key(host.options);
+  if (!live.metadata.has_value()) {
+    plan.failure = NoMetadata(live);
+    return plan;
+  }
+  return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
+}
+
+// import-state
+
+Result<RegistryState> ReadExported(const std::string& path,
+                                   const contract::ConfigIdentity& identity) {
+  const std::string text = BAOKMS_TRY(ReadWholeFile(path, contract::kMaxStateFileBytes));
+  RegistryState state = BAOKMS_TRY(contract::ParseState(text));
+  BAOKMS_TRY(contract::CheckBelongsTo(state, identity));
+  return state;
+}
+
+// Why a peer's registry may not take the place of what is here, or nothing.
+std::string WhyNotReplaceable(const LocalRegistry& local) {
+  if (local.state.has_value()) {
+    return "this node has a usable registry: import-state replaces only one that is lost, corrupt "
+           "or behind its checkpoint";
+  }
+  if (local.problem.has_value() && local.problem->fault != RegistryFault::kCorrupt &&
+      local.problem->fault != RegistryFault::kRolledBack) {
+    return Describe(*local.problem);
+  }
+  return "";
+}
+
+StatePlan PlanImport(const CommandHost& host,
+                     const StateAccess& access,
+                     const LocalRegistry& local,
+                     const ImportOptions& options) {
+  if (std::string refusal = WhyNotReplaceable(local); !refusal.empty()) {
+    return Refused(std::move(refusal));
+  }
+  auto exported = ReadExported(options.input_file, IdentityOf(host.options.config));
+  if (!exported.has_value()) {
+    return Refused(CannotSentence("use the exported registry", exported.error()));
+  }
+  StatePlan plan{.next = std::move(exported).value(), .last = {}, .applied = false, .failure = {}};
+  const LiveKey live = host.read_live_key(host.options);
+  if (!live.metadata.has_value()) {
+    plan.failure = NoMetadata(live);
+    return plan;
+  }
+  return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
+}
+
+std::string Replaced(const LocalRegistry& local) {
+  if (local.IsCheckpointAlone()) {
+    return "checkpoint without state";
+  }
+  if (!local.problem.has_value()) {
+    return "nothing";
+  }
+  return local.problem->fault == RegistryFault::kCorrupt ? "corrupt registry"
+                                                         : "registry behind its checkpoint";
+}
+
+}  // namespace
+
+CommandResult RunRecoverState(const CommandHost& host, const RecoverOptions& options) {
+  FactSheet sheet("recover-state");
+  Opened access = OpenState(host, options.reviewed);
+  StatePlan plan;
+  LocalRegistry local;
+  if (auto* refusal = std::get_if<std::string>(&access)) {
+    plan = Refused(std::move(*refusal));
+  } else {
+    const StateAccess& state = *std::get<std::unique_ptr<StateAccess>>(access);
+    local = ReadLocalRegistry(state.directory(), host.options.config.state.path,
+                              IdentityOf(host.options.config));
+    plan = PlanRecovery(host, state, local, options);
+  }
+  sheet.Add("applied", plan.applied);
+  if (local.checkpoint.has_value()) {
+    sheet.Add("stateCheckpointGeneration", local.checkpoint->generation);
+    sheet.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
+  }
+  AddPlan(sheet, plan);
+  sheet.Add("limitations", std::string(kRecoverLimits));
+  return {.sheet = std::move(sheet), .failure = std::move(plan.failure)};
+}
+
+CommandResult RunMigrateState(const CommandHost& host, const MigrateOptions& options) {
+  FactSheet sheet("migrate-state");
+  const auto end = [&sheet](const StatePlan& plan, const std::optional<LegacyState>& legacy) {
+    sheet.Add("applied", plan.applied);
+    sheet.Add("migrationNeeded", legacy.has_value());
+    if (legacy.has_value()) {
+      sheet.Add("stateHash", std::string(legacy->current_hash.text()));
+      sheet.Add("stateGeneration", legacy->contents.generation);
+    }
+    AddPlan(sheet, plan);
+    sheet.Add("limitations", std::string(kMigrateLimits));
+    return CommandResult{.sheet = std::move(sheet), .failure = plan.failure};
+  };
+  Opened access = OpenState(host, options.reviewed);
+  if (const auto* refusal = std::get_if<std::string>(&access)) {
+    return end(Refused(*refusal), {});
+  }
+  const StateAccess& state = *std::get<std::unique_ptr<StateAccess>>(access);
+  const auto legacy = ReadLegacy(state, IdentityOf(host.options.config));
+  if (!legacy.has_value()) {
+    return end(Refused(CannotSentence("migrate the state file", legacy.error())), {});
+  }
+  return end(legacy->has_value() ? PlanMigration(host, state, **legacy, options) : StatePlan(),
+             *legacy);
+}
+
+CommandResult RunExportState(const CommandHost& host, const ExportOptions& options) {
+  const Config& config = host.options.config;
+  const LocalRegistry local = ReadLocalRegistryAt(config.state.path, IdentityOf(config));
+  FactSheet sheet("export-state");
+  if (!local.state.has_value()) {
+    return {.sheet = std::move(sheet),
+            .failure = local.problem.has_value() ? Describe(*local.problem)
+                                                 : "local registry state is absent"};
+  }
+  const RegistryState& state = *local.state;
+  const Status written = WriteNewFile(options.output_file, contract::SerializeState(state));
+  sheet.Add("exported", written.has_value());
+  sheet.Add("stateHash", std::string(state.current_hash().text()));
+  sheet.Add("stateGeneration", state.contents().generation);
+  sheet.Add("stateCheckpointStatus", std::string(CheckpointStatus(local)));
+  sheet.Add("identityFingerprint", std::string(state.contents().identity_fingerprint.text()));
+  sheet.Add("activeKeyIdHash", KeyIdHash(state.active()));
+  sheet.Add("activeTransitVersion", state.active().version.number);
+  sheet.AddRows("versions", "version", RowsOf(state));
+  return {
+      .sheet = std::move(sheet),
+      .failure = written.has_value() ? "" : CannotSentence("write --output-file", written.error())};
+}
+
+CommandResult RunImportState(const CommandHost& host, const ImportOptions& options) {
+  FactSheet sheet("import-state");
+  Opened access = OpenState(host, options.reviewed);
+  if (const auto* refusal = std::get_if<std::string>(&access)) {
+    sheet.Add("applied", false);
+    return {.sheet = std::move(sheet), .failure = *refusal};
+  }
+  const StateAccess& state = *std::get<std::unique_ptr<StateAccess>>(access);
+  const LocalRegistry local = ReadLocalRegistry(state.directory(), host.options.config.state.path,
+                                                IdentityOf(host.options.config));
+  StatePlan plan = PlanImport(host, state, local, options);
+  sheet.Add("applied", plan.applied);
+  if (!local.state.has_value()) {
+    sheet.Add("replaces", Replaced(local));
+  }
+  AddPlan(sheet, plan);
+  sheet.Add("limitations", std::string(kImportLimits));
+  return {.sheet = std::move(sheet), .failure = std::move(plan.failure)};
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,179 @@
+#include "supervisor/state_commands/rotation_report.h"
+
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <optional>
+#include <utility>
+
+#include "common/contract/encoding.h"
+#include "common/contract/first_state.h"
+#include "supervisor/status/finding_text.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using contract::KeyRecord;
+using contract::RegistryState;
+using contract::TransitKeyMetadata;
+
+// What a node without any state could do about it.
+struct Bootstrap {
+  std::optional<RegistryState> first;
+  std::string reason;
+};
+
+std::string BootstrapReason(const TransitKeyMetadata& metadata) {
+  if (metadata.latest_version != 1) {
+    return "latest_version=" + std::to_string(metadata.latest_version);
+  }
+  if (metadata.min_decryption_version > 1) {
+    return "min_decryption_version=" + std::to_string(metadata.min_decryption_version);
+  }
+  if (metadata.min_available_version > 1) {
+    return "min_available_version=" + std::to_string(metadata.min_available_version);
+  }
+  return "";
+}
+
+Bootstrap JudgeBootstrap(const RotationInputs& inputs) {
+  if (!inputs.live.metadata.has_value()) {
+    return {.first = {}, .reason = "transit metadata unavailable"};
+  }
+  const TransitKeyMetadata& metadata = *inputs.live.metadata;
+  if (std::string reason = BootstrapReason(metadata); !reason.empty()) {
+    return {.first = {}, .reason = std::move(reason)};
+  }
+  if (!IsProfileValid(metadata)) {
+    return {.first = {}, .reason = DescribeProfile(metadata)};
+  }
+  auto first = contract::BuildFirstState(inputs.identity, metadata, inputs.now_unix);
+  if (!first.has_value()) {
+    return {.first = {}, .reason = std::string(first.error().what())};
+  }
+  return {.first = std::move(first).value(), .reason = "unrotated key"};
+}
+
+void AddState(FactSheet& sheet, const LocalRegistry& local) {
+  sheet.Add("stateLoaded", local.state.has_value());
+  if (local.state.has_value()) {
+    sheet.Add("stateGeneration", local.state->contents().generation);
+    sheet.Add("stateHash", std::string(local.state->current_hash().text()));
+  }
+  sheet.Add("stateCheckpointLoaded", local.checkpoint.has_value());
+  sheet.AddUnlessEmpty("stateCheckpointStatus", std::string(CheckpointStatus(local)));
+  if (local.checkpoint.has_value()) {
+    sheet.Add("stateCheckpointGeneration", local.checkpoint->generation);
+    sheet.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
+  }
+}
+
+void AddBootstrap(FactSheet& sheet, const Bootstrap& bootstrap) {
+  sheet.AddUnlessEmpty("stateBootstrapEligible", bootstrap.first.has_value());
+  sheet.AddUnlessEmpty("stateBootstrapReason", bootstrap.reason);
+}
+
+void AddActive(FactSheet& sheet, const KeyRecord& active) {
+  sheet.Add("activeKeyIdHash", KeyIdHash(active));
+  sheet.Add("activeTransitVersion", active.version.number);
+}
+
+void AddPending(FactSheet& sheet, const KeyRecord& pending, const RotationPolicy& policy) {
+  sheet.Add("pendingKeyIdHash", KeyIdHash(pending));
+  sheet.Add("pendingTransitVersion", pending.version.number);
+  sheet.AddUnlessEmpty("pendingStableObservationCount", pending.stable_observation_count);
+  if (pending.stable_at_unix != 0) {
+    const auto delay = std::chrono::ceil<std::chrono::seconds>(policy.activation_delay);
+    sheet.Add("pendingPromotesAfter", UtcText(pending.stable_at_unix + delay.count()));
+  }
+}
+
+// The registry as the provider's next probe would leave it.
+RegistryState Foreseen(const RegistryState& state, const RotationInputs& inputs) {
+  if (!inputs.live.metadata.has_value()) {
+    return state;
+  }
+  const Observation observation = Observe(state, *inputs.live.metadata, inputs.identity,
+                                          inputs.policy, Counting::kDoesNotCount, inputs.now_unix);
+  return observation.next.value_or(state);
+}
+
+void AddRotation(FactSheet& sheet, const RegistryState* state, const RotationInputs& inputs) {
+  if (state != nullptr) {
+    AddActive(sheet, state->active());
+  }
+  if (inputs.live.metadata.has_value()) {
+    sheet.AddUnlessEmpty("latestTransitVersion", inputs.live.metadata->latest_version);
+  }
+  if (state == nullptr) {
+    sheet.Add("rotationState", "unknown");
+    return;
+  }
+  const RegistryState foreseen = Foreseen(*state, inputs);
+  const KeyRecord* pending = PendingOf(foreseen);
+  sheet.Add("rotationState", pending == nullptr ? "active" : "pending");
+  if (pending != nullptr) {
+    AddPending(sheet, *pending, inputs.policy);
+  }
+}
+
+std::string FindFailure(const RotationInputs& inputs,
+                        const RegistryState* state,
+                        const Bootstrap& bootstrap) {
+  if (inputs.local.problem.has_value()) {
+    return Describe(*inputs.local.problem);
+  }
+  if (!inputs.live.metadata.has_value()) {
+    return "Transit metadata could not be read: " + inputs.live.failure;
+  }
+  if (state == nullptr) {
+    return "local registry state is absent and cannot be auto-bootstrapped: " + bootstrap.reason;
+  }
+  return FindLiveProblem(*state, *inputs.live.metadata, inputs.identity, inputs.now_unix);
+}
+
+}  // namespace
+
+CommandResult ReportRotation(std::string name, const RotationInputs& inputs) {
+  FactSheet sheet(std::move(name));
+  sheet.Add("transitMetadataStatus", inputs.live.metadata.has_value() ? "pass" : "fail");
+  sheet.AddUnlessEmpty("transitMetadataError", inputs.live.failure);
+  AddState(sheet, inputs.local);
+  Bootstrap bootstrap;
+  const RegistryState* state = inputs.local.state.has_value() ? &*inputs.local.state : nullptr;
+  if (inputs.local.IsAbsent()) {
+    bootstrap = JudgeBootstrap(inputs);
+    AddBootstrap(sheet, bootstrap);
+    state = bootstrap.first.has_value() ? &*bootstrap.first : nullptr;
+  }
+  AddRotation(sheet, state, inputs);
+  std::string failure = FindFailure(inputs, state, bootstrap);
+  return {.sheet = std::move(sheet), .failure = std::move(failure)};
+}
+
+std::string FindLiveProblem(const RegistryState& state,
+                            const TransitKeyMetadata& metadata,
+                            const contract::ConfigIdentity& identity,
+                            std::int64_t now_unix) {
+  const Observation observation =
+      Observe(state, metadata, identity, {}, Counting::kDoesNotCount, now_unix);
+  return observation.failure.has_value() ? DescribeFinding(*observation.failure, state, metadata)
+                                         : "";
+}
+
+std::string UtcText(std::int64_t unix_seconds) {
+  const auto seconds = static_cast<std::time_t>(unix_seconds);
+  std::tm parts{};
+  std::array<char, 64> text{};
+  if (::gmtime_r(&seconds, &parts) == nullptr) {
+    return "";
+  }
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text.data(), size};
+}
+
+std::string KeyIdHash(const KeyRecord& record) {
+  return contract::HashText(record.key_id.text());
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,56 @@
+#include "supervisor/state_commands/state_access.h"
+
+#include <utility>
+
+#include "supervisor/registry/registry_files.h"
+#include "supervisor/state_commands/command_result.h"
+
+namespace baokms::supervisor {
+
+std::variant<std::unique_ptr<StateAccess>, std::string> StateAccess::Open(
+    const std::string& state_path, Intent intent) {
+  std::unique_ptr<StateAccess> access(new StateAccess(intent));
+  auto directory = StateDirectory::Open(access->ops_, state_path);
+  if (!directory.has_value()) {
+    return CannotSentence("open the state directory", directory.error());
+  }
+  access->directory_ = std::move(directory).value();
+  if (intent == Intent::kPlan) {
+    return access;
+  }
+  auto lock = StateLock::Acquire(access->ops_, *access->directory_);
+  if (!lock.has_value()) {
+    std::string text = CannotSentence("lock the state directory", lock.error());
+    if (lock.error().code() == ErrorCode::kUnavailable) {
+      text.append("; stop the provider on this node first");
+    }
+    return text;
+  }
+  access->lock_ = std::move(lock).value();
+  return access;
+}
+
+Status StateAccess::WriteInOrder(const contract::RegistryState& next,
+                                 const std::optional<contract::Checkpoint>& last) const {
+  if (last.has_value() && BAOKMS_TRY(ReadCheckpoint(*directory_)) != last) {
+    BAOKMS_TRY(WriteCheckpoint(*directory_, *last));
+  }
+  return WriteRegistry(*directory_, next);
+}
+
+std::string StateAccess::Write(const contract::RegistryState& next,
+                               const std::optional<contract::Checkpoint>& last) const {
+  if (!lock_.has_value()) {
+    return "cannot write the registry: it is not locked";
+  }
+  const Status written = WriteInOrder(next, last);
+  if (written.has_value()) {
+    return "";
+  }
+  return CannotSentence("write the registry", written.error())
+      .append(
+          "; each file is the old or the new one, and together they are accepted or refused as "
+          "a whole: run the command again without --apply to see what is there");
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,154 @@
+#include "supervisor/state_commands/version_commands.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "common/base/clock.h"
+#include "common/contract/operator_steps.h"
+#include "supervisor/config/derived.h"
+#include "supervisor/state_commands/local_registry.h"
+#include "supervisor/state_commands/rotation_report.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using contract::OperatorStep;
+using contract::RegistryState;
+
+constexpr std::string_view kRetireLimits =
+    "this node's registry only; OpenBao and etcd are not changed. A removed version stops "
+    "decrypting here at the next start: run verify-rotation --scan-etcd first, retire on every "
+    "node, and only then raise min_decryption_version";
+constexpr std::string_view kRestoreLimits =
+    "this node's registry only; OpenBao and etcd are not changed. A restored version decrypts here "
+    "from the next start on";
+
+// What one run found out and did.
+struct VersionChange {
+  std::optional<RegistryState> state;
+  OperatorStep step;
+  bool applied = false;
+  std::string failure;
+};
+
+using Decide = std::function<Result<OperatorStep>(const RegistryState&)>;
+
+// Why the step may not be made now, or nothing. Asks OpenBao.
+std::string FindObstacle(const CommandHost& host,
+                         const RegistryState& from,
+                         const RegistryState& to) {
+  const LiveKey live = host.read_live_key(host.options);
+  if (!live.metadata.has_value()) {
+    return "Transit metadata could not be read: " + live.failure;
+  }
+  const Status follows = contract::CheckOperatorTransition(from, to);
+  if (!follows.has_value()) {
+    return std::string(follows.error().what());
+  }
+  return FindLiveProblem(to, *live.metadata, IdentityOf(host.options.config), UnixNow());
+}
+
+std::string WhyNoState(const LocalRegistry& local) {
+  return local.problem.has_value() ? Describe(*local.problem) : "local registry state is absent";
+}
+
+VersionChange Change(const CommandHost& host,
+                     const StateAccess& access,
+                     const ReviewedHash& reviewed,
+                     const Decide& decide) {
+  VersionChange change;
+  LocalRegistry local = ReadLocalRegistry(access.directory(), host.options.config.state.path,
+                                          IdentityOf(host.options.config));
+  if (!local.state.has_value()) {
+    change.failure = WhyNoState(local);
+    return change;
+  }
+  change.state = std::move(local.state);
+  auto step = decide(*change.state);
+  if (!step.has_value()) {
+    change.failure = std::string(step.error().what());
+    return change;
+  }
+  change.step = std::move(step).value();
+  if (reviewed.has_value() && !(*reviewed == change.state->current_hash())) {
+    change.failure =
+        "the registry is not the one that was reviewed: its hash is not --expected-state-hash";
+    return change;
+  }
+  if (!change.step.next.has_value()) {
+    return change;
+  }
+  change.failure = FindObstacle(host, *change.state, *change.step.next);
+  if (change.failure.empty() && reviewed.has_value()) {
+    change.failure = access.Write(*change.step.next, contract::CheckpointOf(*change.state));
+    change.applied = change.failure.empty();
+  }
+  return change;
+}
+
+VersionChange RunChange(const CommandHost& host,
+                        const ReviewedHash& reviewed,
+                        const Decide& decide) {
+  auto access = StateAccess::Open(host.options.config.state.path, IntentOf(reviewed));
+  if (auto* refusal = std::get_if<std::string>(&access)) {
+    return {.state = {}, .step = {}, .applied = false, .failure = std::move(*refusal)};
+  }
+  return Change(host, *std::get<std::unique_ptr<StateAccess>>(access), reviewed, decide);
+}
+
+std::vector<FactRow> RowsOf(const OperatorStep& step) {
+  std::vector<FactRow> rows;
+  for (const contract::KeyRecord& record : step.changed) {
+    rows.push_back({{"transitVersion", record.version.number}, {"keyIdHash", KeyIdHash(record)}});
+  }
+  return rows;
+}
+
+void AddHashes(FactSheet& sheet, const VersionChange& change) {
+  if (!change.state.has_value()) {
+    return;
+  }
+  sheet.Add("stateHash", std::string(change.state->current_hash().text()));
+  if (change.step.next.has_value()) {
+    sheet.Add("nextStateHash", std::string(change.step.next->current_hash().text()));
+    sheet.Add("nextGeneration", change.step.next->contents().generation);
+  }
+  sheet.Add("activeKeyIdHash", KeyIdHash(change.state->active()));
+}
+
+}  // namespace
+
+CommandResult RunRetireVersions(const CommandHost& host, const RetireOptions& options) {
+  const VersionChange change =
+      RunChange(host, options.reviewed, [&options](const RegistryState& state) {
+        return contract::RetireBefore(state, options.before_version);
+      });
+  FactSheet sheet("retire-versions");
+  sheet.Add("applied", change.applied);
+  sheet.Add("beforeVersion", options.before_version);
+  AddHashes(sheet, change);
+  sheet.AddRows("removedVersions", "remove", RowsOf(change.step));
+  sheet.Add("limitations", std::string(kRetireLimits));
+  return {.sheet = std::move(sheet), .failure = change.failure};
+}
+
+CommandResult RunRestoreVersions(const CommandHost& host, const RestoreOptions& options) {
+  const VersionChange change =
+      RunChange(host, options.reviewed, [&options](const RegistryState& state) {
+        return contract::RestoreVersions(state, options.versions);
+      });
+  FactSheet sheet("restore-versions");
+  sheet.Add("applied", change.applied);
+  sheet.Add("operation", std::string("restore"));
+  AddHashes(sheet, change);
+  sheet.AddRows("restoredVersions", "restore", RowsOf(change.step));
+  sheet.Add("limitations", std::string(kRestoreLimits));
+  return {.sheet = std::move(sheet), .failure = change.failure};
+}
+
+}  // namespace baokms::supervisor
