@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "supervisor/cli/cli.h"
+#include "supervisor/serve/inquiry.h"
 #include "supervisor/serve/serve.h"
 #include "supervisor/spawner/spawner.h"
 
@@ -17,7 +18,7 @@ int main(int argc, char** argv) {
     return baokms::supervisor::RunSpawner();
   }
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  return baokms::supervisor::RunCli(arguments, ProcessEnvironment(),
-                                    {.out = std::cout, .err = std::cerr},
-                                    {.serve = baokms::supervisor::RunServe});
+  return baokms::supervisor::RunCli(
+      arguments, ProcessEnvironment(), {.out = std::cout, .err = std::cerr},
+      {.serve = baokms::supervisor::RunServe, .read_live_key = baokms::supervisor::AskForKey});
 }

@@ -15,10 +15,12 @@
 #include "supervisor/cli/policy.h"
 #include "supervisor/cli/probe.h"
 #include "supervisor/cli/report.h"
+#include "supervisor/cli/state_tasks.h"
 #include "supervisor/cli/version.h"
 #include "supervisor/config/json_schema.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/config/validate.h"
+#include "supervisor/state_commands/report_file.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -114,13 +116,25 @@ class Runner {
     return End(ExitCode::kOk);
   }
 
+  int operator()(const StateCommand& command) const {
+    CheckedConfig checked = PrepareInquiry(load_);
+    if (!checked.options.has_value()) {
+      return Refuse(checked.problems);
+    }
+    checked.options->build = ThisBuild();
+    const CommandHost host{.options = *checked.options, .read_live_key = hooks_.read_live_key};
+    return PrintResult(command, RunStateTask(command.task, host));
+  }
+
   int operator()(const ServeCommand& /*command*/) const {
     CheckedConfig checked = PrepareServe(load_);
     if (!checked.options.has_value()) {
       return Refuse(checked.problems);
     }
     checked.options->build = ThisBuild();
-    checked.options->reload = [this] { return Reload(); };
+    checked.options->reload = [this] {
+      return Reload();
+    };
     return hooks_.serve(*checked.options);
   }
 
@@ -132,6 +146,25 @@ class Runner {
     }
     return {.options = std::make_shared<const ServeOptions>(std::move(*checked.options)),
             .refusal = {}};
+  }
+
+  // Prints also what a failed command has found out.
+  [[nodiscard]] int PrintResult(const StateCommand& command, const CommandResult& result) const {
+    const std::string text =
+        command.output == OutputFormat::kJson ? result.sheet.ToJson() : result.sheet.ToText();
+    const auto* recover = std::get_if<RecoverTask>(&command.task);
+    if (recover == nullptr || recover->report_file.empty()) {
+      out_ << text;
+    } else if (const Status written = WriteNewFile(recover->report_file, text); !written) {
+      out_ << text;
+      err_ << CannotSentence("write --output-file", written.error()) << "\n";
+      return End(ExitCode::kUnclassified);
+    }
+    if (!result.failure.empty()) {
+      err_ << result.failure << "\n";
+      return End(ExitCode::kCheck);
+    }
+    return End(ExitCode::kOk);
   }
 
   int Say(std::string_view text) const {

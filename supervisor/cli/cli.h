@@ -1,5 +1,5 @@
-// The whole command line: arguments in, text and an exit code out. `serve` itself is handed in, so
-// that this folder does not depend on what it starts.
+// The whole command line: arguments in, text and an exit code out. What starts processes is
+// handed in, so that this folder does not depend on it.
 
 #pragma once
 
@@ -10,12 +10,15 @@
 
 #include "supervisor/config/load.h"
 #include "supervisor/config/serve_options.h"
+#include "supervisor/state_commands/live_key.h"
 
 namespace baokms::supervisor {
 
 struct CliHooks {
   // Runs the provider until it ends and answers with the exit code.
   std::function<int(const ServeOptions&)> serve;
+  // Asks OpenBao what it says about the key, through processes of its own.
+  ReadLiveKey read_live_key;
 };
 
 // Reports go to `out`, one plain line per error to `err`.

@@ -28,6 +28,7 @@ struct RawValues {
   std::string expected_key_id;
   bool include_token_renewal = true;
   bool version = false;
+  StateFlags state;
   std::vector<std::string> topics;
 };
 
@@ -64,6 +65,8 @@ class Parser {
     AddVersion();
     AddPolicy();
     AddProbe();
+    AddRotation();
+    AddRecovery();
     AddCompletion();
     AddHelp();
   }
@@ -179,6 +182,81 @@ class Parser {
     AddOutput(probe);
   }
 
+  using ParseState = StateTaskOrError (*)(const StateFlags&);
+
+  CLI::App& AddState(const char* name, const char* description, ParseState parse) {
+    CLI::App& app = Add(app_, name, description, [this, parse] { return State(parse); });
+    AddOutput(app);
+    return app;
+  }
+
+  void AddRotation() {
+    AddState("rotation-plan", "Show where this node is in a rotation of the Transit key",
+             [](const StateFlags&) { return StateTaskOrError(StateTask(RotationPlanTask{})); });
+    AddState("verify-rotation", "Check what is known about the end of a rotation",
+             [](const StateFlags&) { return StateTaskOrError(StateTask(VerifyRotationTask{})); });
+    StateFlags& flags = values_.state;
+    CLI::App& retire = AddState(
+        "retire-versions",
+        "Take old key versions out of this node's registry; a plan unless --apply is given",
+        ParseRetire);
+    retire
+        .add_option("--before-version", flags.before_version,
+                    "Retire the versions below this one, which is above 1 and not above the "
+                    "active one")
+        ->type_name("N");
+    AddApply(retire, "stateHash");
+    CLI::App& restore =
+        AddState("restore-versions",
+                 "Put retired key versions back into this node's registry; a plan unless --apply "
+                 "is given",
+                 ParseRestore);
+    restore.add_option("--versions", flags.versions, "Versions to put back, such as 1,2")
+        ->type_name("LIST");
+    AddApply(restore, "stateHash");
+  }
+
+  void AddRecovery() {
+    StateFlags& flags = values_.state;
+    CLI::App& recover =
+        AddState("recover-state",
+                 "Rebuild a lost registry from what OpenBao shows; a plan unless --apply is given",
+                 ParseRecover);
+    recover.add_option("--output-file", flags.output_file, "New file for the report")
+        ->type_name("PATH");
+    recover
+        .add_option("--expected-active-key-id-hash", flags.expected_active_key_id_hash,
+                    "activeKeyIdHash of a healthy node, which this one has to come to as well")
+        ->type_name("HASH");
+    AddApply(recover, "nextStateHash");
+    CLI::App& migrate = AddState(
+        "migrate-state",
+        "Carry a state file of schema v1alpha1 over to v1alpha2; a plan unless --apply is given",
+        ParseMigrate);
+    AddApply(migrate, "nextStateHash");
+    CLI::App& exported =
+        AddState("export-state", "Write this node's registry, checked, into one file", ParseExport);
+    exported.add_option("--output-file", flags.output_file, "New file for the registry")
+        ->type_name("PATH");
+    CLI::App& import =
+        AddState("import-state",
+                 "Take over the exported registry of another node; a plan unless --apply is given",
+                 ParseImport);
+    import
+        .add_option("--input-file", flags.input_file, "What export-state wrote on the other node")
+        ->type_name("PATH");
+    AddApply(import, "nextStateHash");
+  }
+
+  // `hash` is the member of the plan that --expected-state-hash repeats.
+  void AddApply(CLI::App& app, const std::string& hash) {
+    app.add_flag("--apply", values_.state.apply,
+                 "Write the plan; the provider on this node must be stopped");
+    app.add_option("--expected-state-hash", values_.state.expected_state_hash,
+                   hash + " of the reviewed plan; needed with --apply")
+        ->type_name("HASH");
+  }
+
   void AddCompletion() {
     CLI::App& completion = AddGroup(app_, "completion", "Print a completion script for a shell");
     for (const char* name : {"bash", "fish", "powershell", "zsh"}) {
@@ -250,6 +328,16 @@ class Parser {
       options.expected_key_id = *key_id;
     }
     return WithOutput([&](OutputFormat output) { return Command(ProbeCommand{options, output}); });
+  }
+
+  Outcome State(ParseState parse) const {
+    StateTaskOrError task = parse(values_.state);
+    if (auto* error = std::get_if<UsageError>(&task)) {
+      return std::move(*error);
+    }
+    return WithOutput([&task](OutputFormat output) {
+      return Command(StateCommand{std::get<StateTask>(std::move(task)), output});
+    });
   }
 
   Outcome Help() {

@@ -13,6 +13,8 @@
 #include "supervisor/cli/policy.h"
 #include "supervisor/cli/probe.h"
 #include "supervisor/cli/report.h"
+#include "supervisor/cli/state_flags.h"
+#include "supervisor/cli/usage_error.h"
 
 namespace baokms::supervisor {
 
@@ -68,16 +70,12 @@ using Command = std::variant<HelpCommand,
                              ShortVersionCommand,
                              PolicyCommand,
                              ProbeCommand,
+                             StateCommand,
                              CompletionCommand>;
 
 struct CommandLine {
   GlobalFlags globals;
   Command command;
-};
-
-// One line, no prefix.
-struct UsageError {
-  std::string message;
 };
 
 // `arguments` are those after the program's name.

@@ -1,5 +1,7 @@
 #include "supervisor/cli/config_commands.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/contract/identity.h"
@@ -21,6 +23,26 @@ Facts ConfigFacts(const Config& config) {
   return facts;
 }
 
+namespace {
+
+ServeOptions ToOptions(const LoadOptions& options,
+                       const ConfigDocument& document,
+                       HostFindings host) {
+  return {.config = document.config,
+          .config_path = options.path,
+          .openbao_ca_pem = std::move(host.openbao_ca_pem),
+          .oauth2_ca_pem = std::move(host.oauth2_ca_pem),
+          .warnings = Warnings(document),
+          .build = {},
+          .reload = {}};
+}
+
+bool IsAboutCa(const Problem& problem) {
+  return problem.key == "openbao.caCertFile" || problem.key == "auth.jwt.oauth2.caCertFile";
+}
+
+}  // namespace
+
 CheckedConfig PrepareServe(const LoadOptions& options) {
   LoadOptions checked = options;
   checked.safety = ConfigFileSafety::kChecked;
@@ -35,14 +57,21 @@ CheckedConfig PrepareServe(const LoadOptions& options) {
   if (!problems.empty()) {
     return {std::nullopt, std::move(problems)};
   }
-  return {ServeOptions{.config = loaded.document.config,
-                       .config_path = options.path,
-                       .openbao_ca_pem = std::move(host.openbao_ca_pem),
-                       .oauth2_ca_pem = std::move(host.oauth2_ca_pem),
-                       .warnings = Warnings(loaded.document),
-                       .build = {},
-                       .reload = {}},
-          {}};
+  return {ToOptions(options, loaded.document, std::move(host)), {}};
+}
+
+CheckedConfig PrepareInquiry(const LoadOptions& options) {
+  LoadResult loaded = LoadConfig(options);
+  std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
+  HostFindings host = CheckHost(loaded.document, problems);
+  std::ranges::copy_if(host.problems, std::back_inserter(problems), IsAboutCa);
+  if (problems.empty()) {
+    problems = UnavailableFeatures(loaded.document);
+  }
+  if (!problems.empty()) {
+    return {std::nullopt, std::move(problems)};
+  }
+  return {ToOptions(options, loaded.document, std::move(host)), {}};
 }
 
 }  // namespace baokms::supervisor

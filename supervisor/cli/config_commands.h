@@ -1,4 +1,5 @@
-// config, config schema, config reference, policy openbao, and what `serve` starts with.
+// config, config schema, config reference, policy openbao, and what `serve` and the commands that
+// ask OpenBao start with.
 
 #pragma once
 
@@ -26,5 +27,9 @@ struct CheckedConfig {
 // Loads, validates, checks this host's files, and refuses what this version cannot do. Fills in
 // everything but the build.
 CheckedConfig PrepareServe(const LoadOptions& options);
+
+// Loads and validates, and refuses what this version cannot do; of this host it wants the CA bundle
+// alone, so that a command can run where the provider can not.
+CheckedConfig PrepareInquiry(const LoadOptions& options);
 
 }  // namespace baokms::supervisor

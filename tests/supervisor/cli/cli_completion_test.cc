@@ -43,7 +43,9 @@ TEST(CompletionTest, KnowsTheTree) {
   }
   EXPECT_THAT(paths, testing::UnorderedElementsAre(
                          "", "serve", "config", "config schema", "config reference", "version",
-                         "policy", "policy openbao", "probe", "completion", "completion bash",
+                         "policy", "policy openbao", "probe", "rotation-plan", "verify-rotation",
+                         "retire-versions", "restore-versions", "recover-state", "migrate-state",
+                         "export-state", "import-state", "completion", "completion bash",
                          "completion fish", "completion powershell", "completion zsh", "help"));
 }
 

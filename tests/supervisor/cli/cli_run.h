@@ -1,4 +1,5 @@
-// Runs the command line in this process, with everything around it made up.
+// Runs the command line in this process, with everything around it made up: no process is started,
+// and OpenBao is what the test says.
 
 #pragma once
 
@@ -23,7 +24,10 @@ struct CliOutcome {
 
 using FakeVariables = std::map<std::string, std::string, std::less<>>;
 
-inline CliOutcome InvokeWith(const FakeVariables& variables, std::vector<std::string> arguments) {
+// `live` answers for OpenBao.
+inline CliOutcome InvokeOn(const LiveKey& live,
+                           const FakeVariables& variables,
+                           std::vector<std::string> arguments) {
   std::ostringstream out;
   std::ostringstream err;
   std::optional<ServeOptions> served;
@@ -31,12 +35,21 @@ inline CliOutcome InvokeWith(const FakeVariables& variables, std::vector<std::st
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional(found->second);
   };
-  const CliHooks hooks{.serve = [&](const ServeOptions& options) {
-    served = options;
-    return 5;
-  }};
+  const CliHooks hooks{.serve =
+                           [&](const ServeOptions& options) {
+                             served = options;
+                             return 5;
+                           },
+                       .read_live_key =
+                           [&](const ServeOptions& /*options*/) {
+                             return live;
+                           }};
   const int code = RunCli(arguments, environment, {out, err}, hooks);
   return {code, out.str(), err.str(), std::move(served)};
+}
+
+inline CliOutcome InvokeWith(const FakeVariables& variables, std::vector<std::string> arguments) {
+  return InvokeOn({.metadata = {}, .failure = "not asked"}, variables, std::move(arguments));
 }
 
 inline CliOutcome Invoke(std::vector<std::string> arguments) {
