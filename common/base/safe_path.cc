@@ -3,21 +3,23 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 
 #include <fcntl.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/base/result.h"
@@ -31,154 +33,192 @@ constexpr int kMaxLinks = 40;
 
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
-Error OpenError() {
-  switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-      return Error(ErrorCode::kNotFound, "file missing", errno);
-    case ELOOP:
-      return Error(ErrorCode::kUnavailable, "file replaced while it was opened", errno);
-    default:
-      return Error(ErrorCode::kSystem, "file not readable", errno);
+constexpr mode_t kPermissionBits = 07777;
+
+// The parts of a path, the last one first, so that the next one is at the back.
+std::vector<std::string> ReversedParts(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const std::size_t slash = path.rfind('/');
+    const std::string_view part = slash == std::string_view::npos ? path : path.substr(slash + 1);
+    if (!part.empty() && part != ".") {
+      parts.emplace_back(part);
+    }
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
   }
+  return parts;
 }
 
-Result<struct stat> StatOf(int fd) {
-  struct stat info {};
+struct WalkRules {
+  uid_t own_user = 0;
+  DirectoryOwners directories = DirectoryOwners::kAnyone;
+  FinalSymlink final_symlink = FinalSymlink::kByRule;
+};
 
-  if (::fstat(fd, &info) != 0) {
-    return Error(ErrorCode::kSystem, "fstat", errno);
-  }
-  return info;
-}
-
-// One walk from the root directory to a regular file.
+// One walk from the root directory to the last part of a path. Each step answers what stopped it.
 class Walk final {
  public:
-  explicit Walk(const FileRules& rules) : rules_(rules) {}
+  using Stop = std::optional<PathRefusal>;
 
-  Result<SafeFile> Open(std::string_view path) {
-    PushFront(path);
-    BAOKMS_TRY(EnterRoot());
-    while (!parts_.empty()) {
-      const std::string part = std::move(parts_.front());
-      parts_.pop_front();
-      UniqueFd next(::openat(here_.get(), part.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-      if (!next.valid()) {
-        return OpenError();
-      }
-      const struct stat info = BAOKMS_TRY(StatOf(next.get()));
-      if (S_ISLNK(info.st_mode)) {
-        BAOKMS_TRY(Follow(next.get(), info));
-      } else if (!parts_.empty()) {
-        BAOKMS_TRY(Enter(std::move(next), info));
-      } else {
-        return Finish(part, info);
-      }
+  Walk(const std::string& path, const WalkRules& rules)
+      : path_(path), rules_(rules), left_(ReversedParts(path)) {}
+
+  Stop Run() {
+    at_ = path_;
+    if (path_.empty() || path_.front() != '/' || path_.size() >= PATH_MAX ||
+        path_.find('\0') != std::string::npos) {
+      return Refuse(PathRule::kForm);
     }
-    return Error(ErrorCode::kPermissionDenied, "not a regular file");
+    Stop stop = StartAtRoot();
+    while (!stop && !left_.empty()) {
+      stop = Step();
+    }
+    return stop;
+  }
+
+  // The directory that the last part was opened in, and its name there; for a second open.
+  [[nodiscard]] int parent() const { return parent_.get(); }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  [[nodiscard]] const struct stat& info() const { return info_; }
+
+  UniqueFd TakeFound() { return std::move(here_); }
+
+  [[nodiscard]] PathRefusal Refuse(PathRule rule, int sys_errno = 0, mode_t bits = 0) const {
+    return {rule, at_, bits, sys_errno};
+  }
+
+  // Owner and mode of what the walk found, or of its second descriptor.
+  [[nodiscard]] Stop CheckFound(const struct stat& info, mode_t forbidden_bits) const {
+    if (info.st_uid != 0 && info.st_uid != rules_.own_user) {
+      return Refuse(PathRule::kOwner);
+    }
+    if (const mode_t bad = info.st_mode & kPermissionBits & forbidden_bits; bad != 0) {
+      return Refuse(PathRule::kMode, 0, bad);
+    }
+    return std::nullopt;
   }
 
  private:
-  // Puts the components of `path` in front of those that are left.
-  void PushFront(std::string_view path) {
-    std::deque<std::string> parts;
-    while (!path.empty()) {
-      const std::size_t end = path.find('/');
-      const std::string_view part = path.substr(0, end);
-      if (!part.empty() && part != ".") {
-        parts.emplace_back(part);
-      }
-      path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
-    }
-    parts_.insert(parts_.begin(), parts.begin(), parts.end());
+  Stop StartAtRoot() {
+    here_ = UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    at_.assign(1, '/');
+    return LookAround();
   }
 
-  Status EnterRoot() {
-    UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!root.valid()) {
-      return OpenError();
+  Stop LookAround() {
+    if (!here_.valid() || ::fstat(here_.get(), &info_) != 0) {
+      return Refuse(PathRule::kOpens, errno);
     }
-    const struct stat info = BAOKMS_TRY(StatOf(root.get()));
-    return Enter(std::move(root), info);
+    return std::nullopt;
   }
 
-  Status Enter(UniqueFd directory, const struct stat& info) {
-    if (!S_ISDIR(info.st_mode)) {
-      return Error(ErrorCode::kNotFound, "file missing", ENOTDIR);
+  // Enters what is at hand as a directory and looks at the next part.
+  Stop Step() {
+    if (Stop stop = CheckDirectory()) {
+      return stop;
     }
-    if ((info.st_mode & kWritableByOthers) != 0 && (info.st_mode & S_ISVTX) == 0) {
-      return Error(ErrorCode::kPermissionDenied, "a directory on the way is writable by others");
+    name_ = std::move(left_.back());
+    left_.pop_back();
+    parent_ = std::move(here_);
+    here_ = UniqueFd(::openat(parent_.get(), name_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    const int open_error = errno;
+    if (name_ == "..") {
+      LeavePart();
+    } else {
+      at_.append(at_.size() > 1 ? "/" : "").append(name_);
     }
-    if (info.st_uid != 0) {
-      foreign_directory_ = true;
+    if (!here_.valid()) {
+      return Refuse(PathRule::kOpens, open_error);
     }
-    here_ = std::move(directory);
-    return CheckLinkRule();
+    if (Stop stop = LookAround()) {
+      return stop;
+    }
+    return S_ISLNK(info_.st_mode) ? FollowLink() : std::nullopt;
   }
 
-  Status Follow(int link, const struct stat& info) {
-    if (++links_ > kMaxLinks || info.st_uid != 0) {
-      return Error(ErrorCode::kPermissionDenied, "symbolic link not owned by root, or too many");
+  void LeavePart() { at_.resize(std::max<std::size_t>(at_.rfind('/'), 1)); }
+
+  // The directory the next part will be looked up in.
+  Stop CheckDirectory() {
+    if (!S_ISDIR(info_.st_mode)) {
+      return Refuse(PathRule::kDirectory, ENOTDIR);
     }
-    BAOKMS_TRY(CheckLinkRule());
+    if ((info_.st_mode & kWritableByOthers) != 0 && (info_.st_mode & S_ISVTX) == 0) {
+      return Refuse(PathRule::kNotWritable);
+    }
+    const bool foreign = info_.st_uid != 0;
+    if (rules_.directories == DirectoryOwners::kRootOrOwn && foreign &&
+        info_.st_uid != rules_.own_user) {
+      return Refuse(PathRule::kOwner);
+    }
+    if (rules_.directories == DirectoryOwners::kAnyone && foreign && links_ > 0) {
+      return Refuse(PathRule::kLink);
+    }
+    only_roots_ = only_roots_ && !foreign;
+    return std::nullopt;
+  }
+
+  Stop FollowLink() {
+    if (left_.empty() && rules_.final_symlink == FinalSymlink::kRefused) {
+      return Refuse(PathRule::kFinalLink);
+    }
+    if (!only_roots_ || info_.st_uid != 0) {
+      return Refuse(PathRule::kLink);
+    }
+    if (++links_ > kMaxLinks) {
+      return Refuse(PathRule::kLinks);
+    }
     std::array<char, PATH_MAX> target{};
-    const ssize_t size = ::readlinkat(link, "", target.data(), target.size());
+    const ssize_t size = ::readlinkat(here_.get(), "", target.data(), target.size());
     if (size <= 0 || static_cast<std::size_t>(size) == target.size()) {
-      return Error(ErrorCode::kSystem, "readlinkat", errno);
+      return Refuse(PathRule::kReadableLink, errno);
     }
     const std::string_view text(target.data(), static_cast<std::size_t>(size));
-    PushFront(text);
-    return text.front() == '/' ? EnterRoot() : Status();
+    for (std::string& part : ReversedParts(text)) {
+      left_.push_back(std::move(part));
+    }
+    if (text.front() == '/') {
+      return StartAtRoot();
+    }
+    here_ = std::move(parent_);
+    LeavePart();
+    return LookAround();
   }
 
-  [[nodiscard]] Status CheckLinkRule() const {
-    if (links_ > 0 && foreign_directory_) {
-      return Error(ErrorCode::kPermissionDenied,
-                   "symbolic link on a path with directories not owned by root");
-    }
-    return {};
-  }
-
-  [[nodiscard]] Status CheckFile(const struct stat& info) const {
-    if (!S_ISREG(info.st_mode)) {
-      return Error(ErrorCode::kPermissionDenied, "not a regular file");
-    }
-    if ((info.st_mode & rules_.forbidden_bits) != 0) {
-      return Error(ErrorCode::kPermissionDenied, "file mode allows too much");
-    }
-    if (info.st_uid != 0 && info.st_uid != rules_.own_user) {
-      return Error(ErrorCode::kPermissionDenied, "file owned by neither root nor our user");
-    }
-    if (static_cast<std::uint64_t>(info.st_size) > rules_.max_size) {
-      return Error(ErrorCode::kResourceExhausted, "file too large");
-    }
-    return {};
-  }
-
-  // Opens the last component for reading. A regular file was seen under this name just before;
-  // O_NONBLOCK keeps a pipe that replaced it from holding us up.
-  Result<SafeFile> Finish(const std::string& name, const struct stat& seen) const {
-    BAOKMS_TRY(CheckFile(seen));
-    UniqueFd file(::openat(here_.get(), name.c_str(),
-                           O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    if (!file.valid()) {
-      return OpenError();
-    }
-    const struct stat info = BAOKMS_TRY(StatOf(file.get()));
-    if (info.st_dev != seen.st_dev || info.st_ino != seen.st_ino) {
-      return Error(ErrorCode::kUnavailable, "file replaced while it was opened");
-    }
-    BAOKMS_TRY(CheckFile(info));
-    return SafeFile{std::move(file), static_cast<std::size_t>(info.st_size)};
-  }
-
-  const FileRules& rules_;
-  std::deque<std::string> parts_;
+  const std::string& path_;
+  const WalkRules& rules_;
+  std::vector<std::string> left_;
+  std::string at_;
+  std::string name_;
   UniqueFd here_;
+  UniqueFd parent_;
+
+  struct stat info_ {};
+
+  bool only_roots_ = true;
   int links_ = 0;
-  bool foreign_directory_ = false;
 };
+
+std::optional<PathRefusal> CheckFile(const Walk& walk,
+                                     const struct stat& info,
+                                     const FileRules& rules) {
+  if (!S_ISREG(info.st_mode)) {
+    return walk.Refuse(PathRule::kRegular);
+  }
+  if (auto refusal = walk.CheckFound(info, rules.forbidden_bits)) {
+    return refusal;
+  }
+  if (static_cast<std::uint64_t>(info.st_size) > rules.max_size) {
+    return walk.Refuse(PathRule::kSize);
+  }
+  return std::nullopt;
+}
+
+Opened Refused(PathRefusal refusal) {
+  return {UniqueFd(), 0, std::move(refusal)};
+}
 
 std::int64_t Nanoseconds(const timespec& time) {
   return time.tv_sec * 1'000'000'000 + time.tv_nsec;
@@ -186,12 +226,89 @@ std::int64_t Nanoseconds(const timespec& time) {
 
 }  // namespace
 
-Result<SafeFile> OpenSafeFile(const std::string& path, const FileRules& rules) {
-  if (path.empty() || path.front() != '/' || path.size() >= PATH_MAX ||
-      path.find('\0') != std::string::npos) {
-    return Error(ErrorCode::kInvalidArgument, "path not absolute or too long");
+Error PathRefusal::ToError() const {
+  switch (rule) {
+    case PathRule::kForm:
+      return Error(ErrorCode::kInvalidArgument, "path not absolute or too long");
+    case PathRule::kOpens:
+    case PathRule::kDirectory:
+      return sys_errno == ENOENT || sys_errno == ENOTDIR
+                 ? Error(ErrorCode::kNotFound, "file missing", sys_errno)
+                 : Error(ErrorCode::kSystem, "file not readable", sys_errno);
+    case PathRule::kNotWritable:
+      return Error(ErrorCode::kPermissionDenied, "a directory on the way is writable by others");
+    case PathRule::kOwner:
+      return Error(ErrorCode::kPermissionDenied, "file owned by neither root nor our user");
+    case PathRule::kLink:
+    case PathRule::kFinalLink:
+      return Error(ErrorCode::kPermissionDenied,
+                   "symbolic link on a path that is not root's alone");
+    case PathRule::kLinks:
+      return Error(ErrorCode::kPermissionDenied, "too many symbolic links");
+    case PathRule::kReadableLink:
+      return Error(ErrorCode::kSystem, "symbolic link not readable", sys_errno);
+    case PathRule::kRegular:
+      return Error(ErrorCode::kPermissionDenied, "not a regular file");
+    case PathRule::kMode:
+      return Error(ErrorCode::kPermissionDenied, "file mode allows too much");
+    case PathRule::kSize:
+      return Error(ErrorCode::kResourceExhausted, "file too large");
+    case PathRule::kSame:
+      break;
   }
-  return Walk(rules).Open(path);
+  return Error(ErrorCode::kUnavailable, "file replaced while it was opened", sys_errno);
+}
+
+// A regular file was seen under its name just before the second open; O_NONBLOCK keeps a pipe that
+// replaced it from holding us up.
+Opened OpenFileByRules(const std::string& path, const FileRules& rules) {
+  const WalkRules walk_rules{rules.own_user, rules.directories, FinalSymlink::kByRule};
+  Walk walk(path, walk_rules);
+  if (auto refusal = walk.Run()) {
+    return Refused(*std::move(refusal));
+  }
+  if (auto refusal = CheckFile(walk, walk.info(), rules)) {
+    return Refused(*std::move(refusal));
+  }
+  UniqueFd fd(::openat(walk.parent(), walk.name().c_str(),
+                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd.valid()) {
+    return Refused(walk.Refuse(errno == ELOOP ? PathRule::kSame : PathRule::kOpens, errno));
+  }
+
+  struct stat info {};
+
+  if (::fstat(fd.get(), &info) != 0 || info.st_dev != walk.info().st_dev ||
+      info.st_ino != walk.info().st_ino) {
+    return Refused(walk.Refuse(PathRule::kSame));
+  }
+  if (auto refusal = CheckFile(walk, info, rules)) {
+    return Refused(*std::move(refusal));
+  }
+  return {std::move(fd), static_cast<std::size_t>(info.st_size), std::nullopt};
+}
+
+Opened OpenDirectoryByRules(const std::string& path, const DirectoryRules& rules) {
+  const WalkRules walk_rules{rules.own_user, DirectoryOwners::kRootOrOwn, rules.final_symlink};
+  Walk walk(path, walk_rules);
+  if (auto refusal = walk.Run()) {
+    return Refused(*std::move(refusal));
+  }
+  if (!S_ISDIR(walk.info().st_mode)) {
+    return Refused(walk.Refuse(PathRule::kDirectory, ENOTDIR));
+  }
+  if (auto refusal = walk.CheckFound(walk.info(), rules.forbidden_bits)) {
+    return Refused(*std::move(refusal));
+  }
+  return {walk.TakeFound(), 0, std::nullopt};
+}
+
+Result<SafeFile> OpenSafeFile(const std::string& path, const FileRules& rules) {
+  Opened opened = OpenFileByRules(path, rules);
+  if (opened.refusal) {
+    return opened.refusal->ToError();
+  }
+  return SafeFile{std::move(opened.fd), opened.size};
 }
 
 FileStamp StampFile(const std::string& path) {

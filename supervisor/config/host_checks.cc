@@ -11,6 +11,9 @@
 #include <fstream>
 #include <memory>
 #include <string_view>
+
+#include <unistd.h>
+
 #include <utility>
 
 #include <openssl/err.h>
@@ -69,9 +72,9 @@ class HostChecker {
     if (!Sound(key)) {
       return "";
     }
-    SafeOpened opened = OpenSafeFile(path, kCaFileRules, TrustedOwners::Mine());
-    if (opened.refusal.has_value()) {
-      Fail(key, *std::move(opened.refusal));
+    const Opened opened = OpenFileByRules(path, CaFileRules());
+    if (opened.refusal) {
+      Fail(key, DescribeRefusal(*opened.refusal, path));
       return "";
     }
     auto pem = ReadRegularFile(opened.fd.get(), kMaxCaBundleBytes);
@@ -90,12 +93,9 @@ class HostChecker {
     if (!Sound("server.socketPath")) {
       return;
     }
-    SafeOpened directory = OpenSafeDirectory(
-        ParentOf(path),
-        {.forbidden_bits = kDirectoryForbidden, .final_symlink = FinalSymlink::kRefused},
-        TrustedOwners::Mine());
-    if (directory.refusal.has_value()) {
-      Fail("server.socketPath", std::string("its directory ").append(*directory.refusal));
+    const Opened directory =
+        OpenParent("server.socketPath", ParentOf(path), FinalSymlink::kRefused);
+    if (directory.refusal) {
       return;
     }
 
@@ -114,13 +114,17 @@ class HostChecker {
     if (!Sound("state.path")) {
       return;
     }
-    SafeOpened directory = OpenSafeDirectory(
-        ParentOf(path),
-        {.forbidden_bits = kDirectoryForbidden, .final_symlink = FinalSymlink::kByRule},
-        TrustedOwners::Mine());
-    if (directory.refusal.has_value()) {
-      Fail("state.path", std::string("its directory ").append(*directory.refusal));
+    (void)OpenParent("state.path", ParentOf(path), FinalSymlink::kByRule);
+  }
+
+  Opened OpenParent(std::string_view key, const std::string& path, FinalSymlink final_symlink) {
+    Opened directory = OpenDirectoryByRules(path, {.forbidden_bits = kDirectoryForbidden,
+                                                   .own_user = ::geteuid(),
+                                                   .final_symlink = final_symlink});
+    if (directory.refusal) {
+      Fail(key, std::string("its directory ").append(DescribeRefusal(*directory.refusal, path)));
     }
+    return directory;
   }
 
   // Elsewhere every foreign user shows as 65534, so a list of users would match the wrong ones.
@@ -144,6 +148,20 @@ class HostChecker {
 };
 
 }  // namespace
+
+FileRules ConfigFileRules() {
+  return {.forbidden_bits = 0037,
+          .max_size = kMaxYamlBytes,
+          .own_user = ::geteuid(),
+          .directories = DirectoryOwners::kRootOrOwn};
+}
+
+FileRules CaFileRules() {
+  return {.forbidden_bits = 0022,
+          .max_size = kMaxCaBundleBytes,
+          .own_user = ::geteuid(),
+          .directories = DirectoryOwners::kRootOrOwn};
+}
 
 HostFindings CheckHost(const ConfigDocument& document, std::span<const Problem> earlier) {
   return HostChecker(document, earlier).Run();

@@ -15,14 +15,14 @@
 
 namespace baokms::supervisor {
 
-// At most rw for the owner, r for the group (and an owner's x, as the Go provider has it).
-inline constexpr FileRules kConfigFileRules{.forbidden_bits = 0037};
-
-// Anyone may read a CA bundle; nobody but its owner may write it.
-inline constexpr FileRules kCaFileRules{.forbidden_bits = 0022};
-
 // The whole set of public authorities takes about 250 KiB.
 inline constexpr std::size_t kMaxCaBundleBytes = std::size_t{1} << 20;
+
+// At most rw for the owner, r for the group (and an owner's x, as the Go provider has it).
+FileRules ConfigFileRules();
+
+// Anyone may read a CA bundle; nobody but its owner may write it.
+FileRules CaFileRules();
 
 struct HostFindings {
   std::vector<Problem> problems;

@@ -113,9 +113,10 @@ FileText ReadConfigFile(const LoadOptions& options) {
   FileText file;
   UniqueFd fd;
   if (options.safety == ConfigFileSafety::kChecked) {
-    SafeOpened opened = OpenSafeFile(options.path, kConfigFileRules, TrustedOwners::Mine());
-    if (opened.refusal.has_value()) {
-      file.problems.push_back(FileProblem(options.path, *std::move(opened.refusal)));
+    Opened opened = OpenFileByRules(options.path, ConfigFileRules());
+    if (opened.refusal) {
+      file.problems.push_back(
+          FileProblem(options.path, DescribeRefusal(*opened.refusal, options.path)));
     } else {
       fd = std::move(opened.fd);
     }
