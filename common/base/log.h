@@ -23,6 +23,8 @@ struct LogRecord {
   LogLevel level = LogLevel::kInfo;
   std::string event;
   std::vector<std::pair<std::string, LogValue>> fields;
+  // Written after the fields, and only in incident mode (configuration, logging.debugCorrelation).
+  std::vector<std::pair<std::string, LogValue>> correlation{};
 };
 
 // Where records go. Write() may be called from any thread and does not block on a peer.
@@ -34,6 +36,9 @@ class LogSink {
 
   // Whether a record of this level would be written; lets a caller skip building it.
   [[nodiscard]] virtual bool Enabled(LogLevel level) const = 0;
+
+  // Whether records of requests carry correlation ids now (LogRecord::correlation).
+  [[nodiscard]] virtual bool Correlates() const { return false; }
 
  protected:
   LogSink() = default;

@@ -31,9 +31,9 @@ namespace baokms::supervisor {
 // One client's request.
 class DecryptDesk::Call final : public KmsCall, public std::enable_shared_from_this<Call> {
  public:
-  Call(DecryptDesk& desk, BootTime deadline, DecryptDone done)
+  Call(DecryptDesk& desk, std::string_view uid, BootTime deadline, DecryptDone done)
       : desk_(desk),
-        record_(desk.observers_, KmsMethod::kDecrypt),
+        record_(desk.observers_, KmsMethod::kDecrypt, uid),
         deadline_(deadline),
         done_(std::move(done)) {}
 
@@ -94,7 +94,7 @@ void DecryptDesk::Guarded(const FlightPtr& flight, Step step) {
 }
 
 KmsCallPtr DecryptDesk::Start(v2::DecryptRequest request, BootTime deadline, DecryptDone done) {
-  const auto call = std::make_shared<Call>(*this, deadline, std::move(done));
+  const auto call = std::make_shared<Call>(*this, request.uid(), deadline, std::move(done));
   FlightPtr started;
   Cause cause = Cause::kPanic;
   try {

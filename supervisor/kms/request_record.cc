@@ -29,8 +29,11 @@ std::string_view OperationName(KmsMethod method) {
 
 }  // namespace
 
-RequestRecord::RequestRecord(const Observers& observers, KmsMethod method)
+RequestRecord::RequestRecord(const Observers& observers, KmsMethod method, std::string_view uid)
     : observers_(observers), method_(method), started_(BootNow()) {
+  if (!uid.empty() && observers_.log.Correlates()) {
+    uid_hash_ = contract::HashText(uid);
+  }
   observers_.metrics.RequestStarted(method_);
 }
 
@@ -73,6 +76,9 @@ void RequestRecord::Log(Cause cause, const RequestDetails& details, BootTime dur
   }
   if (cause == Cause::kPanic) {
     record.fields.emplace_back("panic_recovered", true);
+  }
+  if (!uid_hash_.empty()) {
+    record.correlation.emplace_back("request_uid_hash", uid_hash_);
   }
   observers_.log.Write(record);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "common/base/clock.h"
@@ -29,8 +30,8 @@ struct RequestDetails {
 
 class RequestRecord final {
  public:
-  // Counts the request as started.
-  RequestRecord(const Observers& observers, KmsMethod method);
+  // Counts the request as started. `uid` is the caller's; only its hash is kept, in incident mode.
+  RequestRecord(const Observers& observers, KmsMethod method, std::string_view uid = {});
 
   [[nodiscard]] KmsMethod method() const { return method_; }
 
@@ -43,6 +44,7 @@ class RequestRecord final {
   const Observers& observers_;
   KmsMethod method_;
   BootTime started_;
+  std::string uid_hash_;  // empty: not in incident mode
 };
 
 // Where the time of one exchange with a worker went.

@@ -87,7 +87,7 @@ Cause KmsService::FillStatus(v2::StatusResponse& response, RequestDetails& detai
 KmsCallPtr KmsService::Encrypt(v2::EncryptRequest& request,
                                BootTime caller_deadline,
                                EncryptDone done) {
-  const RequestRecord record(observers_, KmsMethod::kEncrypt);
+  const RequestRecord record(observers_, KmsMethod::kEncrypt, request.uid());
   std::optional<Admission::Place> place = admission_.TryEnter(KmsMethod::kEncrypt);
   if (!place) {
     ::explicit_bzero(request.mutable_plaintext()->data(), request.plaintext().size());

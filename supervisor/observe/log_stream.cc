@@ -22,6 +22,7 @@
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/child_records.h"
+#include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
@@ -64,6 +65,7 @@ struct LogStream::Impl {
   std::shared_ptr<spdlog::logger> logger;
   std::mutex mutex;
   ChildRate rate;  // guarded by mutex
+  std::optional<DebugCorrelation> correlation;
 
   // Formatting throws when memory runs out; the record is lost then.
   void Put(const LogRecord& record, const RecordSource& source) const {
@@ -101,13 +103,33 @@ LogStream::LogStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
 LogStream::~LogStream() = default;
 
 void LogStream::Write(const LogRecord& record) {
-  if (Enabled(record.level)) {
-    impl_->Put(record, {.process = "supervisor", .pid = impl_->pid});
+  if (!Enabled(record.level)) {
+    return;
   }
+  const RecordSource self{.process = "supervisor", .pid = impl_->pid};
+  if (record.correlation.empty() || !Correlates()) {
+    impl_->Put(record, self);
+    return;
+  }
+  LogRecord marked = record;
+  marked.fields.insert(marked.fields.end(), record.correlation.begin(), record.correlation.end());
+  impl_->correlation->Mark(marked);
+  impl_->Put(marked, self);
 }
 
 bool LogStream::Enabled(LogLevel level) const {
   return impl_->logger->should_log(ToSpdlog(level));
+}
+
+bool LogStream::Correlates() const {
+  return impl_->correlation && impl_->correlation->Active(BootNow());
+}
+
+void LogStream::Correlate(DebugCorrelation correlation) {
+  LogRecord record{.level = LogLevel::kWarn, .event = "debug_correlation.active", .fields = {}};
+  correlation.Mark(record);
+  impl_->correlation = std::move(correlation);
+  Write(record);
 }
 
 void LogStream::WriteChild(std::string_view process,

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/observe/debug_correlation.h"
 
 namespace baokms::supervisor {
 
@@ -27,6 +28,10 @@ class LogStream final : public LogSink {
   // A record of the supervisor: ts, level, message, the fields in order.
   void Write(const LogRecord& record) override;
   [[nodiscard]] bool Enabled(LogLevel level) const override;
+  [[nodiscard]] bool Correlates() const override;
+
+  // Turns incident mode on, and says so in a record. Before any other thread writes.
+  void Correlate(DebugCorrelation correlation);
 
   // A record of a child, which may be taken over: event and field names that are not plain words,
   // texts that are not printable and records over the rate of its process are dropped or cut, and

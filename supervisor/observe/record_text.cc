@@ -22,20 +22,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// RFC 3339, UTC, six digits.
-std::string TimeText(RecordTime time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  const std::time_t whole = std::chrono::system_clock::to_time_t(seconds);
-  std::tm parts{};
-  (void)::gmtime_r(&whole, &parts);
-  std::array<char, 32> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  const auto fraction = static_cast<long>((time - seconds).count());
-  std::array<char, 16> digits{};
-  (void)std::snprintf(digits.data(), digits.size(), ".%06ldZ", fraction);
-  return std::string(text.data(), size) + digits.data();
-}
-
 // Durations are milliseconds, so three digits are microseconds.
 double Rounded(double value) {
   return std::round(value * 1000.0) / 1000.0;
@@ -65,7 +51,7 @@ void ForEachMember(const LogRecord& record,
                    const RecordSource& source,
                    RecordTime time,
                    const Put& put) {
-  put("ts", Json(TimeText(time)));
+  put("ts", Json(RecordTimeText(time)));
   put("level", Json(std::string(LevelWord(record.level))));
   put("message", Json(record.event));
   put("process", Json(std::string(source.process)));
@@ -82,6 +68,19 @@ bool IsPlain(std::string_view text) {
 }
 
 }  // namespace
+
+std::string RecordTimeText(RecordTime time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  const std::time_t whole = std::chrono::system_clock::to_time_t(seconds);
+  std::tm parts{};
+  (void)::gmtime_r(&whole, &parts);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  const auto fraction = static_cast<long>((time - seconds).count());
+  std::array<char, 16> digits{};
+  (void)std::snprintf(digits.data(), digits.size(), ".%06ldZ", fraction);
+  return std::string(text.data(), size) + digits.data();
+}
 
 std::string_view LevelWord(LogLevel level) {
   switch (level) {

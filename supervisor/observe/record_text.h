@@ -19,6 +19,9 @@ struct RecordSource {
 
 using RecordTime = std::chrono::sys_time<std::chrono::microseconds>;
 
+// "2026-01-31T23:59:59.000001Z" (RFC 3339)
+[[nodiscard]] std::string RecordTimeText(RecordTime time);
+
 // "INFO"
 [[nodiscard]] std::string_view LevelWord(LogLevel level);
 

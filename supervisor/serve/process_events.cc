@@ -130,6 +130,9 @@ void ProcessEvents::LogCall(const ipc::Call& call) {
   if (!ok) {
     record.fields.emplace_back("error_class", std::string(OutcomeLabel(call.outcome())));
   }
+  if (!call.request_id().empty()) {
+    record.correlation.emplace_back("openbao_request_id", call.request_id());
+  }
   parts_.log.Write(record);
 }
 

@@ -1,5 +1,6 @@
 #include "supervisor/serve/serve.h"
 
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -8,10 +9,12 @@
 #include <utility>
 #include <variant>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "supervisor/config/derived.h"
+#include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/log_stream.h"
 #include "supervisor/serve/ground.h"
 #include "supervisor/serve/kms_socket.h"
@@ -104,6 +107,11 @@ int RunServe(const ServeOptions& options) {
   Result<ServiceNotifier> notifier = ServiceNotifier::FromEnvironment();
   if (!notifier) {
     return Refuse(log->get(), Failure("reach the service manager", notifier.error()));
+  }
+  if (const DebugCorrelationConfig& debug = logging.debug_correlation; debug.enabled) {
+    (*log)->Correlate(DebugCorrelation(
+        debug.incident_id, debug.ttl, BootNow(),
+        std::chrono::floor<RecordTime::duration>(std::chrono::system_clock::now())));
   }
   return Serve(options, Foundation{.log = std::move(*log),
                                    .notifier = std::move(*notifier),

@@ -353,6 +353,8 @@ class FakeLog final : public LogSink {
 
   [[nodiscard]] bool Enabled(LogLevel level) const override { return level >= lowest; }
 
+  [[nodiscard]] bool Correlates() const override { return correlates; }
+
   [[nodiscard]] std::vector<LogRecord> Records() {
     const std::lock_guard lock(mutex_);
     return records_;
@@ -372,6 +374,7 @@ class FakeLog final : public LogSink {
   }
 
   LogLevel lowest = LogLevel::kDebug;
+  bool correlates = false;
 
  private:
   std::mutex mutex_;

@@ -551,6 +551,20 @@ TEST_F(ServiceTest, CountsAndLogsEveryRequestOnce) {
   EXPECT_EQ(FieldOf(records[2], "error_class"), "unknown");
 }
 
+TEST_F(ServiceTest, HashesTheUidOfARequestInIncidentModeOnly) {
+  Decrypt(GoodDecryptRequest());
+  world_.log.correlates = true;
+  Decrypt(GoodDecryptRequest());
+  Encrypt("");  // has no uid
+  const std::vector<LogRecord> records = world_.log.Records();
+  ASSERT_THAT(records, SizeIs(3));
+  EXPECT_THAT(records[0].correlation, IsEmpty());
+  EXPECT_THAT(records[1].correlation,
+              ElementsAre(testing::Pair("request_uid_hash",
+                                        LogValue(contract::HashText("safe-request-uid")))));
+  EXPECT_THAT(records[2].correlation, IsEmpty());
+}
+
 TEST_F(ServiceTest, LogsNothingSecretAndNoRawIds) {
   Encrypt("secret");
   Decrypt(GoodDecryptRequest());

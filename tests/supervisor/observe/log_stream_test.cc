@@ -219,6 +219,32 @@ TEST_F(LogStreamTest, ChangesItsLevelWhileItRuns) {
   EXPECT_NE(out.find("level=DEBUG message=now.shown"), std::string::npos);
 }
 
+TEST_F(LogStreamTest, WritesCorrelationIdsOnlyUntilIncidentModeEnds) {
+  ::testing::internal::CaptureStderr();
+  const auto stream = Make(LogFormat::kText);
+  LogRecord record{LogLevel::kInfo, "kms.request", {{"status", "ok"}}};
+  record.correlation.emplace_back("request_uid_hash", "h");
+  stream->Write(record);
+  EXPECT_FALSE(stream->Correlates());
+  stream->Correlate({"INC-7", std::chrono::minutes(15), BootNow(), kTime});
+  EXPECT_TRUE(stream->Correlates());
+  stream->Write(record);
+  stream->Write({LogLevel::kInfo, "other", {}});
+  stream->Correlate({"INC-8", std::chrono::minutes(15), BootNow() - std::chrono::minutes(15), {}});
+  EXPECT_FALSE(stream->Correlates());
+  stream->Write(record);
+  const std::string marks =
+      " debug_correlation_incident=INC-7 debug_correlation_expires_at=2026-02-01T00:14:59.000001Z";
+  std::string out = ::testing::internal::GetCapturedStderr();
+  out = std::regex_replace(out, std::regex("ts=\\S+ level=(\\w+) message=(\\S+) \\S+ pid=\\d+"),
+                           "$1 $2");
+  EXPECT_EQ(out, "INFO kms.request status=ok\nWARN debug_correlation.active" + marks +
+                     "\nINFO kms.request status=ok request_uid_hash=h" + marks +
+                     "\nINFO other\nWARN debug_correlation.active debug_correlation_incident=INC-8 "
+                     "debug_correlation_expires_at=1970-01-01T00:15:00.000000Z\n"
+                     "INFO kms.request status=ok\n");
+}
+
 TEST_F(LogStreamTest, AFloodOfAChildIsCutAndTold) {
   ::testing::internal::CaptureStderr();
   const auto stream = Make();

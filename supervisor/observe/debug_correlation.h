@@ -1,0 +1,32 @@
+// Incident mode: for a bounded time after the start, records of requests carry ids that join the
+// API server's audit log, ours and OpenBao's. It decides whether that time is over; it adds nothing
+// to a record by itself, and the ids never leave the log.
+
+#pragma once
+
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "supervisor/observe/record_text.h"
+
+namespace baokms::supervisor {
+
+class DebugCorrelation final {
+ public:
+  // `incident` is the operator's name for it; the mode ends `ttl` after `now`, which is also
+  // `wall_clock`.
+  DebugCorrelation(std::string incident, BootTime ttl, BootTime now, RecordTime wall_clock);
+
+  [[nodiscard]] bool Active(BootTime now) const { return now < ends_; }
+
+  // debug_correlation_incident and debug_correlation_expires_at, for a record with ids.
+  void Mark(LogRecord& record) const;
+
+ private:
+  std::string incident_;
+  std::string expires_at_;
+  BootTime ends_;
+};
+
+}  // namespace baokms::supervisor
