@@ -23,6 +23,7 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/child_records.h"
 #include "supervisor/observe/debug_correlation.h"
+#include "supervisor/observe/journal.h"
 #include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
@@ -63,6 +64,7 @@ struct LogStream::Impl {
   LogFormat format;
   std::int64_t pid;
   std::shared_ptr<spdlog::logger> logger;
+  Journal journal;
   std::mutex mutex;
   ChildRate rate;  // guarded by mutex
   std::optional<DebugCorrelation> correlation;
@@ -74,7 +76,9 @@ struct LogStream::Impl {
           std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
       const std::string line = format == LogFormat::kJson ? RecordToJson(record, source, now)
                                                           : RecordToText(record, source, now);
-      logger->log(ToSpdlog(record.level), spdlog::string_view_t(line));
+      if (!journal.Put(record, source, line)) {
+        logger->log(ToSpdlog(record.level), spdlog::string_view_t(line));
+      }
     } catch (const std::exception&) {
       return;
     }
@@ -85,7 +89,9 @@ struct LogStream::Impl {
   }
 };
 
-Result<std::unique_ptr<LogStream>> LogStream::Create(LogFormat format, LogLevel level) {
+Result<std::unique_ptr<LogStream>> LogStream::Create(LogFormat format,
+                                                     LogLevel level,
+                                                     Journal journal) {
   std::shared_ptr<spdlog::logger> logger = MakeLogger(level);
   if (logger == nullptr) {
     return Error(ErrorCode::kInternal, "log stream cannot be set up");
@@ -94,6 +100,7 @@ Result<std::unique_ptr<LogStream>> LogStream::Create(LogFormat format, LogLevel 
   impl->format = format;
   impl->pid = ::getpid();
   impl->logger = std::move(logger);
+  impl->journal = std::move(journal);
   return std::unique_ptr<LogStream>(new LogStream(std::move(impl)));
 }
 

@@ -1,5 +1,6 @@
-// The one stream of log records, on stderr: the supervisor's own and, with the process they came
-// from, those of children. It writes what it is given and decides about level, form and rate.
+// The one stream of log records, on stderr or in the journal behind it: the supervisor's own and,
+// with the process they came from, those of children. It writes what it is given and decides about
+// level, form and rate.
 
 #pragma once
 
@@ -11,6 +12,7 @@
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/debug_correlation.h"
+#include "supervisor/observe/journal.h"
 
 namespace baokms::supervisor {
 
@@ -18,8 +20,11 @@ enum class LogFormat : std::uint8_t { kJson, kText };
 
 class LogStream final : public LogSink {
  public:
-  // Writes to descriptor 2. Fails when the stream cannot be set up.
-  static Result<std::unique_ptr<LogStream>> Create(LogFormat format, LogLevel level);
+  // Writes to `journal`, or to descriptor 2 when there is none or it takes no entry. Fails when the
+  // stream cannot be set up.
+  static Result<std::unique_ptr<LogStream>> Create(LogFormat format,
+                                                   LogLevel level,
+                                                   Journal journal = {});
 
   LogStream(const LogStream&) = delete;
   LogStream& operator=(const LogStream&) = delete;

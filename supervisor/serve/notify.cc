@@ -4,29 +4,66 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <unistd.h>
 
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
 namespace baokms::supervisor {
 
-Result<ServiceNotifier> ServiceNotifier::FromEnvironment() {
-  const char* name = std::getenv("NOTIFY_SOCKET");
-  if (name == nullptr) {
-    return ServiceNotifier(UniqueFd());
+namespace {
+
+// The variable's text, which no child is to inherit; empty when it is not set.
+std::optional<std::string> Take(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) {
+    return std::nullopt;
   }
-  const std::string path(name);
-  (void)::unsetenv("NOTIFY_SOCKET");
+  std::string taken(text);
+  (void)::unsetenv(variable);
+  return taken;
+}
+
+Result<BootTime> TakeWatchdog() {
+  const std::optional<std::string> pid = Take("WATCHDOG_PID");
+  const std::optional<std::string> interval = Take("WATCHDOG_USEC");
+  if (!interval || (pid && *pid != std::to_string(::getpid()))) {
+    return BootTime::zero();
+  }
+  std::int64_t microseconds = 0;
+  const char* end = interval->data() + interval->size();
+  const auto [rest, error] = std::from_chars(interval->data(), end, microseconds);
+  if (error != std::errc() || rest != end || microseconds < 1'000'000 ||
+      microseconds > std::chrono::microseconds(std::chrono::hours(24)).count()) {
+    return Error(ErrorCode::kInvalidArgument, "WATCHDOG_USEC is not between a second and a day");
+  }
+  return BootTime(std::chrono::microseconds(microseconds));
+}
+
+}  // namespace
+
+Result<ServiceNotifier> ServiceNotifier::FromEnvironment() {
+  const BootTime watchdog = BAOKMS_TRY(TakeWatchdog());
+  const std::optional<std::string> name = Take("NOTIFY_SOCKET");
+  if (!name) {
+    return ServiceNotifier(UniqueFd(), BootTime::zero());
+  }
+  const std::string& path = *name;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() < 2 || path.size() >= sizeof address.sun_path ||
@@ -43,7 +80,7 @@ Result<ServiceNotifier> ServiceNotifier::FromEnvironment() {
       ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) {
     return Error(ErrorCode::kSystem, "connect to NOTIFY_SOCKET", errno);
   }
-  return ServiceNotifier(std::move(socket));
+  return ServiceNotifier(std::move(socket), watchdog);
 }
 
 void ServiceNotifier::Send(std::string_view lines) const {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
@@ -13,17 +14,24 @@ namespace baokms::supervisor {
 
 class ServiceNotifier final {
  public:
-  // Connects to $NOTIFY_SOCKET and forgets the variable. Fails when it is set but cannot be used.
+  // Connects to $NOTIFY_SOCKET and reads $WATCHDOG_USEC and $WATCHDOG_PID; forgets all three. Fails
+  // when one is set but cannot be used.
   static Result<ServiceNotifier> FromEnvironment();
 
   // Sends lines such as "READY=1" or "STATUS=healthy". A lost message is not an error: the next one
   // says the same.
   void Send(std::string_view lines) const;
 
+  // systemd restarts the service when it is not told WATCHDOG=1 for this long
+  // (sd_watchdog_enabled(3)); zero: it does not watch.
+  [[nodiscard]] BootTime watchdog() const { return watchdog_; }
+
  private:
-  explicit ServiceNotifier(UniqueFd socket) : socket_(std::move(socket)) {}
+  ServiceNotifier(UniqueFd socket, BootTime watchdog)
+      : socket_(std::move(socket)), watchdog_(watchdog) {}
 
   UniqueFd socket_;
+  BootTime watchdog_;
 };
 
 }  // namespace baokms::supervisor

@@ -37,6 +37,9 @@ namespace {
 // What is in progress gets this long at an ordered end (contract, section 13).
 constexpr BootTime kGracefulStop = std::chrono::seconds(15);
 
+// How old the service manager's status line may get when only a worker changed.
+constexpr BootTime kStatusLineInterval = std::chrono::seconds(10);
+
 StatusOptions StatusOptionsOf(const Config& config) {
   StatusOptions options;
   options.operation_timeout = config.openbao.timeout;
@@ -238,6 +241,8 @@ std::optional<StartFailure> Provider::StartServing() {
   acceptor_ = std::move(*acceptor);
   LogReady();
   base_.notifier.Send("READY=1\nSTATUS=accepting clients, key not verified yet");
+  FeedWatchdog();
+  RefreshStatusLine();
   return std::nullopt;
 }
 
@@ -355,6 +360,21 @@ void Provider::BeginStop(std::string_view why) {
   server_->Shutdown(BootNow() + kGracefulStop, [this] { loop_->Stop(); });
 }
 
+// Workers come and go without a change of the key's status.
+void Provider::RefreshStatusLine() {
+  OnStatusChange();
+  loop_->After(kStatusLineInterval, [this] { RefreshStatusLine(); });
+}
+
+// From the loop, whose standstill is what systemd has to notice.
+void Provider::FeedWatchdog() {
+  const BootTime within = base_.notifier.watchdog();
+  if (within != BootTime::zero()) {
+    base_.notifier.Send("WATCHDOG=1");
+    loop_->After(within / 2, [this] { FeedWatchdog(); });
+  }
+}
+
 void Provider::OnStatusChange() {
   const Diagnostics diagnostics = status_->Diagnose();
   std::string line = "STATUS=";
@@ -365,10 +385,18 @@ void Provider::OnStatusChange() {
   if (diagnostics.transit_key_version != 0) {
     line.append(", key version ").append(std::to_string(diagnostics.transit_key_version));
   }
+  line.append(", workers ").append(std::to_string(WorkersReady()));
+  line.append(" of ").append(std::to_string(options_.config.isolation.workers));
   if (line != last_status_line_) {
     base_.notifier.Send(line);
     last_status_line_ = std::move(line);
   }
+}
+
+std::uint32_t Provider::WorkersReady() const {
+  const std::vector<WorkerState> workers = tree_->workers().Workers();
+  return static_cast<std::uint32_t>(std::ranges::count_if(
+      workers, [](const WorkerState& worker) { return worker.ready && worker.token_usable; }));
 }
 
 ReadyFacts Provider::Ready() const {
@@ -384,14 +412,11 @@ ReadyFacts Provider::Ready() const {
                    .persistence_degraded = diagnostics.persistence_degraded,
                    .key_id_hash = diagnostics.key_id_hash,
                    .transit_key_version = diagnostics.transit_key_version,
-                   .workers_ready = 0,
+                   .workers_ready = WorkersReady(),
                    .rotation_deferred = diagnostics.rotation_deferred,
                    .finding = diagnostics.finding,
                    .isolation_level = "single-user",
                    .processes = {}};
-  for (const WorkerState& worker : tree_->workers().Workers()) {
-    facts.workers_ready += worker.ready && worker.token_usable ? 1 : 0;
-  }
   for (const ProcessFacts& process : processes_.Read()) {
     const std::optional<Confinement>& confinement = process.confinement;
     facts.processes.push_back({.process = process.process,

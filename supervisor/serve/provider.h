@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,9 @@ class Provider final {
   void Apply(const Config& next);
   void BeginStop(std::string_view why);
   void OnStatusChange();
+  void RefreshStatusLine();
+  void FeedWatchdog();
+  [[nodiscard]] std::uint32_t WorkersReady() const;
   [[nodiscard]] ReadyFacts Ready() const;
   [[nodiscard]] ScrapeFacts Scrape() const;
   void LogReady();

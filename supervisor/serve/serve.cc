@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "common/base/result.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/observe/debug_correlation.h"
+#include "supervisor/observe/journal.h"
 #include "supervisor/observe/log_stream.h"
 #include "supervisor/serve/ground.h"
 #include "supervisor/serve/kms_socket.h"
@@ -99,8 +101,10 @@ int Serve(const ServeOptions& options, Foundation base) {
 
 int RunServe(const ServeOptions& options) {
   const LoggingConfig& logging = options.config.logging;
+  const char* stderr_stream = std::getenv("JOURNAL_STREAM");
   Result<std::unique_ptr<LogStream>> log = LogStream::Create(
-      logging.format == "text" ? LogFormat::kText : LogFormat::kJson, LevelOf(logging.level));
+      logging.format == "text" ? LogFormat::kText : LogFormat::kJson, LevelOf(logging.level),
+      Journal::BehindStderr(stderr_stream == nullptr ? "" : stderr_stream));
   if (!log) {
     return Refuse(nullptr, Failure("set up the log", log.error()));
   }

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -32,7 +33,9 @@ class NotifyTest : public ::testing::Test {
   }
 
   void TearDown() override {
-    ::unsetenv("NOTIFY_SOCKET");
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
+      ::unsetenv(name);
+    }
     fs::remove_all(root_);
   }
 
@@ -80,6 +83,36 @@ TEST_F(NotifyTest, LeavesNoVariableForChildren) {
   ListenOn((root_ / "notify").string());
   ASSERT_TRUE(ServiceNotifier::FromEnvironment());
   EXPECT_EQ(std::getenv("NOTIFY_SOCKET"), nullptr);
+}
+
+TEST_F(NotifyTest, KnowsHowLongSystemdWaitsForThisProcess) {
+  ListenOn((root_ / "notify").string());
+  ::setenv("WATCHDOG_USEC", "30000000", 1);
+  EXPECT_EQ(ServiceNotifier::FromEnvironment()->watchdog(), std::chrono::seconds(30));
+  EXPECT_EQ(std::getenv("WATCHDOG_USEC"), nullptr);
+
+  ListenOn((root_ / "again").string());
+  EXPECT_EQ(ServiceNotifier::FromEnvironment()->watchdog(), BootTime::zero());
+
+  ListenOn((root_ / "own").string());
+  ::setenv("WATCHDOG_USEC", "1000000", 1);
+  ::setenv("WATCHDOG_PID", std::to_string(::getpid()).c_str(), 1);
+  EXPECT_EQ(ServiceNotifier::FromEnvironment()->watchdog(), std::chrono::seconds(1));
+  EXPECT_EQ(std::getenv("WATCHDOG_PID"), nullptr);
+
+  ListenOn((root_ / "other").string());
+  ::setenv("WATCHDOG_USEC", "1000000", 1);
+  ::setenv("WATCHDOG_PID", "1", 1);
+  EXPECT_EQ(ServiceNotifier::FromEnvironment()->watchdog(), BootTime::zero());
+}
+
+TEST_F(NotifyTest, RefusesAWatchdogTimeThatIsNone) {
+  for (const char* bad :
+       {"", "0", "-1", "999999", "2000000s", "86400000001", "99999999999999999999"}) {
+    ::setenv("WATCHDOG_USEC", bad, 1);
+    EXPECT_EQ(ServiceNotifier::FromEnvironment().error().code(), ErrorCode::kInvalidArgument)
+        << bad;
+  }
 }
 
 TEST_F(NotifyTest, SaysNothingWithoutAServiceManager) {
