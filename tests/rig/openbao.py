@@ -20,7 +20,7 @@ api_addr = "https://127.0.0.1:{port}"
 cluster_addr = "https://127.0.0.1:{cluster_port}"
 storage "raft" {{
   path                   = "{data}"
-  node_id                = "node-1"
+  node_id                = "{name}"
   performance_multiplier = 1
 }}
 listener "tcp" {{
@@ -58,7 +58,7 @@ class OpenBao:
         self.root_token = ""
         self.unseal_key = ""
         self._config = self.folder / "config.hcl"
-        self._certificate = self.authority.issue("server", [SERVER_NAME, "localhost", "127.0.0.1"])
+        self._certificate = self.authority.issue(name, [SERVER_NAME, "localhost", "127.0.0.1"])
         self._write_config()
         command = [fetched("openbao"), "server", f"-config={self._config}"]
         self.daemon = workspace.daemon(name, command, env={})
@@ -78,6 +78,7 @@ class OpenBao:
         data.mkdir(mode=0o700)
         self._config.write_text(
             CONFIG.format(
+                name=self.name,
                 port=self.port,
                 cluster_port=free_port(),
                 data=data,
@@ -147,6 +148,19 @@ class OpenBao:
 
     # Requests.
 
+    def snapshot(self) -> bytes:
+        """The whole storage as of now."""
+        return self._exchange("GET", "sys/storage/raft/snapshot", None, self.root_token)[1]
+
+    def restore(self, snapshot: bytes) -> None:
+        """Replaces the whole storage by a snapshot of this server."""
+        status, raw = self._exchange(
+            "POST", "sys/storage/raft/snapshot-force", snapshot, self.root_token
+        )
+        if status >= 400:
+            raise BaoError(status, raw)
+        wait_for(lambda: self.health_status() == 200, f"{self.name} to be active")
+
     def _exchange(self, method: str, path: str, body, token: str):
         context = ssl.create_default_context(cafile=str(self.ca_file))
         connection = http.client.HTTPSConnection(
@@ -154,7 +168,7 @@ class OpenBao:
         )
         try:
             headers = {"X-Vault-Token": token} if token else {}
-            payload = None if body is None else json.dumps(body)
+            payload = body if body is None or isinstance(body, bytes) else json.dumps(body)
             connection.request(method, f"/v1/{path}", payload, headers)
             response = connection.getresponse()
             return response.status, response.read()
