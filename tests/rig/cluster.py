@@ -17,9 +17,11 @@ class RaftCluster:
     """start() leaves one active node and two standbys."""
 
     def __init__(self, workspace):
-        authority = Authority(workspace.folder("cluster-ca"))
+        folder = workspace.folder("cluster")
+        authority = Authority(folder / "ca")
+        audit_log = folder / "audit.log"  # every node must have the same one; the active one writes
         names = [f"openbao-{number}" for number in range(1, NODES + 1)]
-        self.nodes = [OpenBao(workspace, name, authority) for name in names]
+        self.nodes = [OpenBao(workspace, name, authority, audit_log) for name in names]
         self.ca_file = authority.cert
         self.server_name = self.nodes[0].server_name
         self.address = self.nodes[0].address
@@ -32,6 +34,9 @@ class RaftCluster:
     def start(self) -> "RaftCluster":
         """Starts, joins and unseals all nodes."""
         first = self.nodes[0].start()
+        first.request(
+            "POST", "sys/storage/raft/autopilot/configuration", {"server_stabilization_time": "1s"}
+        )
         for node in self.nodes[1:]:
             node.root_token, node.unseal_key = first.root_token, first.unseal_key
             node.start_sealed()
@@ -45,7 +50,12 @@ class RaftCluster:
                 token="",
             )
             self._unseal(node)
+        wait_for(self._all_vote, "every node to have a vote", ignoring=(OSError, RigError))
         return self
+
+    def _all_vote(self) -> bool:
+        answer = self.nodes[0].request("GET", "sys/storage/raft/configuration")
+        return sum(server["voter"] for server in answer["data"]["config"]["servers"]) == NODES
 
     @staticmethod
     def _unseal(node: OpenBao) -> None:

@@ -47,14 +47,14 @@ class BaoError(RigError):
 class OpenBao:
     """One server. start() leaves it initialised and unsealed; kill() and start() keep the data."""
 
-    def __init__(self, workspace, name: str = "openbao", authority=None):
+    def __init__(self, workspace, name: str = "openbao", authority=None, audit_log=None):
         self.name = name
         self.folder = workspace.folder(name)
         self.authority = authority or Authority(self.folder / "ca")
         self.ca_file = self.authority.cert
         self.server_name = SERVER_NAME
         self.port = free_port()
-        self.audit_log = self.folder / "audit.log"
+        self.audit_log = audit_log or self.folder / "audit.log"
         self.root_token = ""
         self.unseal_key = ""
         self._config = self.folder / "config.hcl"
