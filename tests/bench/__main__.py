@@ -53,9 +53,11 @@ def measure(stand: Stand, options) -> Report:
     memory = stand.memory_mb()
     say("Status alone")
     calls_per_status = stand.openbao_calls_per_status(options.seconds)
+    say("a flood of forged key_ids")
+    floods = [stand.flooded(options.seconds) for _ in range(options.rounds)]
     say(f"{options.starts} starts")
     starts = [stand.first_encrypt_ms() for _ in range(options.starts)]
-    return Report(rounds, memory, calls_per_status, statistics.median(starts))
+    return Report(rounds, memory, calls_per_status, statistics.median(starts), floods)
 
 
 def main(arguments) -> int:

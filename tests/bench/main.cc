@@ -1,10 +1,15 @@
-// baokms_bench load    runs the steps of the settings (one line) on standard input, prints a line
-// of JSON each baokms_bench first SOCKET   prints "waiting", then when the first Encrypt succeeded,
-// in ns of
-//                             CLOCK_MONOTONIC
+// baokms_bench load               runs the steps of the settings (one line) on standard input and
+//                                 prints a line of JSON each
+// baokms_bench first SOCKET       prints "waiting", then when the first Encrypt succeeded, in
+//                                 nanoseconds of CLOCK_MONOTONIC
+// baokms_bench flood SOCKET N MS  sends N forged requests a second for MS milliseconds and prints a
+//                                 line of JSON
 //
 // It is started by tests/bench/run, which makes the settings and sums up.
 
+#include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -16,6 +21,7 @@
 #include "tests/bench/bare_load.h"
 #include "tests/bench/cpu_time.h"
 #include "tests/bench/first_encrypt.h"
+#include "tests/bench/flood.h"
 #include "tests/bench/kms_load.h"
 #include "tests/bench/recorder.h"
 #include "tests/bench/settings.h"
@@ -57,6 +63,19 @@ Status ShowFirstEncrypt(const std::string& socket_path) {
   return {};
 }
 
+std::uint32_t NumberOf(std::string_view text) {
+  std::uint32_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Status ShowFlood(const std::string& socket_path, std::uint32_t per_second, std::uint32_t ms) {
+  const FloodAnswers answers =
+      BAOKMS_TRY(Flood(socket_path, per_second, std::chrono::milliseconds(ms)));
+  std::cout << ToJson(answers) << std::endl;
+  return {};
+}
+
 int Report(const Status& status) {
   if (!status) {
     std::cerr << status.error().ToString() << '\n';
@@ -75,7 +94,11 @@ int Main(const std::vector<std::string_view>& arguments) {
   if (arguments.size() == 3 && arguments[1] == "first") {
     return Report(ShowFirstEncrypt(std::string(arguments[2])));
   }
-  std::cerr << "usage: baokms_bench load < SETTINGS | baokms_bench first SOCKET\n";
+  if (arguments.size() == 5 && arguments[1] == "flood") {
+    return Report(
+        ShowFlood(std::string(arguments[2]), NumberOf(arguments[3]), NumberOf(arguments[4])));
+  }
+  std::cerr << "usage: baokms_bench load < SETTINGS | first SOCKET | flood SOCKET PER_SECOND MS\n";
   return 2;
 }
 

@@ -43,7 +43,7 @@ def over(values) -> Range:
 class Report:
     """rounds: for each round what Stand.round() gave."""
 
-    def __init__(self, rounds, memory_mb, calls_per_status, first_encrypt_ms):
+    def __init__(self, rounds, memory_mb, calls_per_status, first_encrypt_ms, floods):
         self._rounds = [
             {(step["operation"], step["target"], step["concurrency"]): step for step in steps}
             for steps in rounds
@@ -51,6 +51,16 @@ class Report:
         self.memory_mb = memory_mb
         self.calls_per_status = calls_per_status
         self.first_encrypt_ms = first_encrypt_ms
+        self._floods = floods
+
+    def flood_ratio(self, name: str) -> Range:
+        """A Decrypt during a flood of forged key_ids to one without, flood by flood."""
+        return over(during[name] / quiet[name] for quiet, during, _ in self._floods)
+
+    def flood_answers(self) -> dict:
+        """How the forged ones were answered, all together."""
+        names = self._floods[0][2]
+        return {name: sum(answers[name] for _, _, answers in self._floods) for name in names}
 
     def value(self, operation: str, target: str, concurrency: int, name: str) -> Range:
         """p50_ms, p99_ms or rate over the rounds."""
@@ -113,6 +123,11 @@ class Report:
         result["status"] = {"1": {**status, "p50_ratio": self.status_ratio().median}}
         result["memory_mb"] = self.memory_mb
         result["first_encrypt_ms"] = self.first_encrypt_ms
+        result["flood"] = {
+            "p50_ratio": self.flood_ratio("p50_ms").median,
+            "p99_ratio": self.flood_ratio("p99_ms").median,
+            "answers": self.flood_answers(),
+        }
         result["goals"] = {
             goal.name: {"goal": goal.limit, "value": goal.value, "met": goal.met}
             for goal in self.goals()

@@ -19,6 +19,7 @@ from rig.workspace import Workspace
 
 CONCURRENCY = (1, 16, 64)
 WARM_UP_MS = 300
+FORGED_PER_SECOND = 1000
 STATUS = {"operation": "status", "target": "provider", "concurrency": 1}
 ROLES = {"supervisor", "spawner", "auth_agent", "worker_0", "worker_1"}
 WORKER, AGENT = "bao-kms-worker", "bao-kms-authagent"
@@ -160,6 +161,27 @@ class Stand:
         os.truncate(self.openbao.audit_log, 0)
         status = self._load(settings)[0]
         return len(self.openbao.audit_requests()) / status["calls"]
+
+    def flooded(self, seconds: float) -> tuple:
+        """One Decrypt at a time without, then with, a flood of forged key_ids: what the load tool
+        measured each time, and how the forged ones were answered.
+        """
+        settings = self._settings(
+            [{"operation": "decrypt", "target": "provider", "concurrency": 1}], seconds
+        )
+        quiet = self._load(settings)[0]
+        duration = int(seconds * 1000) + 2 * WARM_UP_MS
+        command = [self._tool, "flood", str(self.provider.socket_path)]
+        with pinned(self.openbao_core):
+            flood = subprocess.Popen(
+                [*command, str(FORGED_PER_SECOND), str(duration)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        during = self._load(settings)[0]
+        answers = json.loads(flood.communicate()[0])
+        os.truncate(self.openbao.audit_log, 0)
+        return quiet, during, answers
 
     def first_encrypt_ms(self) -> float:
         """Starts the provider anew; milliseconds until it answered an Encrypt."""

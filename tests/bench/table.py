@@ -1,7 +1,7 @@
 """The result for people."""
 
 from .report import AT_MOST, Range, Report
-from .stand import CONCURRENCY, Stand
+from .stand import CONCURRENCY, FORGED_PER_SECOND, Stand
 
 CPU_COLUMNS = ("openbao", "supervisor", "worker_0", "worker_1", "auth_agent", "spawner", "load")
 
@@ -66,6 +66,13 @@ def _goal_rows(report: Report):
         yield f"{goal.name:<26}{goal.value:>10.4g}   {words} {goal.limit:<6g} {verdict}"
 
 
+def _flood_rows(report: Report):
+    p50, p99 = (with_range(report.flood_ratio(name)) for name in ("p50_ms", "p99_ms"))
+    answers = ", ".join(f"{count} {name}" for name, count in report.flood_answers().items())
+    yield f"Flood              decrypt during {FORGED_PER_SECOND} forged key_ids/s to one without:"
+    yield f"                   p50 {p50}, p99 {p99}; forged: {answers}"
+
+
 def text_table(report: Report, stand: Stand) -> str:
     """All of it, as tests/bench/README.md explains it."""
     memory = (f"{role} {mb:.1f}" for role, mb in report.memory_mb.items())
@@ -84,6 +91,7 @@ def text_table(report: Report, stand: Stand) -> str:
         "",
         f"Memory (PSS, MB)   {', '.join(memory)}",
         f"First Encrypt      {report.first_encrypt_ms:.0f} ms after exec",
+        *_flood_rows(report),
         "",
         "Goals",
         *_goal_rows(report),
