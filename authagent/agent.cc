@@ -200,14 +200,7 @@ Status Agent::OnTunables(const ipc::Tunables& tunables) {
 }
 
 void Agent::OnSupervisorClosed(const Error& error) {
-  switch (error.code()) {
-    case ErrorCode::kUnavailable:
-      return End(ipc::ExitCode::kSupervisorGone);
-    case ErrorCode::kProtocolViolation:
-      return End(ipc::ExitCode::kPeerBreach);
-    default:
-      return End(ipc::ExitCode::kLoopFailed);
-  }
+  End(ipc::ExitCodeAfter(error));
 }
 
 void Agent::End(ipc::ExitCode code) {

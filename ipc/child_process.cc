@@ -14,6 +14,7 @@
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "ipc/child_descriptors.h"
 
 namespace baokms::ipc {
 namespace {
@@ -48,6 +49,17 @@ Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   BAOKMS_TRY(LimitResource(RLIMIT_DATA, limits.data_bytes));
   BAOKMS_TRY(IgnoreGroupSignals());
   return files;
+}
+
+ExitCode ExitCodeAfter(const Error& why) {
+  switch (why.code()) {
+    case ErrorCode::kUnavailable:
+      return ExitCode::kSupervisorGone;
+    case ErrorCode::kProtocolViolation:
+      return ExitCode::kPeerBreach;
+    default:
+      return ExitCode::kLoopFailed;
+  }
 }
 
 }  // namespace baokms::ipc

@@ -1,12 +1,14 @@
 // The first steps of every child program, before it parses a byte: the same for worker and auth
-// agent, in the order that is the security argument (docs/architecture.md).
+// agent, in the order that is the security argument (docs/architecture.md); and the last one.
 
 #pragma once
 
 #include <sys/resource.h>
 
+#include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "ipc/child_descriptors.h"
 
 namespace baokms::ipc {
 
@@ -29,5 +31,8 @@ struct ProcFiles {
 // Checks and closes descriptors, hardens the process, sets its limits, ignores the signals that a
 // service manager sends to a group. Only after it is anything read or allocated from outside.
 Result<ProcFiles> BeginChild(const ChildLimits& limits);
+
+// How a child ends whose channel to the supervisor closed because of `why`.
+ExitCode ExitCodeAfter(const Error& why);
 
 }  // namespace baokms::ipc

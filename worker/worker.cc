@@ -21,6 +21,7 @@
 #include "proto/setup.pb.h"
 #include "worker/dispatch_table.h"
 #include "worker/kms_operations.h"
+#include "worker/limits.h"
 #include "worker/token_source.h"
 #include "worker/transit.h"
 #include "worker/worker_options.h"
@@ -126,7 +127,8 @@ Status Worker::OnHelloAnswer(const ipc::HelloAnswer& answer) {
 
 Status Worker::OnTunables(const ipc::Tunables& tunables) {
   if (tunables.log_level() > static_cast<std::uint32_t>(LogLevel::kError) ||
-      tunables.refresh_before_ns() <= 0) {
+      tunables.refresh_before_ns() <= 0 ||
+      tunables.refresh_before_ns() > kLongestLeaseSeconds * 1'000'000'000) {
     return Error(ErrorCode::kProtocolViolation, "Tunables out of range");
   }
   log_.SetLowest(static_cast<LogLevel>(tunables.log_level()));
@@ -148,14 +150,7 @@ void Worker::AskAgent(const ipc::LoginRequest& request) {
 }
 
 void Worker::OnSupervisorClosed(const Error& error) {
-  switch (error.code()) {
-    case ErrorCode::kUnavailable:
-      return End(ipc::ExitCode::kSupervisorGone);
-    case ErrorCode::kProtocolViolation:
-      return End(ipc::ExitCode::kPeerBreach);
-    default:
-      return End(ipc::ExitCode::kLoopFailed);
-  }
+  End(ipc::ExitCodeAfter(error));
 }
 
 void Worker::End(ipc::ExitCode code) {

@@ -184,8 +184,9 @@ server's KMS timeout, `bootstrap.retryInterval` is above `bootstrap.graceTimeout
 On SIGHUP `serve` reads the configuration again: file, environment and flags as at the start. Of the
 keys that changed,
 
-* `logging.level`, `server.maxConcurrentStatus`, `server.maxConcurrentEncrypt`,
-  `server.maxConcurrentDecrypt` and `auth.loginBeforeTokenExpiry` take effect at once;
+* `logging.level`, `server.maxConcurrentStatus`, `server.maxConcurrentEncrypt` and
+  `server.maxConcurrentDecrypt` take effect at once, `auth.loginBeforeTokenExpiry` with the next
+  token or renewal;
 * one that says whom to trust or who the provider is (`openbao` but for its `timeout`, `auth.method`,
   `auth.jwt`, `auth.cert`, `transit`, `state.path`, `server.socketPath`, and the content of the CA
   bundle) is fixed at the start: the whole reload is refused and the log names the key;
@@ -197,7 +198,7 @@ A file with a problem refuses the reload too; the running configuration stays.
 
 `serve` checks these before it starts. No directory on the way may be writable by others (sticky ones
 excepted), and each belongs to root or to the provider's user, as does the file. A symlink is
-followed only where every directory it passes through is root's and not writable by others.
+followed only when it is root's and every directory on the way to it is.
 
 | file | forbidden mode bits | also |
 |---|---|---|

@@ -48,6 +48,7 @@ std::string_view OutcomeLabel(ipc::Outcome outcome) {
     case ipc::OUTCOME_SEALED:
       return "sealed";
     case ipc::OUTCOME_UNAVAILABLE:
+    case ipc::OUTCOME_OVERLOADED:
       return "unavailable";
     case ipc::OUTCOME_TLS_FAILED:
       return "tls_failed";
@@ -59,6 +60,8 @@ std::string_view OutcomeLabel(ipc::Outcome outcome) {
       return "canceled";
     case ipc::OUTCOME_TIMEOUT:
       return "timeout";
+    case ipc::OUTCOME_AUTH_FAILED:
+      return "auth_failed";
     default:
       return "unknown";
   }

@@ -11,7 +11,7 @@ namespace baokms::supervisor {
 // "transit_encrypt", ...; "unknown" for a number that is none.
 [[nodiscard]] std::string_view OperationLabel(ipc::Operation operation);
 
-// "ok", "invalid_request", ... "canceled", "timeout"; "unknown" where OpenBao's answer had no
+// "ok", "invalid_request", ... "canceled", "timeout", "auth_failed"; "unknown" for what has no
 // class.
 [[nodiscard]] std::string_view OutcomeLabel(ipc::Outcome outcome);
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 
+#include "supervisor/observe/words.h"
+
 namespace baokms::supervisor {
 namespace {
 
@@ -43,41 +45,7 @@ ProbeFailure CallFailure(ProbeReason reason, ipc::Outcome outcome) {
 }
 
 std::string_view ErrorClassOf(ipc::Outcome outcome) {
-  switch (outcome) {
-    case ipc::OUTCOME_OK:
-      return "";
-    case ipc::OUTCOME_INVALID_REQUEST:
-      return "invalid_request";
-    case ipc::OUTCOME_UNAUTHENTICATED:
-      return "unauthenticated";
-    case ipc::OUTCOME_PERMISSION_DENIED:
-      return "permission_denied";
-    case ipc::OUTCOME_NOT_FOUND:
-      return "not_found";
-    case ipc::OUTCOME_DECRYPT_FAILED:
-      return "decrypt_failed";
-    case ipc::OUTCOME_RATE_LIMITED:
-      return "rate_limited";
-    case ipc::OUTCOME_SEALED:
-      return "sealed";
-    case ipc::OUTCOME_UNAVAILABLE:
-    case ipc::OUTCOME_OVERLOADED:
-      return "unavailable";
-    case ipc::OUTCOME_TLS_FAILED:
-      return "tls_failed";
-    case ipc::OUTCOME_DNS_FAILED:
-      return "dns_failed";
-    case ipc::OUTCOME_CONNECTION_FAILED:
-      return "connection_failed";
-    case ipc::OUTCOME_CANCELED:
-      return "canceled";
-    case ipc::OUTCOME_TIMEOUT:
-      return "timeout";
-    case ipc::OUTCOME_AUTH_FAILED:
-      return "auth_failed";
-    default:
-      return "unknown";
-  }
+  return outcome == ipc::OUTCOME_OK ? std::string_view() : OutcomeLabel(outcome);
 }
 
 }  // namespace baokms::supervisor

@@ -37,6 +37,7 @@
 #include "tests/openbao/test_pki.h"
 #include "tests/worker/rig.h"
 #include "tests/worker/setups.h"
+#include "worker/limits.h"
 #include "worker/worker.h"
 
 namespace baokms::worker {
@@ -193,6 +194,13 @@ ipc::ConnectAnswer Connected(ipc::Outcome outcome) {
   return answer;
 }
 
+ipc::Tunables Tuned(std::uint32_t log_level, std::int64_t refresh_before_ns) {
+  ipc::Tunables tunables;
+  tunables.set_log_level(log_level);
+  tunables.set_refresh_before_ns(refresh_before_ns);
+  return tunables;
+}
+
 // A breach that is one message on the supervisor's channel.
 std::function<void(Attacker&)> Say(Type type, std::string body) {
   return [type, body = std::move(body)](Attacker& attacker) {
@@ -232,6 +240,12 @@ std::vector<Breach> SupervisorBreaches() {
        Say(Type::kHelloAnswer, Body(Hello(ipc::kProtocolVersion + 1, ipc::ROLE_SUPERVISOR)))},
       {"greeting of another role", When::kAtOnce,
        Say(Type::kHelloAnswer, Body(Hello(ipc::kProtocolVersion, ipc::ROLE_AUTH_AGENT)))},
+      {"tunables before its greeting", When::kAtOnce, Say(Type::kTunables, Body(Tuned(1, 1)))},
+      {"log level that is none", When::kServing, Say(Type::kTunables, Body(Tuned(4, 1)))},
+      {"refresh without a time", When::kServing, Say(Type::kTunables, Body(Tuned(1, 0)))},
+      {"refresh before time began", When::kServing, Say(Type::kTunables, Body(Tuned(1, -1)))},
+      {"refresh earlier than any lease is long", When::kServing,
+       Say(Type::kTunables, Body(Tuned(1, kLongestLeaseSeconds * 1'000'000'000 + 1)))},
       {"second greeting", When::kServing,
        Say(Type::kHelloAnswer, Body(Hello(ipc::kProtocolVersion, ipc::ROLE_SUPERVISOR)))},
       {"type number that nobody has", When::kServing, Say(static_cast<Type>(4000), "")},
@@ -344,6 +358,20 @@ TEST(HonestPeerTest, WorkerIntroducesItselfCompletely) {
       "none");
   const auto login = supervisor.Await<ipc::LoginRequest>(supervisor.agent(), Type::kLoginRequest);
   EXPECT_EQ(login.request_id().size(), ipc::kLoginRequestIdSize);
+  supervisor.CloseSupervisor();
+  EXPECT_EQ(supervisor.Join(), ExitCode::kSupervisorGone);
+}
+
+TEST(HonestPeerTest, TakesEveryTunableInItsRange) {
+  Attacker supervisor;
+  supervisor.Greet();
+  supervisor.ExpectServing(1);
+  for (std::uint32_t level = 0; level <= 3; ++level) {
+    supervisor.Send(supervisor.supervisor(), Type::kTunables, Tuned(level, 1));
+  }
+  supervisor.Send(supervisor.supervisor(), Type::kTunables,
+                  Tuned(1, kLongestLeaseSeconds * 1'000'000'000));
+  supervisor.ExpectServing(2);
   supervisor.CloseSupervisor();
   EXPECT_EQ(supervisor.Join(), ExitCode::kSupervisorGone);
 }

@@ -62,6 +62,16 @@ TEST_F(TokenMachineTest, RefreshesAtTheEarlierOfLeadAndThirdOfTheLease) {
   }
 }
 
+TEST_F(TokenMachineTest, ChangedLeadHoldsFromTheNextGrantOn) {
+  LogIn();
+  machine_.SetRefreshBefore(10min);
+  EXPECT_EQ(TickFor(1499s), "");
+  ASSERT_EQ(TickFor(1s), "renew 2 in 2500");
+  EXPECT_EQ(Renewed(2, ErrorClass::kOk, kHalfHour), "");
+  EXPECT_EQ(TickFor(1199s), "");
+  EXPECT_EQ(TickFor(1s), "renew 3 in 2500");
+}
+
 TEST_F(TokenMachineTest, RenewalKeepsTheTokenAndItsGeneration) {
   LogIn();
   const std::uint64_t generation = machine_.generation();
