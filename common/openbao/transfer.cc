@@ -150,6 +150,11 @@ Status Transfer::SetFixedOptions() {
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_TCP_NODELAY, 1L);
   set(CURLOPT_PATH_AS_IS, 1L);
+  // Allocated for each request and, as all memory of ours, overwritten when it is freed. The
+  // defaults (16 and 64 KiB) push everything else out of the processor's caches. Larger bodies take
+  // turns.
+  set(CURLOPT_BUFFERSIZE, 4096L);
+  set(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);  // the smallest that libcurl accepts
   set(CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
   // Trust: TlsRoots and nothing else. Debian's libcurl has a default directory and file.
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));

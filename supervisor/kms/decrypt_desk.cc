@@ -218,11 +218,6 @@ void DecryptDesk::AskWorker(const FlightPtr& flight, const DecryptableKey& key) 
 }
 
 void DecryptDesk::OnAnswer(const FlightPtr& flight, Reply<ipc::DecryptAnswer> reply) {
-  Metrics& metrics = observers_.metrics;
-  CountStages(metrics, KmsMethod::kDecrypt, reply.answer.stages(), reply.queue_us, reply.ipc_us);
-  for (std::uint32_t i = 0; i < reply.replays; ++i) {
-    metrics.RequestReplayed(KmsMethod::kDecrypt);
-  }
   std::string& plaintext = *reply.answer.mutable_plaintext();
   Landing landing{CauseOf(reply.answer.outcome(), KmsMethod::kDecrypt), 0,
                   contract::AsBytes(plaintext)};
@@ -231,6 +226,7 @@ void DecryptDesk::OnAnswer(const FlightPtr& flight, Reply<ipc::DecryptAnswer> re
   }
   Land(flight, landing);
   ::explicit_bzero(plaintext.data(), plaintext.size());
+  CountReply(observers_.metrics, KmsMethod::kDecrypt, reply);
 }
 
 // Ends the flight for everybody on it, unless only its own time is over and somebody has more.
@@ -340,8 +336,8 @@ void DecryptDesk::Finish(const Call& call, const Flight* flight, const Landing& 
     details.key_id = flight->request.key_id();
     details.version = landing.version;
   }
-  call.record_.Finish(landing.cause, details);
   call.done_(ErrorFor(landing.cause), landing.plaintext);
+  call.record_.Finish(landing.cause, details);
 }
 
 }  // namespace baokms::supervisor

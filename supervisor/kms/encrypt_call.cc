@@ -117,22 +117,18 @@ Cause EncryptCall::Prepare(ipc::EncryptRequest& request) {
 }
 
 void EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer> reply) {
-  Metrics& metrics = context_.observers.metrics;
-  CountStages(metrics, KmsMethod::kEncrypt, reply.answer.stages(), reply.queue_us, reply.ipc_us);
-  for (std::uint32_t i = 0; i < reply.replays; ++i) {
-    metrics.RequestReplayed(KmsMethod::kEncrypt);
-  }
   Cause cause = CauseOf(reply.answer.outcome(), KmsMethod::kEncrypt);
   if (cause == Cause::kNone) {
     cause = CheckAnswer(reply.answer);
   }
-  if (cause != Cause::kNone) {
+  if (cause == Cause::kNone) {
+    encrypted_by_ = reply.slot;
+    KeepResponse(reply.answer);
+    Verify(Verifier::kAnotherWorker);
+  } else {
     End(cause);
-    return;
   }
-  encrypted_by_ = reply.slot;
-  KeepResponse(reply.answer);
-  Verify(Verifier::kAnotherWorker);
+  CountReply(context_.observers.metrics, KmsMethod::kEncrypt, reply);
 }
 
 // A worker is not believed: what it says about the key must be what we compute ourselves.
@@ -247,9 +243,9 @@ void EncryptCall::End(Cause cause) {
     details.version = static_cast<std::uint32_t>(key_->version.number);
   }
   { const Admission::Place released = std::move(place_); }
-  record_.Finish(cause, details);
   // Of a failure nothing gets out, not even the part that was right.
   done_(ErrorFor(cause), cause == Cause::kNone ? response_ : v2::EncryptResponse());
+  record_.Finish(cause, details);
 }
 
 }  // namespace baokms::supervisor

@@ -12,6 +12,7 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/observe/metrics.h"
+#include "supervisor/workers/gateway.h"
 
 namespace baokms::supervisor {
 
@@ -53,5 +54,14 @@ void CountStages(Metrics& metrics,
                  const ipc::Stages& stages,
                  std::uint32_t queue_us,
                  std::uint32_t ipc_us);
+
+// The same, and how often the exchange moved to another worker.
+template <typename Answer>
+void CountReply(Metrics& metrics, KmsMethod method, const Reply<Answer>& reply) {
+  CountStages(metrics, method, reply.answer.stages(), reply.queue_us, reply.ipc_us);
+  for (std::uint32_t i = 0; i < reply.replays; ++i) {
+    metrics.RequestReplayed(method);
+  }
+}
 
 }  // namespace baokms::supervisor

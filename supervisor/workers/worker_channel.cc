@@ -68,10 +68,13 @@ template <typename Answer>
 void WorkerChannel::AddAnswerRule(MessageType type) {
   dispatch_.Add<Answer>(type, ipc::kPhaseServing, [this](Answer& answer) -> Status {
     BAOKMS_TRY(CheckForm(answer));
-    for (const ipc::Call& call : answer.calls()) {
+    const auto calls = std::move(*answer.mutable_calls());
+    BAOKMS_TRY(owner_.OnAnswer(who_, std::move(answer)));
+    // Last: somebody waits for the answer, nobody for its numbers.
+    for (const ipc::Call& call : calls) {
       events_.OnCall(who_, call);
     }
-    return owner_.OnAnswer(who_, std::move(answer));
+    return {};
   });
 }
 
