@@ -317,7 +317,8 @@ Result<LegacyState> ParseLegacyState(std::string_view text, const IdentityFinger
   }
   const StateHash stored = BAOKMS_TRY(StateHash::Parse(events.state().current_hash));
   RegistryContents contents = BAOKMS_TRY(ToContents(events, bound_to));
-  BAOKMS_TRY(RegistryState::Create(contents));  // for its rules; its hash is of the new schema
+  // For its rules; its hash is of the new schema.
+  (void)BAOKMS_TRY(RegistryState::Create(contents));
   const std::string body = Write(GoJsonWriter::Style::kCompact,
                                  {.schema = kLegacySchema, .fingerprint = {}}, contents, "");
   if (!(StateHash::FromDigest(Sha256(AsBytes(body))) == stored)) {
