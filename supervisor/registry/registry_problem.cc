@@ -17,11 +17,12 @@ constexpr std::array<Words, 5> kWords = {{
      "check owner and mode (directory without write access for group and others, files 0640 or "
      "less, no symbolic links)"},
     {"is corrupt",
-     "restore the state file and its checkpoint together from one backup, or copy both from a node "
-     "with the same identity"},
+     "run import-state with the registry of a healthy node, or restore the state file and its "
+     "checkpoint together from one backup"},
     {"does not fit its checkpoint (missing, older or unrelated state)",
-     "restore the state file and its checkpoint together from the newest backup; never delete the "
-     "checkpoint to get past this"},
+     "run import-state with the registry of a healthy node, or restore the state file and its "
+     "checkpoint together from the newest backup, or run recover-state; never delete the checkpoint "
+     "to get past this"},
     {"belongs to another configuration",
      "check provider name, cluster id, instance id, namespace, mount and key in the configuration, "
      "or point state.path to this node's own directory"},

@@ -6,7 +6,7 @@ import pytest
 from rig.cluster import RaftCluster
 from rig.kms import KmsError
 from rig.load import SteadyLoad, decrypt_all
-from rig.tenant import Tenant
+from rig.tenant import KEY_TYPE, Tenant
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
@@ -119,3 +119,33 @@ def test_a_snapshot_from_before_the_rotation_is_refused_in_plain_words(own_openb
         assert client.decrypt(old) == PLAINTEXT
         assert client.decrypt(new) == PLAINTEXT
         assert client.encrypt(PLAINTEXT).key_id == new.key_id
+
+
+def test_a_key_that_is_deleted_and_made_anew_is_another_key(own_openbao, make_provider):
+    tenant = Tenant(own_openbao)
+    provider = make_provider(tenant, QUICK).start_healthy()
+    key = f"{tenant.transit_mount}/keys/{tenant.key_name}"
+    with provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        own_openbao.request("POST", f"{key}/config", {"deletion_allowed": True})
+        wait_for(
+            lambda: "key deletion is allowed" in provider.ready()[1].get("finding", ""),
+            "the finding",
+        )
+        assert not client.status().ok
+        assert client.decrypt(encrypted) == PLAINTEXT
+        own_openbao.request("DELETE", key)
+        wait_for(
+            lambda: "metadata_read_failed" in provider.ready()[1]["reasons"], "a failed read"
+        )
+        lost = refusal(lambda: client.decrypt(encrypted))
+        assert (lost.code, lost.text) == (grpc.StatusCode.INVALID_ARGUMENT, "transit decrypt failed")
+
+        own_openbao.request("POST", key, {"type": KEY_TYPE})
+        wait_for(
+            lambda: "it is another key" in provider.ready()[1].get("finding", ""), "the finding"
+        )
+        assert not client.status().ok
+        assert refusal(lambda: client.encrypt(PLAINTEXT)).code == (
+            grpc.StatusCode.FAILED_PRECONDITION
+        )

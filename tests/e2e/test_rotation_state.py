@@ -175,6 +175,46 @@ def test_a_start_with_a_read_only_state_says_why_it_refuses(make_provider, tenan
     provider.start_healthy()
 
 
+def test_a_lost_registry_of_a_rotated_key_is_never_guessed(make_provider, tenant):
+    provider = make_provider(tenant, QUICK).start_healthy()
+    with provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+    tenant.rotate()
+    wait_version(provider, 2)
+    provider.kill()
+    state = Path(provider.config["state"]["path"])
+    checkpoint = Path(f"{state}.checkpoint")
+    kept = {path: path.read_text() for path in (state, checkpoint)}
+
+    state.unlink()
+    provider.daemon.start()
+    assert provider.daemon.wait_exit() == 5
+    assert "does not fit its checkpoint" in provider.daemon.tail()
+
+    checkpoint.unlink()
+    provider.start()
+    body = wait_ready(provider, lambda b: b.get("finding"), "the finding")
+    assert "state_unavailable" in body["reasons"]
+    assert "the key was rotated (latest version 2)" in body["finding"]
+    with provider.client() as client:
+        assert not client.status().ok
+        error = refusal(lambda: client.decrypt(encrypted))
+        assert (error.code, error.text) == (
+            grpc.StatusCode.UNAVAILABLE,
+            "key metadata refresh failed (temporary)",
+        )
+    assert not state.exists() and not checkpoint.exists()
+    provider.kill()
+
+    for path, text in kept.items():
+        path.touch(mode=0o600)
+        path.write_text(text)
+    checkpoint.unlink()  # alone, it is made again
+    provider.start_healthy()
+    assert checkpoint.read_text() == kept[checkpoint]
+    assert decrypt_all(provider, [(PLAINTEXT, encrypted)]) == 1
+
+
 class Invariants:
     """What must hold of the two files after any death: parsed anew, with no code of the product."""
 
