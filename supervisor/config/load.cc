@@ -193,6 +193,10 @@ LoadResult LoadConfig(const LoadOptions& options) {
     result.document.path = options.path;
     result.document.config = DefaultConfig();
     result.problems = std::move(file.problems);
+    for (Problem& problem : result.problems) {
+      // About the whole file, so that nothing is said to be missing from what was never read.
+      problem.message.insert(0, std::exchange(problem.key, "") + ": ");
+    }
     return result;
   }
   LoadResult result = LoadConfigText(options.path, *file.text, options);

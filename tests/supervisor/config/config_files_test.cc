@@ -213,7 +213,19 @@ TEST_F(FilesTest, SaysWhyTheConfigurationFileCannotBeRead) {
             "config invalid; config: cannot be opened: No such file or directory\n" + options.path +
                 ": config: cannot be opened: No such file or directory");
   options.path = root_;
-  EXPECT_EQ(LoadConfig(options).problems[0].message, "is not a regular file");
+  EXPECT_EQ(ToLine(LoadConfig(options).problems[0]), root_ + ": config: is not a regular file");
+}
+
+TEST_F(FilesTest, SaysNothingElseOfAConfigurationFileThatIsNotThere) {
+  for (const ConfigFileSafety safety : {ConfigFileSafety::kChecked, ConfigFileSafety::kAny}) {
+    LoadOptions options;
+    options.path = root_ + "/absent.yaml";
+    options.safety = safety;
+    const LoadResult loaded = LoadConfig(options);
+    const std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
+    EXPECT_THAT(problems, testing::SizeIs(1)) << DescribeProblems(problems);
+    EXPECT_THAT(CheckHost(loaded.document, problems).problems, IsEmpty());
+  }
 }
 
 TEST(CaBundleTest, HoldsReadableCertificates) {
