@@ -24,7 +24,8 @@ void Exchange::AddConnectTime(Call& call, BootTime now) {
   call.connecting = false;
 }
 
-void Exchange::Finished(Transfer& transfer, int curl_code) {
+void Exchange::Finished(void* easy, int curl_code) {
+  const Transfer& transfer = Transfer::Of(easy);
   Call& call = *transfer.call();
   --running_[call.endpoint];
   if (curl_code != CURLE_OK && transfer.lacked_socket()) {
@@ -160,7 +161,7 @@ void Exchange::Complete(Call& call, ErrorClass error_class) {
 void Exchange::StopAttempt(Call& call) {
   std::erase(waiting_, &call);
   if (call.transfer != nullptr) {
-    multi_->Remove(*call.transfer);
+    multi_->Remove(call.transfer->handle());
     --running_[call.endpoint];
     ReleaseTransfer(call);
   }

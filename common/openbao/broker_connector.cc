@@ -42,8 +42,14 @@ Status CheckSocket(int fd) {
 }
 
 ErrorClass ClassOfFailure(ipc::Outcome outcome) {
-  return outcome == ipc::OUTCOME_DNS_FAILED ? ErrorClass::kDnsFailed
-                                            : ErrorClass::kConnectionFailed;
+  switch (outcome) {
+    case ipc::OUTCOME_DNS_FAILED:
+      return ErrorClass::kDnsFailed;
+    case ipc::OUTCOME_RATE_LIMITED:  // the login budget is used up
+      return ErrorClass::kRateLimited;
+    default:
+      return ErrorClass::kConnectionFailed;
+  }
 }
 
 // Everything about the answer that does not depend on what was asked.

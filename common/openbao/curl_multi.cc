@@ -68,9 +68,9 @@ CurlMulti::~CurlMulti() {
   }
 }
 
-bool CurlMulti::Add(Transfer& transfer) {
+bool CurlMulti::Add(void* easy) {
   driving_ = true;  // libcurl's wish to be run at once is granted below, without a timer
-  const bool added = curl_multi_add_handle(handle_, transfer.handle()) == CURLM_OK;
+  const bool added = curl_multi_add_handle(handle_, easy) == CURLM_OK;
   driving_ = false;
   if (!added) {
     return false;
@@ -85,15 +85,14 @@ bool CurlMulti::Add(Transfer& transfer) {
   return true;
 }
 
-void CurlMulti::Remove(Transfer& transfer) {
-  const auto ended = std::find_if(ended_.begin(), ended_.end(), [&](const Ended& candidate) {
-    return candidate.transfer == &transfer;
-  });
+void CurlMulti::Remove(void* easy) {
+  const auto ended = std::find_if(ended_.begin(), ended_.end(),
+                                  [&](const Ended& candidate) { return candidate.easy == easy; });
   if (ended != ended_.end()) {
     ended_.erase(ended);
     return;
   }
-  (void)curl_multi_remove_handle(handle_, transfer.handle());
+  (void)curl_multi_remove_handle(handle_, easy);
 }
 
 void CurlMulti::Forget(int fd) {
@@ -190,10 +189,10 @@ void CurlMulti::CollectEnded() {
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(handle_, &left)) {
     if (message->msg == CURLMSG_DONE) {
-      Transfer& transfer = Transfer::Of(message->easy_handle);
+      CURL* const easy = message->easy_handle;
       const CURLcode code = message->data.result;
-      (void)curl_multi_remove_handle(handle_, transfer.handle());
-      ended_.push_back({&transfer, code});
+      (void)curl_multi_remove_handle(handle_, easy);
+      ended_.push_back({easy, code});
     }
   }
 }
@@ -206,7 +205,7 @@ void CurlMulti::Dispatch() {
   while (!ended_.empty()) {
     const Ended ended = ended_.front();
     ended_.pop_front();
-    listener_.Finished(*ended.transfer, ended.curl_code);
+    listener_.Finished(ended.easy, ended.curl_code);
   }
   dispatching_ = false;
 }

@@ -10,7 +10,6 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
-#include "common/openbao/transfer.h"
 
 namespace baokms::openbao {
 
@@ -23,9 +22,9 @@ class CurlMulti final {
     Listener& operator=(const Listener&) = delete;
     virtual ~Listener() = default;
 
-    // `transfer` ended with `curl_code` and is no longer in the multi handle. Never called from
-    // inside Add() or Remove().
-    virtual void Finished(Transfer& transfer, int curl_code) = 0;
+    // `easy` ended with `curl_code` and is no longer in the multi handle. Never called from inside
+    // Add() or Remove().
+    virtual void Finished(void* easy, int curl_code) = 0;
   };
 
   // Keeps at most `max_idle` idle connections. Must run before the system call filter is entered.
@@ -36,14 +35,14 @@ class CurlMulti final {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  // Closes all connections. All transfers must have been removed.
+  // Closes all connections. All easy handles must have been removed.
   ~CurlMulti();
 
-  // Starts `transfer`, on the wire if possible, before it returns. False when libcurl refuses.
-  [[nodiscard]] bool Add(Transfer& transfer);
+  // Starts `easy` (a CURL), on the wire if possible, before it returns. False when libcurl refuses.
+  [[nodiscard]] bool Add(void* easy);
 
-  // Stops `transfer`; Finished() will not be called. A connection in use is closed.
-  void Remove(Transfer& transfer);
+  // Stops `easy`; Finished() will not be called. A connection in use is closed.
+  void Remove(void* easy);
 
   // `fd` is about to be closed.
   void Forget(int fd);
@@ -52,7 +51,7 @@ class CurlMulti final {
   struct Callbacks;
 
   struct Ended {
-    Transfer* transfer;
+    void* easy;
     int curl_code;
   };
 

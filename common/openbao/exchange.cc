@@ -110,7 +110,7 @@ Exchange::~Exchange() {
   for (const auto& [id, call] : calls_) {
     if (call->transfer != nullptr) {
       connections_.Silence(call->transfer->descriptor());
-      multi_->Remove(*call->transfer);
+      multi_->Remove(call->transfer->handle());
     }
   }
   const std::unique_ptr<CurlMulti> ending = std::move(multi_);  // closes connections: CloseSocket()
@@ -262,7 +262,7 @@ void Exchange::Start(Call& call, ConnectionMode mode) {
   ++running_[call.endpoint];
   if (call.transfer != nullptr &&
       call.transfer->Prepare(call, routes_[call.endpoint], call.what.request, mode) &&
-      multi_->Add(*call.transfer)) {
+      multi_->Add(call.transfer->handle())) {
     return;
   }
   --running_[call.endpoint];

@@ -54,7 +54,7 @@ class Exchange final : private TransferHost, private CurlMulti::Listener, privat
   Decision BeginRequest(Transfer& transfer) override;
   void BeginAnswer(Transfer& transfer) override;
 
-  void Finished(Transfer& transfer, int curl_code) override;
+  void Finished(void* easy, int curl_code) override;
   void SocketCame(Dial& dial) override;
   void SocketFailed(Call* owner, ErrorClass error_class) override;
 
