@@ -112,24 +112,29 @@ TokenActions TokenMachine::Tick(Instant now) {
 
 TokenActions TokenMachine::StartRefresh(Instant now) {
   flight_deadline_ = now.boot + timing_.login_timeout;
+  if (recovery_pending_) {
+    BeginCooldown(now.boot);
+  }
   if (token_ && !token_->lease.expires()) {
-    return StartRenewal(Flight::kCheck, flight_deadline_, now.boot);
+    return StartRenewal(Flight::kCheck, flight_deadline_, now);
   }
   if (token_ && token_->renewable && !token_->exhausted && timing_.mode == RenewalMode::kBySelf) {
     // Half of the time, so that a renewal that hangs leaves the login its share.
-    return StartRenewal(Flight::kRenewal, now.boot + timing_.login_timeout / 2, now.boot);
+    return StartRenewal(Flight::kRenewal, now.boot + timing_.login_timeout / 2, now);
   }
-  return StartLogin(flight_deadline_);
+  return StartLogin(flight_deadline_, now);
 }
 
-TokenActions TokenMachine::StartRenewal(Flight flight, BootTime limit, BootTime now) {
+TokenActions TokenMachine::StartRenewal(Flight flight, BootTime limit, Instant now) {
   flight_ = flight;
-  flight_deadline_ = now + timing_.login_timeout;
+  flight_began_ = now;
+  flight_deadline_ = now.boot + timing_.login_timeout;
   return {{flight == Flight::kRenewal ? Kind::kRenew : Kind::kProbe, ++attempt_, limit}};
 }
 
-TokenActions TokenMachine::StartLogin(BootTime deadline) {
+TokenActions TokenMachine::StartLogin(BootTime deadline, Instant now) {
   flight_ = Flight::kLogin;
+  flight_began_ = now;
   flight_deadline_ = deadline;
   return {{Kind::kLogin, ++attempt_, deadline}};
 }
@@ -156,7 +161,10 @@ void TokenMachine::Fail(ipc::Outcome outcome, BootTime now) {
 }
 
 void TokenMachine::SetTimes(Instant now) {
-  const BootTime lead = std::min(timing_.refresh_before, token_->lease.length() / 3);
+  // A renewal that brought hardly anything leaves the lead of the whole life: waiting for a third
+  // of the little that is left would be cutting it fine.
+  const BootTime length = token_->exhausted ? token_->first_length : token_->lease.length();
+  const BootTime lead = std::min(timing_.refresh_before, length / 3);
   token_->lead = Scaled(lead, 1.0 + kJitter * random_());
   token_->check_at = now.boot + Scaled(timing_.check_interval, 1.0 - kJitter * random_());
   flight_ = Flight::kNone;
@@ -165,14 +173,15 @@ void TokenMachine::SetTimes(Instant now) {
 }
 
 void TokenMachine::Hold(TokenGrant grant, Instant now) {
-  const TokenLease lease(now, grant.lease_seconds);
+  // OpenBao counts from some moment after the question: no token is taken for alive after its end.
+  const TokenLease lease(flight_began_, grant.lease_seconds);
   token_ = Held{lease, {}, {}, lease.length(), grant.renewable};
   ++generation_;
   SetTimes(now);
 }
 
 void TokenMachine::Extend(const TokenGrant& grant, Instant now) {
-  token_->lease = TokenLease(now, grant.lease_seconds);
+  token_->lease = TokenLease(flight_began_, grant.lease_seconds);
   token_->renewable = grant.renewable;
   token_->renewed = true;
   token_->exhausted = token_->lease.expires() && token_->lease.length() < token_->first_length / 2;
@@ -213,29 +222,29 @@ TokenActions TokenMachine::RenewalEnded(std::uint64_t attempt, const RenewalEnd&
     verdict_ = Verdict{generation_, Finding::kAlive, now.boot};
   }
   if (flight == Flight::kRenewal) {
-    return AfterFailedRenewal(end.error_class, now.boot);
+    return AfterFailedRenewal(end.error_class, now);
   }
-  return IsRefusal(end.error_class) ? AfterRefusedProbe(flight, end.error_class, now.boot)
+  return IsRefusal(end.error_class) ? AfterRefusedProbe(flight, end.error_class, now)
                                     : TokenActions();
 }
 
-TokenActions TokenMachine::AfterFailedRenewal(ErrorClass failure, BootTime now) {
+TokenActions TokenMachine::AfterFailedRenewal(ErrorClass failure, Instant now) {
   TokenActions actions;
   if (IsRefusal(failure) && Judge(failure) == Certainty::kDead) {
     actions = DropToken();
   }
-  if (now >= flight_deadline_) {
-    Fail(openbao::ToOutcome(failure), now);
+  if (now.boot >= flight_deadline_) {
+    Fail(openbao::ToOutcome(failure), now.boot);
     return actions;
   }
-  Append(&actions, StartLogin(flight_deadline_));
+  Append(&actions, StartLogin(flight_deadline_, now));
   return actions;
 }
 
-TokenActions TokenMachine::AfterRefusedProbe(Flight flight, ErrorClass refusal, BootTime now) {
+TokenActions TokenMachine::AfterRefusedProbe(Flight flight, ErrorClass refusal, Instant now) {
   const Certainty certainty = Judge(refusal);
   if (certainty == Certainty::kSuspected) {
-    verdict_ = Verdict{generation_, Finding::kUnproven, now};
+    verdict_ = Verdict{generation_, Finding::kUnproven, now.boot};
     if (flight == Flight::kCheck) {
       return {};  // nobody was refused anything yet
     }
@@ -261,19 +270,20 @@ TokenActions TokenMachine::Rejected(std::uint64_t generation, Rejection how, Ins
     return {};
   }
   if (how == Rejection::kUnauthenticated) {
-    return Recover(Certainty::kDead, now.boot);
+    return Recover(Certainty::kDead, now);
   }
   if (flight_ != Flight::kNone) {
     return {};  // what is under way decides
   }
   const std::optional<Finding> finding = FreshFinding(now.boot);
   if (!finding) {
-    return StartRenewal(Flight::kProbe, now.boot + timing_.login_timeout, now.boot);
+    return StartRenewal(Flight::kProbe, now.boot + timing_.login_timeout, now);
   }
-  return *finding == Finding::kAlive ? TokenActions() : Recover(Certainty::kSuspected, now.boot);
+  return *finding == Finding::kAlive ? TokenActions() : Recover(Certainty::kSuspected, now);
 }
 
-TokenActions TokenMachine::Recover(Certainty certainty, BootTime now) {
+TokenActions TokenMachine::Recover(Certainty certainty, Instant instant) {
+  const BootTime now = instant.boot;
   if (!last_rejection_ || now - *last_rejection_ >= kQuietPeriod) {
     recoveries_ = 0;
     cooldown_until_ = {};
@@ -289,15 +299,22 @@ TokenActions TokenMachine::Recover(Certainty certainty, BootTime now) {
   if (now < cooldown_until_) {
     if (!token_) {
       retry_at_ = cooldown_until_;
+      recovery_pending_ = true;
       last_outcome_ = ipc::OUTCOME_AUTH_FAILED;
     }
     return actions;
   }
+  BeginCooldown(now);
+  Append(&actions, StartLogin(now + timing_.login_timeout, instant));
+  return actions;
+}
+
+// Every login that replaces a rejected token makes the next one wait.
+void TokenMachine::BeginCooldown(BootTime now) {
   const BootTime longest = std::min(kLongestCooldown, timing_.longest_wait);
   cooldown_until_ = now + Doubled(kFirstCooldown, recoveries_, longest);
   ++recoveries_;
-  Append(&actions, StartLogin(now + timing_.login_timeout));
-  return actions;
+  recovery_pending_ = false;
 }
 
 TokenMachine::Answer TokenMachine::Ask(Instant now) {

@@ -151,12 +151,13 @@ class TokenMachine final {
   [[nodiscard]] Certainty Judge(openbao::ErrorClass refusal) const;
   [[nodiscard]] std::optional<Finding> FreshFinding(BootTime now) const;
   TokenActions StartRefresh(Instant now);
-  TokenActions StartLogin(BootTime deadline);
-  TokenActions StartRenewal(Flight flight, BootTime limit, BootTime now);
-  TokenActions Recover(Certainty certainty, BootTime now);
+  TokenActions StartLogin(BootTime deadline, Instant now);
+  TokenActions StartRenewal(Flight flight, BootTime limit, Instant now);
+  TokenActions Recover(Certainty certainty, Instant instant);
+  void BeginCooldown(BootTime now);
   TokenActions DropToken();
-  TokenActions AfterRefusedProbe(Flight flight, openbao::ErrorClass refusal, BootTime now);
-  TokenActions AfterFailedRenewal(openbao::ErrorClass failure, BootTime now);
+  TokenActions AfterRefusedProbe(Flight flight, openbao::ErrorClass refusal, Instant now);
+  TokenActions AfterFailedRenewal(openbao::ErrorClass failure, Instant now);
   void Fail(ipc::Outcome outcome, BootTime now);
   void Hold(TokenGrant grant, Instant now);
   void Extend(const TokenGrant& grant, Instant now);
@@ -168,12 +169,14 @@ class TokenMachine final {
   std::uint64_t generation_ = 0;
   Flight flight_ = Flight::kNone;
   std::uint64_t attempt_ = 0;
+  Instant flight_began_;
   BootTime flight_deadline_{};
   BootTime retry_at_{};  // no refresh before it
   std::uint32_t failures_ = 0;
   std::optional<Verdict> verdict_;
   std::optional<BootTime> last_rejection_;
   BootTime cooldown_until_{};
+  bool recovery_pending_ = false;  // the next login is one, as soon as the cooldown has ended
   std::uint32_t recoveries_ = 0;
   ipc::Outcome last_outcome_ = ipc::OUTCOME_AUTH_FAILED;
 };

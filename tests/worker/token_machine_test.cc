@@ -128,7 +128,16 @@ TEST_F(TokenMachineTest, LogsInNextWhenRenewalsBringHardlyAnything) {
   LogIn();
   ASSERT_EQ(TickFor(1500s), "renew 2 in 2500");
   ASSERT_EQ(Renewed(2, ErrorClass::kOk, {600, true}), "");
-  EXPECT_EQ(TickFor(400s), "login 3 in 5000");
+  EXPECT_EQ(TickFor(299s), "");
+  EXPECT_EQ(TickFor(1s), "login 3 in 5000");
+}
+
+TEST_F(TokenMachineTest, LogsInAtOnceWhenARenewalBringsLessThanTheWholeLifesLead) {
+  LogIn({20, true});
+  ASSERT_EQ(TickFor(13400ms), "renew 2 in 2500");
+  EXPECT_EQ(Renewed(2, ErrorClass::kOk, {6, true}), "");
+  EXPECT_EQ(TickFor(0s), "login 3 in 5000");
+  EXPECT_EQ(Ask(), Answer::kUsable);
 }
 
 TEST_F(TokenMachineTest, DropsAnExpiredTokenAlsoWhileItIsRenewed) {

@@ -135,6 +135,18 @@ TEST_F(TokenRejectionTest, DeadTokenInACooldownIsDroppedAndReplacedAtItsEnd) {
   EXPECT_EQ(TickFor(1ms), "login 3 in 5000");
 }
 
+TEST_F(TokenRejectionTest, ALoginAtTheEndOfACooldownBeginsTheNextOne) {
+  LogIn();
+  ASSERT_EQ(Rejected(Rejection::kUnauthenticated), "drop, login 2 in 5000");
+  ASSERT_EQ(Granted(2, kHalfHour), "adopt");
+  ASSERT_EQ(Rejected(Rejection::kUnauthenticated), "drop");
+  ASSERT_EQ(TickFor(5s), "login 3 in 5000");
+  ASSERT_EQ(Granted(3, kHalfHour), "adopt");
+  EXPECT_EQ(Rejected(Rejection::kUnauthenticated), "drop");
+  EXPECT_EQ(TickFor(9999ms), "");
+  EXPECT_EQ(TickFor(1ms), "login 4 in 5000");
+}
+
 TEST_F(TokenRejectionTest, LateRenewalDoesNotReviveARejectedToken) {
   LogIn();
   ASSERT_EQ(TickFor(1500s), "renew 2 in 2500");
