@@ -7,9 +7,53 @@
 #include "common/contract/identity.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/config/host_checks.h"
+#include "supervisor/config/proxy_environment.h"
 #include "supervisor/config/validate.h"
 
 namespace baokms::supervisor {
+namespace {
+
+ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& environment) {
+  const AuthConfig& auth = document.config.auth;
+  const Result<HttpsAddress> target = ParseTokenUrl(auth.jwt.oauth2.token_url);
+  if (auth.method != "jwt" || auth.jwt.source != "oauth2" || !target || !environment) {
+    return {};
+  }
+  return FindProxy(environment, *target);
+}
+
+// What is left to look at once file and host are in order.
+CheckedConfig Finish(const LoadOptions& options,
+                     const ConfigDocument& document,
+                     HostFindings host,
+                     std::vector<Problem> problems) {
+  if (problems.empty()) {
+    problems = UnavailableFeatures(document);
+  }
+  ProxyChoice proxy = OAuth2Proxy(document, options.environment);
+  if (problems.empty() && proxy.refusal) {
+    problems.push_back(
+        document.ProblemAt("auth.jwt.oauth2.tokenUrl", "HTTPS_PROXY: " + *proxy.refusal));
+  }
+  if (!problems.empty()) {
+    return {std::nullopt, std::move(problems)};
+  }
+  return {ServeOptions{.config = document.config,
+                       .config_path = options.path,
+                       .openbao_ca_pem = std::move(host.openbao_ca_pem),
+                       .oauth2_ca_pem = std::move(host.oauth2_ca_pem),
+                       .oauth2_proxy = std::move(proxy.proxy),
+                       .warnings = Warnings(document),
+                       .build = {},
+                       .reload = {}},
+          {}};
+}
+
+bool IsAboutCa(const Problem& problem) {
+  return problem.key == "openbao.caCertFile" || problem.key == "auth.jwt.oauth2.caCertFile";
+}
+
+}  // namespace
 
 Facts ConfigFacts(const Config& config) {
   Facts facts{{"configVersion", config.config_version},
@@ -23,26 +67,6 @@ Facts ConfigFacts(const Config& config) {
   return facts;
 }
 
-namespace {
-
-ServeOptions ToOptions(const LoadOptions& options,
-                       const ConfigDocument& document,
-                       HostFindings host) {
-  return {.config = document.config,
-          .config_path = options.path,
-          .openbao_ca_pem = std::move(host.openbao_ca_pem),
-          .oauth2_ca_pem = std::move(host.oauth2_ca_pem),
-          .warnings = Warnings(document),
-          .build = {},
-          .reload = {}};
-}
-
-bool IsAboutCa(const Problem& problem) {
-  return problem.key == "openbao.caCertFile" || problem.key == "auth.jwt.oauth2.caCertFile";
-}
-
-}  // namespace
-
 CheckedConfig PrepareServe(const LoadOptions& options) {
   LoadOptions checked = options;
   checked.safety = ConfigFileSafety::kChecked;
@@ -51,13 +75,7 @@ CheckedConfig PrepareServe(const LoadOptions& options) {
   HostFindings host = CheckHost(loaded.document, problems);
   problems.insert(problems.end(), std::make_move_iterator(host.problems.begin()),
                   std::make_move_iterator(host.problems.end()));
-  if (problems.empty()) {
-    problems = UnavailableFeatures(loaded.document);
-  }
-  if (!problems.empty()) {
-    return {std::nullopt, std::move(problems)};
-  }
-  return {ToOptions(options, loaded.document, std::move(host)), {}};
+  return Finish(options, loaded.document, std::move(host), std::move(problems));
 }
 
 CheckedConfig PrepareInquiry(const LoadOptions& options) {
@@ -65,13 +83,7 @@ CheckedConfig PrepareInquiry(const LoadOptions& options) {
   std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
   HostFindings host = CheckHost(loaded.document, problems);
   std::ranges::copy_if(host.problems, std::back_inserter(problems), IsAboutCa);
-  if (problems.empty()) {
-    problems = UnavailableFeatures(loaded.document);
-  }
-  if (!problems.empty()) {
-    return {std::nullopt, std::move(problems)};
-  }
-  return {ToOptions(options, loaded.document, std::move(host)), {}};
+  return Finish(options, loaded.document, std::move(host), std::move(problems));
 }
 
 }  // namespace baokms::supervisor

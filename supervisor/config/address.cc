@@ -168,9 +168,8 @@ Result<HttpsAddress> ParseHttpsAddress(std::string_view text) {
   return address;
 }
 
-Status CheckTokenUrl(std::string_view text) {
-  const auto address = FromParts(SplitUrl(text));
-  return address.has_value() ? Status() : Status(address.error());
+Result<HttpsAddress> ParseTokenUrl(std::string_view text) {
+  return FromParts(SplitUrl(text));
 }
 
 Status CheckAbsoluteUri(std::string_view text) {

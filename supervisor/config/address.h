@@ -25,8 +25,9 @@ struct HttpsAddress {
 // Fails unless the URL is https with a host, and without user info, query and fragment.
 Result<HttpsAddress> ParseHttpsAddress(std::string_view text);
 
-// As ParseHttpsAddress(), but a query is allowed. The OAuth 2.0 token endpoint.
-Status CheckTokenUrl(std::string_view text);
+// As ParseHttpsAddress(), but a query is allowed and the prefix is left empty. The OAuth 2.0 token
+// endpoint.
+Result<HttpsAddress> ParseTokenUrl(std::string_view text);
 
 // Fails unless the text is a URI with a scheme and something after it, without user info and
 // fragment.

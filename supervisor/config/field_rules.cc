@@ -176,7 +176,7 @@ std::optional<std::string> CheckText(const Rule& rule, std::string_view text) {
     case RuleKind::kHttpsAddress:
       return FromResult(ParseHttpsAddress(text));
     case RuleKind::kTokenUrl:
-      return FromResult(CheckTokenUrl(text));
+      return FromResult(ParseTokenUrl(text));
     case RuleKind::kAbsoluteUri:
       return FromResult(CheckAbsoluteUri(text));
     case RuleKind::kScope:

@@ -51,9 +51,8 @@ class HostChecker {
   HostFindings Run() {
     const Config& config = document_.config;
     findings_.openbao_ca_pem = ReadCa("openbao.caCertFile", config.openbao.ca_cert_file);
-    const std::string& oauth2_ca = config.auth.jwt.oauth2.ca_cert_file;
-    if (config.auth.method == "jwt" && config.auth.jwt.source == "oauth2" && !oauth2_ca.empty()) {
-      findings_.oauth2_ca_pem = ReadCa("auth.jwt.oauth2.caCertFile", oauth2_ca);
+    if (config.auth.method == "jwt" && config.auth.jwt.source == "oauth2") {
+      findings_.oauth2_ca_pem = ReadOAuth2Ca(config.auth.jwt.oauth2.ca_cert_file);
     }
     CheckSocket(config.server.socket_path);
     CheckStateDirectory(config.state.path);
@@ -87,6 +86,20 @@ class HostChecker {
       return "";
     }
     return *std::move(pem);
+  }
+
+  std::string ReadOAuth2Ca(const std::string& path) {
+    constexpr std::string_view kKey = "auth.jwt.oauth2.caCertFile";
+    if (!path.empty()) {
+      return ReadCa(kKey, path);
+    }
+    for (const std::string_view bundle : kSystemBundles) {
+      if (const std::string name(bundle); ::access(name.c_str(), F_OK) == 0) {
+        return ReadCa(kKey, name);
+      }
+    }
+    Fail(kKey, "is not set, and this host has no bundle of public authorities");
+    return "";
   }
 
   void CheckSocket(const std::string& path) {

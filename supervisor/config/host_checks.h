@@ -4,10 +4,12 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "supervisor/config/document.h"
@@ -24,11 +26,16 @@ FileRules ConfigFileRules();
 // Anyone may read a CA bundle; nobody but its owner may write it.
 FileRules CaFileRules();
 
+// Where distributions keep the bundle of public authorities, in the order they are looked for.
+inline constexpr std::array<std::string_view, 3> kSystemBundles = {
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
+
 struct HostFindings {
   std::vector<Problem> problems;
   // Content of openbao.caCertFile, as checked.
   std::string openbao_ca_pem;
-  // Content of auth.jwt.oauth2.caCertFile; empty when none is set.
+  // With OAuth 2.0: content of auth.jwt.oauth2.caCertFile or, when none is set, of the system's
+  // bundle. Else empty.
   std::string oauth2_ca_pem;
 };
 

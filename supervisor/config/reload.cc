@@ -54,6 +54,12 @@ ReloadPlan PlanReload(const ServeOptions& running, const ServeOptions& next) {
       std::ranges::find(plan.sealed, std::string_view("openbao.caCertFile")) == plan.sealed.end()) {
     plan.sealed.push_back("openbao.caCertFile");
   }
+  constexpr std::string_view kOAuth2Ca = "auth.jwt.oauth2.caCertFile";
+  if (!running.config.auth.jwt.oauth2.ca_cert_file.empty() &&
+      running.oauth2_ca_pem != next.oauth2_ca_pem &&
+      std::ranges::find(plan.sealed, kOAuth2Ca) == plan.sealed.end()) {
+    plan.sealed.push_back(kOAuth2Ca);
+  }
   return plan;
 }
 

@@ -5,11 +5,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "supervisor/config/config.h"
 #include "supervisor/config/problem.h"
+#include "supervisor/config/proxy_environment.h"
 
 namespace baokms::supervisor {
 
@@ -33,8 +35,11 @@ struct ServeOptions {
   std::string config_path;
   // Content of openbao.caCertFile.
   std::string openbao_ca_pem;
-  // Content of auth.jwt.oauth2.caCertFile; empty when none is set.
+  // Roots of the OAuth 2.0 token endpoint: the content of auth.jwt.oauth2.caCertFile, or of the
+  // system's bundle when none is set. Empty without OAuth 2.0.
   std::string oauth2_ca_pem;
+  // The HTTP proxy that the environment names for the token endpoint.
+  std::optional<ProxyAddress> oauth2_proxy{};
   // To be logged.
   std::vector<Problem> warnings;
   BuildInfo build;

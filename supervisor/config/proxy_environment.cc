@@ -1,0 +1,174 @@
+#include "supervisor/config/proxy_environment.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/base/result.h"
+#include "supervisor/config/address.h"
+#include "supervisor/config/load.h"
+#include "supervisor/config/number_text.h"
+#include "supervisor/config/text_rules.h"
+
+namespace baokms::supervisor {
+namespace {
+
+constexpr std::uint16_t kHttpPort = 80;
+constexpr unsigned kBitsPerByte = 8;
+
+struct Ip {
+  std::array<std::uint8_t, 16> bytes{};
+  std::size_t size = 0;  // 4 or 16
+};
+
+std::optional<Ip> ParseIp(std::string_view text) {
+  const std::string copy(text);
+  Ip ip;
+  if (::inet_pton(AF_INET, copy.c_str(), ip.bytes.data()) == 1) {
+    ip.size = 4;
+    return ip;
+  }
+  if (::inet_pton(AF_INET6, copy.c_str(), ip.bytes.data()) == 1) {
+    ip.size = 16;
+    return ip;
+  }
+  return std::nullopt;
+}
+
+bool IsLoopback(const Ip& ip) {
+  constexpr std::array<std::uint8_t, 16> kSix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return ip.size == 4 ? ip.bytes[0] == 127 : ip.bytes == kSix;
+}
+
+bool SharesPrefix(const Ip& a, const Ip& b, unsigned bits) {
+  const std::size_t whole = bits / kBitsPerByte;
+  if (a.size != b.size || bits > a.size * kBitsPerByte ||
+      std::memcmp(a.bytes.data(), b.bytes.data(), whole) != 0) {
+    return false;
+  }
+  const unsigned rest = bits % kBitsPerByte;
+  const unsigned mask = 0xFF00U >> rest & 0xFFU;
+  return rest == 0 || ((a.bytes.at(whole) ^ b.bytes.at(whole)) & mask) == 0;
+}
+
+bool MatchesNetwork(std::string_view entry, const HttpsAddress& target) {
+  const std::size_t slash = entry.find('/');
+  const auto network = ParseIp(entry.substr(0, slash));
+  const auto bits = ParseDecimal(entry.substr(slash + 1), 128);
+  const auto host = ParseIp(target.host);
+  return network && bits && host && SharesPrefix(*network, *host, *bits);
+}
+
+struct HostAndPort {
+  std::string_view host;
+  std::optional<std::uint32_t> port;
+};
+
+// "host", "host:port", "[v6]", "[v6]:port" or "v6".
+HostAndPort SplitEntry(std::string_view entry) {
+  if (ParseIp(entry)) {
+    return {entry, std::nullopt};
+  }
+  const std::size_t colon = entry.rfind(':');
+  HostAndPort split{entry, std::nullopt};
+  if (colon != std::string_view::npos && entry.find(']', colon) == std::string_view::npos) {
+    split = {entry.substr(0, colon), ParseDecimal(entry.substr(colon + 1), 65535).value_or(0)};
+  }
+  if (split.host.starts_with('[') && split.host.ends_with(']')) {
+    split.host = split.host.substr(1, split.host.size() - 2);
+  }
+  return split;
+}
+
+bool MatchesName(std::string_view name, std::string_view host) {
+  if (name.starts_with("*.")) {
+    name.remove_prefix(1);
+  }
+  if (!name.starts_with('.') && EqualsIgnoringAsciiCase(name, host)) {
+    return true;
+  }
+  if (name.starts_with('.')) {
+    name.remove_prefix(1);
+  }
+  return host.size() > name.size() + 1 && host[host.size() - name.size() - 1] == '.' &&
+         EqualsIgnoringAsciiCase(host.substr(host.size() - name.size()), name);
+}
+
+bool Matches(std::string_view entry, const HttpsAddress& target) {
+  if (entry.find('/') != std::string_view::npos) {
+    return MatchesNetwork(entry, target);
+  }
+  const HostAndPort split = SplitEntry(entry);
+  if (split.port && *split.port != target.port) {
+    return false;
+  }
+  const auto entry_ip = ParseIp(split.host);
+  const auto target_ip = ParseIp(target.host);
+  if (entry_ip || target_ip) {
+    return entry_ip && target_ip && entry_ip->size == target_ip->size &&
+           entry_ip->bytes == target_ip->bytes;
+  }
+  return !split.host.empty() && MatchesName(split.host, target.host);
+}
+
+// The upper-case name wins; an empty variable counts as unset.
+std::string FirstOf(const Environment& environment,
+                    std::string_view upper,
+                    std::string_view lower) {
+  for (const std::string_view name : {upper, lower}) {
+    if (auto value = environment(name); value && !value->empty()) {
+      return *std::move(value);
+    }
+  }
+  return "";
+}
+
+ProxyChoice ParseProxy(std::string_view url) {
+  constexpr std::string_view kScheme = "http://";
+  const bool bare = url.find("://") == std::string_view::npos;
+  if (!bare && !EqualsIgnoringAsciiCase(url.substr(0, kScheme.size()), kScheme)) {
+    return {.refusal = "only a proxy of the form http://host:port is supported"};
+  }
+  const std::string rest(bare ? url : url.substr(kScheme.size()));
+  const Result<HttpsAddress> address = ParseHttpsAddress("https://" + rest);
+  if (!address || !address->prefix.empty()) {
+    return {.refusal = "only a proxy of the form http://host:port is supported, without user info"};
+  }
+  const bool has_port =
+      address->authority.find(':', address->authority.find(']') + 1) != std::string::npos;
+  return {.proxy = ProxyAddress{address->host, has_port ? address->port : kHttpPort}};
+}
+
+}  // namespace
+
+bool IsExempt(std::string_view no_proxy, const HttpsAddress& target) {
+  while (!no_proxy.empty()) {
+    const std::size_t comma = no_proxy.find(',');
+    const std::string_view entry = TrimSpace(no_proxy.substr(0, comma));
+    if (entry == "*" || (!entry.empty() && Matches(entry, target))) {
+      return true;
+    }
+    no_proxy.remove_prefix(comma == std::string_view::npos ? no_proxy.size() : comma + 1);
+  }
+  return false;
+}
+
+ProxyChoice FindProxy(const Environment& environment, const HttpsAddress& target) {
+  const std::string url = FirstOf(environment, "HTTPS_PROXY", "https_proxy");
+  const auto ip = ParseIp(target.host);
+  if (url.empty() || target.host == "localhost" || (ip && IsLoopback(*ip)) ||
+      IsExempt(FirstOf(environment, "NO_PROXY", "no_proxy"), target)) {
+    return {};
+  }
+  return ParseProxy(TrimSpace(url));
+}
+
+}  // namespace baokms::supervisor
