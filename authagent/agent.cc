@@ -14,9 +14,12 @@
 
 #include "authagent/credential.h"
 #include "authagent/dispatch_tables.h"
+#include "authagent/jwt_claims.h"
 #include "authagent/jwt_file.h"
 #include "authagent/login.h"
 #include "authagent/login_api.h"
+#include "authagent/oauth2.h"
+#include "authagent/oauth2_form.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
@@ -25,6 +28,7 @@
 #include "common/base/secret_buffer.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
+#include "common/openbao/form_post.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
@@ -42,7 +46,8 @@ constexpr std::uint32_t kMaxConnections = ipc::kMaxWorkers;
 
 Status CheckSetup(const ipc::AgentSetup& setup, const AgentChannels& channels) {
   const bool complete = setup.has_openbao() && setup.openbao().endpoints_size() > 0 &&
-                        setup.has_jwt_file() && !setup.auth_mount().empty() &&
+                        setup.credential_case() != ipc::AgentSetup::CREDENTIAL_NOT_SET &&
+                        setup.has_jwt() && !setup.auth_mount().empty() &&
                         setup.login_timeout_ns() > 0 && setup.longest_backoff_ns() > 0 &&
                         setup.login_budget_per_minute() > 0;
   const bool slots = setup.workers() > 0 && setup.workers() <= ipc::kMaxWorkers &&
@@ -66,22 +71,39 @@ openbao::ClientOptions ToClientOptions(const ipc::OpenBaoSetup& setup) {
   return options;
 }
 
-JwtFile::Options ToJwtOptions(const ipc::JwtFileSetup& setup) {
-  JwtFile::Options options;
-  options.path = setup.path();
-  options.own_user = ::geteuid();
-  options.rules.min_remaining_s = setup.min_remaining_s();
-  options.rules.leeway_s = setup.leeway_s();
-  options.rules.expected_issuer = setup.expected_issuer();
-  options.rules.expected_audiences = {setup.expected_audiences().begin(),
-                                      setup.expected_audiences().end()};
-  options.rules.expected_subject = setup.expected_subject();
-  return options;
+JwtRules ToRules(const ipc::JwtSetup& setup) {
+  return {
+      .min_remaining_s = setup.min_remaining_s(),
+      .leeway_s = setup.leeway_s(),
+      .expected_issuer = setup.expected_issuer(),
+      .expected_audiences = {setup.expected_audiences().begin(), setup.expected_audiences().end()},
+      .expected_subject = setup.expected_subject()};
+}
+
+OAuth2Credential::Options ToOAuth2Options(const ipc::AgentSetup& setup) {
+  const ipc::OAuth2Setup& oauth2 = setup.oauth2();
+  const bool post = oauth2.auth_method() == ipc::OAuth2Setup::AUTH_METHOD_POST;
+  return {.client_secret_file = oauth2.client_secret_file(),
+          .own_user = ::geteuid(),
+          .grant = {.client_id = oauth2.client_id(),
+                    .auth = post ? ClientAuth::kPost : ClientAuth::kBasic,
+                    .scopes = {oauth2.scopes().begin(), oauth2.scopes().end()},
+                    .audience = oauth2.audience(),
+                    .resources = {oauth2.resources().begin(), oauth2.resources().end()}},
+          .rules = ToRules(setup.jwt())};
+}
+
+openbao::FormPostOptions ToPostOptions(const ipc::OAuth2Setup& setup) {
+  return {
+      .url = setup.token_url(),
+      .endpoint = setup.endpoint(),
+      .route = setup.through_proxy() ? openbao::PostRoute::kTunnel : openbao::PostRoute::kDirect,
+      .ca_pem = setup.ca_pem()};
 }
 
 LoginOptions ToLoginOptions(const ipc::AgentSetup& setup) {
   return {.auth_mount = setup.auth_mount(),
-          .role = setup.jwt_file().role(),
+          .role = setup.jwt().role(),
           .workers = setup.workers(),
           .timeout = BootTime(setup.login_timeout_ns()),
           .budget_per_minute = setup.login_budget_per_minute()};
@@ -143,10 +165,26 @@ Status Agent::Open(const ipc::AgentSetup& setup, UniqueFd supervisor) {
   client_ =
       BAOKMS_TRY(openbao::Client::Create(*loop_, connector_, ToClientOptions(setup.openbao())));
   api_ = std::make_unique<ClientLoginApi>(*client_);
-  credential_ = std::make_unique<JwtFile>(ToJwtOptions(setup.jwt_file()));
+  BAOKMS_TRY(OpenCredential(setup));
   LoginOutlet& outlet = *this;  // a private base: only a member may convert
   desk_ =
       std::make_unique<LoginDesk>(*loop_, *credential_, *api_, outlet, log_, ToLoginOptions(setup));
+  return {};
+}
+
+Status Agent::OpenCredential(const ipc::AgentSetup& setup) {
+  if (setup.has_jwt_file()) {
+    credential_ = std::make_unique<JwtFile>(JwtFile::Options{
+        .path = setup.jwt_file().path(), .own_user = ::geteuid(), .rules = ToRules(setup.jwt())});
+    return {};
+  }
+  poster_ =
+      BAOKMS_TRY(openbao::FormPoster::Create(*loop_, connector_, ToPostOptions(setup.oauth2())));
+  credential_ = std::make_unique<OAuth2Credential>(
+      ToOAuth2Options(setup),
+      [this](openbao::FormRequest form, BootTime deadline, openbao::FormPoster::Done done) {
+        poster_->Post(std::move(form), deadline, std::move(done));
+      });
   return {};
 }
 
@@ -249,7 +287,7 @@ void Agent::ReopenSeat(Slot slot) {
 }
 
 void Agent::PollCredential() {
-  desk_->CheckIfReplaced();
+  desk_->Watch();
   loop_->After(kCredentialPoll, [this] { PollCredential(); });
 }
 

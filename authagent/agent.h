@@ -19,6 +19,7 @@
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
 #include "common/openbao/broker_connector.h"
+#include "common/openbao/form_post.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
 #include "ipc/dispatch.h"
@@ -70,6 +71,7 @@ class Agent final : private LoginOutlet {
   Agent(std::unique_ptr<EventLoop> loop, const ipc::AgentSetup& setup, AgentChannels channels);
 
   Status Open(const ipc::AgentSetup& setup, UniqueFd supervisor);
+  Status OpenCredential(const ipc::AgentSetup& setup);
   Status Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
   Status SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file);
   Status OnHelloAnswer(const ipc::HelloAnswer& answer);
@@ -93,6 +95,7 @@ class Agent final : private LoginOutlet {
   openbao::BrokerConnector connector_;
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<LoginApi> api_;
+  std::unique_ptr<openbao::FormPoster> poster_;  // with OAuth 2.0 only
   std::unique_ptr<Credential> credential_;
   std::unique_ptr<LoginDesk> desk_;
   // A worker that broke the protocol is not listened to for this long. Its slot then gets another

@@ -18,6 +18,16 @@ std::string_view ToString(AuthStatus status) {
       return "jwt_near_expiry";
     case AuthStatus::kJwtInvalid:
       return "jwt_invalid";
+    case AuthStatus::kOAuth2Credential:
+      return "oauth2_credential";
+    case AuthStatus::kOAuth2Rejected:
+      return "oauth2_rejected";
+    case AuthStatus::kOAuth2Unavailable:
+      return "oauth2_unavailable";
+    case AuthStatus::kOAuth2Response:
+      return "oauth2_response";
+    case AuthStatus::kOAuth2Request:
+      return "oauth2_request";
   }
   return "error";
 }

@@ -20,6 +20,11 @@ enum class AuthStatus : std::uint8_t {
   kJwtExpired,
   kJwtNearExpiry,
   kJwtInvalid,
+  kOAuth2Credential,   // the client secret cannot be used
+  kOAuth2Rejected,     // the token endpoint refused the grant
+  kOAuth2Unavailable,  // not reached, or it could not answer now
+  kOAuth2Response,     // an answer that is not what RFC 6749 says
+  kOAuth2Request,      // no request could be made
 };
 
 // The word for logs and metrics: "ok", "jwt_expired".
@@ -36,7 +41,8 @@ struct Finding {
 // A credential as one login needs it.
 struct Acquired {
   Finding finding;
-  std::int64_t ends_unix = 0;  // when it expires; 0: unknown
+  std::int64_t ends_unix = 0;  // when it expires; 0: unknown, or a new one is had for each login
+  std::int64_t due_unix = 0;   // a replacement is overdue from then on; 0: never
   SecretBuffer jwt;            // empty unless finding.status is kOk
 };
 

@@ -193,4 +193,11 @@ Finding CheckClaims(const JwtClaims& claims, const JwtRules& rules, std::int64_t
   return {AuthStatus::kOk, ""};
 }
 
+std::int64_t DueUnix(const JwtClaims& claims, const JwtRules& rules) {
+  constexpr double kShare = 0.1;
+  const double life = std::max(0.0, claims.expires - claims.issued_at.value_or(claims.expires));
+  return static_cast<std::int64_t>(claims.expires - static_cast<double>(rules.min_remaining_s) -
+                                   life * kShare);
+}
+
 }  // namespace baokms::authagent

@@ -32,9 +32,9 @@ struct JwtClaims {
 struct JwtRules {
   std::int64_t min_remaining_s = 0;
   std::int64_t leeway_s = 0;
-  std::string expected_issuer;
-  std::vector<std::string> expected_audiences;
-  std::string expected_subject;
+  std::string expected_issuer{};
+  std::vector<std::string> expected_audiences{};
+  std::string expected_subject{};
 };
 
 // Takes a compact JWT apart. Refused: other than three parts, an empty part, characters outside
@@ -44,5 +44,9 @@ Result<JwtClaims> ParseJwt(std::span<const std::uint8_t> token);
 
 // Judges the claims at `now_unix`, in the order of the authentication reference, section 4.
 Finding CheckClaims(const JwtClaims& claims, const JwtRules& rules, std::int64_t now_unix);
+
+// From when on a replacement is overdue: a tenth of the JWT's life before it is refused for being
+// too near its end. Without `iat` that moment itself.
+[[nodiscard]] std::int64_t DueUnix(const JwtClaims& claims, const JwtRules& rules);
 
 }  // namespace baokms::authagent

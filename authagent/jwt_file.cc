@@ -3,19 +3,16 @@
 #include <sys/types.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "authagent/credential.h"
 #include "authagent/jwt_claims.h"
+#include "authagent/secret_file.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
@@ -44,37 +41,12 @@ Bytes Trim(Bytes bytes) {
   return bytes;
 }
 
-// Fills `buffer` from the descriptor; returns how much there was.
-Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
-  std::size_t filled = 0;
-  while (filled < buffer.size()) {
-    const ssize_t size = ::read(fd, buffer.data() + filled, buffer.size() - filled);
-    if (size < 0 && errno == EINTR) {
-      continue;
-    }
-    if (size < 0) {
-      return Error(ErrorCode::kSystem, "file not readable", errno);
-    }
-    if (size == 0) {
-      break;
-    }
-    filled += static_cast<std::size_t>(size);
-  }
-  return filled;
-}
-
 }  // namespace
 
 Result<SecretBuffer> ReadJwtFile(const std::string& path, uid_t own_user) {
-  const SafeFile file = BAOKMS_TRY(OpenSafeFile(
+  const SecretFile file = BAOKMS_TRY(ReadSecretFile(
       path, {.forbidden_bits = kForbiddenBits, .max_size = kMaxJwtFile, .own_user = own_user}));
-  // One byte more than there should be shows a file that is being written.
-  SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(file.size + 1));
-  const std::size_t size = BAOKMS_TRY(ReadAll(file.fd.get(), raw.RevealMutable()));
-  if (size != file.size) {
-    return Error(ErrorCode::kUnavailable, "file changed while it was read");
-  }
-  const Bytes token = Trim(raw.Reveal().first(size));
+  const Bytes token = Trim(file.content());
   if (token.empty()) {
     return Error(ErrorCode::kInvalidArgument, "file empty");
   }
@@ -100,6 +72,7 @@ Acquired JwtFile::ReadAndCheck() const {
     return acquired;
   }
   acquired.ends_unix = static_cast<std::int64_t>(claims->expires);
+  acquired.due_unix = DueUnix(*claims, options_.rules);
   acquired.finding = CheckClaims(*claims, options_.rules, UnixNow());
   if (acquired.finding.status == AuthStatus::kOk) {
     acquired.jwt = std::move(*jwt);

@@ -1,6 +1,7 @@
 #include "authagent/login.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -30,6 +31,10 @@ namespace {
 // Requests of one slot that are looked at in a minute. A worker's own back-off allows far fewer;
 // each one costs a read of the credential, a status and a log record.
 constexpr std::size_t kMaxAttempts = 60;
+
+// How often a credential that is refused, or overdue for replacement, is looked at and complained
+// about.
+constexpr BootTime kComplaint = std::chrono::minutes(1);
 
 // What a login that OpenBao answered is called. A refusal is told from an outage.
 Finding ToFinding(openbao::ErrorClass error_class) {
@@ -132,7 +137,7 @@ void LoginDesk::RefuseQuietly(Slot slot, ipc::Outcome outcome) {
 
 void LoginDesk::OnCredential(Slot slot, Acquired acquired) {
   SlotState& state = slots_[slot];
-  credential_ends_unix_ = acquired.ends_unix;
+  Note(acquired);
   if (acquired.finding.status != AuthStatus::kOk) {
     Fail(slot, ipc::OUTCOME_AUTH_FAILED, acquired.finding, {});
     return;
@@ -202,7 +207,9 @@ void LoginDesk::SendFailure(Slot slot,
 void LoginDesk::Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report) {
   ipc::AgentStatus message;
   message.set_status(std::string(ToString(status)));
+  message.set_credential_status(std::string(ToString(credential_status_)));
   message.set_credential_ends_unix(credential_ends_unix_);
+  message.set_credential_due_unix(credential_due_unix_);
   message.set_last_outcome(outcome);
   message.set_was_login(true);
   AddCalls(report, message);
@@ -229,17 +236,30 @@ void LoginDesk::Finish(Slot slot) {
   loop_.Post([this, slot] { Begin(slot); });
 }
 
+void LoginDesk::Note(const Acquired& acquired) {
+  credential_status_ = acquired.finding.status;
+  credential_ends_unix_ = acquired.ends_unix;
+  credential_due_unix_ = acquired.due_unix;
+}
+
+bool LoginDesk::ReplacementIsDue() const {
+  return credential_due_unix_ != 0 && UnixNow() >= credential_due_unix_;
+}
+
 void LoginDesk::CheckCredential() {
   if (std::exchange(checking_, true)) {
     return;
   }
-  credential_.Acquire(BootNow() + options_.timeout, [this](const Acquired& acquired) {
+  last_check_ = BootNow();
+  credential_.Acquire(last_check_ + options_.timeout, [this](const Acquired& acquired) {
     checking_ = false;
-    credential_ends_unix_ = acquired.ends_unix;
+    Note(acquired);
     const bool ok = acquired.finding.status == AuthStatus::kOk;
     ipc::AgentStatus message;
     message.set_status(std::string(ToString(acquired.finding.status)));
+    message.set_credential_status(message.status());
     message.set_credential_ends_unix(acquired.ends_unix);
+    message.set_credential_due_unix(acquired.due_unix);
     message.set_last_outcome(ok ? ipc::OUTCOME_OK : ipc::OUTCOME_AUTH_FAILED);
     outlet_.SendStatus(message);
     LogCredential(acquired.finding);
@@ -247,19 +267,26 @@ void LoginDesk::CheckCredential() {
 }
 
 void LoginDesk::LogCredential(const Finding& finding) {
+  const bool ok = finding.status == AuthStatus::kOk;
   LogRecord record;
-  record.level = finding.status == AuthStatus::kOk ? LogLevel::kInfo : LogLevel::kWarn;
+  record.level = ok && !ReplacementIsDue() ? LogLevel::kInfo : LogLevel::kWarn;
   record.event = "auth.credential";
   record.fields = {{"operation", "auth.credential"},
                    {"status", std::string(ToString(finding.status))}};
   if (!finding.reason.empty()) {
     record.fields.emplace_back("reason", std::string(finding.reason));
+  } else if (ReplacementIsDue()) {
+    record.fields.emplace_back("reason", "replacement overdue");
+  }
+  if (credential_ends_unix_ != 0) {
+    record.fields.emplace_back("ends_in_s", credential_ends_unix_ - UnixNow());
   }
   log_.Write(record);
 }
 
-void LoginDesk::CheckIfReplaced() {
-  if (credential_.Replaced()) {
+void LoginDesk::Watch() {
+  const bool complain = credential_status_ != AuthStatus::kOk || ReplacementIsDue();
+  if (credential_.Replaced() || (complain && BootNow() - last_check_ >= kComplaint)) {
     CheckCredential();
   }
 }

@@ -69,8 +69,9 @@ class LoginDesk final {
   // Reads and checks the credential now, without logging in, and reports what was found.
   void CheckCredential();
 
-  // CheckCredential() if the credential was replaced since it was last read.
-  void CheckIfReplaced();
+  // CheckCredential() if the credential was replaced since it was last read; and every minute while
+  // it is refused or its replacement is overdue, so that the log keeps saying so.
+  void Watch();
 
  private:
   struct Ticket {
@@ -95,6 +96,8 @@ class LoginDesk final {
   void Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report);
   void LogLogin(Slot slot, Finding finding);
   void LogCredential(const Finding& finding);
+  void Note(const Acquired& acquired);
+  [[nodiscard]] bool ReplacementIsDue() const;
   void Finish(Slot slot);
 
   EventLoop& loop_;
@@ -105,6 +108,9 @@ class LoginDesk final {
   LoginOptions options_;
   std::vector<SlotState> slots_;
   std::int64_t credential_ends_unix_ = 0;
+  std::int64_t credential_due_unix_ = 0;
+  AuthStatus credential_status_ = AuthStatus::kOk;  // as last read
+  BootTime last_check_{};
   bool checking_ = false;
 };
 

@@ -137,9 +137,6 @@ std::vector<Problem> UnavailableFeatures(const ConfigDocument& document) {
   if (document.config.auth.method == "cert") {
     problems.push_back(document.ProblemAt(
         "auth.method", "cert is not available in this version of the provider; use jwt"));
-  } else if (document.config.auth.jwt.source == "oauth2") {
-    problems.push_back(document.ProblemAt(
-        "auth.jwt.source", "oauth2 is not available in this version of the provider; use file"));
   }
   return problems;
 }

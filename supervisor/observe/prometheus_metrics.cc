@@ -162,6 +162,9 @@ struct PrometheusMetrics::Impl {
       gauge("openbao_kms_certificate_ttl_seconds", "Remaining life of the client certificate.")
           .Add({});
   Gauge& jwt_ttl = gauge("openbao_kms_jwt_ttl_seconds", "Remaining life of the JWT.").Add({});
+  Gauge& login_budget =
+      gauge("openbao_kms_login_budget_remaining", "Logins left of the last minute's budget.")
+          .Add({});
 
   Family<Gauge>& key_hash =
       gauge("openbao_kms_status_key_id_hash", "1 for the hash of the active key_id.");
@@ -247,6 +250,7 @@ std::string PrometheusMetrics::ToText() const {
     impl_->token_ttl.Set(facts.token_ttl_seconds);
     impl_->certificate_ttl.Set(facts.certificate_ttl_seconds);
     impl_->jwt_ttl.Set(facts.jwt_ttl_seconds);
+    impl_->login_budget.Set(facts.login_budget_remaining);
     impl_->cache_age.Set(facts.status_cache_age_seconds);
     for (const ScrapeFacts::Resident& resident : facts.resident) {
       impl_->process_resident.Add({{"process", impl_->words.Admit(resident.process)}})

@@ -26,9 +26,10 @@ struct BuildFacts {
 
 // What is read when somebody scrapes, not counted when it happens. Called from a listener's thread.
 struct ScrapeFacts {
-  double token_ttl_seconds = 0;        // of the worker whose token ends last
+  double token_ttl_seconds = 0;        // of the worker whose token ends first
   double certificate_ttl_seconds = 0;  // 0 without certificate authentication
   double jwt_ttl_seconds = 0;          // 0: not known
+  double login_budget_remaining = 0;   // logins that may still be tried in this minute
   double status_cache_age_seconds = 0;
 
   struct Resident {

@@ -1,6 +1,7 @@
 #include "supervisor/observe/ready_body.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,6 +30,23 @@ Json Isolation(const ReadyFacts& facts) {
   return Json{{"level", facts.isolation_level}, {"processes", processes}};
 }
 
+Json Auth(const AuthVerdict& auth) {
+  Json body = Json::object();
+  PutText(body, "credential", auth.credential);
+  if (auth.due) {
+    body["replacement_overdue"] = true;
+  }
+  const auto put = [&body](const char* name, const std::optional<std::int64_t>& seconds) {
+    if (seconds) {
+      body[name] = *seconds;
+    }
+  };
+  put("jwt_ends_in_s", auth.jwt_ends_in_s);
+  put("certificate_ends_in_s", auth.certificate_ends_in_s);
+  put("token_ends_in_s", auth.token_ends_in_s);
+  return body;
+}
+
 Json ReadyJson(const ReadyFacts& facts) {
   Json body = Json::object();
   body["reasons"] = facts.reasons;
@@ -50,6 +68,7 @@ Json ReadyJson(const ReadyFacts& facts) {
   PutText(body, "rotation_deferred", facts.rotation_deferred);
   PutText(body, "finding", facts.finding);
   body["isolation"] = Isolation(facts);
+  body["auth"] = Auth(facts.auth);
   return body;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,15 @@ namespace baokms::supervisor {
 struct ProcessVerdict {
   std::string process;
   bool confined = false;  // filter in force, no new privileges, no capabilities
+};
+
+// How the credential and the tokens stand. A member without a value is left out.
+struct AuthVerdict {
+  std::string credential;  // the word of the authentication reference; empty: not known yet
+  bool due = false;        // the credential's replacement is overdue
+  std::optional<std::int64_t> jwt_ends_in_s{};
+  std::optional<std::int64_t> certificate_ends_in_s{};
+  std::optional<std::int64_t> token_ends_in_s{};  // of the token that ends first
 };
 
 // Everything /ready says: the status' diagnostics and what the supervisor adds. Members as in the
@@ -35,6 +45,7 @@ struct ReadyFacts {
   std::string finding;
   std::string isolation_level;  // "single-user" or "separate-users"
   std::vector<ProcessVerdict> processes;
+  AuthVerdict auth{};
 };
 
 // {"status":"ok"}

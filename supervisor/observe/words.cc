@@ -1,5 +1,7 @@
 #include "supervisor/observe/words.h"
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "proto/ipc.pb.h"
@@ -65,6 +67,26 @@ std::string_view OutcomeLabel(ipc::Outcome outcome) {
     default:
       return "unknown";
   }
+}
+
+std::string_view AuthStatusLabel(std::string_view word) {
+  constexpr std::array<std::string_view, 15> kWords = {"ok",
+                                                       "error",
+                                                       "auth_failed",
+                                                       "no_usable_session",
+                                                       "jwt_expired",
+                                                       "jwt_near_expiry",
+                                                       "jwt_invalid",
+                                                       "cert_expired",
+                                                       "cert_near_expiry",
+                                                       "cert_invalid",
+                                                       "oauth2_credential",
+                                                       "oauth2_rejected",
+                                                       "oauth2_unavailable",
+                                                       "oauth2_response",
+                                                       "oauth2_request"};
+  const auto* const known = std::ranges::find(kWords, word);
+  return known != kWords.end() ? *known : std::string_view(word.empty() ? "" : "error");
 }
 
 }  // namespace baokms::supervisor

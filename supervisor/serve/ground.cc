@@ -31,8 +31,7 @@ Status GiveUpPrivileges() {
 }  // namespace
 
 std::variant<Ground, StartFailure> LayGround(const ServeOptions& options) {
-  Result<SealedSetUps> set_ups =
-      SealSetUps(options.config, options.openbao_ca_pem, options.build.version);
+  Result<SealedSetUps> set_ups = SealSetUps(options);
   if (!set_ups) {
     return Failure("seal the set-ups of the child processes", set_ups.error());
   }
@@ -47,7 +46,8 @@ std::variant<Ground, StartFailure> LayGround(const ServeOptions& options) {
   }
   return Ground{.spawner_pid = spawner->pid,
                 .spawner_channel = std::move(spawner->channel),
-                .endpoints = std::move(set_ups->endpoints)};
+                .endpoints = std::move(set_ups->endpoints),
+                .openbao_endpoints = set_ups->openbao_endpoints};
 }
 
 }  // namespace baokms::supervisor

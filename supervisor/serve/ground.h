@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <variant>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Ground {
   UniqueFd spawner_channel;
   // What the endpoint numbers in the sealed set-ups stand for.
   std::vector<BrokerEndpoint> endpoints;
+  std::uint32_t openbao_endpoints = 0;  // how many of them, from the first on, are OpenBao's
 };
 
 // Seals the children's set-ups, hardens this process, drops its capabilities for good and starts

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
@@ -179,6 +180,11 @@ void ProcessEvents::OnSyscallRefused(Incarnation from, std::uint32_t number) {
 }
 
 void ProcessEvents::OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) {
+  if (request.endpoint() >= parts_.openbao_endpoints) {
+    Punish(WorkerKey(from.slot),
+           Error(ErrorCode::kProtocolViolation, "a worker asked for an endpoint not OpenBao's"));
+    return;
+  }
   parts_.broker.Connect(Asker(from), request, [this, from, request](BrokerAnswer answer) {
     const ipc::ConnectAnswer message = ToMessage(request, answer);
     // Fails when that incarnation is over; the socket is closed with the answer.
@@ -192,7 +198,7 @@ void ProcessEvents::OnConnectVerdict(Incarnation from, const ipc::ConnectVerdict
 
 void ProcessEvents::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStatus& status) {
   if (status.last_outcome() != ipc::OUTCOME_UNSPECIFIED && status.was_renewal()) {
-    parts_.metrics.Renewal(status.status());
+    parts_.metrics.Renewal(AuthStatusLabel(status.status()));
   }
   if (status.usable()) {
     parts_.worker_usable();
@@ -229,6 +235,13 @@ void ProcessEvents::OnAgentSyscallRefused(std::uint32_t number) {
 void ProcessEvents::OnAgentConnectRequest(const ipc::ConnectRequest& request) {
   const std::uint64_t asker = agent_incarnation_;
   const std::string name = ProcessName(kAgent) + "/" + std::to_string(asker);
+  if (request.endpoint() < parts_.openbao_endpoints && !MayLogIn(request.id())) {
+    ipc::ConnectAnswer refusal;
+    refusal.set_id(request.id());
+    refusal.set_outcome(ipc::OUTCOME_RATE_LIMITED);
+    (void)agent_->AnswerConnect(refusal, UniqueFd()).has_value();
+    return;
+  }
   parts_.broker.Connect(name, request, [this, asker, request](BrokerAnswer answer) {
     if (agent_ != nullptr && asker == agent_incarnation_) {
       const ipc::ConnectAnswer message = ToMessage(request, answer);
@@ -237,7 +250,21 @@ void ProcessEvents::OnAgentConnectRequest(const ipc::ConnectRequest& request) {
   });
 }
 
+bool ProcessEvents::MayLogIn(std::uint64_t request_id) {
+  const bool may = parts_.login_budget.Take({agent_incarnation_, request_id}, BootNow());
+  if (!may && !budget_complained_) {
+    parts_.log.Write({.level = LogLevel::kWarn,
+                      .event = "auth.login_budget",
+                      .fields = {{"operation", "auth.login"}, {"status", "used_up"}}});
+  }
+  budget_complained_ = !may;
+  return may;
+}
+
 void ProcessEvents::OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) {
+  if (!verdict.usable()) {
+    parts_.login_budget.GiveBack({agent_incarnation_, verdict.id()});
+  }
   parts_.broker.Verdict(ProcessName(kAgent) + "/" + std::to_string(agent_incarnation_), verdict);
 }
 
@@ -246,8 +273,9 @@ void ProcessEvents::OnAgentStatus(const ipc::AgentStatus& status) {
     LogCall(call);
   }
   if (status.was_login()) {
-    parts_.metrics.Login(status.status());
+    parts_.metrics.Login(AuthStatusLabel(status.status()));
   }
+  parts_.credential.Note(status);
   agent_status_ = status;
   agent_status_.clear_calls();
 }

@@ -21,6 +21,8 @@
 #include "supervisor/children/death.h"
 #include "supervisor/children/process_facts.h"
 #include "supervisor/observe/metrics.h"
+#include "supervisor/serve/credential_book.h"
+#include "supervisor/serve/login_budget.h"
 #include "supervisor/workers/worker_events.h"
 #include "supervisor/workers/worker_set.h"
 
@@ -36,6 +38,9 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
   struct Parts {
     EventLoop& loop;
     Broker& broker;
+    std::uint32_t openbao_endpoints;  // what workers may be connected to: those from 0 on
+    LoginBudget& login_budget;
+    CredentialBook& credential;
     LogSink& log;
     Metrics& metrics;
     ProcessTable& processes;
@@ -59,7 +64,7 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
   // Gives every child, and every one that starts later, what SIGHUP changed.
   void SetTunables(const ipc::Tunables& tunables);
 
-  // The last thing the agent said of its credential; empty before.
+  // The last thing the agent said of its credential; empty before. On the loop's thread.
   [[nodiscard]] const ipc::AgentStatus& agent_status() const { return agent_status_; }
 
   void OnBreach(Slot slot, const Error& why) override;
@@ -88,14 +93,16 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
   void Punish(const ChildKey& key, const Error& why);
   void Confined(const std::string& process, const ipc::ConfinementReport& report);
   void LogCall(const ipc::Call& call);
+  [[nodiscard]] bool MayLogIn(std::uint64_t request_id);
 
   Parts parts_;
   WorkerSet* workers_ = nullptr;
   Children* children_ = nullptr;
   std::unique_ptr<AgentChannel> agent_;
-  std::uint64_t agent_incarnation_ = 0;  // an answer to a dead agent must not reach its successor
-  std::map<ChildKey, bool> punished_;    // killed for a breach; cleared at its end
+  std::uint64_t agent_incarnation_ = 0;    // an answer to a dead agent must not reach its successor
+  std::map<ChildKey, bool> punished_;      // killed for a breach; cleared at its end
   ipc::AgentStatus agent_status_;
+  bool budget_complained_ = false;         // the log says already that the login budget is used up
   std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups hold
   std::map<Slot, Incarnation> ready_;
 };

@@ -7,6 +7,7 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "supervisor/config/derived.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -21,7 +22,8 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(con
                                                                              Ground ground,
                                                                              Hooks hooks) {
   const auto slots = static_cast<std::uint32_t>(config.isolation.workers);
-  std::unique_ptr<ProcessTree> tree(new ProcessTree(slots));
+  std::unique_ptr<ProcessTree> tree(
+      new ProcessTree(slots, static_cast<std::size_t>(EffectiveLoginBudget(config))));
   Result<std::unique_ptr<Broker>> broker =
       Broker::Create(parts.loop, parts.metrics, std::move(ground.endpoints),
                      config.openbao.timeout / kConnectShare);
@@ -32,6 +34,9 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(con
   tree->events_ = std::make_unique<ProcessEvents>(
       ProcessEvents::Parts{.loop = parts.loop,
                            .broker = *tree->broker_,
+                           .openbao_endpoints = ground.openbao_endpoints,
+                           .login_budget = tree->login_budget_,
+                           .credential = tree->credential_,
                            .log = parts.log,
                            .metrics = parts.metrics,
                            .processes = parts.processes,

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,7 +18,9 @@
 #include "supervisor/children/process_facts.h"
 #include "supervisor/config/config.h"
 #include "supervisor/observe/metrics.h"
+#include "supervisor/serve/credential_book.h"
 #include "supervisor/serve/ground.h"
+#include "supervisor/serve/login_budget.h"
 #include "supervisor/serve/process_events.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/workers/worker_set.h"
@@ -63,10 +66,18 @@ class ProcessTree final {
 
   [[nodiscard]] ProcessEvents& events() { return *events_; }
 
+  // Both may be asked from any thread.
+  [[nodiscard]] const CredentialBook& credential() const { return credential_; }
+
+  [[nodiscard]] const LoginBudget& login_budget() const { return login_budget_; }
+
  private:
-  explicit ProcessTree(std::uint32_t slots) : slots_(slots) {}
+  ProcessTree(std::uint32_t slots, std::size_t logins_per_minute)
+      : slots_(slots), login_budget_(logins_per_minute) {}
 
   std::uint32_t slots_;
+  CredentialBook credential_;
+  LoginBudget login_budget_;
   std::unique_ptr<Broker> broker_;
   std::unique_ptr<ProcessEvents> events_;
   std::unique_ptr<WorkerSet> workers_;

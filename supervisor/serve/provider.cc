@@ -399,6 +399,11 @@ std::uint32_t Provider::WorkersReady() const {
       workers, [](const WorkerState& worker) { return worker.ready && worker.token_usable; }));
 }
 
+AuthVerdict Provider::Auth() const {
+  return JudgeAuth(options_.config.auth.method, tree_->credential().Read(UnixNow()),
+                   tree_->workers().Workers());
+}
+
 ReadyFacts Provider::Ready() const {
   const Diagnostics diagnostics = status_->Diagnose();
   ReadyFacts facts{.ready = diagnostics.ready,
@@ -416,7 +421,8 @@ ReadyFacts Provider::Ready() const {
                    .rotation_deferred = diagnostics.rotation_deferred,
                    .finding = diagnostics.finding,
                    .isolation_level = "single-user",
-                   .processes = {}};
+                   .processes = {},
+                   .auth = Auth()};
   for (const ProcessFacts& process : processes_.Read()) {
     const std::optional<Confinement>& confinement = process.confinement;
     facts.processes.push_back({.process = process.process,
@@ -428,14 +434,15 @@ ReadyFacts Provider::Ready() const {
 }
 
 ScrapeFacts Provider::Scrape() const {
+  const AuthVerdict auth = Auth();
+  const auto seconds = [](const std::optional<std::int64_t>& left) {
+    return static_cast<double>(std::max<std::int64_t>(0, left.value_or(0)));
+  };
   ScrapeFacts facts;
-  const BootTime now = BootNow();
-  for (const WorkerState& worker : tree_->workers().Workers()) {
-    if (worker.token_usable && worker.token_expires) {
-      const std::chrono::duration<double> left = *worker.token_expires - now;
-      facts.token_ttl_seconds = std::max(facts.token_ttl_seconds, left.count());
-    }
-  }
+  facts.token_ttl_seconds = seconds(auth.token_ends_in_s);
+  facts.certificate_ttl_seconds = seconds(auth.certificate_ends_in_s);
+  facts.jwt_ttl_seconds = seconds(auth.jwt_ends_in_s);
+  facts.login_budget_remaining = static_cast<double>(tree_->login_budget().Remaining(BootNow()));
   facts.status_cache_age_seconds = static_cast<double>(status_->Diagnose().cache_age_ms) / 1000.0;
   for (const ProcessFacts& process : processes_.Read()) {
     if (process.resident_bytes) {

@@ -71,6 +71,7 @@ class Provider final {
   void FeedWatchdog();
   [[nodiscard]] std::uint32_t WorkersReady() const;
   [[nodiscard]] ReadyFacts Ready() const;
+  [[nodiscard]] AuthVerdict Auth() const;
   [[nodiscard]] ScrapeFacts Scrape() const;
   void LogReady();
 

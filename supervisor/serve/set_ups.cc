@@ -13,8 +13,10 @@
 #include "ipc/sealed.h"
 #include "proto/setup.pb.h"
 #include "supervisor/broker/broker.h"
+#include "supervisor/config/address.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/derived.h"
+#include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -70,7 +72,41 @@ ipc::WorkerSetup WorkerPart(const Config& config,
   return setup;
 }
 
-ipc::AgentSetup AgentPart(const Config& config, const ipc::OpenBaoSetup& openbao) {
+void FillJwt(const JwtConfig& config, ipc::JwtSetup* part) {
+  part->set_role(config.role);
+  part->set_min_remaining_s(Seconds(config.min_remaining_ttl));
+  part->set_leeway_s(Seconds(config.clock_skew_leeway));
+  part->set_expected_issuer(config.expected_issuer);
+  for (const std::string& audience : config.expected_audience) {
+    part->add_expected_audiences(audience);
+  }
+  part->set_expected_subject(config.expected_subject);
+}
+
+ipc::OAuth2Setup OAuth2Part(const ServeOptions& options, std::uint32_t endpoint) {
+  const OAuth2Config& config = options.config.auth.jwt.oauth2;
+  ipc::OAuth2Setup part;
+  part.set_token_url(config.token_url);
+  part.set_endpoint(endpoint);
+  part.set_through_proxy(options.oauth2_proxy.has_value());
+  part.set_ca_pem(options.oauth2_ca_pem);
+  part.set_client_id(config.client_id);
+  part.set_client_secret_file(config.client_secret_file);
+  part.set_auth_method(config.auth_method == "client_secret_post"
+                           ? ipc::OAuth2Setup::AUTH_METHOD_POST
+                           : ipc::OAuth2Setup::AUTH_METHOD_BASIC);
+  for (const std::string& scope : config.scopes) {
+    part.add_scopes(scope);
+  }
+  part.set_audience(config.audience);
+  for (const std::string& resource : config.resources) {
+    part.add_resources(resource);
+  }
+  return part;
+}
+
+ipc::AgentSetup AgentPart(const ServeOptions& options, const ipc::OpenBaoSetup& openbao) {
+  const Config& config = options.config;
   ipc::AgentSetup setup;
   *setup.mutable_openbao() = openbao;
   setup.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
@@ -79,34 +115,44 @@ ipc::AgentSetup AgentPart(const Config& config, const ipc::OpenBaoSetup& openbao
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
   setup.set_log_level(static_cast<std::uint32_t>(LevelOf(config.logging.level)));
   setup.set_login_budget_per_minute(static_cast<std::uint32_t>(EffectiveLoginBudget(config)));
-  ipc::JwtFileSetup* jwt = setup.mutable_jwt_file();
-  jwt->set_path(config.auth.jwt.jwt_file);
-  jwt->set_role(config.auth.jwt.role);
-  jwt->set_min_remaining_s(Seconds(config.auth.jwt.min_remaining_ttl));
-  jwt->set_leeway_s(Seconds(config.auth.jwt.clock_skew_leeway));
-  jwt->set_expected_issuer(config.auth.jwt.expected_issuer);
-  for (const std::string& audience : config.auth.jwt.expected_audience) {
-    jwt->add_expected_audiences(audience);
+  FillJwt(config.auth.jwt, setup.mutable_jwt());
+  if (config.auth.jwt.source == "oauth2") {
+    *setup.mutable_oauth2() =
+        OAuth2Part(options, static_cast<std::uint32_t>(openbao.endpoints_size()));
+  } else {
+    setup.mutable_jwt_file()->set_path(config.auth.jwt.jwt_file);
   }
-  jwt->set_expected_subject(config.auth.jwt.expected_subject);
   return setup;
+}
+
+// The token endpoint, or the proxy before it, comes behind OpenBao's.
+Result<BrokerEndpoint> TokenEndpoint(const ServeOptions& options) {
+  if (options.oauth2_proxy) {
+    return BrokerEndpoint{.host = options.oauth2_proxy->host, .port = options.oauth2_proxy->port};
+  }
+  const HttpsAddress address = BAOKMS_TRY(ParseTokenUrl(options.config.auth.jwt.oauth2.token_url));
+  return BrokerEndpoint{.host = address.host, .port = address.port};
 }
 
 }  // namespace
 
-Result<SealedSetUps> SealSetUps(const Config& config,
-                                std::string_view ca_pem,
-                                std::string_view plugin_version) {
-  const ipc::OpenBaoSetup openbao = BAOKMS_TRY(OpenBaoPart(config, ca_pem));
+Result<SealedSetUps> SealSetUps(const ServeOptions& options) {
+  const Config& config = options.config;
+  const ipc::OpenBaoSetup openbao = BAOKMS_TRY(OpenBaoPart(config, options.openbao_ca_pem));
+  const ipc::AgentSetup agent = AgentPart(options, openbao);
   ipc::SpawnerSetup spawner;
   spawner.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
   SealedSetUps sealed;
   sealed.spawner = BAOKMS_TRY(ipc::SealMessage(spawner));
-  sealed.worker = BAOKMS_TRY(ipc::SealMessage(WorkerPart(config, openbao, plugin_version)));
-  sealed.agent = BAOKMS_TRY(ipc::SealMessage(AgentPart(config, openbao)));
+  sealed.worker = BAOKMS_TRY(ipc::SealMessage(WorkerPart(config, openbao, options.build.version)));
+  sealed.agent = BAOKMS_TRY(ipc::SealMessage(agent));
   for (const ipc::EndpointSetup& endpoint : openbao.endpoints()) {
     sealed.endpoints.push_back(
         {.host = endpoint.host(), .port = static_cast<std::uint16_t>(endpoint.port())});
+  }
+  sealed.openbao_endpoints = static_cast<std::uint32_t>(sealed.endpoints.size());
+  if (agent.has_oauth2()) {
+    sealed.endpoints.push_back(BAOKMS_TRY(TokenEndpoint(options)));
   }
   return sealed;
 }

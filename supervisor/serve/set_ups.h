@@ -2,14 +2,13 @@
 
 #pragma once
 
-#include <string>
-#include <string_view>
+#include <cstdint>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "supervisor/broker/broker.h"
-#include "supervisor/config/config.h"
+#include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {
 
@@ -19,11 +18,10 @@ struct SealedSetUps {
   UniqueFd agent;
   // What the endpoint numbers in the set-ups stand for, for the broker.
   std::vector<BrokerEndpoint> endpoints;
+  // How many of them, from the first on, are OpenBao's: the others are the agent's alone.
+  std::uint32_t openbao_endpoints = 0;
 };
 
-// `ca_pem` is the content of openbao.caCertFile; `plugin_version` goes into annotations.
-Result<SealedSetUps> SealSetUps(const Config& config,
-                                std::string_view ca_pem,
-                                std::string_view plugin_version);
+Result<SealedSetUps> SealSetUps(const ServeOptions& options);
 
 }  // namespace baokms::supervisor

@@ -18,7 +18,7 @@ using Calls = google::protobuf::RepeatedPtrField<ipc::Call>;
 
 constexpr std::string_view kRequestIdCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:";
-constexpr std::string_view kWordCharacters = "abcdefghijklmnopqrstuvwxyz_";
+constexpr std::string_view kWordCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_";
 constexpr std::string_view kEventCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
 
 bool IsMadeOf(std::string_view text, std::string_view characters, std::size_t longest) {

@@ -159,7 +159,7 @@ class AgentHostileTest : public ::testing::Test {
     setup.set_log_level(1);
     setup.set_login_budget_per_minute(1000);
     setup.mutable_jwt_file()->set_path(root_ / "jwt");
-    setup.mutable_jwt_file()->set_role("kms");
+    setup.mutable_jwt()->set_role("kms");
     return setup;
   }
 
@@ -501,7 +501,7 @@ TEST_F(AgentHostileTest, RefusesASetupThatIsNotComplete) {
        }},
       {"no credential",
        [](ipc::AgentSetup& s) {
-         s.clear_jwt_file();
+         s.clear_credential();
        }},
       {"no mount",
        [](ipc::AgentSetup& s) {

@@ -47,6 +47,7 @@ class FakeCredential final : public Credential {
     Acquired acquired;
     acquired.finding = finding;
     acquired.ends_unix = 4711;
+    acquired.due_unix = due_unix;
     if (finding.status == AuthStatus::kOk) {
       acquired.jwt = Secret("the.jwt.text");
     }
@@ -57,6 +58,7 @@ class FakeCredential final : public Credential {
 
   Finding finding{AuthStatus::kOk, ""};
   bool replaced = false;
+  std::int64_t due_unix = 0;
   int reads = 0;
   BootTime last_deadline{};
 };
@@ -384,17 +386,48 @@ TEST_F(LoginDeskTest, RefusesMalformedRequests) {
 }
 
 TEST_F(LoginDeskTest, ReportsAReplacedCredentialAtOnce) {
-  desk_->CheckIfReplaced();
+  desk_->Watch();
   EXPECT_EQ(credential_.reads, 0);
   credential_.replaced = true;
   credential_.finding = {AuthStatus::kJwtInvalid, "iss not the expected issuer"};
-  desk_->CheckIfReplaced();
+  desk_->Watch();
   ASSERT_EQ(outlet_.statuses.size(), 1U);
   EXPECT_EQ(outlet_.statuses[0].status(), "jwt_invalid");
   EXPECT_EQ(outlet_.statuses[0].last_outcome(), ipc::OUTCOME_AUTH_FAILED);
   EXPECT_FALSE(outlet_.statuses[0].was_login());
   EXPECT_EQ(log_.records[0].event, "auth.credential");
   EXPECT_TRUE(api_.calls.empty());
+}
+
+TEST_F(LoginDeskTest, ComplainsAboutABadCredentialOnceAMinute) {
+  credential_.finding = {AuthStatus::kOAuth2Rejected, "token endpoint refused the grant"};
+  desk_->CheckCredential();
+  EXPECT_EQ(credential_.reads, 1);
+  for (int i = 0; i < 10; ++i) {
+    desk_->Watch();
+  }
+  EXPECT_EQ(credential_.reads, 1) << "the minute is not over";
+  EXPECT_EQ(outlet_.statuses[0].credential_status(), "oauth2_rejected");
+}
+
+TEST_F(LoginDeskTest, SaysThatAReplacementIsOverdueWhileTheCredentialIsStillGood) {
+  credential_.due_unix = UnixNow() - 1;
+  desk_->CheckCredential();
+  ASSERT_EQ(log_.records.size(), 1U);
+  EXPECT_EQ(log_.records[0].level, LogLevel::kWarn);
+  EXPECT_EQ(Field(log_.records[0], "reason"), "replacement overdue");
+  EXPECT_EQ(outlet_.statuses[0].credential_status(), "ok");
+  EXPECT_EQ(outlet_.statuses[0].credential_due_unix(), credential_.due_unix);
+  credential_.due_unix = UnixNow() + 3600;
+  desk_->CheckCredential();
+  EXPECT_EQ(log_.records[1].level, LogLevel::kInfo);
+}
+
+TEST_F(LoginDeskTest, TellsTheCredentialsStandingApartFromTheLogins) {
+  ASSERT_TRUE(Ask(0, 'a').has_value());
+  api_.Answer(0, ErrorClass::kPermissionDenied);
+  EXPECT_EQ(outlet_.statuses[0].status(), "auth_failed");
+  EXPECT_EQ(outlet_.statuses[0].credential_status(), "ok");
 }
 
 TEST_F(LoginDeskTest, PutsNoSecretIntoStatusFailureOrRecord) {

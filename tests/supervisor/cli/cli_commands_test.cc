@@ -309,10 +309,10 @@ TEST_F(CliTest, ReportsWhatServeFindsOnTheHost) {
 
 // serve's own socket directory is outside a test's reach, so the parts it is made of are run here.
 TEST_F(CliTest, RefusesToServeWhatIsNotAvailableYet) {
-  const LoadResult loaded = Load(YamlOf(OAuth2Keys()));
+  const LoadResult loaded = Load(YamlOf(CertKeys()));
   ASSERT_TRUE(Validate(loaded.document, loaded.problems).empty());
   EXPECT_THAT(DescribeProblems(UnavailableFeatures(loaded.document)),
-              HasSubstr("auth.jwt.source: oauth2 is not available in this version"));
+              HasSubstr("auth.method: cert is not available in this version"));
 }
 
 TEST(ReportTest, HasTheDocumentedForms) {

@@ -1,5 +1,6 @@
 #include "supervisor/observe/ready_body.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace baokms::supervisor {
@@ -15,7 +16,7 @@ TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
   EXPECT_EQ(reply.body,
             R"({"reasons":["state_unavailable"],"status":"unavailable","cache_age_ms":0,)"
             R"("stale":true,"workers_ready":0,)"
-            R"("isolation":{"level":"single-user","processes":{}}})");
+            R"("isolation":{"level":"single-user","processes":{}},"auth":{}})");
 }
 
 TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
@@ -44,7 +45,20 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
             R"("transit_key_version":7,"workers_ready":2,)"
             R"("rotation_deferred":"second_worker_missing","finding":"text",)"
             R"("isolation":{"level":"separate-users",)"
-            R"("processes":{"supervisor":"confined","worker_0":"unconfined"}}})");
+            R"("processes":{"supervisor":"confined","worker_0":"unconfined"}},"auth":{}})");
+}
+
+TEST(ReadyBodyTest, SaysHowCredentialAndTokensStand) {
+  ReadyFacts facts;
+  facts.auth = {.credential = "jwt_near_expiry",
+                .due = true,
+                .jwt_ends_in_s = -5,
+                .certificate_ends_in_s = 7,
+                .token_ends_in_s = 0};
+  EXPECT_THAT(ReadyReply(facts).body,
+              testing::EndsWith(R"("auth":{"credential":"jwt_near_expiry",)"
+                                R"("replacement_overdue":true,"jwt_ends_in_s":-5,)"
+                                R"("certificate_ends_in_s":7,"token_ends_in_s":0}})"));
 }
 
 }  // namespace

@@ -1,0 +1,55 @@
+#include "authagent/secret_file.h"
+
+#include <sys/types.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "common/base/safe_path.h"
+#include "common/base/secret_buffer.h"
+
+namespace baokms::authagent {
+namespace {
+
+// Fills `buffer` from the descriptor; returns how much there was.
+Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    const ssize_t size = ::read(fd, buffer.data() + filled, buffer.size() - filled);
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size < 0) {
+      return Error(ErrorCode::kSystem, "file not readable", errno);
+    }
+    if (size == 0) {
+      break;
+    }
+    filled += static_cast<std::size_t>(size);
+  }
+  return filled;
+}
+
+}  // namespace
+
+Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rules) {
+  const SafeFile file = BAOKMS_TRY(OpenSafeFile(path, rules));
+  // One byte more than there should be shows a file that is being written.
+  SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(file.size + 1));
+  const std::size_t size = BAOKMS_TRY(ReadAll(file.fd.get(), raw.RevealMutable()));
+  if (size != file.size) {
+    return Error(ErrorCode::kUnavailable, "file changed while it was read");
+  }
+  return SecretFile{std::move(raw), size};
+}
+
+}  // namespace baokms::authagent

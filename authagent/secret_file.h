@@ -1,0 +1,27 @@
+// Reads a whole credential file into locked memory, under the rules of common/base/safe_path.h. It
+// does not know what the bytes mean.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/base/safe_path.h"
+#include "common/base/secret_buffer.h"
+
+namespace baokms::authagent {
+
+struct SecretFile {
+  SecretBuffer raw;  // may be longer than the file
+  std::size_t size = 0;
+
+  [[nodiscard]] std::span<const std::uint8_t> content() const { return raw.Reveal().first(size); }
+};
+
+// As OpenSafeFile(); also kUnavailable when the file grows or shrinks while it is read.
+Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rules);
+
+}  // namespace baokms::authagent
