@@ -3,6 +3,7 @@
 import pytest
 
 from rig.https_proxy import HttpsProxy
+from rig.keycloak import Keycloak
 from rig.openbao import OpenBao
 from rig.provider import Provider
 from rig.tcp_proxy import TcpProxy
@@ -33,6 +34,12 @@ def session_workspace():
 def openbao(session_workspace):
     """One OpenBao for all tests. Never stop, seal or reconfigure it: use own_openbao for that."""
     return OpenBao(session_workspace).start()
+
+
+@pytest.fixture(scope="session")
+def keycloak(session_workspace):
+    """One Keycloak for all tests. A test that stops it or changes its secret puts that right."""
+    return Keycloak(session_workspace).start()
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def hostile(expression: str) -> Counts:
 def e2e(expression: str) -> Counts:
     """The real programs against a real OpenBao."""
     build("release")
-    fetch("python", "openbao")
+    fetch("python", "openbao", "keycloak")
     return pytest("e2e", expression)
 
 

@@ -30,7 +30,7 @@ listener "tcp" {{
   tls_key_file    = "{key}"
 }}
 audit "file" "audit" {{
-  options = {{ file_path = "{audit}" }}
+  options = {{ file_path = "{audit}", log_raw = "{raw}" }}
 }}
 """
 
@@ -45,9 +45,14 @@ class BaoError(RigError):
 
 
 class OpenBao:
-    """One server. start() leaves it initialised and unsealed; kill() and start() keep the data."""
+    """One server. start() leaves it initialised and unsealed; kill() and start() keep the data.
 
-    def __init__(self, workspace, name: str = "openbao", authority=None, audit_log=None):
+    raw_audit: the audit log has secrets in clear text.
+    """
+
+    def __init__(
+        self, workspace, name: str = "openbao", authority=None, audit_log=None, raw_audit=False
+    ):
         self.name = name
         self.folder = workspace.folder(name)
         self.authority = authority or Authority(self.folder / "ca")
@@ -59,7 +64,7 @@ class OpenBao:
         self.unseal_key = ""
         self._config = self.folder / "config.hcl"
         self._certificate = self.authority.issue(name, [SERVER_NAME, "localhost", "127.0.0.1"])
-        self._write_config()
+        self._write_config("true" if raw_audit else "false")
         command = [fetched("openbao"), "server", f"-config={self._config}"]
         self.daemon = workspace.daemon(name, command, env={})
 
@@ -73,7 +78,7 @@ class OpenBao:
         """The server's certificate and key, which a TLS proxy in front of it may use too."""
         return self._certificate
 
-    def _write_config(self) -> None:
+    def _write_config(self, raw: str) -> None:
         data = self.folder / "data"
         data.mkdir(mode=0o700)
         self._config.write_text(
@@ -85,6 +90,7 @@ class OpenBao:
                 cert=self._certificate.cert,
                 key=self._certificate.key,
                 audit=self.audit_log,
+                raw=raw,
             )
         )
 

@@ -30,7 +30,7 @@ class Tenant:
         self.token_ttl = token_ttl
         self._signing_key = new_key()
         self._enable_transit()
-        self._enable_jwt()
+        self.enable_jwt()
 
     def _enable_transit(self) -> None:
         self.openbao.request("POST", f"sys/mounts/{self.transit_mount}", {"type": "transit"})
@@ -39,7 +39,8 @@ class Tenant:
             "POST", f"{self.transit_mount}/keys/{self.key_name}", {"type": KEY_TYPE}
         )
 
-    def _enable_jwt(self) -> None:
+    def enable_jwt(self) -> None:
+        """Mounts and configures the JWT method; also after the mount was disabled."""
         self.openbao.request("POST", f"sys/{self.auth_mount}", {"type": "jwt"})
         self.openbao.request(
             "POST",
