@@ -1,0 +1,166 @@
+"""Secrets are found in the memory of exactly the processes that may hold them, and only for as long
+as they need to be there.
+"""
+
+import base64
+import json
+import secrets
+
+import pytest
+
+from rig import faults, processes
+from rig.https_proxy import HttpsProxy
+from rig.kms import KmsError
+from rig.openbao import OpenBao
+from rig.tenant import Tenant
+from rig.waits import wait_for
+
+PLAINTEXT = b"kubernetes secret payload"
+AGENT, WORKER = "bao-kms-authagent", "bao-kms-worker"
+NEEDLE = 24  # bytes of a secret that are looked for: no accident, and any useful piece has them
+CHUNK = 1 << 20
+
+
+def mapped(pid: int):
+    """The readable ranges of a process' memory."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps:
+        for line in maps:
+            fields = line.split()
+            if "r" in fields[1] and fields[-1] not in ("[vvar]", "[vsyscall]"):
+                begin, end = (int(part, 16) for part in fields[0].split("-"))
+                yield begin, end
+
+
+def holds(pid: int, needle: bytes) -> bool:
+    """Whether the process' memory has needle anywhere."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for begin, end in mapped(pid):
+            try:
+                memory.seek(begin)
+                left, tail = end - begin, b""
+                while left > 0:
+                    piece = memory.read(min(CHUNK, left))
+                    if not piece:
+                        break
+                    if needle in tail + piece:
+                        return True
+                    tail = piece[-len(needle) :]
+                    left -= len(piece)
+            except OSError:
+                continue  # a range that cannot be read holds nothing that could be
+    return False
+
+
+def holders(provider, needle: bytes) -> list:
+    """The programs whose memory has needle: one entry per process."""
+    found = []
+    for process in provider.processes():
+        if holds(process.pid, needle):
+            found.append(processes.program(process.pid))
+    return found
+
+
+def tail(text: str) -> bytes:
+    return text[-NEEDLE:].encode()
+
+
+@pytest.fixture
+def telling_openbao(workspace):
+    """An OpenBao whose audit log has tokens in clear text."""
+    return OpenBao(workspace, raw_audit=True).start()
+
+
+def issued_tokens(openbao, tenant) -> list:
+    """The tokens that logins of this tenant got."""
+    entries = [json.loads(line) for line in openbao.audit_log.read_text().splitlines() if line]
+    return [
+        entry["auth"]["client_token"]
+        for entry in entries
+        if entry["type"] == "response"
+        and entry["request"]["path"] == f"{tenant.auth_mount}/login"
+        and entry.get("auth", {}).get("client_token")
+    ]
+
+
+def test_memory_of_one_worker_each_holds_a_token_and_nobody_holds_the_jwt(
+    telling_openbao, make_provider
+):
+    tenant = Tenant(telling_openbao)
+    provider = make_provider(tenant).start_healthy()
+    with provider.client() as client:
+        for _ in range(20):
+            assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+    tokens = issued_tokens(telling_openbao, tenant)
+    assert len(tokens) == 2
+    for token in tokens:
+        assert holders(provider, tail(token)) == [WORKER]
+    jwt = tail(provider.jwt_path.read_text())
+    wait_for(lambda: holders(provider, jwt) == [], "the JWT to be wiped")
+
+
+def test_memory_of_the_agent_alone_holds_the_jwt_while_it_logs_in(
+    openbao, https_proxy, make_provider
+):
+    provider = make_provider(changes={"openbao": {"address": https_proxy.address}})
+    https_proxy.inject(faults.slow_headers(), path="/login")
+    provider.start()
+    jwt = tail(provider.jwt_path.read_text())
+    wait_for(lambda: https_proxy.seen("/login"), "a login at OpenBao")
+    wait_for(lambda: holders(provider, jwt) == [AGENT], "the JWT in the agent, and nowhere else")
+    https_proxy.heal()
+    provider.wait_healthy()
+    wait_for(lambda: holders(provider, jwt) == [], "the JWT to be wiped")
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+def test_memory_of_the_agent_alone_holds_the_client_secret_during_a_grant(
+    workspace, openbao, make_provider, method
+):
+    tenant = Tenant(openbao)
+    endpoint = workspace.adopt(HttpsProxy(openbao))
+    secret_file = workspace.folder("oauth2") / "secret"
+    secret_file.touch(mode=0o600)
+    secret = secrets.token_hex(32)
+    secret_file.write_text(secret)
+    provider = make_provider(
+        tenant,
+        changes={
+            "auth": {
+                "loginTimeout": "30s",
+                "jwt": {
+                    "source": "oauth2",
+                    "jwtFile": None,
+                    "oauth2": {
+                        "tokenUrl": f"{endpoint.address}/token",
+                        "clientId": "client",
+                        "clientSecretFile": str(secret_file),
+                        "authMethod": method,
+                        "caCertFile": str(openbao.ca_file),
+                    },
+                },
+            }
+        },
+    )
+    granted = {"access_token": tenant.issue_jwt(), "token_type": "Bearer"}
+    grant = faults.answer(200, body=json.dumps(granted).encode())
+
+    def held(handler):
+        handler.healed.wait(faults.WAIT_SECONDS)
+        grant(handler)
+
+    endpoint.inject(held)
+    provider.start()
+    wait_for(endpoint.seen, "a grant under way")
+    needle = secret.encode() if method == "client_secret_post" else basic_part(secret)
+    wait_for(lambda: holders(provider, needle) == [AGENT], "the secret in the agent alone")
+    endpoint.heal()
+    endpoint.inject(grant)
+    wait_for(lambda: provider.status().ok, "health", ignoring=(OSError, KmsError))
+    jwt = tail(granted["access_token"])
+    for gone in (needle, secret.encode(), jwt):
+        wait_for(lambda: holders(provider, gone) == [], "the secrets to be wiped")
+
+
+def basic_part(secret: str) -> bytes:
+    """The base64 of "client:<secret>" as it is in the Authorization header."""
+    return base64.b64encode(f"client:{secret}".encode())[16:-4]

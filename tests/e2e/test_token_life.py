@@ -1,0 +1,263 @@
+"""Tokens that expire, are revoked or cannot be had, and what kube-apiserver notices of it."""
+
+import os
+import re
+import signal
+import time
+
+import grpc
+import pytest
+
+from rig import processes
+from rig.kms import KmsError
+from rig.load import SteadyLoad
+from rig.tenant import Tenant
+from rig.waits import wait_for
+
+AGENT, WORKER = "bao-kms-authagent", "bao-kms-worker"
+WORKERS = 2
+PLAINTEXT = b"kubernetes secret payload"
+BUDGET = 12  # logins in a minute, the default
+SHORT_TTL = 20
+SHORT_RUN = int(os.environ.get("BAOKMS_TOKEN_SECONDS", "180"))
+STOPPED_RUN = int(os.environ.get("BAOKMS_STOPPED_SECONDS", "60"))
+PROBE_SECONDS = 2  # status.probeInterval of the rig's configuration
+REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+
+
+def logins(tenant) -> int:
+    """Login requests that OpenBao has audited, refused ones included."""
+    return len(tenant.openbao.audit_requests(f"{tenant.auth_mount}/login"))
+
+
+def pids(provider, program: str) -> list:
+    found = []
+    for process in provider.processes():
+        try:
+            if processes.program(process.pid) == program:
+                found.append(process.pid)
+        except FileNotFoundError:
+            pass  # it ended in between
+    return found
+
+
+def signal_all(provider, program: str, number) -> None:
+    for pid in pids(provider, program):
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+def revoke_tokens(tenant) -> None:
+    tenant.openbao.request("PUT", f"sys/leases/revoke-prefix/{tenant.auth_mount}")
+
+
+def decrypts(client, encrypted) -> bool:
+    return client.decrypt(encrypted) == PLAINTEXT
+
+
+def wait_repaired(client, encrypted) -> None:
+    """One probe interval, its jitter, and what a busy machine needs."""
+    wait_for(
+        lambda: decrypts(client, encrypted),
+        "Decrypt after the repair",
+        deadline=PROBE_SECONDS + 10,
+        ignoring=(KmsError,),
+    )
+
+
+def refusal(call) -> KmsError:
+    with pytest.raises(KmsError) as raised:
+        call()
+    return raised.value
+
+
+def credential_word(provider) -> str:
+    return provider.ready()[1]["auth"].get("credential", "")
+
+
+def metric(provider, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", provider.get("/metrics")[1], re.MULTILINE)
+    return float(found.group(1))
+
+
+def test_tokens_of_20_s_and_a_new_jwt_every_15_s_cost_no_request(openbao, make_provider):
+    tenant = Tenant(openbao, token_ttl=f"{SHORT_TTL}s")
+    tenant.write_role(token_max_ttl=f"{SHORT_TTL}s")
+    provider = make_provider(tenant, changes={"auth": {"jwt": {"minRemainingTtl": "5s"}}})
+    provider.write_jwt(ttl_seconds=30)
+    provider.start_healthy()
+    started = time.monotonic()
+    with SteadyLoad([provider], count=16) as load:
+        while time.monotonic() - started < SHORT_RUN:
+            time.sleep(min(15, SHORT_RUN))
+            provider.write_jwt(ttl_seconds=30)
+    seconds = time.monotonic() - started
+    assert (load.failures, load.unhealthy) == ([], 0)
+    assert load.requests > SHORT_RUN
+    # A token is replaced when between a third and 5/12 of its life are left. The renewal before
+    # brings no more than that rest, which is no reason to wait.
+    longest, shortest = SHORT_TTL * 2 / 3, SHORT_TTL * 7 / 12
+    assert WORKERS * (seconds // (longest + 2)) <= logins(tenant) <= WORKERS * (
+        seconds // shortest + 3
+    )
+
+
+def test_a_minute_with_stopped_agents_costs_no_request(openbao, make_provider):
+    provider = make_provider(Tenant(openbao, token_ttl=f"{SHORT_TTL}s")).start_healthy()
+    end = time.monotonic() + STOPPED_RUN
+    with SteadyLoad([provider], count=4, pace=0.05) as load:
+        while time.monotonic() < end:
+            signal_all(provider, AGENT, signal.SIGSTOP)
+            time.sleep(0.2)
+    assert (load.failures, load.unhealthy) == ([], 0)
+    wait_for(lambda: credential_word(provider) == "ok", "an agent that works")
+
+
+def test_agents_that_die_cost_no_token_and_cause_no_login_storm(openbao, make_provider):
+    tenant = Tenant(openbao, token_ttl=f"{SHORT_TTL}s")
+    provider = make_provider(tenant).start_healthy()
+    before = logins(tenant)
+    with SteadyLoad([provider], count=4, pace=0.05) as load:
+        for _ in range(20):
+            wait_for(lambda: pids(provider, AGENT), "the next agent")
+            signal_all(provider, AGENT, signal.SIGKILL)
+    assert (load.failures, load.unhealthy) == ([], 0)
+    assert logins(tenant) - before <= WORKERS
+
+
+def test_the_login_budget_outlives_the_agents(openbao, make_provider):
+    tenant = Tenant(openbao)
+    provider = make_provider(tenant, changes={"auth": {"loginBudgetPerMinute": 4}}).start_healthy()
+    started = time.monotonic()
+    for _ in range(12):
+        old = set(pids(provider, WORKER))
+        signal_all(provider, AGENT, signal.SIGKILL)
+        signal_all(provider, WORKER, signal.SIGKILL)
+        wait_for(lambda: len(set(pids(provider, WORKER)) - old) == WORKERS, "new workers")
+    minutes = 1 + (time.monotonic() - started) // 60
+    assert logins(tenant) <= 4 * minutes
+    wait_for(lambda: metric(provider, "openbao_kms_login_budget_remaining") == 0, "its end")
+    provider.tenant.openbao.request("GET", "sys/health")
+    wait_for(lambda: provider.status().ok, "logins in the next minute", 120, (OSError, KmsError))
+
+
+def test_revoked_tokens_are_replaced_within_the_request(provider, kms):
+    encrypted = kms.encrypt(PLAINTEXT)
+    before = logins(provider.tenant)
+    revoke_tokens(provider.tenant)
+    for _ in range(20):
+        assert decrypts(kms, encrypted)
+    assert logins(provider.tenant) - before <= WORKERS
+
+
+def test_a_deleted_jwt_role_and_no_token_fail_closed_until_it_is_back(provider, kms):
+    tenant, encrypted = provider.tenant, kms.encrypt(PLAINTEXT)
+    tenant.delete_role()
+    assert decrypts(kms, encrypted)  # the tokens live on
+    revoke_tokens(tenant)
+    before, started = logins(tenant), time.monotonic()
+    error = refusal(lambda: kms.decrypt(encrypted))
+    assert error.code in REFUSED
+    assert error.text.endswith(" (temporary)")
+    wait_for(lambda: logins(tenant) - before >= 4, "attempts to log in")
+    tenant.write_role()
+    wait_repaired(kms, encrypted)
+    minutes = 1 + (time.monotonic() - started) // 60
+    assert logins(tenant) - before <= BUDGET * minutes
+    provider.wait_healthy()
+
+
+def test_a_removed_policy_is_no_reason_to_throw_tokens_away(provider, kms):
+    tenant, encrypted = provider.tenant, kms.encrypt(PLAINTEXT)
+    before, started = logins(tenant), time.monotonic()
+    tenant.write_policy('path "sys/none" { capabilities = ["read"] }')
+    error = refusal(lambda: kms.decrypt(encrypted))
+    assert (error.code, error.text) == (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "transit permission denied (temporary)",
+    )
+    provider.wait_unhealthy()
+    provider.install_policy()
+    wait_repaired(kms, encrypted)
+    minutes = 1 + (time.monotonic() - started) // 60
+    assert logins(tenant) - before <= BUDGET * minutes
+    provider.wait_healthy()
+
+
+def test_a_disabled_auth_mount_heals_when_it_is_back(provider, kms):
+    tenant, encrypted = provider.tenant, kms.encrypt(PLAINTEXT)
+    before, started = logins(tenant), time.monotonic()
+    tenant.openbao.request("DELETE", f"sys/{tenant.auth_mount}")  # revokes its tokens
+    assert refusal(lambda: kms.decrypt(encrypted)).code in REFUSED
+    tenant.enable_jwt()
+    wait_repaired(kms, encrypted)
+    minutes = 1 + (time.monotonic() - started) // 60
+    assert logins(tenant) - before <= BUDGET * minutes
+    provider.wait_healthy()
+
+
+def test_a_bad_new_jwt_is_reported_before_a_token_needs_it(provider, kms):
+    encrypted = kms.encrypt(PLAINTEXT)
+    assert credential_word(provider) == "ok"
+    for claims, word in [
+        ({"aud": ["somebody else"]}, "jwt_invalid"),
+        ({"ttl_seconds": 60}, "jwt_near_expiry"),
+        ({"ttl_seconds": -60}, "jwt_expired"),
+    ]:
+        provider.write_jwt(**claims)
+        wait_for(lambda: credential_word(provider) == word, word)
+        records = [e for e in provider.log_events() if e["message"] == "auth.credential"]
+        assert (records[-1]["level"], records[-1]["status"]) == ("WARN", word)
+        assert decrypts(kms, encrypted)
+    provider.write_jwt(ttl_seconds=3600)
+    wait_for(lambda: credential_word(provider) == "ok", "the good JWT to be seen")
+    status, body = provider.ready()
+    assert status == 200
+    assert 3500 < body["auth"]["jwt_ends_in_s"] <= 3600
+    assert 0 < body["auth"]["token_ends_in_s"] <= 1800
+    assert 3500 < metric(provider, "openbao_kms_jwt_ttl_seconds") <= 3600
+    assert 0 < metric(provider, "openbao_kms_token_ttl_seconds") <= 1800
+
+
+def test_a_jwt_whose_replacement_is_overdue_is_reported(provider):
+    provider.write_jwt(ttl_seconds=1300, iat=int(time.time()) - 90000)
+    wait_for(lambda: provider.ready()[1]["auth"].get("replacement_overdue"), "the report")
+    assert credential_word(provider) == "ok"
+
+
+def test_a_jwt_in_a_kubernetes_projected_volume_is_followed(make_provider):
+    provider = make_provider()
+    volume = provider.folder / "projected"
+    volume.mkdir(mode=0o755)
+
+    def put(generation: str, **claims) -> None:
+        folder = volume / f"..{generation}"
+        folder.mkdir(mode=0o755)
+        (folder / "token").touch(mode=0o400)
+        (folder / "token").write_text(provider.tenant.issue_jwt(**claims))
+        (volume / "..data_tmp").symlink_to(folder.name)
+        (volume / "..data_tmp").rename(volume / "..data")
+
+    put("2026_01")
+    (volume / "token").symlink_to("..data/token")
+    provider.write_config({"auth": {"jwt": {"jwtFile": str(volume / "token")}}})
+    provider.start_healthy()
+    put("2026_02", ttl_seconds=-60)
+    wait_for(lambda: credential_word(provider) == "jwt_expired", "the new JWT to be seen")
+    put("2026_03")
+    wait_for(lambda: credential_word(provider) == "ok", "the next one to be seen")
+
+
+def test_a_jwt_and_its_directory_may_come_from_systemd(make_provider):
+    provider = make_provider()
+    provider.write_config({"auth": {"jwt": {"jwtFile": "${CREDENTIALS_DIRECTORY}/jwt"}}})
+    credentials = provider.folder / "credentials"
+    credentials.mkdir(mode=0o500)
+    (credentials / "jwt").touch(mode=0o400)
+    (credentials / "jwt").write_text(provider.tenant.issue_jwt())
+    provider.daemon.env = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    provider.start_healthy()
+    warnings = [e for e in provider.log_events() if e["message"] == "config.warning"]
+    assert any(e["key"] == "auth.jwt.jwtFile" for e in warnings)
