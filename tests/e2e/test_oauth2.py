@@ -141,6 +141,18 @@ def test_oauth2_client_secret_files_that_others_may_read_are_refused(
     provider.wait_healthy()
 
 
+def test_oauth2_without_a_ca_file_trusts_the_systems_authorities_alone(
+    openbao, keycloak, make_provider
+):
+    provider = make_provider(
+        keycloak_tenant(openbao, keycloak), changes=oauth2_changes(keycloak, caCertFile=None)
+    )
+    provider.start()
+    wait_for(lambda: credential_word(provider) == "oauth2_unavailable", "the refusal")
+    records = [e for e in provider.log_events() if e["message"] == "auth.credential"]
+    assert records[-1]["reason"] == "tls_failed"
+
+
 def test_oauth2_issuer_key_rollover_is_followed(keycloak, oauth2_provider):
     with oauth2_provider.client() as client:
         encrypted = client.encrypt(PLAINTEXT)
