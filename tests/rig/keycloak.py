@@ -211,8 +211,16 @@ def keycloak_tenant(openbao: OpenBao, keycloak: Keycloak, **role) -> Tenant:
 
 def oauth2_changes(keycloak: Keycloak, **oauth2) -> dict:
     """Changes to the default configuration (rig/config.py) that log in through the server; oauth2
-    overrides keys of auth.jwt.oauth2.
+    overrides keys of auth.jwt.oauth2, None leaves one out.
     """
+    settings = {
+        "tokenUrl": keycloak.token_url,
+        "clientId": CLIENT,
+        "clientSecretFile": str(keycloak.secret_file),
+        "authMethod": "client_secret_basic",
+        "caCertFile": str(keycloak.ca_file),
+        **oauth2,
+    }
     return {
         "auth": {
             "jwt": {
@@ -222,14 +230,7 @@ def oauth2_changes(keycloak: Keycloak, **oauth2) -> dict:
                 "expectedIssuer": keycloak.issuer,
                 "expectedAudience": [AUDIENCE],
                 "expectedSubject": keycloak.subject,
-                "oauth2": {
-                    "tokenUrl": keycloak.token_url,
-                    "clientId": CLIENT,
-                    "clientSecretFile": str(keycloak.secret_file),
-                    "authMethod": "client_secret_basic",
-                    "caCertFile": str(keycloak.ca_file),
-                    **oauth2,
-                },
+                "oauth2": {key: value for key, value in settings.items() if value is not None},
             }
         }
     }
