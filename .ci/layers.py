@@ -31,8 +31,8 @@ THIRD_PARTY = {
 }
 # Only these folders of the supervisor may see the expensive or dangerous libraries.
 ONLY_IN = {
-    "grpc": {"supervisor/kms", "supervisor/cli"},
-    "grpcpp": {"supervisor/kms", "supervisor/cli"},
+    "grpc": {"supervisor/kms", "supervisor/cli", "supervisor/etcd"},
+    "grpcpp": {"supervisor/kms", "supervisor/cli", "supervisor/etcd"},
     "prometheus": {"supervisor/observe"},
     "CivetServer": {"supervisor/observe"},
     "civetweb": {"supervisor/observe"},

@@ -123,7 +123,12 @@ class Runner {
     }
     checked.options->build = ThisBuild();
     const CommandHost host{.options = *checked.options, .read_live_key = hooks_.read_live_key};
-    return PrintResult(command, RunStateTask(command.task, host));
+    const TaskResources resources = OpenResources(command.task);
+    if (!resources.refusal.empty()) {
+      err_ << resources.refusal << "\n";
+      return End(ExitCode::kConfig);
+    }
+    return PrintResult(command, RunStateTask(command.task, host, resources));
   }
 
   int operator()(const ServeCommand& /*command*/) const {

@@ -193,8 +193,7 @@ class Parser {
   void AddRotation() {
     AddState("rotation-plan", "Show where this node is in a rotation of the Transit key",
              [](const StateFlags&) { return StateTaskOrError(StateTask(RotationPlanTask{})); });
-    AddState("verify-rotation", "Check what is known about the end of a rotation",
-             [](const StateFlags&) { return StateTaskOrError(StateTask(VerifyRotationTask{})); });
+    AddVerify();
     StateFlags& flags = values_.state;
     CLI::App& retire = AddState(
         "retire-versions",
@@ -214,6 +213,24 @@ class Parser {
     restore.add_option("--versions", flags.versions, "Versions to put back, such as 1,2")
         ->type_name("LIST");
     AddApply(restore, "stateHash");
+  }
+
+  void AddVerify() {
+    StateFlags& flags = values_.state;
+    CLI::App& verify =
+        AddState("verify-rotation",
+                 "Check the end of a rotation; with --scan-etcd also whether old versions may go",
+                 ParseVerify);
+    verify
+        .add_option("--scan-etcd", flags.scan_etcd,
+                    "Count what is stored in this etcd (https://HOST:PORT) by provider and key")
+        ->type_name("ENDPOINT");
+    verify.add_option("--cacert", flags.cacert, "Authorities that etcd's certificate may be from")
+        ->type_name("PATH");
+    verify.add_option("--cert", flags.cert, "Client certificate for etcd")->type_name("PATH");
+    verify.add_option("--key", flags.key, "Private key of --cert")->type_name("PATH");
+    verify.add_option("--prefix", flags.prefix, "Keys to read, /registry/ unless given")
+        ->type_name("PREFIX");
   }
 
   void AddRecovery() {

@@ -9,6 +9,7 @@
 
 #include "common/contract/encoding.h"
 #include "common/contract/limits.h"
+#include "supervisor/config/address.h"
 #include "supervisor/config/text_rules.h"
 
 namespace baokms::supervisor {
@@ -61,7 +62,70 @@ std::optional<std::vector<std::int64_t>> ParseVersions(std::string_view text) {
   }
 }
 
+constexpr std::string_view kPlainScheme = "http://";
+
+// The loopback interface, where nobody can listen in who could not read etcd's files as well.
+bool IsLoopback(std::string_view host) {
+  return host == "127.0.0.1" || host == "::1";
+}
+
+// "https://host:port", or "http://127.0.0.1:port" for an etcd without TLS on this host.
+std::optional<EtcdOptions> ParseEndpoint(const std::string& text) {
+  const bool plain = text.starts_with(kPlainScheme);
+  const auto address = ParseHttpsAddress(
+      plain ? std::string("https://").append(text.substr(kPlainScheme.size())) : text);
+  if (!address.has_value() || !address->prefix.empty() || (plain && !IsLoopback(address->host))) {
+    return std::nullopt;
+  }
+  EtcdOptions options;
+  options.host = address->host;
+  options.port = address->port;
+  options.transport = plain ? EtcdOptions::Transport::kPlain : EtcdOptions::Transport::kTls;
+  return options;
+}
+
+bool GivesEtcdDetails(const StateFlags& flags) {
+  return flags.cacert.has_value() || flags.cert.has_value() || flags.key.has_value() ||
+         flags.prefix.has_value();
+}
+
+// What is wrong with the flags around --scan-etcd, or nothing.
+std::string_view FindEtcdProblem(const EtcdOptions& options, const StateFlags& flags) {
+  if (options.transport == EtcdOptions::Transport::kPlain) {
+    return flags.cacert.has_value() || flags.cert.has_value() || flags.key.has_value()
+               ? "--cacert, --cert and --key need an https endpoint"
+               : "";
+  }
+  if (options.ca_file.empty()) {
+    return "--scan-etcd needs --cacert";
+  }
+  if (options.certificate_file.empty() != options.key_file.empty()) {
+    return "--cert and --key go together";
+  }
+  return options.prefix.empty() ? "--prefix must not be empty" : "";
+}
+
 }  // namespace
+
+StateTaskOrError ParseVerify(const StateFlags& flags) {
+  if (!flags.scan_etcd.has_value()) {
+    return GivesEtcdDetails(flags) ? StateTaskOrError(UsageError{
+                                         "--cacert, --cert, --key and --prefix need --scan-etcd"})
+                                   : StateTaskOrError(StateTask(VerifyRotationTask{}));
+  }
+  auto options = ParseEndpoint(*flags.scan_etcd);
+  if (!options.has_value()) {
+    return UsageError{"--scan-etcd must be https://HOST:PORT, or http:// with a loopback address"};
+  }
+  options->ca_file = flags.cacert.value_or("");
+  options->certificate_file = flags.cert.value_or("");
+  options->key_file = flags.key.value_or("");
+  options->prefix = flags.prefix.value_or(options->prefix);
+  if (const std::string_view problem = FindEtcdProblem(*options, flags); !problem.empty()) {
+    return UsageError{std::string(problem)};
+  }
+  return StateTask(VerifyRotationTask{.etcd = std::move(options)});
+}
 
 StateTaskOrError ParseRetire(const StateFlags& flags) {
   const auto version = contract::ParsePositiveDecimal(flags.before_version.value_or(""));

@@ -9,6 +9,7 @@
 
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/usage_error.h"
+#include "supervisor/etcd/etcd_options.h"
 #include "supervisor/state_commands/recovery_commands.h"
 #include "supervisor/state_commands/version_commands.h"
 
@@ -23,11 +24,18 @@ struct StateFlags {
   std::optional<std::string> versions;
   std::optional<std::string> output_file;
   std::optional<std::string> input_file;
+  std::optional<std::string> scan_etcd;
+  std::optional<std::string> cacert;
+  std::optional<std::string> cert;
+  std::optional<std::string> key;
+  std::optional<std::string> prefix;
 };
 
 struct RotationPlanTask {};
 
-struct VerifyRotationTask {};
+struct VerifyRotationTask {
+  std::optional<EtcdOptions> etcd;
+};
 
 struct RecoverTask {
   RecoverOptions options;
@@ -51,6 +59,7 @@ struct StateCommand {
 
 using StateTaskOrError = std::variant<StateTask, UsageError>;
 
+StateTaskOrError ParseVerify(const StateFlags& flags);
 StateTaskOrError ParseRetire(const StateFlags& flags);
 StateTaskOrError ParseRestore(const StateFlags& flags);
 StateTaskOrError ParseRecover(const StateFlags& flags);

@@ -1,5 +1,6 @@
 #include "supervisor/cli/state_tasks.h"
 
+#include <utility>
 #include <variant>
 
 #include "supervisor/state_commands/rotation_commands.h"
@@ -11,7 +12,7 @@ struct Runner {
   CommandResult operator()(const RotationPlanTask& /*task*/) const { return RunRotationPlan(host); }
 
   CommandResult operator()(const VerifyRotationTask& /*task*/) const {
-    return RunVerifyRotation(host);
+    return RunVerifyRotation(host, resources.etcd.has_value() ? &*resources.etcd : nullptr);
   }
 
   CommandResult operator()(const RetireOptions& options) const {
@@ -39,12 +40,30 @@ struct Runner {
   }
 
   const CommandHost& host;
+  const TaskResources& resources;
 };
 
 }  // namespace
 
-CommandResult RunStateTask(const StateTask& task, const CommandHost& host) {
-  return std::visit(Runner{host}, task);
+TaskResources OpenResources(const StateTask& task) {
+  TaskResources resources;
+  const auto* verify = std::get_if<VerifyRotationTask>(&task);
+  if (verify == nullptr || !verify->etcd.has_value()) {
+    return resources;
+  }
+  auto reader = EtcdReader::Prepare(*verify->etcd);
+  if (auto* problem = std::get_if<std::string>(&reader)) {
+    resources.refusal = std::move(*problem);
+  } else {
+    resources.etcd = std::get<EtcdReader>(std::move(reader));
+  }
+  return resources;
+}
+
+CommandResult RunStateTask(const StateTask& task,
+                           const CommandHost& host,
+                           const TaskResources& resources) {
+  return std::visit(Runner{host, resources}, task);
 }
 
 }  // namespace baokms::supervisor

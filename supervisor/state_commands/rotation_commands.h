@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "supervisor/etcd/scan.h"
 #include "supervisor/state_commands/command_host.h"
 #include "supervisor/state_commands/command_result.h"
 
@@ -11,6 +12,8 @@ namespace baokms::supervisor {
 
 CommandResult RunRotationPlan(const CommandHost& host);
 
-CommandResult RunVerifyRotation(const CommandHost& host);
+// With an `etcd` it also counts what is stored there, so that the report can say which Transit
+// versions are still needed; it fails when min_decryption_version may not be raised.
+CommandResult RunVerifyRotation(const CommandHost& host, const EtcdReader* etcd);
 
 }  // namespace baokms::supervisor

@@ -19,13 +19,25 @@ KMS_TIMEOUT = "3s"
 
 
 class Etcd:
-    """One etcd server on 127.0.0.1."""
+    """One etcd server on 127.0.0.1; with tls it wants a client certificate, as in a real cluster."""
 
-    def __init__(self, workspace, name: str = "etcd"):
+    def __init__(self, workspace, name: str = "etcd", tls: bool = False):
         folder = workspace.folder(name)
         self.port = free_port()
-        client, peer = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{free_port()}"
+        self.ca_file = self.client = None
+        if tls:
+            authority = Authority(folder / "ca")
+            server = authority.issue("server", ["127.0.0.1"], client=True)  # its gateway's own
+            self.ca_file, self.client = authority.cert, authority.issue("client", [], client=True)
+        scheme = "https" if tls else "http"
+        client, peer = f"{scheme}://127.0.0.1:{self.port}", f"http://127.0.0.1:{free_port()}"
         self.address = client
+        secured = [
+            f"--cert-file={server.cert}",
+            f"--key-file={server.key}",
+            f"--trusted-ca-file={self.ca_file}",
+            "--client-cert-auth",
+        ] if tls else []
         self.daemon = workspace.daemon(
             name,
             [
@@ -38,6 +50,7 @@ class Etcd:
                 f"--initial-cluster=default={peer}",
                 "--unsafe-no-fsync",
                 "--log-level=warn",
+                *secured,
             ],
             env={},
         )
@@ -52,8 +65,28 @@ class Etcd:
         self.daemon.require_alive()
         return self._exchange("GET", "/health", None)["health"] == "true"
 
+    def _connection(self):
+        if self.client is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_SECONDS)
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        context.load_cert_chain(self.client.cert, self.client.key)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=REQUEST_SECONDS, context=context
+        )
+
+    def client_flags(self, *names: str) -> list:
+        """CA file, certificate and key under the given flag names; nothing without tls."""
+        if self.client is None:
+            return []
+        files = (self.ca_file, self.client.cert, self.client.key)
+        return [f"{name}={file}" for name, file in zip(names, files)]
+
+    def scan_flags(self) -> list:
+        """What verify-rotation needs to read this etcd."""
+        return ["--scan-etcd", self.address, *self.client_flags("--cacert", "--cert", "--key")]
+
     def _exchange(self, method: str, path: str, body):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_SECONDS)
+        connection = self._connection()
         try:
             connection.request(method, path, None if body is None else json.dumps(body))
             return json.loads(connection.getresponse().read())
@@ -122,6 +155,7 @@ class ApiServer:
         arguments = [
             fetched(f"kube-apiserver={self.version}"),
             f"--etcd-servers={etcd.address}",
+            *etcd.client_flags("--etcd-cafile", "--etcd-certfile", "--etcd-keyfile"),
             "--bind-address=127.0.0.1",
             "--advertise-address=127.0.0.1",
             "--endpoint-reconciler-type=none",
@@ -207,6 +241,13 @@ class ApiServer:
         """The data of a Secret, names to bytes."""
         answer = self.request("GET", f"/api/v1/namespaces/default/secrets/{name}")
         return {key: base64.b64decode(value) for key, value in answer["data"].items()}
+
+    def rewrite_secrets(self) -> None:
+        """Stores every Secret again as it is, which encrypts it with the key of now."""
+        for item in self.request("GET", "/api/v1/secrets")["items"]:
+            meta = item["metadata"]
+            path = f"/api/v1/namespaces/{meta['namespace']}/secrets/{meta['name']}"
+            self.request("PUT", path, self.request("GET", path))
 
     def list_secrets(self) -> list:
         """The names of all Secrets in the namespace default."""

@@ -82,10 +82,12 @@ class Authority:
         self.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         self.cert.chmod(0o644)
 
-    def issue(self, name: str, subject_names, valid_for=7 * DAY) -> KeyPair:
-        """A server certificate for DNS names and addresses; a negative valid_for makes an expired
-        one.
+    def issue(self, name: str, subject_names, valid_for=7 * DAY, client=False) -> KeyPair:
+        """A server certificate for DNS names and addresses, with client also good for a client; a
+        negative valid_for makes an expired one.
         """
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH]
+        usages += [ExtendedKeyUsageOID.CLIENT_AUTH] if client else []
         key = new_key()
         now = datetime.datetime.now(datetime.timezone.utc)
         certificate = (
@@ -100,7 +102,7 @@ class Authority:
                 x509.SubjectAlternativeName([_general_name(n) for n in subject_names]),
                 critical=False,
             )
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         pair = KeyPair(self.folder / f"{name}.crt", self.folder / f"{name}.key")
