@@ -80,6 +80,12 @@ def words(provider, event: str) -> list:
     return [e["status"] for e in provider.log_events() if e["message"] == event]
 
 
+def complains(provider, reason: str) -> bool:
+    """Whether the last look at the credential ended with reason."""
+    records = [e for e in provider.log_events() if e["message"] == "auth.credential"]
+    return records[-1:] != [] and records[-1].get("reason") == reason
+
+
 def credential_word(provider) -> str:
     return provider.ready()[1]["auth"].get("credential", "")
 
@@ -132,8 +138,7 @@ def test_oauth2_client_secret_files_that_others_may_read_are_refused(
     provider.write_config({"auth": {"jwt": {"oauth2": {"clientSecretFile": str(secret)}}}})
     provider.start()
     wait_for(lambda: credential_word(provider) == "oauth2_credential", "the refusal")
-    records = [e for e in provider.log_events() if e["message"] == "auth.credential"]
-    assert records[-1]["reason"] == "unsafe_permissions"
+    wait_for(lambda: complains(provider, "unsafe_permissions"), "the reason")
     with provider.client() as client, pytest.raises(KmsError) as raised:
         client.encrypt(PLAINTEXT)
     assert raised.value.code == grpc.StatusCode.FAILED_PRECONDITION
@@ -149,8 +154,7 @@ def test_oauth2_without_a_ca_file_trusts_the_systems_authorities_alone(
     )
     provider.start()
     wait_for(lambda: credential_word(provider) == "oauth2_unavailable", "the refusal")
-    records = [e for e in provider.log_events() if e["message"] == "auth.credential"]
-    assert records[-1]["reason"] == "tls_failed"
+    wait_for(lambda: complains(provider, "tls_failed"), "the reason")
 
 
 def test_oauth2_issuer_key_rollover_is_followed(keycloak, oauth2_provider):

@@ -77,6 +77,12 @@ def credential_word(provider) -> str:
     return provider.ready()[1]["auth"].get("credential", "")
 
 
+def last_look(provider):
+    """Level and status of the last record about the credential."""
+    records = [e for e in provider.log_events() if e["message"] == "auth.credential"]
+    return records[-1]["level"], records[-1]["status"]
+
+
 def metric(provider, name: str) -> float:
     found = re.search(rf"^{name} (\S+)$", provider.get("/metrics")[1], re.MULTILINE)
     return float(found.group(1))
@@ -208,8 +214,7 @@ def test_a_bad_new_jwt_is_reported_before_a_token_needs_it(provider, kms):
     ]:
         provider.write_jwt(**claims)
         wait_for(lambda: credential_word(provider) == word, word)
-        records = [e for e in provider.log_events() if e["message"] == "auth.credential"]
-        assert (records[-1]["level"], records[-1]["status"]) == ("WARN", word)
+        wait_for(lambda: last_look(provider) == ("WARN", word), "the record of it")
         assert decrypts(kms, encrypted)
     provider.write_jwt(ttl_seconds=3600)
     wait_for(lambda: credential_word(provider) == "ok", "the good JWT to be seen")
