@@ -176,8 +176,9 @@ constexpr std::string_view kRelations = R"(## Relations between keys
 `bao-kms-provider config` warns, and never fails, when `openbao.timeout` is not below the API
 server's KMS timeout, `bootstrap.retryInterval` is above `bootstrap.graceTimeout`,
 `status.deepProbeInterval` is below `status.probeInterval`, a duration is above what is sensible,
-`rotation.rejectVersionRollback` is false, the login budget is below one per worker, or
-`isolation.workers` is 1, which can not follow a rotation ([rotation](rotation.md#one-worker)).
+`rotation.rejectVersionRollback` is false, the login budget is below one per worker,
+`rotation.activationDelay` is below 10s, or `isolation.workers` is 1, which can not follow a rotation
+([rotation](rotation.md#one-worker)).
 
 ## Reload
 

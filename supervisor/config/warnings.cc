@@ -16,6 +16,10 @@ namespace {
 // kube-apiserver gives a KMS call 3 s unless EncryptionConfiguration says otherwise.
 constexpr std::chrono::seconds kApiServerTimeout{3};
 
+// A metadata read answers for five seconds what keys there are; a peer must not use a new one
+// before every such answer is void. The rest is for slow reads.
+constexpr std::chrono::seconds kSafeActivationDelay{10};
+
 struct SensibleMax {
   std::string_view key;
   std::string_view text;
@@ -75,6 +79,9 @@ std::vector<Problem> Warnings(const ConfigDocument& document) {
     if (limit.has_value() && ReadDuration(max.key, config) > *limit) {
       warn(max.key, "is above " + std::string(max.text) + ", which is rarely meant");
     }
+  }
+  if (config.rotation.activation_delay < kSafeActivationDelay) {
+    warn("rotation.activationDelay", "is below 10s: nodes may call a peer's new key_id unknown");
   }
   if (config.isolation.workers == 1) {
     warn("isolation.workers", "1 can not follow a rotation: a new key version needs two workers");

@@ -143,6 +143,8 @@ TEST(WarningsTest, NamesWhatIsProbablyNotMeant) {
                   {"bootstrap.graceTimeout", "16m"},
                   {"status.statusMaxStaleness", "16m"},
                   {"rotation.activationDelay", "25h"},
+                  {"rotation.activationDelay", "9s"},
+                  {"isolation.workers", "1"},
                   {"rotation.rejectVersionRollback", "false"},
                   {"auth.loginBudgetPerMinute", "1"}};
   for (const auto& [key, value] : rows) {

@@ -108,6 +108,21 @@ TEST_F(KeyStatusRotationTest, GoesOnWithTheOldKeyWhileTheCandidateFailsItsProbe)
   EXPECT_EQ(log_.Of("key.promoted").size(), 1U);
 }
 
+TEST_F(KeyStatusRotationTest, DoesNotPromoteWhatOnlyOneWorkerCouldUse) {
+  StartGood();
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(2));
+  gateway_.faults[1].lie = [this](ipc::MetadataAnswer&) {
+    gateway_.ready = {0};
+  };  // its last words
+  scheduler_.Advance(minutes(2));
+  EXPECT_EQ(status_->View()->active_version, 1U);
+  EXPECT_TRUE(Ready());
+  gateway_.faults.clear();
+  gateway_.ready = {0, 1};
+  EXPECT_LE(TimeUntilActive(2, minutes(10)), seconds(31));
+}
+
 TEST_F(KeyStatusRotationTest, StartsTheDelayAgainAfterARestart) {
   StartGood();
   gateway_.AddVersion();
