@@ -95,8 +95,8 @@ class FaultyFileOps final : public FileOps {
     if (Fails()) {
       return Failure();
     }
-    BAOKMS_TRY(real_.Stat(fd));
-    return {};
+    const auto known = real_.Stat(fd);
+    return known.has_value() ? Status() : Status(known.error());
   }
 
   Status Close(UniqueFd fd) override {
