@@ -57,6 +57,12 @@ def test_live_and_ready_have_their_documented_bodies(shared_provider):
     ready = json.loads(body)
     key_id = shared_provider.status().key_id
     assert isinstance(ready.pop("cache_age_ms"), int)
+    auth = ready.pop("auth")
+    assert auth.pop("credential") == "ok"
+    assert {name for name, seconds in auth.items() if seconds > 0} == {
+        "jwt_ends_in_s",
+        "token_ends_in_s",
+    }
     processes = ("supervisor", "auth_agent", "worker_0", "worker_1")
     assert ready == {
         "reasons": [],
