@@ -252,7 +252,7 @@ def test_oauth2_answers_that_are_no_grant_are_told_apart(workspace, openbao, mak
         endpoint.heal()
         endpoint.inject(fault)
     endpoint.heal()
-    endpoint.inject(faults.answer(200, body=body(access_token=issued)))
+    endpoint.inject(faults.answer(200, body=body(access_token=issued, expires_in=3600)))
     provider.wait_healthy()
     assert endpoint.seen()[0] == ("POST", "/token?tenant=1")
 
