@@ -170,10 +170,9 @@ std::optional<StartFailure> Provider::WatchSignals() {
 }
 
 std::optional<StartFailure> Provider::StartListeners() {
-  const auto start = [this](
-                         const char* what, std::string_view address,
-                         std::map<std::string, HttpHandler> handlers,
-                         std::unique_ptr<HttpListener>& listener) -> std::optional<StartFailure> {
+  const auto start = [](const char* what, std::string_view address,
+                        std::map<std::string, HttpHandler> handlers,
+                        std::unique_ptr<HttpListener>& listener) -> std::optional<StartFailure> {
     const std::optional<ListenAddress> at = ListenerOf(address);
     if (!at) {
       return std::nullopt;
