@@ -1,5 +1,6 @@
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -313,6 +314,63 @@ TEST_F(CliTest, RefusesToServeWhatIsNotAvailableYet) {
   ASSERT_TRUE(Validate(loaded.document, loaded.problems).empty());
   EXPECT_THAT(DescribeProblems(UnavailableFeatures(loaded.document)),
               HasSubstr("auth.method: cert is not available in this version"));
+}
+
+// The flags of the commands around the registry, which end in exit code 2 before anything is read.
+TEST(StateFlagsTest, RefusesFlagsThatDoNotGoTogether) {
+  const std::string hash = "krs1." + std::string(43, 'A');
+  const std::vector<std::vector<std::string>> refused = {
+      {"verify-rotation", "--cacert", "/ca"},
+      {"verify-rotation", "--prefix", "/registry/"},
+      {"verify-rotation", "--scan-etcd", "https://etcd:2379"},
+      {"verify-rotation", "--scan-etcd", "etcd:2379", "--cacert", "/ca"},
+      {"verify-rotation", "--scan-etcd", "http://etcd:2379"},
+      {"verify-rotation", "--scan-etcd", "http://192.0.2.1:2379"},
+      {"verify-rotation", "--scan-etcd", "http://127.0.0.1:2379", "--cacert", "/ca"},
+      {"verify-rotation", "--scan-etcd", "https://etcd:2379/path", "--cacert", "/ca"},
+      {"verify-rotation", "--scan-etcd", "https://etcd:2379", "--cacert", "/ca", "--cert", "/c"},
+      {"verify-rotation", "--scan-etcd", "https://etcd:2379", "--cacert", "/ca", "--key", "/k"},
+      {"verify-rotation", "--scan-etcd", "https://etcd:2379", "--cacert", "/ca", "--prefix="},
+      {"retire-versions"},
+      {"retire-versions", "--before-version", "1"},
+      {"retire-versions", "--before-version", "02"},
+      {"retire-versions", "--before-version", "2", "--apply"},
+      {"retire-versions", "--before-version", "2", "--expected-state-hash", hash},
+      {"retire-versions", "--before-version", "2", "--apply", "--expected-state-hash", "krs1.x"},
+      {"restore-versions", "--versions", ""},
+      {"restore-versions", "--versions", "1,,2"},
+      {"restore-versions", "--versions", "2,2"},
+      {"recover-state", "--apply"},
+      {"recover-state", "--expected-active-key-id-hash", "short"},
+      {"migrate-state", "--expected-state-hash", hash},
+      {"export-state"},
+      {"import-state", "--apply", "--expected-state-hash", hash},
+      {"rotation-plan", "extra"},
+      {"rotation-plan", "--output", "yaml"},
+  };
+  for (const auto& arguments : refused) {
+    const CliOutcome outcome = Invoke(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments.front() << " " << arguments.back();
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+  }
+}
+
+TEST(StateFlagsTest, WantsAConfigurationBeforeAnythingElse) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"rotation-plan"},
+      {"verify-rotation", "--scan-etcd", "http://[::1]:2379"},
+      {"verify-rotation", "--scan-etcd", "https://etcd", "--cacert=/a", "--cert=/b", "--key=/c"},
+      {"retire-versions", "--before-version", "2"},
+      {"restore-versions", "--versions", "1, 2"},
+      {"recover-state"},
+      {"migrate-state"},
+      {"export-state", "--output-file", "/nowhere"},
+      {"import-state", "--input-file", "/nowhere"},
+  };
+  for (const auto& arguments : commands) {
+    EXPECT_EQ(Invoke(arguments).code, 3) << arguments.front();
+  }
 }
 
 TEST(ReportTest, HasTheDocumentedForms) {
