@@ -260,7 +260,7 @@ def live_and_die(provider, dice: random.Random, encrypted: list) -> None:
             except KmsError as error:
                 assert error.code == grpc.StatusCode.FAILED_PRECONDITION, error
             time.sleep(0.02)
-    provider.kill()
+    provider.daemon.kill()  # the next start does not wait for the children of this one to end
 
 
 def test_200_kills_at_random_moments_of_rotations_lose_nothing(make_provider, tenant):
