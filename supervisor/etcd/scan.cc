@@ -82,8 +82,11 @@ class Walk final {
       if (const Status counted = Count(page); !counted.has_value()) {
         return std::string(counted.error().what());
       }
-      if (!page.more() || page.kvs().empty()) {
+      if (!page.more()) {
         return std::move(scan_);
+      }
+      if (page.kvs().empty()) {
+        return "etcd answered with an empty page";
       }
       per_page_ = std::min(per_page_ * 2, kMostPerPage);
     }
