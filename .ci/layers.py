@@ -25,7 +25,7 @@ THIRD_PARTY = {
     "ipc": {"google/protobuf"},
     "common/openbao": {"curl", "openssl", "nlohmann"},
     "worker": {"google/protobuf", "openssl", "seccomp"},
-    "authagent": {"google/protobuf", "openssl", "nlohmann", "seccomp"},
+    "authagent": {"google/protobuf", "openssl", "nlohmann", "seccomp", "p11-kit"},
     "supervisor": {"grpc", "grpcpp", "google/protobuf", "prometheus", "CivetServer", "civetweb", "spdlog", "fmt", "yaml-cpp",
                    "nlohmann", "openssl", "seccomp", "sys/capability", "ares", "CLI"},
 }
@@ -41,8 +41,9 @@ ONLY_IN = {
     "CLI": {"supervisor/cli"},
     "ares": {"supervisor/broker"},
     "sys/capability": {"supervisor/serve"},
+    "p11-kit": {"authagent/pkcs11"},
 }
-KNOWN = {"seccomp", "sys/capability", "openssl", "libp11", "curl", "nlohmann", "grpc", "grpcpp", "google/protobuf", "prometheus",
+KNOWN = {"seccomp", "sys/capability", "openssl", "libp11", "p11-kit", "curl", "nlohmann", "grpc", "grpcpp", "google/protobuf", "prometheus",
          "CivetServer", "civetweb", "spdlog", "yaml-cpp", "systemd", "absl", "fmt", "ares", "CLI"}
 
 

@@ -20,6 +20,10 @@
 #include "authagent/login_api.h"
 #include "authagent/oauth2.h"
 #include "authagent/oauth2_form.h"
+#include "authagent/pkcs11/hsm_credential.h"
+#include "authagent/pkcs11/key_selection.h"
+#include "authagent/pkcs11/native_thread.h"
+#include "authagent/pkcs11/provider_key.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
@@ -47,7 +51,7 @@ constexpr std::uint32_t kMaxConnections = ipc::kMaxWorkers;
 Status CheckSetup(const ipc::AgentSetup& setup, const AgentChannels& channels) {
   const bool complete = setup.has_openbao() && setup.openbao().endpoints_size() > 0 &&
                         setup.credential_case() != ipc::AgentSetup::CREDENTIAL_NOT_SET &&
-                        setup.has_jwt() && !setup.auth_mount().empty() &&
+                        setup.has_jwt() != setup.has_pkcs11() && !setup.auth_mount().empty() &&
                         setup.login_timeout_ns() > 0 && setup.longest_backoff_ns() > 0 &&
                         setup.login_budget_per_minute() > 0;
   const bool slots = setup.workers() > 0 && setup.workers() <= ipc::kMaxWorkers &&
@@ -103,20 +107,37 @@ openbao::FormPostOptions ToPostOptions(const ipc::OAuth2Setup& setup) {
 
 LoginOptions ToLoginOptions(const ipc::AgentSetup& setup) {
   return {.auth_mount = setup.auth_mount(),
-          .role = setup.jwt().role(),
+          .role = setup.has_pkcs11() ? setup.pkcs11().role() : setup.jwt().role(),
           .workers = setup.workers(),
           .timeout = BootTime(setup.login_timeout_ns()),
           .budget_per_minute = setup.login_budget_per_minute()};
 }
 
+Result<KeySelection> ToSelection(const ipc::Pkcs11Setup& setup) {
+  return setup.uri().empty()
+             ? KeySelection::FromLabels(setup.module_path(), setup.token_label(), setup.key_label())
+             : KeySelection::FromUri(setup.uri(), setup.module_path());
+}
+
+HsmOptions ToHsmOptions(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
+  return {.certificate_file = setup.certificate_file(),
+          .pin_file = setup.pin_file(),
+          .pin_salt = setup.pin_salt(),
+          .own_user = ::geteuid(),
+          .rules = {.min_remaining_s = setup.min_remaining_s(), .leeway_s = setup.leeway_s()},
+          .call_limit = call_limit};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Prepare(const ipc::AgentSetup& setup,
-                                              AgentChannels channels) {
+                                              AgentChannels channels,
+                                              Narrow narrow) {
   BAOKMS_TRY(CheckSetup(setup, channels));
   UniqueFd supervisor = std::move(channels.supervisor);
   std::unique_ptr<EventLoop> loop = BAOKMS_TRY(EventLoop::Create());
   std::unique_ptr<Agent> agent(new Agent(std::move(loop), setup, std::move(channels)));
+  agent->narrow_ = std::move(narrow);
   BAOKMS_TRY(agent->Open(setup, std::move(supervisor)));
   return agent;
 }
@@ -129,6 +150,10 @@ Agent::Agent(std::unique_ptr<EventLoop> loop, const ipc::AgentSetup& setup, Agen
            .connect_answer =
                [this](const ipc::ConnectAnswer& answer, UniqueFd fd) {
                  return connector_.OnAnswer(answer, std::move(fd));
+               },
+           .pin_attempt_answer =
+               [this](const ipc::PinAttemptAnswer& answer) {
+                 return OnPinAttemptAnswer(answer);
                }})),
       // A record or a verdict that cannot be sent is lost; a supervisor that is gone is noticed by
       // reading.
@@ -173,6 +198,9 @@ Status Agent::Open(const ipc::AgentSetup& setup, UniqueFd supervisor) {
 }
 
 Status Agent::OpenCredential(const ipc::AgentSetup& setup) {
+  if (setup.has_pkcs11()) {
+    return OpenModule(setup.pkcs11(), BootTime(setup.login_timeout_ns()));
+  }
   if (setup.has_jwt_file()) {
     credential_ = std::make_unique<JwtFile>(JwtFile::Options{
         .path = setup.jwt_file().path(), .own_user = ::geteuid(), .rules = ToRules(setup.jwt())});
@@ -186,6 +214,43 @@ Status Agent::OpenCredential(const ipc::AgentSetup& setup) {
         poster_->Post(std::move(form), deadline, std::move(done));
       });
   return {};
+}
+
+Status Agent::OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
+  BAOKMS_TRY(LoadSigningProvider());
+  native_thread_ = BAOKMS_TRY(NativeThread::Start());
+  HsmHost host;
+  // What cannot be sent is not said: a supervisor that is gone is noticed by reading.
+  host.begin_attempt = [this](std::uint16_t tag) {
+    ipc::PinAttemptBegin begin;
+    begin.set_tag(tag);
+    (void)!supervisor_->Send(ipc::MessageType::kPinAttemptBegin, begin).has_value();
+  };
+  host.end_attempt = [this](ipc::PinAttemptEnd::Result result) {
+    ipc::PinAttemptEnd end;
+    end.set_result(result);
+    (void)!supervisor_->Send(ipc::MessageType::kPinAttemptEnd, end).has_value();
+  };
+  host.confine = [this] {
+    return Confine();
+  };
+  host.changed = [this] {
+    desk_->CheckCredential();
+  };
+  host.end = [this](ipc::ExitCode code) {
+    End(code);
+  };
+  auto credential =
+      std::make_unique<HsmCredential>(*loop_, *native_thread_, log_, BAOKMS_TRY(ToSelection(setup)),
+                                      ToHsmOptions(setup, call_limit), std::move(host));
+  hsm_ = credential.get();
+  credential_ = std::move(credential);
+  return {};
+}
+
+Status Agent::Confine() {
+  confinement_.set_filter_name(BAOKMS_TRY(narrow_()));
+  return supervisor_->Send(ipc::MessageType::kConfinementReport, confinement_);
 }
 
 ipc::ExitCode Agent::Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement) {
@@ -204,7 +269,8 @@ Status Agent::Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confi
   BAOKMS_TRY(SendProc(ipc::ProcDescriptor::KIND_STATUS, std::move(proc.status)));
   BAOKMS_TRY(SendProc(ipc::ProcDescriptor::KIND_STATM, std::move(proc.statm)));
   BAOKMS_TRY(SendProc(ipc::ProcDescriptor::KIND_LIMITS, std::move(proc.limits)));
-  return supervisor_->Send(ipc::MessageType::kConfinementReport, confinement);
+  confinement_ = confinement;
+  return supervisor_->Send(ipc::MessageType::kConfinementReport, confinement_);
 }
 
 Status Agent::SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file) {
@@ -224,6 +290,9 @@ Status Agent::OnHelloAnswer(const ipc::HelloAnswer& answer) {
       return {};
     }
   }
+  if (hsm_ != nullptr) {
+    hsm_->Start();
+  }
   desk_->CheckCredential();
   loop_->After(kCredentialPoll, [this] { PollCredential(); });
   return {};
@@ -235,6 +304,13 @@ Status Agent::OnTunables(const ipc::Tunables& tunables) {
   }
   log_.SetLowest(static_cast<LogLevel>(tunables.log_level()));
   return {};
+}
+
+Status Agent::OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer) {
+  if (hsm_ == nullptr) {
+    return Error(ErrorCode::kProtocolViolation, "PinAttemptAnswer to an agent without a module");
+  }
+  return hsm_->OnPinAnswer(answer.verdict());
 }
 
 void Agent::OnSupervisorClosed(const Error& error) {

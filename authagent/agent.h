@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "authagent/credential.h"
 #include "authagent/login.h"
 #include "authagent/login_api.h"
+#include "authagent/pkcs11/hsm_credential.h"
+#include "authagent/pkcs11/native_thread.h"
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
@@ -40,12 +43,18 @@ struct AgentChannels {
   std::vector<UniqueFd> workers;
 };
 
+// Enters the filter for the time after a PKCS#11 module was opened; gives its name.
+using Narrow = std::function<Result<std::string>()>;
+
 class Agent final : private LoginOutlet {
  public:
   // Opens everything that the filter later forbids to open. Receives nothing yet. Fails on a
   // set-up that is not complete and when the kernel or libcurl has no room.
+  // With a PKCS#11 module in the set-up a second thread is started, for that module alone, and
+  // `narrow` is called once the module is open.
   static Result<std::unique_ptr<Agent>> Prepare(const ipc::AgentSetup& setup,
-                                                AgentChannels channels);
+                                                AgentChannels channels,
+                                                Narrow narrow = {});
 
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -72,10 +81,13 @@ class Agent final : private LoginOutlet {
 
   Status Open(const ipc::AgentSetup& setup, UniqueFd supervisor);
   Status OpenCredential(const ipc::AgentSetup& setup);
+  Status OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit);
+  Status Confine();
   Status Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
   Status SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file);
   Status OnHelloAnswer(const ipc::HelloAnswer& answer);
   Status OnTunables(const ipc::Tunables& tunables);
+  Status OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer);
   void OnSupervisorClosed(const Error& error);
   void End(ipc::ExitCode code);
   Status OpenSeat(Slot slot);
@@ -96,7 +108,11 @@ class Agent final : private LoginOutlet {
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<LoginApi> api_;
   std::unique_ptr<openbao::FormPoster> poster_;  // with OAuth 2.0 only
+  Narrow narrow_;
+  ipc::ConfinementReport confinement_;  // as last reported
+  std::unique_ptr<NativeThread> native_thread_;
   std::unique_ptr<Credential> credential_;
+  HsmCredential* hsm_ = nullptr;  // the credential, when it is one
   std::unique_ptr<LoginDesk> desk_;
   // A worker that broke the protocol is not listened to for this long. Its slot then gets another
   // chance, because another process may fill it.

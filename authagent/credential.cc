@@ -28,6 +28,12 @@ std::string_view ToString(AuthStatus status) {
       return "oauth2_response";
     case AuthStatus::kOAuth2Request:
       return "oauth2_request";
+    case AuthStatus::kCertExpired:
+      return "cert_expired";
+    case AuthStatus::kCertNearExpiry:
+      return "cert_near_expiry";
+    case AuthStatus::kCertInvalid:
+      return "cert_invalid";
   }
   return "error";
 }

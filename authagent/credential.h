@@ -1,14 +1,20 @@
 // What the agent logs in with: a seam, so that a login does not know whether its JWT was read from
-// a file or granted by an OAuth 2.0 server. A credential never logs in by itself.
+// a file or granted by an OAuth 2.0 server, or whether it is a certificate. A credential never logs
+// in by itself.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string_view>
 
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
+
+namespace baokms::openbao {
+class TlsIdentity;
+}  // namespace baokms::openbao
 
 namespace baokms::authagent {
 
@@ -25,6 +31,9 @@ enum class AuthStatus : std::uint8_t {
   kOAuth2Unavailable,  // not reached, or it could not answer now
   kOAuth2Response,     // an answer that is not what RFC 6749 says
   kOAuth2Request,      // no request could be made
+  kCertExpired,
+  kCertNearExpiry,
+  kCertInvalid,
 };
 
 // The word for logs and metrics: "ok", "jwt_expired".
@@ -43,7 +52,9 @@ struct Acquired {
   Finding finding;
   std::int64_t ends_unix = 0;  // when it expires; 0: unknown, or a new one is had for each login
   std::int64_t due_unix = 0;   // a replacement is overdue from then on; 0: never
-  SecretBuffer jwt;            // empty unless finding.status is kOk
+  // Unless finding.status is kOk both are empty; one of them is what to log in with.
+  SecretBuffer jwt;
+  std::shared_ptr<const openbao::TlsIdentity> identity;
 };
 
 // Belongs to the loop's thread.

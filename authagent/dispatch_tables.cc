@@ -20,6 +20,8 @@ ipc::Dispatch SupervisorTable(SupervisorHandlers handlers) {
   table.AddWithDescriptor<ipc::ConnectAnswer>(MessageType::kConnectAnswer, ipc::kPhaseServing,
                                               ipc::Descriptor::kOptional,
                                               std::move(handlers.connect_answer));
+  table.Add<ipc::PinAttemptAnswer>(MessageType::kPinAttemptAnswer, ipc::kPhaseServing,
+                                   std::move(handlers.pin_attempt_answer));
   return table;
 }
 

@@ -16,6 +16,7 @@ struct SupervisorHandlers {
   std::function<Status(ipc::HelloAnswer&)> hello_answer;
   std::function<Status(ipc::Tunables&)> tunables;
   std::function<Status(ipc::ConnectAnswer&, UniqueFd)> connect_answer;
+  std::function<Status(ipc::PinAttemptAnswer&)> pin_attempt_answer;
 };
 
 // The channel to the supervisor.

@@ -151,10 +151,15 @@ void LoginDesk::OnCredential(Slot slot, Acquired acquired) {
   const openbao::CallContext context{.deadline = state.active->deadline,
                                      .token = nullptr,
                                      .connection = openbao::ConnectionUse::kFresh};
-  api_.LoginJwt(context, options_.auth_mount, options_.role, acquired.jwt,
-                [this, slot](const openbao::CallReport& report, openbao::AuthValue value) {
-                  OnLogin(slot, report, std::move(value));
-                });
+  auto done = [this, slot](const openbao::CallReport& report, openbao::AuthValue value) {
+    OnLogin(slot, report, std::move(value));
+  };
+  if (acquired.identity != nullptr) {
+    api_.LoginCert(context, options_.auth_mount, options_.role, std::move(acquired.identity),
+                   std::move(done));
+  } else {
+    api_.LoginJwt(context, options_.auth_mount, options_.role, acquired.jwt, std::move(done));
+  }
 }
 
 void LoginDesk::OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {

@@ -40,7 +40,7 @@ class LoginOutlet {
 
 struct LoginOptions {
   std::string auth_mount;
-  std::string role;
+  std::string role;  // or the name of a certificate role, which may be empty
   std::uint32_t workers = 0;
   BootTime timeout{};                    // the longest that one login may take
   std::uint32_t budget_per_minute = 12;  // logins of all slots; each slot may use its share of it

@@ -2,16 +2,18 @@
 
 #pragma once
 
+#include <memory>
 #include <string_view>
 #include <utility>
 
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
+#include "common/openbao/tls_identity.h"
 
 namespace baokms::authagent {
 
-// Same promises as openbao::Client::LoginJwt(): `done` runs later, on the loop's thread, exactly
-// once, at the context's deadline at the latest.
+// Same promises as openbao::Client::LoginJwt() and LoginCert(): `done` runs later, on the loop's
+// thread, exactly once, at the context's deadline at the latest.
 class LoginApi {
  public:
   LoginApi() = default;
@@ -24,6 +26,12 @@ class LoginApi {
                         std::string_view role,
                         const SecretBuffer& jwt,
                         openbao::Done<openbao::AuthValue> done) = 0;
+
+  virtual void LoginCert(const openbao::CallContext& context,
+                         std::string_view auth_mount,
+                         std::string_view name,
+                         std::shared_ptr<const openbao::TlsIdentity> identity,
+                         openbao::Done<openbao::AuthValue> done) = 0;
 };
 
 // The real one. `client` must outlive it.
@@ -37,6 +45,14 @@ class ClientLoginApi final : public LoginApi {
                 const SecretBuffer& jwt,
                 openbao::Done<openbao::AuthValue> done) override {
     (void)client_.LoginJwt(context, auth_mount, role, jwt, std::move(done));
+  }
+
+  void LoginCert(const openbao::CallContext& context,
+                 std::string_view auth_mount,
+                 std::string_view name,
+                 std::shared_ptr<const openbao::TlsIdentity> identity,
+                 openbao::Done<openbao::AuthValue> done) override {
+    (void)client_.LoginCert(context, auth_mount, name, std::move(identity), std::move(done));
   }
 
  private:

@@ -1,6 +1,7 @@
 // bao-kms-authagent: alone reads the credential, logs in to OpenBao and hands tokens to workers.
 // Started by the spawner only.
 
+#include <cstdint>
 #include <memory>
 
 #include <unistd.h>
@@ -8,7 +9,8 @@
 #include <utility>
 
 #include "authagent/agent.h"
-#include "authagent/sandbox.h"
+#include "authagent/confinement.h"
+#include "common/base/error.h"
 #include "common/base/heartbeat.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -21,11 +23,6 @@
 
 namespace baokms::authagent {
 namespace {
-
-// One connection and one channel per worker slot, the credential file, and what a loop needs.
-constexpr rlim_t kOpenFiles = 96;
-// Measured below 8 MiB; room for a JWT and a CA bundle of the largest allowed size.
-constexpr rlim_t kDataBytes = rlim_t{96} << 20U;
 
 AgentChannels TakeChannels(std::uint32_t workers) {
   AgentChannels channels;
@@ -42,17 +39,14 @@ Status Main() {
   if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
     return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
   }
-  ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(
-      {.process_name = "bao-kms-authagt",
-       .fixed_descriptors = ipc::kFirstPeerChannel + static_cast<int>(setup.workers()),
-       .open_files = kOpenFiles,
-       .data_bytes = kDataBytes}));
-  std::unique_ptr<Agent> agent = BAOKMS_TRY(Agent::Prepare(setup, TakeChannels(setup.workers())));
+  ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(LimitsOf(setup)));
+  const std::uint32_t landlock_abi = BAOKMS_TRY(FenceModule(setup));
+  std::unique_ptr<Agent> agent =
+      BAOKMS_TRY(Agent::Prepare(setup, TakeChannels(setup.workers()), NarrowingOf(setup)));
   const std::unique_ptr<Heartbeat> heartbeat = BAOKMS_TRY(Heartbeat::Create(agent->loop()));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
-  BAOKMS_TRY(EnterSandbox());
-  ipc::ConfinementReport confinement;
-  confinement.set_filter_name(kFilterName);
+  ipc::ConfinementReport confinement = BAOKMS_TRY(EnterFirstFilter(setup));
+  confinement.set_landlock_abi(landlock_abi);
   // No destructor runs: the kernel frees faster, and libcurl's clean-up asks for calls that the
   // filter refuses.
   ::_exit(static_cast<int>(agent->Run(std::move(proc), confinement)));

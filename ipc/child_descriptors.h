@@ -30,6 +30,8 @@ enum class ExitCode : int {
   kStartFailed = 70,     // before the filter; the reason is in the log
   kPeerBreach = 71,      // a peer broke the protocol
   kLoopFailed = 72,      // epoll or the channel failed
+  kModuleFailed = 73,    // the PKCS#11 module gave an error that it does not recover from
+  kModuleHung = 74,      // a call into the PKCS#11 module did not come back
   kRefusedSyscall = 97,  // reserved for the filter's handler (ipc/refused_syscall.h)
 };
 

@@ -44,7 +44,7 @@ Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   // then.
   ::tzset();
   BAOKMS_TRY(HardenSelf());
-  BAOKMS_TRY(LimitResource(RLIMIT_FSIZE, 0));
+  BAOKMS_TRY(LimitResource(RLIMIT_FSIZE, limits.file_bytes));
   BAOKMS_TRY(LimitResource(RLIMIT_NOFILE, limits.open_files));
   BAOKMS_TRY(LimitResource(RLIMIT_DATA, limits.data_bytes));
   BAOKMS_TRY(IgnoreGroupSignals());

@@ -18,6 +18,7 @@ struct ChildLimits {
   int fixed_descriptors = 0;           // it is born with 0 .. this - 1
   rlim_t open_files = 0;
   rlim_t data_bytes = 0;  // RLIMIT_DATA: private writable memory
+  rlim_t file_bytes = 0;  // RLIMIT_FSIZE: the largest file it may write
 };
 
 // The child's own /proc files, opened while it still can; the supervisor reads them later, because

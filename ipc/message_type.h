@@ -40,6 +40,9 @@ enum class MessageType : std::uint16_t {
   kTokenStatus = 34,
 
   kAgentStatus = 40,
+  kPinAttemptBegin = 42,
+  kPinAttemptAnswer = 43,
+  kPinAttemptEnd = 44,
 
   kLoginRequest = 50,
   kToken = 51,

@@ -116,6 +116,45 @@ Status SeccompPolicy::Refuse(std::initializer_list<int> syscalls, int with_errno
   return {};
 }
 
+Status SeccompPolicy::RefuseIf(int syscall, const scmp_arg_cmp& condition, int with_errno) {
+  const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno));
+  if (const int r = ::seccomp_rule_add_array(filter_->context, action, syscall, 1, &condition);
+      r < 0) {
+    return Error(ErrorCode::kSystem, "seccomp_rule_add(errno if)", -r);
+  }
+  return {};
+}
+
+Status SeccompPolicy::RefuseWithAnyBit(int syscall,
+                                       unsigned index,
+                                       std::uint64_t bits,
+                                       int with_errno) {
+  for (std::uint64_t bit = 1; bit != 0; bit <<= 1U) {
+    if ((bits & bit) != 0) {
+      BAOKMS_TRY(RefuseIf(syscall,
+                          {.arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = bit, .datum_b = bit},
+                          with_errno));
+    }
+  }
+  return {};
+}
+
+Status SeccompPolicy::RefuseUnless(int syscall,
+                                   unsigned index,
+                                   std::uint64_t value,
+                                   int with_errno) {
+  return RefuseIf(syscall, {.arg = index, .op = SCMP_CMP_NE, .datum_a = value, .datum_b = 0},
+                  with_errno);
+}
+
+Status SeccompPolicy::RefuseAbove(int syscall,
+                                  unsigned index,
+                                  std::uint64_t value,
+                                  int with_errno) {
+  return RefuseIf(syscall, {.arg = index, .op = SCMP_CMP_GT, .datum_a = value, .datum_b = 0},
+                  with_errno);
+}
+
 Status SeccompPolicy::KillDangerous() {
   constexpr std::array kCalls = {SCMP_SYS(ptrace),
                                  SCMP_SYS(process_vm_readv),
@@ -222,7 +261,12 @@ Status SeccompPolicy::AllowStartingPrograms(DangerousGrant grant) {
   return Allow({SCMP_SYS(execveat), SCMP_SYS(wait4)});
 }
 
-Status SeccompPolicy::Install() {
+Status SeccompPolicy::Install(Scope scope) {
+  const std::uint32_t all_threads = scope == Scope::kAllThreads ? 1 : 0;
+  if (const int r = ::seccomp_attr_set(filter_->context, SCMP_FLTATR_CTL_TSYNC, all_threads);
+      r < 0) {
+    return Error(ErrorCode::kSystem, "seccomp_attr_set", -r);
+  }
   if (const int r = ::seccomp_load(filter_->context); r < 0) {
     return Error(ErrorCode::kSystem, "seccomp_load", -r);
   }

@@ -11,6 +11,8 @@
 
 #include "common/base/result.h"
 
+struct scmp_arg_cmp;
+
 namespace baokms {
 
 // Passed to the calls below that widen the attack surface beyond what a confined program needs.
@@ -57,6 +59,12 @@ class SeccompPolicy {
   // survives without. 0: the call answers success and does nothing.
   Status Refuse(std::initializer_list<int> syscalls, int with_errno);
 
+  // The same errno for a call whose argument `index` has a bit of `bits`, is not `value`, or is
+  // above `value`. What AllowMasked() or AllowWhen() let through must not be among them.
+  Status RefuseWithAnyBit(int syscall, unsigned index, std::uint64_t bits, int with_errno);
+  Status RefuseUnless(int syscall, unsigned index, std::uint64_t value, int with_errno);
+  Status RefuseAbove(int syscall, unsigned index, std::uint64_t value, int with_errno);
+
   // Calls that no process of ours has a use for after start. They end a child without a handler.
   Status KillDangerous();
 
@@ -66,14 +74,19 @@ class SeccompPolicy {
   // execveat, the fork that comes before it (into no new namespace) and the wait after it.
   Status AllowStartingPrograms(DangerousGrant grant);
 
-  // Sets no_new_privs and loads the filter on all threads. There is no way back.
-  Status Install();
+  enum class Scope : std::uint8_t { kAllThreads, kThisThread };
+
+  // Sets no_new_privs and loads the filter, on all threads unless told otherwise. There is no way
+  // back.
+  Status Install(Scope scope = Scope::kAllThreads);
 
   // libseccomp's pseudo filter code: the text that the golden files freeze.
   [[nodiscard]] Result<std::string> ToText() const;
 
  private:
   struct Filter;
+
+  Status RefuseIf(int syscall, const scmp_arg_cmp& condition, int with_errno);
 
   explicit SeccompPolicy(std::unique_ptr<Filter> filter);
 

@@ -20,6 +20,7 @@
 #include "common/contract/key_profile.h"
 #include "common/openbao/connector.h"
 #include "common/openbao/error_class.h"
+#include "common/openbao/tls_identity.h"
 #include "proto/ipc.pb.h"
 
 namespace baokms::openbao {
@@ -133,6 +134,14 @@ class Client {
                   std::string_view role,
                   const SecretBuffer& jwt,
                   Done<AuthValue> done);
+
+  // POST <auth mount>/login {"name"}; an empty name is left out and OpenBao tries every role. The
+  // connection shows `identity`, so it is made for this call alone whatever the context says.
+  CallId LoginCert(const CallContext& context,
+                   std::string_view auth_mount,
+                   std::string_view name,
+                   std::shared_ptr<const TlsIdentity> identity,
+                   Done<AuthValue> done);
 
   // POST auth/token/renew-self {"increment":"<seconds>s"}
   CallId RenewSelf(const CallContext& context,

@@ -15,6 +15,7 @@
 #include "common/openbao/api.h"
 #include "common/openbao/connections.h"
 #include "common/openbao/dials.h"
+#include "common/openbao/tls_identity.h"
 #include "common/openbao/transfer.h"
 
 namespace baokms::openbao {
@@ -42,7 +43,8 @@ struct NewCall {
   BootTime deadline{};
   ConnectionUse use = ConnectionUse::kAny;
   std::unique_ptr<CallHandler> handler;
-  ErrorClass refusal = ErrorClass::kOk;  // not kOk: end with this, send nothing
+  std::shared_ptr<const TlsIdentity> identity{};  // what new connections show; null: nothing
+  ErrorClass refusal = ErrorClass::kOk;           // not kOk: end with this, send nothing
 };
 
 struct Call {

@@ -78,8 +78,10 @@ struct Client::Impl {
                 ipc::Operation operation,
                 std::string path,
                 Result<WipedBuffer> body,
-                std::unique_ptr<CallHandler> handler) const {
+                std::unique_ptr<CallHandler> handler,
+                std::shared_ptr<const TlsIdentity> identity = nullptr) const {
     NewCall call;
+    call.identity = std::move(identity);
     call.operation = operation;
     call.deadline = context.deadline;
     call.use = context.connection;
@@ -159,6 +161,18 @@ CallId Client::LoginJwt(const CallContext& context,
   return impl_->Submit(context, ipc::OPERATION_JWT_LOGIN,
                        EncodePath(WithoutSlashes(auth_mount)) + "/login", BuildJwtLogin(role, jwt),
                        MakeHandler(&ParseLogin, std::move(done)));
+}
+
+CallId Client::LoginCert(const CallContext& context,
+                         std::string_view auth_mount,
+                         std::string_view name,
+                         std::shared_ptr<const TlsIdentity> identity,
+                         Done<AuthValue> done) {
+  CallContext fresh = context;
+  fresh.connection = ConnectionUse::kFresh;
+  return impl_->Submit(fresh, ipc::OPERATION_CERT_LOGIN,
+                       EncodePath(WithoutSlashes(auth_mount)) + "/login", BuildCertLogin(name),
+                       MakeHandler(&ParseLogin, std::move(done)), std::move(identity));
 }
 
 CallId Client::RenewSelf(const CallContext& context,

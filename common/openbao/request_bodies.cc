@@ -109,6 +109,20 @@ Result<WipedBuffer> BuildJwtLogin(std::string_view role, const SecretBuffer& jwt
   return body;
 }
 
+Result<WipedBuffer> BuildCertLogin(std::string_view name) {
+  WipedBuffer body;
+  if (name.empty()) {
+    body.Append("{}");
+    return body;
+  }
+  if (!IsField(name, kMaxRequestFieldBytes)) {
+    return Error(ErrorCode::kInvalidArgument, "login request refused");
+  }
+  AppendMember(body, '{', "name", name);
+  body.Append('}');
+  return body;
+}
+
 Result<WipedBuffer> BuildRenewal(std::int64_t increment_seconds) {
   if (increment_seconds < 1 || increment_seconds > kMaxLeaseSeconds) {
     return Error(ErrorCode::kInvalidArgument, "renewal request refused");

@@ -27,6 +27,9 @@ Result<WipedBuffer> BuildDecrypt(std::string_view ciphertext, std::string_view a
 // {"role":...,"jwt":...}
 Result<WipedBuffer> BuildJwtLogin(std::string_view role, const SecretBuffer& jwt);
 
+// {"name"}, or {} for an empty name
+Result<WipedBuffer> BuildCertLogin(std::string_view name);
+
 // {"increment":"<seconds>s"}
 Result<WipedBuffer> BuildRenewal(std::int64_t increment_seconds);
 

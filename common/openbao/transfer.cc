@@ -7,7 +7,9 @@
 
 #include <curl/curl.h>
 
+#include "common/openbao/call.h"
 #include "common/openbao/http_limits.h"
+#include "common/openbao/tls_identity.h"
 
 namespace baokms::openbao {
 namespace {
@@ -105,8 +107,10 @@ struct Transfer::Callbacks {
   }
 
   static CURLcode Tls(CURL* /*handle*/, void* ssl_ctx, void* self) {
-    static_cast<Transfer*>(self)->roots_.InstallOn(ssl_ctx);
-    return CURLE_OK;
+    const auto& transfer = *static_cast<Transfer*>(self);
+    transfer.roots_.InstallOn(ssl_ctx);
+    const TlsIdentity* identity = transfer.call_->what.identity.get();
+    return identity == nullptr || identity->InstallOn(ssl_ctx) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
   }
 };
 

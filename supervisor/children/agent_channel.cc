@@ -1,6 +1,7 @@
 #include "supervisor/children/agent_channel.h"
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -63,6 +64,23 @@ void AgentChannel::FillDispatch() {
                                        events_.OnAgentSyscallRefused(refused.number());
                                        return {};
                                      });
+  dispatch_.Add<ipc::PinAttemptBegin>(
+      MessageType::kPinAttemptBegin, kServing, [this](const ipc::PinAttemptBegin& begin) -> Status {
+        if (begin.tag() > std::numeric_limits<std::uint16_t>::max()) {
+          return Error(ErrorCode::kProtocolViolation, "tag of more than 16 bits");
+        }
+        events_.OnAgentPinAttempt(static_cast<std::uint16_t>(begin.tag()));
+        return {};
+      });
+  dispatch_.Add<ipc::PinAttemptEnd>(
+      MessageType::kPinAttemptEnd, kServing, [this](const ipc::PinAttemptEnd& end) -> Status {
+        if (!ipc::PinAttemptEnd::Result_IsValid(end.result()) ||
+            end.result() == ipc::PinAttemptEnd::RESULT_UNSPECIFIED) {
+          return Error(ErrorCode::kProtocolViolation, "PIN attempt with an unknown end");
+        }
+        events_.OnAgentPinResult(end.result());
+        return {};
+      });
   dispatch_.Add<ipc::AgentStatus>(
       MessageType::kAgentStatus, kServing, [this](const ipc::AgentStatus& status) -> Status {
         if (static_cast<std::size_t>(status.calls_size()) > ipc::kMaxCalls) {
@@ -93,6 +111,12 @@ Status AgentChannel::OnProcDescriptor(const ipc::ProcDescriptor& message, Unique
   proc_descriptors_seen_ |= 1U << kind;
   events_.OnAgentProcDescriptor(message.kind(), std::move(descriptor));
   return {};
+}
+
+Status AgentChannel::AnswerPinAttempt(ipc::PinAttemptAnswer::Verdict verdict) {
+  ipc::PinAttemptAnswer answer;
+  answer.set_verdict(verdict);
+  return link_->Send(MessageType::kPinAttemptAnswer, answer);
 }
 
 Status AgentChannel::SendTunables(const ipc::Tunables& tunables) {

@@ -30,6 +30,8 @@ class AgentEvents {
   virtual void OnAgentConnectRequest(const ipc::ConnectRequest& request) = 0;
   virtual void OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) = 0;
   virtual void OnAgentStatus(const ipc::AgentStatus& status) = 0;
+  virtual void OnAgentPinAttempt(std::uint16_t tag) = 0;
+  virtual void OnAgentPinResult(ipc::PinAttemptEnd::Result result) = 0;
 
  protected:
   AgentEvents() = default;
@@ -50,6 +52,9 @@ class AgentChannel final {
 
   // Answers a ConnectRequest; the socket is closed here once it is on its way.
   Status AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket);
+
+  // Answers OnAgentPinAttempt().
+  Status AnswerPinAttempt(ipc::PinAttemptAnswer::Verdict verdict);
 
   // What SIGHUP changed.
   Status SendTunables(const ipc::Tunables& tunables);

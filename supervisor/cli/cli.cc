@@ -12,6 +12,7 @@
 #include "supervisor/cli/completion.h"
 #include "supervisor/cli/config_commands.h"
 #include "supervisor/cli/exit_code.h"
+#include "supervisor/cli/pin_latch_command.h"
 #include "supervisor/cli/policy.h"
 #include "supervisor/cli/probe.h"
 #include "supervisor/cli/report.h"
@@ -129,6 +130,21 @@ class Runner {
       return End(ExitCode::kConfig);
     }
     return PrintResult(command, RunStateTask(command.task, host, resources));
+  }
+
+  int operator()(const PinLatchCommand& command) const {
+    const LoadResult loaded = LoadConfig(load_);
+    const auto problems = Validate(loaded.document, loaded.problems);
+    if (!problems.empty()) {
+      return Refuse(problems);
+    }
+    const Result<Facts> facts = RunPinLatch(loaded.document.config, command.action);
+    if (!facts) {
+      err_ << "the PIN latch cannot be used: " << facts.error().what() << "\n";
+      return End(ExitCode::kCheck);
+    }
+    Print(*facts, command.output, out_);
+    return End(ExitCode::kOk);
   }
 
   int operator()(const ServeCommand& /*command*/) const {

@@ -27,6 +27,7 @@ struct RawValues {
   std::string timeout{kDefaultTimeout};
   std::string expected_key_id;
   bool include_token_renewal = true;
+  bool clear = false;
   bool version = false;
   StateFlags state;
   std::vector<std::string> topics;
@@ -67,6 +68,7 @@ class Parser {
     AddProbe();
     AddRotation();
     AddRecovery();
+    AddPinLatch();
     AddCompletion();
     AddHelp();
   }
@@ -272,6 +274,17 @@ class Parser {
     app.add_option("--expected-state-hash", values_.state.expected_state_hash,
                    hash + " of the reviewed plan; needed with --apply")
         ->type_name("HASH");
+  }
+
+  void AddPinLatch() {
+    CLI::App& latch = Add(app_, "pin-latch", "Show whether an HSM PIN is latched", [this] {
+      const PinLatchAction action = values_.clear ? PinLatchAction::kClear : PinLatchAction::kShow;
+      return WithOutput([&](OutputFormat output) {
+        return Command(PinLatchCommand{action, output});
+      });
+    });
+    latch.add_flag("--clear", values_.clear, "Let the PIN be tried again");
+    AddOutput(latch);
   }
 
   void AddCompletion() {

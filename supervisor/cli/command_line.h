@@ -10,6 +10,7 @@
 
 #include "supervisor/cli/command_tree.h"
 #include "supervisor/cli/completion.h"
+#include "supervisor/cli/pin_latch_command.h"
 #include "supervisor/cli/policy.h"
 #include "supervisor/cli/probe.h"
 #include "supervisor/cli/report.h"
@@ -57,6 +58,11 @@ struct ProbeCommand {
   OutputFormat output;
 };
 
+struct PinLatchCommand {
+  PinLatchAction action;
+  OutputFormat output;
+};
+
 struct CompletionCommand {
   Shell shell;
 };
@@ -71,6 +77,7 @@ using Command = std::variant<HelpCommand,
                              PolicyCommand,
                              ProbeCommand,
                              StateCommand,
+                             PinLatchCommand,
                              CompletionCommand>;
 
 struct CommandLine {

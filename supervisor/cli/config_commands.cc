@@ -22,14 +22,25 @@ ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& envir
   return FindProxy(environment, *target);
 }
 
+// The spawner gives the agent an environment made from nothing, and these.
+std::vector<std::string> ModuleEnvironment(const Config& config, const Environment& environment) {
+  std::vector<std::string> variables;
+  if (config.auth.method != "cert") {
+    return variables;
+  }
+  for (const std::string& name : config.auth.cert.pkcs11.environment) {
+    if (const std::optional<std::string> value = environment(name)) {
+      variables.push_back(name + "=" + *value);
+    }
+  }
+  return variables;
+}
+
 // What is left to look at once file and host are in order.
 CheckedConfig Finish(const LoadOptions& options,
                      const ConfigDocument& document,
                      HostFindings host,
                      std::vector<Problem> problems) {
-  if (problems.empty()) {
-    problems = UnavailableFeatures(document);
-  }
   ProxyChoice proxy = OAuth2Proxy(document, options.environment);
   if (problems.empty() && proxy.refusal) {
     problems.push_back(
@@ -38,15 +49,17 @@ CheckedConfig Finish(const LoadOptions& options,
   if (!problems.empty()) {
     return {std::nullopt, std::move(problems)};
   }
-  return {ServeOptions{.config = document.config,
-                       .config_path = options.path,
-                       .openbao_ca_pem = std::move(host.openbao_ca_pem),
-                       .oauth2_ca_pem = std::move(host.oauth2_ca_pem),
-                       .oauth2_proxy = std::move(proxy.proxy),
-                       .warnings = Warnings(document),
-                       .build = {},
-                       .reload = {}},
-          {}};
+  return {
+      ServeOptions{.config = document.config,
+                   .config_path = options.path,
+                   .openbao_ca_pem = std::move(host.openbao_ca_pem),
+                   .oauth2_ca_pem = std::move(host.oauth2_ca_pem),
+                   .oauth2_proxy = std::move(proxy.proxy),
+                   .module_environment = ModuleEnvironment(document.config, options.environment),
+                   .warnings = Warnings(document),
+                   .build = {},
+                   .reload = {}},
+      {}};
 }
 
 bool IsAboutCa(const Problem& problem) {

@@ -24,12 +24,11 @@ struct CheckedConfig {
   std::vector<Problem> problems;
 };
 
-// Loads, validates, checks this host's files, and refuses what this version cannot do. Fills in
-// everything but the build.
+// Loads, validates, and checks this host's files. Fills in everything but the build.
 CheckedConfig PrepareServe(const LoadOptions& options);
 
-// Loads and validates, and refuses what this version cannot do; of this host it wants the CA bundle
-// alone, so that a command can run where the provider can not.
+// Loads and validates; of this host it wants the CA bundle alone, so that a command can run where
+// the provider can not.
 CheckedConfig PrepareInquiry(const LoadOptions& options);
 
 }  // namespace baokms::supervisor

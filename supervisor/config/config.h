@@ -72,6 +72,10 @@ struct Pkcs11Config {
   std::string key_label;
   std::string pin_file;
   int max_sessions{};
+  std::string uri;
+  std::vector<std::string> environment;
+  std::string state_directory;
+  std::string network;
 };
 
 struct SpiffeConfig {

@@ -18,6 +18,8 @@ using Finding = std::optional<std::string>;
 
 // 4294967295 is (gid_t)-1: "no change" to chown.
 constexpr std::uint32_t kMaxGid = 4'294'967'294U;
+// The longest variable that a PKCS#11 module is known to read has 27 characters.
+constexpr std::size_t kMaxVariableName = 64;
 constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 constexpr std::array<std::string_view, 2> kSocketRoots{"/run/openbao-kms", "/var/run/openbao-kms"};
 
@@ -151,6 +153,39 @@ Finding CheckChoice(std::string_view choices, std::string_view text) {
   return message;
 }
 
+// As far as it concerns the supervisor, which has no PKCS#11 library: the agent reads the rest.
+Finding CheckPkcs11Uri(std::string_view text) {
+  const bool printable =
+      std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!text.starts_with("pkcs11:") || !printable) {
+    return "must be a PKCS#11 URI: pkcs11:token=...;object=...";
+  }
+  if (text.find("pin-value") != std::string_view::npos) {
+    return "must not hold the PIN: use pin-source or pinFile";
+  }
+  return std::nullopt;
+}
+
+// Variables that change how the agent itself is loaded, or what its libraries write and trust.
+Finding CheckVariableName(std::string_view text) {
+  const bool name = !text.empty() && text.size() <= kMaxVariableName &&
+                    !(text.front() >= '0' && text.front() <= '9') &&
+                    std::all_of(text.begin(), text.end(), [](char c) {
+                      return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                             (c >= '0' && c <= '9') || c == '_';
+                    });
+  if (!name) {
+    return "must be the name of an environment variable";
+  }
+  for (const std::string_view prefix :
+       {"LD_", "GLIBC_", "MALLOC_", "OPENSSL_", "SSL", "CURL_", "TZ", "LC_"}) {
+    if (text.starts_with(prefix)) {
+      return "must not be a variable that the agent's own libraries read";
+    }
+  }
+  return std::nullopt;
+}
+
 template <typename T>
 Finding FromResult(const Result<T>& result) {
   return result.has_value() ? std::nullopt : Finding(std::string(result.error().what()));
@@ -197,6 +232,10 @@ std::optional<std::string> CheckText(const Rule& rule, std::string_view text) {
       return FromResult(CheckSpiffeSocket(text));
     case RuleKind::kSpiffeId:
       return FromResult(ParseSpiffeId(text));
+    case RuleKind::kPkcs11Uri:
+      return CheckPkcs11Uri(text);
+    case RuleKind::kVariableName:
+      return CheckVariableName(text);
     case RuleKind::kNoControl:
       return HasControl(text) ? Finding("must not hold control characters") : std::nullopt;
     case RuleKind::kOneOf:

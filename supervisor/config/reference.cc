@@ -45,10 +45,13 @@ std::string_view DescribeNeed(Need need) {
       return "with method `cert`";
     case Need::kPkcs11Required:
       return "with source `pkcs11`";
+    case Need::kPkcs11LabelRequired:
+      return "with source `pkcs11` and no `uri`";
     case Need::kOptional:
     case Need::kJwtOptional:
     case Need::kOAuth2Optional:
     case Need::kCertOptional:
+    case Need::kPkcs11Optional:
     case Need::kSpiffeOptional:
       return "";
   }
@@ -263,6 +266,7 @@ bool BelongsTo(ExampleKind kind, Need need) {
       return kind == ExampleKind::kJwtFile;
     case Need::kCertRequired:
     case Need::kPkcs11Required:
+    case Need::kPkcs11LabelRequired:
       return kind == ExampleKind::kPkcs11;
     default:
       return false;

@@ -139,6 +139,9 @@ class RelationChecker {
 
   void CheckCert() {
     const CertConfig& cert = config_.auth.cert;
+    if (Sound({"auth.cert.source"}) && cert.source == "pkcs11" && !cert.pkcs11.uri.empty()) {
+      CheckPkcs11Uri(cert.pkcs11);
+    }
     if (!Sound({"auth.cert.source"}) || cert.source != "spiffe") {
       return;
     }
@@ -149,6 +152,25 @@ class RelationChecker {
     if (Sound({"auth.cert.spiffe"}) && domain.has_value() && !cert.spiffe.trust_domain.empty() &&
         *domain != cert.spiffe.trust_domain) {
       Fail("auth.cert.spiffe.trustDomain", "must equal the domain of spiffeID");
+    }
+  }
+
+  // Each thing is said once: by the URI or by a key.
+  void CheckPkcs11Uri(const Pkcs11Config& pkcs11) {
+    const auto says = [&](std::string_view attribute) {
+      return pkcs11.uri.find(attribute) != std::string::npos;
+    };
+    if (!pkcs11.token_label.empty()) {
+      Fail("auth.cert.pkcs11.tokenLabel", "must be left out with auth.cert.pkcs11.uri");
+    }
+    if (!pkcs11.key_label.empty()) {
+      Fail("auth.cert.pkcs11.keyLabel", "must be left out with auth.cert.pkcs11.uri");
+    }
+    if (says("module-path=") == !pkcs11.module_path.empty()) {
+      Fail("auth.cert.pkcs11.modulePath", "must be here or in the URI (module-path), not in both");
+    }
+    if (says("pin-source=") == !pkcs11.pin_file.empty()) {
+      Fail("auth.cert.pkcs11.pinFile", "must be here or in the URI (pin-source), not in both");
     }
   }
 

@@ -61,6 +61,10 @@ std::string DescribeRule(const Rule& rule) {
       return "`unix:///absolute/path`";
     case RuleKind::kSpiffeId:
       return "`spiffe://domain/path`";
+    case RuleKind::kPkcs11Uri:
+      return "`pkcs11:token=...;object=...`, no `pin-value`";
+    case RuleKind::kVariableName:
+      return "names; none that the agent's own libraries read (`LD_*`, `OPENSSL_*`, ...)";
     case RuleKind::kNoControl:
       return "no control characters";
     case RuleKind::kOneOf:

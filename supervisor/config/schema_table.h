@@ -41,7 +41,9 @@ enum class Need {
   kOAuth2Optional,
   kCertRequired,  // with auth.method cert
   kCertOptional,
-  kPkcs11Required,  // with auth.cert.source pkcs11
+  kPkcs11Required,       // with auth.cert.source pkcs11
+  kPkcs11LabelRequired,  // the same, unless there is a PKCS#11 URI
+  kPkcs11Optional,
   kSpiffeOptional,  // with auth.cert.source spiffe
 };
 
@@ -63,10 +65,12 @@ enum class RuleKind {
   kListenAddress,
   kSpiffeSocket,
   kSpiffeId,
-  kNoControl,  // no byte below 0x20, no 0x7f
-  kOneOf,      // `choices`
-  kRange,      // min..max, numbers; for lists of ids: each entry
-  kPositive,   // duration > 0
+  kPkcs11Uri,     // pkcs11:..., printable, without pin-value; the agent reads it
+  kVariableName,  // list: an environment variable that a module may inherit
+  kNoControl,     // no byte below 0x20, no 0x7f
+  kOneOf,         // `choices`
+  kRange,         // min..max, numbers; for lists of ids: each entry
+  kPositive,      // duration > 0
   kNotNegative,
 };
 

@@ -40,6 +40,8 @@ struct ServeOptions {
   std::string oauth2_ca_pem;
   // The HTTP proxy that the environment names for the token endpoint.
   std::optional<ProxyAddress> oauth2_proxy{};
+  // "NAME=value" for each variable of auth.cert.pkcs11.environment that is set.
+  std::vector<std::string> module_environment{};
   // To be logged.
   std::vector<Problem> warnings;
   BuildInfo build;

@@ -45,6 +45,11 @@ Duty DutyOf(Need need, const Config& config) {
       return when(cert, Duty::kOptional);
     case Need::kPkcs11Required:
       return when(cert && config.auth.cert.source == "pkcs11", Duty::kRequired);
+    case Need::kPkcs11LabelRequired:
+      return when(cert && config.auth.cert.source == "pkcs11",
+                  config.auth.cert.pkcs11.uri.empty() ? Duty::kRequired : Duty::kOptional);
+    case Need::kPkcs11Optional:
+      return when(cert && config.auth.cert.source == "pkcs11", Duty::kOptional);
     case Need::kSpiffeOptional:
       return when(cert && config.auth.cert.source == "spiffe", Duty::kOptional);
   }
@@ -129,15 +134,6 @@ std::vector<Problem> Validate(const ConfigDocument& document, std::span<const Pr
   std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
     return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
   });
-  return problems;
-}
-
-std::vector<Problem> UnavailableFeatures(const ConfigDocument& document) {
-  std::vector<Problem> problems;
-  if (document.config.auth.method == "cert") {
-    problems.push_back(document.ProblemAt(
-        "auth.method", "cert is not available in this version of the provider; use jwt"));
-  }
   return problems;
 }
 

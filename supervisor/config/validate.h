@@ -16,8 +16,4 @@ std::vector<Problem> Validate(const ConfigDocument& document, std::span<const Pr
 // What is legal but probably not meant. Never a reason to fail.
 std::vector<Problem> Warnings(const ConfigDocument& document);
 
-// What the configuration asks for and this version of the provider cannot do yet. `serve` refuses
-// to start when there is any; the other commands do not care.
-std::vector<Problem> UnavailableFeatures(const ConfigDocument& document);
-
 }  // namespace baokms::supervisor

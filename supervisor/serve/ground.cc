@@ -2,11 +2,13 @@
 
 #include <cerrno>
 #include <csignal>
+#include <memory>
 #include <utility>
 
 #include "common/base/error.h"
 #include "common/base/process.h"
 #include "common/base/result.h"
+#include "supervisor/serve/pin_desk.h"
 #include "supervisor/serve/privileges.h"
 #include "supervisor/serve/set_ups.h"
 #include "supervisor/spawner/start.h"
@@ -31,7 +33,15 @@ Status GiveUpPrivileges() {
 }  // namespace
 
 std::variant<Ground, StartFailure> LayGround(const ServeOptions& options) {
-  Result<SealedSetUps> set_ups = SealSetUps(options);
+  std::unique_ptr<PinDesk> pin_desk;
+  if (options.config.auth.method == "cert") {
+    Result<std::unique_ptr<PinDesk>> opened = PinDesk::Open(options.config.state.path);
+    if (!opened) {
+      return Failure("open the PIN latch in the state directory", opened.error());
+    }
+    pin_desk = std::move(*opened);
+  }
+  Result<SealedSetUps> set_ups = SealSetUps(options, pin_desk ? pin_desk->salt() : "");
   if (!set_ups) {
     return Failure("seal the set-ups of the child processes", set_ups.error());
   }
@@ -47,7 +57,8 @@ std::variant<Ground, StartFailure> LayGround(const ServeOptions& options) {
   return Ground{.spawner_pid = spawner->pid,
                 .spawner_channel = std::move(spawner->channel),
                 .endpoints = std::move(set_ups->endpoints),
-                .openbao_endpoints = set_ups->openbao_endpoints};
+                .openbao_endpoints = set_ups->openbao_endpoints,
+                .pin_desk = std::move(pin_desk)};
 }
 
 }  // namespace baokms::supervisor

@@ -6,12 +6,14 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <variant>
 #include <vector>
 
 #include "common/base/unique_fd.h"
 #include "supervisor/broker/broker.h"
 #include "supervisor/config/serve_options.h"
+#include "supervisor/serve/pin_desk.h"
 #include "supervisor/serve/start_failure.h"
 
 namespace baokms::supervisor {
@@ -22,6 +24,7 @@ struct Ground {
   // What the endpoint numbers in the sealed set-ups stand for.
   std::vector<BrokerEndpoint> endpoints;
   std::uint32_t openbao_endpoints = 0;  // how many of them, from the first on, are OpenBao's
+  std::unique_ptr<PinDesk> pin_desk;    // null without a PKCS#11 module
 };
 
 // Seals the children's set-ups, hardens this process, drops its capabilities for good and starts

@@ -92,6 +92,9 @@ void ProcessEvents::OnEnded(const ChildKey& key, const Death& death) {
     workers_->Detached(key.slot, CauseFor(death, punished));
   } else {
     agent_.reset();
+    if (parts_.pin_desk != nullptr) {
+      parts_.pin_desk->Forget();
+    }
   }
 }
 
@@ -266,6 +269,30 @@ void ProcessEvents::OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) {
     parts_.login_budget.GiveBack({agent_incarnation_, verdict.id()});
   }
   parts_.broker.Verdict(ProcessName(kAgent) + "/" + std::to_string(agent_incarnation_), verdict);
+}
+
+void ProcessEvents::OnAgentPinAttempt(std::uint16_t tag) {
+  const auto verdict = parts_.pin_desk == nullptr ? ipc::PinAttemptAnswer::VERDICT_NO_LATCH
+                                                  : parts_.pin_desk->Begin(tag);
+  (void)agent_->AnswerPinAttempt(verdict).has_value();
+}
+
+void ProcessEvents::OnAgentPinResult(ipc::PinAttemptEnd::Result result) {
+  const Status ended =
+      parts_.pin_desk == nullptr
+          ? Status(Error(ErrorCode::kProtocolViolation, "PIN attempt without a PKCS#11 module"))
+          : parts_.pin_desk->End(result);
+  if (ended) {
+    return;
+  }
+  if (ended.error().code() == ErrorCode::kProtocolViolation) {
+    return OnAgentBreach(ended.error());
+  }
+  parts_.log.Write({.level = LogLevel::kError,
+                    .event = "auth.pin_latch",
+                    .fields = {{"operation", "auth.pin_latch"},
+                               {"status", "error"},
+                               {"reason", std::string(ended.error().what())}}});
 }
 
 void ProcessEvents::OnAgentStatus(const ipc::AgentStatus& status) {

@@ -23,6 +23,7 @@
 #include "supervisor/observe/metrics.h"
 #include "supervisor/serve/credential_book.h"
 #include "supervisor/serve/login_budget.h"
+#include "supervisor/serve/pin_desk.h"
 #include "supervisor/workers/worker_events.h"
 #include "supervisor/workers/worker_set.h"
 
@@ -46,6 +47,7 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
     ProcessTable& processes;
     ChildRecordSink child_records;
     std::function<void()> worker_usable;  // a worker became ready or got a token
+    PinDesk* pin_desk = nullptr;          // null: no PIN is ever to be tried
   };
 
   explicit ProcessEvents(Parts parts) : parts_(std::move(parts)) {}
@@ -88,6 +90,8 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
   void OnAgentConnectRequest(const ipc::ConnectRequest& request) override;
   void OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) override;
   void OnAgentStatus(const ipc::AgentStatus& status) override;
+  void OnAgentPinAttempt(std::uint16_t tag) override;
+  void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override;
 
  private:
   void Punish(const ChildKey& key, const Error& why);
@@ -99,8 +103,8 @@ class ProcessEvents final : public WorkerEvents, public AgentEvents {
   WorkerSet* workers_ = nullptr;
   Children* children_ = nullptr;
   std::unique_ptr<AgentChannel> agent_;
-  std::uint64_t agent_incarnation_ = 0;    // an answer to a dead agent must not reach its successor
-  std::map<ChildKey, bool> punished_;      // killed for a breach; cleared at its end
+  std::uint64_t agent_incarnation_ = 0;  // an answer to a dead agent must not reach its successor
+  std::map<ChildKey, bool> punished_;    // killed for a breach; cleared at its end
   ipc::AgentStatus agent_status_;
   bool budget_complained_ = false;         // the log says already that the login budget is used up
   std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups hold

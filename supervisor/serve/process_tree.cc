@@ -31,6 +31,7 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(con
     return Failure("set up name lookups", broker.error());
   }
   tree->broker_ = std::move(*broker);
+  tree->pin_desk_ = std::move(ground.pin_desk);
   tree->events_ = std::make_unique<ProcessEvents>(
       ProcessEvents::Parts{.loop = parts.loop,
                            .broker = *tree->broker_,
@@ -41,7 +42,8 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(con
                            .metrics = parts.metrics,
                            .processes = parts.processes,
                            .child_records = std::move(hooks.child_records),
-                           .worker_usable = std::move(hooks.worker_usable)});
+                           .worker_usable = std::move(hooks.worker_usable),
+                           .pin_desk = tree->pin_desk_.get()});
   ProcessEvents& events = *tree->events_;
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{slots});
   Result<std::unique_ptr<Children>> children = Children::Create(

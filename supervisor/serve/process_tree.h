@@ -21,6 +21,7 @@
 #include "supervisor/serve/credential_book.h"
 #include "supervisor/serve/ground.h"
 #include "supervisor/serve/login_budget.h"
+#include "supervisor/serve/pin_desk.h"
 #include "supervisor/serve/process_events.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/workers/worker_set.h"
@@ -79,6 +80,7 @@ class ProcessTree final {
   CredentialBook credential_;
   LoginBudget login_budget_;
   std::unique_ptr<Broker> broker_;
+  std::unique_ptr<PinDesk> pin_desk_;
   std::unique_ptr<ProcessEvents> events_;
   std::unique_ptr<WorkerSet> workers_;
   std::unique_ptr<Children> children_;

@@ -93,11 +93,13 @@ std::optional<StartFailure> Provider::BuildParts() {
   }
   loop_ = std::move(*loop);
   const BuildInfo& build = options_.build;
-  metrics_ = PrometheusMetrics::Create({.version = build.version,
-                                        .commit = build.commit,
-                                        .build_date = build.build_date,
-                                        .dirty = build.dirty},
-                                       options_.config.auth.method, "none");
+  metrics_ = PrometheusMetrics::Create(
+      {.version = build.version,
+       .commit = build.commit,
+       .build_date = build.build_date,
+       .dirty = build.dirty},
+      options_.config.auth.method,
+      options_.config.auth.method == "cert" ? options_.config.auth.cert.source : "none");
   auto tree = ProcessTree::Create(
       {.loop = *loop_, .log = *base_.log, .metrics = *metrics_, .processes = processes_},
       options_.config, std::move(base_.ground),

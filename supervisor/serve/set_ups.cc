@@ -105,16 +105,47 @@ ipc::OAuth2Setup OAuth2Part(const ServeOptions& options, std::uint32_t endpoint)
   return part;
 }
 
-ipc::AgentSetup AgentPart(const ServeOptions& options, const ipc::OpenBaoSetup& openbao) {
+ipc::ModuleAccess ModulePart(const Pkcs11Config& pkcs11) {
+  ipc::ModuleAccess access;
+  access.set_network(pkcs11.network == "inet"   ? ipc::ModuleAccess::NETWORK_INET
+                     : pkcs11.network == "unix" ? ipc::ModuleAccess::NETWORK_UNIX
+                                                : ipc::ModuleAccess::NETWORK_NONE);
+  access.set_writes_files(!pkcs11.state_directory.empty());
+  return access;
+}
+
+void FillPkcs11(const CertConfig& cert, std::string_view pin_salt, ipc::Pkcs11Setup* part) {
+  part->set_certificate_file(cert.pkcs11.certificate_file);
+  part->set_module_path(cert.pkcs11.module_path);
+  part->set_token_label(cert.pkcs11.token_label);
+  part->set_key_label(cert.pkcs11.key_label);
+  part->set_uri(cert.pkcs11.uri);
+  part->set_pin_file(cert.pkcs11.pin_file);
+  part->set_pin_salt(std::string(pin_salt));
+  part->set_role(cert.name);
+  part->set_min_remaining_s(Seconds(cert.min_remaining_ttl));
+  part->set_leeway_s(Seconds(cert.clock_skew_leeway));
+  part->set_state_directory(cert.pkcs11.state_directory);
+  *part->mutable_access() = ModulePart(cert.pkcs11);
+}
+
+ipc::AgentSetup AgentPart(const ServeOptions& options,
+                          const ipc::OpenBaoSetup& openbao,
+                          std::string_view pin_salt) {
   const Config& config = options.config;
   ipc::AgentSetup setup;
   *setup.mutable_openbao() = openbao;
   setup.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
-  setup.set_auth_mount(config.auth.jwt.mount_path);
+  const bool cert = config.auth.method == "cert";
+  setup.set_auth_mount(cert ? config.auth.cert.mount_path : config.auth.jwt.mount_path);
   setup.set_login_timeout_ns(EffectiveLoginTimeout(config).count());
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
   setup.set_log_level(static_cast<std::uint32_t>(LevelOf(config.logging.level)));
   setup.set_login_budget_per_minute(static_cast<std::uint32_t>(EffectiveLoginBudget(config)));
+  if (cert) {
+    FillPkcs11(config.auth.cert, pin_salt, setup.mutable_pkcs11());
+    return setup;
+  }
   FillJwt(config.auth.jwt, setup.mutable_jwt());
   if (config.auth.jwt.source == "oauth2") {
     *setup.mutable_oauth2() =
@@ -136,12 +167,17 @@ Result<BrokerEndpoint> TokenEndpoint(const ServeOptions& options) {
 
 }  // namespace
 
-Result<SealedSetUps> SealSetUps(const ServeOptions& options) {
+Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt) {
   const Config& config = options.config;
   const ipc::OpenBaoSetup openbao = BAOKMS_TRY(OpenBaoPart(config, options.openbao_ca_pem));
-  const ipc::AgentSetup agent = AgentPart(options, openbao);
+  const ipc::AgentSetup agent = AgentPart(options, openbao, pin_salt);
   ipc::SpawnerSetup spawner;
   spawner.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
+  if (config.auth.method == "cert") {
+    *spawner.mutable_module() = ModulePart(config.auth.cert.pkcs11);
+    spawner.mutable_agent_environment()->Add(options.module_environment.begin(),
+                                             options.module_environment.end());
+  }
   SealedSetUps sealed;
   sealed.spawner = BAOKMS_TRY(ipc::SealMessage(spawner));
   sealed.worker = BAOKMS_TRY(ipc::SealMessage(WorkerPart(config, openbao, options.build.version)));

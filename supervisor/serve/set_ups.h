@@ -22,6 +22,7 @@ struct SealedSetUps {
   std::uint32_t openbao_endpoints = 0;
 };
 
-Result<SealedSetUps> SealSetUps(const ServeOptions& options);
+// `pin_salt` is the PIN latch's; empty without a PKCS#11 module.
+Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt);
 
 }  // namespace baokms::supervisor

@@ -68,8 +68,12 @@ class Spawner final {
   Result<ExitCode> Serve();
 
  private:
-  Spawner(std::unique_ptr<EventLoop> loop, std::vector<Pair> pairs)
-      : loop_(std::move(loop)), pairs_(std::move(pairs)) {}
+  Spawner(std::unique_ptr<EventLoop> loop,
+          std::vector<Pair> pairs,
+          std::vector<std::string> agent_environment)
+      : loop_(std::move(loop)),
+        pairs_(std::move(pairs)),
+        agent_environment_(std::move(agent_environment)) {}
 
   Status Listen();
   void FillDispatch();
@@ -83,6 +87,7 @@ class Spawner final {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Heartbeat> heartbeat_;
   std::vector<Pair> pairs_;
+  std::vector<std::string> agent_environment_;  // for its PKCS#11 module
   UniqueFd child_signals_;
   ipc::Dispatch dispatch_;
   ipc::Phase phase_ = ipc::kPhaseHello;
@@ -124,11 +129,14 @@ Result<std::unique_ptr<Spawner>> Spawner::Create() {
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::SpawnerSetup>(ipc::kSetupDescriptor));
   std::vector<Pair> pairs = BAOKMS_TRY(MakePairs(setup.workers()));
   auto loop = BAOKMS_TRY(EventLoop::Create());
-  std::unique_ptr<Spawner> spawner(new Spawner(std::move(loop), std::move(pairs)));
+  std::unique_ptr<Spawner> spawner(
+      new Spawner(std::move(loop), std::move(pairs),
+                  {setup.agent_environment().begin(), setup.agent_environment().end()}));
   spawner->heartbeat_ = BAOKMS_TRY(Heartbeat::Create(*spawner->loop_));
   BAOKMS_TRY(spawner->Listen());
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
-  SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy());
+  SeccompPolicy policy = BAOKMS_TRY(
+      BuildSpawnerPolicy(setup.has_module() ? std::optional(setup.module()) : std::nullopt));
   BAOKMS_TRY(policy.Install());
   return spawner;
 }
@@ -202,6 +210,8 @@ LaunchPlan Spawner::PlanFor(const ChildKey& key, int channel) const {
     return plan;
   }
   plan.name = "bao-kms-authagent";
+  plan.environment.insert(plan.environment.end(), agent_environment_.begin(),
+                          agent_environment_.end());
   plan.program = ipc::kAgentProgramDescriptor;
   plan.descriptors = {channel, ipc::kAgentSetupDescriptor};
   for (const Pair& pair : pairs_) {

@@ -378,6 +378,12 @@ TEST_F(AgentHostileTest, EndsOnEveryBreachByTheSupervisor) {
          answer.set_outcome(ipc::OUTCOME_OK);
          peer.Send(MessageType::kConnectAnswer, answer);
        }},
+      {"word on a PIN that nobody asked for",
+       [](FakePeer& peer) {
+         ipc::PinAttemptAnswer answer;
+         answer.set_verdict(ipc::PinAttemptAnswer::VERDICT_ALLOWED);
+         peer.Send(MessageType::kPinAttemptAnswer, answer);
+       }},
       {"a file in place of a socket",
        [](FakePeer& peer) {
          const UniqueFd file = Open("/dev/null");

@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
+#include "common/openbao/tls_identity.h"
 #include "ipc/limits.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
@@ -72,6 +73,7 @@ class FakeApi final : public LoginApi {
     std::string role;
     std::string jwt;
     openbao::Done<openbao::AuthValue> done;
+    std::shared_ptr<const openbao::TlsIdentity> identity;
   };
 
   void LoginJwt(const openbao::CallContext& context,
@@ -79,8 +81,17 @@ class FakeApi final : public LoginApi {
                 std::string_view role,
                 const SecretBuffer& jwt,
                 openbao::Done<openbao::AuthValue> done) override {
-    calls.push_back(
-        {context, std::string(auth_mount), std::string(role), Reveal(jwt), std::move(done)});
+    calls.push_back({context, std::string(auth_mount), std::string(role), Reveal(jwt),
+                     std::move(done), nullptr});
+  }
+
+  void LoginCert(const openbao::CallContext& context,
+                 std::string_view auth_mount,
+                 std::string_view name,
+                 std::shared_ptr<const openbao::TlsIdentity> identity,
+                 openbao::Done<openbao::AuthValue> done) override {
+    calls.push_back({context, std::string(auth_mount), std::string(name), "", std::move(done),
+                     std::move(identity)});
   }
 
   void Answer(std::size_t call, ErrorClass error_class, openbao::AuthValue value = {}) {

@@ -17,7 +17,10 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/result.h"
 #include "common/base/safe_path.h"
+#include "common/base/seccomp_policy.h"
+#include "proto/setup.pb.h"
 #include "tests/base/deeds.h"
 #include "tests/base/filter_rig.h"
 
@@ -104,6 +107,58 @@ TEST(AgentSandboxTest, CannotWeakenItself) {
   ExpectReported(EnterSandbox, BecomeDumpable, SCMP_SYS(prctl));
   ExpectReported(EnterSandbox, RaiseLimit, SCMP_SYS(prlimit64));
   ExpectKilled(EnterSandbox, UnshareDescriptors);
+}
+
+Status EnterLoading() {
+  return EnterLoadingSandbox(ipc::ModuleAccess());
+}
+
+// Both stages, as the agent goes through them.
+Status EnterServing() {
+  BAOKMS_TRY(EnterLoading());
+  return EnterModuleSandbox(ipc::ModuleAccess());
+}
+
+// The second stage as it is for the thread of vendor code.
+Status EnterVendorThread() {
+  SeccompPolicy policy = BAOKMS_TRY(BuildModulePolicy(ipc::ModuleAccess(), ModuleStage::kServing));
+  return policy.Install();
+}
+
+TEST(ModuleSandboxTest, LetsAModuleLoadButNothingLeaveTheProcess) {
+  ExpectAllowed(EnterLoading, UseMemory);
+  ExpectAllowed(EnterLoading, ReadFile);
+  ExpectAllowed(EnterLoading, MapExecutableMemory);
+  ExpectReported(EnterLoading, ExecuteProgram, SCMP_SYS(execve));
+  ExpectReported(EnterLoading, ForkAndWait, SCMP_SYS(clone));
+  ExpectReported(EnterLoading, ReplaceHandler, SCMP_SYS(rt_sigaction));
+  ExpectReported(EnterLoading, BecomeDumpable, SCMP_SYS(prctl));
+  ExpectKilled(EnterLoading, TraceSelf);
+}
+
+TEST(ModuleSandboxTest, TellsAModuleNoWhereItLivesOnWithout) {
+  for (const auto& enter : {EnterLoading, EnterVendorThread}) {
+    ExpectErrno(enter, OpenForWriting, EACCES);
+    ExpectErrno(enter, CreateFile, EACCES);
+    ExpectErrno(enter, OpenInternetSocket, EACCES);
+    ExpectErrno(enter, OpenUnixSocket, EACCES);
+  }
+}
+
+TEST(ModuleSandboxTest, MapsNoMoreCodeOnceItServes) {
+  ExpectAllowed(EnterVendorThread, ReadFile);
+  ExpectReported(EnterVendorThread, MapExecutableMemory, SCMP_SYS(mmap));
+  ExpectReported(EnterVendorThread, MakeMemoryExecutable, SCMP_SYS(mprotect));
+  ExpectReported(EnterVendorThread, ForkAndWait, SCMP_SYS(clone));
+  ExpectReported(EnterVendorThread, ExecuteDescriptor, SCMP_SYS(execveat));
+}
+
+TEST(ModuleSandboxTest, LeavesTheLoopsThreadWithTheFilterOfEveryAgent) {
+  ExpectAllowed(EnterServing, UseMemory);
+  ExpectReported(EnterServing, OpenForWriting, SCMP_SYS(openat));
+  ExpectReported(EnterServing, MapExecutableMemory, SCMP_SYS(mmap));
+  ExpectReported(EnterServing, BecomeDumpable, SCMP_SYS(prctl));
+  ExpectKilled(EnterServing, UnshareDescriptors);
 }
 
 }  // namespace

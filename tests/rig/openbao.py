@@ -28,6 +28,7 @@ listener "tcp" {{
   cluster_address = "127.0.0.1:{cluster_port}"
   tls_cert_file   = "{cert}"
   tls_key_file    = "{key}"
+  tls_max_version = "{tls}"
 }}
 audit "file" "audit" {{
   options = {{ file_path = "{audit}", log_raw = "{raw}" }}
@@ -51,7 +52,13 @@ class OpenBao:
     """
 
     def __init__(
-        self, workspace, name: str = "openbao", authority=None, audit_log=None, raw_audit=False
+        self,
+        workspace,
+        name: str = "openbao",
+        authority=None,
+        audit_log=None,
+        raw_audit=False,
+        tls: str = "tls13",
     ):
         self.name = name
         self.folder = workspace.folder(name)
@@ -59,6 +66,7 @@ class OpenBao:
         self.ca_file = self.authority.cert
         self.server_name = SERVER_NAME
         self.port = free_port()
+        self.tls = tls  # the highest version
         self.audit_log = audit_log or self.folder / "audit.log"
         self.root_token = ""
         self.unseal_key = ""
@@ -91,6 +99,7 @@ class OpenBao:
                 key=self._certificate.key,
                 audit=self.audit_log,
                 raw=raw,
+                tls=self.tls,
             )
         )
 

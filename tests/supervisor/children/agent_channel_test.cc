@@ -69,6 +69,14 @@ class RecordingAgentEvents final : public AgentEvents {
     events.push_back("status " + status.status());
   }
 
+  void OnAgentPinAttempt(std::uint16_t tag) override {
+    events.push_back("pin attempt " + std::to_string(tag));
+  }
+
+  void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override {
+    events.push_back("pin result " + std::to_string(result));
+  }
+
   std::vector<std::string> events;
   std::vector<ErrorCode> breaches;
 };
@@ -161,6 +169,20 @@ const Breach kBreaches[] = {
     {"more calls than one login can make", When::kServing,
      [](Peer& agent) {
        agent.Send(MessageType::kAgentStatus, StatusWithCalls(ipc::kMaxCalls + 1));
+     }},
+    {"PIN attempt before Hello", When::kAtOnce,
+     [](Peer& agent) {
+       agent.Send(MessageType::kPinAttemptBegin, ipc::PinAttemptBegin());
+     }},
+    {"PIN tag of more than 16 bits", When::kServing,
+     [](Peer& agent) {
+       ipc::PinAttemptBegin begin;
+       begin.set_tag(65'536);
+       agent.Send(MessageType::kPinAttemptBegin, begin);
+     }},
+    {"end of a PIN attempt without a result", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kPinAttemptEnd, ipc::PinAttemptEnd());
      }},
     {"descriptor where none belongs", When::kServing,
      [](Peer& agent) {

@@ -308,14 +308,6 @@ TEST_F(CliTest, ReportsWhatServeFindsOnTheHost) {
   EXPECT_FALSE(outcome.served.has_value());
 }
 
-// serve's own socket directory is outside a test's reach, so the parts it is made of are run here.
-TEST_F(CliTest, RefusesToServeWhatIsNotAvailableYet) {
-  const LoadResult loaded = Load(YamlOf(CertKeys()));
-  ASSERT_TRUE(Validate(loaded.document, loaded.problems).empty());
-  EXPECT_THAT(DescribeProblems(UnavailableFeatures(loaded.document)),
-              HasSubstr("auth.method: cert is not available in this version"));
-}
-
 // The flags of the commands around the registry, which end in exit code 2 before anything is read.
 TEST(StateFlagsTest, RefusesFlagsThatDoNotGoTogether) {
   const std::string hash = "krs1." + std::string(43, 'A');

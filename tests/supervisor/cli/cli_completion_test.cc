@@ -41,12 +41,13 @@ TEST(CompletionTest, KnowsTheTree) {
   for (const CommandPath& command : Flatten(root)) {
     paths.push_back(command.path);
   }
-  EXPECT_THAT(paths, testing::UnorderedElementsAre(
-                         "", "serve", "config", "config schema", "config reference", "version",
-                         "policy", "policy openbao", "probe", "rotation-plan", "verify-rotation",
-                         "retire-versions", "restore-versions", "recover-state", "migrate-state",
-                         "export-state", "import-state", "completion", "completion bash",
-                         "completion fish", "completion powershell", "completion zsh", "help"));
+  EXPECT_THAT(
+      paths, testing::UnorderedElementsAre(
+                 "", "serve", "config", "config schema", "config reference", "version", "policy",
+                 "policy openbao", "probe", "pin-latch", "rotation-plan", "verify-rotation",
+                 "retire-versions", "restore-versions", "recover-state", "migrate-state",
+                 "export-state", "import-state", "completion", "completion bash", "completion fish",
+                 "completion powershell", "completion zsh", "help"));
 }
 
 // Runs bash with the script and shows what it offers for a line.

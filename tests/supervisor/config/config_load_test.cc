@@ -106,9 +106,7 @@ TEST(LoadTest, RefusesUnknownKeysAtAnyDepth) {
 TEST(LoadTest, RefusesKeysOfLaterFeatures) {
   for (const std::string_view key :
        {"isolation.separateUsers", "isolation.supervisorUser", "isolation.workerUser",
-        "isolation.authAgentUser", "isolation.landlock", "transit.decryptCoalescing.mode",
-        "auth.cert.pkcs11.environment", "auth.cert.pkcs11.stateDirectory", "auth.cert.pkcs11.uri",
-        "auth.cert.pkcs11.network"}) {
+        "isolation.authAgentUser", "isolation.landlock", "transit.decryptCoalescing.mode"}) {
     EXPECT_THAT(ProblemsOf(With(CertKeys(), key, "x")), Contains(HasSubstr("unknown key"))) << key;
   }
 }

@@ -153,14 +153,6 @@ TEST(WarningsTest, NamesWhatIsProbablyNotMeant) {
   EXPECT_THAT(WarningsOf(With(JwtKeys(), {{"bootstrap.graceTimeout", "0s"}})), IsEmpty());
 }
 
-TEST(UnavailableTest, NamesWhatServeCannotDoYet) {
-  EXPECT_THAT(UnavailableFeatures(Load(YamlOf(JwtKeys())).document), IsEmpty());
-  EXPECT_THAT(UnavailableFeatures(Load(YamlOf(OAuth2Keys())).document), IsEmpty());
-  const auto cert = UnavailableFeatures(Load(YamlOf(CertKeys())).document);
-  ASSERT_EQ(cert.size(), 1U);
-  EXPECT_EQ(cert[0].key, "auth.method");
-}
-
 TEST(DerivedTest, TakesAddressesApart) {
   const auto address = ParseHttpsAddress("https://Bao.Example:8200/a/b/");
   ASSERT_TRUE(address.has_value());

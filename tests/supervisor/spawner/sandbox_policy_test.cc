@@ -1,7 +1,10 @@
 // The filter's text is the reviewed one.
 
+#include <optional>
+
 #include <gtest/gtest.h>
 
+#include "proto/setup.pb.h"
 #include "supervisor/spawner/sandbox.h"
 #include "tests/base/golden_policy.h"
 
@@ -9,7 +12,17 @@ namespace baokms::supervisor {
 namespace {
 
 TEST(SpawnerPolicyTest, TextIsTheReviewedOne) {
-  ExpectReviewedPolicy(BuildSpawnerPolicy(), "supervisor/spawner");
+  ExpectReviewedPolicy(BuildSpawnerPolicy(std::nullopt), "supervisor/spawner");
+}
+
+TEST(SpawnerPolicyTest, TextsWithAModuleAreTheReviewedOnes) {
+  ipc::ModuleAccess access;
+  ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11");
+  access.set_network(ipc::ModuleAccess::NETWORK_UNIX);
+  ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11_unix");
+  access.set_network(ipc::ModuleAccess::NETWORK_INET);
+  access.set_writes_files(true);
+  ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11_inet_writing");
 }
 
 }  // namespace

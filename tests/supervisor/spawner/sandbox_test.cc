@@ -29,7 +29,7 @@ namespace baokms::supervisor {
 namespace {
 
 Status EnterSpawnerSandbox() {
-  SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy());
+  SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy(std::nullopt));
   return policy.Install();
 }
 

@@ -1,0 +1,238 @@
+#include "authagent/pkcs11/client_certificate.h"
+
+#include <sys/types.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/obj_mac.h>
+#include <openssl/objects.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "authagent/credential.h"
+#include "authagent/pkcs11/provider_key.h"
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "common/base/safe_path.h"
+
+namespace baokms::authagent {
+namespace {
+
+// Group write and execute, everything for others.
+constexpr mode_t kForbiddenBits = 0037;
+
+// NIST SP 800-57, part 1: less is not allowed any more.
+constexpr int kMinRsaBits = 2048;
+
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+
+// What PEM_read_bio() hands out.
+struct PemBlock {
+  struct Free {
+    void operator()(void* memory) const { OPENSSL_free(memory); }
+  };
+
+  std::unique_ptr<char, Free> name;
+  std::unique_ptr<char, Free> header;
+  std::unique_ptr<unsigned char, Free> data;
+  long size = 0;
+};
+
+std::optional<PemBlock> NextBlock(BIO& bio) {
+  char* name = nullptr;
+  char* header = nullptr;
+  unsigned char* data = nullptr;
+  PemBlock block;
+  const bool read = PEM_read_bio(&bio, &name, &header, &data, &block.size) == 1;
+  block.name.reset(name);
+  block.header.reset(header);
+  block.data.reset(data);
+  return read ? std::optional(std::move(block)) : std::nullopt;
+}
+
+// True when NextBlock() stopped because there was nothing more to read.
+bool AtEnd() {
+  const unsigned long error = ERR_peek_last_error();
+  const bool at_end =
+      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  return at_end;
+}
+
+Result<std::shared_ptr<X509>> ToCertificate(const PemBlock& block) {
+  if (std::string_view(block.name.get()) != PEM_STRING_X509 || *block.header != '\0') {
+    return Error(ErrorCode::kInvalidArgument, "PEM block that is no certificate");
+  }
+  const unsigned char* next = block.data.get();
+  std::shared_ptr<X509> certificate(d2i_X509(nullptr, &next, block.size), X509_free);
+  if (certificate == nullptr || next != block.data.get() + block.size ||
+      X509_get0_pubkey(certificate.get()) == nullptr) {
+    ERR_clear_error();
+    return Error(ErrorCode::kInvalidArgument, "certificate that cannot be parsed");
+  }
+  return certificate;
+}
+
+Result<std::int64_t> ToUnix(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) {
+    return Error(ErrorCode::kInvalidArgument, "certificate with a time that cannot be read");
+  }
+  return static_cast<std::int64_t>(::timegm(&parts));
+}
+
+Result<std::vector<std::uint8_t>> ReadAll(const SafeFile& file) {
+  std::vector<std::uint8_t> content(file.size + 1);
+  std::size_t filled = 0;
+  while (filled < content.size()) {
+    const ssize_t size = ::read(file.fd.get(), content.data() + filled, content.size() - filled);
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size < 0) {
+      return Error(ErrorCode::kSystem, "certificate file not readable", errno);
+    }
+    if (size == 0) {
+      break;
+    }
+    filled += static_cast<std::size_t>(size);
+  }
+  if (filled != file.size) {
+    return Error(ErrorCode::kUnavailable, "certificate file changed while it was read");
+  }
+  content.resize(filled);
+  return content;
+}
+
+// Nothing when it is strong enough.
+std::string_view WeaknessOfSignature(X509& leaf) {
+  int digest = NID_undef;
+  if (X509_get_signature_info(&leaf, &digest, nullptr, nullptr, nullptr) != 1) {
+    return "certificate with an unknown signature algorithm";
+  }
+  constexpr std::array kWeak = {NID_md2, NID_md4, NID_md5, NID_mdc2, NID_sha, NID_sha1};
+  return std::ranges::find(kWeak, digest) == kWeak.end()
+             ? std::string_view()
+             : "certificate signed with MD5, SHA-1 or older";
+}
+
+std::string_view WeaknessOfKey(EVP_PKEY& key) {
+  const Result<KeyKind> kind = KindOf(key);
+  if (!kind) {
+    return "certificate with a key that is not RSA, EC or Ed25519";
+  }
+  if (*kind == KeyKind::kRsa && EVP_PKEY_get_bits(&key) < kMinRsaBits) {
+    return "certificate with an RSA key below 2048 bits";
+  }
+  if (*kind == KeyKind::kEc) {
+    std::array<char, 64> group{};
+    std::size_t size = 0;
+    const bool named = EVP_PKEY_get_group_name(&key, group.data(), group.size(), &size) == 1;
+    const int curve = named ? OBJ_txt2nid(group.data()) : NID_undef;
+    if (curve != NID_X9_62_prime256v1 && curve != NID_secp384r1 && curve != NID_secp521r1) {
+      return "certificate with a curve that is not P-256, P-384 or P-521";
+    }
+  }
+  return {};
+}
+
+// Extended key usage has to be there and to allow client authentication; key usage, when there, has
+// to allow signatures (RFC 5280, sections 4.2.1.3 and 4.2.1.12).
+std::string_view WrongUse(X509& leaf) {
+  // Reads the extensions; a broken one makes it fail.
+  if ((X509_get_extension_flags(&leaf) & EXFLAG_INVALID) != 0) {
+    return "certificate with extensions that cannot be read";
+  }
+  if ((X509_get_extension_flags(&leaf) & EXFLAG_XKUSAGE) == 0 ||
+      (X509_get_extended_key_usage(&leaf) & (XKU_SSL_CLIENT | XKU_ANYEKU)) == 0) {
+    return "certificate not for client authentication (extended key usage)";
+  }
+  if ((X509_get_key_usage(&leaf) & KU_DIGITAL_SIGNATURE) == 0) {
+    return "certificate not for signatures (key usage)";
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem) {
+  if (pem.size() > kMaxChainFile) {
+    return Error(ErrorCode::kResourceExhausted, "certificate file too large");
+  }
+  const std::unique_ptr<BIO, FreeBio> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  if (bio == nullptr) {
+    return Error(ErrorCode::kInternal, "no memory for the certificate file");
+  }
+  ClientCertificate found;
+  while (const std::optional<PemBlock> block = NextBlock(*bio)) {
+    std::shared_ptr<X509> certificate = BAOKMS_TRY(ToCertificate(*block));
+    if (found.leaf == nullptr) {
+      found.leaf = std::move(certificate);
+      continue;
+    }
+    if (found.chain.size() + 1 == kMaxChainLength) {
+      return Error(ErrorCode::kResourceExhausted, "more than 16 certificates in the file");
+    }
+    found.chain.push_back(std::move(certificate));
+  }
+  if (!AtEnd() || found.leaf == nullptr) {
+    return Error(ErrorCode::kInvalidArgument, "certificate file is not a list of PEM certificates");
+  }
+  found.begins_unix = BAOKMS_TRY(ToUnix(X509_get0_notBefore(found.leaf.get())));
+  found.ends_unix = BAOKMS_TRY(ToUnix(X509_get0_notAfter(found.leaf.get())));
+  return found;
+}
+
+Result<ClientCertificate> ReadChainFile(const std::string& path, uid_t own_user) {
+  const SafeFile file = BAOKMS_TRY(OpenSafeFile(
+      path, {.forbidden_bits = kForbiddenBits, .max_size = kMaxChainFile, .own_user = own_user}));
+  const std::vector<std::uint8_t> content = BAOKMS_TRY(ReadAll(file));
+  return ParseChain(content);
+}
+
+Finding CheckCertificate(const ClientCertificate& certificate,
+                         const CertificateRules& rules,
+                         std::int64_t now_unix) {
+  if (now_unix + rules.leeway_s < certificate.begins_unix) {
+    return {AuthStatus::kCertInvalid, "certificate not yet valid"};
+  }
+  if (now_unix - rules.leeway_s >= certificate.ends_unix) {
+    return {AuthStatus::kCertExpired, "certificate expired"};
+  }
+  if (certificate.ends_unix - now_unix <= rules.min_remaining_s) {
+    return {AuthStatus::kCertNearExpiry, "certificate expires within auth.cert.minRemainingTtl"};
+  }
+  for (const std::string_view wrong :
+       {WeaknessOfSignature(*certificate.leaf), WeaknessOfKey(*certificate.public_key()),
+        WrongUse(*certificate.leaf)}) {
+    if (!wrong.empty()) {
+      return {AuthStatus::kCertInvalid, wrong};
+    }
+  }
+  return {AuthStatus::kOk, ""};
+}
+
+}  // namespace baokms::authagent

@@ -1,0 +1,372 @@
+#include "authagent/pkcs11/hsm_credential.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "authagent/credential.h"
+#include "authagent/pkcs11/client_certificate.h"
+#include "authagent/pkcs11/hsm_session.h"
+#include "authagent/pkcs11/key_probe.h"
+#include "authagent/pkcs11/module_error.h"
+#include "authagent/pkcs11/native_thread.h"
+#include "authagent/pkcs11/pin.h"
+#include "authagent/pkcs11/provider_key.h"
+#include "authagent/pkcs11/threaded_key.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/safe_path.h"
+#include "common/base/secret_buffer.h"
+#include "common/openbao/tls_identity.h"
+#include "ipc/child_descriptors.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::authagent {
+namespace {
+
+// How soon another PIN, or a latch that was cleared, is noticed.
+constexpr BootTime kPinPoll = std::chrono::seconds(5);
+
+// A process that cannot open its module answers logins with the reason for this long, then makes
+// room for one that tries anew.
+constexpr BootTime kBrokenLife = std::chrono::seconds(5);
+
+// TLS waits for its signature on the loop's thread, and the dead man's timer of the process does
+// not wait longer than 15 s.
+constexpr BootTime kLongestSignature = std::chrono::seconds(10);
+
+std::string_view ReasonOf(ipc::PinAttemptAnswer::Verdict verdict) {
+  switch (verdict) {
+    case ipc::PinAttemptAnswer::VERDICT_REFUSED_BEFORE:
+      return "PIN latched: the token refused it; replace the PIN, or clear the latch";
+    case ipc::PinAttemptAnswer::VERDICT_UNFINISHED_BEFORE:
+      return "PIN latched: an attempt with it never ended; replace the PIN, or clear the latch";
+    default:
+      return "PIN latch cannot be read or written";
+  }
+}
+
+std::span<const std::uint8_t> Bytes(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+bool IsNativeError(const Error& error) {
+  return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kDeadlineExceeded;
+}
+
+// For TLS, when the token cannot do everything that fits the key.
+std::string AlgorithmsOf(const HsmKeyFacts& facts) {
+  if (facts.kind != KeyKind::kRsa || (facts.rsa_pkcs1 && facts.rsa_pss)) {
+    return {};
+  }
+  return facts.rsa_pss ? "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512"
+                       : "RSA+SHA256:RSA+SHA384:RSA+SHA512";
+}
+
+}  // namespace
+
+HsmCredential::HsmCredential(EventLoop& loop,
+                             NativeThread& thread,
+                             LogSink& log,
+                             KeySelection selection,
+                             HsmOptions options,
+                             HsmHost host)
+    : loop_(loop),
+      thread_(thread),
+      log_(log),
+      selection_(std::move(selection)),
+      options_(std::move(options)),
+      host_(std::move(host)) {
+  if (!selection_.pin_file().empty()) {
+    options_.pin_file = selection_.pin_file();
+  }
+}
+
+template <typename T>
+void HsmCredential::CallNative(std::function<Result<T>()> native,
+                               std::function<void(Result<T>)> next) {
+  const EventLoop::TimerId watchdog = loop_.After(options_.call_limit, [this] {
+    reason_ = "PKCS#11 module does not answer";
+    EndProcess(ipc::ExitCode::kModuleHung, "module_hung");
+  });
+  thread_.Post([this, native = std::move(native), next = std::move(next), watchdog] {
+    auto result = std::make_shared<Result<T>>(native());
+    loop_.Post([this, result, next, watchdog] {
+      loop_.Cancel(watchdog);
+      next(std::move(*result));
+    });
+  });
+}
+
+void HsmCredential::Start() {
+  state_ = State::kOpening;
+  CallNative<std::shared_ptr<HsmSession>>(
+      [this]() -> Result<std::shared_ptr<HsmSession>> {
+        std::unique_ptr<HsmSession> session = BAOKMS_TRY(HsmSession::Open(selection_));
+        return std::shared_ptr<HsmSession>(std::move(session));
+      },
+      [this](Result<std::shared_ptr<HsmSession>> session) { OnOpened(std::move(session)); });
+}
+
+void HsmCredential::OnOpened(Result<std::shared_ptr<HsmSession>> session) {
+  if (!session) {
+    return Break(session.error());
+  }
+  session_ = std::move(*session);
+  AskForAttempt();
+}
+
+// Also later: while it waits, it asks again and again with the PIN as it is then.
+void HsmCredential::AskForAttempt() {
+  Result<SecretBuffer> pin = ReadPinFile(options_.pin_file, options_.own_user);
+  if (!pin) {
+    return WaitForPin(std::string(pin.error().what()));
+  }
+  const Result<std::uint16_t> tag = PinTag(Bytes(options_.pin_salt), *pin);
+  if (!tag) {
+    return Break(tag.error());
+  }
+  pin_ = std::make_shared<SecretBuffer>(std::move(*pin));
+  state_ = State::kAsking;
+  host_.begin_attempt(*tag);
+}
+
+Status HsmCredential::OnPinAnswer(ipc::PinAttemptAnswer::Verdict verdict) {
+  if (state_ != State::kAsking) {
+    return Error(ErrorCode::kProtocolViolation, "PinAttemptAnswer without a question");
+  }
+  if (verdict != ipc::PinAttemptAnswer::VERDICT_ALLOWED) {
+    pin_.reset();
+    WaitForPin(std::string(ReasonOf(verdict)));
+    return {};
+  }
+  LogIn();
+  return {};
+}
+
+void HsmCredential::LogIn() {
+  state_ = State::kLoggingIn;
+  CallNative<void>(
+      [session = session_, pin = std::move(pin_)] { return session->Login(pin->Reveal()); },
+      [this](const Status& status) { OnLoggedIn(status); });
+}
+
+void HsmCredential::OnLoggedIn(const Status& status) {
+  if (status) {
+    host_.end_attempt(ipc::PinAttemptEnd::RESULT_ACCEPTED);
+    return FindKey();
+  }
+  switch (JudgeLogin(status.error())) {
+    case PinVerdict::kRefused:
+      host_.end_attempt(ipc::PinAttemptEnd::RESULT_REFUSED);
+      return WaitForPin(Describe(status.error()));
+    case PinVerdict::kNotTried:
+      host_.end_attempt(ipc::PinAttemptEnd::RESULT_NOT_TRIED);
+      break;
+    case PinVerdict::kUnknown:
+      break;  // without an end the attempt stays latched: the token may have counted it
+  }
+  Break(status.error());
+}
+
+void HsmCredential::FindKey() {
+  CallNative<HsmKeyFacts>(
+      [this]() -> Result<HsmKeyFacts> {
+        const HsmKeyFacts facts = BAOKMS_TRY(session_->FindKey(selection_));
+        BAOKMS_TRY(WarmUpKey(*session_, facts));
+        return facts;
+      },
+      [this](const Result<HsmKeyFacts>& facts) {
+        if (facts) {
+          BecomeReady(*facts);
+        } else {
+          Break(facts.error());
+        }
+      });
+}
+
+void HsmCredential::BecomeReady(const HsmKeyFacts& facts) {
+  facts_ = facts;
+  key_ = std::make_unique<ThreadedKey>(thread_, *session_,
+                                       std::min(options_.call_limit, kLongestSignature),
+                                       [this](const Error& error) { OnSignFailed(error); });
+  if (const Status confined = host_.confine(); !confined) {
+    reason_ = confined.error().what();
+    return EndProcess(ipc::ExitCode::kStartFailed, "not_confined");
+  }
+  state_ = State::kReady;
+  reason_.clear();
+  Log(LogLevel::kInfo, "ok");
+  AnswerWaiters();
+  host_.changed();
+}
+
+// The PIN, or the latch, needs somebody's hand. This process keeps its module open meanwhile, so
+// that nothing is tried twice.
+void HsmCredential::WaitForPin(std::string reason) {
+  state_ = State::kWaiting;
+  if (reason != reason_) {
+    reason_ = std::move(reason);
+    Log(LogLevel::kError, "pin_waiting");
+    host_.changed();
+  }
+  AnswerWaiters();
+  loop_.After(kPinPoll, [this] {
+    if (state_ == State::kWaiting) {
+      AskForAttempt();
+    }
+  });
+}
+
+void HsmCredential::Break(const Error& error) {
+  state_ = State::kBroken;
+  reason_ = Describe(error);
+  Log(LogLevel::kError, "module_failed");
+  AnswerWaiters();
+  host_.changed();
+  loop_.After(kBrokenLife, [this] { host_.end(ipc::ExitCode::kModuleFailed); });
+}
+
+// A session that was in order is lost: its successor is there in no time.
+void HsmCredential::OnSignFailed(const Error& error) {
+  reason_ = Describe(error);
+  const bool hung = error.code() == ErrorCode::kDeadlineExceeded;
+  EndProcess(hung ? ipc::ExitCode::kModuleHung : ipc::ExitCode::kModuleFailed,
+             hung ? "module_hung" : "module_failed");
+}
+
+void HsmCredential::EndProcess(ipc::ExitCode code, std::string_view status) {
+  if (std::exchange(state_, State::kBroken) != State::kBroken) {
+    Log(LogLevel::kError, status);
+  }
+  AnswerWaiters();
+  host_.end(code);
+}
+
+void HsmCredential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
+  // Before the file is read: what replaces it in between is then seen by Replaced().
+  seen_ = StampFile(options_.certificate_file);
+  Serve(ByDeadline(deadline, std::move(done)));
+}
+
+// Calls `done` once: with the answer, or at the deadline when there is none by then.
+HsmCredential::Answer HsmCredential::ByDeadline(BootTime deadline, Answer done) {
+  const auto pending = std::make_shared<Answer>(std::move(done));
+  const EventLoop::TimerId timer = loop_.At(deadline, [this, pending] {
+    if (Answer late = std::exchange(*pending, nullptr)) {
+      late(NotReady());
+    }
+  });
+  return [this, pending, timer](Acquired acquired) {
+    if (Answer waiting = std::exchange(*pending, nullptr)) {
+      loop_.Cancel(timer);
+      waiting(std::move(acquired));
+    }
+  };
+}
+
+void HsmCredential::Serve(const Answer& answer) {
+  if (state_ == State::kWaiting || state_ == State::kBroken) {
+    return answer(NotReady());
+  }
+  if (state_ != State::kReady) {
+    waiters_.push_back(answer);
+    return;
+  }
+  Result<ClientCertificate> certificate =
+      ReadChainFile(options_.certificate_file, options_.own_user);
+  Acquired acquired;
+  if (!certificate) {
+    const bool content = certificate.error().code() == ErrorCode::kInvalidArgument;
+    acquired.finding = {content ? AuthStatus::kCertInvalid : AuthStatus::kError,
+                        certificate.error().what()};
+    return answer(std::move(acquired));
+  }
+  acquired.ends_unix = certificate->ends_unix;
+  acquired.finding = CheckCertificate(*certificate, options_.rules, UnixNow());
+  if (acquired.finding.status != AuthStatus::kOk) {
+    return answer(std::move(acquired));
+  }
+  ProbeAndAnswer(std::move(*certificate), answer);
+}
+
+void HsmCredential::ProbeAndAnswer(ClientCertificate certificate, const Answer& answer) {
+  const auto shared = std::make_shared<ClientCertificate>(std::move(certificate));
+  CallNative<void>([this, shared] { return ProbeKey(*shared->public_key(), *session_, facts_); },
+                   [this, shared, answer](const Status& status) {
+                     if (status) {
+                       return answer(Identify(*shared));
+                     }
+                     Acquired acquired;
+                     acquired.ends_unix = shared->ends_unix;
+                     if (!IsNativeError(status.error())) {
+                       acquired.finding = {AuthStatus::kCertInvalid, status.error().what()};
+                       return answer(std::move(acquired));
+                     }
+                     reason_ = Describe(status.error());
+                     acquired.finding = {AuthStatus::kError, reason_};
+                     answer(std::move(acquired));
+                     EndProcess(ipc::ExitCode::kModuleFailed, "module_failed");
+                   });
+}
+
+Acquired HsmCredential::Identify(const ClientCertificate& certificate) {
+  Acquired acquired;
+  acquired.ends_unix = certificate.ends_unix;
+  Result<EvpKey> key = MakeProviderKey(*certificate.public_key(), *key_);
+  if (!key) {
+    acquired.finding = {AuthStatus::kError, key.error().what()};
+    return acquired;
+  }
+  acquired.finding = {AuthStatus::kOk, ""};
+  openbao::TlsIdentity::Parts parts;
+  parts.leaf = certificate.leaf;
+  parts.chain.assign(certificate.chain.begin(), certificate.chain.end());
+  parts.key = std::shared_ptr<EVP_PKEY>(std::move(*key));
+  parts.signature_algorithms = AlgorithmsOf(facts_);
+  parts.versions = facts_.kind == KeyKind::kRsa && !facts_.rsa_pss
+                       ? openbao::TlsIdentity::Versions::kTls12Only  // 1.3 knows PSS alone
+                       : openbao::TlsIdentity::Versions::kAll;
+  acquired.identity = std::make_shared<const openbao::TlsIdentity>(std::move(parts));
+  return acquired;
+}
+
+Acquired HsmCredential::NotReady() const {
+  Acquired acquired;
+  acquired.finding = {AuthStatus::kError,
+                      reason_.empty() ? std::string_view("PKCS#11 module is slow") : reason_};
+  return acquired;
+}
+
+void HsmCredential::AnswerWaiters() {
+  for (const Answer& waiter : std::exchange(waiters_, {})) {
+    Serve(waiter);
+  }
+}
+
+bool HsmCredential::Replaced() const {
+  return StampFile(options_.certificate_file) != seen_;
+}
+
+void HsmCredential::Log(LogLevel level, std::string_view status) {
+  LogRecord record;
+  record.level = level;
+  record.event = "auth.hsm";
+  record.fields = {{"operation", "auth.hsm"}, {"status", std::string(status)}};
+  if (!reason_.empty()) {
+    record.fields.emplace_back("reason", reason_);
+  }
+  log_.Write(record);
+}
+
+}  // namespace baokms::authagent

@@ -1,0 +1,226 @@
+#include "authagent/pkcs11/hsm_session.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/pkcs11.h>
+
+#include "authagent/pkcs11/digest_info.h"
+#include "authagent/pkcs11/key_selection.h"
+#include "authagent/pkcs11/module_error.h"
+#include "authagent/pkcs11/signing_key.h"
+#include "common/base/error.h"
+#include "common/base/result.h"
+
+namespace baokms::authagent {
+namespace {
+
+// Slots of one module. Network HSMs with hundreds of partitions exist.
+constexpr CK_ULONG kMaxSlots = 1024;
+
+// A signature of RSA-16384 is the longest there is.
+constexpr std::size_t kMaxSignature = 2048;
+
+// DER of a named curve's object identifier is at most 13 bytes here; explicit parameters are
+// refused.
+constexpr std::size_t kMaxEcParams = 256;
+
+struct PssFacts {
+  CK_MECHANISM_TYPE hash;
+  CK_RSA_PKCS_MGF_TYPE mask;
+  CK_ULONG size;
+};
+
+PssFacts PssOf(DigestKind digest) {
+  switch (digest) {
+    case DigestKind::kSha384:
+      return {CKM_SHA384, CKG_MGF1_SHA384, 48};
+    case DigestKind::kSha512:
+      return {CKM_SHA512, CKG_MGF1_SHA512, 64};
+    case DigestKind::kSha256:
+      break;
+  }
+  return {CKM_SHA256, CKG_MGF1_SHA256, 32};
+}
+
+Status Check(Literal function, CK_RV result) {
+  return result == CKR_OK ? Status() : Status(ModuleError(function, result));
+}
+
+}  // namespace
+
+void HsmSession::ReleaseModule::operator()(CK_FUNCTION_LIST* module) const {
+  // Its last words change nothing: what is left is given back by the kernel.
+  (void)p11_kit_module_finalize(module);
+  p11_kit_module_release(module);
+}
+
+Result<std::unique_ptr<HsmSession>> HsmSession::Open(const KeySelection& selection) {
+  CK_FUNCTION_LIST* loaded =
+      p11_kit_module_load(selection.module_path().c_str(), P11_KIT_MODULE_UNMANAGED);
+  if (loaded == nullptr) {
+    return Error(ErrorCode::kNotFound, "PKCS#11 module cannot be loaded");
+  }
+  if (const CK_RV result = p11_kit_module_initialize(loaded); result != CKR_OK) {
+    p11_kit_module_release(loaded);
+    return ModuleError("C_Initialize", result);
+  }
+  std::unique_ptr<HsmSession> session(new HsmSession(Module(loaded)));
+  session->slot_ = BAOKMS_TRY(session->FindSlot(selection));
+  BAOKMS_TRY(Check("C_OpenSession",
+                   session->module_->C_OpenSession(session->slot_, CKF_SERIAL_SESSION, nullptr,
+                                                   nullptr, &session->session_)));
+  return session;
+}
+
+HsmSession::~HsmSession() {
+  if (session_ != 0) {
+    (void)module_->C_CloseSession(session_);
+  }
+}
+
+Result<CK_SLOT_ID> HsmSession::FindSlot(const KeySelection& selection) {
+  CK_ULONG count = 0;
+  BAOKMS_TRY(Check("C_GetSlotList", module_->C_GetSlotList(CK_TRUE, nullptr, &count)));
+  if (count > kMaxSlots) {
+    return Error(ErrorCode::kResourceExhausted, "module has more than 1024 slots");
+  }
+  std::vector<CK_SLOT_ID> slots(count);
+  BAOKMS_TRY(Check("C_GetSlotList", module_->C_GetSlotList(CK_TRUE, slots.data(), &count)));
+  slots.resize(std::min<std::size_t>(count, slots.size()));
+  std::optional<CK_SLOT_ID> found;
+  for (const CK_SLOT_ID slot : slots) {
+    CK_TOKEN_INFO token{};
+    if (module_->C_GetTokenInfo(slot, &token) != CKR_OK || !selection.Matches(token)) {
+      continue;  // another token's trouble is not ours
+    }
+    if (found) {
+      return Error(ErrorCode::kFailedPrecondition, "more than one token matches");
+    }
+    found = slot;
+  }
+  if (!found) {
+    return Error(ErrorCode::kNotFound, "no token matches");
+  }
+  return *found;
+}
+
+Status HsmSession::Login(std::span<const std::uint8_t> pin) {
+  // C_Login takes a pointer to something that it does not change.
+  const CK_RV result = module_->C_Login(session_, CKU_USER, const_cast<std::uint8_t*>(pin.data()),
+                                        static_cast<CK_ULONG>(pin.size()));
+  return result == CKR_USER_ALREADY_LOGGED_IN ? Status() : Check("C_Login", result);
+}
+
+Result<HsmKeyFacts> HsmSession::FindKey(const KeySelection& selection) {
+  key_ = BAOKMS_TRY(FindPrivateKey(selection));
+  HsmKeyFacts facts;
+  facts.kind = BAOKMS_TRY(ReadKeyKind());
+  if (facts.kind == KeyKind::kRsa) {
+    facts.rsa_pkcs1 = CanSign(CKM_RSA_PKCS);
+    facts.rsa_pss = CanSign(CKM_RSA_PKCS_PSS);
+  }
+  const bool usable = facts.kind == KeyKind::kRsa  ? facts.rsa_pkcs1 || facts.rsa_pss
+                      : facts.kind == KeyKind::kEc ? CanSign(CKM_ECDSA)
+                                                   : CanSign(CKM_EDDSA);
+  if (!usable) {
+    return Error(ErrorCode::kFailedPrecondition, "token signs with no mechanism that TLS has");
+  }
+  return facts;
+}
+
+Result<CK_OBJECT_HANDLE> HsmSession::FindPrivateKey(const KeySelection& selection) {
+  CK_OBJECT_CLASS object_class = CKO_PRIVATE_KEY;
+  std::vector<CK_ATTRIBUTE> pattern = {{CKA_CLASS, &object_class, sizeof object_class}};
+  const auto [attributes, count] = selection.KeyAttributes();
+  pattern.insert(pattern.end(), attributes, attributes + count);
+  BAOKMS_TRY(Check("C_FindObjectsInit",
+                   module_->C_FindObjectsInit(session_, pattern.data(), pattern.size())));
+  std::array<CK_OBJECT_HANDLE, 2> found{};
+  CK_ULONG number = 0;
+  const CK_RV searched = module_->C_FindObjects(session_, found.data(), found.size(), &number);
+  BAOKMS_TRY(Check("C_FindObjectsFinal", module_->C_FindObjectsFinal(session_)));
+  BAOKMS_TRY(Check("C_FindObjects", searched));
+  if (number == 0) {
+    return Error(ErrorCode::kNotFound, "no private key matches");
+  }
+  if (number > 1) {
+    return Error(ErrorCode::kFailedPrecondition, "more than one private key matches");
+  }
+  return found[0];
+}
+
+Result<KeyKind> HsmSession::ReadKeyKind() {
+  CK_KEY_TYPE type = 0;
+  CK_ATTRIBUTE wanted = {CKA_KEY_TYPE, &type, sizeof type};
+  BAOKMS_TRY(
+      Check("C_GetAttributeValue", module_->C_GetAttributeValue(session_, key_, &wanted, 1)));
+  switch (type) {
+    case CKK_RSA:
+      return KeyKind::kRsa;
+    case CKK_EC_EDWARDS:
+      return KeyKind::kEd25519;
+    case CKK_EC:
+      break;
+    default:
+      return Error(ErrorCode::kInvalidArgument, "private key is not RSA, EC or Ed25519");
+  }
+  std::array<std::uint8_t, kMaxEcParams> params{};
+  CK_ATTRIBUTE curve = {CKA_EC_PARAMS, params.data(), params.size()};
+  BAOKMS_TRY(Check("C_GetAttributeValue", module_->C_GetAttributeValue(session_, key_, &curve, 1)));
+  order_size_ =
+      OrderSize(std::span(params).first(std::min<std::size_t>(curve.ulValueLen, params.size())));
+  if (order_size_ == 0) {
+    return Error(ErrorCode::kInvalidArgument, "private key is not on P-256, P-384 or P-521");
+  }
+  return KeyKind::kEc;
+}
+
+bool HsmSession::CanSign(CK_MECHANISM_TYPE mechanism) {
+  CK_MECHANISM_INFO info{};
+  return module_->C_GetMechanismInfo(slot_, mechanism, &info) == CKR_OK &&
+         (info.flags & CKF_SIGN) != 0;
+}
+
+Result<std::vector<std::uint8_t>> HsmSession::Sign(const SignatureRequest& request) {
+  std::span<const std::uint8_t> input = request.input;
+  switch (request.scheme) {
+    case SignatureScheme::kRsaPkcs1: {
+      const std::vector<std::uint8_t> info = DigestInfo(request.digest, input);
+      return SignWith({CKM_RSA_PKCS, nullptr, 0}, info);
+    }
+    case SignatureScheme::kRsaPss: {
+      const PssFacts facts = PssOf(request.digest);
+      CK_RSA_PKCS_PSS_PARAMS params = {facts.hash, facts.mask, facts.size};
+      return SignWith({CKM_RSA_PKCS_PSS, &params, sizeof params}, input);
+    }
+    case SignatureScheme::kEcdsa:
+      // Of a digest longer than the order its leftmost bytes count (FIPS 186-5, section 6.4.1); not
+      // every module cuts by itself.
+      return SignWith({CKM_ECDSA, nullptr, 0}, input.first(std::min(input.size(), order_size_)));
+    case SignatureScheme::kEd25519:
+      break;
+  }
+  return SignWith({CKM_EDDSA, nullptr, 0}, input);
+}
+
+Result<std::vector<std::uint8_t>> HsmSession::SignWith(CK_MECHANISM mechanism,
+                                                       std::span<const std::uint8_t> input) {
+  BAOKMS_TRY(Check("C_SignInit", module_->C_SignInit(session_, &mechanism, key_)));
+  std::vector<std::uint8_t> signature(kMaxSignature);
+  CK_ULONG size = signature.size();
+  BAOKMS_TRY(Check("C_Sign", module_->C_Sign(session_, const_cast<std::uint8_t*>(input.data()),
+                                             input.size(), signature.data(), &size)));
+  signature.resize(std::min<std::size_t>(size, signature.size()));
+  return signature;
+}
+
+}  // namespace baokms::authagent

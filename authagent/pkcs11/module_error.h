@@ -1,0 +1,32 @@
+// What a PKCS#11 module answered, in words. An Error of a native call has the function's name as
+// its text ("C_Login") and the CK_RV where others have an errno.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/error.h"
+
+namespace baokms::authagent {
+
+// "CKR_PIN_INCORRECT"; "CKR_VENDOR_DEFINED" and "CKR_UNKNOWN" for what PKCS#11 3.0 does not name.
+[[nodiscard]] std::string_view CkrName(unsigned long code);
+
+// The CK_RV of a native call as an Error. Anything but CKR_OK.
+[[nodiscard]] Error ModuleError(Literal function, unsigned long code);
+
+// "C_Login: CKR_PIN_INCORRECT" for an error of a native call, the text alone for any other.
+[[nodiscard]] std::string Describe(const Error& error);
+
+// What a failed C_Login says about the PIN (authentication reference, section 8).
+enum class PinVerdict : std::uint8_t {
+  kRefused,   // the token looked at it, and may have counted
+  kNotTried,  // the call cannot have got as far as the PIN
+  kUnknown,
+};
+
+[[nodiscard]] PinVerdict JudgeLogin(const Error& error);
+
+}  // namespace baokms::authagent

@@ -1,0 +1,95 @@
+#include "authagent/pkcs11/pin.h"
+
+#include <sys/types.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "common/base/safe_path.h"
+#include "common/base/secret_buffer.h"
+
+namespace baokms::authagent {
+namespace {
+
+// Group write and execute, everything for others.
+constexpr mode_t kForbiddenBits = 0037;
+
+constexpr std::size_t kSha256Size = 32;
+
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+bool EndsLine(std::uint8_t byte) {
+  return byte == '\r' || byte == '\n';
+}
+
+Result<std::size_t> Fill(int fd, std::span<std::uint8_t> buffer) {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    const ssize_t size = ::read(fd, buffer.data() + filled, buffer.size() - filled);
+    if (size < 0 && errno == EINTR) {
+      continue;
+    }
+    if (size < 0) {
+      return Error(ErrorCode::kSystem, "PIN file not readable", errno);
+    }
+    if (size == 0) {
+      break;
+    }
+    filled += static_cast<std::size_t>(size);
+  }
+  return filled;
+}
+
+}  // namespace
+
+Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user) {
+  const SafeFile file = BAOKMS_TRY(OpenSafeFile(
+      path, {.forbidden_bits = kForbiddenBits, .max_size = kMaxPinFile, .own_user = own_user}));
+  SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(file.size + 1));
+  const std::size_t size = BAOKMS_TRY(Fill(file.fd.get(), raw.RevealMutable()));
+  if (size != file.size) {
+    return Error(ErrorCode::kUnavailable, "PIN file changed while it was read");
+  }
+  std::span<std::uint8_t> line = raw.RevealMutable().first(size);
+  while (!line.empty() && EndsLine(line.back())) {
+    line = line.first(line.size() - 1);
+  }
+  if (line.empty() ||
+      std::ranges::any_of(line, [](std::uint8_t byte) { return EndsLine(byte) || byte == '\0'; })) {
+    return Error(ErrorCode::kInvalidArgument, "PIN file is not one line");
+  }
+  return SecretBuffer::TakeFrom(line);
+}
+
+Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin) {
+  // Freeing the context wipes what it holds of the PIN.
+  const std::unique_ptr<EVP_MD_CTX, FreeDigest> context(EVP_MD_CTX_new());
+  std::array<std::uint8_t, kSha256Size> digest{};
+  const std::span<const std::uint8_t> secret = pin.Reveal();
+  if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), salt.data(), salt.size()) != 1 ||
+      EVP_DigestUpdate(context.get(), secret.data(), secret.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) {
+    return Error(ErrorCode::kInternal, "SHA-256 of the PIN");
+  }
+  const auto tag = static_cast<std::uint16_t>((digest[0] << 8U) | digest[1]);
+  OPENSSL_cleanse(digest.data(), digest.size());
+  return tag;
+}
+
+}  // namespace baokms::authagent

@@ -1,0 +1,26 @@
+// The signature operations of the provider in provider_key.h: one call per signature, which is all
+// that TLS makes. Private to that provider.
+
+#pragma once
+
+#include <openssl/core.h>
+
+#include "authagent/pkcs11/provider_key.h"
+#include "authagent/pkcs11/signing_key.h"
+
+namespace baokms::authagent {
+
+inline constexpr const char* kSignatureRsa = "BAOKMS-RSA";
+inline constexpr const char* kSignatureEc = "BAOKMS-EC";
+inline constexpr const char* kSignatureEd25519 = "BAOKMS-ED25519";
+
+// What an EVP_PKEY of the provider holds.
+struct ProviderKey {
+  EvpKey public_key;             // OpenSSL's own
+  SigningKey* signer = nullptr;  // null: only compared with, never signed with
+};
+
+// The function table for all three names.
+const OSSL_DISPATCH* SignatureFunctions();
+
+}  // namespace baokms::authagent

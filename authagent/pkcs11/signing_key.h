@@ -1,0 +1,43 @@
+// A private key that signs and is never seen: the seam between TLS and the module that holds the
+// key. Tests put a key of their own behind it.
+
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace baokms::authagent {
+
+enum class KeyKind : std::uint8_t { kRsa, kEc, kEd25519 };
+
+enum class SignatureScheme : std::uint8_t {
+  kRsaPkcs1,  // RFC 8017, section 8.2
+  kRsaPss,    // RFC 8017, section 8.1; MGF1 and salt length by the digest, as TLS wants it
+  kEcdsa,     // FIPS 186-5; the signature is r and s, each as long as the group's order
+  kEd25519,   // RFC 8032
+};
+
+enum class DigestKind : std::uint8_t { kSha256, kSha384, kSha512 };
+
+struct SignatureRequest {
+  SignatureScheme scheme = SignatureScheme::kEcdsa;
+  DigestKind digest = DigestKind::kSha256;  // not for Ed25519
+  // The digest of what is signed; for Ed25519 the text itself.
+  std::span<const std::uint8_t> input;
+};
+
+class SigningKey {
+ public:
+  SigningKey() = default;
+  SigningKey(const SigningKey&) = delete;
+  SigningKey& operator=(const SigningKey&) = delete;
+  virtual ~SigningKey() = default;
+
+  // The signature as PKCS#11 gives it. May take as long as its owner allows.
+  virtual Result<std::vector<std::uint8_t>> Sign(const SignatureRequest& request) = 0;
+};
+
+}  // namespace baokms::authagent

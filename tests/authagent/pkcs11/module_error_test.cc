@@ -1,0 +1,48 @@
+// What a module's return values are called, and what they say about a PIN.
+
+#include "authagent/pkcs11/module_error.h"
+
+#include <gtest/gtest.h>
+#include <p11-kit/pkcs11.h>
+
+#include "common/base/error.h"
+
+namespace baokms::authagent {
+namespace {
+
+TEST(ModuleErrorTest, NamesReturnValues) {
+  EXPECT_EQ(CkrName(CKR_OK), "CKR_OK");
+  EXPECT_EQ(CkrName(CKR_PIN_INCORRECT), "CKR_PIN_INCORRECT");
+  EXPECT_EQ(CkrName(CKR_SESSION_HANDLE_INVALID), "CKR_SESSION_HANDLE_INVALID");
+  EXPECT_EQ(CkrName(CKR_DEVICE_ERROR), "CKR_DEVICE_ERROR");
+  EXPECT_EQ(CkrName(CKR_VENDOR_DEFINED + 17), "CKR_VENDOR_DEFINED");
+  EXPECT_EQ(CkrName(0x7fff'0000), "CKR_UNKNOWN");
+}
+
+TEST(ModuleErrorTest, DescribesNativeCallsByNameAndOthersByText) {
+  EXPECT_EQ(Describe(ModuleError("C_Login", CKR_PIN_LOCKED)), "C_Login: CKR_PIN_LOCKED");
+  EXPECT_EQ(Describe(ModuleError("C_Sign", CKR_VENDOR_DEFINED + 1)), "C_Sign: CKR_VENDOR_DEFINED");
+  EXPECT_EQ(Describe(Error(ErrorCode::kNotFound, "no token matches")), "no token matches");
+}
+
+TEST(ModuleErrorTest, TellsARefusedPinFromOneThatWasNotLookedAt) {
+  for (const unsigned long code :
+       {CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_EXPIRED, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE}) {
+    EXPECT_EQ(JudgeLogin(ModuleError("C_Login", code)), PinVerdict::kRefused) << CkrName(code);
+  }
+  for (const unsigned long code :
+       {CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_REMOVED}) {
+    EXPECT_EQ(JudgeLogin(ModuleError("C_Login", code)), PinVerdict::kNotTried) << CkrName(code);
+  }
+}
+
+// A module that answers so may have counted the PIN.
+TEST(ModuleErrorTest, TrustsNoOtherAnswer) {
+  for (const unsigned long code : {CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
+                                   CKR_VENDOR_DEFINED + 5, 0x7fff'0000UL}) {
+    EXPECT_EQ(JudgeLogin(ModuleError("C_Login", code)), PinVerdict::kUnknown) << CkrName(code);
+  }
+}
+
+}  // namespace
+}  // namespace baokms::authagent

@@ -1,0 +1,93 @@
+// The PIN file and the tag that stands for a PIN.
+
+#include "authagent/pkcs11/pin.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <unistd.h>
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/base/error.h"
+#include "common/base/secret_buffer.h"
+
+namespace baokms::authagent {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PinFileTest : public testing::Test {
+ protected:
+  PinFileTest() {
+    std::string name = "/tmp/pin_XXXXXX";
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+
+  ~PinFileTest() override { fs::remove_all(folder_); }
+
+  [[nodiscard]] std::string Write(std::string_view content,
+                                  fs::perms mode = fs::perms::owner_read) const {
+    const fs::path path = folder_ / "pin";
+    fs::remove(path);
+    std::ofstream(path) << content;
+    fs::permissions(path, mode);
+    return path.string();
+  }
+
+ private:
+  fs::path folder_;
+};
+
+std::string Reveal(const SecretBuffer& secret) {
+  return {secret.Reveal().begin(), secret.Reveal().end()};
+}
+
+TEST_F(PinFileTest, ReadsOneLineWithoutItsEnd) {
+  for (const char* content : {"1234", "1234\n", "1234\r\n", "1234\n\n"}) {
+    const Result<SecretBuffer> pin = ReadPinFile(Write(content), ::geteuid());
+    ASSERT_TRUE(pin) << content;
+    EXPECT_EQ(Reveal(*pin), "1234");
+  }
+  EXPECT_EQ(Reveal(*ReadPinFile(Write(" with blanks \n"), ::geteuid())), " with blanks ");
+}
+
+TEST_F(PinFileTest, RefusesEverythingElse) {
+  for (const std::string_view content : {std::string_view(""), std::string_view("\n"),
+                                         std::string_view("12\n34"), std::string_view("12\r34"),
+                                         std::string_view("12\0"
+                                                          "34",
+                                                          5)}) {
+    const Result<SecretBuffer> pin = ReadPinFile(Write(content), ::geteuid());
+    ASSERT_FALSE(pin);
+    EXPECT_EQ(pin.error().code(), ErrorCode::kInvalidArgument);
+  }
+  EXPECT_TRUE(ReadPinFile(Write(std::string(kMaxPinFile, '1')), ::geteuid()));
+  EXPECT_FALSE(ReadPinFile(Write(std::string(kMaxPinFile + 1, '1')), ::geteuid()));
+  EXPECT_FALSE(
+      ReadPinFile(Write("1234", fs::perms::owner_read | fs::perms::others_read), ::geteuid()));
+}
+
+std::uint16_t TagOf(std::string_view salt, std::string_view pin) {
+  std::vector<std::uint8_t> bytes(pin.begin(), pin.end());
+  const SecretBuffer secret = *SecretBuffer::TakeFrom(bytes);
+  return *PinTag({reinterpret_cast<const std::uint8_t*>(salt.data()), salt.size()}, secret);
+}
+
+TEST(PinTagTest, DependsOnPinAndSalt) {
+  EXPECT_EQ(TagOf("salt", "1234"), TagOf("salt", "1234"));
+  EXPECT_NE(TagOf("salt", "1234"), TagOf("salt", "1235"));
+  EXPECT_NE(TagOf("salt", "1234"), TagOf("tlas", "1234"));
+  // SHA-256("salt1234") begins so (computed with sha256sum).
+  EXPECT_EQ(TagOf("salt", "1234"), 0xea32);
+}
+
+}  // namespace
+}  // namespace baokms::authagent
