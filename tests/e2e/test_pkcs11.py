@@ -38,13 +38,17 @@ class Stand:
         self.provider.write_config({"auth": {"cert": {"pkcs11": pkcs11}}})
         self.provider.daemon.env = dict(variables or self.hsm.environment)
 
-    def logged(self, message: str, **fields) -> bool:
-        """Whether the log has such a record."""
-        return any(
+    def count(self, message: str, **fields) -> int:
+        """How many such records the log has, of all starts."""
+        return sum(
             event.get("message") == message
             and all(value in str(event.get(name, "")) for name, value in fields.items())
             for event in self.provider.log_events()
         )
+
+    def logged(self, message: str, **fields) -> bool:
+        """Whether the log has such a record."""
+        return self.count(message, **fields) > 0
 
     def works(self) -> bool:
         """Whether a round trip succeeds now."""

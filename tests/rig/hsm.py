@@ -6,6 +6,7 @@ import datetime
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .openbao import OpenBao
 from .pki import DAY, new_key
+from .processes import tree
 from .tenant import Tenant
 from .tools import RigError, provider_binary
 from .waits import wait_for
@@ -204,7 +206,9 @@ class RemoteModule:
         wait_for(self.socket.exists, "the socket of p11-kit server")
 
     def kill(self) -> None:
-        """kill -9 of the server."""
+        """kill -9 of the server and of its process for each connection."""
+        for process in tree(self.server.pid)[1:]:
+            os.kill(process.pid, signal.SIGKILL)
         self.server.kill()
 
 

@@ -1,0 +1,134 @@
+"""A PKCS#11 module that hangs, fails, refuses the PIN, or runs in another process."""
+
+import pytest
+
+from rig.hsm import FaultyModule, RemoteModule
+from rig.kms import KmsError
+from rig.waits import wait_for
+from test_pkcs11 import PLAINTEXT, make_stand  # noqa: F401
+
+CKR_DEVICE_ERROR = 0x30
+
+
+@pytest.fixture
+def faulty(make_stand):  # noqa: F811
+    """(stand, module): short tokens, a short limit for native calls."""
+
+    def make(**traits):
+        stand = make_stand(**traits)
+        module = FaultyModule(stand.hsm)
+        stand.configure(variables=module.environment, **module.settings)
+        stand.provider.write_config({"auth": {"loginTimeout": "2s"}})
+        return stand, module
+
+    return make
+
+
+def test_a_module_that_hangs_costs_one_agent_and_no_request(faulty):
+    stand, module = faulty(token_ttl="30s")
+    stand.provider.start_healthy()
+    with stand.provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        module.hang("C_Sign")
+
+        def given_up():
+            assert client.decrypt(encrypted) == PLAINTEXT
+            return stand.logged("process.ended", child="auth_agent", cause="exit_74")
+
+        wait_for(given_up, "the agent to be ended")
+        assert stand.logged("auth.hsm", status="module_hung", reason="does not answer")
+        module.heal()
+        before = stand.tenant.cert_logins()
+
+        def logged_in_again():
+            assert client.decrypt(encrypted) == PLAINTEXT
+            return stand.tenant.cert_logins() >= before + 2
+
+        wait_for(logged_in_again, "logins with the module back")
+    assert stand.provider.run("pin-latch").stdout == "pinLatch: none\n"
+
+
+def test_an_unexpected_answer_is_named_and_costs_one_agent(faulty):
+    stand, module = faulty(token_ttl="30s")
+    stand.provider.start_healthy()
+    module.fail("C_Sign", CKR_DEVICE_ERROR)
+    wait_for(
+        lambda: stand.logged("auth.hsm", reason="C_Sign: CKR_DEVICE_ERROR"),
+        "the answer to be named",
+    )
+    module.heal()
+    before = stand.tenant.cert_logins()
+    wait_for(lambda: stand.tenant.cert_logins() >= before + 2, "logins again")
+    assert stand.works()
+
+
+def test_a_wrong_pin_is_tried_once_over_five_restarts(faulty):
+    stand, module = faulty()
+    token = stand.hsm.contents()
+    stand.hsm.write_pin("not the PIN")
+    for start in range(5):
+        stand.provider.start()
+        wait_for(
+            lambda: stand.count("auth.hsm", status="pin_waiting") > start,  # noqa: B023
+            f"the refusal to be reported at start {start}",
+        )
+        assert stand.provider.stop() == 0
+    assert module.logins() == "x"
+    assert stand.logged("auth.hsm", reason="C_Login: CKR_PIN_INCORRECT")
+    assert stand.logged("auth.hsm", reason="PIN latched: the token refused it")
+    assert stand.provider.run("pin-latch").stdout == "pinLatch: refused\n"
+    assert stand.hsm.contents() == token  # nothing but its state directory is writable
+
+    # Another PIN is all it takes, also while the provider runs.
+    stand.provider.start()
+    stand.hsm.write_pin(stand.hsm.pin)
+    stand.provider.wait_healthy()
+    assert module.logins() == "x."
+    assert stand.provider.run("pin-latch").stdout == "pinLatch: none\n"
+
+
+def test_a_restart_loop_cannot_lock_the_token(faulty):
+    stand, module = faulty()
+    stand.hsm.write_pin("not the PIN")
+    for _ in range(3):
+        stand.provider.start()
+        wait_for(lambda: module.logins() != "", "the first attempt")
+        stand.provider.kill()
+    assert module.logins() == "x"
+
+
+def test_an_attempt_that_never_ended_is_latched_until_it_is_cleared(faulty):
+    stand, module = faulty()
+    module.hang("C_Login")
+    stand.provider.start()
+    wait_for(
+        lambda: stand.logged("auth.hsm", reason="an attempt with it never ended"),
+        "the second agent to hold back",
+    )
+    assert stand.provider.run("pin-latch").stdout == "pinLatch: attempting\n"
+    module.heal()
+    cleared = stand.provider.run("pin-latch", "--clear")
+    assert cleared.stdout == "pinLatch: attempting\ncleared: true\n"
+    stand.provider.wait_healthy()
+    assert module.logins() == "."
+
+
+@pytest.mark.parametrize("key", ["rsa", "p256", "p384"])
+def test_logs_in_through_p11_kits_remote_module(workspace, make_stand, key):  # noqa: F811
+    stand = make_stand(key=key, token_ttl="20s")
+    remote = RemoteModule(workspace, stand.hsm)
+    remote.start()
+    stand.configure(variables=remote.environment, **remote.settings)
+    stand.provider.start_healthy()
+    with stand.provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        remote.kill()
+        wait_for(
+            lambda: stand.logged("process.ended", child="auth_agent", cause="exit_73"),
+            "the agent to notice",
+        )
+        remote.start()
+        wait_for(
+            lambda: client.decrypt(encrypted) == PLAINTEXT, "recovery", ignoring=(KmsError,)
+        )
+        stand.provider.wait_healthy()
