@@ -17,7 +17,7 @@ namespace {
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-enum class Base { kJwt, kOAuth2, kCert };
+enum class Base { kJwt, kOAuth2, kCert, kCertUri };
 
 Keys BaseKeys(Base base) {
   switch (base) {
@@ -27,6 +27,9 @@ Keys BaseKeys(Base base) {
       return OAuth2Keys();
     case Base::kCert:
       return CertKeys();
+    case Base::kCertUri:
+      return Without(Without(CertKeys(), "auth.cert.pkcs11.tokenLabel"),
+                     "auth.cert.pkcs11.keyLabel");
   }
   return {};
 }
@@ -94,7 +97,8 @@ std::vector<Row> PathRows() {
           {"auth.jwt.oauth2.caCertFile", {"/a", "''"}, kBadPaths, "", Base::kOAuth2},
           {"auth.cert.pkcs11.certificateFile", {"/a"}, bad, "", Base::kCert},
           {"auth.cert.pkcs11.modulePath", {"/a"}, bad, "", Base::kCert},
-          {"auth.cert.pkcs11.pinFile", {"/a"}, bad, "", Base::kCert}};
+          {"auth.cert.pkcs11.pinFile", {"/a"}, bad, "", Base::kCert},
+          {"auth.cert.pkcs11.stateDirectory", {"/a", "''"}, kBadPaths, "", Base::kCert}};
 }
 
 std::vector<Row> DurationRows() {
@@ -137,6 +141,21 @@ std::vector<Row> NumberAndChoiceRows() {
        {"2", "2147483647"},
        {"0", "1", "-2"},
        "must be from 2",
+       Base::kCert},
+      {"auth.cert.pkcs11.uri",
+       {"'pkcs11:token=t;object=o'"},
+       {"token=t", "'pkcs11:token=a b'", "'pkcs11:token=t;object=o?pin-value=1'"},
+       "must ",
+       Base::kCertUri},
+      {"auth.cert.pkcs11.environment",
+       {"[]", "[SLOTCONFIG]", "[_a1, B]"},
+       {"[1A]", "['']", "[A-B]", "[LD_PRELOAD]", "[GLIBC_TUNABLES]", "[OPENSSL_CONF]", "[TZ]"},
+       "must ",
+       Base::kCert},
+      {"auth.cert.pkcs11.network",
+       {"none", "unix", "inet", "''"},
+       {"all", "None"},
+       "",
        Base::kCert},
       {"rotation.rejectVersionRollback", {"true", "false", "TRUE"}, {"yes", "0"}, "true or false"},
       {"logging.logOpenBaoRequestIDs", {"true", "false"}, {"'true'"}, "true or false"},
