@@ -31,6 +31,7 @@ namespace {
 using openbao::HostileServer;
 using openbao::Session;
 using openbao::TestAuthority;
+using testing::AnyOf;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
@@ -83,7 +84,9 @@ class TlsTunnelTest : public testing::Test {
     EXPECT_TRUE(std::holds_alternative<TlsClient>(client)) << std::get<std::string>(client);
     client_ = std::make_unique<TlsClient>(std::get<TlsClient>(std::move(client)));
     auto socket = ConnectTo(kHost, server.port(), 30s);
-    EXPECT_TRUE(std::holds_alternative<UniqueFd>(socket)) << std::get<std::string>(socket);
+    if (const auto* problem = std::get_if<std::string>(&socket)) {
+      return *problem;
+    }
     return TlsTunnel::Open(*client_, std::get<UniqueFd>(std::move(socket)), name,
                            std::chrono::steady_clock::now() + limit);
   }
@@ -164,7 +167,8 @@ TEST_F(TlsTunnelTest, GivesUpOnAPeerThatNeverAnswersAndOnOneThatResets) {
   EXPECT_EQ(Refusal(silent, kHost, 200ms), "the TLS handshake took too long");
   HostileServer reset(authority_.Issue("IP:127.0.0.1"), Nothing);
   reset.set_greeting(openbao::Greeting::kReset);
-  EXPECT_THAT(Refusal(reset), HasSubstr("handshake failed"));
+  // The reset may be faster than the handshake's first message.
+  EXPECT_THAT(Refusal(reset), AnyOf(HasSubstr("handshake failed"), HasSubstr("reset by peer")));
 }
 
 TEST_F(TlsTunnelTest, SaysWhichFileCanNotBeUsed) {
