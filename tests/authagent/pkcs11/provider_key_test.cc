@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
@@ -42,9 +43,11 @@ constexpr KeyType kKeys[] = {
     {"P521", "EC", "P-521", KeyKind::kEc},     {"Ed25519", "ED25519", "", KeyKind::kEd25519},
 };
 
-// Once in a process, as the agent does it.
+// Once in a process and for all its life, as the agent does it. OpenSSL's own cleaning up at exit
+// would forget it while it is in use, which looks like a leak.
 bool ProviderIsLoaded() {
-  static const bool loaded = LoadSigningProvider().has_value();
+  static const bool loaded = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr) == 1 &&
+                             LoadSigningProvider().has_value();
   return loaded;
 }
 
