@@ -4,18 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 
-#include <unistd.h>
-
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "authagent/secret_file.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
@@ -37,35 +35,12 @@ bool EndsLine(std::uint8_t byte) {
   return byte == '\r' || byte == '\n';
 }
 
-Result<std::size_t> Fill(int fd, std::span<std::uint8_t> buffer) {
-  std::size_t filled = 0;
-  while (filled < buffer.size()) {
-    const ssize_t size = ::read(fd, buffer.data() + filled, buffer.size() - filled);
-    if (size < 0 && errno == EINTR) {
-      continue;
-    }
-    if (size < 0) {
-      return Error(ErrorCode::kSystem, "PIN file not readable", errno);
-    }
-    if (size == 0) {
-      break;
-    }
-    filled += static_cast<std::size_t>(size);
-  }
-  return filled;
-}
-
 }  // namespace
 
 Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user) {
-  const SafeFile file = BAOKMS_TRY(OpenSafeFile(
+  SecretFile file = BAOKMS_TRY(ReadSecretFile(
       path, {.forbidden_bits = kForbiddenBits, .max_size = kMaxPinFile, .own_user = own_user}));
-  SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(file.size + 1));
-  const std::size_t size = BAOKMS_TRY(Fill(file.fd.get(), raw.RevealMutable()));
-  if (size != file.size) {
-    return Error(ErrorCode::kUnavailable, "PIN file changed while it was read");
-  }
-  std::span<std::uint8_t> line = raw.RevealMutable().first(size);
+  std::span<std::uint8_t> line = file.raw.RevealMutable().first(file.size);
   while (!line.empty() && EndsLine(line.back())) {
     line = line.first(line.size() - 1);
   }
