@@ -3,9 +3,10 @@
 import pytest
 
 from rig.hsm import FaultyModule, RemoteModule
+from rig.hsm_stand import PLAINTEXT
 from rig.kms import KmsError
 from rig.waits import wait_for
-from test_pkcs11 import PLAINTEXT, make_stand  # noqa: F401
+from test_pkcs11 import make_stand  # noqa: F401
 
 CKR_DEVICE_ERROR = 0x30
 
