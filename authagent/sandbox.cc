@@ -1,13 +1,9 @@
 #include "authagent/sandbox.h"
 
 #include <sys/prctl.h>
-#include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdint>
 
-#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 
@@ -18,10 +14,19 @@
 namespace baokms::authagent {
 namespace {
 
-constexpr std::uint64_t kChanging = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
-
-// With auth.cert.pkcs11.network inet.
-constexpr std::array<std::uint64_t, 3> kModuleFamilies = {AF_UNIX, AF_INET, AF_INET6};
+// What every thread of the agent needs.
+Result<SeccompPolicy> BasicPolicy() {
+  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForChild());
+  BAOKMS_TRY(policy.KillDangerous());
+  BAOKMS_TRY(policy.AllowOpenTransfers());  // the channels it was born with, brokered sockets
+  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl looks at the sockets it is given
+  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; nothing executable
+  BAOKMS_TRY(policy.AllowWaiting());        // its event loop
+  BAOKMS_TRY(policy.AllowEntropy());        // TLS
+  BAOKMS_TRY(policy.AllowOwnTimers());      // postpones its dead man's timer
+  BAOKMS_TRY(policy.AllowExit());
+  return policy;
+}
 
 // SoftHSM writes its token at each login; told EACCES it goes on without, and a kill at that moment
 // costs nothing (docs/authentication.md).
@@ -30,30 +35,16 @@ Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(statx),
                            SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(pread64),
                            SCMP_SYS(lseek), SCMP_SYS(access), SCMP_SYS(getdents64)}));
-  if (access.writes_files()) {
-    return policy.Allow({SCMP_SYS(openat), SCMP_SYS(ftruncate), SCMP_SYS(fsync),
-                         SCMP_SYS(fdatasync), SCMP_SYS(pwrite64), SCMP_SYS(flock), SCMP_SYS(mkdir),
-                         SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(fchmod), SCMP_SYS(umask)});
-  }
-  BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(openat), 2, kChanging, 0));
-  BAOKMS_TRY(policy.RefuseWithAnyBit(SCMP_SYS(openat), 2, kChanging, EACCES));
-  return policy.Refuse({SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(ftruncate)},
-                       EACCES);
+  return access.writes_files() ? policy.AllowChangingFiles() : policy.AllowOpenToReadElseRefuse();
 }
 
 // EACCES, not the end, for what is not allowed: modules talk to syslog when something is wrong.
 Status AllowNetwork(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   switch (access.network()) {
     case ipc::ModuleAccess::NETWORK_UNIX:
-      BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socket), 0, AF_UNIX));
-      BAOKMS_TRY(policy.RefuseUnless(SCMP_SYS(socket), 0, AF_UNIX, EACCES));
-      return policy.Allow({SCMP_SYS(connect)});
+      return policy.AllowLocalSockets();
     case ipc::ModuleAccess::NETWORK_INET:
-      for (const std::uint64_t family : kModuleFamilies) {
-        BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socket), 0, family));
-      }
-      BAOKMS_TRY(policy.RefuseAbove(SCMP_SYS(socket), 0, AF_INET6, EACCES));
-      return policy.Allow({SCMP_SYS(connect)});
+      return policy.AllowInternetSockets();
     default:
       return policy.Refuse({SCMP_SYS(socket), SCMP_SYS(connect)}, EACCES);
   }
@@ -71,17 +62,9 @@ Status AllowLoading(SeccompPolicy& policy) {
 }  // namespace
 
 Result<SeccompPolicy> BuildPolicy() {
-  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForChild());
-  BAOKMS_TRY(policy.KillDangerous());
-  BAOKMS_TRY(policy.AllowOpenTransfers());  // the channels it was born with, brokered sockets
-  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl looks at the sockets it is given
-  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; nothing executable
-  BAOKMS_TRY(policy.AllowWaiting());        // its event loop
-  BAOKMS_TRY(policy.AllowEntropy());        // TLS
-  BAOKMS_TRY(policy.AllowOwnTimers());      // postpones its dead man's timer
-  BAOKMS_TRY(policy.AllowExit());
+  SeccompPolicy policy = BAOKMS_TRY(BasicPolicy());
   // The JWT file, read at each login by a checked walk of its path: reading only, never creating.
-  BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(openat), 2, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0));
+  BAOKMS_TRY(policy.AllowOpenToRead());
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(readlinkat),
                            SCMP_SYS(pread64), SCMP_SYS(geteuid)}));
   // libcurl 7.88 calls connect() on the connected descriptor it was given (its issue 10626).
@@ -95,15 +78,7 @@ Status EnterSandbox() {
 }
 
 Result<SeccompPolicy> BuildModulePolicy(const ipc::ModuleAccess& access, ModuleStage stage) {
-  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForChild());
-  BAOKMS_TRY(policy.KillDangerous());
-  BAOKMS_TRY(policy.AllowOpenTransfers());
-  BAOKMS_TRY(policy.AllowSocketTuning());
-  BAOKMS_TRY(policy.AllowMemory());
-  BAOKMS_TRY(policy.AllowWaiting());
-  BAOKMS_TRY(policy.AllowEntropy());
-  BAOKMS_TRY(policy.AllowOwnTimers());
-  BAOKMS_TRY(policy.AllowExit());
+  SeccompPolicy policy = BAOKMS_TRY(BasicPolicy());
   BAOKMS_TRY(AllowFiles(policy, access));
   BAOKMS_TRY(AllowNetwork(policy, access));
   // Vendor code asks who and where it is.

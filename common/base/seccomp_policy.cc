@@ -1,10 +1,14 @@
 #include "common/base/seccomp_policy.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
+
+#include <fcntl.h>
+
 #include <initializer_list>
 #include <memory>
 
@@ -22,6 +26,14 @@
 #include "common/base/unique_fd.h"
 
 namespace baokms {
+namespace {
+
+// Flags of openat() that change a file or make one.
+constexpr std::uint64_t kChanging = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+
+constexpr std::array<std::uint64_t, 3> kFamilies = {AF_UNIX, AF_INET, AF_INET6};
+
+}  // namespace
 
 struct SeccompPolicy::Filter {
   explicit Filter(scmp_filter_ctx ctx) : context(ctx) {}
@@ -241,6 +253,36 @@ Status SeccompPolicy::AllowExit() {
 
 Status SeccompPolicy::AllowOwnTimers() {
   return Allow({SCMP_SYS(timer_settime)});
+}
+
+Status SeccompPolicy::AllowOpenToRead() {
+  return AllowMasked(SCMP_SYS(openat), 2, kChanging, 0);
+}
+
+Status SeccompPolicy::AllowOpenToReadElseRefuse() {
+  BAOKMS_TRY(AllowOpenToRead());
+  BAOKMS_TRY(RefuseWithAnyBit(SCMP_SYS(openat), 2, kChanging, EACCES));
+  return Refuse({SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(ftruncate)}, EACCES);
+}
+
+Status SeccompPolicy::AllowChangingFiles() {
+  return Allow({SCMP_SYS(openat), SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+                SCMP_SYS(pwrite64), SCMP_SYS(flock), SCMP_SYS(mkdir), SCMP_SYS(unlink),
+                SCMP_SYS(rename), SCMP_SYS(fchmod), SCMP_SYS(umask)});
+}
+
+Status SeccompPolicy::AllowLocalSockets() {
+  BAOKMS_TRY(AllowWhen(SCMP_SYS(socket), 0, AF_UNIX));
+  BAOKMS_TRY(RefuseUnless(SCMP_SYS(socket), 0, AF_UNIX, EACCES));
+  return Allow({SCMP_SYS(connect)});
+}
+
+Status SeccompPolicy::AllowInternetSockets() {
+  for (const std::uint64_t family : kFamilies) {
+    BAOKMS_TRY(AllowWhen(SCMP_SYS(socket), 0, family));
+  }
+  BAOKMS_TRY(RefuseAbove(SCMP_SYS(socket), 0, AF_INET6, EACCES));
+  return Allow({SCMP_SYS(connect)});
 }
 
 Status SeccompPolicy::AllowExecutableMemory(DangerousGrant grant) {

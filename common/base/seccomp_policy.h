@@ -68,6 +68,19 @@ class SeccompPolicy {
   // Calls that no process of ours has a use for after start. They end a child without a handler.
   Status KillDangerous();
 
+  // openat() of what is there, to read it.
+  Status AllowOpenToRead();
+
+  // The same for code that is told EACCES, and lives on, when it would change a file; and what
+  // code needs that does change files.
+  Status AllowOpenToReadElseRefuse();
+  Status AllowChangingFiles();
+
+  // Sockets of its own, for code that lives on when another family is answered EACCES: local ones,
+  // or local and internet ones.
+  Status AllowLocalSockets();
+  Status AllowInternetSockets();
+
   // mmap and mprotect with any protection: a program that is yet to be loaded needs it.
   Status AllowExecutableMemory(DangerousGrant grant);
 

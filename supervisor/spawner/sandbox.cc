@@ -2,12 +2,7 @@
 
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdint>
-
-#include <fcntl.h>
-
 #include <optional>
 
 #include <seccomp.h>
@@ -19,46 +14,30 @@
 namespace baokms::supervisor {
 namespace {
 
-constexpr std::uint64_t kChanging = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
-
-// With auth.cert.pkcs11.network inet.
-constexpr std::array<std::uint64_t, 3> kModuleFamilies = {AF_UNIX, AF_INET, AF_INET6};
-
 // Reading only, never creating: the loader's libraries and a child's own /proc files.
 Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAccess>& module) {
   if (!module) {
-    return policy.AllowMasked(SCMP_SYS(openat), 2, kChanging, 0);
+    return policy.AllowOpenToRead();
   }
   // What a PKCS#11 module does with its files.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(statx), SCMP_SYS(getdents64)}));
   if (module->writes_files()) {
     // Where it may write is the agent's to say, by Landlock.
-    return policy.Allow({SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
-                         SCMP_SYS(landlock_restrict_self), SCMP_SYS(openat), SCMP_SYS(ftruncate),
-                         SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(pwrite64), SCMP_SYS(flock),
-                         SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(fchmod),
-                         SCMP_SYS(umask)});
+    BAOKMS_TRY(policy.Allow({SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
+                             SCMP_SYS(landlock_restrict_self)}));
+    return policy.AllowChangingFiles();
   }
   // The module lives on when it is told EACCES; the agent's own filter decides for everything else.
-  BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(openat), 2, kChanging, 0));
-  BAOKMS_TRY(policy.RefuseWithAnyBit(SCMP_SYS(openat), 2, kChanging, EACCES));
-  return policy.Refuse({SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(ftruncate)},
-                       EACCES);
+  return policy.AllowOpenToReadElseRefuse();
 }
 
 // No child opens a socket, unless it has a PKCS#11 module that is configured to.
 Status AllowChildSockets(SeccompPolicy& policy, const std::optional<ipc::ModuleAccess>& module) {
   switch (module ? module->network() : ipc::ModuleAccess::NETWORK_NONE) {
     case ipc::ModuleAccess::NETWORK_UNIX:
-      BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socket), 0, AF_UNIX));
-      BAOKMS_TRY(policy.RefuseUnless(SCMP_SYS(socket), 0, AF_UNIX, EACCES));
-      return policy.Allow({SCMP_SYS(connect)});
+      return policy.AllowLocalSockets();
     case ipc::ModuleAccess::NETWORK_INET:
-      for (const std::uint64_t family : kModuleFamilies) {
-        BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socket), 0, family));
-      }
-      BAOKMS_TRY(policy.RefuseAbove(SCMP_SYS(socket), 0, AF_INET6, EACCES));
-      return policy.Allow({SCMP_SYS(connect)});
+      return policy.AllowInternetSockets();
     default:
       break;
   }
