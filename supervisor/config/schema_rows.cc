@@ -172,7 +172,9 @@ constexpr auto kRows = std::to_array<SchemaRow>({
      "/etc/openbao-kms/pkcs11/pin"},
     {"auth.cert.pkcs11.maxSessions", BAOKMS_INT(auth.cert.pkcs11.max_sessions),
      Need::kPkcs11Required, Range(2, 2'147'483'647), "0",
-     "PKCS#11 sessions that may be open; one is used.", "4"},
+     "PKCS#11 sessions that may be open; one is, and signatures take turns. Above 2 it has no "
+     "effect, which is warned about.",
+     "2"},
     {"auth.cert.pkcs11.uri", BAOKMS_TEXT(auth.cert.pkcs11.uri), Need::kPkcs11Optional,
      Is(RuleKind::kPkcs11Uri), "",
      "PKCS#11 URI (RFC 7512) of the private key, instead of tokenLabel and keyLabel. Its "

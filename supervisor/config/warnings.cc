@@ -20,6 +20,10 @@ constexpr std::chrono::seconds kApiServerTimeout{3};
 // before every such answer is void. The rest is for slow reads.
 constexpr std::chrono::seconds kSafeActivationDelay{10};
 
+// auth.cert.pkcs11.maxSessions that ask for one signature at a time: one session to sign, one that
+// keeps the login.
+constexpr int kUsedSessions = 2;
+
 struct SensibleMax {
   std::string_view key;
   std::string_view text;
@@ -88,6 +92,10 @@ std::vector<Problem> Warnings(const ConfigDocument& document) {
   }
   if (!config.rotation.reject_version_rollback) {
     warn("rotation.rejectVersionRollback", "false has no effect: a rollback is always rejected");
+  }
+  if (config.auth.cert.pkcs11.max_sessions > kUsedSessions) {
+    warn("auth.cert.pkcs11.maxSessions",
+         "above 2 has no effect: one session makes one signature at a time, as 2 ask for");
   }
   if (config.auth.login_budget_per_minute > 0 &&
       config.auth.login_budget_per_minute < config.isolation.workers) {

@@ -146,7 +146,8 @@ TEST(WarningsTest, NamesWhatIsProbablyNotMeant) {
                   {"rotation.activationDelay", "9s"},
                   {"isolation.workers", "1"},
                   {"rotation.rejectVersionRollback", "false"},
-                  {"auth.loginBudgetPerMinute", "1"}};
+                  {"auth.loginBudgetPerMinute", "1"},
+                  {"auth.cert.pkcs11.maxSessions", "3"}};
   for (const auto& [key, value] : rows) {
     EXPECT_THAT(WarningsOf(With(JwtKeys(), {{key, value}})), ElementsAre(key)) << key;
   }
