@@ -36,6 +36,10 @@ constexpr std::size_t kMaxAttempts = 60;
 // about.
 constexpr BootTime kComplaint = std::chrono::minutes(1);
 
+// The supervisor, and OpenBao's audit log, count a login a moment after us: for their minute to be
+// over as well.
+constexpr BootTime kCountedLater = std::chrono::seconds(1);
+
 // What a login that OpenBao answered is called. A refusal is told from an outage.
 Finding ToFinding(openbao::ErrorClass error_class) {
   switch (error_class) {
@@ -142,13 +146,17 @@ void LoginDesk::OnCredential(Slot slot, Acquired acquired) {
     Fail(slot, ipc::OUTCOME_AUTH_FAILED, acquired.finding, {});
     return;
   }
-  if (!state.logins.Take(BootNow())) {
-    Fail(slot, ipc::OUTCOME_AUTH_FAILED, {AuthStatus::kError, "login budget of the worker used up"},
-         {});
+  const BootTime now = BootNow();
+  if (!state.logins.Take(now)) {
+    HoldBack(slot, state.logins.UntilNext(now) + kCountedLater);
     return;
   }
+  LogIn(slot, std::move(acquired));
+}
+
+void LoginDesk::LogIn(Slot slot, Acquired acquired) {
   // A connection per login: the supervisor counts logins by the connections it makes for us.
-  const openbao::CallContext context{.deadline = state.active->deadline,
+  const openbao::CallContext context{.deadline = slots_[slot].active->deadline,
                                      .token = nullptr,
                                      .connection = openbao::ConnectionUse::kFresh};
   auto done = [this, slot](const openbao::CallReport& report, openbao::AuthValue value) {
@@ -198,14 +206,25 @@ void LoginDesk::Fail(Slot slot,
   Finish(slot);
 }
 
+// Not the failure of a login: the worker is told when to come again.
+void LoginDesk::HoldBack(Slot slot, BootTime wait) {
+  const Finding finding{AuthStatus::kError, "login budget of the worker used up"};
+  SendFailure(slot, *slots_[slot].active, ipc::OUTCOME_AUTH_FAILED, finding.status, wait);
+  Report(ipc::OUTCOME_AUTH_FAILED, finding.status, {});
+  LogLogin(slot, finding);
+  Finish(slot);
+}
+
 void LoginDesk::SendFailure(Slot slot,
                             const Ticket& ticket,
                             ipc::Outcome outcome,
-                            AuthStatus status) {
+                            AuthStatus status,
+                            BootTime budget_wait) {
   ipc::LoginFailed failure;
   failure.set_request_id(std::string(ticket.id.begin(), ticket.id.end()));
   failure.set_outcome(outcome);
   failure.set_status(std::string(ToString(status)));
+  failure.set_budget_wait_ns(budget_wait.count());
   outlet_.SendFailure(slot, failure);
 }
 

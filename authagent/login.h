@@ -89,10 +89,16 @@ class LoginDesk final {
   void Begin(Slot slot);
   void RefuseQuietly(Slot slot, ipc::Outcome outcome);
   void OnCredential(Slot slot, Acquired acquired);
+  void LogIn(Slot slot, Acquired acquired);
   void OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
   void Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
   void Fail(Slot slot, ipc::Outcome outcome, Finding finding, const openbao::CallReport& report);
-  void SendFailure(Slot slot, const Ticket& ticket, ipc::Outcome outcome, AuthStatus status);
+  void HoldBack(Slot slot, BootTime wait);
+  void SendFailure(Slot slot,
+                   const Ticket& ticket,
+                   ipc::Outcome outcome,
+                   AuthStatus status,
+                   BootTime budget_wait = {});
   void Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report);
   void LogLogin(Slot slot, Finding finding);
   void LogCredential(const Finding& finding);

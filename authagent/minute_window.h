@@ -17,9 +17,7 @@ class MinuteWindow final {
 
   // Whether one more event fits; it is counted then.
   bool Take(BootTime now) {
-    while (!events_.empty() && events_.front() + std::chrono::minutes(1) <= now) {
-      events_.pop_front();
-    }
+    Forget(now);
     if (events_.size() >= limit_) {
       return false;
     }
@@ -27,7 +25,21 @@ class MinuteWindow final {
     return true;
   }
 
+  // How long until one more event fits; zero when it does now.
+  BootTime UntilNext(BootTime now) {
+    Forget(now);
+    return events_.size() < limit_ ? BootTime::zero() : events_.front() + kWindow - now;
+  }
+
  private:
+  static constexpr BootTime kWindow = std::chrono::minutes(1);
+
+  void Forget(BootTime now) {
+    while (!events_.empty() && events_.front() + kWindow <= now) {
+      events_.pop_front();
+    }
+  }
+
   std::size_t limit_;
   std::deque<BootTime> events_;
 };

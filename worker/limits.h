@@ -30,6 +30,9 @@ inline constexpr BootTime kLongestBackoff = std::chrono::seconds(60);
 inline constexpr BootTime kFirstCooldown = std::chrono::seconds(5);
 inline constexpr BootTime kLongestCooldown = std::chrono::minutes(5);
 
+// The login budget counts a minute; an agent that names a longer wait is mistaken.
+inline constexpr BootTime kLongestBudgetWait = std::chrono::seconds(70);
+
 // After this long without a rejection the next one is the first again.
 inline constexpr BootTime kQuietPeriod = std::chrono::minutes(10);
 

@@ -196,10 +196,20 @@ TokenActions TokenMachine::LoginSucceeded(std::uint64_t attempt, TokenGrant gran
   return {{Kind::kAdoptToken, attempt, {}}};
 }
 
-TokenActions TokenMachine::LoginFailed(std::uint64_t attempt, ipc::Outcome outcome, Instant now) {
-  if (flight_ == Flight::kLogin && attempt == attempt_) {
-    Fail(outcome, now.boot);
+TokenActions TokenMachine::LoginFailed(std::uint64_t attempt,
+                                       ipc::Outcome outcome,
+                                       Instant now,
+                                       BootTime budget_wait) {
+  if (flight_ != Flight::kLogin || attempt != attempt_) {
+    return {};
   }
+  if (budget_wait == BootTime::zero()) {
+    Fail(outcome, now.boot);
+    return {};
+  }
+  retry_at_ = now.boot + std::min(budget_wait, kLongestBudgetWait);
+  last_outcome_ = ForCallers(outcome);
+  flight_ = Flight::kNone;
   return {};
 }
 

@@ -78,9 +78,13 @@ class TokenMachine final {
   // Time has passed. Starts the first login, too.
   TokenActions Tick(Instant now);
 
-  // The agent answered the login `attempt`. Nothing when it is not the one under way.
+  // The agent answered the login `attempt`. Nothing when it is not the one under way. With a
+  // `budget_wait` nobody tried to log in: the login budget is used up for this long.
   TokenActions LoginSucceeded(std::uint64_t attempt, TokenGrant grant, Instant now);
-  TokenActions LoginFailed(std::uint64_t attempt, ipc::Outcome outcome, Instant now);
+  TokenActions LoginFailed(std::uint64_t attempt,
+                           ipc::Outcome outcome,
+                           Instant now,
+                           BootTime budget_wait = {});
 
   // The renewal `attempt` ended. Nothing when it is not the one under way: a late success does not
   // bring a rejected token back.

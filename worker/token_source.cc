@@ -171,7 +171,7 @@ Status TokenSource::OnToken(std::span<std::uint8_t> body) {
 Status TokenSource::OnLoginFailed(const ipc::LoginFailed& message) {
   if (message.request_id().size() != ipc::kLoginRequestIdSize || !IsStatusWord(message.status()) ||
       message.outcome() == ipc::OUTCOME_UNSPECIFIED || message.outcome() == ipc::OUTCOME_OK ||
-      !ipc::Outcome_IsValid(message.outcome())) {
+      !ipc::Outcome_IsValid(message.outcome()) || message.budget_wait_ns() < 0) {
     return Error(ErrorCode::kProtocolViolation, "malformed LoginFailed");
   }
   if (!login_ || !std::ranges::equal(message.request_id(), login_->id, [](char a, std::uint8_t b) {
@@ -181,7 +181,8 @@ Status TokenSource::OnLoginFailed(const ipc::LoginFailed& message) {
   }
   const std::uint64_t attempt = login_->attempt;
   login_.reset();
-  Apply(machine_.LoginFailed(attempt, message.outcome(), Instant::Now()));
+  Apply(machine_.LoginFailed(attempt, message.outcome(), Instant::Now(),
+                             BootTime(message.budget_wait_ns())));
   Report(Attempt::kLogin, message.outcome(), message.status(), {});
   return {};
 }

@@ -364,6 +364,9 @@ TEST_F(LoginDeskTest, GivesEachSlotItsShareOfTheBudget) {
   EXPECT_EQ(api_.calls.size(), 6U) << "12 a minute for two slots";
   ASSERT_EQ(outlet_.failures.size(), 1U);
   EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_AUTH_FAILED);
+  const BootTime wait(outlet_.failures[0].second.budget_wait_ns());
+  EXPECT_GT(wait, std::chrono::seconds(50)) << "until the first one is a minute old";
+  EXPECT_LE(wait, std::chrono::seconds(61));
   ASSERT_TRUE(Ask(1, 'c').has_value());
   EXPECT_EQ(api_.calls.size(), 7U) << "the other slot has its own";
 }

@@ -99,6 +99,11 @@ class TokenMachineRig : public testing::Test {
     return Text(machine_.LoginFailed(attempt, outcome, now_));
   }
 
+  // The login budget is used up for this long.
+  std::string HeldBack(std::uint64_t attempt, BootTime wait) {
+    return Text(machine_.LoginFailed(attempt, ipc::OUTCOME_AUTH_FAILED, now_, wait));
+  }
+
   std::string Renewed(std::uint64_t attempt, ErrorClass error_class, TokenGrant grant = {}) {
     return Text(
         machine_.RenewalEnded(attempt, {error_class, grant, RenewalEnd::Token::kKept}, now_));

@@ -201,6 +201,24 @@ TEST_F(TokenMachineTest, BackOffVariesByAQuarterAndNeverExceedsItsCap) {
   }
 }
 
+TEST_F(TokenMachineTest, WaitsForTheLoginBudgetAndNoLonger) {
+  random_ = 0.5;
+  ASSERT_EQ(Tick(), "login 1 in 5000");
+  ASSERT_EQ(Refused(1, ipc::OUTCOME_AUTH_FAILED), "");
+  ASSERT_EQ(TickFor(1s), "login 2 in 5000");
+  ASSERT_EQ(HeldBack(2, 12345ms), "");
+  EXPECT_EQ(Ask(), Answer::kUnavailable);
+  EXPECT_EQ(TickFor(12344ms), "");
+  ASSERT_EQ(TickFor(1ms), "login 3 in 5000");
+  ASSERT_EQ(Refused(3, ipc::OUTCOME_AUTH_FAILED), "");
+  EXPECT_EQ(machine_.NextWake(now_), now_.boot + 2s) << "back-off goes on where it was";
+  ASSERT_EQ(TickFor(2s), "login 4 in 5000");
+  ASSERT_EQ(HeldBack(4, 24h), "");
+  EXPECT_EQ(machine_.NextWake(now_), now_.boot + 70s);
+  EXPECT_EQ(HeldBack(4, 1s), "") << "an answer counts once";
+  EXPECT_EQ(machine_.NextWake(now_), now_.boot + 70s);
+}
+
 TEST_F(TokenMachineTest, TellsCallersOutagesByNameAndAllElseAsAuthentication) {
   struct Row {
     ipc::Outcome outcome;

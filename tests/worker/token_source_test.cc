@@ -106,6 +106,8 @@ TEST_F(TokenSourceTest, MalformedAnswersAreBreaches) {
   bad.push_back(Failure(0, ipc::OUTCOME_SEALED, ""));
   bad.push_back(Failure(0, ipc::OUTCOME_SEALED, "has space"));
   bad.push_back(Failure(0, ipc::OUTCOME_SEALED, std::string(33, 'a')));
+  bad.push_back(Failure(0, ipc::OUTCOME_SEALED, good));
+  bad.back().set_budget_wait_ns(-1);
   for (const ipc::LoginFailed& message : bad) {
     const Status status = tokens->OnLoginFailed(message);
     ASSERT_FALSE(status.has_value());
