@@ -9,6 +9,7 @@ from rig.waits import wait_for
 from test_pkcs11 import make_stand  # noqa: F401
 
 CKR_DEVICE_ERROR = 0x30
+CKM_RSA_PKCS, CKM_RSA_X_509, CKM_RSA_PKCS_PSS = 0x1, 0x3, 0xD
 
 
 @pytest.fixture
@@ -47,6 +48,26 @@ def test_a_module_that_hangs_costs_one_agent_and_no_request(faulty):
 
         wait_for(logged_in_again, "logins with the module back")
     assert stand.provider.run("pin-latch").stdout == "pinLatch: none\n"
+
+
+@pytest.mark.parametrize("missing", [CKM_RSA_PKCS, CKM_RSA_PKCS_PSS])
+def test_logs_in_with_an_rsa_key_whose_token_has_one_kind_of_signature(faulty, missing):
+    stand, module = faulty(key="rsa")
+    module.forbid(missing)
+    module.forbid(CKM_RSA_X_509)  # raw RSA is never used
+    stand.provider.start_healthy()
+    assert stand.works()
+
+
+def test_an_rsa_key_whose_token_signs_raw_alone_is_refused(faulty):
+    stand, module = faulty(key="rsa")
+    module.forbid(CKM_RSA_PKCS)
+    module.forbid(CKM_RSA_PKCS_PSS)
+    stand.provider.start()
+    wait_for(
+        lambda: stand.logged("auth.hsm", reason="token signs with no mechanism that TLS has"),
+        "the refusal",
+    )
 
 
 def test_an_unexpected_answer_is_named_and_costs_one_agent(faulty):

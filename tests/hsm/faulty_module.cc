@@ -1,11 +1,11 @@
 // A PKCS#11 module in front of SoftHSM that does what SoftHSM never does: it hangs, loses its
-// session, and locks the PIN after three wrong ones, as real tokens do.
+// session, lacks mechanisms, and locks the PIN after three wrong ones, as real tokens do.
 //
 // Variables: FAULTY_FOLDER holds files that are read before a call: "hang-<function>" makes it
-// sleep for ever, "fail-<function>" with a number in it makes it return that CK_RV. FAULTY_COUNT is
-// a file to which each C_Login adds a byte: "." for one that reached the token, "x" for one that
-// was refused; after three "x" every C_Login gives CKR_PIN_LOCKED. FAULTY_MODULE is the real
-// module.
+// sleep for ever, "fail-<function>" with a number in it makes it return that CK_RV, and
+// "forbid-<number>" makes that mechanism unknown. FAULTY_COUNT is a file to which each C_Login adds
+// a byte: "." for one that reached the token, "x" for one that was refused; after three "x" every
+// C_Login gives CKR_PIN_LOCKED. FAULTY_MODULE is the real module.
 
 #include <algorithm>
 #include <cstdlib>
@@ -78,6 +78,20 @@ CK_RV Sign(CK_SESSION_HANDLE session,
   return fault == CKR_OK ? real->C_Sign(session, data, data_size, signature, size) : fault;
 }
 
+bool Forbidden(CK_MECHANISM_TYPE mechanism) {
+  const std::string file = Variable("FAULTY_FOLDER") + "/forbid-" + std::to_string(mechanism);
+  return ::access(file.c_str(), F_OK) == 0;
+}
+
+CK_RV GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR info) {
+  return Forbidden(type) ? CKR_MECHANISM_INVALID : real->C_GetMechanismInfo(slot, type, info);
+}
+
+CK_RV SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
+  return Forbidden(mechanism->mechanism) ? CKR_MECHANISM_INVALID
+                                         : real->C_SignInit(session, mechanism, key);
+}
+
 CK_RV OpenSession(CK_SLOT_ID slot,
                   CK_FLAGS flags,
                   CK_VOID_PTR application,
@@ -98,6 +112,8 @@ extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list) {
     }
     faulty = *real;
     faulty.C_Login = Login;
+    faulty.C_GetMechanismInfo = GetMechanismInfo;
+    faulty.C_SignInit = SignInit;
     faulty.C_Sign = Sign;
     faulty.C_OpenSession = OpenSession;
   }

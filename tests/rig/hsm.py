@@ -167,6 +167,10 @@ class FaultyModule:
         """The function returns this CK_RV until heal()."""
         (self.folder / f"fail-{function}").write_text(str(result))
 
+    def forbid(self, mechanism: int) -> None:
+        """The token does not know this CK_MECHANISM_TYPE until heal()."""
+        (self.folder / f"forbid-{mechanism}").touch()
+
     def heal(self) -> None:
         """Everything works again."""
         for fault in self.folder.iterdir():
