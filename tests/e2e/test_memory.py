@@ -14,11 +14,11 @@ from rig.hsm_stand import Stand
 from rig.https_proxy import HttpsProxy
 from rig.kms import KmsError
 from rig.openbao import OpenBao
+from rig.provider import AGENT, WORKER
 from rig.tenant import Tenant
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
-AGENT, WORKER = "bao-kms-authagent", "bao-kms-worker"
 NEEDLE = 24  # bytes of a secret that are looked for: no accident, and any useful piece has them
 CHUNK = 1 << 20
 
@@ -96,6 +96,8 @@ def test_memory_of_one_worker_each_holds_a_token_and_nobody_holds_the_jwt(
     assert len(tokens) == 2
     for token in tokens:
         assert holders(provider, tail(token)) == [WORKER]
+    for pid in provider.pids(WORKER):
+        assert sum(holds(pid, tail(token)) for token in tokens) == 1
     jwt = tail(provider.jwt_path.read_text())
     wait_for(lambda: holders(provider, jwt) == [], "the JWT to be wiped")
 

@@ -59,6 +59,14 @@ def test_finds_key_module_and_pin_by_a_uri(make_stand):
     assert stand.works()
 
 
+def test_the_pin_may_come_from_systemd(make_stand):
+    stand = make_stand()
+    stand.configure(pinFile=stand.provider.load_credential("pin", stand.hsm.pin))
+    stand.hsm.pin_file.unlink()
+    stand.provider.start_healthy()
+    assert stand.works()
+
+
 def test_a_token_is_replaced_by_a_new_login_before_it_ends(make_stand):
     stand = make_stand(token_ttl="12s")
     stand.provider.start_healthy()
@@ -76,6 +84,8 @@ def test_a_token_is_replaced_by_a_new_login_before_it_ends(make_stand):
 def test_a_replaced_certificate_is_used_and_a_bad_one_reported_before_it_is_needed(make_stand):
     stand = make_stand()
     stand.provider.start_healthy()
+    days = stand.provider.ready()[1]["auth"]["certificate_ends_in_s"] / 86400
+    assert 6.9 < days <= 7
     stand.renew_certificate(public_key=new_key().public_key())
     wait_for(
         lambda: stand.logged(

@@ -14,21 +14,10 @@ import yaml
 
 from rig import faults, processes
 from rig.kms import KmsError
+from rig.provider import AGENT, WORKER
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
-WORKER, AGENT = "bao-kms-worker", "bao-kms-authagent"
-
-
-def pids(provider, program: str) -> set:
-    found = set()
-    for process in provider.processes():
-        try:
-            if processes.program(process.pid) == program:
-                found.add(process.pid)
-        except FileNotFoundError:
-            pass  # it ended in between
-    return found
 
 
 def works(client, encrypted) -> bool:
@@ -36,7 +25,7 @@ def works(client, encrypted) -> bool:
 
 
 def is_replaced(provider, program: str, victim: int, count: int) -> bool:
-    now = pids(provider, program)
+    now = provider.pids(program)
     return victim not in now and len(now) == count
 
 
@@ -52,7 +41,7 @@ def is_replaced(provider, program: str, victim: int, count: int) -> bool:
 )
 def test_a_child_that_dies_is_replaced_unnoticed(provider, kms, program, number):
     encrypted = kms.encrypt(PLAINTEXT)
-    before = pids(provider, program)
+    before = provider.pids(program)
     victim = min(before)
     os.kill(victim, number)
     for _ in range(20):
@@ -79,7 +68,7 @@ def test_a_worker_that_hangs_costs_each_caller_one_deadline_at_most_and_is_repla
     own = [client.encrypt(PLAINTEXT) for client in clients]  # equal Decrypts would share a call
     calls = [functools.partial(works, *pair) for pair in zip(clients, own)]
     calls.append(lambda: kms.encrypt(PLAINTEXT))
-    before = pids(provider, WORKER)
+    before = provider.pids(WORKER)
     victim = min(before)
     replaced = threading.Event()
     with futures.ThreadPoolExecutor(len(calls)) as pool:
@@ -102,7 +91,7 @@ def test_a_worker_that_hangs_costs_each_caller_one_deadline_at_most_and_is_repla
 
 def test_the_end_of_the_spawner_ends_serve_with_exit_5(provider, kms):
     encrypted = kms.encrypt(PLAINTEXT)
-    worker = min(pids(provider, WORKER))
+    worker = min(provider.pids(WORKER))
     spawner = processes.read(worker).parent
     os.kill(spawner, signal.SIGKILL)
     assert provider.daemon.wait_exit() == 5

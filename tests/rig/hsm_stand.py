@@ -27,7 +27,7 @@ class Stand:
     def configure(self, variables=None, **pkcs11) -> None:
         """Changes keys of auth.cert.pkcs11; None removes one."""
         self.provider.write_config({"auth": {"cert": {"pkcs11": pkcs11}}})
-        self.provider.daemon.env = dict(variables or self.hsm.environment)
+        self.provider.daemon.env.update(variables or {})
 
     def count(self, message: str, **fields) -> int:
         """How many such records the log has, of all starts."""

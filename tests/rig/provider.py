@@ -8,10 +8,12 @@ import subprocess
 
 from .config import merged, provider_config, write_config, write_jwt
 from .kms import KmsClient, KmsError
-from .processes import is_running, tree
+from .processes import is_running, program, tree
 from .tenant import Tenant
 from .tools import provider_binary
 from .waits import free_port, wait_for
+
+AGENT, WORKER = "bao-kms-authagent", "bao-kms-worker"
 
 
 class Provider:
@@ -55,6 +57,17 @@ class Provider:
     def write_jwt(self, **claims) -> None:
         """Replaces the JWT file by a fresh JWT; claims as in Tenant.issue_jwt."""
         write_jwt(self.tenant.issue_jwt(**claims), self.jwt_path)
+
+    def load_credential(self, name: str, text: str) -> str:
+        """Hands over a credential as systemd's LoadCredential= does; returns its path for the
+        configuration.
+        """
+        folder = self.folder / "credentials"
+        folder.mkdir(mode=0o500)
+        (folder / name).touch(mode=0o400)
+        (folder / name).write_text(text)
+        self.daemon.env = {**self.daemon.env, "CREDENTIALS_DIRECTORY": str(folder)}
+        return f"${{CREDENTIALS_DIRECTORY}}/{name}"
 
     def install_policy(self) -> None:
         """Installs the policy that the program itself prints for this configuration."""
@@ -126,6 +139,17 @@ class Provider:
         """The provider's process tree from /proc, supervisor first (rig/processes.py)."""
         return tree(self.daemon.pid)
 
+    def pids(self, name: str) -> set:
+        """Its processes that run this program (AGENT, WORKER)."""
+        found = set()
+        for process in self.processes():
+            try:
+                if program(process.pid) == name:
+                    found.add(process.pid)
+            except FileNotFoundError:
+                pass  # it ended in between
+        return found
+
     def get(self, path: str):
         """GET from the health listener (/live, /ready) or the metrics listener (/metrics): (status,
         text).
@@ -143,6 +167,10 @@ class Provider:
         """/ready: (HTTP status, decoded JSON)."""
         status, text = self.get("/ready")
         return status, json.loads(text)
+
+    def credential_word(self) -> str:
+        """What /ready says of the credential; "" before it is known."""
+        return self.ready()[1]["auth"].get("credential", "")
 
     def log_events(self) -> list:
         """The JSON log lines, decoded."""
