@@ -9,7 +9,7 @@ import pytest
 
 from rig import faults
 from rig.https_proxy import HttpsProxy
-from rig.kms import KmsError
+from rig.kms import KmsError, refusal
 from rig.pki import Authority
 from rig.provider import Provider
 from rig.tcp_proxy import Mode
@@ -57,12 +57,6 @@ FAULTS = {
     "slow headers": (faults.slow_headers(), LATE),
     "stalled body": (faults.stalled_body(), LATE),
 }
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
 
 
 @pytest.fixture(scope="module")

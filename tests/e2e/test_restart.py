@@ -3,17 +3,11 @@
 import grpc
 import pytest
 
-from rig.kms import KmsError
+from rig.kms import KmsError, refusal
 from rig.tenant import Tenant
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
 
 
 @pytest.fixture

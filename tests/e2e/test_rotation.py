@@ -5,7 +5,7 @@ import threading
 import grpc
 import pytest
 
-from rig.kms import KmsError
+from rig.kms import KmsError, refusal
 from rig.load import SteadyLoad, decrypt_all
 from rig.tenant import Tenant
 from rig.waits import wait_for
@@ -21,12 +21,6 @@ QUICK = {
 
 # A metadata read answers for 5 s: a key that is used later than that is found by every node.
 CAREFUL = {**QUICK, "rotation": {"requireStableObservationCount": 2, "activationDelay": "6s"}}
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
 
 
 def active_version(provider) -> int:

@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from rig.cluster import RaftCluster
-from rig.kms import KmsError
+from rig.kms import KmsError, refusal
 from rig.load import SteadyLoad, decrypt_all
 from rig.tenant import KEY_TYPE, Tenant
 from rig.waits import wait_for
@@ -15,12 +15,6 @@ QUICK = {
     "rotation": {"requireStableObservationCount": 2, "activationDelay": "6s"},
 }
 TEMPORARY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
 
 
 def wait_version(providers, version: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from rig.kms import KmsError
+from rig.kms import KmsError, refusal
 from rig.load import decrypt_all
 from rig.tenant import Tenant
 from rig.waits import wait_for
@@ -31,12 +31,6 @@ SLOW_PROMOTION = {
     **QUICK,
     "rotation": {"requireStableObservationCount": 3, "activationDelay": "3s"},
 }
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
 
 
 def wait_version(provider, version: int) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import grpc
 import pytest
 
-from rig.kms import KmsError
+from rig.kms import refusal
 
 PLAINTEXT = b"kubernetes secret payload"
 TEMPORARY = " (temporary)"
@@ -20,12 +20,6 @@ def b64u(data: bytes) -> str:
 def hashed(text: str) -> bytes:
     """H(text) of the data contract."""
     return b64u(hashlib.sha256(text.encode()).digest()).encode()
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
 
 
 @pytest.fixture

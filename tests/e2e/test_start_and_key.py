@@ -9,18 +9,12 @@ import grpc
 import pytest
 
 from rig.https_proxy import HttpsProxy
-from rig.kms import KmsError
+from rig.kms import refusal
 from rig.pki import DAY, Authority
 from rig.tcp_proxy import Mode
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
 
 
 def state_file(provider):

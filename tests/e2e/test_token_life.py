@@ -1,5 +1,7 @@
 """Tokens that expire, are revoked or cannot be had, and what kube-apiserver notices of it."""
 
+import contextlib
+import functools
 import os
 import re
 import signal
@@ -8,19 +10,20 @@ import time
 import grpc
 import pytest
 
-from rig import processes
-from rig.kms import KmsError
+from rig.kms import KmsError, refusal
 from rig.load import SteadyLoad
+from rig.provider import AGENT, WORKER
 from rig.tenant import Tenant
 from rig.waits import wait_for
 
-AGENT, WORKER = "bao-kms-authagent", "bao-kms-worker"
 WORKERS = 2
 PLAINTEXT = b"kubernetes secret payload"
 SHORT_TTL = 20
 SHORT_RUN = int(os.environ.get("BAOKMS_TOKEN_SECONDS", "180"))
 STOPPED_RUN = int(os.environ.get("BAOKMS_STOPPED_SECONDS", "60"))
 PROBE_SECONDS = 2  # status.probeInterval of the rig's configuration
+DEFAULT_PROBE_SECONDS, DEFAULT_BUDGET = 30, 12  # docs/config.md, with two workers
+NO_POLICY = 'path "sys/none" { capabilities = ["read"] }'
 REFUSED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
@@ -29,19 +32,8 @@ def logins(tenant) -> int:
     return len(tenant.openbao.audit_requests(f"{tenant.auth_mount}/login"))
 
 
-def pids(provider, program: str) -> list:
-    found = []
-    for process in provider.processes():
-        try:
-            if processes.program(process.pid) == program:
-                found.append(process.pid)
-        except FileNotFoundError:
-            pass  # it ended in between
-    return found
-
-
 def signal_all(provider, program: str, number) -> None:
-    for pid in pids(provider, program):
+    for pid in provider.pids(program):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -61,24 +53,14 @@ def decrypts(client, encrypted) -> bool:
     return client.decrypt(encrypted) == PLAINTEXT
 
 
-def wait_repaired(client, encrypted) -> None:
-    """One probe interval, its jitter, and what a busy machine needs."""
+def wait_repaired(calls, probe_seconds=PROBE_SECONDS) -> None:
+    """One probe interval and what a busy machine needs; calls are (client, something encrypted)."""
     wait_for(
-        lambda: decrypts(client, encrypted),
+        lambda: all(decrypts(*call) for call in calls),
         "Decrypt after the repair",
-        deadline=PROBE_SECONDS + 10,
+        deadline=probe_seconds + 5,
         ignoring=(KmsError,),
     )
-
-
-def refusal(call) -> KmsError:
-    with pytest.raises(KmsError) as raised:
-        call()
-    return raised.value
-
-
-def credential_word(provider) -> str:
-    return provider.ready()[1]["auth"].get("credential", "")
 
 
 def last_look(provider):
@@ -90,6 +72,10 @@ def last_look(provider):
 def metric(provider, name: str) -> float:
     found = re.search(rf"^{name} (\S+)$", provider.get("/metrics")[1], re.MULTILINE)
     return float(found.group(1))
+
+
+def budget_left(provider) -> float:
+    return metric(provider, "openbao_kms_login_budget_remaining")
 
 
 def test_tokens_of_20_s_and_a_new_jwt_every_15_s_cost_no_request(openbao, make_provider):
@@ -122,7 +108,7 @@ def test_a_minute_with_stopped_agents_costs_no_request(openbao, make_provider):
             signal_all(provider, AGENT, signal.SIGSTOP)
             time.sleep(0.2)
     assert (load.failures, load.unhealthy) == ([], 0)
-    wait_for(lambda: credential_word(provider) == "ok", "an agent that works")
+    wait_for(lambda: provider.credential_word() == "ok", "an agent that works")
 
 
 def test_agents_that_die_cost_no_token_and_cause_no_login_storm(openbao, make_provider):
@@ -131,7 +117,7 @@ def test_agents_that_die_cost_no_token_and_cause_no_login_storm(openbao, make_pr
     before = logins(tenant)
     with SteadyLoad([provider], count=4, pace=0.05) as load:
         for _ in range(20):
-            wait_for(lambda: pids(provider, AGENT), "the next agent")
+            wait_for(lambda: provider.pids(AGENT), "the next agent")
             signal_all(provider, AGENT, signal.SIGKILL)
     assert (load.failures, load.unhealthy) == ([], 0)
     assert logins(tenant) - before <= WORKERS
@@ -142,13 +128,13 @@ def test_the_login_budget_outlives_the_agents(openbao, make_provider):
     provider = make_provider(tenant, changes={"auth": {"loginBudgetPerMinute": 4}}).start_healthy()
     started = time.monotonic()
     for _ in range(12):
-        old = set(pids(provider, WORKER))
+        old = provider.pids(WORKER)
         signal_all(provider, AGENT, signal.SIGKILL)
         signal_all(provider, WORKER, signal.SIGKILL)
-        wait_for(lambda: len(set(pids(provider, WORKER)) - old) == WORKERS, "new workers")
+        wait_for(lambda: len(provider.pids(WORKER) - old) == WORKERS, "new workers")
     minutes = 1 + (time.monotonic() - started) // 60
     assert logins(tenant) <= 4 * minutes
-    wait_for(lambda: metric(provider, "openbao_kms_login_budget_remaining") == 0, "its end")
+    wait_for(lambda: budget_left(provider) == 0, "its end")
     provider.tenant.openbao.request("GET", "sys/health")
     wait_for(lambda: provider.status().ok, "logins in the next minute", 120, (OSError, KmsError))
 
@@ -164,75 +150,121 @@ def test_revoked_tokens_are_replaced_within_the_request(provider, kms):
 
 @pytest.fixture
 def patient_provider(make_provider):
-    """A provider and a client of it. Its budget is above what back-off allows: a probe interval of
-    two seconds makes for more attempts in a minute than the default budget has.
+    """Its budget is above what back-off allows: a probe interval of two seconds makes for more
+    attempts in a minute than the default budget has.
     """
-    changes = {"auth": {"loginBudgetPerMinute": 120}}
-    provider = make_provider(changes=changes).start_healthy()
+    return make_provider(changes={"auth": {"loginBudgetPerMinute": 120}}).start_healthy()
+
+
+@contextlib.contextmanager
+def outage(provider):
+    """(client, something encrypted) for a block that breaks something and repairs it. After it,
+    requests have to work within one probe interval, and logins to have kept to back-off.
+    """
     with provider.client() as client:
-        yield provider, client
+        encrypted = client.encrypt(PLAINTEXT)
+        before, started = logins(provider.tenant), time.monotonic()
+        yield client, encrypted
+        wait_repaired([(client, encrypted)])
+        assert logins(provider.tenant) - before <= most_logins(started)
+        provider.wait_healthy()
 
 
 def test_a_deleted_jwt_role_and_no_token_fail_closed_until_it_is_back(patient_provider):
-    provider, kms = patient_provider
-    tenant, encrypted = provider.tenant, kms.encrypt(PLAINTEXT)
-    tenant.delete_role()
-    assert decrypts(kms, encrypted)  # the tokens live on
-    revoke_tokens(tenant)
-    before, started = logins(tenant), time.monotonic()
-    error = refusal(lambda: kms.decrypt(encrypted))
-    assert error.code in REFUSED
-    assert error.text.endswith(" (temporary)")
-    wait_for(lambda: logins(tenant) - before >= 4, "attempts to log in")
-    tenant.write_role()
-    wait_repaired(kms, encrypted)
-    assert logins(tenant) - before <= most_logins(started)
-    provider.wait_healthy()
+    tenant = patient_provider.tenant
+    with outage(patient_provider) as (client, encrypted):
+        tenant.delete_role()
+        assert decrypts(client, encrypted)  # the tokens live on
+        before = logins(tenant)
+        revoke_tokens(tenant)
+        error = refusal(lambda: client.decrypt(encrypted))
+        assert error.code in REFUSED
+        assert error.text.endswith(" (temporary)")
+        wait_for(lambda: logins(tenant) - before >= 4, "attempts to log in")
+        tenant.write_role()
 
 
 def test_a_removed_policy_is_no_reason_to_throw_tokens_away(patient_provider):
-    provider, kms = patient_provider
-    tenant, encrypted = provider.tenant, kms.encrypt(PLAINTEXT)
-    before, started = logins(tenant), time.monotonic()
-    tenant.write_policy('path "sys/none" { capabilities = ["read"] }')
-    error = refusal(lambda: kms.decrypt(encrypted))
-    assert (error.code, error.text) == (
-        grpc.StatusCode.PERMISSION_DENIED,
-        "transit permission denied (temporary)",
-    )
-    provider.wait_unhealthy()
-    provider.install_policy()
-    wait_repaired(kms, encrypted)
-    assert logins(tenant) - before <= most_logins(started)
-    provider.wait_healthy()
+    with outage(patient_provider) as (client, encrypted):
+        patient_provider.tenant.write_policy(NO_POLICY)
+        error = refusal(lambda: client.decrypt(encrypted))
+        assert (error.code, error.text) == (
+            grpc.StatusCode.PERMISSION_DENIED,
+            "transit permission denied (temporary)",
+        )
+        patient_provider.wait_unhealthy()
+        patient_provider.install_policy()
 
 
 def test_a_disabled_auth_mount_heals_when_it_is_back(patient_provider):
-    provider, kms = patient_provider
-    tenant, encrypted = provider.tenant, kms.encrypt(PLAINTEXT)
-    before, started = logins(tenant), time.monotonic()
-    tenant.openbao.request("DELETE", f"sys/{tenant.auth_mount}")  # revokes its tokens
-    assert refusal(lambda: kms.decrypt(encrypted)).code in REFUSED
-    tenant.enable_jwt()
-    wait_repaired(kms, encrypted)
-    assert logins(tenant) - before <= most_logins(started)
-    provider.wait_healthy()
+    tenant = patient_provider.tenant
+    with outage(patient_provider) as (client, encrypted):
+        tenant.openbao.request("DELETE", f"sys/{tenant.auth_mount}")  # revokes its tokens
+        assert refusal(lambda: client.decrypt(encrypted)).code in REFUSED
+        tenant.enable_jwt()
+
+
+def most_in_a_minute(times: list) -> int:
+    """The most of these moments, in seconds and in order, that one minute has."""
+    return max((sum(0 <= t - first < 60 for t in times) for first in times), default=0)
+
+
+# One outage is shorter than the minute that the login budget counts, one longer.
+@pytest.mark.long
+@pytest.mark.parametrize("seconds", [36, 70])
+def test_with_the_default_intervals_and_budget_a_repair_shows_within_one_probe_interval(
+    make_provider, seconds
+):
+    roleless, policyless = (
+        make_provider(changes={"status": None}, name=name).start_healthy()
+        for name in ("roleless", "policyless")
+    )
+    with (
+        roleless.client() as first,
+        policyless.client() as second,
+        SteadyLoad([roleless], count=2, pace=0.2),
+        SteadyLoad([policyless], count=2, pace=0.2),
+    ):
+        calls = [(client, client.encrypt(PLAINTEXT)) for client in (first, second)]
+        wait_for(lambda: budget_left(roleless) == DEFAULT_BUDGET, "old logins to age", 90)
+        roleless.tenant.delete_role()
+        revoke_tokens(roleless.tenant)
+        policyless.tenant.write_policy(NO_POLICY)
+        broken_until = time.monotonic() + seconds
+
+        def refused() -> bool:
+            codes = [refusal(functools.partial(decrypts, *call)).code for call in calls]
+            return all(code in REFUSED for code in codes)
+
+        wait_for(
+            lambda: refused() and time.monotonic() >= broken_until,
+            "the end of the outage",
+            seconds + 30,
+        )
+        roleless.tenant.write_role()
+        policyless.install_policy()
+        wait_repaired(calls, DEFAULT_PROBE_SECONDS)
+    for provider in (roleless, policyless):
+        provider.wait_healthy()
+        login_times = provider.tenant.openbao.audit_times(f"{provider.tenant.auth_mount}/login")
+        assert len(login_times) > WORKERS
+        assert most_in_a_minute(login_times) <= DEFAULT_BUDGET
 
 
 def test_a_bad_new_jwt_is_reported_before_a_token_needs_it(provider, kms):
     encrypted = kms.encrypt(PLAINTEXT)
-    assert credential_word(provider) == "ok"
+    assert provider.credential_word() == "ok"
     for claims, word in [
         ({"aud": ["somebody else"]}, "jwt_invalid"),
         ({"ttl_seconds": 60}, "jwt_near_expiry"),
         ({"ttl_seconds": -60}, "jwt_expired"),
     ]:
         provider.write_jwt(**claims)
-        wait_for(lambda: credential_word(provider) == word, word)
+        wait_for(lambda: provider.credential_word() == word, word)
         wait_for(lambda: last_look(provider) == ("WARN", word), "the record of it")
         assert decrypts(kms, encrypted)
     provider.write_jwt(ttl_seconds=3600)
-    wait_for(lambda: credential_word(provider) == "ok", "the good JWT to be seen")
+    wait_for(lambda: provider.credential_word() == "ok", "the good JWT to be seen")
     status, body = provider.ready()
     assert status == 200
     assert 3500 < body["auth"]["jwt_ends_in_s"] <= 3600
@@ -244,7 +276,7 @@ def test_a_bad_new_jwt_is_reported_before_a_token_needs_it(provider, kms):
 def test_a_jwt_whose_replacement_is_overdue_is_reported(provider):
     provider.write_jwt(ttl_seconds=1300, iat=int(time.time()) - 90000)
     wait_for(lambda: provider.ready()[1]["auth"].get("replacement_overdue"), "the report")
-    assert credential_word(provider) == "ok"
+    assert provider.credential_word() == "ok"
 
 
 def test_a_jwt_in_a_kubernetes_projected_volume_is_followed(make_provider):
@@ -265,19 +297,15 @@ def test_a_jwt_in_a_kubernetes_projected_volume_is_followed(make_provider):
     provider.write_config({"auth": {"jwt": {"jwtFile": str(volume / "token")}}})
     provider.start_healthy()
     put("2026_02", ttl_seconds=-60)
-    wait_for(lambda: credential_word(provider) == "jwt_expired", "the new JWT to be seen")
+    wait_for(lambda: provider.credential_word() == "jwt_expired", "the new JWT to be seen")
     put("2026_03")
-    wait_for(lambda: credential_word(provider) == "ok", "the next one to be seen")
+    wait_for(lambda: provider.credential_word() == "ok", "the next one to be seen")
 
 
 def test_a_jwt_and_its_directory_may_come_from_systemd(make_provider):
     provider = make_provider()
-    provider.write_config({"auth": {"jwt": {"jwtFile": "${CREDENTIALS_DIRECTORY}/jwt"}}})
-    credentials = provider.folder / "credentials"
-    credentials.mkdir(mode=0o500)
-    (credentials / "jwt").touch(mode=0o400)
-    (credentials / "jwt").write_text(provider.tenant.issue_jwt())
-    provider.daemon.env = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    path = provider.load_credential("jwt", provider.tenant.issue_jwt())
+    provider.write_config({"auth": {"jwt": {"jwtFile": path}}})
     provider.start_healthy()
     warnings = [e for e in provider.log_events() if e["message"] == "config.warning"]
     assert any(e["key"] == "auth.jwt.jwtFile" for e in warnings)

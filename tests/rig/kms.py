@@ -10,6 +10,8 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from .tools import RigError
+
 CALL_SECONDS = 30.0  # a bound for the test; the provider's own deadline is openbao.timeout
 SERVICE = "/v2.KeyManagementService/"
 
@@ -70,6 +72,15 @@ class KmsError(Exception):
         super().__init__(f"{error.code().name}: {error.details()}")
         self.code = error.code()
         self.text = error.details()
+
+
+def refusal(call) -> KmsError:
+    """The error that the call ends with."""
+    try:
+        call()
+    except KmsError as error:
+        return error
+    raise RigError("a call that should have been refused succeeded")
 
 
 @dataclass(frozen=True)

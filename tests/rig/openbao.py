@@ -1,5 +1,7 @@
 """A real OpenBao server with TLS, an audit log and storage that survives kill -9."""
 
+import datetime
+import datetime
 import http.client
 import json
 import ssl
@@ -212,13 +214,23 @@ class OpenBao:
 
     # The audit log.
 
-    def audit_requests(self, path_part: str = "") -> list:
-        """The audited requests (type "request") whose path contains path_part, oldest first."""
+    def _audited(self, path_part: str) -> list:
         if not self.audit_log.exists():
             return []
         entries = [json.loads(line) for line in self.audit_log.read_text().splitlines() if line]
         return [
-            entry["request"]
+            entry
             for entry in entries
             if entry["type"] == "request" and path_part in entry["request"]["path"]
+        ]
+
+    def audit_requests(self, path_part: str = "") -> list:
+        """The audited requests (type "request") whose path contains path_part, oldest first."""
+        return [entry["request"] for entry in self._audited(path_part)]
+
+    def audit_times(self, path_part: str = "") -> list:
+        """When the server wrote them down, in seconds since 1970."""
+        return [
+            datetime.datetime.fromisoformat(entry["time"]).timestamp()
+            for entry in self._audited(path_part)
         ]
