@@ -22,6 +22,16 @@ def pytest_runtest_makereport(item, call):
             report.sections.append((f"logs in {workspace.root}", workspace.log_tails()))
 
 
+def pytest_collection_modifyitems(items):
+    """Lets several pytest processes share the tests well: those that need Keycloak, which takes
+    long to start, go to one of them, and no long test is left for the end.
+    """
+    for item in items:
+        if "keycloak" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("keycloak"))
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def session_workspace():
     """The folder and the programs that live as long as the whole run."""

@@ -7,6 +7,7 @@ function(baokms_library name)
   add_library(baokms::${name} ALIAS baokms_${name})
   target_include_directories(baokms_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(baokms_${name} PUBLIC ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
+  baokms_compile_together(baokms_${name})
   baokms_precompile(baokms_${name} libraries ${baokms_std_headers} ${baokms_protobuf_headers})
 endfunction()
 

@@ -26,9 +26,6 @@ namespace {
 // Slots of one module. Network HSMs with hundreds of partitions exist.
 constexpr CK_ULONG kMaxSlots = 1024;
 
-// A signature of RSA-16384 is the longest there is.
-constexpr std::size_t kMaxSignature = 2048;
-
 // DER of a named curve's object identifier is at most 13 bytes here; explicit parameters are
 // refused.
 constexpr std::size_t kMaxEcParams = 256;

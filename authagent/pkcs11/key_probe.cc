@@ -23,9 +23,6 @@ namespace {
 
 constexpr std::string_view kText = "openbao-kubernetes-kms/cert-signer-probe/v1";
 
-// Of RSA-16384.
-constexpr std::size_t kMaxSignature = 2048;
-
 struct FreeDigest {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
 };

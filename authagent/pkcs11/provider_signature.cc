@@ -27,9 +27,6 @@
 namespace baokms::authagent {
 namespace {
 
-// r and s of P-521 are 66 bytes each; a signature of RSA-16384 has 2048.
-constexpr std::size_t kMaxSignature = 2048;
-
 struct DigestFacts {
   DigestKind kind;
   const char* name;
@@ -64,12 +61,12 @@ SignatureContext& ContextOf(void* data) {
   return *static_cast<SignatureContext*>(data);
 }
 
-// OpenSSL frees it through FreeContext().
+// OpenSSL frees it through FreeSignatureContext().
 void* NewContext(void* /*provider*/, const char* /*properties*/) {
   return std::make_unique<SignatureContext>().release();
 }
 
-void FreeContext(void* data) {
+void FreeSignatureContext(void* data) {
   const std::unique_ptr<SignatureContext> context(static_cast<SignatureContext*>(data));
 }
 
@@ -229,7 +226,7 @@ int SignAtOnce(void* data,
 const OSSL_DISPATCH* SignatureFunctions() {
   static const std::array<OSSL_DISPATCH, 7> kFunctions = {{
       {OSSL_FUNC_SIGNATURE_NEWCTX, reinterpret_cast<void (*)()>(NewContext)},
-      {OSSL_FUNC_SIGNATURE_FREECTX, reinterpret_cast<void (*)()>(FreeContext)},
+      {OSSL_FUNC_SIGNATURE_FREECTX, reinterpret_cast<void (*)()>(FreeSignatureContext)},
       {OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT, reinterpret_cast<void (*)()>(BeginSignature)},
       {OSSL_FUNC_SIGNATURE_DIGEST_SIGN, reinterpret_cast<void (*)()>(SignAtOnce)},
       {OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS, reinterpret_cast<void (*)()>(SetContextParams)},

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "common/base/result.h"
 
 namespace baokms::authagent {
+
+// Bytes. A signature of RSA-16384 is the longest there is.
+inline constexpr std::size_t kMaxSignature = 2048;
 
 enum class KeyKind : std::uint8_t { kRsa, kEc, kEd25519 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/contract/encoding.h"
+#include "common/contract/invalid.h"
 #include "common/contract/limits.h"
 #include "common/contract/utf8.h"
 
@@ -22,10 +23,6 @@ constexpr std::string_view kAadVersionKey = "aad-version.kms.openbao.org";
 
 constexpr std::string_view kProvider = "openbao-transit";
 constexpr std::string_view kAadVersion = "v1";
-
-constexpr Error Invalid(Literal what) {
-  return Error(ErrorCode::kInvalidArgument, what);
-}
 
 bool IsLabel(std::string_view label) {
   return !label.empty() && label.size() <= kMaxAnnotationLabelBytes && label.front() != '-' &&

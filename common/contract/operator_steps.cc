@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/contract/invalid.h"
+
 namespace baokms::contract {
 namespace {
-
-constexpr Error Invalid(Literal what) {
-  return Error(ErrorCode::kInvalidArgument, what);
-}
 
 constexpr Error Refused(Literal what) {
   return Error(ErrorCode::kFailedPrecondition, what);

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "common/contract/invalid.h"
 #include "common/contract/limits.h"
 #include "common/contract/registry_json.h"
 
@@ -13,10 +14,6 @@ namespace {
 
 constexpr std::array<std::string_view, 5> kStateNames = {"active", "pending", "retired", "rejected",
                                                          "removed"};
-
-constexpr Error Invalid(Literal what) {
-  return Error(ErrorCode::kInvalidArgument, what);
-}
 
 Status CheckObservations(const KeyRecord& record) {
   if (record.observed_at_unix < 0 || record.stable_observation_count < 0 ||

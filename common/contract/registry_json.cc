@@ -8,6 +8,7 @@
 
 #include "common/contract/encoding.h"
 #include "common/contract/go_json.h"
+#include "common/contract/invalid.h"
 #include "common/contract/json_members.h"
 #include "common/contract/json_reader.h"
 #include "common/contract/limits.h"
@@ -216,10 +217,6 @@ class StateEvents final : public JsonEvents {
   MemberReader<RawState> state_members_;
   MemberReader<RawRecord> record_members_{kRecordMembers};
 };
-
-constexpr Error Invalid(Literal what) {
-  return Error(ErrorCode::kInvalidArgument, what);
-}
 
 Result<std::int64_t> ToSigned(std::uint64_t value) {
   if (value > static_cast<std::uint64_t>(kMaxInteger)) {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 
+#include "supervisor/config/characters.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/text_rules.h"
 
@@ -19,14 +20,6 @@ constexpr std::uint16_t kHttpsPort = 443;
 
 constexpr Error Bad(Literal what) {
   return {ErrorCode::kInvalidArgument, what};
-}
-
-bool IsAlpha(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 std::string Lower(std::string_view text) {

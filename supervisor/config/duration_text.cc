@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "supervisor/config/characters.h"
+
 namespace baokms::supervisor {
 namespace {
 
@@ -26,10 +28,6 @@ constexpr std::array<Unit, 8> kUnits{{{"ns", 1},
                                       {"s", 1'000'000'000},
                                       {"m", 60'000'000'000},
                                       {"h", 3'600'000'000'000}}};
-
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 std::string_view TakeDigits(std::string_view& text) {
   std::size_t n = 0;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "supervisor/config/characters.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/yaml_tree.h"
 
@@ -22,10 +23,6 @@ constexpr std::array<std::string_view, 12> kSpecialFloats{".nan",  ".NaN",  ".NA
 template <std::size_t N>
 bool OneOf(const std::array<std::string_view, N>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
-}
-
-bool IsDigit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 std::size_t SkipDigits(std::string_view text, std::size_t at) {

@@ -30,7 +30,15 @@
 #include "supervisor/observe/listen_socket.h"
 
 namespace baokms::supervisor {
+
+// Waits for its threads.
+struct StopCivetweb {
+  void operator()(mg_context* server) const { mg_stop(server); }
+};
+
 namespace {
+
+using Server = std::unique_ptr<mg_context, StopCivetweb>;
 
 using Handlers = std::map<std::string, HttpHandler>;
 
@@ -143,12 +151,6 @@ Result<int> FindListener(int port) {
   }
   return Error(ErrorCode::kInternal, "civetweb listens on no descriptor");
 }
-
-struct Stop {
-  void operator()(mg_context* server) const { mg_stop(server); }
-};
-
-using Server = std::unique_ptr<mg_context, Stop>;
 
 Server StartServer(const HttpBounds& bounds, Handlers& handlers) {
   const std::string threads = std::to_string(bounds.threads);

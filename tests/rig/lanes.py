@@ -14,6 +14,7 @@ from .tools import REPOSITORY
 TESTS = REPOSITORY / "tests"
 REPORTS = REPOSITORY / "build" / "reports"
 TEST_SECONDS = "300"  # a test binary that hangs is ended; nothing is expected to come near it
+E2E_PROCESSES = 3  # most tests wait for timers; two cores are busy half of the time with three
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
@@ -70,11 +71,13 @@ def ctest(preset: str, lane: str, labels: str, expression: str) -> Counts:
     return counting.from_ctest(reports / "ctest.xml", reports)
 
 
-def pytest(lane: str, expression: str) -> Counts:
-    """Runs the Python tests of one folder."""
+def pytest(lane: str, expression: str, processes: int = 1) -> Counts:
+    """Runs the Python tests of one folder, in so many processes."""
     report = counting.empty_folder(REPORTS / lane) / "pytest.xml"
     command = [os.environ["PYTHON"], "-m", "pytest", "-c", TESTS / "pytest.ini", TESTS / lane]
-    command += ["--verbose", f"--junitxml={report}"]
+    command += ["--verbose", "--durations=15", f"--junitxml={report}"]
+    if processes > 1:
+        command += ["--numprocesses", processes, "--dist", "loadgroup"]
     if expression:
         command += ["-k", expression]
     say(f"== {lane}")
@@ -101,7 +104,7 @@ def e2e(expression: str) -> Counts:
     """The real programs against a real OpenBao."""
     build("release")
     fetch("python", "openbao", "keycloak")
-    return pytest("e2e", expression)
+    return pytest("e2e", expression, E2E_PROCESSES)
 
 
 def conformance(expression: str) -> Counts:

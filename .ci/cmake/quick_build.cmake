@@ -1,7 +1,12 @@
-# Headers that most files include, compiled once: on two cores this is a third of a build from nothing.
-# Only headers of others, so that no file of ours can do without its own includes for long: the clang
-# preset builds without this.
-option(BAOKMS_PRECOMPILE "Precompile the headers of other projects that most files include" ON)
+# What makes a build from nothing quick: headers of others that most files include are compiled once,
+# and several files of a library at a time. The clang preset builds without, so that no file of ours
+# can do without its own includes for long.
+option(BAOKMS_QUICK_BUILD "Precompile the headers of other projects and compile several files at a time" ON)
+# More at a time would make the rebuild after a change slow.
+set(baokms_files_at_a_time 6)
+# GCC 12 starts to collect garbage at 128 MB by default, which nearly all of our files need: a quarter
+# of their time. In KiB.
+set(baokms_garbage 1000000)
 
 set(baokms_std_headers
   <algorithm> <array> <chrono> <cstddef> <cstdint> <deque> <functional> <map> <memory> <mutex> <optional> <set>
@@ -15,7 +20,7 @@ set(baokms_test_headers <gmock/gmock.h> <gtest/gtest.h>)
 
 # baokms_precompile(TARGET OWNER HEADERS...)   The first target of an OWNER compiles, the others reuse.
 function(baokms_precompile target owner)
-  if(NOT BAOKMS_PRECOMPILE)
+  if(NOT BAOKMS_QUICK_BUILD)
     return()
   endif()
   get_property(first GLOBAL PROPERTY baokms_precompiled_${owner})
@@ -28,3 +33,17 @@ function(baokms_precompile target owner)
   # For ccache: shows it the precompiled file.
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endfunction()
+
+# baokms_compile_together(TARGET)   For libraries; a program or test has few files.
+function(baokms_compile_together target)
+  if(BAOKMS_QUICK_BUILD)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${baokms_files_at_a_time})
+  endif()
+endfunction()
+
+# gRPC wants it, and a precompiled header serves only files with the same definitions.
+add_compile_options(-pthread)
+
+if(BAOKMS_QUICK_BUILD)
+  add_compile_options("$<$<CXX_COMPILER_ID:GNU>:SHELL:--param ggc-min-heapsize=${baokms_garbage}>")
+endif()

@@ -1,0 +1,15 @@
+// Kinds of ASCII characters, whatever the locale.
+
+#pragma once
+
+namespace baokms::supervisor {
+
+constexpr bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+constexpr bool IsAlpha(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+}  // namespace baokms::supervisor
