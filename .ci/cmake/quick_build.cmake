@@ -1,5 +1,5 @@
 # What makes a build from nothing quick: headers of others that most files include are compiled once,
-# and several files of a library at a time. The clang preset builds without, so that no file of ours
+# and several files of a target at a time. The clang preset builds without, so that no file of ours
 # can do without its own includes for long.
 option(BAOKMS_QUICK_BUILD "Precompile the headers of other projects and compile several files at a time" ON)
 # More at a time would make the rebuild after a change slow.
@@ -34,7 +34,7 @@ function(baokms_precompile target owner)
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endfunction()
 
-# baokms_compile_together(TARGET)   For libraries; a program or test has few files.
+# baokms_compile_together(TARGET)
 function(baokms_compile_together target)
   if(BAOKMS_QUICK_BUILD)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${baokms_files_at_a_time})

@@ -24,8 +24,8 @@ function(baokms_binary name)
   endif()
 endfunction()
 
-# baokms_test(NAME SRCS... DEPS... [LABELS...] [TOPIC])   NAME is the file's name without .cc; LABELS default
-# to "unit"; with a TOPIC the test is called TOPIC.NAME, so that a filter finds what belongs together.
+# baokms_test(NAME SRCS... DEPS... [LABELS...] [TOPIC])   One program of the *_test.cc that need the same; LABELS
+# default to "unit"; with a TOPIC the test is called TOPIC.NAME, so that a filter finds what belongs together.
 function(baokms_test name)
   cmake_parse_arguments(arg "" "TOPIC" "SRCS;DEPS;LABELS" ${ARGN})
   if(NOT arg_LABELS)
@@ -37,6 +37,7 @@ function(baokms_test name)
   # Tests are built for quick compiling; what they test is built as it is shipped. Fortify needs an
   # optimised build.
   target_compile_options(${name} PRIVATE -O0 -U_FORTIFY_SOURCE)
+  baokms_compile_together(${name})
   baokms_precompile(${name} tests ${baokms_std_headers} ${baokms_protobuf_headers} ${baokms_test_headers})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   set(test ${name})

@@ -28,6 +28,7 @@
 #include "common/base/heartbeat.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "tests/base/is_open.h"
 
 namespace baokms {
 namespace {
@@ -43,10 +44,6 @@ int InChild(const std::function<bool()>& body) {
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   return status;
-}
-
-bool IsOpen(int fd) {
-  return ::fcntl(fd, F_GETFD) >= 0;
 }
 
 // A real sleep: these tests are about the kernel's own timer.

@@ -12,6 +12,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/base/is_open.h"
+
 namespace baokms {
 namespace {
 
@@ -20,10 +22,6 @@ static_assert(!std::is_convertible_v<UniqueFd, bool>);
 
 int OpenNull() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-bool IsOpen(int fd) {
-  return ::fcntl(fd, F_GETFD) >= 0;
 }
 
 TEST(UniqueFdTest, OwnsNothingByDefault) {

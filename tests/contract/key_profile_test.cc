@@ -31,55 +31,55 @@ TransitKeyMetadata GoodKey() {
   return metadata;
 }
 
-struct Row {
+struct ProfileRow {
   std::string_view code;
   std::string_view text;
   void (*spoil)(TransitKeyMetadata&);
 };
 
-using Metadata = TransitKeyMetadata&;
+using MetadataRef = TransitKeyMetadata&;
 
-constexpr auto kRows = std::to_array<Row>({
+constexpr auto kProfileRows = std::to_array<ProfileRow>({
     {"unsupported_type", "blocking/cryptographic_safety: key type is not aes256-gcm96",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.type = "aes128-gcm96";
      }},
     {"exportable", "blocking/cryptographic_safety: key material export is enabled",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.exportable = true;
      }},
     {"plaintext_backup", "blocking/cryptographic_safety: plaintext backup is enabled",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.allow_plaintext_backup = true;
      }},
     {"deletion_allowed", "blocking/api_server_availability: key deletion is allowed",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.deletion_allowed = true;
      }},
     {"derived", "blocking/cryptographic_safety: derived key mode is enabled",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.derived = true;
      }},
     {"convergent", "blocking/cryptographic_safety: convergent encryption is enabled",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.convergent_encryption = true;
      }},
     {"min_encryption_version",
      "blocking/api_server_availability: minimum encryption version blocks latest version",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.min_encryption_version = 4;
      }},
     {"min_decryption_version",
      "blocking/api_server_availability: minimum decryption version exceeds latest version",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.min_decryption_version = 4;
      }},
     {"encryption_unsupported", "blocking/api_server_availability: key does not support encryption",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.supports_encryption = false;
      }},
     {"decryption_unsupported", "blocking/api_server_availability: key does not support decryption",
-     [](Metadata m) {
+     [](MetadataRef m) {
        m.supports_decryption = false;
      }},
 });
@@ -92,7 +92,7 @@ TEST(KeyProfileTest, FindsNothingWrongWithAGoodKey) {
 }
 
 TEST(KeyProfileTest, FindsEachProblemAlone) {
-  for (const Row& row : kRows) {
+  for (const ProfileRow& row : kProfileRows) {
     SCOPED_TRACE(row.code);
     TransitKeyMetadata metadata = GoodKey();
     row.spoil(metadata);
@@ -106,7 +106,7 @@ TEST(KeyProfileTest, FindsEachProblemAlone) {
 TEST(KeyProfileTest, FindsAllProblemsInTheOrderOfTheContract) {
   TransitKeyMetadata metadata = GoodKey();
   std::string expected;
-  for (const Row& row : kRows) {
+  for (const ProfileRow& row : kProfileRows) {
     row.spoil(metadata);
     expected.append(expected.empty() ? "" : "; ").append(row.text);
   }
@@ -137,16 +137,16 @@ TEST(KeyProfileTest, RefusesMetadataThatNobodyFilledIn) {
 }
 
 TEST(KeyProfileTest, ChecksTheVersionBounds) {
-  const auto with = [](void (*spoil)(Metadata)) {
+  const auto with = [](void (*spoil)(MetadataRef)) {
     TransitKeyMetadata metadata = GoodKey();
     spoil(metadata);
     return CheckVersionBounds(metadata).error().what();
   };
-  EXPECT_EQ(with([](Metadata m) { m.latest_version = 0; }), "key has no latest version");
-  EXPECT_EQ(with([](Metadata m) { m.min_available_version = -1; }),
+  EXPECT_EQ(with([](MetadataRef m) { m.latest_version = 0; }), "key has no latest version");
+  EXPECT_EQ(with([](MetadataRef m) { m.min_available_version = -1; }),
             "minimum available version is negative");
-  EXPECT_EQ(with([](Metadata m) { m.soft_deleted = true; }), "key is soft deleted");
-  EXPECT_EQ(with([](Metadata m) { m.min_available_version = 4; }),
+  EXPECT_EQ(with([](MetadataRef m) { m.soft_deleted = true; }), "key is soft deleted");
+  EXPECT_EQ(with([](MetadataRef m) { m.min_available_version = 4; }),
             "minimum available version exceeds latest version");
 }
 

@@ -219,17 +219,13 @@ TEST(CheckOperatorTransitionTest, RefusesEveryOtherChange) {
   }
 }
 
-constexpr std::array<std::string_view, 3> kOlderStates = {
-    "keyregistry/state-initial-v1.json", "keyregistry/state-rotated-v1-v2.json",
-    "keyregistry/state-removed-v1-active-v2.json"};
-
 LegacyState ReadLegacy(std::string_view name) {
   const auto fingerprint = Fingerprint(vectors::GoldenConfig()).value();
   return ParseLegacyState(vectors::ReadFixture(name), fingerprint).value();
 }
 
 TEST(MigrateLegacyTest, CarriesEveryPublishedFileOver) {
-  for (const std::string_view name : kOlderStates) {
+  for (const std::string_view name : vectors::kOlderStates) {
     const LegacyState legacy = ReadLegacy(name);
     const RegistryState next = MigrateLegacy(legacy, vectors::GoldenConfig()).value();
     EXPECT_EQ(next.contents().records, legacy.contents.records) << name;
@@ -242,7 +238,7 @@ TEST(MigrateLegacyTest, CarriesEveryPublishedFileOver) {
 }
 
 TEST(MigrateLegacyTest, IsAcceptedBesideTheOldCheckpoint) {
-  for (const std::string_view name : kOlderStates) {
+  for (const std::string_view name : vectors::kOlderStates) {
     const LegacyState legacy = ReadLegacy(name);
     const RegistryState next = MigrateLegacy(legacy, vectors::GoldenConfig()).value();
     const Checkpoint old{.generation = legacy.contents.generation,
@@ -254,14 +250,14 @@ TEST(MigrateLegacyTest, IsAcceptedBesideTheOldCheckpoint) {
 TEST(MigrateLegacyTest, RefusesRecordsOfAnotherIdentity) {
   ConfigIdentity other = vectors::GoldenConfig();
   other.key.cluster_id = "workload-b";
-  const auto migrated = MigrateLegacy(ReadLegacy(kOlderStates[0]), other);
+  const auto migrated = MigrateLegacy(ReadLegacy(vectors::kOlderStates[0]), other);
   ASSERT_FALSE(migrated.has_value());
   EXPECT_EQ(migrated.error().code(), ErrorCode::kFailedPrecondition);
 }
 
 TEST(ParseLegacyStateTest, RefusesEveryChangedDigit) {
   const auto fingerprint = Fingerprint(vectors::GoldenConfig()).value();
-  const std::string text = vectors::ReadFixture(kOlderStates[1]);
+  const std::string text = vectors::ReadFixture(vectors::kOlderStates[1]);
   for (std::size_t at = 0; at < text.size(); ++at) {
     if (text[at] >= '0' && text[at] <= '9') {
       std::string changed = text;

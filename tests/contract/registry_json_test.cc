@@ -22,10 +22,6 @@ constexpr std::array<std::string_view, 4> kStates = {
     "keyregistry/state-discovered-v2.json", "computed/state-initial.v1alpha2.json",
     "computed/state-rotated.v1alpha2.json", "computed/state-removed.v1alpha2.json"};
 
-constexpr std::array<std::string_view, 3> kOlderStates = {
-    "keyregistry/state-initial-v1.json", "keyregistry/state-rotated-v1-v2.json",
-    "keyregistry/state-removed-v1-active-v2.json"};
-
 std::string Replace(std::string text, std::string_view from, std::string_view to) {
   const std::size_t at = text.find(from);
   EXPECT_NE(at, std::string::npos) << from;
@@ -101,7 +97,7 @@ TEST(RegistryJsonTest, HashesTheBodiesOfTheVectors) {
 
 // The older schema hashes in the same way, and its golden hashes check our Go JSON.
 TEST(RegistryJsonTest, RefusesTheOlderSchemaEvenWithItsRightHash) {
-  for (const std::string_view path : kOlderStates) {
+  for (const std::string_view path : vectors::kOlderStates) {
     SCOPED_TRACE(path);
     Json document = Json::parse(ReadFixture(path));
     const std::string hash = document.at("currentHash");
@@ -163,14 +159,14 @@ TEST(RegistryJsonTest, KeepsTheLargestGeneration) {
   EXPECT_EQ(ParseState(SerializeState(EscapedState())).value().contents().generation, UINT64_MAX);
 }
 
-struct Row {
+struct BrokenFile {
   std::string_view name;
   std::string_view from;
   std::string_view to;
 };
 
 // Each would be accepted by a reader that is lax in one point; hashes do not cover these.
-constexpr auto kRows = std::to_array<Row>({
+constexpr auto kBrokenFiles = std::to_array<BrokenFile>({
     {"unknown member", "{\n", "{ \"extra\": 1,\n"},
     {"unknown member of a record", "\"state\":", "\"extra\": \"\", \"state\":"},
     {"repeated member", "\"generation\": 2", "\"generation\": 2, \"generation\": 2"},
@@ -205,7 +201,7 @@ constexpr auto kRows = std::to_array<Row>({
 
 TEST(RegistryJsonTest, RefusesWhatAStrictReaderMust) {
   const std::string text = ReadFixture(kStates[0]);
-  for (const Row& row : kRows) {
+  for (const BrokenFile& row : kBrokenFiles) {
     SCOPED_TRACE(row.name);
     EXPECT_FALSE(ParseState(Replace(text, row.from, row.to)).has_value());
   }

@@ -28,101 +28,101 @@ RegistryContents TwoKeys() {
           .records = {active, MakeRecord(kFirstVersion, RecordState::kRetired)}};
 }
 
-struct Row {
+struct BrokenRegistry {
   std::string_view what;
   void (*spoil)(RegistryContents&);
 };
 
-using Contents = RegistryContents&;
+using ContentsRef = RegistryContents&;
 
-constexpr auto kRows = std::to_array<Row>({
+constexpr auto kBrokenRegistries = std::to_array<BrokenRegistry>({
     {"registry generation is zero",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.generation = 0;
      }},
     {"registry has no records, or too many",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records.clear();
      }},
     {"registry has no records, or too many",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records.resize(kMaxKeyRecords + 1, c.records.front());
      }},
     {"cluster id is not valid",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].identity.cluster_id = " a";
      }},
     {"transit key version is not positive",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].version.number = 0;
      }},
     {"transit key version has no creation time",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].version.created_at_unix = -1;
      }},
     {"record has a key_id that is not its own",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].version.created_at_unix += 1;
      }},
     {"record has a key_id that is not its own",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].identity.cluster_id = "workload-b";
      }},
     {"key_id is in the registry twice",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records.push_back(c.records[1]);
      }},
     {"registry does not have exactly one active record",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[0].state = RecordState::kRetired;
      }},
     {"registry does not have exactly one active record",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].state = RecordState::kActive;
      }},
     {"active key_id is not that of the active record",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.active_key_id = c.records[1].key_id;
      }},
     {"record has a negative time or count",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].observed_at_unix = -1;
      }},
     {"record has a negative time or count",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].promoted_at_unix = -1;
      }},
     {"record has a negative time or count",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].stable_at_unix = -1;
      }},
     {"record has a negative time or count",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].stable_observation_count = -1;
      }},
     {"record was counted but never observed",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].observed_at_unix = 0;
        c.records[1].stable_observation_count = 1;
      }},
     {"record is stable but was never counted",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].stable_at_unix = 1700000000;
      }},
     {"record was stable before it was observed",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].stable_observation_count = 3;
        c.records[1].stable_at_unix = 1699999999;
      }},
     {"record was promoted before it was observed",
-     [](Contents c) {
+     [](ContentsRef c) {
        c.records[1].promoted_at_unix = 1699999999;
      }},
 });
 
 TEST(RegistryTest, AppliesEveryRule) {
   ASSERT_TRUE(RegistryState::Create(TwoKeys()).has_value());
-  for (const Row& row : kRows) {
+  for (const BrokenRegistry& row : kBrokenRegistries) {
     SCOPED_TRACE(row.what);
     RegistryContents contents = TwoKeys();
     row.spoil(contents);

@@ -94,14 +94,14 @@ TEST(RegistryTransitionTest, AcceptsTheVectorsInTheirOrder) {
   EXPECT_FALSE(CheckTransition(rotated, load("computed/state-removed.v1alpha2.json")).has_value());
 }
 
-struct Row {
+struct TransitionRow {
   std::string_view what;
   void (*spoil)(RegistryContents&);
 };
 
 using Contents = RegistryContents&;
 
-constexpr auto kRows = std::to_array<Row>({
+constexpr auto kTransitionRows = std::to_array<TransitionRow>({
     {"identity fingerprint would change",
      [](Contents c) {
        ConfigIdentity other = vectors::GoldenConfig();
@@ -177,7 +177,7 @@ constexpr auto kRows = std::to_array<Row>({
 });
 
 TEST(RegistryTransitionTest, RefusesEveryViolation) {
-  for (const Row& row : kRows) {
+  for (const TransitionRow& row : kTransitionRows) {
     SCOPED_TRACE(row.what);
     RegistryContents contents = After();
     row.spoil(contents);

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <fstream>
 #include <functional>
@@ -23,6 +24,11 @@
 namespace baokms::contract::vectors {
 
 using Json = nlohmann::ordered_json;
+
+// State files of the schema before this one.
+inline constexpr std::array<std::string_view, 3> kOlderStates = {
+    "keyregistry/state-initial-v1.json", "keyregistry/state-rotated-v1-v2.json",
+    "keyregistry/state-removed-v1-active-v2.json"};
 
 // The bytes of tests/fixtures/<path>. Empty when the file is missing, which no vector is.
 inline std::string ReadFixture(std::string_view path) {

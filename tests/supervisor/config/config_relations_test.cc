@@ -15,13 +15,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Keys With(Keys keys, const Keys& more) {
-  for (const auto& [key, value] : more) {
-    keys[key] = value;
-  }
-  return keys;
-}
-
 TEST(RelationsTest, ProbeIntervalIsBelowStaleness) {
   EXPECT_THAT(ProblemsOf(With(JwtKeys(), {{"status.probeInterval", "2m"}})),
               ElementsAre(HasSubstr("status.probeInterval: must be less than")));

@@ -34,7 +34,7 @@ Keys BaseKeys(Base base) {
   return {};
 }
 
-struct Row {
+struct ValueRow {
   std::string key;
   std::vector<std::string> good;
   std::vector<std::string> bad;
@@ -70,8 +70,8 @@ std::vector<std::string> Join(std::vector<std::string> a, const std::vector<std:
   return a;
 }
 
-std::vector<Row> IdRows() {
-  std::vector<Row> rows;
+std::vector<ValueRow> IdRows() {
+  std::vector<ValueRow> rows;
   for (const char* key : {"openbao.tlsServerName", "openbao.instanceId", "auth.jwt.role",
                           "transit.keyIdScope.providerName", "transit.keyIdScope.clusterId",
                           "transit.keyIdScope.transitMountId", "transit.keyIdScope.keyLineageId"}) {
@@ -88,7 +88,7 @@ std::vector<Row> IdRows() {
   return rows;
 }
 
-std::vector<Row> PathRows() {
+std::vector<ValueRow> PathRows() {
   const std::vector<std::string> bad = Join(kBadPaths, {"''"});
   return {{"openbao.caCertFile", {"/a"}, bad, ""},
           {"auth.jwt.jwtFile", {"/a b"}, bad, ""},
@@ -101,8 +101,8 @@ std::vector<Row> PathRows() {
           {"auth.cert.pkcs11.stateDirectory", {"/a", "''"}, kBadPaths, "", Base::kCert}};
 }
 
-std::vector<Row> DurationRows() {
-  std::vector<Row> rows;
+std::vector<ValueRow> DurationRows() {
+  std::vector<ValueRow> rows;
   const std::string positive = "must be greater than 0";
   for (const char* key : {"openbao.timeout", "auth.jwt.minRemainingTtl", "bootstrap.retryInterval",
                           "status.deepProbeInterval", "rotation.activationDelay",
@@ -121,7 +121,7 @@ std::vector<Row> DurationRows() {
   return rows;
 }
 
-std::vector<Row> NumberAndChoiceRows() {
+std::vector<ValueRow> NumberAndChoiceRows() {
   const std::vector<std::string> good{"1", "1024", "0x10", "010"};
   const std::vector<std::string> bad{"0", "-1", "1025"};
   return {
@@ -174,7 +174,7 @@ std::vector<Row> NumberAndChoiceRows() {
   };
 }
 
-std::vector<Row> AddressRows() {
+std::vector<ValueRow> AddressRows() {
   const std::vector<std::string> listen{"127.0.0.1:0",  "':8081'", "'[::1]:8081'",
                                         "host.x:65535", "''",      "'  '"};
   const std::vector<std::string> no_listen{"localhost", "'::1:80'", "'[::1]'",
@@ -239,8 +239,8 @@ std::vector<Row> AddressRows() {
   };
 }
 
-std::vector<Row> AllRows() {
-  std::vector<Row> rows;
+std::vector<ValueRow> AllRows() {
+  std::vector<ValueRow> rows;
   for (auto& part : {IdRows(), PathRows(), DurationRows(), NumberAndChoiceRows(), AddressRows()}) {
     rows.insert(rows.end(), part.begin(), part.end());
   }
@@ -248,7 +248,7 @@ std::vector<Row> AllRows() {
 }
 
 TEST(RulesTest, AcceptsEveryGoodValue) {
-  for (const Row& row : AllRows()) {
+  for (const ValueRow& row : AllRows()) {
     for (const std::string& value : row.good) {
       EXPECT_THAT(ProblemsOf(With(BaseKeys(row.base), row.key, value)), IsEmpty())
           << row.key << ": " << value;
@@ -257,7 +257,7 @@ TEST(RulesTest, AcceptsEveryGoodValue) {
 }
 
 TEST(RulesTest, RefusesEveryBadValueAtItsKey) {
-  for (const Row& row : AllRows()) {
+  for (const ValueRow& row : AllRows()) {
     // "openbao.namespace" is not required, so an empty value is fine there.
     for (const std::string& value : row.bad) {
       SCOPED_TRACE(row.key + ": " + value);
@@ -271,7 +271,7 @@ TEST(RulesTest, RefusesEveryBadValueAtItsKey) {
 
 TEST(RulesTest, HasARowForEveryKeyButThoseOfSpiffe) {
   std::set<std::string, std::less<>> tested;
-  for (const Row& row : AllRows()) {
+  for (const ValueRow& row : AllRows()) {
     EXPECT_TRUE(tested.insert(row.key).second) << row.key;
   }
   for (const SchemaRow& row : SchemaTable()) {

@@ -123,6 +123,13 @@ inline Keys With(Keys keys, std::string_view key, std::string_view value) {
   return keys;
 }
 
+inline Keys With(Keys keys, const Keys& more) {
+  for (const auto& [key, value] : more) {
+    keys[key] = value;
+  }
+  return keys;
+}
+
 inline Keys Without(Keys keys, std::string_view key) {
   keys.erase(keys.find(key));
   return keys;

@@ -27,7 +27,7 @@
 namespace baokms::supervisor {
 namespace {
 
-constexpr RecordSource kSource{.process = "supervisor", .pid = 42};
+constexpr RecordSource kWriter{.process = "supervisor", .pid = 42};
 constexpr RecordTime kTime{std::chrono::microseconds(1'769'903'999'000'001)};
 
 LogRecord Record() {
@@ -40,7 +40,7 @@ LogRecord Record() {
 }
 
 TEST(RecordTextTest, WritesCompactJsonInOrder) {
-  EXPECT_EQ(RecordToJson(Record(), kSource, kTime),
+  EXPECT_EQ(RecordToJson(Record(), kWriter, kTime),
             R"({"ts":"2026-01-31T23:59:59.000001Z","level":"INFO","message":"kms.request",)"
             R"("process":"supervisor","pid":42,"operation":"kms.encrypt","duration_ms":1.235,)"
             R"("transit_key_version":3,"panic_recovered":false})");
@@ -50,7 +50,7 @@ TEST(RecordTextTest, WritesTextThatReadsLikeLogfmt) {
   LogRecord record = Record();
   record.fields.emplace_back("reason", "two words");
   record.fields.emplace_back("empty", "");
-  EXPECT_EQ(RecordToText(record, kSource, kTime),
+  EXPECT_EQ(RecordToText(record, kWriter, kTime),
             "ts=2026-01-31T23:59:59.000001Z level=INFO message=kms.request process=supervisor "
             "pid=42 operation=kms.encrypt duration_ms=1.235 transit_key_version=3 "
             "panic_recovered=false reason=\"two words\" empty=\"\"");
@@ -58,11 +58,11 @@ TEST(RecordTextTest, WritesTextThatReadsLikeLogfmt) {
 
 TEST(RecordTextTest, NeverBreaksOutOfALineOrAString) {
   LogRecord record{LogLevel::kError, "e", {{"a", "x\n\"y\"\\\x01\xff{}"}, {"b=\n", "=\n"}}};
-  EXPECT_EQ(RecordToJson(record, kSource, kTime),
+  EXPECT_EQ(RecordToJson(record, kWriter, kTime),
             R"({"ts":"2026-01-31T23:59:59.000001Z","level":"ERROR","message":"e",)"
             R"("process":"supervisor","pid":42,"a":"x\n\"y\"\\\u0001)"
             "\xEF\xBF\xBD{}\",\"b=\\n\":\"=\\n\"}");
-  const std::string text = RecordToText(record, kSource, kTime);
+  const std::string text = RecordToText(record, kWriter, kTime);
   EXPECT_EQ(text.find('\n'), std::string::npos);
   EXPECT_NE(text.find(R"(a="x\n\"y\"\\\u0001)"), std::string::npos);
 }

@@ -30,7 +30,7 @@ LocalRegistry Local(std::vector<contract::KeyRecord> records) {
   return local;
 }
 
-LocalRegistry Rotated() {
+LocalRegistry RotatedRegistry() {
   return Local({MakeRecord(2, RecordState::kActive), MakeRecord(1, RecordState::kRetired)});
 }
 
@@ -56,7 +56,7 @@ Reported Report(const LocalRegistry& local, const LiveKey& live) {
 }
 
 TEST(RotationReportTest, ShowsAnActiveRegistry) {
-  const Reported report = Report(Rotated(), Live(Metadata(2)));
+  const Reported report = Report(RotatedRegistry(), Live(Metadata(2)));
   EXPECT_EQ(report.failure, "");
   EXPECT_EQ(report.facts["transitMetadataStatus"], "pass");
   EXPECT_EQ(report.facts["stateLoaded"], true);
@@ -70,14 +70,14 @@ TEST(RotationReportTest, ShowsAnActiveRegistry) {
 }
 
 TEST(RotationReportTest, ShowsHashesAndNeverAKeyId) {
-  const LocalRegistry local = Rotated();
+  const LocalRegistry local = RotatedRegistry();
   const std::string text = Report(local, Live(Metadata(3))).facts.dump();
   EXPECT_EQ(text.find("obk2."), std::string::npos);
   EXPECT_THAT(text, HasSubstr(KeyIdHash(local.state->active())));
 }
 
 TEST(RotationReportTest, TellsTheFourStatesOfTheCheckpointApart) {
-  LocalRegistry local = Rotated();
+  LocalRegistry local = RotatedRegistry();
   local.checkpoint.reset();
   EXPECT_EQ(Report(local, Live(Metadata(2))).facts["stateCheckpointStatus"], "missing");
   const contract::RegistryState first = FirstState();
@@ -90,7 +90,7 @@ TEST(RotationReportTest, TellsTheFourStatesOfTheCheckpointApart) {
 }
 
 TEST(RotationReportTest, ForeseesAVersionThatTheProviderHasNotSeen) {
-  const Reported report = Report(Rotated(), Live(Metadata(3)));
+  const Reported report = Report(RotatedRegistry(), Live(Metadata(3)));
   EXPECT_EQ(report.failure, "");
   EXPECT_EQ(report.facts["rotationState"], "pending");
   EXPECT_EQ(report.facts["pendingTransitVersion"], 3);
@@ -110,8 +110,8 @@ TEST(RotationReportTest, ShowsWhenAStableVersionIsPromotedAtTheEarliest) {
 }
 
 TEST(RotationReportTest, ShowsLocalFactsWhenOpenBaoDoesNotAnswer) {
-  const Reported report =
-      Report(Rotated(), {.metadata = {}, .failure = "read of the key's metadata failed: sealed"});
+  const Reported report = Report(
+      RotatedRegistry(), {.metadata = {}, .failure = "read of the key's metadata failed: sealed"});
   EXPECT_THAT(report.failure, HasSubstr("sealed"));
   EXPECT_EQ(report.facts["transitMetadataStatus"], "fail");
   EXPECT_THAT(report.facts["transitMetadataError"].get<std::string>(), HasSubstr("sealed"));
@@ -170,13 +170,13 @@ TEST(RotationReportTest, RefusesACheckpointThatIsAlone) {
 }
 
 TEST(RotationReportTest, FailsWhereTheProviderWouldRefuse) {
-  EXPECT_THAT(Report(Rotated(), Live(Metadata(1))).failure, HasSubstr("version 1"));
+  EXPECT_THAT(Report(RotatedRegistry(), Live(Metadata(1))).failure, HasSubstr("version 1"));
   contract::TransitKeyMetadata raised = Metadata(2);
   raised.min_decryption_version = 2;
-  EXPECT_THAT(Report(Rotated(), Live(raised)).failure, HasSubstr("min_decryption_version"));
+  EXPECT_THAT(Report(RotatedRegistry(), Live(raised)).failure, HasSubstr("min_decryption_version"));
   contract::TransitKeyMetadata recreated = Metadata(2);
   recreated.versions[0].created_at_unix += 1;
-  EXPECT_THAT(Report(Rotated(), Live(recreated)).failure, HasSubstr("another key"));
+  EXPECT_THAT(Report(RotatedRegistry(), Live(recreated)).failure, HasSubstr("another key"));
 }
 
 TEST(FindLiveProblemTest, LooksOnlyAtWhatDecrypts) {

@@ -100,13 +100,13 @@ class StateChangesTest : public testing::Test {
   int questions_ = 0;
 };
 
-contract::RegistryState Rotated() {
+contract::RegistryState RotatedState() {
   return Registry({MakeRecord(3, RecordState::kActive), MakeRecord(2, RecordState::kRetired),
                    MakeRecord(1, RecordState::kRetired)});
 }
 
 TEST_F(StateChangesTest, RetiringIsPlannedAndThenWrittenAsPlanned) {
-  Store(Rotated());
+  Store(RotatedState());
   SetLatest(3);
   const auto before = Files();
   const Done plan = Run(RunRetireVersions, RetireOptions{.before_version = 3});
@@ -124,9 +124,9 @@ TEST_F(StateChangesTest, RetiringIsPlannedAndThenWrittenAsPlanned) {
 }
 
 TEST_F(StateChangesTest, NothingIsWrittenWhenAnyCheckFails) {
-  Store(Rotated());
+  Store(RotatedState());
   const auto before = Files();
-  const ReviewedHash current = Rotated().current_hash();
+  const ReviewedHash current = RotatedState().current_hash();
   const ReviewedHash other = FirstState().current_hash();
   const auto refused = [&](const RetireOptions& options) {
     const Done done = Run(RunRetireVersions, options);
@@ -148,11 +148,12 @@ TEST_F(StateChangesTest, NothingIsWrittenWhenAnyCheckFails) {
 }
 
 TEST_F(StateChangesTest, RetiringRepairsAMinimumThatWasRaisedTooEarly) {
-  Store(Rotated());
+  Store(RotatedState());
   SetLatest(3);
   live_.metadata->min_decryption_version = 3;
-  const Done done = Run(RunRetireVersions,
-                        RetireOptions{.before_version = 3, .reviewed = Rotated().current_hash()});
+  const Done done =
+      Run(RunRetireVersions,
+          RetireOptions{.before_version = 3, .reviewed = RotatedState().current_hash()});
   EXPECT_EQ(done.failure, "");
   EXPECT_EQ(Shape(Loaded()), "3a 2x 1x");
 }
@@ -174,15 +175,16 @@ TEST_F(StateChangesTest, RestoringWantsTheVersionsToBeUsable) {
 }
 
 TEST_F(StateChangesTest, ApplyingNeedsTheLockAndPlanningDoesNot) {
-  Store(Rotated());
+  Store(RotatedState());
   SetLatest(3);
   SystemFileOps ops;
   const auto directory = StateDirectory::Open(ops, options_.config.state.path).value();
   const auto lock = StateLock::Acquire(ops, directory).value();
   const auto before = Files();
   EXPECT_EQ(Run(RunRetireVersions, RetireOptions{.before_version = 2}).failure, "");
-  const Done done = Run(RunRetireVersions,
-                        RetireOptions{.before_version = 2, .reviewed = Rotated().current_hash()});
+  const Done done =
+      Run(RunRetireVersions,
+          RetireOptions{.before_version = 2, .reviewed = RotatedState().current_hash()});
   EXPECT_THAT(done.failure, HasSubstr("locked by another process; stop the provider"));
   EXPECT_EQ(Files(), before);
 }
@@ -216,7 +218,7 @@ TEST_F(StateChangesTest, RecoveringRebuildsWhatIsLostFromMetadataAlone) {
   apply.reviewed = Hash(plan.facts, "nextStateHash");
   EXPECT_EQ(Run(RunRecoverState, apply).failure, "");
   EXPECT_EQ(Shape(Loaded()), "3a 2r 1r");
-  EXPECT_EQ(Loaded().active().key_id, Rotated().active().key_id);
+  EXPECT_EQ(Loaded().active().key_id, RotatedState().active().key_id);
 }
 
 TEST_F(StateChangesTest, RecoveringStopsWhenOpenBaoHasMovedOnSinceThePlan) {
@@ -231,7 +233,7 @@ TEST_F(StateChangesTest, RecoveringStopsWhenOpenBaoHasMovedOnSinceThePlan) {
 
 TEST_F(StateChangesTest, RecoveringRefusesWhatIsNotLost) {
   SetLatest(3);
-  Store(Rotated());
+  Store(RotatedState());
   EXPECT_THAT(Run(RunRecoverState, RecoverOptions{}).failure, HasSubstr("nothing to recover"));
   directory_.Write(kStateName, "{}");
   EXPECT_THAT(Run(RunRecoverState, RecoverOptions{}).failure, HasSubstr("is corrupt"));
@@ -247,12 +249,13 @@ TEST_F(StateChangesTest, RecoveringRefusesAKeyThatMustNotProtectACluster) {
 
 TEST_F(StateChangesTest, RecoveringFollowsACheckpointThatIsLeft) {
   SetLatest(3);
-  directory_.Write(kCheckpoint, contract::SerializeCheckpoint(contract::CheckpointOf(Rotated())));
+  directory_.Write(kCheckpoint,
+                   contract::SerializeCheckpoint(contract::CheckpointOf(RotatedState())));
   const Done plan = Run(RunRecoverState, RecoverOptions{});
   RecoverOptions apply;
   apply.reviewed = Hash(plan.facts, "nextStateHash");
   EXPECT_EQ(Run(RunRecoverState, apply).failure, "");
-  EXPECT_EQ(Loaded().contents().previous_hash, Rotated().current_hash());
+  EXPECT_EQ(Loaded().contents().previous_hash, RotatedState().current_hash());
 }
 
 TEST_F(StateChangesTest, MigratingCarriesThePublishedFilesOver) {
@@ -281,7 +284,8 @@ TEST_F(StateChangesTest, MigratingCarriesThePublishedFilesOver) {
 TEST_F(StateChangesTest, MigratingRefusesAFileThatItsCheckpointDoesNotKnow) {
   SetLatest(2);
   directory_.Write(kStateName, ReadFixture("keyregistry/state-rotated-v1-v2.json"));
-  directory_.Write(kCheckpoint, contract::SerializeCheckpoint(contract::CheckpointOf(Rotated())));
+  directory_.Write(kCheckpoint,
+                   contract::SerializeCheckpoint(contract::CheckpointOf(RotatedState())));
   EXPECT_THAT(Run(RunMigrateState, MigrateOptions{}).failure,
               HasSubstr("checkpoint names a newer or another state"));
 }
@@ -294,7 +298,7 @@ TEST_F(StateChangesTest, MigratingRefusesAnotherIdentity) {
 }
 
 TEST_F(StateChangesTest, AnExportIsTheStateFileAndIsTakenOverElsewhere) {
-  Store(Rotated());
+  Store(RotatedState());
   SetLatest(3);
   const ExportOptions out{.output_file = directory_.File("exported")};
   const Done exported = Run(RunExportState, out);
@@ -311,11 +315,11 @@ TEST_F(StateChangesTest, AnExportIsTheStateFileAndIsTakenOverElsewhere) {
   EXPECT_FALSE(directory_.Has(kStateName));
   in.reviewed = Hash(plan.facts, "nextStateHash");
   EXPECT_EQ(Run(RunImportState, in).failure, "");
-  EXPECT_EQ(Loaded(), Rotated());
+  EXPECT_EQ(Loaded(), RotatedState());
 }
 
 TEST_F(StateChangesTest, ImportingRefusesWhatIsChangedForeignOrNoLongerInOpenBao) {
-  const std::string good = contract::SerializeState(Rotated());
+  const std::string good = contract::SerializeState(RotatedState());
   const ImportOptions in{.input_file = directory_.File("exported")};
   SetLatest(3);
   std::string changed = good;
@@ -333,7 +337,7 @@ TEST_F(StateChangesTest, ImportingRefusesWhatIsChangedForeignOrNoLongerInOpenBao
 }
 
 TEST_F(StateChangesTest, ADirectoryOthersMayWriteIsRefused) {
-  Store(Rotated());
+  Store(RotatedState());
   SetLatest(3);
   ASSERT_EQ(::chmod(directory_.path().c_str(), 0770), 0);
   EXPECT_THAT(Run(RunRetireVersions, RetireOptions{.before_version = 2}).failure,
