@@ -83,6 +83,7 @@ def two_nodes(make_provider, tenant):
     return nodes
 
 
+@pytest.mark.long
 def test_three_rotations_under_load_are_seen_by_nobody(two_nodes, tenant):
     node_a, node_b = two_nodes
     with StatusWatch(node_a) as watch_a, StatusWatch(node_b) as watch_b:

@@ -257,6 +257,7 @@ def live_and_die(provider, dice: random.Random, encrypted: list) -> None:
     provider.daemon.kill()  # the next start does not wait for the children of this one to end
 
 
+@pytest.mark.long
 def test_200_kills_at_random_moments_of_rotations_lose_nothing(make_provider, tenant):
     seed = int(os.environ.get("BAOKMS_SEED", random.randrange(1 << 32)))
     print(f"BAOKMS_SEED={seed}")

@@ -78,6 +78,7 @@ def budget_left(provider) -> float:
     return metric(provider, "openbao_kms_login_budget_remaining")
 
 
+@pytest.mark.long
 def test_tokens_of_20_s_and_a_new_jwt_every_15_s_cost_no_request(openbao, make_provider):
     tenant = Tenant(openbao, token_ttl=f"{SHORT_TTL}s")
     tenant.write_role(token_max_ttl=f"{SHORT_TTL}s")
@@ -100,6 +101,7 @@ def test_tokens_of_20_s_and_a_new_jwt_every_15_s_cost_no_request(openbao, make_p
     )
 
 
+@pytest.mark.long
 def test_a_minute_with_stopped_agents_costs_no_request(openbao, make_provider):
     provider = make_provider(Tenant(openbao, token_ttl=f"{SHORT_TTL}s")).start_healthy()
     end = time.monotonic() + STOPPED_RUN
@@ -111,6 +113,7 @@ def test_a_minute_with_stopped_agents_costs_no_request(openbao, make_provider):
     wait_for(lambda: provider.credential_word() == "ok", "an agent that works")
 
 
+@pytest.mark.long
 def test_agents_that_die_cost_no_token_and_cause_no_login_storm(openbao, make_provider):
     tenant = Tenant(openbao, token_ttl=f"{SHORT_TTL}s")
     provider = make_provider(tenant).start_healthy()
@@ -123,6 +126,7 @@ def test_agents_that_die_cost_no_token_and_cause_no_login_storm(openbao, make_pr
     assert logins(tenant) - before <= WORKERS
 
 
+@pytest.mark.long
 def test_the_login_budget_outlives_the_agents(openbao, make_provider):
     tenant = Tenant(openbao)
     provider = make_provider(tenant, changes={"auth": {"loginBudgetPerMinute": 4}}).start_healthy()
