@@ -215,6 +215,7 @@ def most_in_a_minute(times: list) -> int:
 
 # One outage is shorter than the minute that the login budget counts, one longer.
 @pytest.mark.long
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [36, 70])
 def test_with_the_default_intervals_and_budget_a_repair_shows_within_one_probe_interval(
     make_provider, seconds
