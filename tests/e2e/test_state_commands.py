@@ -9,6 +9,8 @@ import shutil
 import pytest
 
 from rig import processes
+from rig.registry import make_legacy, registry_files
+from rig.reports import check_report
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
@@ -17,11 +19,13 @@ CHECK_FAILED, USAGE = 4, 2
 
 
 def run_json(provider, *arguments, code=0) -> dict:
-    """The report of a command; its exit status has to be code."""
+    """The report of a command, which has to fit its schema; its exit status has to be code."""
     done = provider.run(*arguments, "--output", "json", check=False)
     assert done.returncode == code, done.stderr
     assert (done.stderr == "") == (code == 0)
-    return json.loads(done.stdout)
+    report = json.loads(done.stdout)
+    check_report(arguments[0], report)
+    return report
 
 
 def failure(provider, *arguments) -> str:
@@ -34,9 +38,7 @@ def failure(provider, *arguments) -> str:
 
 def state_files(provider) -> dict:
     """Name to content of the registry's two files, as far as they exist."""
-    path = provider.folder / "state" / "key-registry.json"
-    files = [path, path.with_name(path.name + ".checkpoint")]
-    return {file.name: file.read_bytes() for file in files if file.exists()}
+    return {file.name: file.read_bytes() for file in registry_files(provider) if file.exists()}
 
 
 def remove_state(provider) -> None:
@@ -317,33 +319,8 @@ def test_recover_state_writes_its_report_into_a_file(rotated, tmp_path):
 # migrate-state.
 
 
-def legacy_of(text: str) -> str:
-    """The same registry as a file of schema v1alpha1."""
-    state = json.loads(text)
-    state["schemaVersion"] = "keyregistry.openbao-kms/v1alpha1"
-    del state["identityFingerprint"], state["currentHash"]
-    previous = state.pop("previousHash", None)
-    ordered = {"schemaVersion": state["schemaVersion"], "generation": state["generation"]}
-    if previous:
-        ordered["previousHash"] = previous
-    body = {**ordered, "activeKeyId": state["activeKeyId"], "snapshots": state["snapshots"]}
-    compact = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-    import base64
-
-    digest = base64.urlsafe_b64encode(hashlib.sha256(compact.encode()).digest())
-    current = "krs1." + digest.rstrip(b"=").decode()
-    final = {**ordered, "currentHash": current, "activeKeyId": body["activeKeyId"]}
-    return json.dumps({**final, "snapshots": body["snapshots"]}, indent=2) + "\n"
-
-
 def test_migrate_state_carries_an_older_file_over(rotated):
-    path = rotated.folder / "state" / "key-registry.json"
-    checkpoint = path.with_name(path.name + ".checkpoint")
-    legacy = legacy_of(path.read_text())
-    path.write_text(legacy)
-    content = json.loads(checkpoint.read_text())
-    content["currentHash"] = json.loads(legacy)["currentHash"]
-    checkpoint.write_text(json.dumps(content, indent=2) + "\n")
+    make_legacy(rotated)
     rotated.daemon.start()
     wait_for(lambda: not rotated.daemon.alive, "serve to refuse the older schema")
     report = apply_plan(rotated, "migrate-state")

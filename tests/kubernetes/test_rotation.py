@@ -9,6 +9,7 @@ import pytest
 from rig.kubernetes import ApiServer, Etcd, encryption_config
 from rig.openbao import OpenBao
 from rig.provider import Provider
+from rig.reports import check_report
 from rig.tenant import Tenant
 from rig.waits import wait_for
 
@@ -45,11 +46,15 @@ def api(cluster_workspace, stack):
 
 
 def verify(provider, etcd, *arguments) -> tuple:
-    """(exit status, report, error text) of verify-rotation with a scan."""
+    """(exit status, report, error text) of verify-rotation with a scan; the report has to fit its
+    schema.
+    """
     done = provider.run(
         "verify-rotation", *etcd.scan_flags(), "--output", "json", *arguments, check=False
     )
-    return done.returncode, json.loads(done.stdout), done.stderr
+    report = json.loads(done.stdout)
+    check_report("verify-rotation", report)
+    return done.returncode, report, done.stderr
 
 
 def own_rows(report: dict) -> list:
