@@ -132,7 +132,9 @@ Status WarmUpKey(SigningKey& signer, const HsmKeyFacts& facts) {
     return Error(ErrorCode::kInternal, "SHA-256");
   }
   request.input = digest;
-  BAOKMS_TRY(signer.Sign(request));
+  if (const auto signature = signer.Sign(request); !signature) {
+    return signature.error();
+  }
   return {};
 }
 
