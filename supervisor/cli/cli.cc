@@ -138,12 +138,12 @@ class Runner {
     if (!problems.empty()) {
       return Refuse(problems);
     }
-    const Result<Facts> facts = RunPinLatch(loaded.document.config, command.action);
-    if (!facts) {
-      err_ << "the PIN latch cannot be used: " << facts.error().what() << "\n";
+    const PinLatchResult result = RunPinLatch(loaded.document.config, command.action);
+    Print(result.facts, command.output, out_);
+    if (!result.failure.empty()) {
+      err_ << "the PIN latch cannot be used: " << result.failure << "\n";
       return End(ExitCode::kCheck);
     }
-    Print(*facts, command.output, out_);
     return End(ExitCode::kOk);
   }
 

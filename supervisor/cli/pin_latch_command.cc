@@ -24,15 +24,22 @@ std::string WordFor(const Result<std::optional<PinRecord>>& record) {
 
 }  // namespace
 
-Result<Facts> RunPinLatch(const Config& config, PinLatchAction action) {
+PinLatchResult RunPinLatch(const Config& config, PinLatchAction action) {
   SystemFileOps ops;
-  const PinLatch latch = BAOKMS_TRY(PinLatch::Open(ops, config.state.path));
-  Facts facts{{"pinLatch", WordFor(latch.Read())}};
-  if (action == PinLatchAction::kClear) {
-    BAOKMS_TRY(latch.Clear());
-    facts.emplace_back("cleared", "true");
+  const Result<PinLatch> latch = PinLatch::Open(ops, config.state.path);
+  if (!latch) {
+    return {.facts = {{"pinLatch", "unreadable"}}, .failure = std::string(latch.error().what())};
   }
-  return facts;
+  PinLatchResult result{.facts = {{"pinLatch", WordFor(latch->Read())}}, .failure = {}};
+  if (action == PinLatchAction::kShow) {
+    return result;
+  }
+  if (const Status cleared = latch->Clear(); cleared) {
+    result.facts.emplace_back("cleared", "true");
+  } else {
+    result.failure = std::string(cleared.error().what());
+  }
+  return result;
 }
 
 }  // namespace baokms::supervisor

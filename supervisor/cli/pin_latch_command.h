@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
-#include "common/base/result.h"
 #include "supervisor/cli/report.h"
 #include "supervisor/config/config.h"
 
@@ -12,8 +12,14 @@ namespace baokms::supervisor {
 
 enum class PinLatchAction : std::uint8_t { kShow, kClear };
 
-// `pinLatch`: none, attempting, refused or unreadable. Clearing works while the provider runs,
-// which tries the PIN again within seconds. Fails when the state directory cannot be used.
-Result<Facts> RunPinLatch(const Config& config, PinLatchAction action);
+struct PinLatchResult {
+  // `pinLatch`: none, attempting, refused or unreadable; `cleared` when it was.
+  Facts facts;
+  // Why the state directory cannot be used; empty: it can.
+  std::string failure;
+};
+
+// Clearing works while the provider runs, which tries the PIN again within seconds.
+PinLatchResult RunPinLatch(const Config& config, PinLatchAction action);
 
 }  // namespace baokms::supervisor

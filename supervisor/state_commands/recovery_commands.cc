@@ -308,6 +308,7 @@ CommandResult RunExportState(const CommandHost& host, const ExportOptions& optio
   const LocalRegistry local = ReadLocalRegistryAt(config.state.path, IdentityOf(config));
   FactSheet sheet("export-state");
   if (!local.state.has_value()) {
+    sheet.Add("exported", false);
     return {.sheet = std::move(sheet),
             .failure = local.problem.has_value() ? Describe(*local.problem)
                                                  : "local registry state is absent"};
@@ -332,6 +333,7 @@ CommandResult RunImportState(const CommandHost& host, const ImportOptions& optio
   Opened access = OpenState(host, options.reviewed);
   if (const auto* refusal = std::get_if<std::string>(&access)) {
     sheet.Add("applied", false);
+    sheet.Add("limitations", std::string(kImportLimits));
     return {.sheet = std::move(sheet), .failure = *refusal};
   }
   const StateAccess& state = *std::get<std::unique_ptr<StateAccess>>(access);
