@@ -127,7 +127,7 @@ class Parser {
   CLI::App& AddGroup(CLI::App& parent, const char* name, const char* description) {
     CLI::App& app = *parent.add_subcommand(name, description);
     Prepare(app);
-    handlers_.emplace_back(&app, [this, &app] { return Outcome(HelpCommand{HelpOf(app)}); });
+    handlers_.emplace_back(&app, [&app] { return Outcome(HelpCommand{HelpOf(app)}); });
     return app;
   }
 

@@ -151,7 +151,7 @@ std::string Field(const LogRecord& record, std::string_view key) {
 class LoginDeskTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    loop_ = std::move(*EventLoop::Create());
+    loop_ = *EventLoop::Create();
     MakeDesk(12);
   }
 

@@ -30,7 +30,7 @@ Result<int> Quarter(int number) {
 }
 
 Status CheckQuarter(int number) {
-  BAOKMS_TRY(Quarter(number));
+  (void)BAOKMS_TRY(Quarter(number));
   return {};
 }
 

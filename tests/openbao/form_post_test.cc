@@ -52,7 +52,7 @@ class FormPostTest : public ::testing::Test {
   }
 
   FormAnswer Post(const std::vector<std::uint16_t>& ports, BootTime time = 5s) {
-    loop_ = std::move(*EventLoop::Create());
+    loop_ = *EventLoop::Create();
     connector_ = std::make_unique<LoopbackConnector>(
         *loop_, std::vector<std::vector<std::uint16_t>>{{1}, ports});
     auto poster =
@@ -183,7 +183,7 @@ TEST_F(FormPostTest, ReportsABodyThatIsCutShort) {
 }
 
 TEST(FormPosterTest, NeedsHttpsAndRoots) {
-  const auto loop = std::move(*EventLoop::Create());
+  const auto loop = *EventLoop::Create();
   LoopbackConnector connector(*loop, {{1}});
   const std::string pem = TestAuthority("a").CertificatePem();
   EXPECT_FALSE(FormPoster::Create(*loop, connector, {.url = "http://a/", .ca_pem = pem}));

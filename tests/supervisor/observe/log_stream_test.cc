@@ -184,7 +184,7 @@ class LogStreamTest : public ::testing::Test {
  protected:
   static std::unique_ptr<LogStream> Make(LogFormat format = LogFormat::kJson,
                                          LogLevel level = LogLevel::kInfo) {
-    return std::move(*LogStream::Create(format, level));
+    return *LogStream::Create(format, level);
   }
 };
 
