@@ -41,9 +41,6 @@ function(baokms_compile_together target)
   endif()
 endfunction()
 
-# gRPC wants it, and a precompiled header serves only files with the same definitions.
-add_compile_options(-pthread)
-
 if(BAOKMS_QUICK_BUILD)
   add_compile_options("$<$<CXX_COMPILER_ID:GNU>:SHELL:--param ggc-min-heapsize=${baokms_garbage}>")
 endif()
