@@ -14,20 +14,6 @@
 namespace baokms::authagent {
 namespace {
 
-// What every thread of the agent needs.
-Result<SeccompPolicy> BasicPolicy() {
-  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForChild());
-  BAOKMS_TRY(policy.KillDangerous());
-  BAOKMS_TRY(policy.AllowOpenTransfers());  // the channels it was born with, brokered sockets
-  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl looks at the sockets it is given
-  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; nothing executable
-  BAOKMS_TRY(policy.AllowWaiting());        // its event loop
-  BAOKMS_TRY(policy.AllowEntropy());        // TLS
-  BAOKMS_TRY(policy.AllowOwnTimers());      // postpones its dead man's timer
-  BAOKMS_TRY(policy.AllowExit());
-  return policy;
-}
-
 // SoftHSM writes its token at each login; told EACCES it goes on without, and a kill at that moment
 // costs nothing (docs/authentication.md).
 Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
@@ -62,7 +48,7 @@ Status AllowLoading(SeccompPolicy& policy) {
 }  // namespace
 
 Result<SeccompPolicy> BuildPolicy() {
-  SeccompPolicy policy = BAOKMS_TRY(BasicPolicy());
+  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());
   // The JWT file, read at each login by a checked walk of its path: reading only, never creating.
   BAOKMS_TRY(policy.AllowOpenToRead());
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(readlinkat),
@@ -78,7 +64,7 @@ Status EnterSandbox() {
 }
 
 Result<SeccompPolicy> BuildModulePolicy(const ipc::ModuleAccess& access, ModuleStage stage) {
-  SeccompPolicy policy = BAOKMS_TRY(BasicPolicy());
+  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());
   BAOKMS_TRY(AllowFiles(policy, access));
   BAOKMS_TRY(AllowNetwork(policy, access));
   // Vendor code asks who and where it is.

@@ -10,15 +10,7 @@
 namespace baokms::worker {
 
 Result<SeccompPolicy> BuildPolicy() {
-  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForChild());
-  BAOKMS_TRY(policy.KillDangerous());
-  BAOKMS_TRY(policy.AllowOpenTransfers());  // the two channels it was born with, brokered sockets
-  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl looks at the sockets it is given
-  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; nothing executable
-  BAOKMS_TRY(policy.AllowWaiting());        // its event loop
-  BAOKMS_TRY(policy.AllowEntropy());        // TLS
-  BAOKMS_TRY(policy.AllowOwnTimers());      // postpones its dead man's timer
-  BAOKMS_TRY(policy.AllowExit());
+  SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());
   // libcurl 7.88 calls connect() on the connected descriptor it was given (its issue 10626).
   BAOKMS_TRY(policy.Refuse({SCMP_SYS(connect)}, 0));
   return policy;

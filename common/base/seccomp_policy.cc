@@ -80,6 +80,19 @@ Result<SeccompPolicy> SeccompPolicy::CreateForChild() {
   return Create(SCMP_ACT_TRAP, KernelLog::kKillsOnly);
 }
 
+Result<SeccompPolicy> SeccompPolicy::CreateForTalkingChild() {
+  SeccompPolicy policy = BAOKMS_TRY(CreateForChild());
+  BAOKMS_TRY(policy.KillDangerous());
+  BAOKMS_TRY(policy.AllowOpenTransfers());  // the channels it was born with, brokered sockets
+  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl looks at the sockets it is given
+  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; nothing executable
+  BAOKMS_TRY(policy.AllowWaiting());        // its event loop
+  BAOKMS_TRY(policy.AllowEntropy());        // TLS
+  BAOKMS_TRY(policy.AllowOwnTimers());      // postpones its dead man's timer
+  BAOKMS_TRY(policy.AllowExit());
+  return policy;
+}
+
 Result<SeccompPolicy> SeccompPolicy::CreateForSupervisor() {
   return Create(SCMP_ACT_ERRNO(EPERM), KernelLog::kRefusals);
 }

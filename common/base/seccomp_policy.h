@@ -28,6 +28,10 @@ class SeccompPolicy {
   // KillDangerous() end it at once. A foreign architecture ends it too.
   static Result<SeccompPolicy> CreateForChild();
 
+  // The same, with what a worker and the auth agent both need: an event loop over channels and
+  // brokered sockets, TLS, memory, their timer.
+  static Result<SeccompPolicy> CreateForTalkingChild();
+
   // For the supervisor, where ending the process would be an outage: EPERM and a kernel log line.
   static Result<SeccompPolicy> CreateForSupervisor();
 
