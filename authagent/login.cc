@@ -148,7 +148,9 @@ void LoginDesk::OnCredential(Slot slot, Acquired acquired) {
   }
   const BootTime now = BootNow();
   if (!state.logins.Take(now)) {
-    HoldBack(slot, state.logins.UntilNext(now) + kCountedLater);
+    // Not the failure of a login: the worker is told when to come again.
+    Fail(slot, ipc::OUTCOME_AUTH_FAILED, {AuthStatus::kError, "login budget of the worker used up"},
+         {}, state.logins.UntilNext(now) + kCountedLater);
     return;
   }
   LogIn(slot, std::move(acquired));
@@ -199,18 +201,10 @@ void LoginDesk::Succeed(Slot slot, const openbao::CallReport& report, openbao::A
 void LoginDesk::Fail(Slot slot,
                      ipc::Outcome outcome,
                      Finding finding,
-                     const openbao::CallReport& report) {
-  SendFailure(slot, *slots_[slot].active, outcome, finding.status);
+                     const openbao::CallReport& report,
+                     BootTime budget_wait) {
+  SendFailure(slot, *slots_[slot].active, outcome, finding.status, budget_wait);
   Report(outcome, finding.status, report);
-  LogLogin(slot, finding);
-  Finish(slot);
-}
-
-// Not the failure of a login: the worker is told when to come again.
-void LoginDesk::HoldBack(Slot slot, BootTime wait) {
-  const Finding finding{AuthStatus::kError, "login budget of the worker used up"};
-  SendFailure(slot, *slots_[slot].active, ipc::OUTCOME_AUTH_FAILED, finding.status, wait);
-  Report(ipc::OUTCOME_AUTH_FAILED, finding.status, {});
   LogLogin(slot, finding);
   Finish(slot);
 }

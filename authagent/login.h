@@ -92,8 +92,11 @@ class LoginDesk final {
   void LogIn(Slot slot, Acquired acquired);
   void OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
   void Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
-  void Fail(Slot slot, ipc::Outcome outcome, Finding finding, const openbao::CallReport& report);
-  void HoldBack(Slot slot, BootTime wait);
+  void Fail(Slot slot,
+            ipc::Outcome outcome,
+            Finding finding,
+            const openbao::CallReport& report,
+            BootTime budget_wait = {});
   void SendFailure(Slot slot,
                    const Ticket& ticket,
                    ipc::Outcome outcome,

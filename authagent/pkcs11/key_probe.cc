@@ -132,9 +132,7 @@ Status WarmUpKey(SigningKey& signer, const HsmKeyFacts& facts) {
     return Error(ErrorCode::kInternal, "SHA-256");
   }
   request.input = digest;
-  if (const auto signature = signer.Sign(request); !signature) {
-    return signature.error();
-  }
+  (void)BAOKMS_TRY(signer.Sign(request));
   return {};
 }
 
