@@ -1,6 +1,5 @@
 #include "ipc/child_process.h"
 
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <cerrno>
@@ -32,10 +31,7 @@ Result<UniqueFd> OpenOwn(const char* path) {
 Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   BAOKMS_TRY(RequireOpenDescriptors(limits.fixed_descriptors));
   BAOKMS_TRY(CloseFrom(limits.fixed_descriptors));
-  // execveat(2) names the process after the descriptor's number otherwise.
-  if (::prctl(PR_SET_NAME, limits.process_name, 0, 0, 0) != 0) {
-    return Error(ErrorCode::kSystem, "prctl(PR_SET_NAME)", errno);
-  }
+  BAOKMS_TRY(NameProcess(limits.process_name));
   ProcFiles files;
   files.status = BAOKMS_TRY(OpenOwn("/proc/self/status"));
   files.statm = BAOKMS_TRY(OpenOwn("/proc/self/statm"));

@@ -30,6 +30,13 @@ Status HardenSelf() {
   return LimitResource(RLIMIT_CORE, 0);
 }
 
+Status NameProcess(const char* name) {
+  if (::prctl(PR_SET_NAME, name, 0, 0, 0) != 0) {
+    return Error(ErrorCode::kSystem, "prctl(PR_SET_NAME)", errno);
+  }
+  return {};
+}
+
 Status LimitResource(__rlimit_resource resource, rlim_t value) {
   rlimit limit{};
   if (::getrlimit(resource, &limit) != 0) {

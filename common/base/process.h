@@ -22,6 +22,10 @@ namespace baokms {
 // file (RLIMIT_CORE 0).
 Status HardenSelf();
 
+// The name that ps shows, at most 15 characters (PR_SET_NAME of prctl(2)). execveat(2) on a
+// descriptor names a process after the descriptor's number.
+Status NameProcess(const char* name);
+
 // Soft and hard limit at once (setrlimit(2)).
 Status LimitResource(__rlimit_resource resource, rlim_t value);
 

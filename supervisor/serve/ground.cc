@@ -8,10 +8,10 @@
 #include "common/base/error.h"
 #include "common/base/process.h"
 #include "common/base/result.h"
+#include "supervisor/children/start_spawner.h"
 #include "supervisor/serve/pin_desk.h"
 #include "supervisor/serve/privileges.h"
 #include "supervisor/serve/set_ups.h"
-#include "supervisor/spawner/start.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -123,6 +123,7 @@ Status BlockChildSignal() {
 Result<std::unique_ptr<Spawner>> Spawner::Create() {
   BAOKMS_TRY(RequireOpenDescriptors(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(CloseFrom(ipc::kSpawnerDescriptors));
+  BAOKMS_TRY(NameProcess("bao-kms-spawner"));
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(IgnoreGroupSignals());
   BAOKMS_TRY(BlockChildSignal());

@@ -14,7 +14,13 @@ from .report import Report
 from .stand import BenchWorkspace, Stand
 from .table import text_table
 
-PROGRAMS = ("bao-kms-provider", "bao-kms-worker", "bao-kms-authagent", "baokms_bench")
+PROGRAMS = (
+    "bao-kms-provider",
+    "bao-kms-spawner",
+    "bao-kms-worker",
+    "bao-kms-authagent",
+    "baokms_bench",
+)
 QUICK = {"rounds": 3, "seconds": 0.5, "starts": 3}
 USUAL = {"rounds": 5, "seconds": 2.0, "starts": 7}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rig import processes
 from rig.openbao import OpenBao
-from rig.provider import Provider
+from rig.provider import AGENT, WORKER, Provider
 from rig.tenant import Tenant
 from rig.tools import REPOSITORY, RigError, binary
 from rig.waits import wait_for
@@ -22,7 +22,6 @@ WARM_UP_MS = 300
 FORGED_PER_SECOND = 1000
 STATUS = {"operation": "status", "target": "provider", "concurrency": 1}
 ROLES = {"supervisor", "spawner", "auth_agent", "worker_0", "worker_1"}
-WORKER, AGENT = "bao-kms-worker", "bao-kms-authagent"
 # The product's own intervals instead of the tests' short ones. The limits leave room for 64 calls.
 CHANGES = {
     "bootstrap": None,

@@ -9,11 +9,13 @@ import pytest
 
 from rig import processes
 from rig.kms import KmsError
+from rig.provider import AGENT, SPAWNER, WORKER
 from rig.tenant import Tenant
 
-SUPERVISOR, WORKER, AGENT = "bao-kms-provider", "bao-kms-worker", "bao-kms-authagent"
+SUPERVISOR = "bao-kms-provider"
 FORBIDDEN = {
     SUPERVISOR: ("libcurl",),
+    SPAWNER: ("libgrpc", "libyaml-cpp", "libspdlog", "libcurl", "libssl", "libcrypto"),
     WORKER: ("libgrpc", "libyaml-cpp", "libspdlog", "libp11.so", "libsofthsm"),
     AGENT: ("libgrpc", "libyaml-cpp", "libspdlog"),
 }

@@ -17,25 +17,11 @@ from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
 CALLERS = 16
-SAMPLE = re.compile(r'^([a-z_]+)(\{([a-z_]+="[^"\\\n]*",?)+\})? (\S+)$')
 
 
 def hashed(text: str) -> str:
     """H(text) of the data contract."""
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-
-
-def samples(provider) -> dict:
-    """/metrics as {"name{labels}": value}; every line has to be one of the format's."""
-    status, text = provider.get("/metrics")
-    assert status == 200
-    found = {}
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            assert SAMPLE.match(line), line
-            name, _, value = line.rpartition(" ")
-            found[name] = float(value)
-    return found
 
 
 def exchange(port: int, method: str, path: str):
@@ -102,7 +88,7 @@ def test_ready_says_why_it_is_not(make_provider):
 
 def test_metrics_count_what_happened(provider, kms):
     kms.decrypt(kms.encrypt(PLAINTEXT))
-    now = samples(provider)
+    now = provider.metrics()
     assert now['openbao_kms_grpc_requests_total{method="encrypt",status="ok"}'] == 1
     assert now['openbao_kms_grpc_requests_total{method="decrypt",status="ok"}'] == 1
     assert now['openbao_kms_grpc_duration_seconds_count{method="decrypt"}'] == 1
@@ -173,7 +159,7 @@ def test_one_encrypt_is_one_call_and_one_verification(provider, kms):
     kms.encrypt(PLAINTEXT)
     after = [tenant.transit_requests(operation) for operation in ("encrypt", "decrypt")]
     assert after == [count + 1 for count in before]
-    assert samples(provider)["openbao_kms_encrypt_self_verified_total"] == 0
+    assert provider.metrics()["openbao_kms_encrypt_self_verified_total"] == 0
 
 
 def test_equal_decrypts_in_flight_are_one_call(make_provider, https_proxy):
@@ -187,7 +173,7 @@ def test_equal_decrypts_in_flight_are_one_call(make_provider, https_proxy):
         https_proxy.inject(faults.slow_headers(), path="/decrypt/")
         try:
             answers = [pool.submit(client.decrypt, encrypted, timeout=60) for _ in range(CALLERS)]
-            wait_for(lambda: samples(provider)[joined] == CALLERS - 1, "all others to join the first")
+            wait_for(lambda: provider.metrics()[joined] == CALLERS - 1, "all others to join the first")
         finally:
             https_proxy.heal()
         assert [answer.result() for answer in answers] == [PLAINTEXT] * CALLERS

@@ -4,9 +4,11 @@ when it is told to reload.
 
 import functools
 import os
+import shutil
 import signal
 import threading
 from concurrent import futures
+from pathlib import Path
 
 import grpc
 import pytest
@@ -14,10 +16,12 @@ import yaml
 
 from rig import faults, processes
 from rig.kms import KmsError
-from rig.provider import AGENT, WORKER
+from rig.provider import AGENT, SPAWNER, WORKER
+from rig.tools import provider_binary
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
+IN_FLIGHT = 'openbao_kms_grpc_in_flight{method="decrypt"}'
 
 
 def works(client, encrypted) -> bool:
@@ -109,6 +113,17 @@ def test_a_second_instance_is_refused_and_the_first_goes_on(provider, kms):
     assert works(kms, encrypted)
 
 
+@pytest.mark.parametrize("missing", [SPAWNER, WORKER, AGENT])
+def test_a_program_that_is_not_installed_is_named(make_provider, monkeypatch, tmp_path, missing):
+    own = Path(provider_binary())
+    for name in {own.name, SPAWNER, WORKER, AGENT} - {missing}:
+        shutil.copy(own.with_name(name), tmp_path)
+    monkeypatch.setenv("BAOKMS_BIN", str(tmp_path))
+    ended = make_provider().run("serve", check=False)
+    assert ended.returncode == 5
+    assert f"{missing} is not installed beside bao-kms-provider" in ended.stderr
+
+
 def test_reload_applies_tunables_and_refuses_what_is_sealed(provider, kms):
     def reload_records():
         return [e for e in provider.log_events() if e["message"] == "config.reload"]
@@ -151,7 +166,7 @@ def test_calls_over_the_limit_are_refused_at_once(make_provider, https_proxy):
         held = threading.Thread(target=lambda: _swallow(lambda: first.decrypt(one)))
         held.start()
         try:
-            wait_for(lambda: https_proxy.seen("/decrypt/")[2:], "the first Decrypt at OpenBao")
+            wait_for(lambda: provider.metrics().get(IN_FLIGHT) == 1, "the first Decrypt")
             with pytest.raises(KmsError) as raised:
                 second.decrypt(other)
         finally:

@@ -15,14 +15,13 @@ import threading
 from pathlib import Path
 
 from .openbao import OpenBao
-from .provider import Provider
+from .provider import WORKER, Provider
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError, fetched
 from .workspace import Workspace
 
 MODULE = REPOSITORY / "tests" / "conformance"
 GO_TEST_LIMIT = "20m"
-WORKER = "bao-kms-worker"
 
 
 class Stand:

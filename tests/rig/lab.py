@@ -24,7 +24,7 @@ from .workspace import SOCKET_ROOT, Workspace
 ROOT = REPOSITORY / "build" / "lab"
 STATE = ROOT / "state.json"
 SOCKETS = SOCKET_ROOT / "lab"
-PROGRAMS = ("bao-kms-provider", "bao-kms-worker", "bao-kms-authagent")
+PROGRAMS = ("bao-kms-provider", "bao-kms-spawner", "bao-kms-worker", "bao-kms-authagent")
 PLAINTEXT = b"kubernetes secret payload"
 SECRET = {"password": b"correct horse battery staple"}
 JWT_SECONDS = 7 * 24 * 3600

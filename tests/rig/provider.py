@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -13,7 +14,8 @@ from .tenant import Tenant
 from .tools import provider_binary
 from .waits import free_port, wait_for
 
-AGENT, WORKER = "bao-kms-authagent", "bao-kms-worker"
+AGENT, SPAWNER, WORKER = "bao-kms-authagent", "bao-kms-spawner", "bao-kms-worker"
+SAMPLE = re.compile(r'^([a-z_]+)(\{([a-z_]+="[^"\\\n]*",?)+\})? (\S+)$')
 
 
 class Provider:
@@ -162,6 +164,18 @@ class Provider:
             return response.status, response.read().decode()
         finally:
             connection.close()
+
+    def metrics(self) -> dict:
+        """/metrics as {"name{labels}": value}; every line has to be one of the format's."""
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        found = {}
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                assert SAMPLE.match(line), line
+                name, _, value = line.rpartition(" ")
+                found[name] = float(value)
+        return found
 
     def ready(self):
         """/ready: (HTTP status, decoded JSON)."""

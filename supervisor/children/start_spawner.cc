@@ -1,4 +1,4 @@
-#include "supervisor/spawner/start.h"
+#include "supervisor/children/start_spawner.h"
 
 #include <sys/types.h>
 
@@ -20,18 +20,14 @@
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "supervisor/spawner/launch.h"
-#include "supervisor/spawner/spawner.h"
 
 namespace baokms::supervisor {
 namespace {
 
-Result<UniqueFd> OpenPath(const std::string& path) {
+Result<UniqueFd> OpenProgram(const std::string& path, Literal when_missing) {
   UniqueFd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!fd.valid()) {
-    return Error(ErrorCode::kNotFound,
-                 "bao-kms-worker or bao-kms-authagent is not installed beside "
-                 "bao-kms-provider",
-                 errno);
+    return Error(ErrorCode::kNotFound, when_missing, errno);
   }
   return fd;
 }
@@ -54,13 +50,17 @@ Result<StartedSpawner> StartSpawner(SpawnerInputs inputs) {
   if (!null.valid()) {
     return Error(ErrorCode::kSystem, "open /dev/null", errno);
   }
-  const UniqueFd self = BAOKMS_TRY(OpenPath("/proc/self/exe"));
-  const UniqueFd worker = BAOKMS_TRY(OpenPath(directory + "bao-kms-worker"));
-  const UniqueFd agent = BAOKMS_TRY(OpenPath(directory + "bao-kms-authagent"));
+  const UniqueFd spawner = BAOKMS_TRY(OpenProgram(
+      directory + "bao-kms-spawner", "bao-kms-spawner is not installed beside bao-kms-provider"));
+  const UniqueFd worker = BAOKMS_TRY(OpenProgram(
+      directory + "bao-kms-worker", "bao-kms-worker is not installed beside bao-kms-provider"));
+  const UniqueFd agent =
+      BAOKMS_TRY(OpenProgram(directory + "bao-kms-authagent",
+                             "bao-kms-authagent is not installed beside bao-kms-provider"));
   ipc::ChannelPair pair = BAOKMS_TRY(ipc::MakeChannelPair());
   LaunchPlan plan;
-  plan.name = kSpawnerName;
-  plan.program = self.get();
+  plan.name = "bao-kms-spawner";
+  plan.program = spawner.get();
   plan.null = null.get();
   plan.descriptors = {pair.second.get(),
                       inputs.spawner_setup.get(),

@@ -1,4 +1,4 @@
-// The supervisor's side of starting the spawner: opens the programs, executes itself again.
+// Starts the spawner: opens the three programs that stand beside this one, executes the spawner's.
 
 #pragma once
 
@@ -21,8 +21,8 @@ struct StartedSpawner {
   UniqueFd channel;
 };
 
-// Must run before this process has a second thread. kNotFound: bao-kms-worker or bao-kms-authagent
-// is not beside this program's own file.
+// Must run before this process has a second thread. kNotFound: bao-kms-spawner, bao-kms-worker or
+// bao-kms-authagent is not beside this program's own file.
 Result<StartedSpawner> StartSpawner(SpawnerInputs inputs);
 
 }  // namespace baokms::supervisor
