@@ -34,8 +34,9 @@ Result<std::vector<std::uint8_t>> ThreadedKey::Sign(const SignatureRequest& requ
   work->request = request;
   work->input.assign(request.input.begin(), request.input.end());
   work->request.input = work->input;
-  const bool ended =
-      thread_.RunAndWait([work, this] { work->signature = inner_.Sign(work->request); }, limit_);
+  // Not `this`: the task may begin after the key is gone.
+  const bool ended = thread_.RunAndWait(
+      [work, &inner = inner_] { work->signature = inner.Sign(work->request); }, limit_);
   if (!ended) {
     const Error hung(ErrorCode::kDeadlineExceeded, "PKCS#11 module does not answer");
     failed_(hung);

@@ -107,5 +107,15 @@ TEST_F(ThreadedKeyTest, DoesNotWaitForAModuleThatHangs) {
   EXPECT_EQ(slow.seen, (std::vector<std::uint8_t>{7, 8}));
 }
 
+TEST_F(ThreadedKeyTest, IsNotNeededByACallThatBeginsTooLate) {
+  std::promise<void> release;
+  thread->Post([&] { release.get_future().wait(); });
+  EXPECT_FALSE(Sign(kShort));  // the key is gone before its call begins
+  slow.Release();
+  release.set_value();
+  ASSERT_TRUE(thread->RunAndWait([] {}, kLong));
+  EXPECT_EQ(slow.seen, (std::vector<std::uint8_t>{7, 8}));
+}
+
 }  // namespace
 }  // namespace baokms::authagent
