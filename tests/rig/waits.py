@@ -1,8 +1,12 @@
 """Waiting for conditions with a bounded deadline, and free TCP ports."""
 
+import fcntl
+import functools
 import random
 import socket
+import tempfile
 import time
+from pathlib import Path
 
 from .tools import RigError
 
@@ -32,14 +36,30 @@ def wait_for(condition, what: str, deadline: float = DEADLINE_SECONDS, ignoring=
         time.sleep(0.05)
 
 
+@functools.cache
+def _port_locks():
+    """One file for all of the machine, in which byte N is locked by whoever may use port N."""
+    return open(Path(tempfile.gettempdir()) / "bao-kms-ports.lock", "a+b", buffering=0)
+
+
+_own_ports = set()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on, below the range of outgoing connections."""
+    """A TCP port of 127.0.0.1 below the range of outgoing connections, on which nobody listens and
+    which no other test process gets before this one ends: a port is often chosen long before its
+    program binds it, and again free while the program restarts.
+    """
     for _ in range(200):
         port = random.randrange(20000, 32000)
+        if port in _own_ports:
+            continue
         with socket.socket() as probe:
             try:
+                fcntl.lockf(_port_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        _own_ports.add(port)
+        return port
     raise RigError("no free TCP port found")
