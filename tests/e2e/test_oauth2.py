@@ -152,6 +152,18 @@ def test_oauth2_without_a_ca_file_trusts_the_systems_authorities_alone(
     wait_for(lambda: complains(provider, "tls_failed"), "the reason")
 
 
+def test_oauth2_without_a_ca_file_trusts_an_authority_of_the_system(
+    openbao, keycloak, make_provider
+):
+    provider = make_provider(
+        keycloak_tenant(openbao, keycloak), changes=oauth2_changes(keycloak, caCertFile=None)
+    )
+    provider.replace_system_authorities(keycloak.ca_file)
+    provider.start_healthy()
+    with provider.client() as client:
+        assert decrypts(client, client.encrypt(PLAINTEXT))
+
+
 def test_oauth2_issuer_key_rollover_is_followed(keycloak, oauth2_provider):
     with oauth2_provider.client() as client:
         encrypted = client.encrypt(PLAINTEXT)

@@ -9,6 +9,7 @@ import time
 import grpc
 import pytest
 
+from rig import faults
 from rig.kms import KmsError, refusal
 from rig.load import SteadyLoad
 from rig.provider import AGENT, WORKER
@@ -248,6 +249,28 @@ def test_with_the_default_intervals_and_budget_a_repair_shows_within_one_probe_i
         login_times = provider.tenant.openbao.audit_times(f"{provider.tenant.auth_mount}/login")
         assert len(login_times) > WORKERS
         assert most_in_a_minute(login_times) <= DEFAULT_BUDGET
+
+
+def without_end(login: dict) -> dict:
+    """The answer of a login that grants a lease without an end."""
+    login["auth"]["lease_duration"] = 0
+    return login
+
+
+def test_a_token_without_an_end_is_used_until_openbao_refuses_it(
+    openbao, make_provider, https_proxy
+):
+    lives_s = 6
+    https_proxy.inject(faults.rewritten_json(without_end), path="/login")
+    provider = make_provider(
+        Tenant(openbao, token_ttl=f"{lives_s}s"), changes={"openbao": {"address": https_proxy.address}}
+    ).start_healthy()
+    assert "token_ends_in_s" not in provider.ready()[1]["auth"]
+    with SteadyLoad([provider], count=2, pace=0.05) as load:
+        time.sleep(lives_s / 2)
+        assert (len(https_proxy.seen("/login")), https_proxy.seen("/renew-self")) == (WORKERS, [])
+        wait_for(lambda: len(https_proxy.seen("/login")) == 2 * WORKERS, "new logins")
+    assert (load.failures, load.unhealthy) == ([], 0)
 
 
 def test_a_bad_new_jwt_is_reported_before_a_token_needs_it(provider, kms):

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -70,6 +71,17 @@ class Provider:
         (folder / name).write_text(text)
         self.daemon.env = {**self.daemon.env, "CREDENTIALS_DIRECTORY": str(folder)}
         return f"${{CREDENTIALS_DIRECTORY}}/{name}"
+
+    def replace_system_authorities(self, ca_file) -> None:
+        """Has the program see ca_file as the authorities of the system, in a mount namespace of its
+        own. To be called before it starts.
+        """
+        folder = self.folder / "system-authorities"
+        folder.mkdir(mode=0o755)
+        shutil.copy(ca_file, folder / "ca-certificates.crt")
+        script = 'mount --bind "$0" /etc/ssl/certs && exec "$@"'
+        self.daemon.command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, str(folder)]
+        self.daemon.command += self.daemon.argv
 
     def install_policy(self) -> None:
         """Installs the policy that the program itself prints for this configuration."""
