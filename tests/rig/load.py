@@ -43,6 +43,10 @@ class SteadyLoad:
         for thread in self._threads:
             thread.join()
 
+    def versions(self, since: int = 0) -> set:
+        """The Transit key versions ("v1") in what was encrypted, without the first `since`."""
+        return {e.ciphertext.decode().split(":")[1] for _, e in self.encrypted[since:]}
+
     def _run(self, provider, number: int) -> None:
         dice = random.Random(number)
         with provider.client() as client:
