@@ -199,6 +199,6 @@ class Provider:
         return self.ready()[1]["auth"].get("credential", "")
 
     def log_events(self) -> list:
-        """The JSON log lines, decoded."""
-        lines = self.daemon.log_text().splitlines()
+        """The JSON log lines that are written to their end, decoded."""
+        lines = self.daemon.log_text().rpartition("\n")[0].splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
