@@ -2,7 +2,7 @@
 
 import hashlib
 
-from rig.kubernetes import ApiServer, secret_key
+from rig.kubernetes import ApiServer, encryption_config, secret_key
 
 DATA = {"password": b"correct horse battery staple"}
 
@@ -72,12 +72,21 @@ def test_cached_secrets_stay_readable_while_openbao_is_down(cluster):
     assert cluster.api.read_secret("outage") == DATA
 
 
-def test_another_api_server_reads_the_same_secret(cluster, cluster_workspace):
-    cluster.api.create_secret("two-servers", DATA)
-    second = ApiServer(
-        cluster_workspace, cluster.etcd, cluster.api.encryption, name="kube-apiserver-2"
+def test_api_servers_at_both_steps_of_the_migration_read_each_others_secrets(
+    cluster, cluster_workspace
+):
+    plain = {"password": b"not encrypted yet"}
+    encryption = encryption_config(
+        cluster.provider_name, cluster.provider.socket_path, step="1-reads"
+    )
+    first_step = ApiServer(
+        cluster_workspace, cluster.etcd, encryption, name="kube-apiserver-2"
     ).start()
     try:
-        assert second.read_secret("two-servers") == DATA
+        cluster.api.create_secret("of-step-2", DATA)
+        assert first_step.read_secret("of-step-2") == DATA
+        first_step.create_secret("of-step-1", plain)
+        assert plain["password"] in cluster.etcd.get(secret_key("of-step-1"))
+        assert cluster.api.read_secret("of-step-1") == plain
     finally:
-        second.daemon.stop()
+        first_step.daemon.stop()

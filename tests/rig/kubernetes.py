@@ -9,13 +9,12 @@ import ssl
 import yaml
 
 from .pki import Authority, new_key, write_private_key
-from .tools import RigError, fetched
+from .tools import REPOSITORY, RigError, fetched
 from .waits import free_port, wait_for
 
 DEFAULT_VERSION = os.environ.get("KUBERNETES_VERSION", "1.34.3")
 TOKEN = "lab-admin-token"  # of an API server that listens on 127.0.0.1 for the length of a test
 REQUEST_SECONDS = 60.0
-KMS_TIMEOUT = "3s"
 
 
 class Etcd:
@@ -110,21 +109,14 @@ class Etcd:
         return b"".join(base64.b64decode(pair["value"]) for pair in answer.get("kvs", []))
 
 
-def encryption_config(provider_name: str, socket_path) -> dict:
-    """EncryptionConfiguration with our provider for writing, and identity for what was there
-    before.
-    """
-    kms = {
-        "apiVersion": "v2",
-        "name": provider_name,
-        "endpoint": f"unix://{socket_path}",
-        "timeout": KMS_TIMEOUT,
-    }
-    return {
-        "apiVersion": "apiserver.config.k8s.io/v1",
-        "kind": "EncryptionConfiguration",
-        "resources": [{"resources": ["secrets"], "providers": [{"kms": kms}, {"identity": {}}]}],
-    }
+def encryption_config(provider_name: str, socket_path, step: str = "2-writes") -> dict:
+    """The manifest of a step for this provider: "1-reads" or "2-writes"."""
+    manifest = REPOSITORY / "manifests" / f"encryption-config.{step}.yaml"
+    config = yaml.safe_load(manifest.read_text())
+    for entry in config["resources"][0]["providers"]:
+        if "kms" in entry:
+            entry["kms"].update(name=provider_name, endpoint=f"unix://{socket_path}")
+    return config
 
 
 class ApiError(RigError):

@@ -128,7 +128,14 @@ def kubernetes(expression: str) -> Counts:
     return pytest("kubernetes", expression)
 
 
-LANES = (unit, asan, hostile, e2e, conformance, kubernetes)
+def systemd(expression: str) -> Counts:
+    """The units under a real systemd, booted in a container."""
+    build("release")
+    fetch("python", "openbao")
+    return pytest("systemd", expression)
+
+
+LANES = (unit, asan, hostile, e2e, conformance, kubernetes, systemd)
 
 
 def run_lane(lane, expression: str) -> Counts:

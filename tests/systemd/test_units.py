@@ -1,0 +1,158 @@
+"""The units of systemd/ under a real systemd, on a node that is booted for each test."""
+
+import json
+import os
+import signal
+import urllib.request
+from pathlib import Path
+
+import grpc
+import pytest
+
+from rig import processes
+from rig.kms import KmsError
+from rig.load import SteadyLoad
+from rig.node import JWT, PROGRAMS, SERVICE, SOCKET, SOCKET_PATH, Node
+from rig.tenant import Tenant
+from rig.tools import RigError
+from rig.waits import wait_for
+
+PLAINTEXT = b"kubernetes secret payload"
+MOST_EXPOSED = "12"  # systemd-analyze security, in tenths
+
+
+@pytest.fixture
+def node(workspace, openbao):
+    """A booted node; the service is neither enabled nor started."""
+    return Node(workspace, Tenant(openbao)).boot()
+
+
+@pytest.fixture
+def serving(node):
+    """A node whose service is enabled and healthy."""
+    return node.enable().wait_healthy()
+
+
+def works(node, encrypted=None) -> bool:
+    with node.client() as client:
+        return client.decrypt(encrypted or client.encrypt(PLAINTEXT)) == PLAINTEXT
+
+
+def encrypt(node):
+    with node.client() as client:
+        return client.encrypt(PLAINTEXT)
+
+
+def test_the_service_is_up_before_openbao_and_says_how_it_is(workspace, own_openbao):
+    node = Node(workspace, Tenant(own_openbao)).boot()
+    own_openbao.kill()
+    node.enable()
+    assert node.show("ActiveState") == "active"
+    assert node.show("StatusText").startswith(("accepting clients", "unhealthy"))
+    own_openbao.restart()
+    node.wait_healthy()
+    wait_for(lambda: node.show("StatusText").startswith("healthy, key version 1"), "the status line")
+    assert works(node)
+
+
+def test_no_process_has_a_right_it_could_lose(serving):
+    user = serving.run("id", "--user", "openbao-kms")
+    found = serving.processes()
+    assert len(found) == 5
+    for process in found:
+        assert (str(process.uid), process.seccomp, process.no_new_privs) == (user, "filter", True)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        for right in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert f"{right}:\t0000000000000000\n" in status
+    stat = serving.run("stat", "--format=%U:%G %a", SOCKET_PATH, "/run/openbao-kms")
+    assert stat.splitlines() == [
+        "openbao-kms:openbao-kms-socket 660",
+        "openbao-kms:openbao-kms-socket 2750",
+    ]
+
+
+def test_systemd_finds_little_exposed(node):
+    node.run("systemd-analyze", "verify", "--man=no", SERVICE, SOCKET)
+    options = ("--no-pager", "--offline=true", f"--threshold={MOST_EXPOSED}")
+    node.run("systemd-analyze", "security", *options, SERVICE)
+
+
+def test_a_restart_costs_each_client_one_call_at_most(serving):
+    clients, restarts = 8, 3
+    first = serving.processes()[0].pid
+    with SteadyLoad([serving], count=clients, pace=0.05) as load:
+        for _ in range(restarts):
+            serving.run("systemctl", "restart", SERVICE)
+            used = len(load.encrypted)
+            wait_for(lambda: len(load.encrypted) > used + 8, "calls after the restart")
+    # What reaches the old process in the instant in which it takes no more calls; gRPC's own text.
+    cut = [f for f in load.failures if f.code == grpc.StatusCode.CANCELLED]
+    assert len(cut) <= clients * restarts
+    # An Encrypt waits for nobody: it is refused until the key is verified again.
+    assert {(f.operation, f.text) for f in load.failures if f not in cut} <= {
+        ("encrypt", "status unavailable (temporary)")
+    }
+    assert serving.processes()[0].pid != first
+
+
+def test_a_call_waits_for_a_service_that_is_stopped(serving):
+    encrypted = encrypt(serving)
+    serving.run("systemctl", "stop", SERVICE)
+    assert not serving.processes()
+    assert works(serving, encrypted)  # the socket unit starts it
+    assert serving.show("ActiveState") == "active"
+
+
+@pytest.mark.parametrize("victim", PROGRAMS)
+def test_the_service_outlives_the_kill_of_any_process(serving, victim):
+    encrypted = encrypt(serving)
+    pid = next(p.pid for p in serving.processes() if processes.program(p.pid) == victim)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(
+        lambda: pid not in [p.pid for p in serving.processes()] and len(serving.processes()) == 5,
+        "its successor",
+        ignoring=(OSError,),
+    )
+    wait_for(lambda: works(serving, encrypted), "Decrypt", ignoring=(KmsError,))
+    serving.wait_healthy()
+    restarted = victim in PROGRAMS[:2]  # a worker or the agent is the supervisor's to replace
+    assert serving.show("NRestarts") == ("1" if restarted else "0")
+
+
+def test_a_supervisor_that_hangs_is_replaced_by_the_watchdog(node):
+    node.drop_in("[Service]\nWatchdogSec=3s\nTimeoutAbortSec=1s\n")
+    node.enable().wait_healthy()
+    encrypted = encrypt(node)
+    os.kill(node.processes()[0].pid, signal.SIGSTOP)
+    wait_for(lambda: node.show("NRestarts") == "1", "the restart")
+    assert "Watchdog timeout" in node.journal()
+    wait_for(lambda: works(node, encrypted), "Decrypt", ignoring=(KmsError,))
+
+
+def test_reload_is_a_sighup(serving):
+    serving.run("systemctl", "reload", SERVICE)
+    wait_for(lambda: '"message":"config.reload"' in serving.journal(), "the record of it")
+    assert serving.show("NRestarts") == "0"
+    assert works(serving)
+
+
+def test_the_jwt_may_be_a_credential_of_systemd(node):
+    node.run("chmod", "0600", JWT)
+    node.run("chgrp", "root", JWT)  # the service itself can not read it
+    node.drop_in(f"[Service]\nLoadCredential=identity.jwt:{JWT}\n")
+    node.configure({"auth": {"jwt": {"jwtFile": "${CREDENTIALS_DIRECTORY}/identity.jwt"}}})
+    node.enable().wait_healthy()
+    assert works(node)
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.health_port}/ready") as answer:
+        assert json.load(answer)["auth"]["credential"] == "ok"
+
+
+def test_a_configuration_that_is_wrong_is_told_in_the_journal_and_tried_again(node):
+    node.drop_in("[Service]\nRestartSec=1s\n")
+    good = node.config["openbao"]["address"]
+    node.configure({"openbao": {"address": "http://127.0.0.1:1"}})
+    with pytest.raises(RigError, match="failed"):
+        node.enable()
+    wait_for(lambda: "openbao.address" in node.journal(), "the reason")
+    node.configure({"openbao": {"address": good}})
+    node.wait_healthy()
