@@ -1,9 +1,11 @@
 #include "supervisor/kms/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -40,6 +42,11 @@ constexpr int kMostStreams = 4 * 1024;
 // size, and far less than would hurt the node.
 constexpr std::size_t kMemoryQuota = std::size_t{64} * 1024 * 1024;
 
+// gRPC cancels the calls that reach it between its shutdown and the client's reading of GOAWAY. So
+// it is shut down in a moment without calls, if there is one soon: kube-apiserver calls rarely.
+constexpr std::chrono::milliseconds kQuiet{10};
+constexpr std::chrono::milliseconds kQuietWithin{1000};
+
 // What is left out is what costs memory or gives a client more to play with: introspection,
 // compression (a small message that becomes a huge one), bandwidth probes. Deadlines are checked by
 // the service, whose text for it is the documented one. grpc.minimal_stack stays off: it would
@@ -69,6 +76,7 @@ struct KmsServer::Engine {
   void ServeQueue();
   void OnEvent(const Rpc::Tag& tag, bool ok);
   void Forget(Rpc* rpc);
+  void AwaitQuiet(BootTime deadline);
   void Stop(BootTime deadline);
 
   EventLoop& loop;
@@ -81,10 +89,12 @@ struct KmsServer::Engine {
   std::unordered_map<Rpc*, std::unique_ptr<Rpc>> rpcs;  // the queue's thread only
   std::thread queue_thread;
   std::thread stop_thread;
+  std::atomic<bool> adopting{true};
   std::atomic<bool> stopping{false};
   std::mutex mutex;
-  std::condition_variable idle;
-  std::size_t active = 0;  // guarded by mutex; calls that arrived and are not over
+  std::condition_variable changed;  // `active` or `arrived`
+  std::size_t active = 0;           // guarded by mutex; calls that arrived and are not over
+  std::uint64_t arrived = 0;        // guarded by mutex; all calls so far
 };
 
 void KmsServer::Engine::Post(KmsMethod method) {
@@ -123,6 +133,8 @@ void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
   {
     const std::lock_guard lock(mutex);
     ++active;
+    ++arrived;
+    changed.notify_all();
   }
   const KmsMethod method = rpc->method();
   rpc->Handle();
@@ -136,19 +148,33 @@ void KmsServer::Engine::Forget(Rpc* rpc) {
   const std::lock_guard lock(mutex);
   --active;
   if (active == 0) {
-    idle.notify_all();
+    changed.notify_all();
+  }
+}
+
+void KmsServer::Engine::AwaitQuiet(BootTime deadline) {
+  const BootTime until = std::min(deadline, BootNow() + BootTime(kQuietWithin));
+  std::unique_lock lock(mutex);
+  while (BootNow() < until) {
+    const std::uint64_t before = arrived;
+    if (active != 0) {
+      changed.wait_for(lock, until - BootNow(), [this] { return active == 0; });
+    } else if (!changed.wait_for(lock, kQuiet, [&] { return arrived != before; })) {
+      return;
+    }
   }
 }
 
 // Blocks. The queue may only be shut down when nobody can want to send an answer any more.
 void KmsServer::Engine::Stop(BootTime deadline) {
+  AwaitQuiet(deadline);
   stopping = true;
   server->Shutdown(
       std::chrono::system_clock::now() +
       std::chrono::duration_cast<std::chrono::system_clock::duration>(deadline - BootNow()));
   {
     std::unique_lock lock(mutex);
-    idle.wait(lock, [this] { return active == 0; });
+    changed.wait(lock, [this] { return active == 0; });
   }
   queue->Shutdown();
   queue_thread.join();
@@ -187,13 +213,13 @@ KmsServer::~KmsServer() {
 }
 
 void KmsServer::Adopt(UniqueFd connection) {
-  if (!engine_->stopping) {
+  if (engine_->adopting) {
     grpc::AddInsecureChannelFromFd(engine_->server.get(), connection.release());
   }
 }
 
 void KmsServer::Shutdown(BootTime deadline, std::function<void()> done) {
-  engine_->stopping = true;
+  engine_->adopting = false;
   engine_->stop_thread = std::thread([engine = engine_.get(), deadline, done = std::move(done)] {
     engine->Stop(deadline);
     engine->loop.Post(done);

@@ -28,8 +28,9 @@ class KmsServer final {
   // Serves a connected stream socket from now on.
   void Adopt(UniqueFd connection);
 
-  // Takes no new calls, lets those in progress end until `deadline` and then cancels them. `done`
-  // runs on the loop's thread, which must go on running until then. Once.
+  // Takes no new connections at once and no new calls after a quiet moment, a second at most; lets
+  // those in progress end until `deadline` and then cancels them. `done` runs on the loop's thread,
+  // which must go on running until then. Once.
   void Shutdown(BootTime deadline, std::function<void()> done);
 
  private:

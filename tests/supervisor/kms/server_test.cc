@@ -434,6 +434,23 @@ TEST_F(ServerTest, ShutdownLetsCallsInProgressEnd) {
   EXPECT_TRUE(Eventually([&] { return done.load(); }));
 }
 
+TEST_F(ServerTest, ShutdownTakesCallsUntilAQuietMoment) {
+  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+    return std::nullopt;
+  };
+  OpenCall call(*stub_, GoodDecryptRequest());
+  ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+  std::atomic<bool> done{false};
+  OnLoop([&] { server_->Shutdown(BootNow() + seconds(15), [&] { done = true; }); });
+  grpc::ClientContext context;
+  v2::StatusResponse response;
+  EXPECT_TRUE(stub_->Status(&context, v2::StatusRequest(), &response).ok());
+  EXPECT_FALSE(done);
+  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  EXPECT_TRUE(call.Await().ok());
+  EXPECT_TRUE(Eventually([&] { return done.load(); }));
+}
+
 TEST_F(ServerTest, ShutdownEndsAtItsDeadline) {
   world_.gateway.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
