@@ -89,7 +89,7 @@ struct KmsServer::Engine {
   std::unordered_map<Rpc*, std::unique_ptr<Rpc>> rpcs;  // the queue's thread only
   std::thread queue_thread;
   std::thread stop_thread;
-  std::atomic<bool> adopting{true};
+  bool adopting = true;  // the loop's thread only
   std::atomic<bool> stopping{false};
   std::mutex mutex;
   std::condition_variable changed;  // `active` or `arrived`

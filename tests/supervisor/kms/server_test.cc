@@ -44,6 +44,39 @@ bool Eventually(Done done) {
   return false;
 }
 
+// A call that is still going on.
+struct OpenCall {
+  OpenCall(v2::KeyManagementService::Stub& stub,
+           const v2::DecryptRequest& request,
+           milliseconds within = seconds(10)) {
+    context.set_wait_for_ready(true);
+    context.set_deadline(In(within));
+    reader = stub.AsyncDecrypt(&context, request, &queue);
+    reader->Finish(&response, &status, this);
+  }
+
+  grpc::Status Await() {
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+    return status;
+  }
+
+  ~OpenCall() {
+    queue.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue.Next(&tag, &ok)) {
+    }
+  }
+
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  v2::DecryptResponse response;
+  grpc::Status status;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v2::DecryptResponse>> reader;
+};
+
 class ServerTest : public ::testing::Test {
  protected:
   explicit ServerTest(ConcurrencyLimits limits = {}) : world_(limits) {
@@ -77,6 +110,16 @@ class ServerTest : public ::testing::Test {
     std::string plaintext;
   };
 
+  // A Decrypt that a worker has, and does not answer before AnswerOpen().
+  std::unique_ptr<OpenCall> HeldDecrypt() {
+    world_.gateway.on_decrypt = [](const auto&, const auto&) {
+      return std::nullopt;
+    };
+    auto call = std::make_unique<OpenCall>(*stub_, GoodDecryptRequest());
+    EXPECT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+    return call;
+  }
+
   Decrypted Decrypt(const v2::DecryptRequest& request, milliseconds within = seconds(3)) {
     grpc::ClientContext context;
     context.set_wait_for_ready(true);
@@ -102,39 +145,6 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<Acceptor> acceptor_;
   std::thread loop_thread_;
   std::unique_ptr<v2::KeyManagementService::Stub> stub_;
-};
-
-// A call that is still going on.
-struct OpenCall {
-  OpenCall(v2::KeyManagementService::Stub& stub,
-           const v2::DecryptRequest& request,
-           milliseconds within = seconds(10)) {
-    context.set_wait_for_ready(true);
-    context.set_deadline(In(within));
-    reader = stub.AsyncDecrypt(&context, request, &queue);
-    reader->Finish(&response, &status, this);
-  }
-
-  grpc::Status Await() {
-    void* tag = nullptr;
-    bool ok = false;
-    queue.Next(&tag, &ok);
-    return status;
-  }
-
-  ~OpenCall() {
-    queue.Shutdown();
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue.Next(&tag, &ok)) {
-    }
-  }
-
-  grpc::ClientContext context;
-  grpc::CompletionQueue queue;
-  v2::DecryptResponse response;
-  grpc::Status status;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v2::DecryptResponse>> reader;
 };
 
 TEST_F(ServerTest, ServesAllMethodsForBothFormsOfAuthority) {
@@ -417,11 +427,7 @@ TEST_F(SmallServerTest, DecryptLimitIsExact) {
 }
 
 TEST_F(ServerTest, ShutdownLetsCallsInProgressEnd) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
-    return std::nullopt;
-  };
-  OpenCall call(*stub_, GoodDecryptRequest());
-  ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+  const std::unique_ptr<OpenCall> call = HeldDecrypt();
   std::atomic<bool> done{false};
   OnLoop([&] {
     acceptor_->Stop();
@@ -430,16 +436,12 @@ TEST_F(ServerTest, ShutdownLetsCallsInProgressEnd) {
   std::this_thread::sleep_for(milliseconds(50));
   EXPECT_FALSE(done);
   world_.gateway.AnswerOpen(DecryptedTo("p"));
-  EXPECT_TRUE(call.Await().ok());
+  EXPECT_TRUE(call->Await().ok());
   EXPECT_TRUE(Eventually([&] { return done.load(); }));
 }
 
 TEST_F(ServerTest, ShutdownTakesCallsUntilAQuietMoment) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
-    return std::nullopt;
-  };
-  OpenCall call(*stub_, GoodDecryptRequest());
-  ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+  const std::unique_ptr<OpenCall> call = HeldDecrypt();
   std::atomic<bool> done{false};
   OnLoop([&] { server_->Shutdown(BootNow() + seconds(15), [&] { done = true; }); });
   grpc::ClientContext context;
@@ -447,37 +449,29 @@ TEST_F(ServerTest, ShutdownTakesCallsUntilAQuietMoment) {
   EXPECT_TRUE(stub_->Status(&context, v2::StatusRequest(), &response).ok());
   EXPECT_FALSE(done);
   world_.gateway.AnswerOpen(DecryptedTo("p"));
-  EXPECT_TRUE(call.Await().ok());
+  EXPECT_TRUE(call->Await().ok());
   EXPECT_TRUE(Eventually([&] { return done.load(); }));
 }
 
 TEST_F(ServerTest, ShutdownEndsAtItsDeadline) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
-    return std::nullopt;
-  };
-  OpenCall call(*stub_, GoodDecryptRequest());
-  ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+  const std::unique_ptr<OpenCall> call = HeldDecrypt();
   const BootTime before = BootNow();
   std::atomic<bool> done{false};
   OnLoop([&] { server_->Shutdown(BootNow() + milliseconds(200), [&] { done = true; }); });
   EXPECT_TRUE(Eventually([&] { return done.load(); }));
   EXPECT_GE(BootNow() - before, milliseconds(200));
   EXPECT_LT(BootNow() - before, seconds(2));
-  EXPECT_FALSE(call.Await().ok());
+  EXPECT_FALSE(call->Await().ok());
   EXPECT_EQ(std::get<1>(world_.metrics.Finished().at(0)), "canceled");
 }
 
 TEST_F(ServerTest, DestructionWithCallsInProgressIsClean) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
-    return std::nullopt;
-  };
-  OpenCall call(*stub_, GoodDecryptRequest());
-  ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+  const std::unique_ptr<OpenCall> call = HeldDecrypt();
   OnLoop([&] {
     acceptor_->Stop();
     server_.reset();
   });
-  EXPECT_FALSE(call.Await().ok());
+  EXPECT_FALSE(call->Await().ok());
   EXPECT_EQ(world_.metrics.Finished().size(), 1U);
 }
 
