@@ -8,19 +8,13 @@ import statistics
 import sys
 
 from rig.lanes import LaneError, build, fetch
+from rig.provider import PROGRAMS
 from rig.tools import RigError
 
 from .report import Report
 from .stand import BenchWorkspace, Stand
 from .table import text_table
 
-PROGRAMS = (
-    "bao-kms-provider",
-    "bao-kms-spawner",
-    "bao-kms-worker",
-    "bao-kms-authagent",
-    "baokms_bench",
-)
 QUICK = {"rounds": 3, "seconds": 0.5, "starts": 3}
 USUAL = {"rounds": 5, "seconds": 2.0, "starts": 7}
 
@@ -75,7 +69,7 @@ def main(arguments) -> int:
     os.dup2(2, 1)
     try:
         if "BAOKMS_BIN" not in os.environ:
-            build("release", PROGRAMS)
+            build("release", [*PROGRAMS, "baokms_bench"])
         fetch("openbao")
         workspace = BenchWorkspace()
         try:

@@ -24,7 +24,7 @@ TOKEN = re.compile(rb"\bs\.[A-Za-z0-9]{20,}|hv[bs]\.[A-Za-z0-9_-]{20,}")
 
 
 def running(provider, program: str) -> list:
-    found = [p for p in provider.processes() if processes.program(p.pid) == program]
+    found = processes.running(provider.processes(), [program])
     assert found, f"no {program} runs"
     return found
 

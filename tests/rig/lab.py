@@ -15,7 +15,7 @@ from .daemon import Daemon
 from .kubernetes import ApiServer, Etcd, encryption_config, secret_key
 from .lanes import LaneError, build, fetch
 from .openbao import OpenBao
-from .provider import Provider
+from .provider import PROGRAMS, Provider
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError
 from .waits import wait_for
@@ -24,7 +24,6 @@ from .workspace import SOCKET_ROOT, Workspace
 ROOT = REPOSITORY / "build" / "lab"
 STATE = ROOT / "state.json"
 SOCKETS = SOCKET_ROOT / "lab"
-PROGRAMS = ("bao-kms-provider", "bao-kms-spawner", "bao-kms-worker", "bao-kms-authagent")
 PLAINTEXT = b"kubernetes secret payload"
 SECRET = {"password": b"correct horse battery staple"}
 JWT_SECONDS = 7 * 24 * 3600

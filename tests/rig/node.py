@@ -11,11 +11,11 @@ import yaml
 from . import processes
 from .config import merged, provider_config
 from .kms import KmsClient, KmsError
+from .provider import PROGRAMS
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError, binary
 from .waits import free_port, wait_for
 
-PROGRAMS = ("bao-kms-provider", "bao-kms-spawner", "bao-kms-worker", "bao-kms-authagent")
 SERVICE, SOCKET = "bao-kms-provider.service", "bao-kms-provider.socket"
 CONFIG, CA = "/etc/openbao-kms/config.yaml", "/etc/openbao-kms/tls/ca.crt"
 JWT = "/etc/openbao-kms/credentials/identity.jwt"
@@ -153,5 +153,4 @@ class Node:
 
     def processes(self) -> list:
         """The service's processes as this machine sees them, the supervisor first."""
-        everyone = processes.tree(self.leader)
-        return [p for p in everyone if processes.program(p.pid) in PROGRAMS]
+        return processes.running(processes.tree(self.leader), PROGRAMS)

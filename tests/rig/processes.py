@@ -96,6 +96,18 @@ def program(pid: int) -> str:
     return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
 
 
+def running(found, programs) -> list:
+    """Those of the processes found that run one of the programs, without any that has just ended."""
+    kept = []
+    for process in found:
+        try:
+            if program(process.pid) in programs:
+                kept.append(process)
+        except FileNotFoundError:
+            pass
+    return kept
+
+
 def mapped_libraries(pid: int) -> set:
     """The file names of the shared libraries that the process has mapped."""
     lines = (Path("/proc") / str(pid) / "maps").read_text().splitlines()

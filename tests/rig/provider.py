@@ -10,12 +10,13 @@ import subprocess
 
 from .config import merged, provider_config, write_config, write_jwt
 from .kms import KmsClient, KmsError
-from .processes import is_running, program, tree
+from .processes import is_running, running, tree
 from .tenant import Tenant
 from .tools import provider_binary
 from .waits import free_port, wait_for
 
 AGENT, SPAWNER, WORKER = "bao-kms-authagent", "bao-kms-spawner", "bao-kms-worker"
+PROGRAMS = ("bao-kms-provider", SPAWNER, WORKER, AGENT)
 SAMPLE = re.compile(r'^([a-z_]+)(\{([a-z_]+="[^"\\\n]*",?)+\})? (\S+)$')
 
 
@@ -155,14 +156,7 @@ class Provider:
 
     def pids(self, name: str) -> set:
         """Its processes that run this program (AGENT, WORKER)."""
-        found = set()
-        for process in self.processes():
-            try:
-                if program(process.pid) == name:
-                    found.add(process.pid)
-            except FileNotFoundError:
-                pass  # it ended in between
-        return found
+        return {process.pid for process in running(self.processes(), [name])}
 
     def get(self, path: str):
         """GET from the health listener (/live, /ready) or the metrics listener (/metrics): (status,

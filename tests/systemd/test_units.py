@@ -12,7 +12,8 @@ import pytest
 from rig import processes
 from rig.kms import KmsError
 from rig.load import SteadyLoad
-from rig.node import JWT, PROGRAMS, SERVICE, SOCKET, SOCKET_PATH, Node
+from rig.node import JWT, SERVICE, SOCKET, SOCKET_PATH, Node
+from rig.provider import PROGRAMS
 from rig.tenant import Tenant
 from rig.tools import RigError
 from rig.waits import wait_for
@@ -106,7 +107,7 @@ def test_a_call_waits_for_a_service_that_is_stopped(serving):
 @pytest.mark.parametrize("victim", PROGRAMS)
 def test_the_service_outlives_the_kill_of_any_process(serving, victim):
     encrypted = encrypt(serving)
-    pid = next(p.pid for p in serving.processes() if processes.program(p.pid) == victim)
+    pid = processes.running(serving.processes(), [victim])[0].pid
     os.kill(pid, signal.SIGKILL)
     wait_for(
         lambda: pid not in [p.pid for p in serving.processes()] and len(serving.processes()) == 5,
