@@ -29,6 +29,11 @@ class Daemon:
         self.command = self.argv if outlive else DIE_WITH_PARENT + self.argv
         self._process = None
 
+    def start_through(self, prefix) -> None:
+        """Has the program started by another one, which must execute it in its own place (exec)."""
+        before = self.command[: len(self.command) - len(self.argv)]
+        self.command = [*before, *prefix, *self.argv]
+
     @property
     def pid(self) -> int:
         """The process id; RigError when it was never started."""

@@ -81,8 +81,7 @@ class Provider:
         folder.mkdir(mode=0o755)
         shutil.copy(ca_file, folder / "ca-certificates.crt")
         script = 'mount --bind "$0" /etc/ssl/certs && exec "$@"'
-        self.daemon.command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, str(folder)]
-        self.daemon.command += self.daemon.argv
+        self.daemon.start_through(["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, str(folder)])
 
     def install_policy(self) -> None:
         """Installs the policy that the program itself prints for this configuration."""
