@@ -2,9 +2,11 @@
 include(CheckPIESupported)
 check_pie_supported()
 
+# The compiler sees the source folder by its absolute path, or by a relative one where ccache rewrites it.
+file(RELATIVE_PATH baokms_source_from_build ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR})
 add_compile_options(
   -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-strict-aliasing
-  -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${baokms_source_from_build}=)
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 # As Debian builds its own: -O3 makes larger programs that are no faster, and takes longer.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")

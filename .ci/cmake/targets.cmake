@@ -32,8 +32,7 @@ function(baokms_test name)
     set(arg_LABELS unit)
   endif()
   add_executable(${name} ${arg_SRCS})
-  target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE BAOKMS_TEST_DATA="${CMAKE_SOURCE_DIR}/tests")
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} baokms_test_data GTest::gmock GTest::gtest_main)
   # Tests are built for quick compiling; what they test is built as it is shipped. Fortify needs an
   # optimised build.
   target_compile_options(${name} PRIVATE -O0 -U_FORTIFY_SOURCE)

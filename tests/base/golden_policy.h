@@ -12,6 +12,7 @@
 
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"
+#include "tests/base/test_data.h"
 
 namespace baokms {
 
@@ -25,7 +26,7 @@ inline void ExpectReviewedPolicy(const Result<SeccompPolicy>& policy, const std:
   const Result<std::string> text = policy->ToText();
   ASSERT_TRUE(text) << text.error().ToString();
   const std::string path =
-      std::string(BAOKMS_TEST_DATA) + "/" + folder + "/sandbox.x86_64.pfc.golden";
+      TestDataPath(folder + "/sandbox.x86_64.pfc.golden");
   if (std::getenv("BAOKMS_REGENERATE") != nullptr) {
     std::ofstream(path) << *text;
     return;

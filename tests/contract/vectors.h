@@ -20,6 +20,7 @@
 #include "common/contract/key_binding.h"
 #include "common/contract/key_id.h"
 #include "common/contract/registry.h"
+#include "tests/base/test_data.h"
 
 namespace baokms::contract::vectors {
 
@@ -32,7 +33,7 @@ inline constexpr std::array<std::string_view, 3> kOlderStates = {
 
 // The bytes of tests/fixtures/<path>. Empty when the file is missing, which no vector is.
 inline std::string ReadFixture(std::string_view path) {
-  std::ifstream file(std::string(BAOKMS_TEST_DATA "/fixtures/").append(path), std::ios::binary);
+  std::ifstream file(TestDataPath("fixtures/").append(path), std::ios::binary);
   std::ostringstream bytes;
   bytes << file.rdbuf();
   return bytes.str();

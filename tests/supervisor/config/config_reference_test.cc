@@ -11,6 +11,7 @@
 #include "supervisor/config/json_schema.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/config/schema_table.h"
+#include "tests/base/test_data.h"
 #include "tests/supervisor/config/config_texts.h"
 
 namespace baokms::supervisor {
@@ -100,7 +101,7 @@ TEST(ExamplesTest, GeneratedOnesAreValid) {
 }
 
 TEST(ReferenceTest, DocumentationIsWhatTheTableSays) {
-  std::ifstream file(std::string(BAOKMS_TEST_DATA) + "/../docs/config.md");
+  std::ifstream file(TestDataPath("../docs/config.md"));
   std::ostringstream text;
   text << file.rdbuf();
   EXPECT_EQ(text.str(), ReferenceMarkdown())

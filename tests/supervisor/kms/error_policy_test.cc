@@ -10,12 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "proto/ipc.pb.h"
+#include "tests/base/test_data.h"
 
 namespace baokms::supervisor {
 namespace {
 
 nlohmann::json Fixture() {
-  std::ifstream file(std::string(BAOKMS_TEST_DATA) + "/fixtures/errors/error-policy.json");
+  std::ifstream file(TestDataPath("fixtures/errors/error-policy.json"));
   return nlohmann::json::parse(file);
 }
 

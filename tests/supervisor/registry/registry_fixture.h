@@ -13,6 +13,7 @@
 #include "common/contract/registry.h"
 #include "common/contract/registry_json.h"
 #include "gtest/gtest.h"
+#include "tests/base/test_data.h"
 
 namespace baokms::supervisor {
 
@@ -28,7 +29,7 @@ inline contract::ConfigIdentity FixtureIdentity() {
 }
 
 inline std::string ReadFixture(const std::string& name) {
-  std::ifstream file(std::string(BAOKMS_TEST_DATA) + "/fixtures/" + name, std::ios::binary);
+  std::ifstream file(TestDataPath("fixtures/" + name), std::ios::binary);
   EXPECT_TRUE(file.good()) << name;
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
