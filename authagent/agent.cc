@@ -192,8 +192,8 @@ Status Agent::Open(const ipc::AgentSetup& setup, UniqueFd supervisor) {
   api_ = std::make_unique<ClientLoginApi>(*client_);
   BAOKMS_TRY(OpenCredential(setup));
   LoginOutlet& outlet = *this;  // a private base: only a member may convert
-  desk_ =
-      std::make_unique<LoginDesk>(*loop_, *credential_, *api_, outlet, log_, ToLoginOptions(setup));
+  desk_ = std::make_unique<LoginService>(*loop_, *credential_, *api_, outlet, log_,
+                                         ToLoginOptions(setup));
   return {};
 }
 
@@ -323,7 +323,7 @@ void Agent::End(ipc::ExitCode code) {
 }
 
 Status Agent::OpenSeat(Slot slot) {
-  Seat& seat = seats_[slot];
+  WorkerSlotChannel& seat = seats_[slot];
   UniqueFd channel(::fcntl(seat.channel.get(), F_DUPFD_CLOEXEC, 3));
   if (!channel.valid()) {
     return Error(ErrorCode::kSystem, "fcntl(F_DUPFD_CLOEXEC)", errno);
@@ -340,7 +340,7 @@ Status Agent::OpenSeat(Slot slot) {
 
 // May be called from inside the link's own callbacks, so that the link is destroyed later.
 void Agent::CloseSeat(Slot slot, const Error& error) {
-  Seat& seat = seats_[slot];
+  WorkerSlotChannel& seat = seats_[slot];
   if (std::exchange(seat.closing, true)) {
     return;
   }
@@ -368,7 +368,7 @@ void Agent::PollCredential() {
 }
 
 void Agent::SendToken(Slot slot, const ipc::TokenMessage& token) {
-  Seat& seat = seats_[slot];
+  WorkerSlotChannel& seat = seats_[slot];
   if (seat.link == nullptr || seat.closing) {
     return;
   }
@@ -381,7 +381,7 @@ void Agent::SendToken(Slot slot, const ipc::TokenMessage& token) {
 }
 
 void Agent::SendFailure(Slot slot, const ipc::LoginFailed& failure) {
-  Seat& seat = seats_[slot];
+  WorkerSlotChannel& seat = seats_[slot];
   if (seat.link == nullptr || seat.closing) {
     return;
   }

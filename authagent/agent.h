@@ -70,7 +70,7 @@ class Agent final : private LoginOutlet {
 
  private:
   // A worker slot's channel. `channel` outlives the link, so that a muted slot can be opened again.
-  struct Seat {
+  struct WorkerSlotChannel {
     UniqueFd channel;
     std::unique_ptr<ipc::Link> link;
     ipc::Dispatch table;
@@ -113,11 +113,11 @@ class Agent final : private LoginOutlet {
   std::unique_ptr<NativeThread> native_thread_;
   std::unique_ptr<Credential> credential_;
   HsmCredential* hsm_ = nullptr;  // the credential, when it is one
-  std::unique_ptr<LoginDesk> desk_;
+  std::unique_ptr<LoginService> desk_;
   // A worker that broke the protocol is not listened to for this long. Its slot then gets another
   // chance, because another process may fill it.
   BootTime mute_;
-  std::vector<Seat> seats_;
+  std::vector<WorkerSlotChannel> seats_;
   ipc::ExitCode end_ = ipc::ExitCode::kLoopFailed;
 };
 

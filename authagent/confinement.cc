@@ -38,7 +38,7 @@ ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
           .file_bytes = writes ? RLIM_INFINITY : 0};
 }
 
-Result<std::uint32_t> FenceModule(const ipc::AgentSetup& setup) {
+Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup) {
   if (!setup.pkcs11().access().writes_files()) {
     return 0U;  // its filter lets it change nothing anywhere
   }

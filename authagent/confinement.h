@@ -16,7 +16,7 @@ namespace baokms::authagent {
 
 // Keeps a PKCS#11 module from changing files outside its state directory; to be called before any
 // thread exists. Gives Landlock's ABI, 0 where it is not in force.
-Result<std::uint32_t> FenceModule(const ipc::AgentSetup& setup);
+Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup);
 
 // Enters the filter for the start: the only one for a JWT, the first one for a PKCS#11 module.
 // Gives what there is to report about it.

@@ -74,12 +74,12 @@ void AddCalls(const openbao::CallReport& report, ipc::AgentStatus& status) {
 
 }  // namespace
 
-LoginDesk::LoginDesk(EventLoop& loop,
-                     Credential& credential,
-                     LoginApi& api,
-                     LoginOutlet& outlet,
-                     LogSink& log,
-                     LoginOptions options)
+LoginService::LoginService(EventLoop& loop,
+                           Credential& credential,
+                           LoginApi& api,
+                           LoginOutlet& outlet,
+                           LogSink& log,
+                           LoginOptions options)
     : loop_(loop),
       credential_(credential),
       api_(api),
@@ -94,7 +94,7 @@ LoginDesk::LoginDesk(EventLoop& loop,
   }
 }
 
-Status LoginDesk::Request(Slot slot, const ipc::LoginRequest& request) {
+Status LoginService::Request(Slot slot, const ipc::LoginRequest& request) {
   if (slot >= slots_.size() || request.request_id().size() != ipc::kLoginRequestIdSize ||
       request.deadline_ns() <= 0) {
     return Error(ErrorCode::kProtocolViolation, "malformed LoginRequest");
@@ -112,7 +112,7 @@ Status LoginDesk::Request(Slot slot, const ipc::LoginRequest& request) {
 }
 
 // Starts the waiting request of a slot that has nothing in progress.
-void LoginDesk::Begin(Slot slot) {
+void LoginService::Begin(Slot slot) {
   SlotState& state = slots_[slot];
   if (state.active || !state.waiting) {
     return;
@@ -134,12 +134,12 @@ void LoginDesk::Begin(Slot slot) {
 
 // Without a status and a record: a worker that asks without end must not flood the supervisor
 // through us.
-void LoginDesk::RefuseQuietly(Slot slot, ipc::Outcome outcome) {
+void LoginService::RefuseQuietly(Slot slot, ipc::Outcome outcome) {
   SendFailure(slot, *slots_[slot].active, outcome, AuthStatus::kError);
   Finish(slot);
 }
 
-void LoginDesk::OnCredential(Slot slot, Acquired acquired) {
+void LoginService::OnCredential(Slot slot, Acquired acquired) {
   SlotState& state = slots_[slot];
   Note(acquired);
   if (acquired.finding.status != AuthStatus::kOk) {
@@ -156,7 +156,7 @@ void LoginDesk::OnCredential(Slot slot, Acquired acquired) {
   LogIn(slot, std::move(acquired));
 }
 
-void LoginDesk::LogIn(Slot slot, Acquired acquired) {
+void LoginService::LogIn(Slot slot, Acquired acquired) {
   // A connection per login: the supervisor counts logins by the connections it makes for us.
   const openbao::CallContext context{.deadline = slots_[slot].active->deadline,
                                      .token = nullptr,
@@ -172,7 +172,7 @@ void LoginDesk::LogIn(Slot slot, Acquired acquired) {
   }
 }
 
-void LoginDesk::OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
+void LoginService::OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
   if (report.error_class == openbao::ErrorClass::kOk) {
     Succeed(slot, report, std::move(value));
   } else {
@@ -180,7 +180,7 @@ void LoginDesk::OnLogin(Slot slot, const openbao::CallReport& report, openbao::A
   }
 }
 
-void LoginDesk::Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
+void LoginService::Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
   const std::size_t size = value.token.size();
   if (size == 0 || size > ipc::kMaxToken) {
     Fail(slot, ipc::OUTCOME_UNDECODABLE, {AuthStatus::kError, "no token, or a token too long"},
@@ -198,22 +198,22 @@ void LoginDesk::Succeed(Slot slot, const openbao::CallReport& report, openbao::A
   Finish(slot);
 }
 
-void LoginDesk::Fail(Slot slot,
-                     ipc::Outcome outcome,
-                     Finding finding,
-                     const openbao::CallReport& report,
-                     BootTime budget_wait) {
+void LoginService::Fail(Slot slot,
+                        ipc::Outcome outcome,
+                        Finding finding,
+                        const openbao::CallReport& report,
+                        BootTime budget_wait) {
   SendFailure(slot, *slots_[slot].active, outcome, finding.status, budget_wait);
   Report(outcome, finding.status, report);
   LogLogin(slot, finding);
   Finish(slot);
 }
 
-void LoginDesk::SendFailure(Slot slot,
-                            const Ticket& ticket,
-                            ipc::Outcome outcome,
-                            AuthStatus status,
-                            BootTime budget_wait) {
+void LoginService::SendFailure(Slot slot,
+                               const Ticket& ticket,
+                               ipc::Outcome outcome,
+                               AuthStatus status,
+                               BootTime budget_wait) {
   ipc::LoginFailed failure;
   failure.set_request_id(std::string(ticket.id.begin(), ticket.id.end()));
   failure.set_outcome(outcome);
@@ -222,7 +222,9 @@ void LoginDesk::SendFailure(Slot slot,
   outlet_.SendFailure(slot, failure);
 }
 
-void LoginDesk::Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report) {
+void LoginService::Report(ipc::Outcome outcome,
+                          AuthStatus status,
+                          const openbao::CallReport& report) {
   ipc::AgentStatus message;
   message.set_status(std::string(ToString(status)));
   message.set_credential_status(std::string(ToString(credential_status_)));
@@ -234,7 +236,7 @@ void LoginDesk::Report(ipc::Outcome outcome, AuthStatus status, const openbao::C
   outlet_.SendStatus(message);
 }
 
-void LoginDesk::LogLogin(Slot slot, Finding finding) {
+void LoginService::LogLogin(Slot slot, Finding finding) {
   const bool ok = finding.status == AuthStatus::kOk;
   LogRecord record;
   record.level = ok ? LogLevel::kInfo : LogLevel::kWarn;
@@ -248,23 +250,23 @@ void LoginDesk::LogLogin(Slot slot, Finding finding) {
   log_.Write(record);
 }
 
-void LoginDesk::Finish(Slot slot) {
+void LoginService::Finish(Slot slot) {
   slots_[slot].active.reset();
   // Not at once: a credential that answers at once would make this a recursion.
   loop_.Post([this, slot] { Begin(slot); });
 }
 
-void LoginDesk::Note(const Acquired& acquired) {
+void LoginService::Note(const Acquired& acquired) {
   credential_status_ = acquired.finding.status;
   credential_ends_unix_ = acquired.ends_unix;
   credential_due_unix_ = acquired.due_unix;
 }
 
-bool LoginDesk::ReplacementIsDue() const {
+bool LoginService::ReplacementIsDue() const {
   return credential_due_unix_ != 0 && UnixNow() >= credential_due_unix_;
 }
 
-void LoginDesk::CheckCredential() {
+void LoginService::CheckCredential() {
   if (std::exchange(checking_, true)) {
     return;
   }
@@ -284,7 +286,7 @@ void LoginDesk::CheckCredential() {
   });
 }
 
-void LoginDesk::LogCredential(const Finding& finding) {
+void LoginService::LogCredential(const Finding& finding) {
   const bool ok = finding.status == AuthStatus::kOk;
   LogRecord record;
   record.level = ok && !ReplacementIsDue() ? LogLevel::kInfo : LogLevel::kWarn;
@@ -302,7 +304,7 @@ void LoginDesk::LogCredential(const Finding& finding) {
   log_.Write(record);
 }
 
-void LoginDesk::Watch() {
+void LoginService::Watch() {
   const bool complain = credential_status_ != AuthStatus::kOk || ReplacementIsDue();
   if (credential_.Replaced() || (complain && BootNow() - last_check_ >= kComplaint)) {
     CheckCredential();

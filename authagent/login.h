@@ -25,7 +25,7 @@ namespace baokms::authagent {
 // A worker slot: 0 .. workers - 1.
 using Slot = std::uint32_t;
 
-// Where answers go. None of these calls may call back into LoginDesk.
+// Where answers go. None of these calls may call back into LoginService.
 class LoginOutlet {
  public:
   LoginOutlet() = default;
@@ -48,19 +48,19 @@ struct LoginOptions {
 
 // Belongs to the loop's thread. Per slot at most one login is in progress and one request waits:
 // a worker asks again only when it gave up on the request before, so a newer one replaces it.
-class LoginDesk final {
+class LoginService final {
  public:
   // All references must outlive the desk.
-  LoginDesk(EventLoop& loop,
-            Credential& credential,
-            LoginApi& api,
-            LoginOutlet& outlet,
-            LogSink& log,
-            LoginOptions options);
+  LoginService(EventLoop& loop,
+               Credential& credential,
+               LoginApi& api,
+               LoginOutlet& outlet,
+               LogSink& log,
+               LoginOptions options);
 
-  LoginDesk(const LoginDesk&) = delete;
-  LoginDesk& operator=(const LoginDesk&) = delete;
-  ~LoginDesk() = default;
+  LoginService(const LoginService&) = delete;
+  LoginService& operator=(const LoginService&) = delete;
+  ~LoginService() = default;
 
   // Takes a worker's request; it is answered with a token or a failure, by its deadline or the
   // time-out, whichever is earlier. kProtocolViolation: the request is malformed.

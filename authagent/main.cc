@@ -40,7 +40,7 @@ Status Main() {
     return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
   }
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(LimitsOf(setup)));
-  const std::uint32_t landlock_abi = BAOKMS_TRY(FenceModule(setup));
+  const std::uint32_t landlock_abi = BAOKMS_TRY(RestrictModuleFiles(setup));
   std::unique_ptr<Agent> agent =
       BAOKMS_TRY(Agent::Prepare(setup, TakeChannels(setup.workers()), NarrowingOf(setup)));
   const std::unique_ptr<Heartbeat> heartbeat = BAOKMS_TRY(Heartbeat::Create(agent->loop()));

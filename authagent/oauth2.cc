@@ -43,13 +43,14 @@ void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> 
   }
   post_(std::move(*form), deadline,
         [this, asked_unix = UnixNow(), done = std::move(done)](const openbao::FormAnswer& answer) {
-          done(Judge(answer, asked_unix));
+          done(ClassifyAnswer(answer, asked_unix));
         });
 }
 
 // Neither when it ends nor when it is due is of interest: the next login has another one.
-Acquired OAuth2Credential::Judge(const openbao::FormAnswer& answer, std::int64_t asked_unix) const {
-  GrantOutcome grant = JudgeGrant(answer);
+Acquired OAuth2Credential::ClassifyAnswer(const openbao::FormAnswer& answer,
+                                          std::int64_t asked_unix) const {
+  GrantOutcome grant = ClassifyGrant(answer);
   if (grant.finding.status != AuthStatus::kOk) {
     return Refused(grant.finding.status, grant.finding.reason);
   }

@@ -42,7 +42,8 @@ class OAuth2Credential final : public Credential {
   [[nodiscard]] bool Replaced() const override;
 
  private:
-  [[nodiscard]] Acquired Judge(const openbao::FormAnswer& answer, std::int64_t asked_unix) const;
+  [[nodiscard]] Acquired ClassifyAnswer(const openbao::FormAnswer& answer,
+                                        std::int64_t asked_unix) const;
 
   Options options_;
   Post post_;

@@ -90,7 +90,7 @@ GrantOutcome ReadGrant(std::string_view body) {
 
 }  // namespace
 
-GrantOutcome JudgeGrant(const openbao::FormAnswer& answer) {
+GrantOutcome ClassifyGrant(const openbao::FormAnswer& answer) {
   constexpr long kOk = 200;
   constexpr long kTooMany = 429;
   constexpr long kServerError = 500;

@@ -20,6 +20,6 @@ struct GrantOutcome {
 
 // kOAuth2Unavailable: no answer, 429 or 5xx. kOAuth2Rejected: any other status but 200.
 // kOAuth2Response: a 200 that is no bearer token as JSON. The token itself is not looked at.
-GrantOutcome JudgeGrant(const openbao::FormAnswer& answer);
+GrantOutcome ClassifyGrant(const openbao::FormAnswer& answer);
 
 }  // namespace baokms::authagent

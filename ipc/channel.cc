@@ -65,7 +65,7 @@ Attached TakeDescriptors(msghdr* header) {
   return attached;
 }
 
-Result<Datagram> Judge(std::span<std::uint8_t> bytes, int flags, Attached attached) {
+Result<Datagram> CheckDatagram(std::span<std::uint8_t> bytes, int flags, Attached attached) {
   if ((flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || attached.count > 1) {
     return Error(ErrorCode::kProtocolViolation, "datagram too large or with extra descriptors");
   }
@@ -178,8 +178,8 @@ Result<std::optional<Datagram>> ReceiveDatagram(int channel, std::span<std::uint
   if (size <= 0) {
     return Error(ErrorCode::kUnavailable, "the peer of the channel is gone");
   }
-  Datagram datagram = BAOKMS_TRY(Judge(buffer.first(static_cast<std::size_t>(size)),
-                                       header.msg_flags, TakeDescriptors(&header)));
+  Datagram datagram = BAOKMS_TRY(CheckDatagram(buffer.first(static_cast<std::size_t>(size)),
+                                               header.msg_flags, TakeDescriptors(&header)));
   return std::optional<Datagram>(std::move(datagram));
 }
 

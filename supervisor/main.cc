@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "supervisor/cli/cli.h"
-#include "supervisor/serve/inquiry.h"
+#include "supervisor/serve/live_key_query.h"
 #include "supervisor/serve/serve.h"
 
 int main(int argc, char** argv) {

@@ -11,8 +11,8 @@
 #include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
-#include "worker/token_machine.h"
 #include "worker/token_source.h"
+#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 namespace {

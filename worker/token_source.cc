@@ -23,7 +23,7 @@
 #include "worker/limits.h"
 #include "worker/random.h"
 #include "worker/token_lease.h"
-#include "worker/token_machine.h"
+#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 namespace {
@@ -188,7 +188,7 @@ Status TokenSource::OnLoginFailed(const ipc::LoginFailed& message) {
 }
 
 TokenSource::Current TokenSource::Take() {
-  if (machine_.Ask(Instant::Now()) != TokenMachine::Answer::kUsable) {
+  if (machine_.Ask(Instant::Now()) != TokenStateMachine::Answer::kUsable) {
     return {};
   }
   return {&token_, machine_.generation()};
@@ -250,16 +250,16 @@ void TokenSource::SettleSoon() {
 
 std::optional<TokenSource::Ready> TokenSource::Decide(const Waiter& waiter) {
   const Instant now = Instant::Now();
-  const TokenMachine::Answer answer =
+  const TokenStateMachine::Answer answer =
       waiter.rejected ? machine_.AskAfterRejection(*waiter.rejected, now) : machine_.Ask(now);
   switch (answer) {
-    case TokenMachine::Answer::kUsable:
+    case TokenStateMachine::Answer::kUsable:
       return Ready{Ready::Kind::kToken, ipc::OUTCOME_OK};
-    case TokenMachine::Answer::kUnavailable:
+    case TokenStateMachine::Answer::kUnavailable:
       return Ready{Ready::Kind::kUnavailable, machine_.last_outcome()};
-    case TokenMachine::Answer::kKept:
+    case TokenStateMachine::Answer::kKept:
       return Ready{Ready::Kind::kKept, ipc::OUTCOME_UNSPECIFIED};
-    case TokenMachine::Answer::kWait:
+    case TokenStateMachine::Answer::kWait:
       break;
   }
   return std::nullopt;
@@ -300,7 +300,7 @@ void TokenSource::Rearm() {
 ipc::TokenStatus TokenSource::StatusNow() {
   const Instant now = Instant::Now();
   ipc::TokenStatus status;
-  status.set_usable(machine_.Ask(now) == TokenMachine::Answer::kUsable);
+  status.set_usable(machine_.Ask(now) == TokenStateMachine::Answer::kUsable);
   if (const std::optional<BootTime> left = machine_.Remaining(now)) {
     status.set_expires_boottime_ns((now.boot + *left).count());
   }

@@ -1,5 +1,5 @@
 // The worker's token: gets it from the auth agent, keeps it in locked memory, renews and replaces
-// it as worker/token_machine.h decides, and tells the supervisor (never the token itself).
+// it as worker/token_state_machine.h decides, and tells the supervisor (never the token itself).
 
 #pragma once
 
@@ -20,7 +20,7 @@
 #include "common/openbao/api.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
-#include "worker/token_machine.h"
+#include "worker/token_state_machine.h"
 #include "worker/transit.h"
 
 namespace baokms::worker {
@@ -47,7 +47,7 @@ class TokenSource final {
   // Starts the first login.
   void Start();
 
-  // As TokenMachine's.
+  // As TokenStateMachine's.
   void SetRefreshBefore(BootTime refresh_before) { machine_.SetRefreshBefore(refresh_before); }
 
   // Messages of the agent. An answer that nobody waits for is dropped; kProtocolViolation for one
@@ -130,7 +130,7 @@ class TokenSource final {
 
   TokenSurroundings around_;
   std::int64_t renewal_increment_seconds_;
-  TokenMachine machine_;
+  TokenStateMachine machine_;
   SecretBuffer token_;
   SecretBuffer incoming_;
   std::optional<PendingLogin> login_;

@@ -50,7 +50,7 @@ openbao::CallId TransitEncrypt::Start(const openbao::CallContext& context,
 
 void TransitEncrypt::OnEnd(CallEnd end) {
   if (end.outcome == ipc::OUTCOME_OK) {
-    end.outcome = Judge();
+    end.outcome = CheckResult();
   }
   std::string ciphertext;
   if (end.outcome == ipc::OUTCOME_OK) {
@@ -60,7 +60,7 @@ void TransitEncrypt::OnEnd(CallEnd end) {
   done(std::move(end), std::move(ciphertext));  // may destroy this object
 }
 
-ipc::Outcome TransitEncrypt::Judge() const {
+ipc::Outcome TransitEncrypt::CheckResult() const {
   // 0 is how OpenBao says nothing about the version.
   const std::int64_t said = value_.key_version.value_or(0);
   if (said != 0 && said != job_.version) {

@@ -42,7 +42,7 @@ class TransitEncrypt final {
   openbao::CallId Start(const openbao::CallContext& context,
                         std::function<void(openbao::CallReport)> ended);
   void OnEnd(CallEnd end);
-  [[nodiscard]] ipc::Outcome Judge() const;
+  [[nodiscard]] ipc::Outcome CheckResult() const;
 
   Transit& transit_;
   Job job_;

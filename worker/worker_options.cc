@@ -14,7 +14,7 @@
 #include "common/openbao/api.h"
 #include "proto/setup.pb.h"
 #include "worker/limits.h"
-#include "worker/token_machine.h"
+#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 namespace {

@@ -10,7 +10,7 @@
 #include "common/contract/identity.h"
 #include "common/openbao/api.h"
 #include "proto/setup.pb.h"
-#include "worker/token_machine.h"
+#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 

@@ -166,7 +166,7 @@ void HsmCredential::OnLoggedIn(const Status& status) {
     host_.end_attempt(ipc::PinAttemptEnd::RESULT_ACCEPTED);
     return FindKey();
   }
-  switch (JudgeLogin(status.error())) {
+  switch (ClassifyLogin(status.error())) {
     case PinVerdict::kRefused:
       host_.end_attempt(ipc::PinAttemptEnd::RESULT_REFUSED);
       return WaitForPin(Describe(status.error()));

@@ -21,13 +21,13 @@ namespace {
 constexpr std::string_view kScheme = "pkcs11:";
 constexpr std::string_view kFileScheme = "file://";
 
-// Calls `judge` with the name of each attribute of one part of a URI. False when it says so.
-template <typename Judge>
-bool ForEachName(std::string_view part, char separator, Judge judge) {
+// Calls `check` with the name of each attribute of one part of a URI. False when it says so.
+template <typename Check>
+bool ForEachName(std::string_view part, char separator, Check check) {
   while (!part.empty()) {
     const std::size_t end = part.find(separator);
     const std::string_view attribute = part.substr(0, end);
-    if (!judge(attribute.substr(0, attribute.find('=')))) {
+    if (!check(attribute.substr(0, attribute.find('=')))) {
       return false;
     }
     part = end == std::string_view::npos ? std::string_view() : part.substr(end + 1);

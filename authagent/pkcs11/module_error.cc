@@ -147,7 +147,7 @@ std::string Describe(const Error& error) {
   return text;
 }
 
-PinVerdict JudgeLogin(const Error& error) {
+PinVerdict ClassifyLogin(const Error& error) {
   if (!IsNativeCall(error)) {
     return PinVerdict::kNotTried;
   }

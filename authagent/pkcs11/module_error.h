@@ -27,6 +27,6 @@ enum class PinVerdict : std::uint8_t {
   kUnknown,
 };
 
-[[nodiscard]] PinVerdict JudgeLogin(const Error& error);
+[[nodiscard]] PinVerdict ClassifyLogin(const Error& error);
 
 }  // namespace baokms::authagent

@@ -13,8 +13,8 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/openbao/api.h"
+#include "common/openbao/connect_attempts.h"
 #include "common/openbao/connections.h"
-#include "common/openbao/dials.h"
 #include "common/openbao/tls_identity.h"
 #include "common/openbao/transfer.h"
 
@@ -71,7 +71,7 @@ struct Call {
   std::uint32_t endpoint = 0;
   std::uint32_t attempt = 0;
   std::vector<Peer> refused_peers;  // said sealed or redirected: never asked again
-  Dial* dial = nullptr;             // asked for, not here yet
+  ConnectAttempt* dial = nullptr;   // asked for, not here yet
   Transfer* transfer = nullptr;     // while kRunning
   BrokeredSocket socket;            // at hand, until libcurl takes it
 

@@ -187,7 +187,7 @@ bool Exchange::Serve(Call& call) {
   if (call.dial != nullptr) {
     return false;
   }
-  Dial* dial = call.attempt == 0 ? dials_.Reuse(call.endpoint, call) : nullptr;
+  ConnectAttempt* dial = call.attempt == 0 ? dials_.Reuse(call.endpoint, call) : nullptr;
   if (dial == nullptr && MayDial(call)) {
     dial = &dials_.Ask(call.endpoint, call.attempt, call);
   }
@@ -210,7 +210,7 @@ bool Exchange::MayDial(const Call& call) const {
          max_connections_ + reserve;
 }
 
-void Exchange::AwaitDial(Call& call, Dial& dial) {
+void Exchange::AwaitDial(Call& call, ConnectAttempt& dial) {
   const BootTime now = BootNow();
   call.dial = &dial;
   call.connecting = true;
@@ -219,7 +219,7 @@ void Exchange::AwaitDial(Call& call, Dial& dial) {
   WakeAt(call, std::min(call.what.deadline, now + call.connect_limit));
 }
 
-void Exchange::SocketCame(Dial& dial) {
+void Exchange::SocketCame(ConnectAttempt& dial) {
   if (dial.owner == nullptr) {
     Pump();  // gives it to the first call that waits for any connection
     return;

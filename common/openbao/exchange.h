@@ -14,16 +14,18 @@
 #include "common/base/result.h"
 #include "common/openbao/api.h"
 #include "common/openbao/call.h"
+#include "common/openbao/connect_attempts.h"
 #include "common/openbao/connections.h"
 #include "common/openbao/curl_multi.h"
-#include "common/openbao/dials.h"
 #include "common/openbao/outcome.h"
 #include "common/openbao/tls_roots.h"
 #include "common/openbao/transfer.h"
 
 namespace baokms::openbao {
 
-class Exchange final : private TransferHost, private CurlMulti::Listener, private Dials::Listener {
+class Exchange final : private TransferHost,
+                       private CurlMulti::Listener,
+                       private ConnectAttempts::Listener {
  public:
   static Result<std::unique_ptr<Exchange>> Create(EventLoop& loop,
                                                   Connector& connector,
@@ -55,7 +57,7 @@ class Exchange final : private TransferHost, private CurlMulti::Listener, privat
   void BeginAnswer(Transfer& transfer) override;
 
   void Finished(void* easy, int curl_code) override;
-  void SocketCame(Dial& dial) override;
+  void SocketCame(ConnectAttempt& dial) override;
   void SocketFailed(Call* owner, ErrorClass error_class) override;
 
   // exchange.cc: connections for waiting calls.
@@ -63,14 +65,14 @@ class Exchange final : private TransferHost, private CurlMulti::Listener, privat
   void Pump();
   [[nodiscard]] bool Serve(Call& call);
   [[nodiscard]] bool MayDial(const Call& call) const;
-  void AwaitDial(Call& call, Dial& dial);
+  void AwaitDial(Call& call, ConnectAttempt& dial);
   void Start(Call& call, ConnectionMode mode);
   Transfer* AcquireTransfer();
   void ReleaseTransfer(Call& call);
 
   // attempts.cc: what follows an attempt.
   void EndAttempt(Call& call, Outcome outcome, std::string request_id);
-  [[nodiscard]] Outcome JudgeAnswer(Call& call, std::string& request_id);
+  [[nodiscard]] Outcome ClassifyAnswer(Call& call, std::string& request_id);
   [[nodiscard]] bool GoToNextAddress(Call& call);
   [[nodiscard]] bool RepeatLater(Call& call, const Outcome& outcome);
   void AddConnectTime(Call& call, BootTime now);
@@ -92,7 +94,7 @@ class Exchange final : private TransferHost, private CurlMulti::Listener, privat
   std::unique_ptr<CurlLibrary> library_;
   TlsRoots roots_;
   Connections connections_;
-  Dials dials_;
+  ConnectAttempts dials_;
   std::unique_ptr<CurlMulti> multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;
   std::vector<Transfer*> free_transfers_;

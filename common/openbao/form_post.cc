@@ -183,10 +183,10 @@ void FormPoster::Post(FormRequest request, BootTime deadline, Done done) {
   job->connect_limit = (deadline - now) / 3;
   job->done = std::move(done);
   jobs_.push_back(std::move(job));
-  Dial(*jobs_.back());
+  ConnectAttempt(*jobs_.back());
 }
 
-void FormPoster::Dial(Job& job) {
+void FormPoster::ConnectAttempt(Job& job) {
   job.connected = false;
   job.header_bytes = 0;
   job.answer = {};
@@ -282,14 +282,14 @@ void FormPoster::Finished(void* easy, int curl_code) {
   (void)curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
   job.answer.content_type = type == nullptr ? "" : type;
   if (!job.connected && curl_code != CURLE_OK) {
-    GoToNextAddress(job, JudgeTransport(curl_code, Progress::kConnecting).error_class);
+    GoToNextAddress(job, ClassifyTransport(curl_code, Progress::kConnecting).error_class);
   } else if (curl_code == CURLE_OK || (status != 0 && status != kWanted)) {
     End(job, ErrorClass::kOk);  // of any other answer the status is all that counts
   } else if (job.answer.error_class == ErrorClass::kUndecodable ||
              job.header_bytes > kMaxHeaderBytes) {
     End(job, ErrorClass::kUndecodable);
   } else {
-    End(job, JudgeTransport(curl_code, Progress::kAnswering).error_class);
+    End(job, ClassifyTransport(curl_code, Progress::kAnswering).error_class);
   }
 }
 
@@ -329,7 +329,7 @@ void FormPoster::GoToNextAddress(Job& job, ErrorClass failure) {
     End(job, failure);
     return;
   }
-  Dial(job);
+  ConnectAttempt(job);
 }
 
 void FormPoster::End(Job& job, ErrorClass error_class) {

@@ -82,7 +82,7 @@ class FormPoster final : private CurlMulti::Listener {
              std::unique_ptr<CurlLibrary> library,
              TlsRoots roots);
 
-  void Dial(Job& job);
+  void ConnectAttempt(Job& job);
   void OnSocket(Job& job, SocketAnswer answer);
   void Start(Job& job);
   [[nodiscard]] bool SetOptions(Job& job);

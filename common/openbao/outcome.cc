@@ -60,7 +60,7 @@ ErrorClass StatusClass(long status, const ErrorTexts& texts) {
 
 }  // namespace
 
-Outcome JudgeTransport(int curl_code, Progress progress) {
+Outcome ClassifyTransport(int curl_code, Progress progress) {
   const ErrorClass error_class = TransportClass(curl_code);
   if (progress == Progress::kConnecting) {
     return {.error_class = error_class, .remedy = Remedy::kOtherAddress};
@@ -69,9 +69,9 @@ Outcome JudgeTransport(int curl_code, Progress progress) {
   return {.error_class = error_class, .remedy = reset ? Remedy::kRepeat : Remedy::kNone};
 }
 
-Outcome JudgeStatus(long status,
-                    const ErrorTexts& texts,
-                    std::optional<std::chrono::seconds> retry_after) {
+Outcome ClassifyStatus(long status,
+                       const ErrorTexts& texts,
+                       std::optional<std::chrono::seconds> retry_after) {
   Outcome outcome{.error_class = StatusClass(status, texts)};
   if (outcome.error_class == ErrorClass::kSealed || (status >= 300 && status < 400)) {
     outcome.remedy = Remedy::kOtherAddress;

@@ -21,7 +21,7 @@
 #include "ipc/link.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/children/death.h"
+#include "supervisor/children/exit_status.h"
 #include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
@@ -73,8 +73,8 @@ void Children::FillDispatch() {
   dispatch_.Add<ipc::SyscallRefused>(
       MessageType::kSyscallRefused, ipc::kPhaseHello | ipc::kPhaseServing,
       [this](const ipc::SyscallRefused& refused) -> Status {
-        const Death death =
-            DeathOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, refused.number());
+        const ExitStatus death =
+            ExitStatusOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, refused.number());
         metrics_.SeccompViolation("spawner", death.syscall);
         return {};
       });
@@ -146,7 +146,7 @@ Status Children::OnSpawned(const ipc::Spawned& spawned) {
   Child& child = found->second;
   UniqueFd channel = std::move(child.pending_channel);
   if (spawned.pid() <= 0) {
-    Ended(key, {.kind = Death::Kind::kNotStarted,
+    Ended(key, {.kind = ExitStatus::Kind::kNotStarted,
                 .code = static_cast<int>(spawned.error()),
                 .syscall = {}});
     return {};
@@ -171,23 +171,23 @@ Status Children::OnExited(const ipc::Exited& exited) {
   found->second.pid = 0;
   // Let what the child sent before its end arrive first: its channel is read in the same round.
   loop_.Post([this, key, status = exited.wait_status()] {
-    Ended(key, DeathOf(status, children_[key].refused_syscall));
+    Ended(key, ExitStatusOf(status, children_[key].refused_syscall));
   });
   return {};
 }
 
-void Children::Ended(const ChildKey& key, const Death& death) {
+void Children::Ended(const ChildKey& key, const ExitStatus& death) {
   Child& child = children_[key];
   const std::string name = ProcessName(key);
   metrics_.ProcessUp(name, 0);
   metrics_.ProcessRestarted(name, CauseOf(death));
-  if (death.kind == Death::Kind::kRefusedSyscall) {
+  if (death.kind == ExitStatus::Kind::kRefusedSyscall) {
     metrics_.SeccompViolation(name, death.syscall);
   }
   log_.Write({.level = LogLevel::kWarn,
               .event = "process.ended",
               .fields = {{"child", name}, {"cause", CauseOf(death)}}});
-  if (death.kind != Death::Kind::kNotStarted) {
+  if (death.kind != ExitStatus::Kind::kNotStarted) {
     hooks_.ended(key, death);
     if (BootNow() - child.started_at >= kHealthyLife) {
       child.next_delay = BootTime::zero();

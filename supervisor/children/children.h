@@ -20,7 +20,7 @@
 #include "ipc/dispatch.h"
 #include "ipc/link.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/children/death.h"
+#include "supervisor/children/exit_status.h"
 #include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
@@ -40,7 +40,7 @@ struct ChildrenHooks {
   // A new incarnation was started; `channel` is the supervisor's end of its pair.
   std::function<void(const ChildKey&, pid_t, UniqueFd channel)> started;
   // It ended, and its channel says nothing any more.
-  std::function<void(const ChildKey&, const Death&)> ended;
+  std::function<void(const ChildKey&, const ExitStatus&)> ended;
   // The spawner is gone: nobody can start a child any more.
   std::function<void()> spawner_gone;
 };
@@ -91,7 +91,7 @@ class Children final {
   Status OnHello(const ipc::Hello& hello);
   Status OnSpawned(const ipc::Spawned& spawned);
   Status OnExited(const ipc::Exited& exited);
-  void Ended(const ChildKey& key, const Death& death);
+  void Ended(const ChildKey& key, const ExitStatus& death);
 
   EventLoop& loop_;
   LogSink& log_;

@@ -10,14 +10,14 @@
 #include <string>
 #include <variant>
 
-#include "supervisor/etcd/census.h"
+#include "supervisor/etcd/etcd_inventory.h"
 #include "supervisor/etcd/etcd_options.h"
 #include "supervisor/etcd/tls_client.h"
 
 namespace baokms::supervisor {
 
 struct EtcdScan {
-  Census census;
+  EtcdInventory census;
   std::int64_t revision = 0;
 };
 

@@ -109,13 +109,13 @@ class Carrier final {
 
  private:
   // A call on the TLS side ended with `result`.
-  Step Judge(int result) {
+  Step Classify(int result) {
     const short events = EventsFor(::SSL_get_error(ssl_, result));
     events_ = static_cast<short>(events_ | events);
     return events == 0 ? Step::kEnd : Step::kBlocked;
   }
 
-  static Step JudgeErrno() {
+  static Step StepFromErrno() {
     return errno == EAGAIN || errno == EINTR ? Step::kBlocked : Step::kEnd;
   }
 
@@ -126,7 +126,7 @@ class Carrier final {
     ::ERR_clear_error();
     const int count = ::SSL_read(ssl_, to_inner_.bytes.data(), static_cast<int>(kChunk));
     if (count <= 0) {
-      return Judge(count);
+      return Classify(count);
     }
     to_inner_.begin = 0;
     to_inner_.end = static_cast<std::size_t>(count);
@@ -140,7 +140,7 @@ class Carrier final {
     const ssize_t count = ::send(inner_, to_inner_.bytes.data() + to_inner_.begin,
                                  to_inner_.end - to_inner_.begin, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0) {
-      return JudgeErrno();
+      return StepFromErrno();
     }
     to_inner_.begin += static_cast<std::size_t>(count);
     return Step::kDone;
@@ -152,7 +152,7 @@ class Carrier final {
     }
     const ssize_t count = ::recv(inner_, to_peer_.bytes.data(), kChunk, MSG_DONTWAIT);
     if (count <= 0) {
-      return count == 0 ? Step::kEnd : JudgeErrno();
+      return count == 0 ? Step::kEnd : StepFromErrno();
     }
     to_peer_.begin = 0;
     to_peer_.end = static_cast<std::size_t>(count);
@@ -167,7 +167,7 @@ class Carrier final {
     const int count = ::SSL_write(ssl_, to_peer_.bytes.data() + to_peer_.begin,
                                   static_cast<int>(to_peer_.end - to_peer_.begin));
     if (count <= 0) {
-      return Judge(count);
+      return Classify(count);
     }
     to_peer_.begin += static_cast<std::size_t>(count);
     return Step::kDone;

@@ -32,19 +32,19 @@ class Admission final {
 
  public:
   // A place that is given back when it dies, which may be after the admission did.
-  class Place final {
+  class AdmissionPermit final {
    public:
-    Place(Place&& other) noexcept = default;
+    AdmissionPermit(AdmissionPermit&& other) noexcept = default;
 
-    Place& operator=(Place&& other) noexcept {
+    AdmissionPermit& operator=(AdmissionPermit&& other) noexcept {
       std::swap(pool_, other.pool_);
       return *this;
     }
 
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
+    AdmissionPermit(const AdmissionPermit&) = delete;
+    AdmissionPermit& operator=(const AdmissionPermit&) = delete;
 
-    ~Place() {
+    ~AdmissionPermit() {
       if (pool_ != nullptr) {
         pool_->taken.fetch_sub(1);
       }
@@ -53,7 +53,7 @@ class Admission final {
    private:
     friend class Admission;
 
-    explicit Place(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
+    explicit AdmissionPermit(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
 
     std::shared_ptr<Pool> pool_;
   };
@@ -61,13 +61,13 @@ class Admission final {
   explicit Admission(const ConcurrencyLimits& limits) { SetLimits(limits); }
 
   // Nothing when the method's maximum is in progress already.
-  [[nodiscard]] std::optional<Place> TryEnter(KmsMethod method) {
+  [[nodiscard]] std::optional<AdmissionPermit> TryEnter(KmsMethod method) {
     const std::shared_ptr<Pool>& pool = PoolOf(method);
     if (pool->taken.fetch_add(1) >= pool->limit.load()) {
       pool->taken.fetch_sub(1);
       return std::nullopt;
     }
-    return Place(pool);
+    return AdmissionPermit(pool);
   }
 
   // Requests that are in progress already stay.

@@ -24,7 +24,7 @@
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
 #include "supervisor/status/status_source.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -57,12 +57,12 @@ bool IsVerdict(ipc::Outcome outcome) {
 }  // namespace
 
 EncryptCall::EncryptCall(const EncryptContext& context,
-                         Admission::Place place,
+                         Admission::AdmissionPermit permit,
                          RequestRecord record,
                          BootTime deadline,
                          EncryptDone done)
     : context_(context),
-      place_(std::move(place)),
+      permit_(std::move(permit)),
       record_(record),
       deadline_(deadline),
       done_(std::move(done)) {
@@ -242,7 +242,7 @@ void EncryptCall::End(Cause cause) {
     details.key_id = key_->key_id;
     details.version = static_cast<std::uint32_t>(key_->version.number);
   }
-  { const Admission::Place released = std::move(place_); }
+  { const Admission::AdmissionPermit released = std::move(permit_); }
   // Of a failure nothing gets out, not even the part that was right.
   done_(ErrorFor(cause), cause == Cause::kNone ? response_ : v2::EncryptResponse());
   record_.Finish(cause, details);

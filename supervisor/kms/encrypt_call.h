@@ -17,13 +17,13 @@
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
 #include "supervisor/status/status_source.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
 // What every Encrypt works with; outlives all of them.
 struct EncryptContext {
-  Gateway& gateway;
+  WorkerPool& gateway;
   StatusSource& status;
   ActiveKeys& active_keys;
   const Observers& observers;
@@ -33,7 +33,7 @@ class EncryptCall final : public KmsCall, public std::enable_shared_from_this<En
  public:
   // `plaintext` is taken over and wiped at the end.
   EncryptCall(const EncryptContext& context,
-              Admission::Place place,
+              Admission::AdmissionPermit permit,
               RequestRecord record,
               BootTime deadline,
               EncryptDone done);
@@ -65,7 +65,7 @@ class EncryptCall final : public KmsCall, public std::enable_shared_from_this<En
   void Guarded(Step step);
 
   const EncryptContext& context_;
-  Admission::Place place_;
+  Admission::AdmissionPermit permit_;
   RequestRecord record_;
   BootTime deadline_;
   EncryptDone done_;

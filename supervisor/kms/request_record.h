@@ -12,7 +12,7 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/observe/metrics.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 

@@ -19,7 +19,7 @@
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
 #include "supervisor/status/status_source.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -31,7 +31,7 @@ constexpr const char* kUnhealthy = "unhealthy";
 }  // namespace
 
 KmsService::KmsService(EventLoop& loop,
-                       Gateway& gateway,
+                       WorkerPool& gateway,
                        StatusSource& status,
                        const Observers& observers,
                        ServiceOptions options)
@@ -67,8 +67,8 @@ KmsService::StatusAnswer KmsService::Status() {
 // Being unhealthy is an answer like any other; the key_id is left out of it, since kube-apiserver
 // would go on writing with it.
 Cause KmsService::FillStatus(v2::StatusResponse& response, RequestDetails& details) {
-  const std::optional<Admission::Place> place = admission_.TryEnter(KmsMethod::kStatus);
-  if (!place) {
+  const std::optional<Admission::AdmissionPermit> permit = admission_.TryEnter(KmsMethod::kStatus);
+  if (!permit) {
     return Cause::kConcurrency;
   }
   const std::shared_ptr<const StatusView> view = status_.View();
@@ -88,14 +88,14 @@ KmsCallPtr KmsService::Encrypt(v2::EncryptRequest& request,
                                BootTime caller_deadline,
                                EncryptDone done) {
   const RequestRecord record(observers_, KmsMethod::kEncrypt, request.uid());
-  std::optional<Admission::Place> place = admission_.TryEnter(KmsMethod::kEncrypt);
-  if (!place) {
+  std::optional<Admission::AdmissionPermit> permit = admission_.TryEnter(KmsMethod::kEncrypt);
+  if (!permit) {
     ::explicit_bzero(request.mutable_plaintext()->data(), request.plaintext().size());
     record.Finish(Cause::kConcurrency, {});
     done(ErrorFor(Cause::kConcurrency), v2::EncryptResponse());
     return nullptr;
   }
-  const auto call = std::make_shared<EncryptCall>(encrypt_context_, *std::move(place), record,
+  const auto call = std::make_shared<EncryptCall>(encrypt_context_, *std::move(permit), record,
                                                   DeadlineFor(caller_deadline), std::move(done));
   // Moved, so that no second copy of a plaintext on the heap is left behind.
   call->Start(std::move(*request.mutable_plaintext()));

@@ -12,12 +12,12 @@
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/active_key.h"
 #include "supervisor/kms/admission.h"
-#include "supervisor/kms/decrypt_desk.h"
+#include "supervisor/kms/decrypt_coalescer.h"
 #include "supervisor/kms/encrypt_call.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
 #include "supervisor/status/status_source.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
@@ -35,7 +35,7 @@ class KmsService final {
  public:
   // Everything passed by reference must outlive the service, and the loop must run for answers.
   KmsService(EventLoop& loop,
-             Gateway& gateway,
+             WorkerPool& gateway,
              StatusSource& status,
              const Observers& observers,
              ServiceOptions options);
@@ -63,14 +63,14 @@ class KmsService final {
   [[nodiscard]] BootTime DeadlineFor(BootTime caller_deadline) const;
   Cause FillStatus(v2::StatusResponse& response, RequestDetails& details);
 
-  Gateway& gateway_;
+  WorkerPool& gateway_;
   StatusSource& status_;
   Observers observers_;
   BootTime openbao_timeout_;
   Admission admission_;
   ActiveKeys active_keys_;
   EncryptContext encrypt_context_;
-  DecryptDesk decrypt_desk_;
+  DecryptCoalescer decrypt_desk_;
 };
 
 }  // namespace baokms::supervisor

@@ -22,10 +22,10 @@
 #include "common/base/clock.h"
 #include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/observe/label_words.h"
+#include "supervisor/observe/label_limiter.h"
+#include "supervisor/observe/label_names.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/observe/self_usage.h"
-#include "supervisor/observe/words.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -102,8 +102,8 @@ prometheus::MetricFamily Single(std::string name,
 
 struct PrometheusMetrics::Impl {
   Registry registry;
-  LabelWords words{kMaxWords};
-  LabelWords peers{kMaxPeers};
+  LabelLimiter words{kMaxWords};
+  LabelLimiter peers{kMaxPeers};
   SelfUsage self;
   Scrape scrape;
   std::mutex key_mutex;

@@ -17,40 +17,39 @@ constexpr int kConnectShare = 3;
 
 }  // namespace
 
-std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(const Parts& parts,
-                                                                             const Config& config,
-                                                                             Ground ground,
-                                                                             Hooks hooks) {
+std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
+    const Parts& parts, const Config& config, BootstrapResult bootstrap, Hooks hooks) {
   const auto slots = static_cast<std::uint32_t>(config.isolation.workers);
   std::unique_ptr<ProcessTree> tree(
       new ProcessTree(slots, static_cast<std::size_t>(EffectiveLoginBudget(config))));
   Result<std::unique_ptr<Broker>> broker =
-      Broker::Create(parts.loop, parts.metrics, std::move(ground.endpoints),
+      Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),
                      config.openbao.timeout / kConnectShare);
   if (!broker) {
     return Failure("set up name lookups", broker.error());
   }
   tree->broker_ = std::move(*broker);
-  tree->pin_desk_ = std::move(ground.pin_desk);
-  tree->events_ = std::make_unique<ProcessEvents>(
-      ProcessEvents::Parts{.loop = parts.loop,
-                           .broker = *tree->broker_,
-                           .openbao_endpoints = ground.openbao_endpoints,
-                           .login_budget = tree->login_budget_,
-                           .credential = tree->credential_,
-                           .log = parts.log,
-                           .metrics = parts.metrics,
-                           .processes = parts.processes,
-                           .child_records = std::move(hooks.child_records),
-                           .worker_usable = std::move(hooks.worker_usable),
-                           .pin_desk = tree->pin_desk_.get()});
-  ProcessEvents& events = *tree->events_;
+  tree->pin_desk_ = std::move(bootstrap.pin_desk);
+  tree->events_ = std::make_unique<ChildEventHandler>(
+      ChildEventHandler::Parts{.loop = parts.loop,
+                               .broker = *tree->broker_,
+                               .openbao_endpoints = bootstrap.openbao_endpoints,
+                               .login_budget = tree->login_budget_,
+                               .credential = tree->credential_,
+                               .log = parts.log,
+                               .metrics = parts.metrics,
+                               .processes = parts.processes,
+                               .child_records = std::move(hooks.child_records),
+                               .worker_usable = std::move(hooks.worker_usable),
+                               .pin_desk = tree->pin_desk_.get()});
+  ChildEventHandler& events = *tree->events_;
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{slots});
   Result<std::unique_ptr<Children>> children = Children::Create(
-      parts.loop, parts.log, parts.metrics, std::move(ground.spawner_channel),
+      parts.loop, parts.log, parts.metrics, std::move(bootstrap.spawner_channel),
       {.started = [&events](const ChildKey& key, pid_t,
                             UniqueFd channel) { events.OnStarted(key, std::move(channel)); },
-       .ended = [&events](const ChildKey& key, const Death& death) { events.OnEnded(key, death); },
+       .ended = [&events](const ChildKey& key,
+                          const ExitStatus& death) { events.OnEnded(key, death); },
        .spawner_gone = std::move(hooks.spawner_gone)});
   if (!children) {
     return Failure("watch the spawner", children.error());

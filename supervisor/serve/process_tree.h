@@ -18,11 +18,11 @@
 #include "supervisor/children/process_facts.h"
 #include "supervisor/config/config.h"
 #include "supervisor/observe/metrics.h"
-#include "supervisor/serve/credential_book.h"
-#include "supervisor/serve/ground.h"
+#include "supervisor/serve/bootstrap.h"
+#include "supervisor/serve/child_event_handler.h"
+#include "supervisor/serve/credential_status.h"
 #include "supervisor/serve/login_budget.h"
-#include "supervisor/serve/pin_desk.h"
-#include "supervisor/serve/process_events.h"
+#include "supervisor/serve/pin_attempt_guard.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/workers/worker_set.h"
 
@@ -45,10 +45,10 @@ class ProcessTree final {
     std::function<void()> spawner_gone;
   };
 
-  // Starts nobody yet. Takes the spawner's channel and the endpoints out of `ground`.
+  // Starts nobody yet. Takes the spawner's channel and the endpoints out of `bootstrap`.
   static std::variant<std::unique_ptr<ProcessTree>, StartFailure> Create(const Parts& parts,
                                                                          const Config& config,
-                                                                         Ground ground,
+                                                                         BootstrapResult bootstrap,
                                                                          Hooks hooks);
 
   ProcessTree(const ProcessTree&) = delete;
@@ -65,10 +65,10 @@ class ProcessTree final {
 
   [[nodiscard]] const WorkerSet& workers() const { return *workers_; }
 
-  [[nodiscard]] ProcessEvents& events() { return *events_; }
+  [[nodiscard]] ChildEventHandler& events() { return *events_; }
 
   // Both may be asked from any thread.
-  [[nodiscard]] const CredentialBook& credential() const { return credential_; }
+  [[nodiscard]] const CredentialStatus& credential() const { return credential_; }
 
   [[nodiscard]] const LoginBudget& login_budget() const { return login_budget_; }
 
@@ -77,11 +77,11 @@ class ProcessTree final {
       : slots_(slots), login_budget_(logins_per_minute) {}
 
   std::uint32_t slots_;
-  CredentialBook credential_;
+  CredentialStatus credential_;
   LoginBudget login_budget_;
   std::unique_ptr<Broker> broker_;
-  std::unique_ptr<PinDesk> pin_desk_;
-  std::unique_ptr<ProcessEvents> events_;
+  std::unique_ptr<PinAttemptGuard> pin_desk_;
+  std::unique_ptr<ChildEventHandler> events_;
   std::unique_ptr<WorkerSet> workers_;
   std::unique_ptr<Children> children_;
 };

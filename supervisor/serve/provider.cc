@@ -102,7 +102,7 @@ std::optional<StartFailure> Provider::BuildParts() {
       options_.config.auth.method == "cert" ? options_.config.auth.cert.source : "none");
   auto tree = ProcessTree::Create(
       {.loop = *loop_, .log = *base_.log, .metrics = *metrics_, .processes = processes_},
-      options_.config, std::move(base_.ground),
+      options_.config, std::move(base_.bootstrap),
       {.child_records =
            [this](const std::string& process, std::int64_t pid, const ipc::LogRecord& record) {
              base_.log->WriteChild(process, pid, record);
@@ -401,8 +401,8 @@ std::uint32_t Provider::WorkersReady() const {
 }
 
 AuthVerdict Provider::Auth() const {
-  return JudgeAuth(options_.config.auth.method, tree_->credential().Read(UnixNow()),
-                   tree_->workers().Workers());
+  return ClassifyAuth(options_.config.auth.method, tree_->credential().Read(UnixNow()),
+                      tree_->workers().Workers());
 }
 
 ReadyFacts Provider::Ready() const {

@@ -19,7 +19,7 @@
 #include "supervisor/observe/log_stream.h"
 #include "supervisor/observe/prometheus_metrics.h"
 #include "supervisor/observe/ready_body.h"
-#include "supervisor/serve/ground.h"
+#include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/notify.h"
 #include "supervisor/serve/process_tree.h"
@@ -34,7 +34,7 @@ namespace baokms::supervisor {
 struct Foundation {
   std::unique_ptr<LogStream> log;
   ServiceNotifier notifier;
-  Ground ground;
+  BootstrapResult bootstrap;
   std::unique_ptr<LockedState> state;
   KmsSocket socket;
 };

@@ -18,7 +18,7 @@
 #include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/journal.h"
 #include "supervisor/observe/log_stream.h"
-#include "supervisor/serve/ground.h"
+#include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/notify.h"
 #include "supervisor/serve/provider.h"
@@ -77,11 +77,11 @@ int Serve(const ServeOptions& options, Foundation base) {
                .event = "config.warning",
                .fields = {{"key", warning.key}, {"reason", warning.message}}});
   }
-  auto ground = LayGround(options);
-  if (const auto* failure = std::get_if<StartFailure>(&ground)) {
+  auto bootstrap = Bootstrap(options);
+  if (const auto* failure = std::get_if<StartFailure>(&bootstrap)) {
     return Refuse(&log, *failure);
   }
-  base.ground = std::move(std::get<Ground>(ground));
+  base.bootstrap = std::move(std::get<BootstrapResult>(bootstrap));
   auto failure = OpenStateAndSocket(options.config, base);
   if (failure) {
     return Refuse(&log, *failure);
@@ -119,7 +119,7 @@ int RunServe(const ServeOptions& options) {
   }
   return Serve(options, Foundation{.log = std::move(*log),
                                    .notifier = std::move(*notifier),
-                                   .ground = {},
+                                   .bootstrap = {},
                                    .state = nullptr,
                                    .socket = {}});
 }

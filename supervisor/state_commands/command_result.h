@@ -6,12 +6,12 @@
 #include <string_view>
 
 #include "common/base/error.h"
-#include "supervisor/state_commands/fact_sheet.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 
 struct CommandResult {
-  FactSheet sheet;
+  CommandReport sheet;
   // One line for the operator, without a newline; empty: success.
   std::string failure;
 };

@@ -16,10 +16,10 @@ RegistryFault FaultOf(const Error& error) {
 }
 
 // Why `state` may not be used with `checkpoint` under `identity`.
-std::optional<RegistryProblem> Judge(const std::optional<contract::RegistryState>& state,
-                                     const std::optional<contract::Checkpoint>& checkpoint,
-                                     const std::string& path,
-                                     const contract::ConfigIdentity& identity) {
+std::optional<RegistryProblem> CheckState(const std::optional<contract::RegistryState>& state,
+                                          const std::optional<contract::Checkpoint>& checkpoint,
+                                          const std::string& path,
+                                          const contract::ConfigIdentity& identity) {
   const auto verdict = contract::CompareWithCheckpoint(
       state.has_value() ? &*state : nullptr, checkpoint.has_value() ? &*checkpoint : nullptr);
   if (verdict == CheckpointVerdict::kRollback) {
@@ -66,7 +66,7 @@ LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
     local.problem = RegistryProblem{FaultOf(state.error()), path, state.error()};
     return local;
   }
-  local.problem = Judge(*state, local.checkpoint, path, identity);
+  local.problem = CheckState(*state, local.checkpoint, path, identity);
   if (!local.problem.has_value()) {
     local.state = *std::move(state);
   }

@@ -84,7 +84,7 @@ std::vector<FactRow> RowsOf(const RegistryState& state) {
   return rows;
 }
 
-void AddPlan(FactSheet& sheet, const StatePlan& plan) {
+void AddPlan(CommandReport& sheet, const StatePlan& plan) {
   if (!plan.next.has_value()) {
     return;
   }
@@ -255,7 +255,7 @@ std::string Replaced(const LocalRegistry& local) {
 }  // namespace
 
 CommandResult RunRecoverState(const CommandHost& host, const RecoverOptions& options) {
-  FactSheet sheet("recover-state");
+  CommandReport sheet("recover-state");
   Opened access = OpenState(host, options.reviewed);
   StatePlan plan;
   LocalRegistry local;
@@ -278,7 +278,7 @@ CommandResult RunRecoverState(const CommandHost& host, const RecoverOptions& opt
 }
 
 CommandResult RunMigrateState(const CommandHost& host, const MigrateOptions& options) {
-  FactSheet sheet("migrate-state");
+  CommandReport sheet("migrate-state");
   const auto end = [&sheet](const StatePlan& plan, const std::optional<LegacyState>& legacy) {
     sheet.Add("applied", plan.applied);
     sheet.Add("migrationNeeded", legacy.has_value());
@@ -306,7 +306,7 @@ CommandResult RunMigrateState(const CommandHost& host, const MigrateOptions& opt
 CommandResult RunExportState(const CommandHost& host, const ExportOptions& options) {
   const Config& config = host.options.config;
   const LocalRegistry local = ReadLocalRegistryAt(config.state.path, IdentityOf(config));
-  FactSheet sheet("export-state");
+  CommandReport sheet("export-state");
   if (!local.state.has_value()) {
     sheet.Add("exported", false);
     return {.sheet = std::move(sheet),
@@ -329,7 +329,7 @@ CommandResult RunExportState(const CommandHost& host, const ExportOptions& optio
 }
 
 CommandResult RunImportState(const CommandHost& host, const ImportOptions& options) {
-  FactSheet sheet("import-state");
+  CommandReport sheet("import-state");
   Opened access = OpenState(host, options.reviewed);
   if (const auto* refusal = std::get_if<std::string>(&access)) {
     sheet.Add("applied", false);

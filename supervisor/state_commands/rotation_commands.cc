@@ -50,7 +50,7 @@ CommandResult Report(std::string name, const CommandHost& host, const Findings& 
                                           .now_unix = UnixNow()});
 }
 
-void AddNeeds(FactSheet& sheet, const VersionNeeds& needs) {
+void AddNeeds(CommandReport& sheet, const VersionNeeds& needs) {
   sheet.Add("storedObjects", needs.objects);
   sheet.Add("plainObjects", needs.plain);
   sheet.AddRows("objects", "object", needs.groups);
@@ -83,7 +83,8 @@ void AddScan(CommandResult& result, const EtcdReader& etcd, const Findings& find
   result.sheet.Add("etcdRevision", scan.revision);
   std::string obstacle = "without a usable registry and metadata there is nothing to judge by";
   if (judged) {
-    VersionNeeds needs = JudgeNeeds(scan.census, *findings.local.state, *findings.live.metadata);
+    VersionNeeds needs =
+        CheckVersionNeeds(scan.census, *findings.local.state, *findings.live.metadata);
     AddNeeds(result.sheet, needs);
     obstacle = std::move(needs.obstacle);
   }

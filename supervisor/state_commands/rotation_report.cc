@@ -36,7 +36,7 @@ std::string BootstrapReason(const TransitKeyMetadata& metadata) {
   return "";
 }
 
-Bootstrap JudgeBootstrap(const RotationInputs& inputs) {
+Bootstrap CheckBootstrap(const RotationInputs& inputs) {
   if (!inputs.live.metadata.has_value()) {
     return {.first = {}, .reason = "transit metadata unavailable"};
   }
@@ -54,7 +54,7 @@ Bootstrap JudgeBootstrap(const RotationInputs& inputs) {
   return {.first = std::move(first).value(), .reason = "unrotated key"};
 }
 
-void AddState(FactSheet& sheet, const LocalRegistry& local) {
+void AddState(CommandReport& sheet, const LocalRegistry& local) {
   sheet.Add("stateLoaded", local.state.has_value());
   if (local.state.has_value()) {
     sheet.Add("stateGeneration", local.state->contents().generation);
@@ -68,17 +68,17 @@ void AddState(FactSheet& sheet, const LocalRegistry& local) {
   }
 }
 
-void AddBootstrap(FactSheet& sheet, const Bootstrap& bootstrap) {
+void AddBootstrap(CommandReport& sheet, const Bootstrap& bootstrap) {
   sheet.AddUnlessEmpty("stateBootstrapEligible", bootstrap.first.has_value());
   sheet.AddUnlessEmpty("stateBootstrapReason", bootstrap.reason);
 }
 
-void AddActive(FactSheet& sheet, const KeyRecord& active) {
+void AddActive(CommandReport& sheet, const KeyRecord& active) {
   sheet.Add("activeKeyIdHash", KeyIdHash(active));
   sheet.Add("activeTransitVersion", active.version.number);
 }
 
-void AddPending(FactSheet& sheet, const KeyRecord& pending, const RotationPolicy& policy) {
+void AddPending(CommandReport& sheet, const KeyRecord& pending, const RotationPolicy& policy) {
   sheet.Add("pendingKeyIdHash", KeyIdHash(pending));
   sheet.Add("pendingTransitVersion", pending.version.number);
   sheet.AddUnlessEmpty("pendingStableObservationCount", pending.stable_observation_count);
@@ -98,7 +98,7 @@ RegistryState Foreseen(const RegistryState& state, const RotationInputs& inputs)
   return observation.next.value_or(state);
 }
 
-void AddRotation(FactSheet& sheet, const RegistryState* state, const RotationInputs& inputs) {
+void AddRotation(CommandReport& sheet, const RegistryState* state, const RotationInputs& inputs) {
   if (state != nullptr) {
     AddActive(sheet, state->active());
   }
@@ -135,14 +135,14 @@ std::string FindFailure(const RotationInputs& inputs,
 }  // namespace
 
 CommandResult ReportRotation(std::string name, const RotationInputs& inputs) {
-  FactSheet sheet(std::move(name));
+  CommandReport sheet(std::move(name));
   sheet.Add("transitMetadataStatus", inputs.live.metadata.has_value() ? "pass" : "fail");
   sheet.AddUnlessEmpty("transitMetadataError", inputs.live.failure);
   AddState(sheet, inputs.local);
   Bootstrap bootstrap;
   const RegistryState* state = inputs.local.state.has_value() ? &*inputs.local.state : nullptr;
   if (inputs.local.IsAbsent()) {
-    bootstrap = JudgeBootstrap(inputs);
+    bootstrap = CheckBootstrap(inputs);
     AddBootstrap(sheet, bootstrap);
     state = bootstrap.first.has_value() ? &*bootstrap.first : nullptr;
   }

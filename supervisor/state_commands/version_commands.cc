@@ -109,7 +109,7 @@ std::vector<FactRow> RowsOf(const OperatorStep& step) {
   return rows;
 }
 
-void AddHashes(FactSheet& sheet, const VersionChange& change) {
+void AddHashes(CommandReport& sheet, const VersionChange& change) {
   if (!change.state.has_value()) {
     return;
   }
@@ -128,7 +128,7 @@ CommandResult RunRetireVersions(const CommandHost& host, const RetireOptions& op
       RunChange(host, options.reviewed, [&options](const RegistryState& state) {
         return contract::RetireBefore(state, options.before_version);
       });
-  FactSheet sheet("retire-versions");
+  CommandReport sheet("retire-versions");
   sheet.Add("applied", change.applied);
   sheet.Add("beforeVersion", options.before_version);
   AddHashes(sheet, change);
@@ -142,7 +142,7 @@ CommandResult RunRestoreVersions(const CommandHost& host, const RestoreOptions& 
       RunChange(host, options.reviewed, [&options](const RegistryState& state) {
         return contract::RestoreVersions(state, options.versions);
       });
-  FactSheet sheet("restore-versions");
+  CommandReport sheet("restore-versions");
   sheet.Add("applied", change.applied);
   sheet.Add("operation", std::string("restore"));
   AddHashes(sheet, change);

@@ -24,17 +24,17 @@ enum class Meaning : std::uint8_t {
   kForeign,  // of somebody else, or plain
 };
 
-struct Judged {
+struct ClassifiedVersion {
   Meaning meaning = Meaning::kForeign;
   const KeyRecord* record = nullptr;  // kOwn and kRemoved
 };
 
-class Judge final {
+class VersionClassifier final {
  public:
-  explicit Judge(const RegistryState& state)
+  explicit VersionClassifier(const RegistryState& state)
       : state_(state), lineage_hash_(contract::HashText(state.active().identity.key_lineage_id)) {}
 
-  [[nodiscard]] Judged Of(const StoredValue& stored) const {
+  [[nodiscard]] ClassifiedVersion Of(const StoredValue& stored) const {
     if (stored.encryption != kOwnEncryption) {
       return {};
     }
@@ -56,7 +56,7 @@ class Judge final {
   std::string lineage_hash_;
 };
 
-FactRow RowOf(const StoredValue& stored, const Judged& judged, std::uint64_t count) {
+FactRow RowOf(const StoredValue& stored, const ClassifiedVersion& classified, std::uint64_t count) {
   FactRow row{{"encryption", stored.encryption}};
   if (!stored.provider.empty()) {
     row.emplace_back("provider", Printable(stored.provider));
@@ -64,17 +64,17 @@ FactRow RowOf(const StoredValue& stored, const Judged& judged, std::uint64_t cou
   if (stored.encryption == kOwnEncryption) {
     row.emplace_back("keyIdHash", stored.key_id.empty() ? "" : contract::HashText(stored.key_id));
   }
-  if (judged.record != nullptr) {
-    row.emplace_back("transitVersion", judged.record->version.number);
-    row.emplace_back("state", std::string(contract::ToString(judged.record->state)));
-  } else if (judged.meaning == Meaning::kUnknown) {
+  if (classified.record != nullptr) {
+    row.emplace_back("transitVersion", classified.record->version.number);
+    row.emplace_back("state", std::string(contract::ToString(classified.record->state)));
+  } else if (classified.meaning == Meaning::kUnknown) {
     row.emplace_back("state", std::string("unknown"));
   }
   row.emplace_back("objects", count);
   return row;
 }
 
-std::vector<FactRow> MixedRows(const Census& census) {
+std::vector<FactRow> MixedRows(const EtcdInventory& census) {
   std::vector<FactRow> rows;
   for (const auto& [resource, count] : census.resources()) {
     if (count.encrypted > 0 && count.plain > 0) {
@@ -134,23 +134,23 @@ std::string FindObstacle(const Tally& tally,
 
 }  // namespace
 
-VersionNeeds JudgeNeeds(const Census& census,
-                        const RegistryState& state,
-                        const contract::TransitKeyMetadata& metadata) {
-  const Judge judge(state);
+VersionNeeds CheckVersionNeeds(const EtcdInventory& census,
+                               const RegistryState& state,
+                               const contract::TransitKeyMetadata& metadata) {
+  const VersionClassifier classifier(state);
   VersionNeeds needs;
   Tally tally;
   for (const auto& [stored, count] : census.groups()) {
-    const Judged judged = judge.Of(stored);
+    const ClassifiedVersion classified = classifier.Of(stored);
     needs.objects += count;
     needs.plain += stored.encryption == "none" ? count : 0;
-    needs.own += judged.meaning == Meaning::kForeign ? 0 : count;
-    tally.unknown += judged.meaning == Meaning::kUnknown ? count : 0;
-    tally.removed += judged.meaning == Meaning::kRemoved ? count : 0;
-    if (judged.record != nullptr) {
-      tally.by_version[judged.record->version.number] += count;
+    needs.own += classified.meaning == Meaning::kForeign ? 0 : count;
+    tally.unknown += classified.meaning == Meaning::kUnknown ? count : 0;
+    tally.removed += classified.meaning == Meaning::kRemoved ? count : 0;
+    if (classified.record != nullptr) {
+      tally.by_version[classified.record->version.number] += count;
     }
-    needs.groups.push_back(RowOf(stored, judged, count));
+    needs.groups.push_back(RowOf(stored, classified, count));
   }
   needs.mixed = MixedRows(census);
   tally.by_version.try_emplace(state.active().version.number, 0);

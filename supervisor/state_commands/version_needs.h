@@ -10,8 +10,8 @@
 #include "common/contract/identity.h"
 #include "common/contract/key_profile.h"
 #include "common/contract/registry.h"
-#include "supervisor/etcd/census.h"
-#include "supervisor/state_commands/fact_sheet.h"
+#include "supervisor/etcd/etcd_inventory.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 
@@ -31,8 +31,8 @@ struct VersionNeeds {
 
 // Judges `census` by this node's registry. Objects of this key that the registry does not know, or
 // no longer decrypts, are obstacles: nothing is called safe for lack of understanding.
-VersionNeeds JudgeNeeds(const Census& census,
-                        const contract::RegistryState& state,
-                        const contract::TransitKeyMetadata& metadata);
+VersionNeeds CheckVersionNeeds(const EtcdInventory& census,
+                               const contract::RegistryState& state,
+                               const contract::TransitKeyMetadata& metadata);
 
 }  // namespace baokms::supervisor

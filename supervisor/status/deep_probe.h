@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "supervisor/status/probe_failure.h"
 #include "supervisor/status/scheduler.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
@@ -22,7 +22,7 @@ class DeepProbe final {
   using Done = std::function<void(std::optional<ProbeFailure>)>;
 
   // `timeout` is for each of the two calls. References must outlive the object.
-  DeepProbe(Gateway& gateway, Scheduler& scheduler, BootTime timeout)
+  DeepProbe(WorkerPool& gateway, Scheduler& scheduler, BootTime timeout)
       : gateway_(gateway), scheduler_(scheduler), timeout_(timeout) {}
 
   DeepProbe(const DeepProbe&) = delete;
@@ -39,7 +39,7 @@ class DeepProbe final {
   void Compare(const ipc::ProbeDecryptAnswer& answer);
   void End(std::optional<ProbeFailure> failure);
 
-  Gateway& gateway_;
+  WorkerPool& gateway_;
   Scheduler& scheduler_;
   BootTime timeout_;
   std::array<std::uint8_t, 32> plaintext_{};

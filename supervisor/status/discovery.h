@@ -11,9 +11,9 @@
 #include <string>
 
 #include "common/base/clock.h"
-#include "supervisor/status/gate.h"
+#include "supervisor/status/async_mutex.h"
 #include "supervisor/status/metadata_probe.h"
-#include "supervisor/status/registry_keeper.h"
+#include "supervisor/status/registry_publisher.h"
 #include "supervisor/status/scheduler.h"
 #include "supervisor/status/status_reporter.h"
 #include "supervisor/status/status_source.h"
@@ -35,9 +35,9 @@ class Discovery final {
  public:
   struct Parts {
     Scheduler& scheduler;
-    Gate& gate;
+    AsyncMutex& gate;
     MetadataProbe& probe;
-    RegistryKeeper& keeper;
+    RegistryPublisher& keeper;
     StatusReporter& reporter;
   };
 

@@ -245,7 +245,7 @@ void KeyStatus::ReportOverdue() {
 
 bool KeyStatus::IsHealthy() const {
   const BootTime now = parts_.scheduler.Now();
-  return health_.Judge(now) == StatusView::Health::kOk &&
+  return health_.CurrentHealth(now) == StatusView::Health::kOk &&
          !IsStale(*cache_.View(), now, parts_.scheduler.UnixNow()) &&
          health_.metadata_error_class().empty() && health_.deep_error_class().empty();
 }
@@ -257,9 +257,9 @@ void KeyStatus::OnShown() {
 
 void KeyStatus::Refresh() {
   const BootTime now = parts_.scheduler.Now();
-  const ShownKeys& keys = keeper_.shown();
+  const PublishedKeys& keys = keeper_.shown();
   StatusView view;
-  view.health = health_.Judge(now);
+  view.health = health_.CurrentHealth(now);
   view.metadata_at = health_.metadata_at();
   view.metadata_at_unix = health_.metadata_at_unix();
   view.max_staleness = options_.max_staleness;

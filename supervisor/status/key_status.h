@@ -16,21 +16,21 @@
 #include "common/contract/identity.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/registry/registry_store.h"
+#include "supervisor/status/async_mutex.h"
 #include "supervisor/status/breaker.h"
 #include "supervisor/status/deep_probe.h"
 #include "supervisor/status/diagnostics.h"
 #include "supervisor/status/discovery.h"
-#include "supervisor/status/gate.h"
-#include "supervisor/status/health_book.h"
+#include "supervisor/status/health_tracker.h"
 #include "supervisor/status/metadata_probe.h"
-#include "supervisor/status/registry_keeper.h"
+#include "supervisor/status/registry_publisher.h"
 #include "supervisor/status/retry_plan.h"
 #include "supervisor/status/rotation_machine.h"
 #include "supervisor/status/scheduler.h"
 #include "supervisor/status/status_cache.h"
 #include "supervisor/status/status_reporter.h"
 #include "supervisor/status/status_source.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
@@ -52,7 +52,7 @@ class KeyStatus final : public StatusSource {
   // Everything must outlive the object. `store` is loaded and its lock is held.
   struct Parts {
     Scheduler& scheduler;
-    Gateway& gateway;
+    WorkerPool& gateway;
     RegistryStore& store;
     LogSink& log;
     Metrics& metrics;
@@ -118,11 +118,11 @@ class KeyStatus final : public StatusSource {
   StatusOptions options_;
   StatusReporter reporter_;
   StatusCache cache_;
-  HealthBook health_;
-  RegistryKeeper keeper_;
+  HealthTracker health_;
+  RegistryPublisher keeper_;
   DeepProbe deep_;
   MetadataProbe metadata_;
-  Gate gate_;
+  AsyncMutex gate_;
   Discovery discovery_;
   Breaker metadata_breaker_;
   Breaker deep_breaker_;

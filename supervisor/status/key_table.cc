@@ -28,8 +28,8 @@ Result<ipc::KeyTable> MakeKeyTable(const contract::RegistryState& state, std::ui
   return table;
 }
 
-ShownKeys ShowKeys(const ipc::KeyTable& table) {
-  ShownKeys shown;
+PublishedKeys ShowKeys(const ipc::KeyTable& table) {
+  PublishedKeys shown;
   shown.table_generation = table.generation();
   shown.active_key_id = table.active_key_id();
   for (const ipc::KeyEntry& entry : table.entries()) {

@@ -20,7 +20,7 @@ namespace baokms::supervisor {
 Result<ipc::KeyTable> MakeKeyTable(const contract::RegistryState& state, std::uint64_t generation);
 
 // What a StatusView says about keys.
-struct ShownKeys {
+struct PublishedKeys {
   std::uint64_t table_generation = 0;
   std::string active_key_id;
   std::uint32_t active_version = 0;
@@ -28,6 +28,6 @@ struct ShownKeys {
 };
 
 // The keys of a table that MakeKeyTable() made.
-ShownKeys ShowKeys(const ipc::KeyTable& table);
+PublishedKeys ShowKeys(const ipc::KeyTable& table);
 
 }  // namespace baokms::supervisor

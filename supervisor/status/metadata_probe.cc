@@ -109,13 +109,13 @@ void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
   answer_ = reply.answer;
   metadata_ = ToMetadata(answer_);
   if (parts_.keeper.state().has_value()) {
-    Judge();
+    CheckAnswers();
   } else {
-    JudgeFirst();
+    CheckFirstAnswers();
   }
 }
 
-void MetadataProbe::JudgeFirst() {
+void MetadataProbe::CheckFirstAnswers() {
   if (!IsProfileValid(metadata_)) {
     result_.finding = DescribeProfile(metadata_);
     Fail(ProbeReason::kProfileInvalid);
@@ -136,7 +136,7 @@ void MetadataProbe::JudgeFirst() {
   Confirm(&MetadataProbe::SaveNext);
 }
 
-void MetadataProbe::Judge() {
+void MetadataProbe::CheckAnswers() {
   counting_ = CountingNow();
   observation_ = Observe(*parts_.keeper.state(), metadata_, options_.identity, options_.rotation,
                          counting_, parts_.scheduler.UnixNow());
@@ -149,7 +149,7 @@ void MetadataProbe::Judge() {
     last_complete_.reset();  // OpenBao has keys that the registry has not: earlier reads are void
   }
   if (parts_.keeper.unfinished_change() != RotationChange::kNone) {
-    JudgeUnfinishedSave();
+    CheckUnfinishedSave();
   } else if (observation_.next.has_value()) {
     Confirm(&MetadataProbe::SaveNext);
   } else {
@@ -192,7 +192,7 @@ void MetadataProbe::SaveNext() {
     last_counted_ = began_;
   }
   if (!parts_.keeper.Save(*observation_.next, observation_.change).has_value()) {
-    JudgeUnfinishedSave();
+    CheckUnfinishedSave();
     return;
   }
   PublishThen(&MetadataProbe::AdvanceRotation);
@@ -200,7 +200,7 @@ void MetadataProbe::SaveNext() {
 
 // Bookkeeping that can not be saved does no harm as long as the disk holds what was published and
 // everything else is good (data contract, 10.3).
-void MetadataProbe::JudgeUnfinishedSave() {
+void MetadataProbe::CheckUnfinishedSave() {
   const auto& state = parts_.keeper.state();
   const bool harmless =
       state.has_value() && parts_.keeper.unfinished_change() == RotationChange::kBookkeeping &&

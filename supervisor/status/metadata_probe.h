@@ -12,13 +12,13 @@
 #include "common/base/clock.h"
 #include "common/contract/identity.h"
 #include "supervisor/status/deep_probe.h"
-#include "supervisor/status/health_book.h"
+#include "supervisor/status/health_tracker.h"
 #include "supervisor/status/probe_failure.h"
-#include "supervisor/status/registry_keeper.h"
+#include "supervisor/status/registry_publisher.h"
 #include "supervisor/status/rotation_machine.h"
 #include "supervisor/status/scheduler.h"
 #include "supervisor/status/status_reporter.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
@@ -45,14 +45,14 @@ struct MetadataResult {
 // Whether the very first registry may be built on what one worker alone read.
 enum class FirstStateWitness : std::uint8_t { kTwoWorkers, kOneIsEnough };
 
-// One probe at a time: run it behind the Gate. Belongs to the loop's thread.
+// One probe at a time: run it behind the AsyncMutex. Belongs to the loop's thread.
 class MetadataProbe final {
  public:
   struct Parts {
-    Gateway& gateway;
+    WorkerPool& gateway;
     Scheduler& scheduler;
-    RegistryKeeper& keeper;
-    HealthBook& health;
+    RegistryPublisher& keeper;
+    HealthTracker& health;
     DeepProbe& deep;
     StatusReporter& reporter;
   };
@@ -85,15 +85,15 @@ class MetadataProbe final {
   void PublishThen(void (MetadataProbe::*next)());
   void Read();
   void OnRead(const Reply<ipc::MetadataAnswer>& reply);
-  void Judge();
-  void JudgeFirst();
+  void CheckAnswers();
+  void CheckFirstAnswers();
   void Confirm(void (MetadataProbe::*next)());
   void OnConfirmation(const Reply<ipc::MetadataAnswer>& reply, void (MetadataProbe::*next)());
   void SaveNext();
   void AdvanceRotation();
   void ProbeCandidate();
   void PromoteCandidate();
-  void JudgeUnfinishedSave();
+  void CheckUnfinishedSave();
   void Defer(Deferral deferral);
   void Fail(ProbeReason reason);
   void Fail(const ProbeFailure& failure);

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstddef>
 
-#include "supervisor/observe/words.h"
+#include "supervisor/observe/label_names.h"
 
 namespace baokms::supervisor {
 namespace {

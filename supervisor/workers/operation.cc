@@ -17,7 +17,7 @@
 #include "common/base/clock.h"
 #include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {

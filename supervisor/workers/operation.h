@@ -14,7 +14,7 @@
 #include "common/contract/encoding.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 

@@ -9,12 +9,12 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
 // How a worker's process ended.
-enum class DeathCause : std::uint8_t {
+enum class ExitCause : std::uint8_t {
   kClean,              // exit code 0
   kKilled,             // SIGKILL: by an operator, the kernel or ourselves
   kCrashSignal,        // SIGSEGV, SIGABRT, SIGBUS or SIGSYS

@@ -16,21 +16,21 @@
 #include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/gateway.h"
 #include "supervisor/workers/operation.h"
-#include "supervisor/workers/schedule.h"
+#include "supervisor/workers/request_scheduler.h"
 #include "supervisor/workers/worker_channel.h"
 #include "supervisor/workers/worker_events.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {
 
 using ipc::MessageType;
 
-Schedule::Suspicion SuspicionOf(DeathCause cause) {
-  return cause == DeathCause::kCrashSignal || cause == DeathCause::kRefusedSystemCall
-             ? Schedule::Suspicion::kRequests
-             : Schedule::Suspicion::kNone;
+RequestScheduler::Suspicion SuspicionOf(ExitCause cause) {
+  return cause == ExitCause::kCrashSignal || cause == ExitCause::kRefusedSystemCall
+             ? RequestScheduler::Suspicion::kRequests
+             : RequestScheduler::Suspicion::kNone;
 }
 
 OperationId IdOf(const AnyAnswer& answer) {
@@ -62,7 +62,7 @@ Status WorkerSet::Attach(Slot slot, UniqueFd channel) {
   return roster_.Attach(slot, std::move(channel));
 }
 
-void WorkerSet::Detached(Slot slot, DeathCause cause) {
+void WorkerSet::Detached(Slot slot, ExitCause cause) {
   roster_.Detached(slot, cause);
 }
 
@@ -131,7 +131,7 @@ OperationId WorkerSet::Submit(MessageType type, Request request, WorkerChoice ch
 }
 
 // Under the lock: adds to the steps what is needed to do them.
-WorkerSet::Work WorkerSet::Locked(Schedule::Steps steps) {
+WorkerSet::Work WorkerSet::Locked(RequestScheduler::Steps steps) {
   Work work;
   if (!steps.sends.empty() || !steps.stops.empty()) {
     work.channels = channels_;
@@ -146,12 +146,12 @@ WorkerSet::Work WorkerSet::Locked(Schedule::Steps steps) {
 }
 
 void WorkerSet::Do(Work work, CallbackFrom from) {
-  for (const Schedule::Send& send : work.steps.sends) {
+  for (const RequestScheduler::Send& send : work.steps.sends) {
     if (const auto& channel = work.channels[send.slot]) {
       SendOne(send, *channel);
     }
   }
-  for (const Schedule::Stop& stop : work.steps.stops) {
+  for (const RequestScheduler::Stop& stop : work.steps.stops) {
     if (const auto& channel = work.channels[stop.slot]) {
       ipc::CancelRequest request;
       request.set_id(stop.id);
@@ -162,7 +162,7 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
   if (work.arm) {
     Post([this, when = *work.arm] { ArmTimer(when); });
   }
-  for (const Schedule::Ended& ended : work.steps.ended) {
+  for (const RequestScheduler::Ended& ended : work.steps.ended) {
     if (from == CallbackFrom::kHere) {
       Fail(*ended.operation, ended.outcome, BootNow());
     } else {
@@ -171,7 +171,7 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
   }
 }
 
-void WorkerSet::SendOne(const Schedule::Send& send, WorkerChannel& channel) {
+void WorkerSet::SendOne(const RequestScheduler::Send& send, WorkerChannel& channel) {
   const Status sent = channel.Send(send.type, *send.request);
   if (sent || sent.error().code() == ErrorCode::kUnavailable) {
     return;  // a worker that is gone is noticed by its channel, and the operation moves on
@@ -252,7 +252,7 @@ Status WorkerSet::OnWorkerAnswer(Incarnation who, AnyAnswer answer) {
   const BootTime now = BootNow();
   {
     const std::lock_guard lock(mutex_);
-    Schedule::Answered answered =
+    RequestScheduler::Answered answered =
         BAOKMS_TRY(schedule_.Answer(who.slot, IdOf(answer), answer.index(), now));
     operation = std::move(answered.operation);
     work = Locked(std::move(answered.steps));
@@ -283,7 +283,7 @@ void WorkerSet::OnWorkerLeaving(Incarnation who) {
   schedule_.WorkerLeaving(who.slot);
 }
 
-void WorkerSet::OnWorkerGone(Incarnation who, DeathCause cause) {
+void WorkerSet::OnWorkerGone(Incarnation who, ExitCause cause) {
   Work work;
   {
     const std::lock_guard lock(mutex_);

@@ -16,18 +16,18 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/gateway.h"
 #include "supervisor/workers/operation.h"
-#include "supervisor/workers/roster.h"
-#include "supervisor/workers/schedule.h"
+#include "supervisor/workers/request_scheduler.h"
 #include "supervisor/workers/worker_channel.h"
 #include "supervisor/workers/worker_events.h"
+#include "supervisor/workers/worker_pool.h"
+#include "supervisor/workers/worker_sessions.h"
 
 namespace baokms::supervisor {
 
-// The functions of Gateway may be called from any thread, all others from the loop's only. Create
-// it before and destroy it after the threads that call it.
-class WorkerSet final : public Gateway, private Roster::Listener {
+// The functions of WorkerPool may be called from any thread, all others from the loop's only.
+// Create it before and destroy it after the threads that call it.
+class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
  public:
   // `loop` and `events` must outlive the set. `workers` is the number of slots, at least 1.
   WorkerSet(EventLoop& loop, WorkerEvents& events, std::size_t workers, RosterLimits limits = {});
@@ -41,7 +41,7 @@ class WorkerSet final : public Gateway, private Roster::Listener {
 
   // The process of `slot` has ended; harmless when there was none. What it had moves to others once
   // its last words are read.
-  void Detached(Slot slot, DeathCause cause);
+  void Detached(Slot slot, ExitCause cause);
 
   // Answers a ConnectRequest; with OUTCOME_OK, `socket` goes along. kNotFound: that incarnation is
   // over.
@@ -70,7 +70,7 @@ class WorkerSet final : public Gateway, private Roster::Listener {
  private:
   // One step of the schedule with the channels it needs, taken under the lock and done without it.
   struct Work {
-    Schedule::Steps steps;
+    RequestScheduler::Steps steps;
     std::vector<std::shared_ptr<WorkerChannel>> channels;  // by slot; only those that are needed
     std::optional<BootTime> arm;                           // the deadline timer has to be set
   };
@@ -82,13 +82,13 @@ class WorkerSet final : public Gateway, private Roster::Listener {
   Status OnWorkerAnswer(Incarnation who, AnyAnswer answer) override;
   void OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) override;
   void OnWorkerLeaving(Incarnation who) override;
-  void OnWorkerGone(Incarnation who, DeathCause cause) override;
+  void OnWorkerGone(Incarnation who, ExitCause cause) override;
 
   template <typename Request, typename Done>
   OperationId Submit(ipc::MessageType type, Request request, WorkerChoice choice, Done done);
-  Work Locked(Schedule::Steps steps);
+  Work Locked(RequestScheduler::Steps steps);
   void Do(Work work, CallbackFrom from);
-  void SendOne(const Schedule::Send& send, WorkerChannel& channel);
+  void SendOne(const RequestScheduler::Send& send, WorkerChannel& channel);
   void OnDeadline();
   void ArmTimer(BootTime when);
 
@@ -100,12 +100,12 @@ class WorkerSet final : public Gateway, private Roster::Listener {
   std::shared_ptr<WorkerSet*> self_ = std::make_shared<WorkerSet*>(this);
   std::atomic<OperationId> last_id_{0};
   mutable std::mutex mutex_;
-  Schedule schedule_;                                     // guarded by mutex_
+  RequestScheduler schedule_;                             // guarded by mutex_
   std::vector<std::shared_ptr<WorkerChannel>> channels_;  // guarded by mutex_; null: not ready
   std::vector<WorkerState> states_;                       // guarded by mutex_
   std::optional<BootTime> armed_for_;                     // guarded by mutex_
   EventLoop::TimerId timer_ = 0;                          // the loop's thread only
-  Roster roster_;                                         // the loop's thread only
+  WorkerSessions roster_;                                 // the loop's thread only
 };
 
 }  // namespace baokms::supervisor

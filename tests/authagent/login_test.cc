@@ -156,7 +156,7 @@ class LoginDeskTest : public ::testing::Test {
   }
 
   void MakeDesk(std::uint32_t budget) {
-    desk_ = std::make_unique<LoginDesk>(
+    desk_ = std::make_unique<LoginService>(
         *loop_, credential_, api_, outlet_, log_,
         LoginOptions{"auth/k8s", "kms", 2, std::chrono::seconds(5), budget});
   }
@@ -185,7 +185,7 @@ class LoginDeskTest : public ::testing::Test {
   FakeApi api_;
   FakeOutlet outlet_;
   ListLog log_;
-  std::unique_ptr<LoginDesk> desk_;
+  std::unique_ptr<LoginService> desk_;
 };
 
 openbao::AuthValue Auth(std::string_view token, std::int64_t lease = 1800) {

@@ -90,7 +90,7 @@ TEST(OAuth2FormTest, NeedsAClientAndASecret) {
 
 TEST(OAuth2AnswerTest, TakesABearerToken) {
   for (const std::string_view type : {"Bearer", "bearer", "BEARER"}) {
-    const GrantOutcome outcome = JudgeGrant(
+    const GrantOutcome outcome = ClassifyGrant(
         Answer(R"({"access_token":"a.b.c","token_type":")" + std::string(type) +
                R"(","expires_in":300,"not-before-policy":0,"scope":"x","more":{"a":[1]}})"));
     EXPECT_EQ(outcome.finding, (Finding{AuthStatus::kOk, ""}));
@@ -98,9 +98,9 @@ TEST(OAuth2AnswerTest, TakesABearerToken) {
     EXPECT_EQ(outcome.expires_in, 300);
   }
   const std::string body = R"({"access_token":"t","token_type":"bearer"})";
-  EXPECT_EQ(JudgeGrant(Answer(body)).expires_in, std::nullopt);
+  EXPECT_EQ(ClassifyGrant(Answer(body)).expires_in, std::nullopt);
   for (const char* type : {"application/json;charset=utf-8", "Application/JSON ; a=b"}) {
-    EXPECT_EQ(JudgeGrant(Answer(body, 200, type)).finding.status, AuthStatus::kOk) << type;
+    EXPECT_EQ(ClassifyGrant(Answer(body, 200, type)).finding.status, AuthStatus::kOk) << type;
   }
 }
 
@@ -125,33 +125,33 @@ TEST(OAuth2AnswerTest, RefusesWhatIsNoGrant) {
       R"({"access_token":"t","token_type":"bearer","expires_in":"300"})",
   };
   for (const std::string& body : bodies) {
-    const GrantOutcome outcome = JudgeGrant(Answer(body));
+    const GrantOutcome outcome = ClassifyGrant(Answer(body));
     EXPECT_EQ(outcome.finding.status, AuthStatus::kOAuth2Response) << body;
     EXPECT_EQ(outcome.access_token.size(), 0U) << body;
   }
   const std::string good = R"({"access_token":"t","token_type":"bearer"})";
   for (const char* type : {"", "text/html", "application/jsonp", "application/jwt"}) {
-    EXPECT_EQ(JudgeGrant(Answer(good, 200, type)).finding.status, AuthStatus::kOAuth2Response);
+    EXPECT_EQ(ClassifyGrant(Answer(good, 200, type)).finding.status, AuthStatus::kOAuth2Response);
   }
 }
 
 TEST(OAuth2AnswerTest, TellsOutagesFromRefusals) {
   for (const long status : {429L, 500L, 502L, 503L, 599L}) {
-    EXPECT_EQ(JudgeGrant(Answer("", status)).finding.status, AuthStatus::kOAuth2Unavailable);
+    EXPECT_EQ(ClassifyGrant(Answer("", status)).finding.status, AuthStatus::kOAuth2Unavailable);
   }
   for (const long status : {201L, 204L, 302L, 400L, 401L, 403L, 404L, 428L}) {
-    EXPECT_EQ(JudgeGrant(Answer("", status)).finding.status, AuthStatus::kOAuth2Rejected);
+    EXPECT_EQ(ClassifyGrant(Answer("", status)).finding.status, AuthStatus::kOAuth2Rejected);
   }
   FormAnswer none;
   for (const ErrorClass failure :
        {ErrorClass::kTlsFailed, ErrorClass::kDnsFailed, ErrorClass::kConnectionFailed,
         ErrorClass::kTimeout, ErrorClass::kUnavailable}) {
     none.error_class = failure;
-    EXPECT_EQ(JudgeGrant(none).finding,
+    EXPECT_EQ(ClassifyGrant(none).finding,
               (Finding{AuthStatus::kOAuth2Unavailable, openbao::ToString(failure)}));
   }
   none.error_class = ErrorClass::kUndecodable;
-  EXPECT_EQ(JudgeGrant(none).finding.status, AuthStatus::kOAuth2Response);
+  EXPECT_EQ(ClassifyGrant(none).finding.status, AuthStatus::kOAuth2Response);
 }
 
 class OAuth2CredentialTest : public ::testing::Test {

@@ -37,14 +37,14 @@ class LoopbackConnector final : public Connector {
   void CancelRequest(RequestId request) override;
   void Report(std::uint64_t socket_id, Verdict verdict) override;
 
-  struct Judged {
+  struct Classified {
     std::uint16_t port;
     Verdict verdict;
 
-    friend bool operator==(const Judged&, const Judged&) = default;
+    friend bool operator==(const Classified&, const Classified&) = default;
   };
 
-  std::vector<Judged> verdicts;
+  std::vector<Classified> verdicts;
   std::vector<std::uint16_t> asked;   // ports in the order of the requests
   std::optional<ErrorClass> refusal;  // when set, no socket is given out
   bool answers = true;                // when false, requests are never answered

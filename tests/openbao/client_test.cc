@@ -351,7 +351,7 @@ TEST_F(ClientTest, TrustsTheGivenAuthorityAlone) {
   EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kTlsFailed);
   EXPECT_EQ(
       rig.connector().verdicts,
-      (std::vector<LoopbackConnector::Judged>{{server.port(), Connector::Verdict::kUnusable}}));
+      (std::vector<LoopbackConnector::Classified>{{server.port(), Connector::Verdict::kUnusable}}));
 }
 
 TEST_F(ClientTest, TrustsEveryCertificateOfTheBundle) {

@@ -14,7 +14,7 @@ namespace baokms::openbao {
 namespace {
 
 using Verdict = Connector::Verdict;
-using Judged = LoopbackConnector::Judged;
+using Classified = LoopbackConnector::Classified;
 
 constexpr char kSealedBody[] = R"({"errors":["OpenBao is sealed"]})";
 
@@ -57,9 +57,9 @@ TEST_F(FailoverTest, ASealedServerIsFollowedByTheNextEndpointWhichThenComesFirst
   const Ended<UpsertValue> ended = rig.ReadUpsert();
   EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
   EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kSealed, ErrorClass::kOk}));
-  EXPECT_EQ(rig.connector().verdicts, (std::vector<Judged>{{first.port(), Verdict::kUsable},
-                                                           {first.port(), Verdict::kUnusable},
-                                                           {second.port(), Verdict::kUsable}}));
+  EXPECT_EQ(rig.connector().verdicts, (std::vector<Classified>{{first.port(), Verdict::kUsable},
+                                                               {first.port(), Verdict::kUnusable},
+                                                               {second.port(), Verdict::kUsable}}));
   EXPECT_EQ(rig.ReadUpsert().report.calls.size(), 1U);
   EXPECT_EQ(first.accepted(), 1);
   EXPECT_EQ(second.accepted(), 1);
@@ -156,8 +156,9 @@ TEST_F(FailoverTest, AnUntrustedServerIsFollowedByTheNextAddress) {
   ClientRig rig(authority_, {impostor.port(), server.port()});
   const Ended<UpsertValue> ended = rig.ReadUpsert();
   EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kTlsFailed, ErrorClass::kOk}));
-  EXPECT_EQ(rig.connector().verdicts, (std::vector<Judged>{{impostor.port(), Verdict::kUnusable},
-                                                           {server.port(), Verdict::kUsable}}));
+  EXPECT_EQ(rig.connector().verdicts,
+            (std::vector<Classified>{{impostor.port(), Verdict::kUnusable},
+                                     {server.port(), Verdict::kUsable}}));
 }
 
 TEST_F(FailoverTest, AResetInsteadOfAHandshakeIsFollowedByTheNextAddress) {
@@ -176,7 +177,7 @@ TEST_F(FailoverTest, ASilentServerCostsAThirdOfTheTimeAndNoMore) {
   const Ended<UpsertValue> ended = rig.ReadUpsert(rig.Context(std::chrono::milliseconds(900)));
   EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
   EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kConnectionFailed, ErrorClass::kOk}));
-  EXPECT_EQ(rig.connector().verdicts.front(), (Judged{silent.port(), Verdict::kUnusable}));
+  EXPECT_EQ(rig.connector().verdicts.front(), (Classified{silent.port(), Verdict::kUnusable}));
 }
 
 TEST_F(FailoverTest, ALoneSilentServerIsAskedAgainUntilTheDeadline) {
@@ -196,7 +197,7 @@ TEST_F(FailoverTest, AConnectorThatNeverAnswersEndsInATimeout) {
 }
 
 TEST_F(FailoverTest, RepeatsOnceAfterABadGatewayOrUnavailable) {
-  for (const char* status : {"502 Bad Gateway", "503 Service Unavailable"}) {
+  for (const char* status : {"502 Bad WorkerPool", "503 Service Unavailable"}) {
     requests_ = 0;
     HostileServer server(Identity(), FirstThenGood(HttpAnswer(status, "")));
     ClientRig rig(authority_, {server.port()});

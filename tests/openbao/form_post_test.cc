@@ -29,7 +29,7 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using Verdict = Connector::Verdict;
-using Judged = LoopbackConnector::Judged;
+using Classified = LoopbackConnector::Classified;
 
 constexpr char kName[] = "issuer.test";
 
@@ -104,7 +104,7 @@ TEST_F(FormPostTest, SendsTheFormAndGivesTheAnswer) {
   EXPECT_THAT(head, Not(HasSubstr("Expect")));
   EXPECT_EQ(requests_[0].body, "grant_type=client_credentials");
   EXPECT_EQ(server_name_, kName);
-  EXPECT_EQ(connector_->verdicts, (std::vector<Judged>{{server.port(), Verdict::kUsable}}));
+  EXPECT_EQ(connector_->verdicts, (std::vector<Classified>{{server.port(), Verdict::kUsable}}));
 }
 
 TEST_F(FormPostTest, GivesTheStatusOfARefusalAndNothingOfItsBody) {
@@ -137,8 +137,8 @@ TEST_F(FormPostTest, TriesEachAddressOnce) {
   HostileServer reset(Identity(), [](Session&) {});
   reset.set_greeting(Greeting::kReset);
   EXPECT_EQ(Post({reset.port(), good.port()}).error_class, ErrorClass::kOk);
-  EXPECT_EQ(connector_->verdicts, (std::vector<Judged>{{reset.port(), Verdict::kUnusable},
-                                                       {good.port(), Verdict::kUsable}}));
+  EXPECT_EQ(connector_->verdicts, (std::vector<Classified>{{reset.port(), Verdict::kUnusable},
+                                                           {good.port(), Verdict::kUsable}}));
   EXPECT_NE(Post({reset.port(), reset.port()}).error_class, ErrorClass::kOk);
   EXPECT_EQ(connector_->asked.size(), 2U);
 }

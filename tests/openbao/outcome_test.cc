@@ -42,29 +42,29 @@ TEST(OutcomeTest, EveryStatusHasItsClassAndRemedy) {
   }};
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.status);
-    const Outcome outcome = JudgeStatus(row.status, {}, std::nullopt);
+    const Outcome outcome = ClassifyStatus(row.status, {}, std::nullopt);
     EXPECT_EQ(outcome.error_class, row.error_class);
     EXPECT_EQ(outcome.remedy, row.remedy);
   }
 }
 
 TEST(OutcomeTest, SealedIsBelievedFromAServerErrorOnly) {
-  EXPECT_EQ(JudgeStatus(503, kSealedText, {}).error_class, ErrorClass::kSealed);
-  EXPECT_EQ(JudgeStatus(503, kSealedText, {}).remedy, Remedy::kOtherAddress);
-  EXPECT_EQ(JudgeStatus(500, kSealedText, {}).error_class, ErrorClass::kSealed);
-  EXPECT_EQ(JudgeStatus(400, kSealedText, {}).error_class, ErrorClass::kInvalidRequest);
-  EXPECT_EQ(JudgeStatus(403, kSealedText, {}).error_class, ErrorClass::kPermissionDenied);
-  EXPECT_EQ(JudgeStatus(307, kSealedText, {}).error_class, ErrorClass::kUnavailable);
+  EXPECT_EQ(ClassifyStatus(503, kSealedText, {}).error_class, ErrorClass::kSealed);
+  EXPECT_EQ(ClassifyStatus(503, kSealedText, {}).remedy, Remedy::kOtherAddress);
+  EXPECT_EQ(ClassifyStatus(500, kSealedText, {}).error_class, ErrorClass::kSealed);
+  EXPECT_EQ(ClassifyStatus(400, kSealedText, {}).error_class, ErrorClass::kInvalidRequest);
+  EXPECT_EQ(ClassifyStatus(403, kSealedText, {}).error_class, ErrorClass::kPermissionDenied);
+  EXPECT_EQ(ClassifyStatus(307, kSealedText, {}).error_class, ErrorClass::kUnavailable);
 }
 
 TEST(OutcomeTest, DecryptFailedIsBelievedFromA400Only) {
-  EXPECT_EQ(JudgeStatus(400, kTagText, {}).error_class, ErrorClass::kDecryptFailed);
-  EXPECT_EQ(JudgeStatus(500, kTagText, {}).error_class, ErrorClass::kUnavailable);
-  EXPECT_EQ(JudgeStatus(403, kTagText, {}).error_class, ErrorClass::kPermissionDenied);
+  EXPECT_EQ(ClassifyStatus(400, kTagText, {}).error_class, ErrorClass::kDecryptFailed);
+  EXPECT_EQ(ClassifyStatus(500, kTagText, {}).error_class, ErrorClass::kUnavailable);
+  EXPECT_EQ(ClassifyStatus(403, kTagText, {}).error_class, ErrorClass::kPermissionDenied);
 }
 
 TEST(OutcomeTest, RateLimitedIsRepeatedAfterTheTimeItNames) {
-  const Outcome outcome = JudgeStatus(429, {}, std::chrono::seconds(3));
+  const Outcome outcome = ClassifyStatus(429, {}, std::chrono::seconds(3));
   EXPECT_EQ(outcome.remedy, Remedy::kRepeat);
   EXPECT_EQ(outcome.wait, std::chrono::seconds(3));
 }
@@ -82,7 +82,7 @@ TEST(OutcomeTest, ARefusedOrUntrustedConnectionWantsAnotherAddress) {
                                       {CURLE_PEER_FAILED_VERIFICATION, ErrorClass::kTlsFailed},
                                       {CURLE_COULDNT_RESOLVE_HOST, ErrorClass::kDnsFailed}}};
   for (const Row& row : kRows) {
-    const Outcome outcome = JudgeTransport(row.code, Progress::kConnecting);
+    const Outcome outcome = ClassifyTransport(row.code, Progress::kConnecting);
     EXPECT_EQ(outcome.error_class, row.error_class) << row.code;
     EXPECT_EQ(outcome.remedy, Remedy::kOtherAddress) << row.code;
   }
@@ -90,10 +90,10 @@ TEST(OutcomeTest, ARefusedOrUntrustedConnectionWantsAnotherAddress) {
 
 TEST(OutcomeTest, AResetIsRepeatedOnlyBeforeAnAnswer) {
   for (const int code : {CURLE_RECV_ERROR, CURLE_SEND_ERROR, CURLE_GOT_NOTHING}) {
-    EXPECT_EQ(JudgeTransport(code, Progress::kSent).remedy, Remedy::kRepeat) << code;
-    EXPECT_EQ(JudgeTransport(code, Progress::kAnswering).remedy, Remedy::kNone) << code;
+    EXPECT_EQ(ClassifyTransport(code, Progress::kSent).remedy, Remedy::kRepeat) << code;
+    EXPECT_EQ(ClassifyTransport(code, Progress::kAnswering).remedy, Remedy::kNone) << code;
   }
-  EXPECT_EQ(JudgeTransport(CURLE_PARTIAL_FILE, Progress::kAnswering).error_class,
+  EXPECT_EQ(ClassifyTransport(CURLE_PARTIAL_FILE, Progress::kAnswering).error_class,
             ErrorClass::kUnavailable);
 }
 

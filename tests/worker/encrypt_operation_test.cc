@@ -126,7 +126,7 @@ TEST_F(EncryptOperationTest, LongestPlaintextIsEncrypted) {
   EXPECT_EQ(Encrypt(request).outcome(), ipc::OUTCOME_OK);
 }
 
-TEST_F(EncryptOperationTest, JudgesWhatOpenBaoMade) {
+TEST_F(EncryptOperationTest, ClassifiesWhatOpenBaoMade) {
   struct Row {
     const char* name;
     openbao::EncryptValue value;

@@ -14,7 +14,7 @@
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_rig.h"
 #include "tests/worker/rig.h"
-#include "worker/token_machine.h"
+#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 namespace {

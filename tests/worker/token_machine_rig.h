@@ -13,13 +13,13 @@
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
 #include "worker/token_lease.h"
-#include "worker/token_machine.h"
+#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 
 using namespace std::chrono_literals;
 using openbao::ErrorClass;
-using Answer = TokenMachine::Answer;
+using Answer = TokenStateMachine::Answer;
 
 inline constexpr TokenGrant kHalfHour{1800, true};
 
@@ -128,9 +128,9 @@ class TokenMachineRig : public testing::Test {
 
   Instant now_{1000s, 1'700'000'000s};
   double random_ = 0.0;
-  TokenMachine machine_{Timing(), [this] {
-                          return random_;
-                        }};
+  TokenStateMachine machine_{Timing(), [this] {
+                               return random_;
+                             }};
 };
 
 }  // namespace baokms::worker

@@ -11,7 +11,7 @@
 #include "tests/worker/token_machine_rig.h"
 #include "worker/limits.h"
 #include "worker/token_lease.h"
-#include "worker/token_machine.h"
+#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 namespace {
@@ -40,7 +40,7 @@ TEST_F(TokenRejectionTest, AnyAnswerButARefusalProvesTheTokenAlive) {
         ErrorClass::kRateLimited, ErrorClass::kSealed, ErrorClass::kUnavailable,
         ErrorClass::kUnknown, ErrorClass::kUndecodable}) {
     SCOPED_TRACE(openbao::ToString(answer));
-    machine_ = TokenMachine(Timing(), [] { return 0.0; });
+    machine_ = TokenStateMachine(Timing(), [] { return 0.0; });
     LogIn();
     EXPECT_EQ(Rejected(Rejection::kDenied), "probe 2 in 5000");
     EXPECT_EQ(AskAfterRejection(1), Answer::kWait);
@@ -58,7 +58,7 @@ TEST_F(TokenRejectionTest, AnyAnswerButARefusalProvesTheTokenAlive) {
 TEST_F(TokenRejectionTest, ProbeThatDoesNotReachOpenBaoProvesNothing) {
   for (const ErrorClass failure : {ErrorClass::kTlsFailed, ErrorClass::kDnsFailed,
                                    ErrorClass::kConnectionFailed, ErrorClass::kTimeout}) {
-    machine_ = TokenMachine(Timing(), [] { return 0.0; });
+    machine_ = TokenStateMachine(Timing(), [] { return 0.0; });
     LogIn();
     ASSERT_EQ(Rejected(Rejection::kDenied), "probe 2 in 5000");
     EXPECT_EQ(Renewed(2, failure), "");

@@ -46,7 +46,7 @@ std::string PemOf(const SoftwareKey& key, const CertificateTraits& traits) {
   return ToPem(*MakeCertificate(*key.PublicKey(), Authority().pair(), traits));
 }
 
-Finding Judge(const std::string& pem) {
+Finding Classify(const std::string& pem) {
   const Result<ClientCertificate> certificate = ParseChain(Bytes(pem));
   if (!certificate) {
     return {AuthStatus::kError, certificate.error().what()};
@@ -55,17 +55,17 @@ Finding Judge(const std::string& pem) {
 }
 
 AuthStatus StatusOf(const CertificateTraits& traits) {
-  return Judge(PemOf(Client(), traits)).status;
+  return Classify(PemOf(Client(), traits)).status;
 }
 
 TEST(ClientCertificateTest, AcceptsAnOrdinaryOne) {
-  EXPECT_EQ(Judge(PemOf(Client(), {})), (Finding{AuthStatus::kOk, ""}));
+  EXPECT_EQ(Classify(PemOf(Client(), {})), (Finding{AuthStatus::kOk, ""}));
   EXPECT_EQ(StatusOf({.key_usage = nullptr}), AuthStatus::kOk);
   EXPECT_EQ(StatusOf({.extended_key_usage = "anyExtendedKeyUsage"}), AuthStatus::kOk);
   EXPECT_EQ(StatusOf({.extended_key_usage = "serverAuth,clientAuth"}), AuthStatus::kOk);
 }
 
-TEST(ClientCertificateTest, JudgesTimesWithLeeway) {
+TEST(ClientCertificateTest, ClassifiesTimesWithLeeway) {
   EXPECT_EQ(StatusOf({.begins_in_s = 20}), AuthStatus::kOk);
   EXPECT_EQ(StatusOf({.begins_in_s = 3600}), AuthStatus::kCertInvalid);
   EXPECT_EQ(StatusOf({.ends_in_s = -3600}), AuthStatus::kCertExpired);
@@ -85,19 +85,19 @@ TEST(ClientCertificateTest, RefusesWeakSignatures) {
   for (const EVP_MD* digest : {EVP_sha1(), EVP_md5()}) {
     const std::string pem =
         ToPem(*MakeCertificate(*Client().PublicKey(), issuer.pair(), {.digest = digest}));
-    EXPECT_EQ(Judge(pem).status, AuthStatus::kCertInvalid);
+    EXPECT_EQ(Classify(pem).status, AuthStatus::kCertInvalid);
   }
   EXPECT_EQ(StatusOf({.digest = EVP_sha1()}), AuthStatus::kCertInvalid);
 }
 
-TEST(ClientCertificateTest, JudgesKindAndSizeOfTheKey) {
-  EXPECT_EQ(Judge(PemOf(SoftwareKey("RSA", "2048"), {})).status, AuthStatus::kOk);
-  EXPECT_EQ(Judge(PemOf(SoftwareKey("RSA", "1024"), {})).status, AuthStatus::kCertInvalid);
-  EXPECT_EQ(Judge(PemOf(SoftwareKey("EC", "P-384"), {})).status, AuthStatus::kOk);
-  EXPECT_EQ(Judge(PemOf(SoftwareKey("EC", "P-521"), {})).status, AuthStatus::kOk);
-  EXPECT_EQ(Judge(PemOf(SoftwareKey("EC", "secp256k1"), {})).status, AuthStatus::kCertInvalid);
-  EXPECT_EQ(Judge(PemOf(SoftwareKey("ED25519"), {})).status, AuthStatus::kOk);
-  EXPECT_EQ(Judge(PemOf(SoftwareKey("ED448"), {})).status, AuthStatus::kCertInvalid);
+TEST(ClientCertificateTest, ClassifiesKindAndSizeOfTheKey) {
+  EXPECT_EQ(Classify(PemOf(SoftwareKey("RSA", "2048"), {})).status, AuthStatus::kOk);
+  EXPECT_EQ(Classify(PemOf(SoftwareKey("RSA", "1024"), {})).status, AuthStatus::kCertInvalid);
+  EXPECT_EQ(Classify(PemOf(SoftwareKey("EC", "P-384"), {})).status, AuthStatus::kOk);
+  EXPECT_EQ(Classify(PemOf(SoftwareKey("EC", "P-521"), {})).status, AuthStatus::kOk);
+  EXPECT_EQ(Classify(PemOf(SoftwareKey("EC", "secp256k1"), {})).status, AuthStatus::kCertInvalid);
+  EXPECT_EQ(Classify(PemOf(SoftwareKey("ED25519"), {})).status, AuthStatus::kOk);
+  EXPECT_EQ(Classify(PemOf(SoftwareKey("ED448"), {})).status, AuthStatus::kCertInvalid);
 }
 
 TEST(ClientCertificateTest, TakesTheFirstAsLeafAndKeepsTheRest) {

@@ -28,11 +28,11 @@ TEST(ModuleErrorTest, DescribesNativeCallsByNameAndOthersByText) {
 TEST(ModuleErrorTest, TellsARefusedPinFromOneThatWasNotLookedAt) {
   for (const unsigned long code :
        {CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_EXPIRED, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE}) {
-    EXPECT_EQ(JudgeLogin(ModuleError("C_Login", code)), PinVerdict::kRefused) << CkrName(code);
+    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), PinVerdict::kRefused) << CkrName(code);
   }
   for (const unsigned long code :
        {CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_REMOVED}) {
-    EXPECT_EQ(JudgeLogin(ModuleError("C_Login", code)), PinVerdict::kNotTried) << CkrName(code);
+    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), PinVerdict::kNotTried) << CkrName(code);
   }
 }
 
@@ -40,7 +40,7 @@ TEST(ModuleErrorTest, TellsARefusedPinFromOneThatWasNotLookedAt) {
 TEST(ModuleErrorTest, TrustsNoOtherAnswer) {
   for (const unsigned long code : {CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
                                    CKR_VENDOR_DEFINED + 5, 0x7fff'0000UL}) {
-    EXPECT_EQ(JudgeLogin(ModuleError("C_Login", code)), PinVerdict::kUnknown) << CkrName(code);
+    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), PinVerdict::kUnknown) << CkrName(code);
   }
 }
 

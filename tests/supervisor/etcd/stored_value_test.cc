@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/encrypted_object.pb.h"
-#include "supervisor/etcd/census.h"
+#include "supervisor/etcd/etcd_inventory.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -91,7 +91,7 @@ TEST(StoredValueTest, SurvivesEveryTruncationAndEveryFlippedBit) {
 }
 
 TEST(CensusTest, CountsByWayOfStoringAndByResource) {
-  Census census;
+  EtcdInventory census;
   ASSERT_TRUE(census.Add("/registry/secrets/default/a", KmsV2("p", "1")).has_value());
   ASSERT_TRUE(census.Add("/registry/secrets/default/b", KmsV2("p", "1")).has_value());
   ASSERT_TRUE(census.Add("/registry/secrets/default/c", "plain").has_value());
@@ -107,7 +107,7 @@ TEST(CensusTest, CountsByWayOfStoringAndByResource) {
 }
 
 TEST(CensusTest, StopsAtItsMaximum) {
-  Census census;
+  EtcdInventory census;
   for (std::size_t i = 0; i < kMaxCensusGroups; ++i) {
     ASSERT_TRUE(census.Add("/registry/secrets/x", KmsV2("p", std::to_string(i))).has_value()) << i;
   }

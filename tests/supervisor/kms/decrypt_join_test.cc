@@ -11,7 +11,7 @@
 
 #include "proto/ipc.pb.h"
 #include "proto/kms_v2.pb.h"
-#include "supervisor/kms/decrypt_desk.h"
+#include "supervisor/kms/decrypt_coalescer.h"
 #include "tests/supervisor/kms/fakes.h"
 #include "tests/supervisor/workers/run_loop.h"
 
@@ -99,7 +99,7 @@ TEST_F(DecryptJoinTest, FollowersTakeNoPlace) {
 }
 
 TEST_F(DecryptJoinTest, FollowersAreBounded) {
-  for (std::size_t i = 0; i <= DecryptDesk::kMostFollowers; ++i) {
+  for (std::size_t i = 0; i <= DecryptCoalescer::kMostFollowers; ++i) {
     Start();
   }
   EXPECT_THAT(world_.metrics.Finished(), IsEmpty());

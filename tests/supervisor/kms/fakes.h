@@ -25,7 +25,7 @@
 #include "supervisor/kms/service.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/status/status_source.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
@@ -98,7 +98,7 @@ inline v2::DecryptRequest GoodDecryptRequest() {
 }
 
 // Answers from slot 0, or from the one it is sent to, through the loop; keeps what it was asked.
-class FakeGateway final : public Gateway {
+class FakeWorkerPool final : public WorkerPool {
  public:
   // Null: the question stays open.
   using EncryptScript =
@@ -106,7 +106,7 @@ class FakeGateway final : public Gateway {
   using DecryptScript = std::function<std::optional<ipc::DecryptAnswer>(const ipc::DecryptRequest&,
                                                                         const WorkerChoice&)>;
 
-  explicit FakeGateway(EventLoop& loop) : loop_(loop) {}
+  explicit FakeWorkerPool(EventLoop& loop) : loop_(loop) {}
 
   OperationId Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) override {
     const std::lock_guard lock(mutex_);
@@ -402,7 +402,7 @@ struct FakeWorld {
                 {GoldenIdentity(), kPluginVersion, timeout, limits}) {}
 
   std::unique_ptr<EventLoop> loop = EventLoop::Create().value();
-  FakeGateway gateway{*loop};
+  FakeWorkerPool gateway{*loop};
   FakeStatus status{*loop};
   FakeMetrics metrics;
   FakeLog log;

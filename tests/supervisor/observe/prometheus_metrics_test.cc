@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/ipc.pb.h"
-#include "supervisor/observe/label_words.h"
+#include "supervisor/observe/label_limiter.h"
 #include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
@@ -211,15 +211,15 @@ TEST(PrometheusMetricsTest, IsSafeToUseFromManyThreads) {
   EXPECT_EQ(Count(text, "openbao_kms_status_key_id_hash{"), 1U);
 }
 
-TEST(LabelWordsTest, NormalisesAsTheReferenceSays) {
+TEST(LabelLimiterTest, NormalisesAsTheReferenceSays) {
   EXPECT_EQ(NormaliseLabel(""), "unknown");
   EXPECT_EQ(NormaliseLabel("Auth Failed-1"), "auth_failed_1");
   EXPECT_EQ(NormaliseLabel("\xc3\xa4\"\n"), "____");
   EXPECT_EQ(NormaliseLabel(std::string(100, 'a')).size(), 64U);
 }
 
-TEST(LabelWordsTest, KeepsKnownWordsWhenItIsFull) {
-  LabelWords words(2);
+TEST(LabelLimiterTest, KeepsKnownWordsWhenItIsFull) {
+  LabelLimiter words(2);
   EXPECT_EQ(words.Admit("a"), "a");
   EXPECT_EQ(words.Admit("b"), "b");
   EXPECT_EQ(words.Admit("c"), "other");

@@ -41,20 +41,20 @@ contract::RegistryState State() {
                    MakeRecord(1, RecordState::kRemoved)});
 }
 
-Census Of(const std::vector<std::string>& values) {
-  Census census;
+EtcdInventory Of(const std::vector<std::string>& values) {
+  EtcdInventory census;
   for (const std::string& value : values) {
     EXPECT_TRUE(census.Add("/registry/secrets/default/x", value).has_value());
   }
   return census;
 }
 
-VersionNeeds Judge(const std::vector<std::string>& values, std::int64_t latest = 3) {
-  return JudgeNeeds(Of(values), State(), Metadata(latest));
+VersionNeeds Classify(const std::vector<std::string>& values, std::int64_t latest = 3) {
+  return CheckVersionNeeds(Of(values), State(), Metadata(latest));
 }
 
 TEST(VersionNeedsTest, IsSafeWhenEveryObjectIsOfTheActiveVersion) {
-  const VersionNeeds needs = Judge({Own(3), Own(3), "plain", "k8s:enc:aescbc:v1:k:x"});
+  const VersionNeeds needs = Classify({Own(3), Own(3), "plain", "k8s:enc:aescbc:v1:k:x"});
   EXPECT_EQ(needs.obstacle, "");
   EXPECT_THAT(needs.needed, ElementsAre(3));
   EXPECT_EQ(needs.safe_minimum, 3);
@@ -64,14 +64,14 @@ TEST(VersionNeedsTest, IsSafeWhenEveryObjectIsOfTheActiveVersion) {
 }
 
 TEST(VersionNeedsTest, IsUnsafeWhileOneObjectNeedsAnOlderVersion) {
-  const VersionNeeds needs = Judge({Own(3), Own(3), Own(2)});
+  const VersionNeeds needs = Classify({Own(3), Own(3), Own(2)});
   EXPECT_THAT(needs.obstacle, HasSubstr("1 of version 2"));
   EXPECT_THAT(needs.needed, ElementsAre(2, 3));
   EXPECT_EQ(needs.safe_minimum, 2);
 }
 
 TEST(VersionNeedsTest, IsUnsafeWhenAnObjectNeedsARemovedVersion) {
-  const VersionNeeds needs = Judge({Own(3), Own(1)});
+  const VersionNeeds needs = Classify({Own(3), Own(1)});
   EXPECT_THAT(needs.obstacle, HasSubstr("restore-versions"));
   EXPECT_THAT(needs.needed, ElementsAre(1, 3));
   EXPECT_EQ(needs.safe_minimum, 1);
@@ -82,7 +82,7 @@ TEST(VersionNeedsTest, IsUnsafeForEveryKeyIdThatThisNodeDoesNotKnow) {
   for (const std::string& stranger :
        {Own(4), Stored(provider, "obk2.malformed"), Stored(provider, ""),
         "k8s:enc:kms:v2:" + provider + ":\xff\xff"}) {
-    const VersionNeeds needs = Judge({Own(3), stranger});
+    const VersionNeeds needs = Classify({Own(3), stranger});
     EXPECT_THAT(needs.obstacle, HasSubstr("does not know"));
     EXPECT_EQ(needs.safe_minimum, 0);
   }
@@ -90,21 +90,21 @@ TEST(VersionNeedsTest, IsUnsafeForEveryKeyIdThatThisNodeDoesNotKnow) {
 
 TEST(VersionNeedsTest, CountsAnotherProviderNameOnTheSameKeyAsUnknown) {
   const std::string lineage = FixtureIdentity().key.key_lineage_id;
-  EXPECT_THAT(Judge({Own(3), Stored("renamed", "obk2.x", lineage)}).obstacle,
+  EXPECT_THAT(Classify({Own(3), Stored("renamed", "obk2.x", lineage)}).obstacle,
               HasSubstr("does not know"));
-  EXPECT_EQ(Judge({Own(3), Stored("renamed", "obk2.x", "other-key")}).obstacle, "");
+  EXPECT_EQ(Classify({Own(3), Stored("renamed", "obk2.x", "other-key")}).obstacle, "");
 }
 
 TEST(VersionNeedsTest, IsUnsafeDuringARotationAndWithoutAnyObjectOfThisProvider) {
-  EXPECT_THAT(Judge({Own(3)}, 4).obstacle, HasSubstr("version 4 is not active"));
-  const VersionNeeds nothing = Judge({"plain"});
+  EXPECT_THAT(Classify({Own(3)}, 4).obstacle, HasSubstr("version 4 is not active"));
+  const VersionNeeds nothing = Classify({"plain"});
   EXPECT_THAT(nothing.obstacle, HasSubstr("no object of this provider was found"));
   EXPECT_EQ(nothing.safe_minimum, 0);
 }
 
 TEST(VersionNeedsTest, ListsEveryGroupWithItsHashAndNoKeyId) {
-  const VersionNeeds needs = Judge({Own(3), Own(2), "plain"});
-  FactSheet sheet("s");
+  const VersionNeeds needs = Classify({Own(3), Own(2), "plain"});
+  CommandReport sheet("s");
   sheet.AddRows("objects", "object", needs.groups);
   const std::string text = sheet.ToText();
   EXPECT_THAT(text, HasSubstr("object: encryption=none objects=1\n"));
@@ -115,9 +115,9 @@ TEST(VersionNeedsTest, ListsEveryGroupWithItsHashAndNoKeyId) {
 }
 
 TEST(VersionNeedsTest, NamesResourcesThatAreStoredInBothWays) {
-  Census census = Of({Own(3), "plain"});
+  EtcdInventory census = Of({Own(3), "plain"});
   ASSERT_TRUE(census.Add("/registry/pods/default/p", "plain").has_value());
-  const VersionNeeds needs = JudgeNeeds(census, State(), Metadata(3));
+  const VersionNeeds needs = CheckVersionNeeds(census, State(), Metadata(3));
   ASSERT_EQ(needs.mixed.size(), 1U);
   EXPECT_EQ(std::get<std::string>(needs.mixed[0][0].second), "secrets");
   EXPECT_EQ(needs.obstacle, "");  // they need no version of the key

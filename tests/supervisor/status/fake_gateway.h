@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "fake_scheduler.h"
-#include "supervisor/workers/gateway.h"
+#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
-class FakeGateway final : public Gateway {
+class FakeWorkerPool final : public WorkerPool {
  public:
   // What one worker does instead of the right thing.
   struct Faults {
@@ -37,7 +37,7 @@ class FakeGateway final : public Gateway {
     BootTime at{};
   };
 
-  explicit FakeGateway(FakeScheduler& scheduler) : scheduler_(scheduler) {
+  explicit FakeWorkerPool(FakeScheduler& scheduler) : scheduler_(scheduler) {
     key.set_outcome(ipc::OUTCOME_OK);
     key.set_upsert_outcome(ipc::OUTCOME_OK);
     key.set_disable_upsert(true);

@@ -94,7 +94,7 @@ class KeyStatusTestBase : public ::testing::Test {
   TestDirectory dir_;
   FaultyFileOps ops_;
   FakeScheduler scheduler_;
-  FakeGateway gateway_{scheduler_};
+  FakeWorkerPool gateway_{scheduler_};
   FakeLog log_;
   ::testing::NiceMock<MockMetrics> metrics_;
   StatusOptions options_;

@@ -202,18 +202,18 @@ TEST_F(KeyStatusOutageTest, KeepsStatusThroughATransportFailureOfTheDeepProbeFor
 
 struct BadDeep {
   const char* name;
-  FakeGateway::Faults faults;
+  FakeWorkerPool::Faults faults;
   const char* reason;
 };
 
 TEST_F(KeyStatusOutageTest, TurnsBadAtOnceOnADefiniteDeepFinding) {
-  FakeGateway::Faults denied;
+  FakeWorkerPool::Faults denied;
   denied.encrypt = ipc::OUTCOME_PERMISSION_DENIED;
-  FakeGateway::Faults wrong_version;
+  FakeWorkerPool::Faults wrong_version;
   wrong_version.ciphertext = "vault:v2:AAAA";
-  FakeGateway::Faults oversized;
+  FakeWorkerPool::Faults oversized;
   oversized.ciphertext = "vault:v1:" + std::string(1015, 'A');
-  FakeGateway::Faults bad_answer;
+  FakeWorkerPool::Faults bad_answer;
   bad_answer.encrypt = ipc::OUTCOME_BAD_ANSWER;
   const BadDeep rows[] = {{"denied", denied, "deep_probe_failed"},
                           {"wrong version", wrong_version, "deep_probe_invalid"},

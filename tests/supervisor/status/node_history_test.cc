@@ -215,7 +215,7 @@ class Node {
   StatusOptions options_;
   MemoryDisk disk_{random_};
   FakeScheduler scheduler_;
-  FakeGateway gateway_{scheduler_};
+  FakeWorkerPool gateway_{scheduler_};
   FakeLog log_;
   ::testing::NiceMock<MockMetrics> metrics_;
   std::unique_ptr<RegistryStore> store_;

@@ -156,7 +156,7 @@ TEST_F(WorkerSetTest, KilledWorkersRequestsMoveToAnother) {
   FakeWorker second(set_, 1);
   second.BecomeReady(*loop_);
   first.Die();
-  set_.Detached(0, DeathCause::kKilled);
+  set_.Detached(0, ExitCause::kKilled);
   const auto a = AwaitDecrypt(second);
   const auto b = AwaitDecrypt(second);
   EXPECT_EQ(a.ciphertext(), "a");
@@ -177,7 +177,7 @@ TEST_F(WorkerSetTest, NothingMovesBeforeTheCauseOfDeathIsKnown) {
   first.Die();
   RunFor(*loop_, milliseconds(20));
   EXPECT_FALSE(second.HasMessage());
-  set_.Detached(0, DeathCause::kKilled);
+  set_.Detached(0, ExitCause::kKilled);
   EXPECT_EQ(AwaitDecrypt(second).ciphertext(), "a");
 }
 
@@ -186,7 +186,7 @@ TEST_F(WorkerSetTest, LastWordsAreReadAfterTheProcessEnded) {
   worker.BecomeReady(*loop_);
   Decrypt("a");
   const auto request = AwaitDecrypt(worker);
-  set_.Detached(0, DeathCause::kRefusedSystemCall);
+  set_.Detached(0, ExitCause::kRefusedSystemCall);
   worker.AnswerDecrypt(request.id(), "A");
   ipc::SyscallRefused refused;
   refused.set_number(41);
@@ -206,14 +206,14 @@ TEST_F(WorkerSetTest, SuspectIsTriedAloneAndBlamedWhenItKillsAgain) {
   AwaitDecrypt(*first);
   second.BecomeReady(*loop_);
   first->Die();
-  set_.Detached(0, DeathCause::kCrashSignal);
+  set_.Detached(0, ExitCause::kCrashSignal);
   EXPECT_EQ(AwaitDecrypt(second).ciphertext(), "poison");
   Decrypt("innocent");  // must not share the worker with a suspect
   RunFor(*loop_, milliseconds(10));
   EXPECT_FALSE(second.HasMessage());
 
   second.Die();
-  set_.Detached(1, DeathCause::kCrashSignal);
+  set_.Detached(1, ExitCause::kCrashSignal);
   ASSERT_TRUE(AwaitReplies(1));
   EXPECT_EQ(replies_[0].answer.outcome(), ipc::OUTCOME_INTERNAL);
 
@@ -242,7 +242,7 @@ TEST_F(WorkerSetTest, ReplacementOfAWorkerGetsTheTableAndNothingOfItsPredecessor
   EXPECT_EQ(worker->Await<ipc::ConnectAnswer>(*loop_, MessageType::kConnectAnswer).id(), 7U);
 
   worker->Die();
-  set_.Detached(0, DeathCause::kClean);
+  set_.Detached(0, ExitCause::kClean);
   RunFor(*loop_, milliseconds(5));
   worker = std::make_unique<FakeWorker>(set_, 0);
   worker->BecomeReady(*loop_);

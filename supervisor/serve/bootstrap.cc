@@ -1,0 +1,65 @@
+#include "supervisor/serve/bootstrap.h"
+
+#include <cerrno>
+#include <csignal>
+#include <memory>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "supervisor/children/start_spawner.h"
+#include "supervisor/serve/pin_attempt_guard.h"
+#include "supervisor/serve/privileges.h"
+#include "supervisor/serve/set_ups.h"
+
+namespace baokms::supervisor {
+namespace {
+
+Status GiveUpPrivileges() {
+  BAOKMS_TRY(HardenSelf());
+  BAOKMS_TRY(BecomeSubreaper());
+  BAOKMS_TRY(DropCapabilities());
+
+  struct sigaction ignore {};
+
+  ignore.sa_handler = SIG_IGN;
+  if (::sigaction(SIGPIPE, &ignore, nullptr) != 0) {
+    return Error(ErrorCode::kSystem, "sigaction(SIGPIPE)", errno);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options) {
+  std::unique_ptr<PinAttemptGuard> pin_desk;
+  if (options.config.auth.method == "cert") {
+    Result<std::unique_ptr<PinAttemptGuard>> opened =
+        PinAttemptGuard::Open(options.config.state.path);
+    if (!opened) {
+      return Failure("open the PIN latch in the state directory", opened.error());
+    }
+    pin_desk = std::move(*opened);
+  }
+  Result<SealedSetUps> set_ups = SealSetUps(options, pin_desk ? pin_desk->salt() : "");
+  if (!set_ups) {
+    return Failure("seal the set-ups of the child processes", set_ups.error());
+  }
+  if (const Status given_up = GiveUpPrivileges(); !given_up) {
+    return Failure("give up privileges", given_up.error());
+  }
+  Result<StartedSpawner> spawner = StartSpawner({.spawner_setup = std::move(set_ups->spawner),
+                                                 .worker_setup = std::move(set_ups->worker),
+                                                 .agent_setup = std::move(set_ups->agent)});
+  if (!spawner) {
+    return Failure("start the spawner", spawner.error());
+  }
+  return BootstrapResult{.spawner_pid = spawner->pid,
+                         .spawner_channel = std::move(spawner->channel),
+                         .endpoints = std::move(set_ups->endpoints),
+                         .openbao_endpoints = set_ups->openbao_endpoints,
+                         .pin_desk = std::move(pin_desk)};
+}
+
+}  // namespace baokms::supervisor

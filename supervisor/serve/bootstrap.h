@@ -1,0 +1,34 @@
+// Start-up steps 1 and 2, for `serve` and for every command that asks OpenBao something: all that
+// has to be sealed or given up before this process has a socket or a second thread.
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "supervisor/broker/broker.h"
+#include "supervisor/config/serve_options.h"
+#include "supervisor/serve/pin_attempt_guard.h"
+#include "supervisor/serve/start_failure.h"
+
+namespace baokms::supervisor {
+
+struct BootstrapResult {
+  pid_t spawner_pid = 0;
+  UniqueFd spawner_channel;
+  // What the endpoint numbers in the sealed set-ups stand for.
+  std::vector<BrokerEndpoint> endpoints;
+  std::uint32_t openbao_endpoints = 0;        // how many of them, from the first on, are OpenBao's
+  std::unique_ptr<PinAttemptGuard> pin_desk;  // null without a PKCS#11 module
+};
+
+// Seals the children's set-ups, hardens this process, drops its capabilities for good and starts
+// the spawner. Must run before this process has a second thread; once per process.
+std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options);
+
+}  // namespace baokms::supervisor

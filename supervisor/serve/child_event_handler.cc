@@ -1,0 +1,310 @@
+#include "supervisor/serve/child_event_handler.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/broker/broker.h"
+#include "supervisor/children/agent_channel.h"
+#include "supervisor/children/children.h"
+#include "supervisor/children/exit_status.h"
+#include "supervisor/observe/label_names.h"
+#include "supervisor/workers/worker_events.h"
+
+namespace baokms::supervisor {
+namespace {
+
+constexpr ChildKey kAgent{ipc::ROLE_AUTH_AGENT, 0};
+
+ChildKey WorkerKey(Slot slot) {
+  return {ipc::ROLE_WORKER, slot};
+}
+
+// Names one incarnation's connections in the broker.
+std::string Asker(const Incarnation& from) {
+  return ProcessName(WorkerKey(from.slot)) + "/" + std::to_string(from.number);
+}
+
+ExitCause CauseFor(const ExitStatus& death, bool punished) {
+  if (punished) {
+    return ExitCause::kProtocolBreach;
+  }
+  switch (death.kind) {
+    case ExitStatus::Kind::kExited:
+      return death.code == 0 ? ExitCause::kClean : ExitCause::kOther;
+    case ExitStatus::Kind::kKilled:
+      return ExitCause::kKilled;
+    case ExitStatus::Kind::kCrashed:
+      return ExitCause::kCrashSignal;
+    case ExitStatus::Kind::kRefusedSyscall:
+      return ExitCause::kRefusedSystemCall;
+    case ExitStatus::Kind::kNotStarted:
+      return ExitCause::kOther;
+  }
+  return ExitCause::kOther;
+}
+
+ipc::ConnectAnswer ToMessage(const ipc::ConnectRequest& request, const BrokerAnswer& answer) {
+  ipc::ConnectAnswer message;
+  message.set_id(request.id());
+  message.set_outcome(answer.outcome);
+  message.set_address_count(answer.address_count);
+  return message;
+}
+
+}  // namespace
+
+void ChildEventHandler::Connect(WorkerSet& workers, Children& children) {
+  workers_ = &workers;
+  children_ = &children;
+}
+
+void ChildEventHandler::OnStarted(const ChildKey& key, UniqueFd channel) {
+  if (key.role == ipc::ROLE_WORKER) {
+    if (const Status attached = workers_->Attach(key.slot, std::move(channel)); !attached) {
+      KillForViolation(key, attached.error());
+    }
+    return;
+  }
+  ++agent_incarnation_;
+  Result<std::unique_ptr<AgentChannel>> agent =
+      AgentChannel::Create(parts_.loop, *this, std::move(channel));
+  if (agent) {
+    agent_ = std::move(*agent);
+  } else {
+    KillForViolation(key, agent.error());
+  }
+}
+
+void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& death) {
+  parts_.processes.Forget(ProcessName(key));
+  const bool punished = punished_.erase(key) > 0;
+  if (key.role == ipc::ROLE_WORKER) {
+    ready_.erase(key.slot);
+    workers_->Detached(key.slot, CauseFor(death, punished));
+  } else {
+    agent_.reset();
+    if (parts_.pin_desk != nullptr) {
+      parts_.pin_desk->Forget();
+    }
+  }
+}
+
+void ChildEventHandler::KillForViolation(const ChildKey& key, const Error& why) {
+  // A channel that ends is most often the child's own end, which the spawner reports as well.
+  const LogLevel level =
+      why.code() == ErrorCode::kUnavailable ? LogLevel::kDebug : LogLevel::kError;
+  parts_.log.Write({.level = level,
+                    .event = "process.breach",
+                    .fields = {{"child", ProcessName(key)}, {"reason", std::string(why.what())}}});
+  if (why.code() != ErrorCode::kUnavailable) {
+    punished_[key] = true;
+  }
+  children_->Kill(key);
+}
+
+void ChildEventHandler::Confined(const std::string& process, const ipc::ConfinementReport& report) {
+  parts_.processes.Report(process, report);
+  parts_.metrics.Sandbox(process, "seccomp", report.filter_name().empty() ? 0 : 1);
+}
+
+void ChildEventHandler::LogCall(const ipc::Call& call) {
+  parts_.metrics.OpenBaoCall(call);
+  const bool ok = call.outcome() == ipc::OUTCOME_OK;
+  const LogLevel level = ok ? LogLevel::kDebug : LogLevel::kWarn;
+  if (!parts_.log.Enabled(level)) {
+    return;
+  }
+  std::string operation(OperationLabel(call.operation()));
+  std::ranges::replace(operation, '_', ' ');
+  LogRecord record{.level = level,
+                   .event = "openbao.request",
+                   .fields = {{"operation", "openbao.request"},
+                              {"openbao_operation", operation},
+                              {"status", ok ? "ok" : "error"},
+                              {"duration_ms", static_cast<double>(call.duration_us()) / 1000.0}}};
+  if (!ok) {
+    record.fields.emplace_back("error_class", std::string(OutcomeLabel(call.outcome())));
+  }
+  if (!call.request_id().empty()) {
+    record.correlation.emplace_back("openbao_request_id", call.request_id());
+  }
+  parts_.log.Write(record);
+}
+
+void ChildEventHandler::OnBreach(Slot slot, const Error& why) {
+  KillForViolation(WorkerKey(slot), why);
+}
+
+void ChildEventHandler::SetTunables(const ipc::Tunables& tunables) {
+  tunables_ = tunables;
+  for (const auto& [slot, incarnation] : ready_) {
+    // One that is gone by now gets them when its successor is ready.
+    (void)workers_->SendTunables(incarnation, tunables).has_value();
+  }
+  if (agent_ != nullptr) {
+    (void)agent_->SendTunables(tunables).has_value();
+  }
+}
+
+void ChildEventHandler::OnReady(Incarnation from) {
+  ready_[from.slot] = from;
+  if (tunables_) {
+    (void)workers_->SendTunables(from, *tunables_).has_value();
+  }
+  parts_.worker_usable();
+}
+
+void ChildEventHandler::OnProcDescriptor(Incarnation from,
+                                         ipc::ProcDescriptor::Kind kind,
+                                         UniqueFd descriptor) {
+  parts_.processes.Put(ProcessName(WorkerKey(from.slot)), kind, std::move(descriptor));
+}
+
+void ChildEventHandler::OnConfinement(Incarnation from, const ipc::ConfinementReport& report) {
+  Confined(ProcessName(WorkerKey(from.slot)), report);
+}
+
+void ChildEventHandler::OnLogRecord(Incarnation from, const ipc::LogRecord& record) {
+  const ChildKey key = WorkerKey(from.slot);
+  parts_.child_records(ProcessName(key), children_->PidOf(key), record);
+}
+
+void ChildEventHandler::OnSyscallRefused(Incarnation from, std::uint32_t number) {
+  children_->NoteRefusedSyscall(WorkerKey(from.slot), number);
+}
+
+void ChildEventHandler::OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) {
+  if (request.endpoint() >= parts_.openbao_endpoints) {
+    KillForViolation(WorkerKey(from.slot), Error(ErrorCode::kProtocolViolation,
+                                                 "a worker asked for an endpoint not OpenBao's"));
+    return;
+  }
+  parts_.broker.Connect(Asker(from), request, [this, from, request](BrokerAnswer answer) {
+    const ipc::ConnectAnswer message = ToMessage(request, answer);
+    // Fails when that incarnation is over; the socket is closed with the answer.
+    (void)workers_->AnswerConnect(from, message, std::move(answer.socket)).has_value();
+  });
+}
+
+void ChildEventHandler::OnConnectVerdict(Incarnation from, const ipc::ConnectVerdict& verdict) {
+  parts_.broker.Verdict(Asker(from), verdict);
+}
+
+void ChildEventHandler::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStatus& status) {
+  if (status.last_outcome() != ipc::OUTCOME_UNSPECIFIED && status.was_renewal()) {
+    parts_.metrics.Renewal(AuthStatusLabel(status.status()));
+  }
+  if (status.usable()) {
+    parts_.worker_usable();
+  }
+}
+
+void ChildEventHandler::OnCall(Incarnation /*from*/, const ipc::Call& call) {
+  LogCall(call);
+}
+
+void ChildEventHandler::OnAgentBreach(const Error& why) {
+  KillForViolation(kAgent, why);
+}
+
+void ChildEventHandler::OnAgentProcDescriptor(ipc::ProcDescriptor::Kind kind, UniqueFd descriptor) {
+  parts_.processes.Put(ProcessName(kAgent), kind, std::move(descriptor));
+}
+
+void ChildEventHandler::OnAgentConfinement(const ipc::ConfinementReport& report) {
+  if (tunables_) {
+    (void)agent_->SendTunables(*tunables_).has_value();
+  }
+  Confined(ProcessName(kAgent), report);
+}
+
+void ChildEventHandler::OnAgentLogRecord(const ipc::LogRecord& record) {
+  parts_.child_records(ProcessName(kAgent), children_->PidOf(kAgent), record);
+}
+
+void ChildEventHandler::OnAgentSyscallRefused(std::uint32_t number) {
+  children_->NoteRefusedSyscall(kAgent, number);
+}
+
+void ChildEventHandler::OnAgentConnectRequest(const ipc::ConnectRequest& request) {
+  const std::uint64_t asker = agent_incarnation_;
+  const std::string name = ProcessName(kAgent) + "/" + std::to_string(asker);
+  if (request.endpoint() < parts_.openbao_endpoints && !MayLogIn(request.id())) {
+    ipc::ConnectAnswer refusal;
+    refusal.set_id(request.id());
+    refusal.set_outcome(ipc::OUTCOME_RATE_LIMITED);
+    (void)agent_->AnswerConnect(refusal, UniqueFd()).has_value();
+    return;
+  }
+  parts_.broker.Connect(name, request, [this, asker, request](BrokerAnswer answer) {
+    if (agent_ != nullptr && asker == agent_incarnation_) {
+      const ipc::ConnectAnswer message = ToMessage(request, answer);
+      (void)agent_->AnswerConnect(message, std::move(answer.socket)).has_value();
+    }
+  });
+}
+
+bool ChildEventHandler::MayLogIn(std::uint64_t request_id) {
+  const bool may = parts_.login_budget.Take({agent_incarnation_, request_id}, BootNow());
+  if (!may && !budget_complained_) {
+    parts_.log.Write({.level = LogLevel::kWarn,
+                      .event = "auth.login_budget",
+                      .fields = {{"operation", "auth.login"}, {"status", "used_up"}}});
+  }
+  budget_complained_ = !may;
+  return may;
+}
+
+void ChildEventHandler::OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) {
+  if (!verdict.usable()) {
+    parts_.login_budget.GiveBack({agent_incarnation_, verdict.id()});
+  }
+  parts_.broker.Verdict(ProcessName(kAgent) + "/" + std::to_string(agent_incarnation_), verdict);
+}
+
+void ChildEventHandler::OnAgentPinAttempt(std::uint16_t tag) {
+  const auto verdict = parts_.pin_desk == nullptr ? ipc::PinAttemptAnswer::VERDICT_NO_LATCH
+                                                  : parts_.pin_desk->Begin(tag);
+  (void)agent_->AnswerPinAttempt(verdict).has_value();
+}
+
+void ChildEventHandler::OnAgentPinResult(ipc::PinAttemptEnd::Result result) {
+  const Status ended =
+      parts_.pin_desk == nullptr
+          ? Status(Error(ErrorCode::kProtocolViolation, "PIN attempt without a PKCS#11 module"))
+          : parts_.pin_desk->End(result);
+  if (ended) {
+    return;
+  }
+  if (ended.error().code() == ErrorCode::kProtocolViolation) {
+    return OnAgentBreach(ended.error());
+  }
+  parts_.log.Write({.level = LogLevel::kError,
+                    .event = "auth.pin_latch",
+                    .fields = {{"operation", "auth.pin_latch"},
+                               {"status", "error"},
+                               {"reason", std::string(ended.error().what())}}});
+}
+
+void ChildEventHandler::OnAgentStatus(const ipc::AgentStatus& status) {
+  for (const ipc::Call& call : status.calls()) {
+    LogCall(call);
+  }
+  if (status.was_login()) {
+    parts_.metrics.Login(AuthStatusLabel(status.status()));
+  }
+  parts_.credential.Note(status);
+  agent_status_ = status;
+  agent_status_.clear_calls();
+}
+
+}  // namespace baokms::supervisor

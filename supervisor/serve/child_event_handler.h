@@ -1,0 +1,114 @@
+// Where everything that children say, besides answers, is acted on: connections are brokered,
+// records logged, calls counted, breaches punished. It is the one place that knows all the parts.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/broker/broker.h"
+#include "supervisor/children/agent_channel.h"
+#include "supervisor/children/children.h"
+#include "supervisor/children/exit_status.h"
+#include "supervisor/children/process_facts.h"
+#include "supervisor/observe/metrics.h"
+#include "supervisor/serve/credential_status.h"
+#include "supervisor/serve/login_budget.h"
+#include "supervisor/serve/pin_attempt_guard.h"
+#include "supervisor/workers/worker_events.h"
+#include "supervisor/workers/worker_set.h"
+
+namespace baokms::supervisor {
+
+// Writes a child's record to the stream, with the process it came from.
+using ChildRecordSink =
+    std::function<void(const std::string& process, std::int64_t pid, const ipc::LogRecord& record)>;
+
+// All on the loop's thread.
+class ChildEventHandler final : public WorkerEvents, public AgentEvents {
+ public:
+  struct Parts {
+    EventLoop& loop;
+    Broker& broker;
+    std::uint32_t openbao_endpoints;  // what workers may be connected to: those from 0 on
+    LoginBudget& login_budget;
+    CredentialStatus& credential;
+    LogSink& log;
+    Metrics& metrics;
+    ProcessTable& processes;
+    ChildRecordSink child_records;
+    std::function<void()> worker_usable;  // a worker became ready or got a token
+    PinAttemptGuard* pin_desk = nullptr;  // null: no PIN is ever to be tried
+  };
+
+  explicit ChildEventHandler(Parts parts) : parts_(std::move(parts)) {}
+
+  ChildEventHandler(const ChildEventHandler&) = delete;
+  ChildEventHandler& operator=(const ChildEventHandler&) = delete;
+  ~ChildEventHandler() override = default;
+
+  // The two parts that need this object to be made. Set before the first child starts.
+  void Connect(WorkerSet& workers, Children& children);
+
+  // Hooks for Children.
+  void OnStarted(const ChildKey& key, UniqueFd channel);
+  void OnEnded(const ChildKey& key, const ExitStatus& death);
+
+  // Gives every child, and every one that starts later, what SIGHUP changed.
+  void SetTunables(const ipc::Tunables& tunables);
+
+  // The last thing the agent said of its credential; empty before. On the loop's thread.
+  [[nodiscard]] const ipc::AgentStatus& agent_status() const { return agent_status_; }
+
+  void OnBreach(Slot slot, const Error& why) override;
+  void OnReady(Incarnation from) override;
+  void OnProcDescriptor(Incarnation from,
+                        ipc::ProcDescriptor::Kind kind,
+                        UniqueFd descriptor) override;
+  void OnConfinement(Incarnation from, const ipc::ConfinementReport& report) override;
+  void OnLogRecord(Incarnation from, const ipc::LogRecord& record) override;
+  void OnSyscallRefused(Incarnation from, std::uint32_t number) override;
+  void OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) override;
+  void OnConnectVerdict(Incarnation from, const ipc::ConnectVerdict& verdict) override;
+  void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;
+  void OnCall(Incarnation from, const ipc::Call& call) override;
+
+  void OnAgentBreach(const Error& why) override;
+  void OnAgentProcDescriptor(ipc::ProcDescriptor::Kind kind, UniqueFd descriptor) override;
+  void OnAgentConfinement(const ipc::ConfinementReport& report) override;
+  void OnAgentLogRecord(const ipc::LogRecord& record) override;
+  void OnAgentSyscallRefused(std::uint32_t number) override;
+  void OnAgentConnectRequest(const ipc::ConnectRequest& request) override;
+  void OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) override;
+  void OnAgentStatus(const ipc::AgentStatus& status) override;
+  void OnAgentPinAttempt(std::uint16_t tag) override;
+  void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override;
+
+ private:
+  void KillForViolation(const ChildKey& key, const Error& why);
+  void Confined(const std::string& process, const ipc::ConfinementReport& report);
+  void LogCall(const ipc::Call& call);
+  [[nodiscard]] bool MayLogIn(std::uint64_t request_id);
+
+  Parts parts_;
+  WorkerSet* workers_ = nullptr;
+  Children* children_ = nullptr;
+  std::unique_ptr<AgentChannel> agent_;
+  std::uint64_t agent_incarnation_ = 0;  // an answer to a dead agent must not reach its successor
+  std::map<ChildKey, bool> punished_;    // killed for a breach; cleared at its end
+  ipc::AgentStatus agent_status_;
+  bool budget_complained_ = false;         // the log says already that the login budget is used up
+  std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups hold
+  std::map<Slot, Incarnation> ready_;
+};
+
+}  // namespace baokms::supervisor

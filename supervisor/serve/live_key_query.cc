@@ -1,0 +1,234 @@
+#include "supervisor/serve/live_key_query.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/children/process_facts.h"
+#include "supervisor/config/derived.h"
+#include "supervisor/observe/label_limiter.h"
+#include "supervisor/observe/log_stream.h"
+#include "supervisor/observe/prometheus_metrics.h"
+#include "supervisor/serve/bootstrap.h"
+#include "supervisor/serve/process_tree.h"
+#include "supervisor/serve/sandbox.h"
+#include "supervisor/serve/start_failure.h"
+#include "supervisor/status/metadata_answer.h"
+#include "supervisor/status/probe_failure.h"
+#include "supervisor/workers/worker_pool.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// Start of all processes on a machine that is busy.
+constexpr BootTime kStartLimit = std::chrono::seconds(15);
+
+using MetadataReply = Reply<ipc::MetadataAnswer>;
+
+// What is wrong with one read, or nothing.
+std::string ReadFailure(const ipc::MetadataAnswer& answer) {
+  if (answer.outcome() != ipc::OUTCOME_OK) {
+    return std::string("read of the key's metadata failed: ")
+        .append(ErrorClassOf(answer.outcome()));
+  }
+  if (answer.upsert_outcome() != ipc::OUTCOME_OK) {
+    return std::string("read of the mount's disable_upsert failed: ")
+        .append(ErrorClassOf(answer.upsert_outcome()));
+  }
+  return answer.disable_upsert() ? "" : "disable_upsert of the Transit mount is not set";
+}
+
+// One question, asked once.
+class LiveKeyQuery final {
+ public:
+  explicit LiveKeyQuery(const ServeOptions& options) : options_(options) {}
+
+  LiveKeyQuery(const LiveKeyQuery&) = delete;
+  LiveKeyQuery& operator=(const LiveKeyQuery&) = delete;
+
+  LiveKey Run() {
+    if (const auto failure = Start()) {
+      return {.metadata = {}, .failure = failure->line};
+    }
+    loop_->After(kStartLimit + 2 * ReadLimit(),
+                 [this] { End({.metadata = {}, .failure = "no answer in time"}); });
+    if (!loop_->Run().has_value() && result_.failure.empty()) {
+      result_ = {.metadata = {}, .failure = "the event loop failed"};
+    }
+    return std::move(result_);
+  }
+
+ private:
+  std::optional<StartFailure> Start() {
+    const LoggingConfig& logging = options_.config.logging;
+    auto log = LogStream::Create(logging.format == "text" ? LogFormat::kText : LogFormat::kJson,
+                                 LevelOf(logging.level));
+    if (!log) {
+      return Failure("set up the log", log.error());
+    }
+    log_ = std::move(*log);
+    auto bootstrap = Bootstrap(options_);
+    if (auto* failure = std::get_if<StartFailure>(&bootstrap)) {
+      return std::move(*failure);
+    }
+    Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+    if (!loop) {
+      return Failure("create the event loop", loop.error());
+    }
+    loop_ = std::move(*loop);
+    if (auto failure = BuildTree(std::move(std::get<BootstrapResult>(bootstrap)))) {
+      return failure;
+    }
+    return StartTree();
+  }
+
+  std::optional<StartFailure> BuildTree(BootstrapResult bootstrap) {
+    const BuildInfo& build = options_.build;
+    metrics_ = PrometheusMetrics::Create({.version = build.version,
+                                          .commit = build.commit,
+                                          .build_date = build.build_date,
+                                          .dirty = build.dirty},
+                                         options_.config.auth.method, "none");
+    auto tree = ProcessTree::Create(
+        {.loop = *loop_, .log = quiet_, .metrics = *metrics_, .processes = processes_},
+        options_.config, std::move(bootstrap),
+        {.child_records =
+             [this](const std::string& process, std::int64_t pid, const ipc::LogRecord& record) {
+               if (quiet_.Enabled(LogLevel::kDebug)) {
+                 log_->WriteChild(process, pid, record);
+               }
+             },
+         .worker_usable = [this] { AskNext(); },
+         .spawner_gone =
+             [this] {
+               End({.metadata = {}, .failure = "the spawner ended"});
+             }});
+    if (auto* failure = std::get_if<StartFailure>(&tree)) {
+      return std::move(*failure);
+    }
+    tree_ = std::move(std::get<std::unique_ptr<ProcessTree>>(tree));
+    return std::nullopt;
+  }
+
+  std::optional<StartFailure> StartTree() {
+    ipc::KeyTable none;
+    none.set_generation(1);
+    tree_->workers().PublishKeyTable(std::move(none), [] {});
+    tree_->Start();
+    Result<SeccompPolicy> policy = BuildSupervisorPolicy();
+    if (!policy) {
+      return Failure("build the system call filter", policy.error());
+    }
+    if (const Status installed = policy->Install(); !installed) {
+      return Failure("enter the system call filter", installed.error());
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] BootTime ReadLimit() const {
+    return EffectiveLoginTimeout(options_.config) + 2 * options_.config.openbao.timeout;
+  }
+
+  // Asks when nothing is under way and a worker may be asked: any one first, another one then.
+  void AskNext() {
+    if (under_way_) {
+      return;
+    }
+    const auto workers = tree_->workers().Workers();
+    const bool alone = workers.size() == 1;
+    const auto usable = std::ranges::find_if(workers, [&](const WorkerState& worker) {
+      return worker.ready && (alone || !first_ || worker.slot != first_->slot);
+    });
+    if (usable == workers.end()) {
+      return;
+    }
+    under_way_ = true;
+    ipc::MetadataRequest request;
+    request.set_deadline_ns((BootNow() + ReadLimit()).count());
+    const WorkerChoice choice{.only = usable->slot};
+    tree_->workers().ReadMetadata(std::move(request), choice,
+                                  [this](const MetadataReply& reply) { OnReply(reply); });
+  }
+
+  void OnReply(const MetadataReply& reply) {
+    under_way_ = false;
+    if (std::string failure = ReadFailure(reply.answer); !failure.empty()) {
+      End({.metadata = {}, .failure = std::move(failure.append(LoginDetail(reply.answer)))});
+    } else if (!first_) {
+      first_ = reply;
+      AskNext();
+    } else if (!SaySame(first_->answer, reply.answer)) {
+      End({.metadata = {}, .failure = "two workers read different metadata; try again"});
+    } else {
+      End({.metadata = ToMetadata(reply.answer), .failure = {}});
+    }
+  }
+
+  // What the agent said about its last attempt to log in, when that is what failed.
+  [[nodiscard]] std::string LoginDetail(const ipc::MetadataAnswer& answer) {
+    const ipc::AgentStatus& agent = tree_->events().agent_status();
+    if (answer.outcome() != ipc::OUTCOME_AUTH_FAILED || agent.status().empty() ||
+        agent.last_outcome() == ipc::OUTCOME_OK) {
+      return "";
+    }
+    return " (login: " + NormaliseLabel(agent.status()) + ")";
+  }
+
+  void End(LiveKey result) {
+    result_ = std::move(result);
+    tree_->StopRestarting();
+    loop_->Stop();
+  }
+
+  // The command's own records would stand between its error and the operator; with
+  // logging.level "debug" they are what was asked for.
+  class QuietLog final : public LogSink {
+   public:
+    explicit QuietLog(const LiveKeyQuery& inquiry) : inquiry_(inquiry) {}
+
+    void Write(const LogRecord& record) override {
+      if (Enabled(record.level)) {
+        inquiry_.log_->Write(record);
+      }
+    }
+
+    [[nodiscard]] bool Enabled(LogLevel /*level*/) const override {
+      return inquiry_.log_->Enabled(LogLevel::kDebug);
+    }
+
+   private:
+    const LiveKeyQuery& inquiry_;
+  };
+
+  const ServeOptions& options_;
+  std::unique_ptr<LogStream> log_;
+  QuietLog quiet_{*this};
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<PrometheusMetrics> metrics_;
+  ProcessTable processes_;
+  std::unique_ptr<ProcessTree> tree_;
+  std::optional<MetadataReply> first_;
+  bool under_way_ = false;
+  LiveKey result_;
+};
+
+}  // namespace
+
+LiveKey AskForKey(const ServeOptions& options) {
+  return LiveKeyQuery(options).Run();
+}
+
+}  // namespace baokms::supervisor

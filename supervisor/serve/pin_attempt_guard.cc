@@ -1,0 +1,49 @@
+#include "supervisor/serve/pin_attempt_guard.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/registry/pin_latch.h"
+
+namespace baokms::supervisor {
+
+using ipc::PinAttemptAnswer;
+using ipc::PinAttemptEnd;
+
+Result<std::unique_ptr<PinAttemptGuard>> PinAttemptGuard::Open(const std::string& state_path) {
+  std::unique_ptr<PinAttemptGuard> desk(new PinAttemptGuard());
+  desk->latch_ = BAOKMS_TRY(PinLatch::Open(desk->ops_, state_path));
+  desk->salt_ = BAOKMS_TRY(desk->latch_->Salt());
+  return desk;
+}
+
+PinAttemptAnswer::Verdict PinAttemptGuard::Begin(std::uint16_t tag) {
+  switch (latch_->Begin(salt_, tag)) {
+    case PinPermission::kAllowed:
+      open_ = tag;
+      return PinAttemptAnswer::VERDICT_ALLOWED;
+    case PinPermission::kRefusedBefore:
+      return PinAttemptAnswer::VERDICT_REFUSED_BEFORE;
+    case PinPermission::kUnfinishedBefore:
+      return PinAttemptAnswer::VERDICT_UNFINISHED_BEFORE;
+    case PinPermission::kNoLatch:
+      break;
+  }
+  return PinAttemptAnswer::VERDICT_NO_LATCH;
+}
+
+Status PinAttemptGuard::End(PinAttemptEnd::Result result) {
+  const std::optional<std::uint16_t> tag = std::exchange(open_, std::nullopt);
+  if (!tag) {
+    return Error(ErrorCode::kProtocolViolation, "end of a PIN attempt that was not allowed");
+  }
+  return result == PinAttemptEnd::RESULT_REFUSED ? latch_->Refuse(salt_, *tag) : latch_->Clear();
+}
+
+}  // namespace baokms::supervisor

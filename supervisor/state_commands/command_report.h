@@ -1,0 +1,55 @@
+// The report of an operator command: named facts in a fixed order, as lines for people or as one
+// JSON object for scripts. It knows no command.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace baokms::supervisor {
+
+using FactValue = std::variant<std::string, std::int64_t, std::uint64_t, bool>;
+
+// One line of a list, for example a key version.
+using FactRow = std::vector<std::pair<std::string, FactValue>>;
+
+class CommandReport final {
+ public:
+  // `name` is the command's.
+  explicit CommandReport(std::string name) : name_(std::move(name)) {}
+
+  void Add(std::string key, FactValue value);
+
+  // Left out when "", 0 or false.
+  void AddUnlessEmpty(std::string key, FactValue value);
+
+  // In text one line per row, each beginning with `word`; in JSON one array, also when empty.
+  void AddRows(std::string key, std::string word, std::vector<FactRow> rows);
+
+  // "1,2,5" in text, an array of numbers in JSON.
+  void AddNumbers(std::string key, std::vector<std::int64_t> numbers);
+
+  // The name, then "key: value" lines; "word: key=value key=value" for rows. Ends with a newline.
+  [[nodiscard]] std::string ToText() const;
+
+  // One object, indented by two spaces, with a final newline. Bytes that are not UTF-8 are
+  // replaced.
+  [[nodiscard]] std::string ToJson() const;
+
+ private:
+  struct Rows {
+    std::string word;
+    std::vector<FactRow> rows;
+  };
+
+  using Member = std::variant<FactValue, Rows, std::vector<std::int64_t>>;
+
+  std::string name_;
+  std::vector<std::pair<std::string, Member>> members_;
+};
+
+}  // namespace baokms::supervisor

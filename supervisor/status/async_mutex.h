@@ -1,0 +1,43 @@
+// Serialises metadata probe, deep probe and discovery: one holds the gate, the others wait in the
+// order they came (data contract, 9.1). A mutex for work that waits for callbacks; one thread only.
+
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <utility>
+
+namespace baokms::supervisor {
+
+class AsyncMutex final {
+ public:
+  AsyncMutex() = default;
+  AsyncMutex(const AsyncMutex&) = delete;
+  AsyncMutex& operator=(const AsyncMutex&) = delete;
+
+  // Runs `work` as soon as the gate is free, perhaps now. Whoever runs must call Leave() once.
+  void Enter(std::function<void()> work) {
+    if (held_) {
+      waiting_.push_back(std::move(work));
+      return;
+    }
+    held_ = true;
+    work();
+  }
+
+  void Leave() {
+    if (waiting_.empty()) {
+      held_ = false;
+      return;
+    }
+    const std::function<void()> next = std::move(waiting_.front());
+    waiting_.pop_front();
+    next();
+  }
+
+ private:
+  bool held_ = false;
+  std::deque<std::function<void()>> waiting_;
+};
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,60 @@
+#include "supervisor/status/registry_publisher.h"
+
+#include <utility>
+
+namespace baokms::supervisor {
+
+Status RegistryPublisher::Start() {
+  ipc::KeyTable table;
+  table.set_generation(++generation_);
+  if (state().has_value()) {
+    table = BAOKMS_TRY(MakeKeyTable(*state(), generation_));
+    Show(table, *state());
+  }
+  gateway_.PublishKeyTable(std::move(table), [] {});
+  return {};
+}
+
+Status RegistryPublisher::Save(const contract::RegistryState& next, RotationChange change) {
+  const Status saved = store_.Save(next);
+  if (!saved.has_value() && store_.unfinished().has_value()) {
+    unfinished_change_ = change;
+  }
+  return saved;
+}
+
+Status RegistryPublisher::FinishSave() {
+  BAOKMS_TRY(store_.FinishSave());
+  unfinished_change_ = RotationChange::kNone;
+  return {};
+}
+
+bool RegistryPublisher::NeedsPublish() const {
+  return state() != published_;
+}
+
+void RegistryPublisher::Publish(std::function<void(Status)> done) {
+  const contract::RegistryState& durable = *state();
+  auto table = MakeKeyTable(durable, generation_ + 1);
+  if (!table.has_value()) {
+    done(table.error());
+    return;
+  }
+  ++generation_;
+  gateway_.PublishKeyTable(*table, [this, table = *table, durable, done = std::move(done)] {
+    Show(table, durable);
+    done({});
+  });
+}
+
+void RegistryPublisher::Show(const ipc::KeyTable& table, contract::RegistryState state) {
+  const std::optional<contract::RegistryState> before = std::exchange(published_, std::move(state));
+  shown_ = ShowKeys(table);
+  reporter_.ActiveKey(shown_.active_key_id, shown_.active_version);
+  on_shown_();
+  if (before.has_value() && !(before->active().key_id == published_->active().key_id)) {
+    reporter_.Promoted(before->active(), published_->active());
+  }
+}
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,216 @@
+// Who may be connected to what, with every channel real and the processes at their other ends
+// played by the test.
+
+#include "supervisor/serve/child_event_handler.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/event_loop.h"
+#include "common/base/unique_fd.h"
+#include "ipc/channel.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/broker/broker.h"
+#include "supervisor/children/children.h"
+#include "supervisor/serve/credential_status.h"
+#include "supervisor/serve/login_budget.h"
+#include "supervisor/workers/worker_set.h"
+#include "tests/supervisor/children/peer.h"
+#include "tests/supervisor/status/fake_observers.h"
+#include "tests/supervisor/workers/run_loop.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using ipc::MessageType;
+using std::chrono::milliseconds;
+using ::testing::NiceMock;
+
+constexpr ChildKey kAgent{ipc::ROLE_AUTH_AGENT, 0};
+constexpr ChildKey kWorker{ipc::ROLE_WORKER, 0};
+
+// Endpoint 0 is OpenBao's, endpoint 1 that of the identity provider.
+constexpr std::uint32_t kOpenBao = 0;
+constexpr std::uint32_t kIdentityProvider = 1;
+constexpr std::uint32_t kNobodys = 2;
+
+constexpr std::size_t kLogins = 2;
+
+class ProcessEventsTest : public ::testing::Test {
+ protected:
+  ProcessEventsTest() {
+    ipc::ChannelPair pair = ipc::MakeChannelPair().value();
+    spawner_ = std::make_unique<Peer>(std::move(pair.second));
+    children_ =
+        Children::Create(
+            *loop_, log_, metrics_, std::move(pair.first),
+            {.started = [this](const ChildKey& key, pid_t,
+                               UniqueFd channel) { events_.OnStarted(key, std::move(channel)); },
+             .ended = [this](const ChildKey& key,
+                             const ExitStatus& death) { events_.OnEnded(key, death); },
+             .spawner_gone =
+                 [] {
+                 }})
+            .value();
+    events_.Connect(workers_, *children_);
+    children_->Start(1);
+    spawner_->SayHello(ipc::ROLE_SPAWNER);
+    worker_ = Spawned(kWorker, 200);
+    agent_ = Spawned(kAgent, 100);
+  }
+
+  // Plays the spawner: the child's end of its channel, after its Hello was answered.
+  std::unique_ptr<Peer> Spawned(const ChildKey& key, std::int64_t pid) {
+    std::unique_ptr<Peer> child;
+    EXPECT_TRUE(RunUntil(*loop_, [&] {
+      auto spawn = spawner_->Receive<ipc::Spawn>(MessageType::kSpawn);
+      if (!spawn || spawn->first.role() != key.role) {
+        return false;
+      }
+      child = std::make_unique<Peer>(std::move(spawn->second));
+      return true;
+    }));
+    ipc::Spawned spawned;
+    spawned.set_role(key.role);
+    spawned.set_slot(key.slot);
+    spawned.set_pid(pid);
+    spawner_->Send(MessageType::kSpawned, spawned);
+    child->SayHello(key.role);
+    EXPECT_TRUE(RunUntil(*loop_, [&] {
+      return child->Receive<ipc::HelloAnswer>(MessageType::kHelloAnswer).has_value();
+    }));
+    return child;
+  }
+
+  static void Ask(Peer& child, std::uint32_t endpoint, std::uint64_t id = 1) {
+    ipc::ConnectRequest request;
+    request.set_id(id);
+    request.set_endpoint(endpoint);
+    child.Send(MessageType::kConnectRequest, request);
+  }
+
+  // The answer's outcome; a socket has to be there with OUTCOME_OK and no other.
+  ipc::Outcome AwaitAnswer(Peer& child) {
+    ipc::Outcome outcome = ipc::OUTCOME_UNSPECIFIED;
+    EXPECT_TRUE(RunUntil(*loop_, [&] {
+      const auto answer = child.Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer);
+      if (answer) {
+        outcome = answer->first.outcome();
+        EXPECT_EQ(answer->second.valid(), outcome == ipc::OUTCOME_OK);
+      }
+      return answer.has_value();
+    }));
+    return outcome;
+  }
+
+  // Which child the spawner was told to kill, if any.
+  std::optional<ChildKey> Killed() {
+    const auto kill = spawner_->Receive<ipc::Kill>(MessageType::kKill);
+    return kill ? std::optional(ChildKey{kill->first.role(), kill->first.slot()}) : std::nullopt;
+  }
+
+  std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
+  FakeLog log_;
+  NiceMock<MockMetrics> metrics_;
+  // Nobody listens on port 1: a socket that is still connecting is all that is asked for.
+  std::unique_ptr<Broker> broker_ =
+      Broker::Create(*loop_, metrics_, {{"127.0.0.1", 1}, {"127.0.0.1", 1}}, milliseconds(500))
+          .value();
+  LoginBudget login_budget_{kLogins};
+  CredentialStatus credential_;
+  ProcessTable processes_;
+  ChildEventHandler events_{
+      {.loop = *loop_,
+       .broker = *broker_,
+       .openbao_endpoints = kIdentityProvider,
+       .login_budget = login_budget_,
+       .credential = credential_,
+       .log = log_,
+       .metrics = metrics_,
+       .processes = processes_,
+       .child_records = [](const std::string&, std::int64_t, const ipc::LogRecord&) {},
+       .worker_usable =
+           [] {
+           }}};
+  WorkerSet workers_{*loop_, events_, 1};
+  std::unique_ptr<Peer> spawner_;
+  std::unique_ptr<Children> children_;
+  std::unique_ptr<Peer> worker_;
+  std::unique_ptr<Peer> agent_;
+};
+
+TEST_F(ProcessEventsTest, WorkersAreConnectedToOpenBao) {
+  Ask(*worker_, kOpenBao);
+  EXPECT_EQ(AwaitAnswer(*worker_), ipc::OUTCOME_OK);
+  EXPECT_FALSE(Killed().has_value());
+  EXPECT_EQ(login_budget_.Remaining(BootNow()), kLogins) << "a worker's connection is no login";
+}
+
+TEST_F(ProcessEventsTest, WorkersThatAskForAnotherEndpointAreKilled) {
+  for (const std::uint32_t endpoint : {kIdentityProvider, kNobodys}) {
+    SCOPED_TRACE(endpoint);
+    Ask(*worker_, endpoint);
+    std::optional<ChildKey> killed;
+    ASSERT_TRUE(RunUntil(*loop_, [&] { return (killed = Killed()).has_value(); }));
+    EXPECT_EQ(*killed, kWorker);
+    EXPECT_FALSE(worker_->Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer).has_value());
+    const auto breaches = log_.Of("process.breach");
+    ASSERT_FALSE(breaches.empty());
+    EXPECT_EQ(FakeLog::Text(breaches.back(), "child"), "worker_0");
+    EXPECT_EQ(FakeLog::Text(breaches.back(), "reason"),
+              "a worker asked for an endpoint not OpenBao's");
+  }
+}
+
+TEST_F(ProcessEventsTest, TheAgentIsConnectedToItsIdentityProviderToo) {
+  Ask(*agent_, kIdentityProvider);
+  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
+  EXPECT_EQ(login_budget_.Remaining(BootNow()), kLogins) << "a grant is no login";
+  Ask(*agent_, kNobodys);
+  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_INVALID_REQUEST);
+  EXPECT_FALSE(Killed().has_value());
+}
+
+TEST_F(ProcessEventsTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays) {
+  for (std::uint64_t id = 1; id <= kLogins; ++id) {
+    Ask(*agent_, kOpenBao, id);
+    EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
+  }
+  Ask(*agent_, kOpenBao, 9);
+  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_RATE_LIMITED);
+  EXPECT_EQ(log_.Of("auth.login_budget").size(), 1U);
+
+  // One that led nowhere is given back.
+  ipc::ConnectVerdict verdict;
+  verdict.set_id(1);
+  verdict.set_usable(false);
+  agent_->Send(MessageType::kConnectVerdict, verdict);
+  Ask(*agent_, kOpenBao, 10);
+  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
+}
+
+TEST_F(ProcessEventsTest, TheBudgetOutlivesTheAgent) {
+  for (std::uint64_t id = 1; id <= kLogins; ++id) {
+    Ask(*agent_, kOpenBao, id);
+    EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
+  }
+  ipc::Exited exited;
+  exited.set_role(kAgent.role);
+  exited.set_pid(100);
+  spawner_->Send(MessageType::kExited, exited);
+  agent_ = Spawned(kAgent, 101);
+  Ask(*agent_, kOpenBao);
+  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_RATE_LIMITED);
+}
+
+}  // namespace
+}  // namespace baokms::supervisor

@@ -1,0 +1,371 @@
+#include "worker/token_state_machine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/openbao/error_class.h"
+#include "proto/ipc.pb.h"
+#include "worker/limits.h"
+#include "worker/token_lease.h"
+
+namespace baokms::worker {
+namespace {
+
+using openbao::ErrorClass;
+using Kind = TokenAction::Kind;
+
+void Append(TokenActions* actions, TokenActions more) {
+  actions->insert(actions->end(), more.begin(), more.end());
+}
+
+bool IsRefusal(ErrorClass error_class) {
+  return error_class == ErrorClass::kUnauthenticated ||
+         error_class == ErrorClass::kPermissionDenied;
+}
+
+// Whether OpenBao said anything at all.
+bool IsAnswer(ErrorClass error_class) {
+  switch (error_class) {
+    case ErrorClass::kTlsFailed:
+    case ErrorClass::kDnsFailed:
+    case ErrorClass::kConnectionFailed:
+    case ErrorClass::kCanceled:
+    case ErrorClass::kTimeout:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// What a caller without a token is told: an outage by its name, all else is authentication.
+ipc::Outcome ForCallers(ipc::Outcome outcome) {
+  switch (outcome) {
+    case ipc::OUTCOME_RATE_LIMITED:
+    case ipc::OUTCOME_SEALED:
+    case ipc::OUTCOME_UNAVAILABLE:
+    case ipc::OUTCOME_TLS_FAILED:
+    case ipc::OUTCOME_DNS_FAILED:
+    case ipc::OUTCOME_CONNECTION_FAILED:
+      return outcome;
+    case ipc::OUTCOME_TIMEOUT:
+      return ipc::OUTCOME_UNAVAILABLE;
+    default:
+      return ipc::OUTCOME_AUTH_FAILED;
+  }
+}
+
+// `first`, doubled `times` times, but never above `longest`.
+BootTime Doubled(BootTime first, std::uint32_t times, BootTime longest) {
+  BootTime wait = first;
+  for (std::uint32_t i = 0; i < times && wait < longest; ++i) {
+    wait *= 2;
+  }
+  return std::min(wait, longest);
+}
+
+BootTime Scaled(BootTime time, double factor) {
+  return std::chrono::duration_cast<BootTime>(std::chrono::duration<double, std::nano>(time) *
+                                              factor);
+}
+
+}  // namespace
+
+TokenStateMachine::TokenStateMachine(TokenTiming timing, std::function<double()> random)
+    : timing_(timing), random_(std::move(random)) {
+}
+
+bool TokenStateMachine::Usable(Instant now) {
+  return token_ && token_->lease.Remaining(now) != BootTime::zero();
+}
+
+bool TokenStateMachine::RenewalInFlight() const {
+  return flight_ != Flight::kNone && flight_ != Flight::kLogin;
+}
+
+bool TokenStateMachine::RefreshIsDue(Instant now) {
+  if (!token_) {
+    return true;
+  }
+  const std::optional<BootTime> left = token_->lease.Remaining(now);
+  return left ? *left <= token_->lead : now.boot >= token_->check_at;
+}
+
+TokenActions TokenStateMachine::Tick(Instant now) {
+  TokenActions actions;
+  if (flight_ == Flight::kLogin && now.boot >= flight_deadline_) {
+    actions.push_back({Kind::kLoginTimedOut, attempt_, {}});
+    Fail(ipc::OUTCOME_AUTH_FAILED, now.boot);
+  }
+  if (token_ && !Usable(now)) {
+    Append(&actions, DropToken());
+  }
+  if (flight_ == Flight::kNone && now.boot >= retry_at_ && RefreshIsDue(now)) {
+    Append(&actions, StartRefresh(now));
+  }
+  return actions;
+}
+
+TokenActions TokenStateMachine::StartRefresh(Instant now) {
+  flight_deadline_ = now.boot + timing_.login_timeout;
+  if (recovery_pending_) {
+    BeginCooldown(now.boot);
+  }
+  if (token_ && !token_->lease.expires()) {
+    return StartRenewal(Flight::kCheck, flight_deadline_, now);
+  }
+  if (token_ && token_->renewable && !token_->exhausted && timing_.mode == RenewalMode::kBySelf) {
+    // Half of the time, so that a renewal that hangs leaves the login its share.
+    return StartRenewal(Flight::kRenewal, now.boot + timing_.login_timeout / 2, now);
+  }
+  return StartLogin(flight_deadline_, now);
+}
+
+TokenActions TokenStateMachine::StartRenewal(Flight flight, BootTime limit, Instant now) {
+  flight_ = flight;
+  flight_began_ = now;
+  flight_deadline_ = now.boot + timing_.login_timeout;
+  return {{flight == Flight::kRenewal ? Kind::kRenew : Kind::kProbe, ++attempt_, limit}};
+}
+
+TokenActions TokenStateMachine::StartLogin(BootTime deadline, Instant now) {
+  flight_ = Flight::kLogin;
+  flight_began_ = now;
+  flight_deadline_ = deadline;
+  return {{Kind::kLogin, ++attempt_, deadline}};
+}
+
+TokenActions TokenStateMachine::DropToken() {
+  TokenActions actions;
+  if (RenewalInFlight()) {
+    flight_ = Flight::kNone;
+    actions.push_back({Kind::kCancelRenewal, attempt_, {}});
+  }
+  token_.reset();
+  actions.push_back({Kind::kDropToken, 0, {}});
+  return actions;
+}
+
+void TokenStateMachine::Fail(ipc::Outcome outcome, BootTime now) {
+  const BootTime longest = std::min(kLongestBackoff, timing_.longest_wait);
+  const BootTime wait = Doubled(kFirstBackoff, failures_, longest);
+  ++failures_;
+  const double factor = 1.0 - kJitter + 2 * kJitter * random_();
+  retry_at_ = now + std::min(Scaled(wait, factor), longest);
+  last_outcome_ = ForCallers(outcome);
+  flight_ = Flight::kNone;
+}
+
+void TokenStateMachine::SetTimes(Instant now) {
+  // A renewal that brought hardly anything leaves the lead of the whole life: waiting for a third
+  // of the little that is left would be cutting it fine.
+  const BootTime length = token_->exhausted ? token_->first_length : token_->lease.length();
+  const BootTime lead = std::min(timing_.refresh_before, length / 3);
+  token_->lead = Scaled(lead, 1.0 + kJitter * random_());
+  token_->check_at = now.boot + Scaled(timing_.check_interval, 1.0 - kJitter * random_());
+  flight_ = Flight::kNone;
+  failures_ = 0;
+  retry_at_ = {};
+}
+
+void TokenStateMachine::Hold(TokenGrant grant, Instant now) {
+  // OpenBao counts from some moment after the question: no token is taken for alive after its end.
+  const TokenLease lease(flight_began_, grant.lease_seconds);
+  token_ = Held{lease, {}, {}, lease.length(), grant.renewable};
+  ++generation_;
+  SetTimes(now);
+}
+
+void TokenStateMachine::Extend(const TokenGrant& grant, Instant now) {
+  token_->lease = TokenLease(flight_began_, grant.lease_seconds);
+  token_->renewable = grant.renewable;
+  token_->renewed = true;
+  token_->exhausted = token_->lease.expires() && token_->lease.length() < token_->first_length / 2;
+  SetTimes(now);
+}
+
+TokenActions TokenStateMachine::LoginSucceeded(std::uint64_t attempt,
+                                               TokenGrant grant,
+                                               Instant now) {
+  if (flight_ != Flight::kLogin || attempt != attempt_) {
+    return {};
+  }
+  Hold(grant, now);
+  return {{Kind::kAdoptToken, attempt, {}}};
+}
+
+TokenActions TokenStateMachine::LoginFailed(std::uint64_t attempt,
+                                            ipc::Outcome outcome,
+                                            Instant now,
+                                            BootTime budget_wait) {
+  if (flight_ != Flight::kLogin || attempt != attempt_) {
+    return {};
+  }
+  if (budget_wait == BootTime::zero()) {
+    Fail(outcome, now.boot);
+    return {};
+  }
+  retry_at_ = now.boot + std::min(budget_wait, kLongestBudgetWait);
+  last_outcome_ = ForCallers(outcome);
+  flight_ = Flight::kNone;
+  return {};
+}
+
+TokenActions TokenStateMachine::RenewalEnded(std::uint64_t attempt,
+                                             const RenewalEnd& end,
+                                             Instant now) {
+  if (!RenewalInFlight() || attempt != attempt_) {
+    return {};
+  }
+  if (end.error_class == ErrorClass::kOk) {
+    if (end.token == RenewalEnd::Token::kReplaced) {
+      Hold(end.grant, now);
+      return {{Kind::kAdoptToken, attempt, {}}};
+    }
+    Extend(end.grant, now);
+    verdict_ = Verdict{generation_, Finding::kAlive, now.boot};
+    return {};
+  }
+  const Flight flight = std::exchange(flight_, Flight::kNone);
+  token_->check_at = now.boot + timing_.check_interval;
+  if (!IsRefusal(end.error_class) && IsAnswer(end.error_class)) {
+    verdict_ = Verdict{generation_, Finding::kAlive, now.boot};
+  }
+  if (flight == Flight::kRenewal) {
+    return AfterFailedRenewal(end.error_class, now);
+  }
+  return IsRefusal(end.error_class) ? AfterRefusedProbe(flight, end.error_class, now)
+                                    : TokenActions();
+}
+
+TokenActions TokenStateMachine::AfterFailedRenewal(ErrorClass failure, Instant now) {
+  TokenActions actions;
+  if (IsRefusal(failure) && Classify(failure) == Certainty::kDead) {
+    actions = DropToken();
+  }
+  if (now.boot >= flight_deadline_) {
+    Fail(openbao::ToOutcome(failure), now.boot);
+    return actions;
+  }
+  Append(&actions, StartLogin(flight_deadline_, now));
+  return actions;
+}
+
+TokenActions TokenStateMachine::AfterRefusedProbe(Flight flight, ErrorClass refusal, Instant now) {
+  const Certainty certainty = Classify(refusal);
+  if (certainty == Certainty::kSuspected) {
+    verdict_ = Verdict{generation_, Finding::kUnproven, now.boot};
+    if (flight == Flight::kCheck) {
+      return {};  // nobody was refused anything yet
+    }
+  }
+  return Recover(certainty, now);
+}
+
+TokenStateMachine::Certainty TokenStateMachine::Classify(ErrorClass refusal) const {
+  const bool renew_self_is_granted = token_ && token_->renewed;
+  return refusal == ErrorClass::kUnauthenticated || renew_self_is_granted ? Certainty::kDead
+                                                                          : Certainty::kSuspected;
+}
+
+std::optional<TokenStateMachine::Finding> TokenStateMachine::FreshFinding(BootTime now) const {
+  if (!verdict_ || verdict_->generation != generation_ || now - verdict_->at >= kVerdictLife) {
+    return std::nullopt;
+  }
+  return verdict_->finding;
+}
+
+TokenActions TokenStateMachine::Rejected(std::uint64_t generation, Rejection how, Instant now) {
+  if (!token_ || generation != generation_) {
+    return {};
+  }
+  if (how == Rejection::kUnauthenticated) {
+    return Recover(Certainty::kDead, now);
+  }
+  if (flight_ != Flight::kNone) {
+    return {};  // what is under way decides
+  }
+  const std::optional<Finding> finding = FreshFinding(now.boot);
+  if (!finding) {
+    return StartRenewal(Flight::kProbe, now.boot + timing_.login_timeout, now);
+  }
+  return *finding == Finding::kAlive ? TokenActions() : Recover(Certainty::kSuspected, now);
+}
+
+TokenActions TokenStateMachine::Recover(Certainty certainty, Instant instant) {
+  const BootTime now = instant.boot;
+  if (!last_rejection_ || now - *last_rejection_ >= kQuietPeriod) {
+    recoveries_ = 0;
+    cooldown_until_ = {};
+  }
+  last_rejection_ = now;
+  TokenActions actions;
+  if (certainty == Certainty::kDead) {
+    actions = DropToken();
+  }
+  if (flight_ != Flight::kNone || now < retry_at_) {
+    return actions;
+  }
+  if (now < cooldown_until_) {
+    if (!token_) {
+      retry_at_ = cooldown_until_;
+      recovery_pending_ = true;
+      last_outcome_ = ipc::OUTCOME_AUTH_FAILED;
+    }
+    return actions;
+  }
+  BeginCooldown(now);
+  Append(&actions, StartLogin(now + timing_.login_timeout, instant));
+  return actions;
+}
+
+// Every login that replaces a rejected token makes the next one wait.
+void TokenStateMachine::BeginCooldown(BootTime now) {
+  const BootTime longest = std::min(kLongestCooldown, timing_.longest_wait);
+  cooldown_until_ = now + Doubled(kFirstCooldown, recoveries_, longest);
+  ++recoveries_;
+  recovery_pending_ = false;
+}
+
+TokenStateMachine::Answer TokenStateMachine::Ask(Instant now) {
+  if (Usable(now)) {
+    return Answer::kUsable;
+  }
+  return flight_ != Flight::kNone ? Answer::kWait : Answer::kUnavailable;
+}
+
+TokenStateMachine::Answer TokenStateMachine::AskAfterRejection(std::uint64_t generation,
+                                                               Instant now) {
+  if (generation != generation_ && Usable(now)) {
+    return Answer::kUsable;
+  }
+  return flight_ != Flight::kNone ? Answer::kWait : Answer::kKept;
+}
+
+std::optional<BootTime> TokenStateMachine::Remaining(Instant now) {
+  return token_ ? token_->lease.Remaining(now) : std::nullopt;
+}
+
+std::optional<BootTime> TokenStateMachine::NextWake(Instant now) {
+  if (flight_ == Flight::kLogin) {
+    return flight_deadline_;
+  }
+  if (!token_) {
+    return retry_at_;
+  }
+  const std::optional<BootTime> left = token_->lease.Remaining(now);
+  if (flight_ != Flight::kNone) {
+    return left ? std::optional(now.boot + *left) : std::nullopt;
+  }
+  if (!left) {
+    return std::max(token_->check_at, retry_at_);
+  }
+  const BootTime due = std::max(now.boot + *left - token_->lead, retry_at_);
+  return std::min(due, now.boot + *left);
+}
+
+}  // namespace baokms::worker
