@@ -34,7 +34,8 @@
 
 namespace baokms::authagent {
 
-// How often the credential is asked whether it was replaced (authentication reference, section 8).
+// How often the credential is asked whether it was replaced
+// (docs/authentication.md#rotation-at-a-glance).
 inline constexpr BootTime kCredentialPoll = std::chrono::seconds(5);
 
 // The agent's ends of its channels; `workers` has one per slot.

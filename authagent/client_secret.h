@@ -14,7 +14,7 @@
 
 namespace baokms::authagent {
 
-// The most a client secret file may hold (configuration reference, section 6).
+// The most a client secret file may hold (docs/config.md#files).
 inline constexpr std::size_t kMaxClientSecretFile = std::size_t{64} * 1024;
 
 // Reads the secret from `path` under the rules of common/base/safe_path.h: at most rw for the
@@ -24,7 +24,7 @@ inline constexpr std::size_t kMaxClientSecretFile = std::size_t{64} * 1024;
 Result<SecretBuffer> ReadClientSecret(const std::string& path, uid_t own_user);
 
 // The code for logs of why ReadClientSecret() failed: "file_missing", "unsafe_permissions", ...
-// (authentication reference, section 5).
+// (docs/authentication.md#oauth-20-client-credentials).
 [[nodiscard]] std::string_view SecretFileReason(const Error& error);
 
 }  // namespace baokms::authagent

@@ -18,7 +18,7 @@ class TlsIdentity;
 
 namespace baokms::authagent {
 
-// How a credential or a login stands (authentication reference, end of section 3).
+// How a credential or a login stands (docs/authentication.md#status-words).
 enum class AuthStatus : std::uint8_t {
   kOk,
   kError,       // no word of its own: not readable, not reachable

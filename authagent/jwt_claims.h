@@ -42,7 +42,7 @@ struct JwtRules {
 // claims of the wrong type, no `exp`. The error is what to tell the operator.
 Result<JwtClaims> ParseJwt(std::span<const std::uint8_t> token);
 
-// Judges the claims at `now_unix`, in the order of the authentication reference, section 4.
+// Judges the claims at `now_unix`, in the order of docs/authentication.md#jwt-from-a-file.
 Finding CheckClaims(const JwtClaims& claims, const JwtRules& rules, std::int64_t now_unix);
 
 // From when on a replacement is overdue: a tenth of the JWT's life before it is refused for being

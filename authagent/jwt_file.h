@@ -19,7 +19,7 @@
 
 namespace baokms::authagent {
 
-// The most a JWT file may hold (configuration reference, section 6). A JWT has one to four KiB.
+// The most a JWT file may hold (docs/config.md#files). A JWT has one to four KiB.
 inline constexpr std::size_t kMaxJwtFile = std::size_t{1024} * 1024;
 
 // Reads the JWT from `path` under the rules of common/base/safe_path.h: no group write or execute,

@@ -8,7 +8,7 @@
 namespace baokms::worker {
 
 // A ciphertext that the caller sent: REQUEST_LIMIT, or ANNOTATIONS_MISMATCH when it was not made
-// with the key version of its key_id (data contract, section 12, row 8).
+// with the key version of its key_id (docs/contract.md#decrypt).
 constexpr ipc::Outcome OutcomeOfReceived(contract::Verdict verdict) {
   switch (verdict) {
     case contract::Verdict::kAccepted:

@@ -1,4 +1,5 @@
-// Decrypt: every check of the data contract, in its order, before OpenBao hears of the request.
+// Decrypt: every check of docs/contract.md#decrypt, in its order, before OpenBao hears of the
+// request.
 
 #pragma once
 
@@ -31,7 +32,7 @@ class DecryptOperation final : public AnsweringOperation<ipc::DecryptAnswer> {
 };
 
 // The checks alone: OUTCOME_OK with the key to use, else what is wrong. KEY_ID_UNKNOWN comes before
-// anything about annotations (data contract, section 6).
+// anything about annotations (docs/contract.md#decrypt).
 struct DecryptCheck {
   ipc::Outcome outcome = ipc::OUTCOME_INTERNAL;
   const TableKey* key = nullptr;

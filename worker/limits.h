@@ -20,11 +20,11 @@ inline constexpr std::size_t kMaxOperations = 2 * 1024 + 1024;
 inline constexpr BootTime kLongestOperation = std::chrono::minutes(2);
 
 // Transit answers a 403 for a denied path and for a dead token alike. What renew-self said about a
-// token is believed for this long (data contract, section 12, row 3).
+// token is believed for this long (docs/contract.md#token-lifetime).
 inline constexpr BootTime kVerdictLife = std::chrono::seconds(30);
 
 // Waits after a failed login or renewal, and between logins that replace rejected tokens
-// (authentication, section 3). Each also ends at TokenTiming::longest_wait.
+// (docs/contract.md#token-lifetime). Each also ends at TokenTiming::longest_wait.
 inline constexpr BootTime kFirstBackoff = std::chrono::seconds(1);
 inline constexpr BootTime kLongestBackoff = std::chrono::seconds(60);
 inline constexpr BootTime kFirstCooldown = std::chrono::seconds(5);

@@ -30,8 +30,8 @@ namespace {
 
 using openbao::ErrorClass;
 
-// The words of authentication section 3 are lower-case names; which ones exist is the agent's
-// affair, that they are no more than names is ours.
+// The words of docs/authentication.md#status-words are lower-case names; which ones exist is the
+// agent's affair, that they are no more than names is ours.
 bool IsStatusWord(std::string_view word) {
   return !word.empty() && word.size() <= kMaxStatusWord && std::ranges::all_of(word, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';

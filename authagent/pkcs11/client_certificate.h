@@ -20,7 +20,7 @@
 
 namespace baokms::authagent {
 
-// The most a chain file may hold (configuration reference, section 6).
+// The most a chain file may hold (docs/config.md#files).
 inline constexpr std::size_t kMaxChainFile = std::size_t{1024} * 1024;
 
 // Certificates in one chain; real ones have two to four.
@@ -49,8 +49,8 @@ Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem);
 // nothing for others; other codes as OpenSafeFile().
 Result<ClientCertificate> ReadChainFile(const std::string& path, uid_t own_user);
 
-// Times, signature algorithm, use, kind and size of the leaf and its key (authentication reference,
-// sections 6 and 8). kOk, or the first thing that is wrong.
+// Checks times, signature algorithm, use, kind and size of the leaf and its key
+// (docs/authentication.md#what-is-checked-before-each-login). Returns kOk, or the first problem.
 [[nodiscard]] Finding CheckCertificate(const ClientCertificate& certificate,
                                        const CertificateRules& rules,
                                        std::int64_t now_unix);

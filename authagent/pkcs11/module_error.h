@@ -20,7 +20,7 @@ namespace baokms::authagent {
 // "C_Login: CKR_PIN_INCORRECT" for an error of a native call, the text alone for any other.
 [[nodiscard]] std::string Describe(const Error& error);
 
-// What a failed C_Login says about the PIN (authentication reference, section 8).
+// What a failed C_Login says about the PIN (docs/authentication.md#the-pin-is-tried-once).
 enum class PinVerdict : std::uint8_t {
   kRefused,   // the token looked at it, and may have counted
   kNotTried,  // the call cannot have got as far as the PIN

@@ -15,7 +15,7 @@
 
 namespace baokms::authagent {
 
-// The most a PIN file may hold (configuration reference, section 6).
+// The most a PIN file may hold (docs/config.md#files).
 inline constexpr std::size_t kMaxPinFile = 4096;
 
 // Reads exactly one non-empty line; CR and LF at its end are dropped. The file has no group write

@@ -17,7 +17,7 @@ enum class LogLevel : std::uint8_t { kDebug = 0, kInfo = 1, kWarn = 2, kError = 
 // A field's value: text, a whole number, a float (durations in milliseconds) or true/false.
 using LogValue = std::variant<std::string, std::int64_t, double, bool>;
 
-// An event name of observability.md section 3 ("kms.request") and its fields in order. Never put
+// An event name of docs/observability.md#logs ("kms.request") and its fields in order. Never put
 // plaintext, tokens, JWTs, full ciphertexts, paths, key names or texts of OpenBao into one.
 struct LogRecord {
   LogLevel level = LogLevel::kInfo;

@@ -28,7 +28,7 @@ enum class DirectoryOwners : std::uint8_t {
   kRootOrOwn,  // root or `own_user`
 };
 
-// What a kind of input file may look like (configuration reference, sections 6 and 11).
+// What a kind of input file may look like (docs/config.md#files).
 struct FileRules {
   mode_t forbidden_bits = 0;  // permission bits that must all be off
   std::size_t max_size = 0;   // bytes

@@ -1,4 +1,5 @@
-// Every maximum of the data contract, each with its reason. Sizes are bytes.
+// Every maximum of the data contract (docs/contract.md#limits), each with its reason. Sizes are
+// bytes.
 //
 // These bound what kube-apiserver, OpenBao, the operator and the state directory may hand us. What
 // the processes send each other is bounded in ipc/limits.h.

@@ -1,4 +1,4 @@
-// What an operator may do to the registry (data contract, 10.4 and section 12 row 13): take retired
+// What an operator may do to the registry (docs/contract.md#operator-commands): take retired
 // keys out, put removed ones back, carry a file of the older schema over, rebuild what was lost.
 // Pure decisions: whether OpenBao still has the keys is judged elsewhere, and nothing is written.
 

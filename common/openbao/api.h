@@ -1,6 +1,6 @@
-// The OpenBao calls this project makes, typed: one asynchronous function per row of the data
-// contract's section 8. It knows HTTP paths and JSON bodies; it knows no tokens' life cycle, no
-// key_id and no IPC.
+// The OpenBao calls that this project makes, typed: one asynchronous function per row of
+// docs/contract.md#requests-to-openbao. It knows HTTP paths and JSON bodies, but neither the life
+// cycle of tokens nor key ids nor IPC.
 
 #pragma once
 

@@ -10,8 +10,8 @@
 
 namespace baokms::openbao {
 
-// Error classes of the data contract, section 8 (HTTP status and transport), plus the two ends that
-// are not OpenBao's.
+// Error classes of docs/contract.md#error-classes (HTTP status and transport), plus the two ends
+// that are not OpenBao's.
 enum class ErrorClass : std::uint8_t {
   kOk,
   kInvalidRequest,

@@ -12,7 +12,8 @@
 
 namespace baokms::openbao {
 
-// Answers, by what they are (data contract, section 8). Metadata lists one entry per key version.
+// Answers, by what they are (docs/contract.md#requests-to-openbao). Metadata lists one entry per
+// key version.
 inline constexpr std::size_t kMaxErrorBodyBytes = std::size_t{64} * 1024;
 inline constexpr std::size_t kMaxMetadataBodyBytes = std::size_t{4} * 1024 * 1024;
 inline constexpr std::size_t kMaxBodyBytes = std::size_t{256} * 1024;
@@ -21,8 +22,8 @@ inline constexpr std::size_t kMaxBodyBytes = std::size_t{256} * 1024;
 // than 1 KiB; Go's own client allows 1 MiB.
 inline constexpr std::size_t kMaxHeaderBytes = std::size_t{64} * 1024;
 
-// The answer of an OAuth 2.0 token endpoint (authentication reference, section 5). One with a JWT
-// has less than 16 KiB.
+// The answer of an OAuth 2.0 token endpoint (docs/authentication.md#oauth-20-client-credentials).
+// One with a JWT has less than 16 KiB.
 inline constexpr std::size_t kMaxFormAnswerBytes = std::size_t{1024} * 1024;
 
 // Posts to a token endpoint at the same time: one per worker slot and one look at the credential.
@@ -31,13 +32,13 @@ inline constexpr std::size_t kMaxFormPosts = 32;
 // Nesting of an answer. The deepest one that is read is data.keys.<version>: 3.
 inline constexpr std::size_t kMaxJsonDepth = 16;
 
-// A request_id that is longer is not one (data contract, section 8).
+// A request_id that is longer is not one of OpenBao's.
 inline constexpr std::size_t kMaxRequestIdBytes = 128;
 
 // Service tokens have about 30 characters, batch tokens carry their policies and metadata.
 inline constexpr std::size_t kMaxTokenBytes = 8192;
 
-// A credential file may have 1 MiB (auth.md, section 4).
+// A credential file may have 1 MiB (docs/config.md#files).
 inline constexpr std::size_t kMaxJwtBytes = std::size_t{1024} * 1024;
 
 // Any other text or bytes that go into a request: what one gRPC message can hold.
@@ -53,7 +54,7 @@ inline constexpr std::size_t kMaxCalls = 4096;
 inline constexpr std::uint32_t kMaxAttempts = 16;
 
 // What ClientOptions may ask for. More than 16 connections per process bring nothing
-// (docs/performance.md); each endpoint takes one address of 192.0.2.0/24 as its name.
+// (tests/bench/README.md); each endpoint takes one address of 192.0.2.0/24 as its name.
 inline constexpr std::uint32_t kMaxConnections = 64;
 inline constexpr std::size_t kMaxEndpoints = 64;
 
@@ -67,7 +68,7 @@ inline constexpr std::uint32_t kFreshReserve = 4;
 // A socket that nobody needed when it came. OpenBao gives up on a silent client after 10 s.
 inline constexpr BootTime kSpareSocketLife = std::chrono::seconds(2);
 
-// A kept-alive connection is not used again after this time (data contract, section 8).
+// A kept-alive connection is not used again after this time.
 inline constexpr long kIdleConnectionSeconds = 90;
 
 // Wait before a repeated request, chosen at random between the two.

@@ -33,8 +33,8 @@ enum class Progress : std::uint8_t {
 // An exchange without a complete answer. `curl_code` is a CURLcode other than CURLE_OK.
 Outcome ClassifyTransport(int curl_code, Progress progress);
 
-// A complete answer with a status other than 2xx (data contract, sections 8 and 12). `retry_after`
-// is the header's number of seconds.
+// A complete answer with a status other than 2xx (docs/contract.md#error-classes,
+// docs/contract.md#retries). `retry_after` is the header's number of seconds.
 Outcome ClassifyStatus(long status,
                        const ErrorTexts& texts,
                        std::optional<std::chrono::seconds> retry_after);

@@ -13,8 +13,8 @@
 
 namespace baokms::openbao {
 
-// Each fails with kInvalidArgument when a guard of the data contract (section 8) does, a text is
-// not UTF-8, or a field is over its maximum in http_limits.h.
+// Each fails with kInvalidArgument when a guard of docs/contract.md#requests-to-openbao does, a
+// text is not UTF-8, or a field is over its maximum in http_limits.h.
 
 // {"plaintext":B64,"associated_data":...,"key_version":N}
 Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,

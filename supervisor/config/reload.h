@@ -1,5 +1,5 @@
 // What SIGHUP may change: which keys are re-read, which are sealed at start and refuse the whole
-// reload, and which merely need a restart (configuration reference, "Reload").
+// reload, and which merely need a restart (docs/config.md#reload).
 
 #pragma once
 

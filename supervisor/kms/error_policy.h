@@ -1,5 +1,5 @@
 // What a KMS client is told, and nothing else: one table from the cause of a failure to gRPC code,
-// text and class (data contract, section 6 and section 12 row 16). Texts never hold more than this.
+// text and class (docs/contract.md#error-table). Texts never hold more than this.
 
 #pragma once
 

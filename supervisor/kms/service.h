@@ -1,5 +1,5 @@
 // The KMS v2 service without its transport: admission, check orders, and what an answer must be to
-// be given (data contract, sections 6 and 12). It knows no gRPC and holds no key material.
+// be given (docs/contract.md#kms-v2-calls). It knows no gRPC and holds no key material.
 
 #pragma once
 

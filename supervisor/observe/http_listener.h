@@ -27,8 +27,8 @@ using HttpHandler = std::function<HttpReply()>;
 // What one listener may use up.
 struct HttpBounds {
   int threads = 2;  // requests at the same time; all are started by Start()
-  // For the whole of a request's header, and for each write of the answer (observability reference,
-  // section 1; connections are not kept, so there is no idle time).
+  // For the whole of a request's header, and for each write of the answer
+  // (docs/observability.md#health; connections are not kept, so there is no idle time).
   std::chrono::milliseconds request_time{5000};
   std::size_t header_bytes = 16 * 1024;  // kubelet and Prometheus send below 1 KiB
 };

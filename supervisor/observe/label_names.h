@@ -15,7 +15,7 @@ namespace baokms::supervisor {
 // class.
 [[nodiscard]] std::string_view OutcomeLabel(ipc::Outcome outcome);
 
-// A status word of the authentication reference (section 3), "" for an empty text, "error" for any
+// A status word of docs/authentication.md#status-words, "" for an empty text, "error" for any
 // other: what a child says must not become a label unseen.
 [[nodiscard]] std::string_view AuthStatusLabel(std::string_view word);
 

@@ -1,5 +1,5 @@
 // Everything the supervisor counts, as one interface, so that the code that does the work needs no
-// metrics library. Names, labels and buckets: observability reference, sections 2 and 8.
+// metrics library. Names, labels and buckets: docs/observability.md#metrics.
 
 #pragma once
 

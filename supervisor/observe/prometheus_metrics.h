@@ -1,5 +1,5 @@
-// Metrics in Prometheus' text format: the names, labels and buckets of the observability reference,
-// sections 2 and 8. It counts; it opens no port.
+// Metrics in Prometheus' text format: the names, labels and buckets of
+// docs/observability.md#metrics. It counts; it opens no port.
 
 #pragma once
 

@@ -19,7 +19,7 @@ struct ProcessVerdict {
 
 // How the credential and the tokens stand. A member without a value is left out.
 struct AuthVerdict {
-  std::string credential;  // the word of the authentication reference; empty: not known yet
+  std::string credential;  // the word of docs/authentication.md#status-words; empty: not known yet
   bool due = false;        // the credential's replacement is overdue
   std::optional<std::int64_t> jwt_ends_in_s{};
   std::optional<std::int64_t> certificate_ends_in_s{};
@@ -27,7 +27,7 @@ struct AuthVerdict {
 };
 
 // Everything /ready says: the status' diagnostics and what the supervisor adds. Members as in the
-// observability reference, sections 1 and 8; an empty text is left out where the reference has "?".
+// docs/observability.md#health; an empty text is left out where the reference has "?".
 struct ReadyFacts {
   bool ready = false;
   std::vector<std::string> reasons;

@@ -1,6 +1,6 @@
 // The registry on disk: loads the state file and its checkpoint, saves the next generation, and
-// knows what to do when a save did not end well (data contract, 10.2 and 10.3). It decides nothing
-// about keys.
+// knows what to do when a save did not end well (docs/contract.md#checkpoint,
+// docs/contract.md#durability). It decides nothing about keys.
 
 #pragma once
 

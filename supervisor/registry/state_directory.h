@@ -1,6 +1,7 @@
 // The directory that holds the registry, opened once; every file in it is reached by its name
 // relative to that descriptor. It checks who could have tampered with a file, and replaces files so
-// that a power cut leaves the old or the new one (data contract, 10.3). It knows no formats.
+// that a power cut leaves the old or the new one (docs/contract.md#durability). It knows no
+// formats.
 
 #pragma once
 

@@ -1,5 +1,5 @@
 // The lock file beside the registry: whoever holds it may write the state directory. Taken before
-// anything is read, held until the process ends, never deleted (data contract, 10.3).
+// anything is read, held until the process ends, never deleted (docs/contract.md#lock).
 
 #pragma once
 

@@ -17,7 +17,7 @@ namespace baokms::supervisor {
 
 // How a credential stands at one moment.
 struct CredentialFacts {
-  std::string status;          // the word of the authentication reference; empty: not known yet
+  std::string status;  // the word of docs/authentication.md#status-words; empty: not known yet
   std::int64_t ends_in_s = 0;  // negative: it ended; only when `ends`
   bool ends = false;           // its end is known
   bool due = false;            // its replacement is overdue

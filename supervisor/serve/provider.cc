@@ -34,7 +34,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// What is in progress gets this long at an ordered end (contract, section 13).
+// What is in progress gets this long at an ordered end.
 constexpr BootTime kGracefulStop = std::chrono::seconds(15);
 
 // How old the service manager's status line may get when only a worker changed.

@@ -1,5 +1,5 @@
 // What brings a registry back or moves it: recover-state, migrate-state, export-state, import-state
-// (command line reference, section 12). Each shows a plan first, and writes only the plan whose
+// (docs/disaster-recovery.md). Each shows a plan first, and writes only the plan whose
 // hash was reviewed.
 
 #pragma once

@@ -1,5 +1,5 @@
 // retire-versions and restore-versions: take key versions out of this node's registry, and put them
-// back (command line reference, section 8). OpenBao and etcd are never changed.
+// back (docs/contract.md#operator-commands). OpenBao and etcd are never changed.
 
 #pragma once
 

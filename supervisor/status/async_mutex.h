@@ -1,5 +1,6 @@
 // Serialises metadata probe, deep probe and discovery: one holds the gate, the others wait in the
-// order they came (data contract, 9.1). A mutex for work that waits for callbacks; one thread only.
+// order they came (docs/contract.md#probes-and-health). A mutex for work that waits for callbacks;
+// one thread only.
 
 #pragma once
 

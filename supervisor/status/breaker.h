@@ -1,6 +1,6 @@
 // Keeps a probe from hammering an OpenBao that does not answer: closed, open for a while after
 // three counted failures in a row, half-open for one trial. One per kind of probe; KMS requests
-// neither feed nor consult it (data contract, section 12 row 6).
+// neither feed nor consult it (docs/contract.md#probes-and-health).
 
 #pragma once
 

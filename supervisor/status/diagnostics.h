@@ -8,7 +8,7 @@
 
 namespace baokms::supervisor {
 
-// Members as in the observability reference, sections 1 and 8. Texts come from fixed vocabularies.
+// Members as in docs/observability.md#health. Texts come from fixed vocabularies.
 struct Diagnostics {
   // Ready means: healthz is "ok", not stale, and there is an active key. HTTP 200.
   bool ready = false;

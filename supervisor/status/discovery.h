@@ -1,6 +1,6 @@
-// Answers "does OpenBao have this unknown key?" for Decrypt (data contract, 9.5 and section 12 rows
-// 4 and 5): one shared, rate-limited metadata read serves everybody who waits. It never changes
-// Status, and never says "unknown" for lack of looking.
+// Answers "does OpenBao have this unknown key?" for Decrypt (docs/contract.md#discovery): one
+// shared, rate-limited metadata read serves everybody who waits. It never changes Status, and never
+// says "unknown" for lack of looking.
 
 #pragma once
 

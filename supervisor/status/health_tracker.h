@@ -1,5 +1,5 @@
 // Keeps what the probes found and judges it: is the Status good, and if not, why. No clock, no I/O,
-// no knowledge of how probes are made (data contract, 9.1 and section 12 row 17).
+// no knowledge of how probes are made (docs/contract.md#probes-and-health).
 
 #pragma once
 

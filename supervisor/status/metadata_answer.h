@@ -1,5 +1,5 @@
-// A worker's metadata answer in the terms of the data contract, and whether two workers saw the
-// same thing.
+// A worker's metadata answer in the terms of docs/contract.md#key-profile, and whether two workers
+// saw the same thing.
 
 #pragma once
 

@@ -199,7 +199,7 @@ void MetadataProbe::SaveNext() {
 }
 
 // Bookkeeping that can not be saved does no harm as long as the disk holds what was published and
-// everything else is good (data contract, 10.3).
+// everything else is good (docs/contract.md#durability).
 void MetadataProbe::CheckUnfinishedSave() {
   const auto& state = parts_.keeper.state();
   const bool harmless =

@@ -1,6 +1,7 @@
-// One metadata probe from the read to the published consequence (data contract, 9.1 and 9.3 to
-// 9.5): read on one worker, judge, confirm a change on another worker, save, publish, and promote a
-// candidate that is due. It does not touch Status: its caller judges the result.
+// One metadata probe from the read to the published consequence
+// (docs/contract.md#probes-and-health, docs/contract.md#rotation): read on one worker, judge,
+// confirm a change on another worker, save, publish, and promote a candidate that is due. It does
+// not touch Status: its caller judges the result.
 
 #pragma once
 

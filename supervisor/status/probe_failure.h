@@ -1,5 +1,5 @@
 // Why a probe failed: the readiness reason, the class of the cause, and whether it says something
-// definite about the key or only that nobody could look (data contract, section 12 row 17).
+// definite about the key or only that nobody could look (docs/contract.md#probes-and-health).
 
 #pragma once
 
@@ -30,7 +30,7 @@ enum class ProbeReason : std::uint8_t {
   kProbeFailed,
 };
 
-// "state_unavailable", ... (observability reference, section 1).
+// "state_unavailable", ... (docs/observability.md#health).
 std::string_view ToString(ProbeReason reason);
 
 enum class Severity : std::uint8_t {

@@ -1,5 +1,5 @@
 // The registry between disk and workers: nothing is shown to anybody before it is durable, and
-// nothing is shown in a view before every worker knows it (data contract, section 11 rule 6;
+// nothing is shown in a view before every worker knows it (docs/contract.md#invariants;
 // architecture, publishing a key table). What the next state is, is decided elsewhere.
 
 #pragma once

@@ -1,5 +1,5 @@
 // When the next round of probes runs: 1, 2 and 5 seconds after failures, then at the regular
-// interval, which is shorter until the first success (data contract, section 12 row 17).
+// interval, which is shorter until the first success (docs/contract.md#probes-and-health).
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// The rotation state machine of the data contract (9.3), as pure functions: what a good metadata
+// The rotation state machine of docs/contract.md#rotation, as pure functions: what a good metadata
 // read does to the registry. It reads no clock, no file, and asks nobody.
 
 #pragma once

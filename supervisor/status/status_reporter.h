@@ -1,6 +1,6 @@
 // The log records and metrics of this folder, in one place, so that the vocabulary can be read at
-// once (observability reference, sections 2 and 3). Never an id in the clear, a path or a text of
-// OpenBao.
+// once (docs/observability.md#metrics, docs/observability.md#logs). Never an id in the clear, a
+// path or a text of OpenBao.
 
 #pragma once
 

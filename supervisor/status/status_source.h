@@ -29,7 +29,8 @@ struct StatusView {
     kUnavailable,  // nothing was ever found: no registry, no probe yet
   };
   Health health = Health::kUnavailable;
-  // Age of the last good metadata: the larger of the two clocks counts (data contract, 9.1).
+  // Age of the last good metadata: the larger of the two clocks counts
+  // (docs/contract.md#probes-and-health).
   BootTime metadata_at{};
   std::int64_t metadata_at_unix = 0;
   BootTime max_staleness{};
@@ -55,7 +56,7 @@ class StatusSource {
   // The current view; never null. Callable from any thread.
   [[nodiscard]] virtual std::shared_ptr<const StatusView> View() const = 0;
 
-  // Looks a well-formed, unknown key_id up (data contract 9.5 and section 12 row 4). `arrived` is
+  // Looks a well-formed, unknown key_id up (docs/contract.md#discovery). `arrived` is
   // when its request came in. `done` runs on the loop's thread; at `deadline` at the latest, with
   // kUnavailable. Callable from any thread.
   virtual void Discover(std::string_view key_id,

@@ -14,7 +14,7 @@ namespace baokms::supervisor {
 // A status word of TokenStatus: lower case letters and '_'. The longest known has 18 characters.
 inline constexpr std::size_t kMaxStatusWord = 32;
 
-// A request id of OpenBao (data contract, section 8).
+// A request id of OpenBao.
 inline constexpr std::size_t kMaxRequestId = 128;
 
 // "aes256-gcm96" and the like, as OpenBao names key types.

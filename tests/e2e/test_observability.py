@@ -20,7 +20,7 @@ CALLERS = 16
 
 
 def hashed(text: str) -> str:
-    """H(text) of the data contract."""
+    """H(text) of docs/contract.md#encodings."""
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 

@@ -18,7 +18,7 @@ def b64u(data: bytes) -> str:
 
 
 def hashed(text: str) -> bytes:
-    """H(text) of the data contract."""
+    """H(text) of docs/contract.md#encodings."""
     return b64u(hashlib.sha256(text.encode()).digest()).encode()
 
 

@@ -20,7 +20,7 @@ nlohmann::json Fixture() {
   return nlohmann::json::parse(file);
 }
 
-// Which codes an outage can cause, so that their texts say so (data contract, section 12 row 16).
+// Which codes an outage can cause, so that their texts say so (docs/contract.md#error-table).
 std::string WithSuffix(const std::string& code, const std::string& text) {
   static const std::set<std::string> kTemporary = {"UNAVAILABLE",        "DEADLINE_EXCEEDED",
                                                    "RESOURCE_EXHAUSTED", "UNAUTHENTICATED",

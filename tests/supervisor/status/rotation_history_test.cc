@@ -1,5 +1,5 @@
 // Random histories of a rotating key as two nodes see it: flapping replicas, wild clocks, restarts,
-// failed saves, bad metadata, operators. The rules of the data contract, section 11, must hold
+// failed saves, bad metadata, operators. The rules of docs/contract.md#invariants must hold
 // after every step, and both nodes must end equal.
 
 #include <algorithm>
