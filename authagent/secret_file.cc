@@ -2,11 +2,14 @@
 
 #include <sys/types.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <unistd.h>
 
@@ -19,6 +22,17 @@
 
 namespace baokms::authagent {
 namespace {
+
+// U+FEFF as editors put it before UTF-8 and UTF-16 text. It cannot be seen, and a token or a server
+// counts it as part of the secret.
+constexpr std::array<std::string_view, 3> kByteOrderMarks = {"\xEF\xBB\xBF", "\xFF\xFE",
+                                                             "\xFE\xFF"};
+
+bool BeginsWithByteOrderMark(std::span<const std::uint8_t> content) {
+  const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
+  return std::ranges::any_of(kByteOrderMarks,
+                             [text](std::string_view mark) { return text.starts_with(mark); });
+}
 
 // Fills `buffer` from the descriptor; returns how much there was.
 Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
@@ -48,6 +62,10 @@ Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rule
   const std::size_t size = BAOKMS_TRY(ReadAll(file.fd.get(), raw.RevealMutable()));
   if (size != file.size) {
     return Error(ErrorCode::kUnavailable, "file changed while it was read");
+  }
+  if (BeginsWithByteOrderMark(raw.Reveal().first(size))) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "file begins with a byte order mark; save it without one");
   }
   return SecretFile{std::move(raw), size};
 }

@@ -40,12 +40,6 @@ std::array<std::uint8_t, kPrefixSize> PrefixOf(DigestKind kind) {
   return Prefix(0x01, 32);
 }
 
-// Object identifiers of RFC 5480, section 2.1.1.1, in DER.
-constexpr auto kP256 =
-    std::to_array<std::uint8_t>({0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07});
-constexpr auto kP384 = std::to_array<std::uint8_t>({0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22});
-constexpr auto kP521 = std::to_array<std::uint8_t>({0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23});
-
 }  // namespace
 
 std::vector<std::uint8_t> DigestInfo(DigestKind kind, std::span<const std::uint8_t> digest) {
@@ -53,16 +47,6 @@ std::vector<std::uint8_t> DigestInfo(DigestKind kind, std::span<const std::uint8
   std::vector<std::uint8_t> info(prefix.size() + digest.size());
   std::ranges::copy(digest, std::ranges::copy(prefix, info.begin()).out);
   return info;
-}
-
-std::size_t OrderSize(std::span<const std::uint8_t> ec_params) {
-  if (std::ranges::equal(ec_params, kP256)) {
-    return 32;
-  }
-  if (std::ranges::equal(ec_params, kP384)) {
-    return 48;
-  }
-  return std::ranges::equal(ec_params, kP521) ? 66 : 0;
 }
 
 }  // namespace baokms::authagent

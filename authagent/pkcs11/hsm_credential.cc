@@ -190,7 +190,7 @@ void HsmCredential::FindKey() {
         if (facts) {
           BecomeReady(*facts);
         } else {
-          Break(facts.error());
+          OnKeyFailed(facts.error());
         }
       });
 }
@@ -226,6 +226,19 @@ void HsmCredential::WaitForPin(std::string reason) {
       AskForAttempt();
     }
   });
+}
+
+// Starting over would find the same key again, and would show the PIN to the token each time. So
+// the process stays, and says what is wrong to every login until it is restarted.
+void HsmCredential::OnKeyFailed(const Error& error) {
+  if (!IsKeyProperty(error)) {
+    return Break(error);
+  }
+  state_ = State::kUnusable;
+  reason_ = Describe(error);
+  Log(LogLevel::kError, "key_unusable");
+  AnswerWaiters();
+  host_.changed();
 }
 
 void HsmCredential::Break(const Error& error) {
@@ -276,7 +289,7 @@ HsmCredential::Answer HsmCredential::ByDeadline(BootTime deadline, Answer done) 
 }
 
 void HsmCredential::Serve(const Answer& answer) {
-  if (state_ == State::kWaiting || state_ == State::kBroken) {
+  if (state_ == State::kWaiting || state_ == State::kBroken || state_ == State::kUnusable) {
     return answer(NotReady());
   }
   if (state_ != State::kReady) {
@@ -343,7 +356,7 @@ Acquired HsmCredential::Identify(const ClientCertificate& certificate) {
 
 Acquired HsmCredential::NotReady() const {
   Acquired acquired;
-  acquired.finding = {AuthStatus::kError,
+  acquired.finding = {state_ == State::kUnusable ? AuthStatus::kCertInvalid : AuthStatus::kError,
                       reason_.empty() ? std::string_view("PKCS#11 module is slow") : reason_};
   return acquired;
 }

@@ -76,6 +76,7 @@ class HsmCredential final : public Credential {
     kAsking,     // whether the PIN may be tried
     kLoggingIn,  // the PIN, then the key
     kWaiting,    // for another PIN, or for the latch to be cleared
+    kUnusable,   // the key cannot do what TLS needs; only another key can
     kReady,
     kBroken,  // about to end
   };
@@ -93,6 +94,7 @@ class HsmCredential final : public Credential {
   void FindKey();
   void BecomeReady(const HsmKeyFacts& facts);
   void WaitForPin(std::string reason);
+  void OnKeyFailed(const Error& error);
   void Break(const Error& error);
   void OnSignFailed(const Error& error);
   void EndProcess(ipc::ExitCode code, std::string_view status);

@@ -26,10 +26,6 @@ namespace {
 // Slots of one module. Network HSMs with hundreds of partitions exist.
 constexpr CK_ULONG kMaxSlots = 1024;
 
-// DER of a named curve's object identifier is at most 13 bytes here; explicit parameters are
-// refused.
-constexpr std::size_t kMaxEcParams = 256;
-
 struct PssFacts {
   CK_MECHANISM_TYPE hash;
   CK_RSA_PKCS_MGF_TYPE mask;
@@ -125,11 +121,16 @@ Result<HsmKeyFacts> HsmSession::FindKey(const KeySelection& selection) {
     facts.rsa_pkcs1 = CanSign(CKM_RSA_PKCS);
     facts.rsa_pss = CanSign(CKM_RSA_PKCS_PSS);
   }
-  const bool usable = facts.kind == KeyKind::kRsa  ? facts.rsa_pkcs1 || facts.rsa_pss
-                      : facts.kind == KeyKind::kEc ? CanSign(CKM_ECDSA)
-                                                   : CanSign(CKM_EDDSA);
-  if (!usable) {
-    return Error(ErrorCode::kFailedPrecondition, "token signs with no mechanism that TLS has");
+  BAOKMS_TRY(CheckKeyFlags());
+  if (facts.kind == KeyKind::kRsa && !facts.rsa_pkcs1 && !facts.rsa_pss) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 "the token signs with neither CKM_RSA_PKCS_PSS nor CKM_RSA_PKCS");
+  }
+  if (facts.kind == KeyKind::kEc && !CanSign(CKM_ECDSA)) {
+    return Error(ErrorCode::kFailedPrecondition, "the token does not sign with CKM_ECDSA");
+  }
+  if (facts.kind == KeyKind::kEd25519 && !CanSign(CKM_EDDSA)) {
+    return Error(ErrorCode::kFailedPrecondition, "the token does not sign with CKM_EDDSA");
   }
   return facts;
 }
@@ -166,19 +167,34 @@ Result<KeyKind> HsmSession::ReadKeyKind() {
     case CKK_EC_EDWARDS:
       return KeyKind::kEd25519;
     case CKK_EC:
-      break;
+      return KeyKind::kEc;
     default:
-      return Error(ErrorCode::kInvalidArgument, "private key is not RSA, EC or Ed25519");
+      return Error(ErrorCode::kFailedPrecondition, "the private key is not RSA, EC or Ed25519");
   }
-  std::array<std::uint8_t, kMaxEcParams> params{};
-  CK_ATTRIBUTE curve = {CKA_EC_PARAMS, params.data(), params.size()};
-  BAOKMS_TRY(Check("C_GetAttributeValue", module_->C_GetAttributeValue(session_, key_, &curve, 1)));
-  order_size_ =
-      OrderSize(std::span(params).first(std::min<std::size_t>(curve.ulValueLen, params.size())));
-  if (order_size_ == 0) {
-    return Error(ErrorCode::kInvalidArgument, "private key is not on P-256, P-384 or P-521");
+}
+
+// A token need not have these attributes; what is not there forbids nothing.
+Status HsmSession::CheckKeyFlags() {
+  if (ReadFlag(CKA_ALWAYS_AUTHENTICATE).value_or(false)) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 "the private key has CKA_ALWAYS_AUTHENTICATE: the token wants the PIN for every "
+                 "signature; use a key without it");
   }
-  return KeyKind::kEc;
+  if (!ReadFlag(CKA_SIGN).value_or(true)) {
+    return Error(ErrorCode::kFailedPrecondition,
+                 "the private key must not sign (CKA_SIGN is false); use a key that may");
+  }
+  return {};
+}
+
+std::optional<bool> HsmSession::ReadFlag(CK_ATTRIBUTE_TYPE attribute) {
+  CK_BBOOL flag = CK_FALSE;
+  CK_ATTRIBUTE wanted = {attribute, &flag, sizeof flag};
+  if (module_->C_GetAttributeValue(session_, key_, &wanted, 1) != CKR_OK ||
+      wanted.ulValueLen != sizeof flag) {
+    return std::nullopt;
+  }
+  return flag != CK_FALSE;
 }
 
 bool HsmSession::CanSign(CK_MECHANISM_TYPE mechanism) {
@@ -200,9 +216,7 @@ Result<std::vector<std::uint8_t>> HsmSession::Sign(const SignatureRequest& reque
       return SignWith({CKM_RSA_PKCS_PSS, &params, sizeof params}, input);
     }
     case SignatureScheme::kEcdsa:
-      // Of a digest longer than the order its leftmost bytes count (FIPS 186-5, section 6.4.1); not
-      // every module cuts by itself.
-      return SignWith({CKM_ECDSA, nullptr, 0}, input.first(std::min(input.size(), order_size_)));
+      return SignWith({CKM_ECDSA, nullptr, 0}, input);
     case SignatureScheme::kEd25519:
       break;
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,7 +41,10 @@ class HsmSession final : public SigningKey {
   // C_Login as the token's user: one attempt. A token that is logged in already is a success.
   Status Login(std::span<const std::uint8_t> pin);
 
-  // Finds the key, once, after Login(). kNotFound and kFailedPrecondition as for the token.
+  // Finds the key and reads its properties, once, after Login(). kNotFound: no key matches.
+  // kFailedPrecondition: more than one does, or a property of the key or of the token makes it
+  // unusable for TLS, which only a change on the token can mend. kUnavailable: a native call
+  // failed.
   Result<HsmKeyFacts> FindKey(const KeySelection& selection);
 
   // C_Sign, after FindKey().
@@ -58,6 +62,9 @@ class HsmSession final : public SigningKey {
   Result<CK_SLOT_ID> FindSlot(const KeySelection& selection);
   Result<CK_OBJECT_HANDLE> FindPrivateKey(const KeySelection& selection);
   Result<KeyKind> ReadKeyKind();
+  Status CheckKeyFlags();
+  // Nothing when the token does not say.
+  [[nodiscard]] std::optional<bool> ReadFlag(CK_ATTRIBUTE_TYPE attribute);
   [[nodiscard]] bool CanSign(CK_MECHANISM_TYPE mechanism);
   Result<std::vector<std::uint8_t>> SignWith(CK_MECHANISM mechanism,
                                              std::span<const std::uint8_t> input);
@@ -66,7 +73,6 @@ class HsmSession final : public SigningKey {
   CK_SLOT_ID slot_ = 0;
   CK_SESSION_HANDLE session_ = 0;
   CK_OBJECT_HANDLE key_ = 0;
-  std::size_t order_size_ = 0;  // EC: bytes of the group's order
 };
 
 }  // namespace baokms::authagent

@@ -147,6 +147,24 @@ std::string Describe(const Error& error) {
   return text;
 }
 
+bool IsKeyProperty(const Error& error) {
+  if (!IsNativeCall(error)) {
+    return error.code() == ErrorCode::kFailedPrecondition;
+  }
+  switch (CodeOf(error)) {
+    case CKR_ACTION_PROHIBITED:
+    case CKR_KEY_FUNCTION_NOT_PERMITTED:
+    case CKR_KEY_SIZE_RANGE:
+    case CKR_KEY_TYPE_INCONSISTENT:
+    case CKR_MECHANISM_INVALID:
+    case CKR_MECHANISM_PARAM_INVALID:
+    case CKR_USER_NOT_LOGGED_IN:  // after a login: the key wants another one for each signature
+      return true;
+    default:
+      return false;
+  }
+}
+
 PinVerdict ClassifyLogin(const Error& error) {
   if (!IsNativeCall(error)) {
     return PinVerdict::kNotTried;

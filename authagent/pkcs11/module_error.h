@@ -29,4 +29,8 @@ enum class PinVerdict : std::uint8_t {
 
 [[nodiscard]] PinVerdict ClassifyLogin(const Error& error);
 
+// Whether a failure of FindKey() or of the first signature is a property of the key or its token,
+// which no new session changes.
+[[nodiscard]] bool IsKeyProperty(const Error& error);
+
 }  // namespace baokms::authagent

@@ -169,6 +169,15 @@ std::optional<std::vector<std::uint8_t>> EncodeEcdsa(std::span<const std::uint8_
   return der;
 }
 
+// The part of a digest that ECDSA signs: no more bytes than the order of the curve has (FIPS 186-5,
+// section 6.4.1). Not every module truncates by itself. The curve is the certificate's, because a
+// private key need not have CKA_EC_PARAMS (PKCS#11 3.0, section 2.3.4).
+std::span<const std::uint8_t> TruncateToOrder(const EVP_PKEY& public_key,
+                                              std::span<const std::uint8_t> digest) {
+  const auto order_bytes = static_cast<std::size_t>(EVP_PKEY_get_bits(&public_key) + 7) / 8;
+  return digest.first(std::min(digest.size(), order_bytes));
+}
+
 SignatureScheme SchemeOf(const SignatureContext& context) {
   switch (context.kind) {
     case KeyKind::kRsa:
@@ -191,7 +200,9 @@ std::optional<std::vector<std::uint8_t>> MakeSignature(const SignatureContext& c
       return std::nullopt;
     }
     request.digest = context.digest->kind;
-    request.input = *digest;
+    request.input = context.kind == KeyKind::kEc
+                        ? TruncateToOrder(*context.key->public_key, *digest)
+                        : std::span<const std::uint8_t>(*digest);
   }
   const Result<std::vector<std::uint8_t>> signature = context.key->signer->Sign(request);
   if (!signature || signature->size() > kMaxSignature) {

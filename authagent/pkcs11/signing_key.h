@@ -29,7 +29,7 @@ enum class DigestKind : std::uint8_t { kSha256, kSha384, kSha512 };
 struct SignatureRequest {
   SignatureScheme scheme = SignatureScheme::kEcdsa;
   DigestKind digest = DigestKind::kSha256;  // not for Ed25519
-  // The digest of what is signed; for Ed25519 the text itself.
+  // The digest of what is signed, for EC no longer than the order; for Ed25519 the text itself.
   std::span<const std::uint8_t> input;
 };
 

@@ -9,7 +9,8 @@ from rig.waits import wait_for
 from test_pkcs11 import make_stand  # noqa: F401
 
 CKR_DEVICE_ERROR = 0x30
-CKM_RSA_PKCS, CKM_RSA_X_509, CKM_RSA_PKCS_PSS = 0x1, 0x3, 0xD
+CKM_RSA_PKCS, CKM_RSA_X_509, CKM_RSA_PKCS_PSS, CKM_ECDSA = 0x1, 0x3, 0xD, 0x1041
+CKA_SIGN, CKA_EC_PARAMS = 0x108, 0x180
 
 
 @pytest.fixture
@@ -59,15 +60,68 @@ def test_logs_in_with_an_rsa_key_whose_token_has_one_kind_of_signature(faulty, m
     assert stand.works()
 
 
-def test_an_rsa_key_whose_token_signs_raw_alone_is_refused(faulty):
-    stand, module = faulty(key="rsa")
-    module.forbid(CKM_RSA_PKCS)
-    module.forbid(CKM_RSA_PKCS_PSS)
+def expect_unusable_key(stand, reason: str) -> None:
+    """Starts; the reason is said once, in words, and nothing is started over because of it."""
     stand.provider.start()
     wait_for(
-        lambda: stand.logged("auth.hsm", reason="token signs with no mechanism that TLS has"),
-        "the refusal",
+        lambda: stand.provider.ready()[1].get("auth", {}).get("credential") == "cert_invalid",
+        "the key to be reported in /ready",
     )
+    # Logins are tried again and again; each of them finds the answer of the one agent that is.
+    failed = stand.count("auth.login", reason=reason)
+    wait_for(lambda: stand.count("auth.login", reason=reason) > failed, "another login to fail")
+    assert stand.count("auth.hsm", status="key_unusable", reason=reason) == 1
+    assert not stand.logged("process.ended", child="auth_agent")
+    assert stand.provider.run("pin-latch").stdout == "pinLatch: none\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "missing", "reason"),
+    [
+        ("rsa", [CKM_RSA_PKCS, CKM_RSA_PKCS_PSS], "neither CKM_RSA_PKCS_PSS nor CKM_RSA_PKCS"),
+        ("p256", [CKM_ECDSA], "the token does not sign with CKM_ECDSA"),
+    ],
+)
+def test_a_key_whose_token_lacks_the_mechanism_is_said_in_words(faulty, key, missing, reason):
+    stand, module = faulty(key=key)
+    for mechanism in missing:
+        module.forbid(mechanism)
+    expect_unusable_key(stand, reason)
+    assert module.logins() == "."
+
+
+def test_a_key_that_wants_the_pin_for_every_signature_is_said_in_words(make_stand):  # noqa: F811
+    stand = make_stand(key_options=["--usage-sign", "--always-auth"])
+    expect_unusable_key(stand, "CKA_ALWAYS_AUTHENTICATE")
+
+
+def test_a_key_that_may_not_sign_is_said_in_words(faulty):
+    stand, module = faulty()
+    module.deny(CKA_SIGN)
+    expect_unusable_key(stand, "CKA_SIGN is false")
+    assert module.logins() == "."
+
+
+@pytest.mark.parametrize("key", ["p256", "p384"])
+def test_the_curve_of_a_key_without_parameters_is_the_certificates(faulty, key):
+    stand, module = faulty(key=key)
+    module.hide(CKA_EC_PARAMS)
+    stand.provider.start_healthy()
+    assert stand.works()
+
+
+def test_a_pin_file_with_a_byte_order_mark_never_reaches_the_token(faulty):
+    stand, module = faulty()
+    stand.hsm.write_pin("\ufeff" + stand.hsm.pin)
+    stand.provider.start()
+    wait_for(
+        lambda: stand.logged("auth.hsm", status="pin_waiting", reason="byte order mark"),
+        "the file to be refused",
+    )
+    assert module.logins() == ""
+    stand.hsm.write_pin(stand.hsm.pin)
+    stand.provider.wait_healthy()
+    assert module.logins() == "."
 
 
 def test_an_unexpected_answer_is_named_and_costs_one_agent(faulty):

@@ -3,9 +3,11 @@
 //
 // Variables: FAULTY_FOLDER holds files that are read before a call: "hang-<function>" makes it
 // sleep for ever, "fail-<function>" with a number in it makes it return that CK_RV, and
-// "forbid-<number>" makes that mechanism unknown. FAULTY_COUNT is a file to which each C_Login adds
-// a byte: "." for one that reached the token, "x" for one that was refused; after three "x" every
-// C_Login gives CKR_PIN_LOCKED. FAULTY_MODULE is the real module.
+// "forbid-<number>" makes that mechanism unknown, "hide-<number>" that attribute, and
+// "deny-<number>" makes that attribute false. FAULTY_COUNT
+// is a file to which each C_Login adds a byte: "." for one that reached the token, "x" for one that
+// was refused; after three "x" every C_Login gives CKR_PIN_LOCKED. FAULTY_MODULE is the real
+// module.
 
 #include <algorithm>
 #include <cstdlib>
@@ -87,6 +89,27 @@ CK_RV GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INF
   return Forbidden(type) ? CKR_MECHANISM_INVALID : real->C_GetMechanismInfo(slot, type, info);
 }
 
+// As tokens do that do not have one of the attributes: the rest is answered.
+CK_RV GetAttributeValue(CK_SESSION_HANDLE session,
+                        CK_OBJECT_HANDLE object,
+                        CK_ATTRIBUTE_PTR attributes,
+                        CK_ULONG count) {
+  CK_RV result = real->C_GetAttributeValue(session, object, attributes, count);
+  for (CK_ULONG i = 0; i < count; ++i) {
+    const std::string folder = Variable("FAULTY_FOLDER");
+    const std::string type = std::to_string(attributes[i].type);
+    if (::access((folder + "/deny-" + type).c_str(), F_OK) == 0 &&
+        attributes[i].ulValueLen == sizeof(CK_BBOOL)) {
+      *static_cast<CK_BBOOL*>(attributes[i].pValue) = CK_FALSE;
+    }
+    if (::access((folder + "/hide-" + type).c_str(), F_OK) == 0) {
+      attributes[i].ulValueLen = CK_UNAVAILABLE_INFORMATION;
+      result = CKR_ATTRIBUTE_TYPE_INVALID;
+    }
+  }
+  return result;
+}
+
 CK_RV SignInit(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
   return Forbidden(mechanism->mechanism) ? CKR_MECHANISM_INVALID
                                          : real->C_SignInit(session, mechanism, key);
@@ -113,6 +136,7 @@ extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR list) {
     faulty = *real;
     faulty.C_Login = Login;
     faulty.C_GetMechanismInfo = GetMechanismInfo;
+    faulty.C_GetAttributeValue = GetAttributeValue;
     faulty.C_SignInit = SignInit;
     faulty.C_Sign = Sign;
     faulty.C_OpenSession = OpenSession;

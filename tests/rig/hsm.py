@@ -47,7 +47,7 @@ slots.removable = false
 class SoftHsm:
     """One token with one key pair in a folder of its own."""
 
-    def __init__(self, workspace, key: str = "p256", pin: str = PIN):
+    def __init__(self, workspace, key: str = "p256", pin: str = PIN, key_options=("--usage-sign",)):
         self.folder = workspace.folder("softhsm")
         self.tokens = self.folder / "tokens"
         self.tokens.mkdir(mode=0o700)
@@ -56,6 +56,7 @@ class SoftHsm:
         self.pin_file = self.folder / "pin"
         self.pin = pin
         self.key = key
+        self._key_options = key_options
         self.write_pin(pin)
         self._tool(
             "softhsm2-util", "--init-token", "--free", "--label", TOKEN_LABEL,
@@ -87,7 +88,7 @@ class SoftHsm:
     def _generate(self):
         printed = self._pkcs11_tool(
             "--login", "--pin", self.pin, "--keypairgen", "--key-type", KEY_TYPES[self.key],
-            "--label", KEY_LABEL, "--id", "01",
+            "--label", KEY_LABEL, "--id", "01", *self._key_options,
         )  # fmt: skip
         if self.key == "rsa":
             file = self.folder / "public.der"
@@ -170,6 +171,14 @@ class FaultyModule:
     def forbid(self, mechanism: int) -> None:
         """The token does not know this CK_MECHANISM_TYPE until heal()."""
         (self.folder / f"forbid-{mechanism}").touch()
+
+    def hide(self, attribute: int) -> None:
+        """No object has this CK_ATTRIBUTE_TYPE until heal()."""
+        (self.folder / f"hide-{attribute}").touch()
+
+    def deny(self, attribute: int) -> None:
+        """This CK_ATTRIBUTE_TYPE is false for every object until heal()."""
+        (self.folder / f"deny-{attribute}").touch()
 
     def heal(self) -> None:
         """Everything works again."""

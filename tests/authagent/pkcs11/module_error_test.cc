@@ -37,6 +37,19 @@ TEST(ModuleErrorTest, TellsARefusedPinFromOneThatWasNotLookedAt) {
 }
 
 // A module that answers so may have counted the PIN.
+TEST(ModuleErrorTest, TellsPropertiesOfAKeyFromPassingTrouble) {
+  for (const unsigned long code : {CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID,
+                                   CKR_KEY_TYPE_INCONSISTENT, CKR_USER_NOT_LOGGED_IN}) {
+    EXPECT_TRUE(IsKeyProperty(ModuleError("C_SignInit", code))) << CkrName(code);
+  }
+  for (const unsigned long code : {CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR,
+                                   CKR_SESSION_HANDLE_INVALID, CKR_HOST_MEMORY}) {
+    EXPECT_FALSE(IsKeyProperty(ModuleError("C_SignInit", code))) << CkrName(code);
+  }
+  EXPECT_TRUE(IsKeyProperty(Error(ErrorCode::kFailedPrecondition, "more than one key")));
+  EXPECT_FALSE(IsKeyProperty(Error(ErrorCode::kNotFound, "no private key matches")));
+}
+
 TEST(ModuleErrorTest, TrustsNoOtherAnswer) {
   for (const unsigned long code : {CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
                                    CKR_VENDOR_DEFINED + 5, 0x7fff'0000UL}) {

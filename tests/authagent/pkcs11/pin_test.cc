@@ -75,6 +75,23 @@ TEST_F(PinFileTest, RefusesEverythingElse) {
       ReadPinFile(Write("1234", fs::perms::owner_read | fs::perms::others_read), ::geteuid()));
 }
 
+TEST_F(PinFileTest, RefusesAByteOrderMarkThatTheTokenWouldCountAsPartOfThePin) {
+  for (const std::string_view content : {std::string_view("\xEF\xBB\xBF"
+                                                          "1234\n"),
+                                         std::string_view("\xFF\xFE"
+                                                          "1\0"
+                                                          "2\0",
+                                                          6),
+                                         std::string_view("\xFE\xFF\0"
+                                                          "1\0"
+                                                          "2",
+                                                          6)}) {
+    const Result<SecretBuffer> pin = ReadPinFile(Write(content), ::geteuid());
+    ASSERT_FALSE(pin);
+    EXPECT_EQ(pin.error().what(), "file begins with a byte order mark; save it without one");
+  }
+}
+
 std::uint16_t TagOf(std::string_view salt, std::string_view pin) {
   std::vector<std::uint8_t> bytes(pin.begin(), pin.end());
   const SecretBuffer secret = *SecretBuffer::TakeFrom(bytes);
