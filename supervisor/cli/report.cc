@@ -1,9 +1,11 @@
 #include "supervisor/cli/report.h"
 
 #include <algorithm>
-#include <ostream>
+#include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include "supervisor/config/text_rules.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -22,11 +24,6 @@ std::string_view StatusName(CheckStatus status) {
       return "skip";
   }
   return "fail";
-}
-
-// Configured names may hold any bytes that are UTF-8; anything else is replaced, never thrown.
-void PrintJson(const Json& json, std::ostream& out) {
-  out << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 
 Json ToJson(const Check& check) {
@@ -48,37 +45,36 @@ bool Report::Failed() const {
                      [](const Check& check) { return check.status == CheckStatus::kFail; });
 }
 
-void Print(const Report& report, OutputFormat format, std::ostream& out) {
+std::optional<OutputFormat> ParseOutputFormat(std::string_view text) {
+  std::string format(TrimSpace(text));
+  for (char& c : format) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  }
+  if (format == "text") {
+    return OutputFormat::kText;
+  }
+  return format == "json" ? std::optional(OutputFormat::kJson) : std::nullopt;
+}
+
+std::string ToString(const Report& report, OutputFormat format) {
   if (format == OutputFormat::kJson) {
     Json checks = Json::array();
     for (const Check& check : report.checks) {
       checks.push_back(ToJson(check));
     }
-    PrintJson({{"name", report.name}, {"checks", std::move(checks)}}, out);
-    return;
+    const Json json{{"name", report.name}, {"checks", std::move(checks)}};
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   }
-  out << report.name << "\n";
+  std::string text = report.name + "\n";
   for (const Check& check : report.checks) {
-    out << "[" << StatusName(check.status) << "] " << check.id << ": " << check.title;
+    text.append("[").append(StatusName(check.status)).append("] ").append(check.id);
+    text.append(": ").append(check.title);
     if (!check.message.empty()) {
-      out << " - " << check.message;
+      text.append(" - ").append(check.message);
     }
-    out << "\n";
+    text.append("\n");
   }
-}
-
-void Print(const Facts& facts, OutputFormat format, std::ostream& out) {
-  if (format == OutputFormat::kJson) {
-    Json json = Json::object();
-    for (const auto& [key, value] : facts) {
-      json[key] = value;
-    }
-    PrintJson(json, out);
-    return;
-  }
-  for (const auto& [key, value] : facts) {
-    out << key << ": " << value << "\n";
-  }
+  return text;
 }
 
 }  // namespace baokms::supervisor

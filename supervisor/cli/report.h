@@ -1,16 +1,15 @@
-// What diagnostic commands print: a list of checks with a verdict each.
+// The report of a diagnostic command: a list of checks, each with its result.
 
 #pragma once
 
-#include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-namespace baokms::supervisor {
+#include "supervisor/state_commands/command_report.h"
 
-enum class OutputFormat { kText, kJson };
+namespace baokms::supervisor {
 
 enum class CheckStatus { kPass, kWarn, kFail, kSkip };
 
@@ -28,16 +27,15 @@ struct Report {
 
   void Add(CheckStatus status, std::string id, std::string title, std::string message);
 
-  // Only a failed check makes a command fail.
+  // Warnings and skipped checks do not make a command fail.
   [[nodiscard]] bool Failed() const;
 };
 
+// "text" or "json", in any case and with spaces around it.
+std::optional<OutputFormat> ParseOutputFormat(std::string_view text);
+
 // Text: the name, then "[pass] <id>: <title> - <message>" per check. JSON: one object, indented by
 // two spaces. Both end with a newline.
-void Print(const Report& report, OutputFormat format, std::ostream& out);
-
-// Facts in the order given: "key: value" lines, or one JSON object of strings.
-using Facts = std::vector<std::pair<std::string, std::string>>;
-void Print(const Facts& facts, OutputFormat format, std::ostream& out);
+std::string ToString(const Report& report, OutputFormat format);
 
 }  // namespace baokms::supervisor

@@ -82,7 +82,7 @@ void CommandReport::AddNumbers(std::string key, std::vector<std::int64_t> number
 }
 
 std::string CommandReport::ToText() const {
-  std::string text = name_ + "\n";
+  std::string text = name_.empty() ? "" : name_ + "\n";
   for (const auto& [key, member] : members_) {
     if (const auto* value = std::get_if<FactValue>(&member)) {
       AppendLine(text, key, TextOf(*value));
@@ -99,7 +99,10 @@ std::string CommandReport::ToText() const {
 }
 
 std::string CommandReport::ToJson() const {
-  Json json{{"name", name_}};
+  Json json = Json::object();
+  if (!name_.empty()) {
+    json["name"] = name_;
+  }
   for (const auto& [key, member] : members_) {
     if (const auto* value = std::get_if<FactValue>(&member)) {
       json[key] = JsonOf(*value);

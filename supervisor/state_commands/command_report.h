@@ -12,6 +12,8 @@
 
 namespace baokms::supervisor {
 
+enum class OutputFormat : std::uint8_t { kText, kJson };
+
 using FactValue = std::variant<std::string, std::int64_t, std::uint64_t, bool>;
 
 // One line of a list, for example a key version.
@@ -19,8 +21,8 @@ using FactRow = std::vector<std::pair<std::string, FactValue>>;
 
 class CommandReport final {
  public:
-  // `name` is the command's.
-  explicit CommandReport(std::string name) : name_(std::move(name)) {}
+  // `name` is that of the command; a report without one consists of its facts alone.
+  explicit CommandReport(std::string name = "") : name_(std::move(name)) {}
 
   void Add(std::string key, FactValue value);
 
@@ -32,6 +34,10 @@ class CommandReport final {
 
   // "1,2,5" in text, an array of numbers in JSON.
   void AddNumbers(std::string key, std::vector<std::int64_t> numbers);
+
+  [[nodiscard]] std::string ToString(OutputFormat format) const {
+    return format == OutputFormat::kJson ? ToJson() : ToText();
+  }
 
   // The name, then "key: value" lines; "word: key=value key=value" for rows. Ends with a newline.
   [[nodiscard]] std::string ToText() const;

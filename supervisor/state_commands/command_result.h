@@ -11,7 +11,7 @@
 namespace baokms::supervisor {
 
 struct CommandResult {
-  CommandReport sheet;
+  CommandReport report;
   // One line for the operator, without a newline; empty: success.
   std::string failure;
 };

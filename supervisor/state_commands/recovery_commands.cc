@@ -84,16 +84,16 @@ std::vector<FactRow> RowsOf(const RegistryState& state) {
   return rows;
 }
 
-void AddPlan(CommandReport& sheet, const StatePlan& plan) {
+void AddPlan(CommandReport& report, const StatePlan& plan) {
   if (!plan.next.has_value()) {
     return;
   }
   const RegistryState& next = *plan.next;
-  sheet.Add("nextStateHash", std::string(next.current_hash().text()));
-  sheet.Add("nextGeneration", next.contents().generation);
-  sheet.Add("activeKeyIdHash", KeyIdHash(next.active()));
-  sheet.Add("activeTransitVersion", next.active().version.number);
-  sheet.AddRows("versions", "version", RowsOf(next));
+  report.Add("nextStateHash", std::string(next.current_hash().text()));
+  report.Add("nextGeneration", next.contents().generation);
+  report.Add("activeKeyIdHash", KeyIdHash(next.active()));
+  report.Add("activeTransitVersion", next.active().version.number);
+  report.AddRows("versions", "version", RowsOf(next));
 }
 
 using Opened = std::variant<std::unique_ptr<StateAccess>, std::string>;
@@ -255,7 +255,7 @@ std::string Replaced(const LocalRegistry& local) {
 }  // namespace
 
 CommandResult RunRecoverState(const CommandHost& host, const RecoverOptions& options) {
-  CommandReport sheet("recover-state");
+  CommandReport report("recover-state");
   Opened access = OpenState(host, options.reviewed);
   StatePlan plan;
   LocalRegistry local;
@@ -267,28 +267,28 @@ CommandResult RunRecoverState(const CommandHost& host, const RecoverOptions& opt
                               IdentityOf(host.options.config));
     plan = PlanRecovery(host, state, local, options);
   }
-  sheet.Add("applied", plan.applied);
+  report.Add("applied", plan.applied);
   if (local.checkpoint.has_value()) {
-    sheet.Add("stateCheckpointGeneration", local.checkpoint->generation);
-    sheet.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
+    report.Add("stateCheckpointGeneration", local.checkpoint->generation);
+    report.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
   }
-  AddPlan(sheet, plan);
-  sheet.Add("limitations", std::string(kRecoverLimits));
-  return {.sheet = std::move(sheet), .failure = std::move(plan.failure)};
+  AddPlan(report, plan);
+  report.Add("limitations", std::string(kRecoverLimits));
+  return {.report = std::move(report), .failure = std::move(plan.failure)};
 }
 
 CommandResult RunMigrateState(const CommandHost& host, const MigrateOptions& options) {
-  CommandReport sheet("migrate-state");
-  const auto end = [&sheet](const StatePlan& plan, const std::optional<LegacyState>& legacy) {
-    sheet.Add("applied", plan.applied);
-    sheet.Add("migrationNeeded", legacy.has_value());
+  CommandReport report("migrate-state");
+  const auto end = [&report](const StatePlan& plan, const std::optional<LegacyState>& legacy) {
+    report.Add("applied", plan.applied);
+    report.Add("migrationNeeded", legacy.has_value());
     if (legacy.has_value()) {
-      sheet.Add("stateHash", std::string(legacy->current_hash.text()));
-      sheet.Add("stateGeneration", legacy->contents.generation);
+      report.Add("stateHash", std::string(legacy->current_hash.text()));
+      report.Add("stateGeneration", legacy->contents.generation);
     }
-    AddPlan(sheet, plan);
-    sheet.Add("limitations", std::string(kMigrateLimits));
-    return CommandResult{.sheet = std::move(sheet), .failure = plan.failure};
+    AddPlan(report, plan);
+    report.Add("limitations", std::string(kMigrateLimits));
+    return CommandResult{.report = std::move(report), .failure = plan.failure};
   };
   Opened access = OpenState(host, options.reviewed);
   if (const auto* refusal = std::get_if<std::string>(&access)) {
@@ -306,47 +306,47 @@ CommandResult RunMigrateState(const CommandHost& host, const MigrateOptions& opt
 CommandResult RunExportState(const CommandHost& host, const ExportOptions& options) {
   const Config& config = host.options.config;
   const LocalRegistry local = ReadLocalRegistryAt(config.state.path, IdentityOf(config));
-  CommandReport sheet("export-state");
+  CommandReport report("export-state");
   if (!local.state.has_value()) {
-    sheet.Add("exported", false);
-    return {.sheet = std::move(sheet),
+    report.Add("exported", false);
+    return {.report = std::move(report),
             .failure = local.problem.has_value() ? Describe(*local.problem)
                                                  : "local registry state is absent"};
   }
   const RegistryState& state = *local.state;
   const Status written = WriteNewFile(options.output_file, contract::SerializeState(state));
-  sheet.Add("exported", written.has_value());
-  sheet.Add("stateHash", std::string(state.current_hash().text()));
-  sheet.Add("stateGeneration", state.contents().generation);
-  sheet.Add("stateCheckpointStatus", std::string(CheckpointStatus(local)));
-  sheet.Add("identityFingerprint", std::string(state.contents().identity_fingerprint.text()));
-  sheet.Add("activeKeyIdHash", KeyIdHash(state.active()));
-  sheet.Add("activeTransitVersion", state.active().version.number);
-  sheet.AddRows("versions", "version", RowsOf(state));
+  report.Add("exported", written.has_value());
+  report.Add("stateHash", std::string(state.current_hash().text()));
+  report.Add("stateGeneration", state.contents().generation);
+  report.Add("stateCheckpointStatus", std::string(CheckpointStatus(local)));
+  report.Add("identityFingerprint", std::string(state.contents().identity_fingerprint.text()));
+  report.Add("activeKeyIdHash", KeyIdHash(state.active()));
+  report.Add("activeTransitVersion", state.active().version.number);
+  report.AddRows("versions", "version", RowsOf(state));
   return {
-      .sheet = std::move(sheet),
+      .report = std::move(report),
       .failure = written.has_value() ? "" : CannotSentence("write --output-file", written.error())};
 }
 
 CommandResult RunImportState(const CommandHost& host, const ImportOptions& options) {
-  CommandReport sheet("import-state");
+  CommandReport report("import-state");
   Opened access = OpenState(host, options.reviewed);
   if (const auto* refusal = std::get_if<std::string>(&access)) {
-    sheet.Add("applied", false);
-    sheet.Add("limitations", std::string(kImportLimits));
-    return {.sheet = std::move(sheet), .failure = *refusal};
+    report.Add("applied", false);
+    report.Add("limitations", std::string(kImportLimits));
+    return {.report = std::move(report), .failure = *refusal};
   }
   const StateAccess& state = *std::get<std::unique_ptr<StateAccess>>(access);
   const LocalRegistry local = ReadLocalRegistry(state.directory(), host.options.config.state.path,
                                                 IdentityOf(host.options.config));
   StatePlan plan = PlanImport(host, state, local, options);
-  sheet.Add("applied", plan.applied);
+  report.Add("applied", plan.applied);
   if (!local.state.has_value()) {
-    sheet.Add("replaces", Replaced(local));
+    report.Add("replaces", Replaced(local));
   }
-  AddPlan(sheet, plan);
-  sheet.Add("limitations", std::string(kImportLimits));
-  return {.sheet = std::move(sheet), .failure = std::move(plan.failure)};
+  AddPlan(report, plan);
+  report.Add("limitations", std::string(kImportLimits));
+  return {.report = std::move(report), .failure = std::move(plan.failure)};
 }
 
 }  // namespace baokms::supervisor

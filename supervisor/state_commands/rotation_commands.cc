@@ -50,18 +50,18 @@ CommandResult Report(std::string name, const CommandHost& host, const Findings& 
                                           .now_unix = UnixNow()});
 }
 
-void AddNeeds(CommandReport& sheet, const VersionNeeds& needs) {
-  sheet.Add("storedObjects", needs.objects);
-  sheet.Add("plainObjects", needs.plain);
-  sheet.AddRows("objects", "object", needs.groups);
-  sheet.AddRows("mixedResources", "mixed", needs.mixed);
-  sheet.AddNumbers("neededTransitVersions", needs.needed);
-  sheet.AddUnlessEmpty("safeMinDecryptionVersion", needs.safe_minimum);
+void AddNeeds(CommandReport& report, const VersionNeeds& needs) {
+  report.Add("storedObjects", needs.objects);
+  report.Add("plainObjects", needs.plain);
+  report.AddRows("objects", "object", needs.groups);
+  report.AddRows("mixedResources", "mixed", needs.mixed);
+  report.AddNumbers("neededTransitVersions", needs.needed);
+  report.AddUnlessEmpty("safeMinDecryptionVersion", needs.safe_minimum);
 }
 
 void AddVerdict(CommandResult& result, std::string_view obstacle) {
   const bool safe = obstacle.empty() && result.failure.empty();
-  result.sheet.Add("raisingMinDecryptionVersion", std::string(safe ? "safe" : "unsafe"));
+  result.report.Add("raisingMinDecryptionVersion", std::string(safe ? "safe" : "unsafe"));
   if (result.failure.empty() && !obstacle.empty()) {
     result.failure = "min_decryption_version must not be raised to the active version: ";
     result.failure.append(obstacle);
@@ -72,24 +72,24 @@ void AddVerdict(CommandResult& result, std::string_view obstacle) {
 void AddScan(CommandResult& result, const EtcdReader& etcd, const Findings& findings) {
   auto scanned = etcd.Scan();
   if (const auto* problem = std::get_if<std::string>(&scanned)) {
-    result.sheet.Add("confidence", std::string("limited"));
+    result.report.Add("confidence", std::string("limited"));
     AddVerdict(result, "etcd could not be read: " + *problem);
-    result.sheet.Add("limitations", std::string(kScanFailed));
+    result.report.Add("limitations", std::string(kScanFailed));
     return;
   }
   const EtcdScan& scan = std::get<EtcdScan>(scanned);
   const bool judged = findings.local.state.has_value() && findings.live.metadata.has_value();
-  result.sheet.Add("confidence", std::string(judged ? "full" : "limited"));
-  result.sheet.Add("etcdRevision", scan.revision);
+  result.report.Add("confidence", std::string(judged ? "full" : "limited"));
+  result.report.Add("etcdRevision", scan.revision);
   std::string obstacle = "without a usable registry and metadata there is nothing to judge by";
   if (judged) {
     VersionNeeds needs =
         CheckVersionNeeds(scan.census, *findings.local.state, *findings.live.metadata);
-    AddNeeds(result.sheet, needs);
+    AddNeeds(result.report, needs);
     obstacle = std::move(needs.obstacle);
   }
   AddVerdict(result, obstacle);
-  result.sheet.Add("limitations", std::string(kScanned));
+  result.report.Add("limitations", std::string(kScanned));
 }
 
 }  // namespace
@@ -105,8 +105,8 @@ CommandResult RunVerifyRotation(const CommandHost& host, const EtcdReader* etcd)
     AddScan(result, *etcd, findings);
     return result;
   }
-  result.sheet.Add("confidence", std::string("limited"));
-  result.sheet.Add("limitations", std::string(kNoScan));
+  result.report.Add("confidence", std::string("limited"));
+  result.report.Add("limitations", std::string(kNoScan));
   return result;
 }
 

@@ -54,37 +54,37 @@ Bootstrap CheckBootstrap(const RotationInputs& inputs) {
   return {.first = std::move(first).value(), .reason = "unrotated key"};
 }
 
-void AddState(CommandReport& sheet, const LocalRegistry& local) {
-  sheet.Add("stateLoaded", local.state.has_value());
+void AddState(CommandReport& report, const LocalRegistry& local) {
+  report.Add("stateLoaded", local.state.has_value());
   if (local.state.has_value()) {
-    sheet.Add("stateGeneration", local.state->contents().generation);
-    sheet.Add("stateHash", std::string(local.state->current_hash().text()));
+    report.Add("stateGeneration", local.state->contents().generation);
+    report.Add("stateHash", std::string(local.state->current_hash().text()));
   }
-  sheet.Add("stateCheckpointLoaded", local.checkpoint.has_value());
-  sheet.AddUnlessEmpty("stateCheckpointStatus", std::string(CheckpointStatus(local)));
+  report.Add("stateCheckpointLoaded", local.checkpoint.has_value());
+  report.AddUnlessEmpty("stateCheckpointStatus", std::string(CheckpointStatus(local)));
   if (local.checkpoint.has_value()) {
-    sheet.Add("stateCheckpointGeneration", local.checkpoint->generation);
-    sheet.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
+    report.Add("stateCheckpointGeneration", local.checkpoint->generation);
+    report.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
   }
 }
 
-void AddBootstrap(CommandReport& sheet, const Bootstrap& bootstrap) {
-  sheet.AddUnlessEmpty("stateBootstrapEligible", bootstrap.first.has_value());
-  sheet.AddUnlessEmpty("stateBootstrapReason", bootstrap.reason);
+void AddBootstrap(CommandReport& report, const Bootstrap& bootstrap) {
+  report.AddUnlessEmpty("stateBootstrapEligible", bootstrap.first.has_value());
+  report.AddUnlessEmpty("stateBootstrapReason", bootstrap.reason);
 }
 
-void AddActive(CommandReport& sheet, const KeyRecord& active) {
-  sheet.Add("activeKeyIdHash", KeyIdHash(active));
-  sheet.Add("activeTransitVersion", active.version.number);
+void AddActive(CommandReport& report, const KeyRecord& active) {
+  report.Add("activeKeyIdHash", KeyIdHash(active));
+  report.Add("activeTransitVersion", active.version.number);
 }
 
-void AddPending(CommandReport& sheet, const KeyRecord& pending, const RotationPolicy& policy) {
-  sheet.Add("pendingKeyIdHash", KeyIdHash(pending));
-  sheet.Add("pendingTransitVersion", pending.version.number);
-  sheet.AddUnlessEmpty("pendingStableObservationCount", pending.stable_observation_count);
+void AddPending(CommandReport& report, const KeyRecord& pending, const RotationPolicy& policy) {
+  report.Add("pendingKeyIdHash", KeyIdHash(pending));
+  report.Add("pendingTransitVersion", pending.version.number);
+  report.AddUnlessEmpty("pendingStableObservationCount", pending.stable_observation_count);
   if (pending.stable_at_unix != 0) {
     const auto delay = std::chrono::ceil<std::chrono::seconds>(policy.activation_delay);
-    sheet.Add("pendingPromotesAfter", UtcText(pending.stable_at_unix + delay.count()));
+    report.Add("pendingPromotesAfter", UtcText(pending.stable_at_unix + delay.count()));
   }
 }
 
@@ -98,22 +98,22 @@ RegistryState Foreseen(const RegistryState& state, const RotationInputs& inputs)
   return observation.next.value_or(state);
 }
 
-void AddRotation(CommandReport& sheet, const RegistryState* state, const RotationInputs& inputs) {
+void AddRotation(CommandReport& report, const RegistryState* state, const RotationInputs& inputs) {
   if (state != nullptr) {
-    AddActive(sheet, state->active());
+    AddActive(report, state->active());
   }
   if (inputs.live.metadata.has_value()) {
-    sheet.AddUnlessEmpty("latestTransitVersion", inputs.live.metadata->latest_version);
+    report.AddUnlessEmpty("latestTransitVersion", inputs.live.metadata->latest_version);
   }
   if (state == nullptr) {
-    sheet.Add("rotationState", "unknown");
+    report.Add("rotationState", "unknown");
     return;
   }
   const RegistryState foreseen = Foreseen(*state, inputs);
   const KeyRecord* pending = PendingOf(foreseen);
-  sheet.Add("rotationState", pending == nullptr ? "active" : "pending");
+  report.Add("rotationState", pending == nullptr ? "active" : "pending");
   if (pending != nullptr) {
-    AddPending(sheet, *pending, inputs.policy);
+    AddPending(report, *pending, inputs.policy);
   }
 }
 
@@ -135,20 +135,20 @@ std::string FindFailure(const RotationInputs& inputs,
 }  // namespace
 
 CommandResult ReportRotation(std::string name, const RotationInputs& inputs) {
-  CommandReport sheet(std::move(name));
-  sheet.Add("transitMetadataStatus", inputs.live.metadata.has_value() ? "pass" : "fail");
-  sheet.AddUnlessEmpty("transitMetadataError", inputs.live.failure);
-  AddState(sheet, inputs.local);
+  CommandReport report(std::move(name));
+  report.Add("transitMetadataStatus", inputs.live.metadata.has_value() ? "pass" : "fail");
+  report.AddUnlessEmpty("transitMetadataError", inputs.live.failure);
+  AddState(report, inputs.local);
   Bootstrap bootstrap;
   const RegistryState* state = inputs.local.state.has_value() ? &*inputs.local.state : nullptr;
   if (inputs.local.IsAbsent()) {
     bootstrap = CheckBootstrap(inputs);
-    AddBootstrap(sheet, bootstrap);
+    AddBootstrap(report, bootstrap);
     state = bootstrap.first.has_value() ? &*bootstrap.first : nullptr;
   }
-  AddRotation(sheet, state, inputs);
+  AddRotation(report, state, inputs);
   std::string failure = FindFailure(inputs, state, bootstrap);
-  return {.sheet = std::move(sheet), .failure = std::move(failure)};
+  return {.report = std::move(report), .failure = std::move(failure)};
 }
 
 std::string FindLiveProblem(const RegistryState& state,

@@ -109,16 +109,16 @@ std::vector<FactRow> RowsOf(const OperatorStep& step) {
   return rows;
 }
 
-void AddHashes(CommandReport& sheet, const VersionChange& change) {
+void AddHashes(CommandReport& report, const VersionChange& change) {
   if (!change.state.has_value()) {
     return;
   }
-  sheet.Add("stateHash", std::string(change.state->current_hash().text()));
+  report.Add("stateHash", std::string(change.state->current_hash().text()));
   if (change.step.next.has_value()) {
-    sheet.Add("nextStateHash", std::string(change.step.next->current_hash().text()));
-    sheet.Add("nextGeneration", change.step.next->contents().generation);
+    report.Add("nextStateHash", std::string(change.step.next->current_hash().text()));
+    report.Add("nextGeneration", change.step.next->contents().generation);
   }
-  sheet.Add("activeKeyIdHash", KeyIdHash(change.state->active()));
+  report.Add("activeKeyIdHash", KeyIdHash(change.state->active()));
 }
 
 }  // namespace
@@ -128,13 +128,13 @@ CommandResult RunRetireVersions(const CommandHost& host, const RetireOptions& op
       RunChange(host, options.reviewed, [&options](const RegistryState& state) {
         return contract::RetireBefore(state, options.before_version);
       });
-  CommandReport sheet("retire-versions");
-  sheet.Add("applied", change.applied);
-  sheet.Add("beforeVersion", options.before_version);
-  AddHashes(sheet, change);
-  sheet.AddRows("removedVersions", "remove", RowsOf(change.step));
-  sheet.Add("limitations", std::string(kRetireLimits));
-  return {.sheet = std::move(sheet), .failure = change.failure};
+  CommandReport report("retire-versions");
+  report.Add("applied", change.applied);
+  report.Add("beforeVersion", options.before_version);
+  AddHashes(report, change);
+  report.AddRows("removedVersions", "remove", RowsOf(change.step));
+  report.Add("limitations", std::string(kRetireLimits));
+  return {.report = std::move(report), .failure = change.failure};
 }
 
 CommandResult RunRestoreVersions(const CommandHost& host, const RestoreOptions& options) {
@@ -142,13 +142,13 @@ CommandResult RunRestoreVersions(const CommandHost& host, const RestoreOptions& 
       RunChange(host, options.reviewed, [&options](const RegistryState& state) {
         return contract::RestoreVersions(state, options.versions);
       });
-  CommandReport sheet("restore-versions");
-  sheet.Add("applied", change.applied);
-  sheet.Add("operation", std::string("restore"));
-  AddHashes(sheet, change);
-  sheet.AddRows("restoredVersions", "restore", RowsOf(change.step));
-  sheet.Add("limitations", std::string(kRestoreLimits));
-  return {.sheet = std::move(sheet), .failure = change.failure};
+  CommandReport report("restore-versions");
+  report.Add("applied", change.applied);
+  report.Add("operation", std::string("restore"));
+  AddHashes(report, change);
+  report.AddRows("restoredVersions", "restore", RowsOf(change.step));
+  report.Add("limitations", std::string(kRestoreLimits));
+  return {.report = std::move(report), .failure = change.failure};
 }
 
 }  // namespace baokms::supervisor

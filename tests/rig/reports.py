@@ -2,7 +2,6 @@
 
 import functools
 import json
-import re
 import subprocess
 
 from jsonschema import Draft202012Validator
@@ -13,13 +12,26 @@ REFERENCE = REPOSITORY / "docs" / "reference"
 SUFFIX = ".schema.json"
 
 
-def commands_with_report() -> list:
-    """Every command that has --output, as the program's own completion script knows them."""
-    script = subprocess.run(
-        [provider_binary(), "completion", "bash"], check=True, capture_output=True, text=True
+def completions(*words: str) -> list:
+    """What the program offers in the place of the last word."""
+    answer = subprocess.run(
+        [provider_binary(), "__complete", *words], check=True, capture_output=True, text=True
     ).stdout
-    rows = re.findall(r'^ +"([a-z -]+)"\) words="(.*)" ;;$', script, re.MULTILINE)
-    return [command for command, words in rows if "--output" in words.split()]
+    return [line.split("\t")[0] for line in answer.splitlines()]
+
+
+def commands(*path: str) -> list:
+    """Every command below path, with the words that lead to it."""
+    found = []
+    for name in completions(*path, ""):
+        if name != "help":
+            found += [(*path, name), *commands(*path, name)]
+    return found
+
+
+def commands_with_report() -> list:
+    """Every command that has --output, as the program's own completion knows them."""
+    return [" ".join(path) for path in commands() if "--output" in completions(*path, "--output")]
 
 
 def schema_name(command: str) -> str:

@@ -27,7 +27,6 @@
 
 #include "common/base/unique_fd.h"
 #include "proto/kms_v2.grpc.pb.h"
-#include "supervisor/cli/probe.h"
 #include "tests/supervisor/cli/cli_run.h"
 
 namespace baokms::supervisor {
@@ -186,11 +185,11 @@ TEST_F(ProbeTest, FailsAtTheFirstWrongAnswer) {
   const Row rows[] = {
       {"status error", {.status = bad}, {"fail kms.status"}, "failed with UNAVAILABLE"},
       {"old version", {.version = "v1beta1"}, {"fail kms.status"}, "does not speak KMS v2"},
-      {"unhealthy", {.healthz = "unhealthy"}, {"fail kms.status"}, "says it is unhealthy"},
+      {"unhealthy", {.healthz = "unhealthy"}, {"fail kms.status"}, "reports that it is unhealthy"},
       {"foreign key id",
        {.key_id = "1"},
        {"pass kms.status", "fail kms.key_id"},
-       "not one of this"},
+       "not in this"},
       {"too large", {.padding = 70'000}, {"fail kms.status"}, "RESOURCE_EXHAUSTED"},
       {"encrypt error",
        {.encrypt = bad},

@@ -9,15 +9,15 @@ namespace baokms::supervisor {
 namespace {
 
 CommandReport Sample() {
-  CommandReport sheet("a-command");
-  sheet.Add("applied", false);
-  sheet.Add("hash", std::string("krs1.x"));
-  sheet.Add("generation", std::uint64_t{18446744073709551615U});
-  sheet.AddRows("removedVersions", "remove",
+  CommandReport report("a-command");
+  report.Add("applied", false);
+  report.Add("hash", std::string("krs1.x"));
+  report.Add("generation", std::uint64_t{18446744073709551615U});
+  report.AddRows("removedVersions", "remove",
                 {{{"transitVersion", std::int64_t{1}}, {"keyIdHash", std::string("H")}},
                  {{"transitVersion", std::int64_t{2}}, {"keyIdHash", std::string("I")}}});
-  sheet.AddNumbers("needed", {2, 3});
-  return sheet;
+  report.AddNumbers("needed", {2, 3});
+  return report;
 }
 
 TEST(CommandReportTest, PrintsOneLinePerFactAndPerRow) {
@@ -32,11 +32,11 @@ TEST(CommandReportTest, PrintsOneLinePerFactAndPerRow) {
 }
 
 TEST(CommandReportTest, PrintsOneIndentedObjectInTheGivenOrder) {
-  CommandReport sheet("a-command");
-  sheet.Add("zebra", true);
-  sheet.AddRows("rows", "row", {{{"n", std::int64_t{1}}}});
-  sheet.AddNumbers("apes", {});
-  EXPECT_EQ(sheet.ToJson(), R"({
+  CommandReport report("a-command");
+  report.Add("zebra", true);
+  report.AddRows("rows", "row", {{{"n", std::int64_t{1}}}});
+  report.AddNumbers("apes", {});
+  EXPECT_EQ(report.ToJson(), R"({
   "name": "a-command",
   "zebra": true,
   "rows": [
@@ -58,20 +58,20 @@ TEST(CommandReportTest, KeepsTypesInJson) {
 }
 
 TEST(CommandReportTest, LeavesEmptyValuesOutWhenAsked) {
-  CommandReport sheet("a-command");
-  sheet.AddUnlessEmpty("text", std::string());
-  sheet.AddUnlessEmpty("number", std::int64_t{0});
-  sheet.AddUnlessEmpty("count", std::uint64_t{0});
-  sheet.AddUnlessEmpty("flag", false);
-  EXPECT_EQ(sheet.ToText(), "a-command\n");
-  sheet.AddUnlessEmpty("flag", true);
-  EXPECT_EQ(sheet.ToText(), "a-command\nflag: true\n");
+  CommandReport report("a-command");
+  report.AddUnlessEmpty("text", std::string());
+  report.AddUnlessEmpty("number", std::int64_t{0});
+  report.AddUnlessEmpty("count", std::uint64_t{0});
+  report.AddUnlessEmpty("flag", false);
+  EXPECT_EQ(report.ToText(), "a-command\n");
+  report.AddUnlessEmpty("flag", true);
+  EXPECT_EQ(report.ToText(), "a-command\nflag: true\n");
 }
 
 TEST(CommandReportTest, ReplacesBytesThatAreNotUtf8) {
-  CommandReport sheet("a-command");
-  sheet.Add("text", std::string("\xff"));
-  EXPECT_TRUE(nlohmann::json::accept(sheet.ToJson()));
+  CommandReport report("a-command");
+  report.Add("text", std::string("\xff"));
+  EXPECT_TRUE(nlohmann::json::accept(report.ToJson()));
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ Reported Report(const LocalRegistry& local, const LiveKey& live) {
        .identity = identity,
        .policy = {.required_observations = 3, .activation_delay = std::chrono::seconds(90)},
        .now_unix = kNow});
-  return {json::parse(result.sheet.ToJson()), result.failure};
+  return {json::parse(result.report.ToJson()), result.failure};
 }
 
 TEST(RotationReportTest, ShowsAnActiveRegistry) {

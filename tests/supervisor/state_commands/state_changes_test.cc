@@ -67,7 +67,7 @@ class StateChangesTest : public testing::Test {
       return live_;
     };
     const CommandResult result = command({.options = options_, .read_live_key = read}, options);
-    return {json::parse(result.sheet.ToJson()), result.failure};
+    return {json::parse(result.report.ToJson()), result.failure};
   }
 
   std::map<std::string, std::string> Files() {

@@ -104,9 +104,9 @@ TEST(VersionNeedsTest, IsUnsafeDuringARotationAndWithoutAnyObjectOfThisProvider)
 
 TEST(VersionNeedsTest, ListsEveryGroupWithItsHashAndNoKeyId) {
   const VersionNeeds needs = Classify({Own(3), Own(2), "plain"});
-  CommandReport sheet("s");
-  sheet.AddRows("objects", "object", needs.groups);
-  const std::string text = sheet.ToText();
+  CommandReport report("s");
+  report.AddRows("objects", "object", needs.groups);
+  const std::string text = report.ToText();
   EXPECT_THAT(text, HasSubstr("object: encryption=none objects=1\n"));
   EXPECT_THAT(text, HasSubstr("transitVersion=2 state=retired objects=1\n"));
   EXPECT_THAT(text, HasSubstr("transitVersion=3 state=active objects=1\n"));

@@ -1,10 +1,12 @@
-#include "supervisor/cli/probe.h"
-
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -13,9 +15,12 @@
 #include <grpcpp/create_channel_posix.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include "common/contract/key_id.h"
 #include "common/contract/limits.h"
 #include "proto/kms_v2.grpc.pb.h"
+#include "supervisor/cli/commands/commands.h"
 #include "supervisor/cli/probe_socket.h"
+#include "supervisor/config/duration_text.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -25,7 +30,7 @@ using SystemTime = std::chrono::system_clock::time_point;
 constexpr std::size_t kPlaintextBytes = 32;
 constexpr std::size_t kUidBytes = 16;
 
-// Ours to choose: a deadline has to fit the clock's range.
+// A deadline has to fit the range of the clock.
 constexpr std::chrono::hours kLongestTimeout{24};
 
 std::string Hex(std::string_view bytes) {
@@ -39,7 +44,7 @@ std::string Hex(std::string_view bytes) {
   return text;
 }
 
-// "failed with UNAVAILABLE": the code alone, the server's text is not ours to print.
+// "failed with UNAVAILABLE": the code alone, because the text of a server is never repeated.
 std::string CodeText(const grpc::Status& status) {
   constexpr std::array<std::string_view, 17> kNames{"OK",
                                                     "CANCELLED",
@@ -75,7 +80,7 @@ class KmsProber {
   void Run(const std::optional<contract::KeyId>& expected) {
     std::array<char, kPlaintextBytes + kUidBytes> random{};
     if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-      Fail("kms.encrypt", "Encrypt", "no random bytes for the test");
+      Fail("kms.encrypt", "Encrypt", "cannot read random bytes for the test");
       return;
     }
     plaintext_.assign(random.data(), kPlaintextBytes);
@@ -106,8 +111,8 @@ class KmsProber {
     if (response.version() != "v2" || response.healthz() != "ok") {
       Fail("kms.status", "Status",
            response.version() != "v2"
-               ? "the socket's owner does not speak KMS v2"
-               : "the provider says it is unhealthy; see its /ready and log");
+               ? "the server on this socket does not speak KMS v2"
+               : "the provider reports that it is unhealthy; see its /ready and log");
       return false;
     }
     key_id_ = response.key_id();
@@ -117,11 +122,12 @@ class KmsProber {
 
   bool CheckKeyId(const std::optional<contract::KeyId>& expected) {
     if (!contract::KeyId::Parse(key_id_).has_value()) {
-      Fail("kms.key_id", "Active key", "Status names a key id that is not one of this provider");
+      Fail("kms.key_id", "Active key",
+           "Status returned a key ID that is not in this provider's format");
       return false;
     }
     if (expected.has_value() && expected->text() != key_id_) {
-      Fail("kms.key_id", "Active key", "is not the expected one");
+      Fail("kms.key_id", "Active key", "is not --expected-key-id");
       return false;
     }
     return true;
@@ -142,7 +148,7 @@ class KmsProber {
       Fail("kms.key_id", "Active key", "changed between Status and Encrypt; probe again");
       return false;
     }
-    Pass("kms.encrypt", "Encrypt", "random bytes were encrypted");
+    Pass("kms.encrypt", "Encrypt", "encrypted random bytes");
     return true;
   }
 
@@ -157,10 +163,11 @@ class KmsProber {
     v2::DecryptResponse response;
     const grpc::Status status = stub_->Decrypt(&context, request, &response);
     if (!status.ok() || response.plaintext() != plaintext_) {
-      Fail("kms.decrypt", "Decrypt", status.ok() ? "gave other bytes back" : CodeText(status));
+      Fail("kms.decrypt", "Decrypt",
+           status.ok() ? "returned other bytes than were encrypted" : CodeText(status));
       return false;
     }
-    Pass("kms.decrypt", "Decrypt", "gave the same bytes back");
+    Pass("kms.decrypt", "Decrypt", "returned the same bytes");
     return true;
   }
 
@@ -173,9 +180,14 @@ class KmsProber {
   v2::EncryptResponse encrypted_;
 };
 
-}  // namespace
+struct ProbeOptions {
+  std::string socket_path;             // absolute
+  std::chrono::nanoseconds timeout{};  // of the whole probe; above 0
+  std::optional<contract::KeyId> expected_key_id;
+};
 
-Report RunProbe(const ProbeOptions& options) {
+// Stops at the first check that fails.
+Report Probe(const ProbeOptions& options) {
   Report report{.name = "probe", .checks = {}};
   const auto timeout = std::min<std::chrono::nanoseconds>(options.timeout, kLongestTimeout);
   const auto steady_deadline = std::chrono::steady_clock::now() + timeout;
@@ -188,5 +200,50 @@ Report RunProbe(const ProbeOptions& options) {
   }
   return report;
 }
+
+constexpr Flag kSocketFlag{"--socket", kPathValue, "Absolute path of the provider's KMS socket"};
+constexpr Flag kTimeoutFlag{"--timeout", "DURATION", "Limit for the whole probe (default 10s)"};
+constexpr Flag kExpectedKeyIdFlag{"--expected-key-id", "ID",
+                                  "Fail unless this key ID is the active one"};
+
+int RunProbe(const CommandContext& context) {
+  ProbeOptions options;
+  options.socket_path = context.Value(kSocketFlag.name).value_or("/run/openbao-kms/kms.sock");
+  if (!options.socket_path.starts_with('/')) {
+    return context.FailUsage("--socket must be an absolute Unix socket path");
+  }
+  const auto timeout = ParseDuration(context.Value(kTimeoutFlag.name).value_or("10s"));
+  if (!timeout.has_value()) {
+    return context.FailUsage("--timeout must be a duration with a unit, such as 10s");
+  }
+  if (*timeout <= Duration(0)) {
+    return context.FailUsage("--timeout must be positive");
+  }
+  options.timeout = *timeout;
+  if (const std::string expected = context.ValueOrEmpty(kExpectedKeyIdFlag.name);
+      !expected.empty()) {
+    const auto key_id = contract::KeyId::Parse(expected);
+    if (!key_id.has_value()) {
+      return context.FailUsage("--expected-key-id must be a provider key ID");
+    }
+    options.expected_key_id = *key_id;
+  }
+  const Report report = Probe(options);
+  const std::string text = ToString(report, context.output());
+  if (!report.Failed()) {
+    return context.Print(text);
+  }
+  context.Write(text);
+  return context.Fail(ExitCode::kCheck, "the probe of the running provider failed");
+}
+
+constexpr Flag kProbeFlags[] = {kSocketFlag, kTimeoutFlag, kExpectedKeyIdFlag, kOutputFlag};
+
+}  // namespace
+
+constinit const Command kProbeCommand{.name = "probe",
+                                      .help = "Check a running provider through its KMS socket",
+                                      .flags = kProbeFlags,
+                                      .run = RunProbe};
 
 }  // namespace baokms::supervisor

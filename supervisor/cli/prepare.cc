@@ -1,11 +1,9 @@
-#include "supervisor/cli/config_commands.h"
+#include "supervisor/cli/prepare.h"
 
 #include <algorithm>
 #include <iterator>
 #include <utility>
 
-#include "common/contract/identity.h"
-#include "supervisor/config/derived.h"
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/proxy_environment.h"
 #include "supervisor/config/validate.h"
@@ -22,7 +20,7 @@ ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& envir
   return FindProxy(environment, *target);
 }
 
-// The spawner gives the agent an environment made from nothing, and these.
+// The agent starts with an empty environment and these variables of the PKCS#11 module.
 std::vector<std::string> ModuleEnvironment(const Config& config, const Environment& environment) {
   std::vector<std::string> variables;
   if (config.auth.method != "cert") {
@@ -36,7 +34,7 @@ std::vector<std::string> ModuleEnvironment(const Config& config, const Environme
   return variables;
 }
 
-// What is left to look at once file and host are in order.
+// The checks that remain once the file and the host are in order.
 CheckedConfig Finish(const LoadOptions& options,
                      const ConfigDocument& document,
                      HostFindings host,
@@ -68,18 +66,6 @@ bool IsAboutCa(const Problem& problem) {
 
 }  // namespace
 
-Facts ConfigFacts(const Config& config) {
-  Facts facts{{"configVersion", config.config_version},
-              {"socketPath", config.server.socket_path},
-              {"metricsAddress", config.server.metrics_address},
-              {"healthAddress", config.server.health_address},
-              {"authMethod", config.auth.method}};
-  if (const auto fingerprint = contract::Fingerprint(IdentityOf(config)); fingerprint.has_value()) {
-    facts.emplace_back("identityFingerprint", fingerprint->text());
-  }
-  return facts;
-}
-
 CheckedConfig PrepareServe(const LoadOptions& options) {
   LoadOptions checked = options;
   checked.safety = ConfigFileSafety::kChecked;
@@ -91,7 +77,7 @@ CheckedConfig PrepareServe(const LoadOptions& options) {
   return Finish(options, loaded.document, std::move(host), std::move(problems));
 }
 
-CheckedConfig PrepareInquiry(const LoadOptions& options) {
+CheckedConfig PrepareLiveQuery(const LoadOptions& options) {
   LoadResult loaded = LoadConfig(options);
   std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
   HostFindings host = CheckHost(loaded.document, problems);

@@ -1,0 +1,36 @@
+#include <memory>
+#include <utility>
+
+#include "supervisor/cli/commands/commands.h"
+#include "supervisor/cli/prepare.h"
+#include "supervisor/cli/version.h"
+
+namespace baokms::supervisor {
+namespace {
+
+ReloadedOptions Reload(const LoadOptions& load) {
+  CheckedConfig checked = PrepareServe(load);
+  if (!checked.options.has_value()) {
+    return {.options = nullptr, .refusal = DescribeProblems(checked.problems)};
+  }
+  return {.options = std::make_shared<const ServeOptions>(std::move(*checked.options)),
+          .refusal = {}};
+}
+
+int RunServe(const CommandContext& context) {
+  CheckedConfig checked = PrepareServe(context.load());
+  if (!checked.options.has_value()) {
+    return context.FailConfig(checked.problems);
+  }
+  checked.options->build = ThisBuild();
+  checked.options->reload = [&context] {
+    return Reload(context.load());
+  };
+  return context.hooks().serve(*checked.options);
+}
+
+}  // namespace
+
+constinit const Command kServeCommand{.name = "serve", .help = "Run the provider", .run = RunServe};
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,19 @@
+// The hidden command `__complete`, which the completion scripts ask what may stand at the cursor.
+
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace baokms::supervisor {
+
+inline constexpr std::string_view kCompleteCommand = "__complete";
+
+// Completes the last of `words`, those behind the program's name. One candidate per line, with its
+// help behind a tab if it has one; the line ":files" asks the shell for its own file completion.
+// bash splits words at "=": a word "=" alone counts as empty in the last place and is skipped
+// elsewhere.
+std::string Complete(std::span<const std::string> words);
+
+}  // namespace baokms::supervisor
