@@ -1,5 +1,5 @@
-// How many requests of each method may be in progress. It never waits: a request gets a place at
-// once or is refused.
+// How many requests of each method may be in progress. It never waits: a request is admitted or
+// refused immediately.
 
 #pragma once
 
@@ -31,7 +31,7 @@ class Admission final {
   };
 
  public:
-  // A place that is given back when it dies, which may be after the admission did.
+  // Counts one request until it is destroyed, which may be after the admission was.
   class AdmissionPermit final {
    public:
     AdmissionPermit(AdmissionPermit&& other) noexcept = default;
@@ -60,7 +60,7 @@ class Admission final {
 
   explicit Admission(const ConcurrencyLimits& limits) { SetLimits(limits); }
 
-  // Nothing when the method's maximum is in progress already.
+  // Returns nothing if the method's maximum is in progress already.
   [[nodiscard]] std::optional<AdmissionPermit> TryEnter(KmsMethod method) {
     const std::shared_ptr<Pool>& pool = PoolOf(method);
     if (pool->taken.fetch_add(1) >= pool->limit.load()) {
@@ -70,7 +70,7 @@ class Admission final {
     return AdmissionPermit(pool);
   }
 
-  // Requests that are in progress already stay.
+  // Requests that are in progress already are not affected.
   void SetLimits(const ConcurrencyLimits& limits) {
     PoolOf(KmsMethod::kStatus)->limit = limits.status;
     PoolOf(KmsMethod::kEncrypt)->limit = limits.encrypt;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <strings.h>
@@ -20,6 +21,7 @@
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/active_key.h"
 #include "supervisor/kms/admission.h"
+#include "supervisor/kms/decrypt_call.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
@@ -72,6 +74,27 @@ EncryptCall::~EncryptCall() {
   Wipe(plaintext_);
 }
 
+KmsCallPtr EncryptCall::Start(const EncryptContext& context,
+                              v2::EncryptRequest& request,
+                              BootTime deadline,
+                              EncryptDone done) {
+  const RequestRecord record(context.observers, KmsMethod::kEncrypt, request.uid());
+  std::optional<Admission::AdmissionPermit> permit =
+      context.admission.TryEnter(KmsMethod::kEncrypt);
+  if (!permit) {
+    Wipe(*request.mutable_plaintext());
+    record.Finish(Cause::kConcurrency, {});
+    done(ErrorFor(Cause::kConcurrency), v2::EncryptResponse());
+    return nullptr;
+  }
+  const auto call =
+      std::make_shared<EncryptCall>(context, *std::move(permit), record, deadline, std::move(done));
+  // Moved, so that no second copy of the plaintext is left on the heap.
+  call->Ask(std::move(*request.mutable_plaintext()));
+  Wipe(*request.mutable_plaintext());
+  return call;
+}
+
 template <typename Step>
 void EncryptCall::Guarded(Step step) {
   try {
@@ -81,7 +104,7 @@ void EncryptCall::Guarded(Step step) {
   }
 }
 
-void EncryptCall::Start(std::string plaintext) {
+void EncryptCall::Ask(std::string plaintext) {
   plaintext_ = std::move(plaintext);
   Guarded([this] {
     ipc::EncryptRequest request;
@@ -89,7 +112,7 @@ void EncryptCall::Start(std::string plaintext) {
       End(cause);
       return;
     }
-    operation_ = context_.gateway.Encrypt(
+    operation_ = context_.workers.Encrypt(
         std::move(request), [self = shared_from_this()](Reply<ipc::EncryptAnswer> reply) {
           self->Guarded([&] { self->OnEncrypted(std::move(reply)); });
         });
@@ -167,7 +190,6 @@ void EncryptCall::Verify(Verifier verifier) {
   if (ended_) {
     return;
   }
-  ipc::DecryptRequest request;
   WorkerChoice choice;
   BootTime until = deadline_;
   if (verifier == Verifier::kAnotherWorker) {
@@ -178,17 +200,11 @@ void EncryptCall::Verify(Verifier verifier) {
     until = now + (deadline_ - now) / 2;
   } else {
     choice.only = encrypted_by_;
-    request.set_fresh_connection(true);
   }
-  request.set_deadline_ns(until.count());
-  request.set_key_id(response_.key_id());
-  request.set_ciphertext(response_.ciphertext());
-  for (const v2::Annotation& annotation : response_.annotations()) {
-    ipc::IpcAnnotation& added = *request.add_annotations();
-    added.set_key(annotation.key());
-    added.set_value(annotation.value());
-  }
-  operation_ = context_.gateway.Decrypt(
+  ipc::DecryptRequest request = WorkerDecryptRequest(response_.key_id(), response_.ciphertext(),
+                                                     response_.annotations(), until);
+  request.set_fresh_connection(verifier == Verifier::kSameWorker);
+  operation_ = context_.workers.Decrypt(
       std::move(request), choice,
       [self = shared_from_this(), verifier](Reply<ipc::DecryptAnswer> reply) {
         self->Guarded([&] { self->OnVerified(verifier, std::move(reply)); });
@@ -224,7 +240,7 @@ void EncryptCall::NoteSelfVerified() const {
 
 void EncryptCall::Cancel() {
   if (!ended_) {
-    context_.gateway.Cancel(operation_);
+    context_.workers.Cancel(operation_);
     End(Cause::kCanceled);
   }
 }

@@ -1,6 +1,6 @@
-// One Encrypt: everything from one view, the answer compared with our own computation, and then
-// decrypted by another worker before anybody gets it. It is about one call per API server start,
-// and a wrong ciphertext would lose data for good.
+// One Encrypt: everything is taken from one view, the answer is compared with our own computation,
+// and then another worker decrypts it before the client gets it. There is about one call for each
+// start of an API server, and a wrong ciphertext would lose data for good.
 
 #pragma once
 
@@ -23,15 +23,22 @@ namespace baokms::supervisor {
 
 // What every Encrypt works with; outlives all of them.
 struct EncryptContext {
-  WorkerPool& gateway;
+  WorkerPool& workers;
   StatusSource& status;
   ActiveKeys& active_keys;
+  Admission& admission;
   const Observers& observers;
 };
 
 class EncryptCall final : public KmsCall, public std::enable_shared_from_this<EncryptCall> {
  public:
-  // `plaintext` is taken over and wiped at the end.
+  // Counts the request, admits it, and asks a worker. The plaintext of `request` is wiped.
+  static KmsCallPtr Start(const EncryptContext& context,
+                          v2::EncryptRequest& request,
+                          BootTime deadline,
+                          EncryptDone done);
+
+  // For Start().
   EncryptCall(const EncryptContext& context,
               Admission::AdmissionPermit permit,
               RequestRecord record,
@@ -42,15 +49,14 @@ class EncryptCall final : public KmsCall, public std::enable_shared_from_this<En
   EncryptCall& operator=(const EncryptCall&) = delete;
   ~EncryptCall() override;
 
-  // Runs the checks and asks a worker. Once.
-  void Start(std::string plaintext);
-
   void Cancel() override;
 
  private:
   // Whether the worker that verifies may be another one than asked for.
   enum class Verifier : std::uint8_t { kAnotherWorker, kSameWorker };
 
+  // Runs the checks and asks a worker. Once; `plaintext` is wiped at the end.
+  void Ask(std::string plaintext);
   Cause Prepare(ipc::EncryptRequest& request);
   void OnEncrypted(Reply<ipc::EncryptAnswer> reply);
   Cause CheckAnswer(const ipc::EncryptAnswer& answer) const;

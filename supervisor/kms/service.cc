@@ -4,9 +4,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <strings.h>
-
 #include <utility>
 
 #include "common/base/clock.h"
@@ -31,18 +28,18 @@ constexpr const char* kUnhealthy = "unhealthy";
 }  // namespace
 
 KmsService::KmsService(EventLoop& loop,
-                       WorkerPool& gateway,
+                       WorkerPool& workers,
                        StatusSource& status,
                        const Observers& observers,
                        ServiceOptions options)
-    : gateway_(gateway),
-      status_(status),
+    : status_(status),
       observers_(observers),
       openbao_timeout_(options.openbao_timeout),
       admission_(options.limits),
       active_keys_(std::move(options.identity), std::move(options.plugin_version)),
-      encrypt_context_{gateway_, status_, active_keys_, observers_},
-      decrypt_desk_(loop, gateway_, status_, admission_, observers_) {
+      encrypt_context_{workers, status, active_keys_, admission_, observers_},
+      decrypt_context_{workers, status, observers_},
+      decrypt_coalescer_(loop, admission_, decrypt_context_) {
 }
 
 BootTime KmsService::DeadlineFor(BootTime caller_deadline) const {
@@ -87,26 +84,15 @@ Cause KmsService::FillStatus(v2::StatusResponse& response, RequestDetails& detai
 KmsCallPtr KmsService::Encrypt(v2::EncryptRequest& request,
                                BootTime caller_deadline,
                                EncryptDone done) {
-  const RequestRecord record(observers_, KmsMethod::kEncrypt, request.uid());
-  std::optional<Admission::AdmissionPermit> permit = admission_.TryEnter(KmsMethod::kEncrypt);
-  if (!permit) {
-    ::explicit_bzero(request.mutable_plaintext()->data(), request.plaintext().size());
-    record.Finish(Cause::kConcurrency, {});
-    done(ErrorFor(Cause::kConcurrency), v2::EncryptResponse());
-    return nullptr;
-  }
-  const auto call = std::make_shared<EncryptCall>(encrypt_context_, *std::move(permit), record,
-                                                  DeadlineFor(caller_deadline), std::move(done));
-  // Moved, so that no second copy of a plaintext on the heap is left behind.
-  call->Start(std::move(*request.mutable_plaintext()));
-  ::explicit_bzero(request.mutable_plaintext()->data(), request.plaintext().size());
-  return call;
+  return EncryptCall::Start(encrypt_context_, request, DeadlineFor(caller_deadline),
+                            std::move(done));
 }
 
 KmsCallPtr KmsService::Decrypt(v2::DecryptRequest& request,
                                BootTime caller_deadline,
                                DecryptDone done) {
-  return decrypt_desk_.Start(std::move(request), DeadlineFor(caller_deadline), std::move(done));
+  return decrypt_coalescer_.Start(std::move(request), DeadlineFor(caller_deadline),
+                                  std::move(done));
 }
 
 }  // namespace baokms::supervisor

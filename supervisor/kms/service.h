@@ -12,6 +12,7 @@
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/active_key.h"
 #include "supervisor/kms/admission.h"
+#include "supervisor/kms/decrypt_call.h"
 #include "supervisor/kms/decrypt_coalescer.h"
 #include "supervisor/kms/encrypt_call.h"
 #include "supervisor/kms/kms_call.h"
@@ -35,7 +36,7 @@ class KmsService final {
  public:
   // Everything passed by reference must outlive the service, and the loop must run for answers.
   KmsService(EventLoop& loop,
-             WorkerPool& gateway,
+             WorkerPool& workers,
              StatusSource& status,
              const Observers& observers,
              ServiceOptions options);
@@ -63,14 +64,14 @@ class KmsService final {
   [[nodiscard]] BootTime DeadlineFor(BootTime caller_deadline) const;
   Cause FillStatus(v2::StatusResponse& response, RequestDetails& details);
 
-  WorkerPool& gateway_;
   StatusSource& status_;
   Observers observers_;
   BootTime openbao_timeout_;
   Admission admission_;
   ActiveKeys active_keys_;
   EncryptContext encrypt_context_;
-  DecryptCoalescer decrypt_desk_;
+  DecryptContext decrypt_context_;
+  DecryptCoalescer decrypt_coalescer_;
 };
 
 }  // namespace baokms::supervisor

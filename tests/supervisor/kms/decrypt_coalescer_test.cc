@@ -1,5 +1,7 @@
 // Equal Decrypt requests in flight share one call and nothing else.
 
+#include "supervisor/kms/decrypt_coalescer.h"
+
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -11,7 +13,6 @@
 
 #include "proto/ipc.pb.h"
 #include "proto/kms_v2.pb.h"
-#include "supervisor/kms/decrypt_coalescer.h"
 #include "tests/supervisor/kms/fakes.h"
 #include "tests/supervisor/workers/run_loop.h"
 
@@ -24,9 +25,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class DecryptJoinTest : public ::testing::Test {
+class DecryptCoalescerTest : public ::testing::Test {
  protected:
-  DecryptJoinTest() {
+  DecryptCoalescerTest() {
     world_.gateway.on_decrypt = [](const auto&, const auto&) {
       return std::nullopt;
     };
@@ -53,7 +54,7 @@ class DecryptJoinTest : public ::testing::Test {
   std::vector<std::string> results_;
 };
 
-TEST_F(DecryptJoinTest, EqualRequestsAreOneCall) {
+TEST_F(DecryptCoalescerTest, EqualRequestsAreOneCall) {
   for (int i = 0; i < 10; ++i) {
     Start();
   }
@@ -65,7 +66,7 @@ TEST_F(DecryptJoinTest, EqualRequestsAreOneCall) {
   EXPECT_EQ(world_.metrics.Finished().size(), 10U);
 }
 
-TEST_F(DecryptJoinTest, OrderOfAnnotationsAndUidDoNotMatter) {
+TEST_F(DecryptCoalescerTest, OrderOfAnnotationsAndUidDoNotMatter) {
   v2::DecryptRequest other = GoodDecryptRequest();
   std::reverse(other.mutable_annotations()->begin(), other.mutable_annotations()->end());
   other.set_uid("another");
@@ -74,7 +75,7 @@ TEST_F(DecryptJoinTest, OrderOfAnnotationsAndUidDoNotMatter) {
   EXPECT_THAT(world_.gateway.decrypts, SizeIs(1));
 }
 
-TEST_F(DecryptJoinTest, AnyOtherDifferenceSeparates) {
+TEST_F(DecryptCoalescerTest, AnyOtherDifferenceSeparates) {
   Start();
   v2::DecryptRequest other = GoodDecryptRequest();
   other.mutable_annotations(0)->set_value("x");
@@ -86,7 +87,7 @@ TEST_F(DecryptJoinTest, AnyOtherDifferenceSeparates) {
   EXPECT_EQ(results_[2], "kms request concurrency limit reached (temporary)");
 }
 
-TEST_F(DecryptJoinTest, FollowersTakeNoPlace) {
+TEST_F(DecryptCoalescerTest, FollowersTakeNoPlace) {
   Start();
   v2::DecryptRequest other = GoodDecryptRequest();
   other.set_ciphertext(GoodCiphertext(4));
@@ -98,8 +99,8 @@ TEST_F(DecryptJoinTest, FollowersTakeNoPlace) {
   EXPECT_THAT(results_, Each("p"));
 }
 
-TEST_F(DecryptJoinTest, FollowersAreBounded) {
-  for (std::size_t i = 0; i <= DecryptCoalescer::kMostFollowers; ++i) {
+TEST_F(DecryptCoalescerTest, FollowersAreBounded) {
+  for (std::size_t i = 0; i <= DecryptCoalescer::kMaxFollowers; ++i) {
     Start();
   }
   EXPECT_THAT(world_.metrics.Finished(), IsEmpty());
@@ -112,7 +113,7 @@ TEST_F(DecryptJoinTest, FollowersAreBounded) {
   EXPECT_EQ(results_.back(), "");
 }
 
-TEST_F(DecryptJoinTest, LeaderThatLeavesTakesNobodyAlong) {
+TEST_F(DecryptCoalescerTest, LeaderThatLeavesTakesNobodyAlong) {
   const KmsCallPtr leader = Start();
   Start();
   leader->Cancel();
@@ -123,7 +124,7 @@ TEST_F(DecryptJoinTest, LeaderThatLeavesTakesNobodyAlong) {
   EXPECT_EQ(results_[1], "p");
 }
 
-TEST_F(DecryptJoinTest, LastOneToLeaveStopsTheCall) {
+TEST_F(DecryptCoalescerTest, LastOneToLeaveStopsTheCall) {
   const KmsCallPtr leader = Start();
   const KmsCallPtr follower = Start();
   follower->Cancel();
@@ -135,7 +136,7 @@ TEST_F(DecryptJoinTest, LastOneToLeaveStopsTheCall) {
   EXPECT_THAT(world_.gateway.decrypts, SizeIs(2));
 }
 
-TEST_F(DecryptJoinTest, LeadersDeadlineDoesNotReachFollowers) {
+TEST_F(DecryptCoalescerTest, LeadersDeadlineDoesNotReachFollowers) {
   const BootTime soon = BootNow() + milliseconds(30);
   Start(GoodDecryptRequest(), soon);
   Start();
@@ -151,7 +152,7 @@ TEST_F(DecryptJoinTest, LeadersDeadlineDoesNotReachFollowers) {
   EXPECT_EQ(results_[1], "p");
 }
 
-TEST_F(DecryptJoinTest, FollowerHasItsOwnDeadline) {
+TEST_F(DecryptCoalescerTest, FollowerHasItsOwnDeadline) {
   Start();
   const BootTime before = BootNow();
   Start(GoodDecryptRequest(), before + milliseconds(30));
@@ -164,7 +165,7 @@ TEST_F(DecryptJoinTest, FollowerHasItsOwnDeadline) {
   EXPECT_EQ(results_[0], "p");
 }
 
-TEST_F(DecryptJoinTest, FailureReachesEverybody) {
+TEST_F(DecryptCoalescerTest, FailureReachesEverybody) {
   Start();
   Start();
   world_.gateway.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
@@ -172,7 +173,7 @@ TEST_F(DecryptJoinTest, FailureReachesEverybody) {
   EXPECT_THAT(results_, Each("transit decrypt failed"));
 }
 
-TEST_F(DecryptJoinTest, DiscoveryIsSharedToo) {
+TEST_F(DecryptCoalescerTest, DiscoveryIsSharedToo) {
   v2::DecryptRequest request = GoodDecryptRequest();
   request.mutable_key_id()->at(10) = request.key_id()[10] == 'a' ? 'b' : 'a';
   Start(request);
@@ -182,7 +183,7 @@ TEST_F(DecryptJoinTest, DiscoveryIsSharedToo) {
   EXPECT_THAT(results_, Each("key_id unknown"));
 }
 
-TEST_F(DecryptJoinTest, LeaverDuringDiscoveryAsksNoWorker) {
+TEST_F(DecryptCoalescerTest, LeaverDuringDiscoveryAsksNoWorker) {
   v2::DecryptRequest request = GoodDecryptRequest();
   request.mutable_key_id()->at(10) = request.key_id()[10] == 'a' ? 'b' : 'a';
   world_.status.on_discover = [&] {
