@@ -11,21 +11,15 @@
 #include "common/base/result.h"
 
 namespace baokms {
-namespace {
-
-// No callback of ours takes a second; a stopped or hanging child is gone before an API server's
-// second retry.
-constexpr std::int64_t kSecondsToLive = 15;
-constexpr BootTime kBeat = std::chrono::seconds(5);
-
-}  // namespace
-
-Result<std::unique_ptr<Heartbeat>> Heartbeat::Create(EventLoop& loop) {
-  DeadMansTimer timer = BAOKMS_TRY(DeadMansTimer::Create(kSecondsToLive));
-  return std::unique_ptr<Heartbeat>(new Heartbeat(loop, std::move(timer)));
+Result<std::unique_ptr<Heartbeat>> Heartbeat::Create(EventLoop& loop,
+                                                     std::int64_t seconds_to_live) {
+  DeadMansTimer timer = BAOKMS_TRY(DeadMansTimer::Create(seconds_to_live));
+  const BootTime interval = std::chrono::seconds(seconds_to_live) / 3;
+  return std::unique_ptr<Heartbeat>(new Heartbeat(loop, std::move(timer), interval));
 }
 
-Heartbeat::Heartbeat(EventLoop& loop, DeadMansTimer timer) : loop_(loop), timer_(std::move(timer)) {
+Heartbeat::Heartbeat(EventLoop& loop, DeadMansTimer timer, BootTime interval)
+    : loop_(loop), timer_(std::move(timer)), interval_(interval) {
   next_ = loop_.After(BootTime::zero(), [this] { Beat(); });
 }
 
@@ -36,7 +30,7 @@ Heartbeat::~Heartbeat() {
 void Heartbeat::Beat() {
   // A timer that cannot be postponed ends the process, which is what it is for.
   if (timer_.Postpone()) {
-    next_ = loop_.After(kBeat, [this] { Beat(); });
+    next_ = loop_.After(interval_, [this] { Beat(); });
   }
 }
 

@@ -41,10 +41,13 @@ inline contract::RegistryState FixtureState(const std::string& name) {
 inline constexpr std::int64_t kCreatedV1 = 1'700'000'060;
 inline constexpr std::int64_t kObserved = 1'700'001'000;
 
+inline contract::KeyVersion MakeVersion(std::int64_t number) {
+  return {.number = number, .created_at_unix = kCreatedV1 + (number - 1) * 60};
+}
+
 inline contract::KeyRecord MakeRecord(std::int64_t version, contract::RecordState state) {
   const auto identity = FixtureIdentity().key;
-  const contract::KeyVersion key{.number = version,
-                                 .created_at_unix = kCreatedV1 + (version - 1) * 60};
+  const contract::KeyVersion key = MakeVersion(version);
   return {.identity = identity,
           .version = key,
           .key_id = contract::DeriveKeyId(identity, key).value(),

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -60,6 +61,11 @@ int ExitCodeOf(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+// The build puts it beside this test.
+std::filesystem::path LaunchedProgram() {
+  return std::filesystem::read_symlink("/proc/self/exe").replace_filename("launched");
+}
+
 class LaunchTest : public ::testing::Test {
  protected:
   // What the program says; `more` are the descriptors after its channel.
@@ -80,7 +86,7 @@ class LaunchTest : public ::testing::Test {
     return facts;
   }
 
-  UniqueFd program_ = UniqueFd(::open(BAOKMS_LAUNCHED, O_PATH | O_CLOEXEC));
+  UniqueFd program_ = UniqueFd(::open(LaunchedProgram().c_str(), O_PATH | O_CLOEXEC));
   UniqueFd null_ = UniqueFd(::open("/dev/null", O_RDWR | O_CLOEXEC));
   std::vector<std::string> environment_;
 };

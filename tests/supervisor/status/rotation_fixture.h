@@ -15,14 +15,14 @@
 
 namespace baokms::supervisor {
 
-// Versions 1 to `latest`, made when MakeRecord() says.
+// Versions 1 to `latest`, created when MakeVersion() says.
 inline contract::TransitKeyMetadata Metadata(std::int64_t latest) {
   contract::TransitKeyMetadata metadata;
   metadata.type = "aes256-gcm96";
   metadata.latest_version = latest;
   metadata.min_decryption_version = 1;
   for (std::int64_t version = 1; version <= latest; ++version) {
-    metadata.versions.push_back(MakeRecord(version, contract::RecordState::kActive).version);
+    metadata.versions.push_back(MakeVersion(version));
   }
   metadata.derived = false;
   metadata.convergent_encryption = false;

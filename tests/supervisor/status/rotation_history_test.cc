@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
-#include <cstdlib>
-#include <iostream>
+#include <cstdint>
 #include <optional>
 #include <random>
 #include <set>
@@ -15,6 +15,7 @@
 #include "common/contract/checkpoint.h"
 #include "common/contract/registry_json.h"
 #include "common/contract/registry_transition.h"
+#include "histories.h"
 #include "rotation_fixture.h"
 
 namespace baokms::supervisor {
@@ -322,30 +323,17 @@ class History {
   std::array<Node, 2> nodes_;
 };
 
-std::uint32_t FirstSeed() {
-  const char* const chosen = std::getenv("BAOKMS_SEED");  // NOLINT(concurrency-mt-unsafe)
-  return chosen != nullptr ? static_cast<std::uint32_t>(std::strtoul(chosen, nullptr, 10))
-                           : std::random_device()();
-}
-
 TEST(RotationHistoryTest, KeepsItsPromisesWhateverHappens) {
-  const std::uint32_t first = FirstSeed();
-  std::cout << "seeds from " << first << " (BAOKMS_SEED repeats them), " << kHistories
-            << " histories of " << kSteps << " steps\n";
-  std::int64_t promotions = 0;
-  for (std::uint32_t i = 0; i < kHistories; ++i) {
-    SCOPED_TRACE(first + i);
-    History history(first + i);
+  std::atomic<std::int64_t> promotions = 0;
+  RunHistories(kHistories, [&promotions](std::uint32_t seed) {
+    History history(seed);
     for (int step = 0; step < kSteps && !::testing::Test::HasFailure(); ++step) {
       history.Step();
     }
     history.ComeToRest();
-    if (::testing::Test::HasFailure()) {
-      return;
-    }
     promotions += history.promotions();
-  }
-  EXPECT_GT(promotions, kHistories) << "the histories must get somewhere";
+  });
+  EXPECT_TRUE(HasFailure() || promotions > kHistories) << "the histories must get somewhere";
 }
 
 }  // namespace
