@@ -7,19 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-from . import counting
+from . import counting, ctests
 from .counting import Counts
 from .tools import REPOSITORY
 
 TESTS = REPOSITORY / "tests"
 REPORTS = REPOSITORY / "build" / "reports"
-TEST_SECONDS = "300"  # a test binary that hangs is ended; nothing is expected to come near it
+TEST_SECONDS = 300  # a test that hangs is ended; none comes near it (pytest.ini has the same)
 E2E_PROCESSES = 3  # most tests wait for timers; two cores are busy half of the time with three
-SANITIZER_OPTIONS = {
-    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
-    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-}
-
 
 class LaneError(Exception):
     """A lane could not run: its build or one of its parts failed."""
@@ -56,96 +51,87 @@ def fetch(*parts) -> None:
     os.environ.update(line.split("=", 1) for line in result.stdout.splitlines())
 
 
-def ctest(preset: str, lane: str, labels: str, expression: str) -> Counts:
+def ctest(preset: str, lane: str, labels: str, options) -> Counts:
     """Runs the tests with one of the labels (a regular expression) out of a build folder."""
     folder = build(preset)
-    reports = counting.empty_folder(REPORTS / lane)
-    command = ["ctest", "--test-dir", folder, "--label-regex", labels, "--output-on-failure"]
-    command += ["--parallel", os.cpu_count(), "--timeout", TEST_SECONDS]
-    command += ["--output-junit", reports / "ctest.xml"]
-    if expression:
-        command += ["--tests-regex", expression]
-    environment = {**os.environ, **SANITIZER_OPTIONS, "GTEST_OUTPUT": f"xml:{reports}/"}
     say(f"== {lane}")
-    subprocess.run([str(part) for part in command], cwd=REPOSITORY, env=environment)
-    return counting.from_ctest(reports / "ctest.xml", reports)
+    return ctests.run(folder, REPORTS / lane, labels, options.filter, options.timeout)
 
 
-def pytest(lane: str, expression: str, processes: int = 1) -> Counts:
+def pytest(lane: str, options, processes: int = 1) -> Counts:
     """Runs the Python tests of one folder, in so many processes."""
     report = counting.empty_folder(REPORTS / lane) / "pytest.xml"
     command = [os.environ["PYTHON"], "-m", "pytest", "-c", TESTS / "pytest.ini", TESTS / lane]
-    command += ["--verbose", "--durations=15", f"--junitxml={report}"]
+    command += ["--verbose", "--durations=15", f"--junitxml={report}", f"--timeout={options.timeout}"]
     if processes > 1:
         command += ["--numprocesses", processes, "--dist", "loadgroup"]
-    if expression:
-        command += ["-k", expression]
+    command += ["-k", options.filter] if options.filter else []
     say(f"== {lane}")
     subprocess.run([str(part) for part in command], cwd=REPOSITORY)
     return counting.from_pytest(report)
 
 
-def unit(expression: str) -> Counts:
+def unit(options) -> Counts:
     """The tests that mirror the tree, and the contract vectors."""
-    return ctest("release", "unit", "^unit$", expression)
+    return ctest("release", "unit", "^unit$", options)
 
 
-def asan(expression: str) -> Counts:
+def asan(options) -> Counts:
     """unit and hostile again, under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    return ctest("asan", "asan", "^(unit|hostile)$", expression)
+    return ctest("asan", "asan", "^(unit|hostile)$", options)
 
 
-def hostile(expression: str) -> Counts:
+def hostile(options) -> Counts:
     """Peers that break the protocol, and sandboxes that must hold."""
-    return ctest("release", "hostile", "^hostile$", expression)
+    return ctest("release", "hostile", "^hostile$", options)
 
 
-def e2e(expression: str) -> Counts:
+def e2e(options) -> Counts:
     """The real programs against a real OpenBao."""
     build("release")
     fetch("python", "openbao", "keycloak")
-    return pytest("e2e", expression, E2E_PROCESSES)
+    return pytest("e2e", options, E2E_PROCESSES)
 
 
-def conformance(expression: str) -> Counts:
+def conformance(options) -> Counts:
     """Kubernetes' own KMS v2 client against the socket."""
     build("release")
     fetch("python", "openbao", "go")
     report = counting.empty_folder(REPORTS / "conformance") / "go.json"
     command = [os.environ["PYTHON"], "-m", "rig.conformance", "--report", str(report)]
-    if expression:
-        command += ["--filter", expression]
+    if options.filter:
+        command += ["--filter", options.filter]
     say("== conformance")
     subprocess.run(command, cwd=TESTS)
     return counting.from_go(report)
 
 
-def kubernetes(expression: str) -> Counts:
+def kubernetes(options) -> Counts:
     """etcd and kube-apiserver with the provider."""
     build("release")
     version = os.environ.get("KUBERNETES_VERSION")
     fetch("python", "openbao", "etcd", f"kube-apiserver={version}" if version else "kube-apiserver")
-    return pytest("kubernetes", expression)
+    return pytest("kubernetes", options)
 
 
-def systemd(expression: str) -> Counts:
+def systemd(options) -> Counts:
     """The units under a real systemd, booted in a container."""
     build("release")
     fetch("python", "openbao")
-    return pytest("systemd", expression)
+    return pytest("systemd", options)
 
 
 LANES = (unit, asan, hostile, e2e, conformance, kubernetes, systemd)
 
 
-def run_lane(lane, expression: str) -> Counts:
+def run_lane(lane, options) -> Counts:
     """One lane with its closing line; a lane that ran no test has failed, unless a filter is the
     reason.
     """
     started = time.monotonic()
     try:
-        counts = lane(expression)
-        if counts.executed == 0 and not expression:
+        counts = lane(options)
+        if counts.executed == 0 and not options.filter:
             raise LaneError("no test was executed")
     except LaneError as error:
         say(f"{lane.__name__}: {error}")
@@ -164,7 +150,15 @@ def parse(arguments):
         "--filter",
         default="",
         metavar="EXPRESSION",
-        help="ctest -R in unit, asan and hostile; pytest -k; go test -run",
+        help="unit, asan and hostile: a test (ctest -R) or GoogleTest cases (--gtest_filter);"
+        " pytest -k; go test -run",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=int,
+        default=TEST_SECONDS,
+        metavar="SECONDS",
+        help=f"limit of a single test (default {TEST_SECONDS})",
     )
     parser.add_argument(
         "--kubernetes", metavar="VERSION", help="kube-apiserver of the kubernetes lane"
@@ -178,7 +172,7 @@ def main(arguments) -> int:
     if options.kubernetes:
         os.environ["KUBERNETES_VERSION"] = options.kubernetes
     lanes = [lane for lane in LANES if options.only in (None, lane.__name__)]
-    results = {lane.__name__: run_lane(lane, options.filter) for lane in lanes}
+    results = {lane.__name__: run_lane(lane, options) for lane in lanes}
     total = sum(results.values(), Counts())
     say("")
     for name, counts in results.items():
