@@ -1,8 +1,12 @@
 """tests/lab/up and tests/lab/down: the whole system on one machine, with everything below
 build/lab.
+
+Each clone of the repository has a lab of its own, with sockets in a folder of their own, so that
+the labs of two clones run side by side and `down` ends only that of its own clone.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -23,7 +27,8 @@ from .workspace import SOCKET_ROOT, Workspace
 
 ROOT = REPOSITORY / "build" / "lab"
 STATE = ROOT / "state.json"
-SOCKETS = SOCKET_ROOT / "lab"
+# The kernel keeps the path of a socket short (108 bytes), so a digest stands for that of the clone.
+SOCKETS = SOCKET_ROOT / f"lab-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
 PLAINTEXT = b"kubernetes secret payload"
 SECRET = {"password": b"correct horse battery staple"}
 JWT_SECONDS = 7 * 24 * 3600
@@ -38,14 +43,14 @@ class LabWorkspace(Workspace):
         self._use_root(ROOT)
 
     def socket_folder(self) -> Path:
-        """/run/openbao-kms/lab."""
+        """The folder below /run/openbao-kms that belongs to this clone's lab."""
         SOCKET_ROOT.mkdir(mode=0o755, exist_ok=True)
         SOCKETS.mkdir(mode=0o750)
         return SOCKETS
 
-    def daemon(self, name: str, argv, env=None) -> Daemon:
+    def daemon(self, name: str, argv, env=None, fatal=None) -> Daemon:
         """As in Workspace, but the program outlives us."""
-        process = Daemon(name, argv, self.root / f"{name}.log", env, outlive=True)
+        process = Daemon(name, argv, self.root / f"{name}.log", env, outlive=True, fatal=fatal)
         self._daemons.append(process)
         return process
 
@@ -161,7 +166,8 @@ def show_kubernetes(workspace: LabWorkspace, provider: Provider, version: str) -
 def up(version) -> None:
     """version: None = no Kubernetes, "" = the default one."""
     down()
-    build("release", PROGRAMS)
+    if "BAOKMS_BIN" not in os.environ:
+        build("release", PROGRAMS)
     fetch("openbao")
     if version is not None:
         fetch("etcd", f"kube-apiserver={version}" if version else "kube-apiserver")
@@ -176,7 +182,7 @@ def up(version) -> None:
         workspace.save()
         print(workspace.log_tails(), file=sys.stderr)
         raise
-    print("\nEverything runs on. tests/lab/down ends it and removes its files.")
+    print(f"\nEverything runs on. {REPOSITORY}/tests/lab/down ends it and removes its files.")
 
 
 def main(arguments) -> int:

@@ -11,15 +11,16 @@ import yaml
 from . import processes
 from .config import merged, provider_config
 from .kms import KmsClient, KmsError
-from .provider import PROGRAMS
+from .provider import KILLED_BY_FILTER, PROGRAMS
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError, binary
-from .waits import free_port, wait_for
+from .waits import Hopeless, free_port, wait_for
 
 SERVICE, SOCKET = "bao-kms-provider.service", "bao-kms-provider.socket"
 CONFIG, CA = "/etc/openbao-kms/config.yaml", "/etc/openbao-kms/tls/ca.crt"
 JWT = "/etc/openbao-kms/credentials/identity.jwt"
 SOCKET_PATH = "/run/openbao-kms/kms.sock"
+FROZEN = ".*Freezing execution.*"  # what process 1 says when it can go no further
 
 
 class Node:
@@ -52,6 +53,7 @@ class Node:
             # A machine of its own lets everybody lock memory, up to a limit; a container does not.
             + ["--console=read-only", "--system-call-filter=@memlock"],
             env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "PATH": "/usr/sbin:/usr/bin"},
+            fatal=f"{FROZEN}|{KILLED_BY_FILTER}",
         )
 
     def _make_root(self) -> None:
@@ -148,6 +150,8 @@ class Node:
         return self
 
     def _is_healthy(self) -> bool:
+        if self.show("ActiveState") == "failed":  # systemd does not start it again by itself
+            raise Hopeless(f"{SERVICE} has failed:\n{self.journal()}")
         with self.client() as client:
             return client.status().ok
 

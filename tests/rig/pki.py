@@ -10,6 +10,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+CA_USAGE = dict.fromkeys(
+    ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+     "key_agreement", "encipher_only", "decipher_only"),
+    False,
+) | {"key_cert_sign": True, "crl_sign": True}  # fmt: skip
 DAY = datetime.timedelta(days=1)
 
 
@@ -47,6 +52,18 @@ def write_private_key(key, path: Path) -> None:
     )
 
 
+def key_identifier(key) -> x509.SubjectKeyIdentifier:
+    """The extension that names the key of a certificate."""
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+
+
+def authority_key_identifier(issuer_key) -> x509.AuthorityKeyIdentifier:
+    """The extension that names the key that signed a certificate. From 3.13 on, Python's ssl
+    refuses certificates without the two, as RFC 5280, section 4.2.1, demands them.
+    """
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
@@ -77,6 +94,8 @@ class Authority:
             .not_valid_before(now - DAY)
             .not_valid_after(now + 30 * DAY)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(key_identifier(self._key), critical=False)
+            .add_extension(x509.KeyUsage(**CA_USAGE), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -103,6 +122,8 @@ class Authority:
                 critical=False,
             )
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .add_extension(key_identifier(key), critical=False)
+            .add_extension(authority_key_identifier(self._key), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         pair = KeyPair(self.folder / f"{name}.crt", self.folder / f"{name}.key")

@@ -6,6 +6,7 @@ import random
 import socket
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 from .tools import RigError
@@ -15,23 +16,41 @@ DEADLINE_SECONDS = (
 )
 
 
+class Hopeless(RigError):
+    """What somebody waits for cannot come any more."""
+
+
+_watched = weakref.WeakSet()
+
+
+def watch(thing) -> None:
+    """From now on every wait gives up when thing.failure() says why nothing can come of it."""
+    _watched.add(thing)
+
+
 def wait_for(condition, what: str, deadline: float = DEADLINE_SECONDS, ignoring=(OSError,)):
     """Calls condition until it returns something true, and returns that.
 
-    Exceptions of the types in ignoring count as "not yet". Raises RigError when the deadline
-    passes.
+    Exceptions of the types in ignoring count as "not yet", except Hopeless. Raises Hopeless as soon
+    as a program that a test needs has failed (see Daemon), and RigError when the deadline passes.
     """
     end = time.monotonic() + deadline
     last = None
     while True:
+        # Before the condition, which gets one more chance: what a program did last may fulfill it.
+        failures = [failure for failure in (thing.failure() for thing in list(_watched)) if failure]
         try:
             value = condition()
             if value:
                 return value
+        except Hopeless:
+            raise
         except ignoring as error:
             last = error
+        reason = f"; last error: {last}" if last else ""
+        if failures:
+            raise Hopeless(f"cannot come any more: {what}{reason}\n" + "\n".join(failures))
         if time.monotonic() >= end:
-            reason = f"; last error: {last}" if last else ""
             raise RigError(f"waited {deadline:.0f} s in vain for: {what}{reason}")
         time.sleep(0.05)
 

@@ -43,9 +43,9 @@ class Workspace:
         self._socket_folders.append(path)
         return path
 
-    def daemon(self, name: str, argv, env=None) -> Daemon:
+    def daemon(self, name: str, argv, env=None, fatal=None) -> Daemon:
         """A program, not yet started, that is stopped with this workspace."""
-        process = Daemon(name, argv, self.root / f"{name}.log", env)
+        process = Daemon(name, argv, self.root / f"{name}.log", env, fatal=fatal)
         self._daemons.append(process)
         return process
 

@@ -1,0 +1,1 @@
+"""Tests of the rig itself; python3 -m unittest runs them."""
