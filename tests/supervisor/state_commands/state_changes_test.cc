@@ -120,7 +120,8 @@ TEST_F(StateChangesTest, RetiringIsPlannedAndThenWrittenAsPlanned) {
   EXPECT_EQ(done.failure, "");
   EXPECT_EQ(done.facts["applied"], true);
   EXPECT_EQ(Shape(Loaded()), "3a 2x 1x");
-  EXPECT_EQ(std::string(Loaded().current_hash().text()), plan.facts["nextStateHash"]);
+  EXPECT_EQ(std::string(Loaded().current_hash().text()),
+            plan.facts["nextStateHash"].get<std::string>());
 }
 
 TEST_F(StateChangesTest, NothingIsWrittenWhenAnyCheckFails) {
