@@ -2,10 +2,7 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cerrno>
-#include <climits>
-#include <cstddef>
 
 #include <fcntl.h>
 
@@ -20,6 +17,7 @@
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "supervisor/spawner/launch.h"
+#include "supervisor/spawner/own_directory.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -30,16 +28,6 @@ Result<UniqueFd> OpenProgram(const std::string& path, Literal when_missing) {
     return Error(ErrorCode::kNotFound, when_missing, errno);
   }
   return fd;
-}
-
-Result<std::string> OwnDirectory() {
-  std::array<char, PATH_MAX> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (size <= 0 || static_cast<std::size_t>(size) == path.size()) {
-    return Error(ErrorCode::kSystem, "readlink /proc/self/exe", errno);
-  }
-  const std::string own(path.data(), static_cast<std::size_t>(size));
-  return own.substr(0, own.rfind('/') + 1);
 }
 
 }  // namespace

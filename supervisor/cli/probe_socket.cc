@@ -36,8 +36,8 @@ std::optional<std::vector<gid_t>> OwnGroups() {
 bool CheckIdentity(Report& report) {
   const auto groups = OwnGroups();
   if (!groups.has_value()) {
-    report.Add(CheckStatus::kFail, "client.identity", "Who asks",
-               "the supplementary groups cannot be read");
+    report.Add(CheckStatus::kFail, "client.identity", "Client identity",
+               "cannot read the supplementary groups");
     return false;
   }
   std::string text = "uid=" + std::to_string(::geteuid()) + " gid=" + std::to_string(::getegid());
@@ -48,9 +48,10 @@ bool CheckIdentity(Report& report) {
   text.append("]");
   const bool root = ::geteuid() == 0;
   if (root) {
-    text.append("; root may connect in any case, so access is not tested");
+    text.append("; root can always connect, so this run does not test access");
   }
-  report.Add(root ? CheckStatus::kWarn : CheckStatus::kPass, "client.identity", "Who asks", text);
+  report.Add(root ? CheckStatus::kWarn : CheckStatus::kPass, "client.identity", "Client identity",
+             text);
   return true;
 }
 
@@ -59,18 +60,19 @@ bool CheckPath(const std::string& path, Report& report) {
 
   if (::lstat(path.c_str(), &info) != 0 && errno == EACCES) {
     report.Add(CheckStatus::kFail, "socket.path", "Socket file",
-               "access denied: the caller's groups must be able to enter the socket's directory");
+               "access denied: one of the caller's groups must be allowed to enter the directory "
+               "of the socket");
     return false;
   }
   if (!S_ISSOCK(info.st_mode)) {
     report.Add(CheckStatus::kFail, "socket.path", "Socket file",
-               "there is no Unix socket: is the path right and the provider running?");
+               "there is no Unix socket: check the path, and that the provider runs");
     return false;
   }
   report.Add(CheckStatus::kPass, "socket.path", "Socket file", "is a Unix socket");
   if (info.st_uid == ::geteuid()) {
     report.Add(CheckStatus::kWarn, "socket.access_scope", "Access to the socket",
-               "the caller owns the socket, so access through its group is not tested");
+               "the caller owns the socket, so this run does not test access through the group");
   }
   return true;
 }
@@ -113,9 +115,9 @@ std::string_view ConnectAdvice(int error) {
     case EPERM:
       return "access denied: the caller must be in the socket's group";
     case ECONNREFUSED:
-      return "nobody listens: the provider has ended or is starting";
+      return "no process listens on the socket: the provider has stopped or is still starting";
     case ETIMEDOUT:
-      return "no answer in time: the provider does not accept connections";
+      return "no answer in time: the provider accepts no connections";
     case ENAMETOOLONG:
       return "the path is too long for a Unix socket";
     default:

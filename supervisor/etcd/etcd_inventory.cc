@@ -20,11 +20,26 @@ std::string ResourceOf(std::string_view key) {
 
 Status EtcdInventory::Add(std::string_view key, std::string_view value) {
   StoredValue stored = ReadStoredValue(value);
-  ResourceCount& resource = resources_[ResourceOf(key)];
-  (stored.encryption == "none" ? resource.plain : resource.encrypted) += 1;
-  groups_[std::move(stored)] += 1;
-  if (groups_.size() > kMaxCensusGroups || resources_.size() > kMaxCensusResources) {
-    return Error(ErrorCode::kResourceExhausted, "too many different keys or kinds of objects");
+  const bool plain = stored.encryption == "none";
+  BAOKMS_TRY(
+      AddResource(ResourceOf(key), {.encrypted = plain ? 0U : 1U, .plain = plain ? 1U : 0U}));
+  return AddGroup(std::move(stored), 1);
+}
+
+Status EtcdInventory::AddGroup(StoredValue stored, std::uint64_t objects) {
+  groups_[std::move(stored)] += objects;
+  if (groups_.size() > kMaxInventoryGroups) {
+    return Error(ErrorCode::kResourceExhausted, "too many different keys");
+  }
+  return {};
+}
+
+Status EtcdInventory::AddResource(std::string name, ResourceCount count) {
+  ResourceCount& sum = resources_[std::move(name)];
+  sum.encrypted += count.encrypted;
+  sum.plain += count.plain;
+  if (resources_.size() > kMaxInventoryResources) {
+    return Error(ErrorCode::kResourceExhausted, "too many kinds of objects");
   }
   return {};
 }

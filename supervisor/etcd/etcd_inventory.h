@@ -14,21 +14,27 @@
 
 namespace baokms::supervisor {
 
-// Different keys and names in one cluster; more is no cluster of Kubernetes, or an attack.
-inline constexpr std::size_t kMaxCensusGroups = 20000;
+// Different keys and names in one cluster; more of them means that this is not the etcd of a
+// cluster, or an attack.
+inline constexpr std::size_t kMaxInventoryGroups = 20000;
 
-// Kinds of objects: some 60 of Kubernetes' own and those of extensions.
-inline constexpr std::size_t kMaxCensusResources = 20000;
+// Kinds of objects: about 60 of Kubernetes' own and those of extensions.
+inline constexpr std::size_t kMaxInventoryResources = 20000;
 
 struct ResourceCount {
   std::uint64_t encrypted = 0;
   std::uint64_t plain = 0;
 };
 
+// Each Add fails with kResourceExhausted above a maximum.
 class EtcdInventory final {
  public:
-  // `key` is the object's etcd key, "/registry/<resource>/...". kResourceExhausted above a maximum.
+  // One object. `key` is its etcd key, "/registry/<resource>/...".
   [[nodiscard]] Status Add(std::string_view key, std::string_view value);
+
+  // Many at once, as another process counted them.
+  [[nodiscard]] Status AddGroup(StoredValue stored, std::uint64_t objects);
+  [[nodiscard]] Status AddResource(std::string name, ResourceCount count);
 
   [[nodiscard]] const std::map<StoredValue, std::uint64_t>& groups() const { return groups_; }
 
@@ -37,6 +43,12 @@ class EtcdInventory final {
  private:
   std::map<StoredValue, std::uint64_t> groups_;
   std::map<std::string, ResourceCount> resources_;
+};
+
+// Everything under a prefix, as of one revision of etcd.
+struct EtcdScan {
+  EtcdInventory inventory;
+  std::int64_t revision = 0;
 };
 
 }  // namespace baokms::supervisor

@@ -1,22 +1,34 @@
 #include "supervisor/etcd/scan.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <memory>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include "common/base/event_loop.h"
 #include "proto/etcd_kv.grpc.pb.h"
-#include "supervisor/etcd/connect.h"
-#include "supervisor/etcd/tls_tunnel.h"
+#include "supervisor/broker/resolver.h"
 
 namespace baokms::supervisor {
 namespace {
 
-// For the lookup, for one connection attempt, for the handshake.
+using std::chrono::system_clock;
+using Channel = std::shared_ptr<grpc::Channel>;
+
+// For the lookup of the name, and for the connection to one address with its TLS handshake.
 constexpr std::chrono::seconds kConnectLimit{5};
 
 // For one page, of a server that is busy.
@@ -40,10 +52,13 @@ std::string EndOf(std::string prefix) {
   return std::string(1, '\0');
 }
 
+constexpr std::string_view kNoConnection = "no connection in time";
+constexpr std::string_view kConnectionLost = "the connection was lost, or no etcd answers there";
+
 std::string Describe(const grpc::Status& status) {
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      return "the connection was lost, or no etcd answers there";
+      return std::string(kConnectionLost);
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return "no answer in time";
     case grpc::StatusCode::UNAUTHENTICATED:
@@ -58,15 +73,110 @@ std::string Describe(const grpc::Status& status) {
   }
 }
 
-// Walks the keys, page by page, all of one revision.
-class Walk final {
- public:
-  Walk(UniqueFd socket, const std::string& prefix) : next_(prefix), end_(EndOf(prefix)) {
-    grpc::ChannelArguments arguments;
-    arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
-    stub_ = etcdserverpb::KV::NewStub(
-        grpc::CreateCustomInsecureChannelFromFd("localhost", socket.release(), arguments));
+// "ipv4:192.0.2.1:2379" or "ipv6:%5B2001:db8::1%5D:2379" (gRPC's naming.md).
+std::string GrpcAddress(const SocketAddress& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const void* raw = &address.storage;
+  if (address.storage.ss_family == AF_INET) {
+    const auto& v4 = *static_cast<const sockaddr_in*>(raw);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+    return std::string("ipv4:").append(text.data()) + ":" + std::to_string(ntohs(v4.sin_port));
   }
+  const auto& v6 = *static_cast<const sockaddr_in6*>(raw);
+  ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  return std::string("ipv6:%5B").append(text.data()) + "%5D:" + std::to_string(ntohs(v6.sin6_port));
+}
+
+// The addresses of the host, in the form that gRPC reads.
+std::vector<std::string> LookUp(const EtcdTarget& target) {
+  std::vector<std::string> found;
+  auto loop = EventLoop::Create();
+  if (!loop.has_value()) {
+    return found;
+  }
+  auto resolver = Resolver::Create(**loop);
+  if (!resolver.has_value()) {
+    return found;
+  }
+  (*resolver)->Resolve(target.host, target.port, kConnectLimit,
+                       [&](const std::vector<SocketAddress>& addresses) {
+                         for (const SocketAddress& address : addresses) {
+                           found.push_back(GrpcAddress(address));
+                         }
+                         (*loop)->Stop();
+                       });
+  // Without a loop nothing is found, which is what the caller says then.
+  (void)(*loop)->Run().has_value();
+  return found;
+}
+
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const EtcdTarget& target) {
+  if (!target.credentials.has_value()) {
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = target.credentials->ca_pem;
+  options.pem_cert_chain = target.credentials->certificate_pem;
+  options.pem_private_key = target.credentials->key_pem;
+  return grpc::SslCredentials(options);
+}
+
+Channel MakeChannel(const EtcdTarget& target, const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (target.credentials.has_value()) {
+    // The name or address that the certificate has to be for; `address` is one of its addresses.
+    arguments.SetSslTargetNameOverride(target.host);
+  }
+  return grpc::CreateCustomChannel(address, Credentials(target), arguments);
+}
+
+// What gRPC's own text says about a connection that failed, in ours.
+std::string DescribeConnection(const std::string& text) {
+  const auto has = [&text](std::string_view part) {
+    return text.find(part) != std::string::npos;
+  };
+  if (has("not in peer certificate")) {
+    return "the TLS handshake failed: the server's certificate is for another name or address";
+  }
+  if (has("certificate verify failed")) {
+    return "the TLS handshake failed: the server's certificate is expired or not from --cacert";
+  }
+  if (has("andshake")) {
+    return "the TLS handshake failed";
+  }
+  return has("Connection refused") ? "no connection: Connection refused"
+                                   : std::string(kConnectionLost);
+}
+
+// Empty when the channel is connected.
+std::string Connect(const Channel& channel) {
+  const auto deadline = system_clock::now() + kConnectLimit;
+  grpc_connectivity_state state = channel->GetState(true);
+  while (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) {
+    if (!channel->WaitForStateChange(state, deadline)) {
+      return std::string(kNoConnection);
+    }
+    state = channel->GetState(true);
+  }
+  if (state == GRPC_CHANNEL_READY) {
+    return "";
+  }
+  // Only a call is told the reason.
+  grpc::ClientContext context;
+  context.set_deadline(deadline);
+  etcdserverpb::RangeResponse unused;
+  const grpc::Status status =
+      etcdserverpb::KV::NewStub(channel)->Range(&context, etcdserverpb::RangeRequest(), &unused);
+  return DescribeConnection(status.error_message());
+}
+
+// Walks the keys, page by page, all of one revision.
+class RangeWalk final {
+ public:
+  RangeWalk(const Channel& channel, const std::string& prefix)
+      : stub_(etcdserverpb::KV::NewStub(channel)), next_(prefix), end_(EndOf(prefix)) {}
 
   std::variant<EtcdScan, std::string> Run() {
     for (;;) {
@@ -113,7 +223,7 @@ class Walk final {
         return Error(ErrorCode::kProtocolViolation, "etcd answered with keys out of order");
       }
       next_ = pair.key() + '\0';
-      BAOKMS_TRY(scan_.census.Add(pair.key(), pair.value()));
+      BAOKMS_TRY(scan_.inventory.Add(pair.key(), pair.value()));
     }
     return {};
   }
@@ -125,35 +235,38 @@ class Walk final {
   EtcdScan scan_;
 };
 
-}  // namespace
-
-std::variant<EtcdReader, std::string> EtcdReader::Prepare(EtcdOptions options) {
-  if (options.transport == EtcdOptions::Transport::kPlain) {
-    return EtcdReader(std::move(options), std::nullopt);
+// One address of the host.
+std::variant<EtcdScan, std::string> ScanAddress(const EtcdTarget& target,
+                                                const std::string& address) {
+  const Channel channel = MakeChannel(target, address);
+  if (std::string failure = Connect(channel); !failure.empty()) {
+    return failure;
   }
-  auto client = TlsClient::Load(options);
-  if (auto* problem = std::get_if<std::string>(&client)) {
-    return std::move(*problem);
-  }
-  return EtcdReader(std::move(options), std::get<TlsClient>(std::move(client)));
+  return RangeWalk(channel, target.prefix).Run();
 }
 
-std::variant<EtcdScan, std::string> EtcdReader::Scan() const {
-  auto connected = ConnectTo(options_.host, options_.port, kConnectLimit);
-  if (auto* problem = std::get_if<std::string>(&connected)) {
-    return std::move(*problem);
+// With TLS 1.3, a server may end the connection over a missing client certificate only after the
+// client considers it established.
+bool MayLackCertificate(const EtcdTarget& target, const std::string& failure) {
+  return target.credentials.has_value() && target.credentials->certificate_pem.empty() &&
+         (failure == kConnectionLost || failure == kNoConnection);
+}
+
+}  // namespace
+
+std::variant<EtcdScan, std::string> ScanEtcd(const EtcdTarget& target) {
+  std::string failure = "the name of the host was not found";
+  for (const std::string& address : LookUp(target)) {
+    auto result = ScanAddress(target, address);
+    if (std::holds_alternative<EtcdScan>(result)) {
+      return result;
+    }
+    failure = std::get<std::string>(std::move(result));
   }
-  UniqueFd socket = std::get<UniqueFd>(std::move(connected));
-  if (!tls_.has_value()) {
-    return Walk(std::move(socket), options_.prefix).Run();
+  if (MayLackCertificate(target, failure)) {
+    failure.append("; etcd may require --cert and --key");
   }
-  auto tunnel = TlsTunnel::Open(*tls_, std::move(socket), options_.host,
-                                std::chrono::steady_clock::now() + kConnectLimit);
-  if (auto* problem = std::get_if<std::string>(&tunnel)) {
-    return std::move(*problem);
-  }
-  TlsTunnel& open = *std::get<std::unique_ptr<TlsTunnel>>(tunnel);
-  return Walk(open.TakePlainEnd(), options_.prefix).Run();
+  return failure;
 }
 
 }  // namespace baokms::supervisor

@@ -1,4 +1,4 @@
-// What every operator command is given: the configuration, and its two ways out of this process.
+// What every operator command is given: the configuration, and the way to ask OpenBao.
 
 #pragma once
 

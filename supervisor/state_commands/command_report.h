@@ -1,5 +1,5 @@
 // The report of an operator command: named facts in a fixed order, as lines for people or as one
-// JSON object for scripts. It knows no command.
+// JSON object for scripts. It does not depend on any command.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// What OpenBao says about the Transit key right now, as a command gets to know it. How it is asked
-// (a process tree of its own, as `serve` has) is behind the function.
+// The live state of the Transit key in OpenBao, as a command reads it. The function hides how it is
+// read: through a process tree of its own, like that of `serve`.
 
 #pragma once
 
@@ -15,7 +15,7 @@ namespace baokms::supervisor {
 struct LiveKey {
   // Read by two workers that say the same, and with disable_upsert set; empty: see `failure`.
   std::optional<contract::TransitKeyMetadata> metadata;
-  // Why there is none, of our own words only: nothing that OpenBao or a file says.
+  // Why there is none. It repeats nothing that OpenBao or a file says.
   std::string failure;
 };
 

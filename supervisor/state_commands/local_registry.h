@@ -1,4 +1,4 @@
-// This node's registry as a command finds it: read once, judged, nothing written.
+// This node's registry as a command finds it: read once and checked; nothing is written.
 
 #pragma once
 

@@ -27,15 +27,15 @@ using contract::RegistryState;
 using contract::TransitKeyMetadata;
 
 constexpr std::string_view kRecoverLimits =
-    "rebuilt from OpenBao alone: versions that were retired on this node decrypt again, and a "
+    "rebuilt from OpenBao alone: versions that were retired on this node will decrypt again, and a "
     "rotation that other nodes have not promoted yet is promoted here at once; compare "
-    "activeKeyIdHash with a healthy node first";
+    "activeKeyIdHash with that of a healthy node first";
 constexpr std::string_view kMigrateLimits =
     "binds the registry to the identity of this configuration; programs that read only schema "
-    "v1alpha1 cannot use it any more, so keep a copy of state file and checkpoint";
+    "v1alpha1 can no longer use it, so keep a copy of the state file and its checkpoint";
 constexpr std::string_view kImportLimits =
-    "the registry of the peer as it is, versions retired there included; take it from a node whose "
-    "Status is healthy";
+    "takes over the registry of the peer unchanged, including versions that were retired there; "
+    "export it on a node whose Status is healthy";
 
 // What a command would write, and what became of it.
 struct StatePlan {
@@ -49,7 +49,7 @@ StatePlan Refused(std::string failure) {
   return {.next = {}, .last = {}, .applied = false, .failure = std::move(failure)};
 }
 
-// Judges the plan by live metadata and, when its hash was reviewed, writes it.
+// Checks the plan against live metadata and, when its hash was reviewed, writes it.
 StatePlan Finish(StatePlan plan,
                  const CommandHost& host,
                  const TransitKeyMetadata& metadata,
@@ -61,7 +61,7 @@ StatePlan Finish(StatePlan plan,
   }
   if (!(*reviewed == plan.next->current_hash())) {
     plan.failure =
-        "the plan is not the one that was reviewed: its nextStateHash is not --expected-state-hash";
+        "the plan changed since it was reviewed: nextStateHash differs from --expected-state-hash";
     return plan;
   }
   plan.failure = access.Write(*plan.next, plan.last);
@@ -110,7 +110,7 @@ std::string WhyNotLost(const LocalRegistry& local) {
     return "this node has a usable registry: there is nothing to recover";
   }
   if (local.state_file_exists || (local.problem.has_value() && !local.IsCheckpointAlone())) {
-    return Describe(*local.problem) + "; recover-state works only when the state file is gone";
+    return Describe(*local.problem) + "; recover-state works only when the state file is missing";
   }
   return "";
 }
@@ -138,7 +138,7 @@ StatePlan PlanRecovery(const CommandHost& host,
       .next = std::move(next).value(), .last = local.checkpoint, .applied = false, .failure = {}};
   const std::string& expected = options.expected_active_key_id_hash;
   if (!expected.empty() && expected != KeyIdHash(plan.next->active())) {
-    plan.failure = "the key that would become active is not --expected-active-key-id-hash";
+    plan.failure = "the key that would become active differs from --expected-active-key-id-hash";
     return plan;
   }
   return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
@@ -163,7 +163,7 @@ Result<std::optional<LegacyState>> ReadLegacy(const StateAccess& access,
                                               const contract::ConfigIdentity& identity) {
   const auto text = BAOKMS_TRY(ReadStateText(access.directory()));
   if (!text.has_value()) {
-    return Error(ErrorCode::kNotFound, "there is no state file");
+    return Error(ErrorCode::kNotFound, "the state file does not exist");
   }
   if (contract::ParseState(*text).has_value()) {
     return std::optional<LegacyState>();

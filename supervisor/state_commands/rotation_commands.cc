@@ -15,23 +15,23 @@ namespace baokms::supervisor {
 namespace {
 
 constexpr std::string_view kNoScan =
-    "objects in etcd were not looked at: with --scan-etcd this command says which Transit versions "
-    "they still need";
+    "the objects in etcd were not examined; with --scan-etcd this command reports which Transit "
+    "versions they still need";
 constexpr std::string_view kScanFailed =
-    "etcd could not be read, so it is not known which Transit "
-    "versions its objects need";
+    "etcd could not be read, so the Transit versions that its objects need are not known";
 constexpr std::string_view kScanned =
-    "objects as of this revision of etcd; backups of etcd are not looked at and need the versions "
-    "of their time. Every API server has to show the active key id, and every node has to retire "
-    "the older versions, before min_decryption_version is raised";
+    "covers the objects as of this revision of etcd; backups of etcd were not examined and need "
+    "the "
+    "versions of their time. Before you raise min_decryption_version, every API server must report "
+    "the active key ID, and every node must have retired the older versions";
 
-// What both commands look at.
+// What both commands examine.
 struct Findings {
   LocalRegistry local;
   LiveKey live;
 };
 
-Findings Look(const CommandHost& host) {
+Findings Gather(const CommandHost& host) {
   const Config& config = host.options.config;
   LocalRegistry local = ReadLocalRegistryAt(config.state.path, IdentityOf(config));
   return {.local = std::move(local), .live = host.read_live_key(host.options)};
@@ -59,7 +59,7 @@ void AddNeeds(CommandReport& report, const VersionNeeds& needs) {
   report.AddUnlessEmpty("safeMinDecryptionVersion", needs.safe_minimum);
 }
 
-void AddVerdict(CommandResult& result, std::string_view obstacle) {
+void AddConclusion(CommandResult& result, std::string_view obstacle) {
   const bool safe = obstacle.empty() && result.failure.empty();
   result.report.Add("raisingMinDecryptionVersion", std::string(safe ? "safe" : "unsafe"));
   if (result.failure.empty() && !obstacle.empty()) {
@@ -68,41 +68,41 @@ void AddVerdict(CommandResult& result, std::string_view obstacle) {
   }
 }
 
-// Adds what the scan of etcd says. Without a registry and metadata there is nothing to judge by.
-void AddScan(CommandResult& result, const EtcdReader& etcd, const Findings& findings) {
-  auto scanned = etcd.Scan();
-  if (const auto* problem = std::get_if<std::string>(&scanned)) {
+// Adds what the scan of etcd found. It can be interpreted only with a registry and metadata.
+void AddScan(CommandResult& result, const EtcdScanResult& scanned, const Findings& findings) {
+  if (const auto* failure = std::get_if<EtcdScanFailure>(&scanned)) {
     result.report.Add("confidence", std::string("limited"));
-    AddVerdict(result, "etcd could not be read: " + *problem);
+    AddConclusion(result, "etcd could not be read: " + failure->text);
     result.report.Add("limitations", std::string(kScanFailed));
     return;
   }
   const EtcdScan& scan = std::get<EtcdScan>(scanned);
-  const bool judged = findings.local.state.has_value() && findings.live.metadata.has_value();
-  result.report.Add("confidence", std::string(judged ? "full" : "limited"));
+  const bool interpretable = findings.local.state.has_value() && findings.live.metadata.has_value();
+  result.report.Add("confidence", std::string(interpretable ? "full" : "limited"));
   result.report.Add("etcdRevision", scan.revision);
-  std::string obstacle = "without a usable registry and metadata there is nothing to judge by";
-  if (judged) {
+  std::string obstacle =
+      "without a usable registry and metadata, the objects in etcd cannot be interpreted";
+  if (interpretable) {
     VersionNeeds needs =
-        CheckVersionNeeds(scan.census, *findings.local.state, *findings.live.metadata);
+        CheckVersionNeeds(scan.inventory, *findings.local.state, *findings.live.metadata);
     AddNeeds(result.report, needs);
     obstacle = std::move(needs.obstacle);
   }
-  AddVerdict(result, obstacle);
+  AddConclusion(result, obstacle);
   result.report.Add("limitations", std::string(kScanned));
 }
 
 }  // namespace
 
 CommandResult RunRotationPlan(const CommandHost& host) {
-  return Report("rotation-plan", host, Look(host));
+  return Report("rotation-plan", host, Gather(host));
 }
 
-CommandResult RunVerifyRotation(const CommandHost& host, const EtcdReader* etcd) {
-  const Findings findings = Look(host);
+CommandResult RunVerifyRotation(const CommandHost& host, const EtcdScanResult* scanned) {
+  const Findings findings = Gather(host);
   CommandResult result = Report("verify-rotation", host, findings);
-  if (etcd != nullptr) {
-    AddScan(result, *etcd, findings);
+  if (scanned != nullptr) {
+    AddScan(result, *scanned, findings);
     return result;
   }
   result.report.Add("confidence", std::string("limited"));

@@ -89,7 +89,7 @@ void AddPending(CommandReport& report, const KeyRecord& pending, const RotationP
 }
 
 // The registry as the provider's next probe would leave it.
-RegistryState Foreseen(const RegistryState& state, const RotationInputs& inputs) {
+RegistryState AfterNextProbe(const RegistryState& state, const RotationInputs& inputs) {
   if (!inputs.live.metadata.has_value()) {
     return state;
   }
@@ -109,8 +109,8 @@ void AddRotation(CommandReport& report, const RegistryState* state, const Rotati
     report.Add("rotationState", "unknown");
     return;
   }
-  const RegistryState foreseen = Foreseen(*state, inputs);
-  const KeyRecord* pending = PendingOf(foreseen);
+  const RegistryState expected = AfterNextProbe(*state, inputs);
+  const KeyRecord* pending = PendingOf(expected);
   report.Add("rotationState", pending == nullptr ? "active" : "pending");
   if (pending != nullptr) {
     AddPending(report, *pending, inputs.policy);

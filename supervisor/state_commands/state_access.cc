@@ -49,8 +49,8 @@ std::string StateAccess::Write(const contract::RegistryState& next,
   }
   return CannotSentence("write the registry", written.error())
       .append(
-          "; each file is the old or the new one, and together they are accepted or refused as "
-          "a whole: run the command again without --apply to see what is there");
+          "; each file is either the old or the new one, and the provider accepts or refuses them "
+          "together: run the command again without --apply to see which");
 }
 
 }  // namespace baokms::supervisor

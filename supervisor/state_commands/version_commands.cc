@@ -21,12 +21,13 @@ using contract::OperatorStep;
 using contract::RegistryState;
 
 constexpr std::string_view kRetireLimits =
-    "this node's registry only; OpenBao and etcd are not changed. A removed version stops "
-    "decrypting here at the next start: run verify-rotation --scan-etcd first, retire on every "
+    "changes only the registry of this node, not OpenBao or etcd. A removed version stops "
+    "decrypting "
+    "here at the next start: run verify-rotation --scan-etcd first, retire the version on every "
     "node, and only then raise min_decryption_version";
 constexpr std::string_view kRestoreLimits =
-    "this node's registry only; OpenBao and etcd are not changed. A restored version decrypts here "
-    "from the next start on";
+    "changes only the registry of this node, not OpenBao or etcd. A restored version decrypts here "
+    "again from the next start";
 
 // What one run found out and did.
 struct VersionChange {
@@ -77,7 +78,7 @@ VersionChange Change(const CommandHost& host,
   change.step = std::move(step).value();
   if (reviewed.has_value() && !(*reviewed == change.state->current_hash())) {
     change.failure =
-        "the registry is not the one that was reviewed: its hash is not --expected-state-hash";
+        "the registry changed since it was reviewed: stateHash differs from --expected-state-hash";
     return change;
   }
   if (!change.step.next.has_value()) {

@@ -74,9 +74,9 @@ FactRow RowOf(const StoredValue& stored, const ClassifiedVersion& classified, st
   return row;
 }
 
-std::vector<FactRow> MixedRows(const EtcdInventory& census) {
+std::vector<FactRow> MixedRows(const EtcdInventory& inventory) {
   std::vector<FactRow> rows;
-  for (const auto& [resource, count] : census.resources()) {
+  for (const auto& [resource, count] : inventory.resources()) {
     if (count.encrypted > 0 && count.plain > 0) {
       rows.push_back({{"resource", Printable(resource)},
                       {"encrypted", count.encrypted},
@@ -111,7 +111,7 @@ std::string FindObstacle(const Tally& tally,
   const std::int64_t active = state.active().version.number;
   if (tally.unknown > 0) {
     return std::to_string(tally.unknown) +
-           " objects of this provider or this key have a key id that this node does not know";
+           " objects of this provider or this key have a key ID that this node does not know";
   }
   if (tally.removed > 0) {
     return std::to_string(tally.removed) +
@@ -126,21 +126,21 @@ std::string FindObstacle(const Tally& tally,
            " is not active on this node yet: wait for the end of the rotation";
   }
   if (needs.own == 0) {
-    return "no object of this provider was found: is this the etcd of the cluster, and the prefix "
-           "right?";
+    return "no object of this provider was found: check that this is the etcd of the cluster and "
+           "that --prefix is right";
   }
   return "";
 }
 
 }  // namespace
 
-VersionNeeds CheckVersionNeeds(const EtcdInventory& census,
+VersionNeeds CheckVersionNeeds(const EtcdInventory& inventory,
                                const RegistryState& state,
                                const contract::TransitKeyMetadata& metadata) {
   const VersionClassifier classifier(state);
   VersionNeeds needs;
   Tally tally;
-  for (const auto& [stored, count] : census.groups()) {
+  for (const auto& [stored, count] : inventory.groups()) {
     const ClassifiedVersion classified = classifier.Of(stored);
     needs.objects += count;
     needs.plain += stored.encryption == "none" ? count : 0;
@@ -152,7 +152,7 @@ VersionNeeds CheckVersionNeeds(const EtcdInventory& census,
     }
     needs.groups.push_back(RowOf(stored, classified, count));
   }
-  needs.mixed = MixedRows(census);
+  needs.mixed = MixedRows(inventory);
   tally.by_version.try_emplace(state.active().version.number, 0);
   for (const auto& [version, count] : tally.by_version) {
     needs.needed.push_back(version);

@@ -1,5 +1,5 @@
-// Which Transit versions the objects in etcd still need, and whether the older ones may go: the
-// judgement behind verify-rotation --scan-etcd. Pure.
+// Which Transit versions the objects in etcd still need, and whether the older ones can be retired:
+// the logic of verify-rotation --scan-etcd. Pure.
 
 #pragma once
 
@@ -29,9 +29,9 @@ struct VersionNeeds {
   std::string obstacle;
 };
 
-// Judges `census` by this node's registry. Objects of this key that the registry does not know, or
-// no longer decrypts, are obstacles: nothing is called safe for lack of understanding.
-VersionNeeds CheckVersionNeeds(const EtcdInventory& census,
+// Interprets `inventory` by this node's registry. Objects of this key that the registry does not
+// know, or no longer decrypts, are obstacles: nothing is called safe for lack of understanding.
+VersionNeeds CheckVersionNeeds(const EtcdInventory& inventory,
                                const contract::RegistryState& state,
                                const contract::TransitKeyMetadata& metadata);
 

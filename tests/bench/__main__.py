@@ -8,7 +8,7 @@ import statistics
 import sys
 
 from rig.lanes import LaneError, build, fetch
-from rig.provider import PROGRAMS
+from rig.provider import INSTALLED
 from rig.tools import RigError
 
 from .report import Report
@@ -69,7 +69,7 @@ def main(arguments) -> int:
     os.dup2(2, 1)
     try:
         if "BAOKMS_BIN" not in os.environ:
-            build("release", [*PROGRAMS, "baokms_bench"])
+            build("release", [*INSTALLED, "baokms_bench"])
         fetch("openbao")
         workspace = BenchWorkspace()
         try:

@@ -14,7 +14,7 @@ from rig.tenant import Tenant
 
 SUPERVISOR = "bao-kms-provider"
 FORBIDDEN = {
-    SUPERVISOR: ("libcurl",),
+    SUPERVISOR: ("libcurl", "libssl", "libgrpc++.so"),
     SPAWNER: ("libgrpc", "libyaml-cpp", "libspdlog", "libcurl", "libssl", "libcrypto"),
     WORKER: ("libgrpc", "libyaml-cpp", "libspdlog", "libp11.so", "libsofthsm"),
     AGENT: ("libgrpc", "libyaml-cpp", "libspdlog"),

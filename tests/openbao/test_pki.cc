@@ -86,7 +86,7 @@ struct TestAuthority::Parts {
     const Certificate server = MakeCertificate("server", *server_key, validity);
     X509_set_issuer_name(server.get(), X509_get_subject_name(certificate.get()));
     AddExtension(*server, NID_subject_alt_name, alternative_name);
-    AddExtension(*server, NID_ext_key_usage, "serverAuth");
+    AddExtension(*server, NID_ext_key_usage, "serverAuth,clientAuth");
     Check(X509_sign(server.get(), key.get(), EVP_sha256()) > 0);
     return {.certificate_pem = PemOf(*server), .key_pem = ToPem([&](BIO* bio) {
                                                  return PEM_write_bio_PrivateKey(

@@ -19,7 +19,7 @@ from .daemon import Daemon
 from .kubernetes import ApiServer, Etcd, encryption_config, secret_key
 from .lanes import LaneError, build, fetch
 from .openbao import OpenBao
-from .provider import PROGRAMS, Provider
+from .provider import INSTALLED, Provider
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError
 from .waits import wait_for
@@ -167,7 +167,7 @@ def up(version) -> None:
     """version: None = no Kubernetes, "" = the default one."""
     down()
     if "BAOKMS_BIN" not in os.environ:
-        build("release", PROGRAMS)
+        build("release", INSTALLED)
     fetch("openbao")
     if version is not None:
         fetch("etcd", f"kube-apiserver={version}" if version else "kube-apiserver")

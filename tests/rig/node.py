@@ -11,7 +11,7 @@ import yaml
 from . import processes
 from .config import merged, provider_config
 from .kms import KmsClient, KmsError
-from .provider import KILLED_BY_FILTER, PROGRAMS
+from .provider import INSTALLED, KILLED_BY_FILTER, PROGRAMS
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError, binary
 from .waits import Hopeless, free_port, wait_for
@@ -43,7 +43,7 @@ class Node:
         )
         self.config = merged(base, paths)
         programs = workspace.folder("programs/bin", mode=0o755)
-        for name in PROGRAMS:
+        for name in INSTALLED:
             shutil.copy(binary(name), programs)
         self._make_root()
         self.daemon = workspace.daemon(

@@ -16,7 +16,9 @@ from .tools import provider_binary
 from .waits import free_port, wait_for
 
 AGENT, SPAWNER, WORKER = "bao-kms-authagent", "bao-kms-spawner", "bao-kms-worker"
-PROGRAMS = ("bao-kms-provider", SPAWNER, WORKER, AGENT)
+ETCD_SCAN = "bao-kms-etcd-scan"
+PROGRAMS = ("bao-kms-provider", SPAWNER, WORKER, AGENT)  # those of a running provider
+INSTALLED = (*PROGRAMS, ETCD_SCAN)
 # No request of a test may bring a child to a system call that its filter refuses: it would do so
 # again after its restart.
 KILLED_BY_FILTER = r'.*"cause":"syscall_.*'

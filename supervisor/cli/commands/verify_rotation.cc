@@ -8,7 +8,8 @@
 #include "supervisor/cli/commands/state_command.h"
 #include "supervisor/cli/prepare.h"
 #include "supervisor/config/address.h"
-#include "supervisor/etcd/scan.h"
+#include "supervisor/etcd/etcd_options.h"
+#include "supervisor/etcd/start_scan.h"
 #include "supervisor/state_commands/rotation_commands.h"
 
 namespace baokms::supervisor {
@@ -76,13 +77,14 @@ int RunScan(const CommandContext& context, EtcdOptions options) {
   if (!checked.options.has_value()) {
     return context.FailConfig(checked.problems);
   }
-  auto reader = EtcdReader::Prepare(std::move(options));
-  if (const auto* problem = std::get_if<std::string>(&reader)) {
-    return context.Fail(ExitCode::kConfig, *problem);
+  // Before the live query, which gives up privileges and forbids this process to start another.
+  const EtcdScanResult scanned = RunEtcdScan(options, EtcdScanProgram());
+  const auto* failure = std::get_if<EtcdScanFailure>(&scanned);
+  if (failure != nullptr && failure->kind == EtcdScanFailure::Kind::kFile) {
+    return context.Fail(ExitCode::kConfig, failure->text);
   }
-  return RunStateCommand(context, [&reader](const CommandHost& host) {
-    return RunVerifyRotation(host, &std::get<EtcdReader>(reader));
-  });
+  return RunStateCommand(
+      context, [&scanned](const CommandHost& host) { return RunVerifyRotation(host, &scanned); });
 }
 
 int ExecuteVerifyRotation(const CommandContext& context) {

@@ -256,7 +256,7 @@ TEST_F(ProbeTest, NamesWhatIsWrongWithTheSocket) {
   path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
   const void* raw = &address;
   ASSERT_EQ(::bind(socket.get(), static_cast<const sockaddr*>(raw), sizeof(address)), 0);
-  EXPECT_THAT(messages(), HasSubstr("[fail] socket.connect: Connection - nobody listens"));
+  EXPECT_THAT(messages(), HasSubstr("[fail] socket.connect: Connection - no process listens"));
 
   // A listener that never accepts: its queue takes one connection, the next caller waits.
   ASSERT_EQ(::listen(socket.get(), 0), 0);

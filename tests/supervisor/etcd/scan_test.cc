@@ -1,4 +1,4 @@
-// The scan against an etcd that can be told to misbehave, over loopback without TLS.
+// The scan against an etcd that can be told to misbehave.
 
 #include "supervisor/etcd/scan.h"
 
@@ -6,18 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <variant>
-#include <vector>
 
 #include <gmock/gmock.h>
-#include <grpcpp/security/server_credentials.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
-#include "proto/etcd_kv.grpc.pb.h"
+#include "tests/supervisor/etcd/fake_etcd.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -25,68 +20,14 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr std::int64_t kRevision = 42;
-
-struct Behaviour {
-  std::map<std::string, std::string> objects;
-  grpc::Status status{};      // of every answer
-  bool repeat_first = false;  // every page begins with the first key again
-  bool empty_pages = false;   // there is more, but nothing is given
-};
-
-class FakeEtcd final : public etcdserverpb::KV::Service {
- public:
-  explicit FakeEtcd(Behaviour behaviour) : behaviour_(std::move(behaviour)) {}
-
-  grpc::Status Range(grpc::ServerContext* /*context*/,
-                     const etcdserverpb::RangeRequest* request,
-                     etcdserverpb::RangeResponse* answer) override {
-    revisions.push_back(request->revision());
-    limits.push_back(request->limit());
-    answer->mutable_header()->set_revision(kRevision);
-    auto at = behaviour_.repeat_first ? behaviour_.objects.begin()
-                                      : behaviour_.objects.lower_bound(request->key());
-    if (behaviour_.empty_pages) {
-      answer->set_more(true);
-      return behaviour_.status;
-    }
-    while (at != behaviour_.objects.end() && at->first < request->range_end()) {
-      if (answer->kvs_size() == request->limit()) {
-        answer->set_more(true);
-        break;
-      }
-      etcdserverpb::KeyValue& pair = *answer->add_kvs();
-      pair.set_key(at->first);
-      pair.set_value(at->second);
-      ++at;
-    }
-    return behaviour_.status;
-  }
-
-  std::vector<std::int64_t> revisions;
-  std::vector<std::int64_t> limits;
-
- private:
-  Behaviour behaviour_;
-};
-
-// A server for one scan, and what the scan came to.
+// One scan without TLS, and what it came to.
 struct Scanned {
-  explicit Scanned(Behaviour behaviour) : etcd(std::move(behaviour)) {
-    int port = 0;
-    grpc::ServerBuilder builder;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    builder.SetMaxSendMessageSize(-1);
-    builder.RegisterService(&etcd);
-    const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-    EtcdOptions options;
-    options.host = "127.0.0.1";
-    options.port = static_cast<std::uint16_t>(port);
-    options.transport = EtcdOptions::Transport::kPlain;
-    auto reader = EtcdReader::Prepare(options);
-    result = std::get<EtcdReader>(reader).Scan();
-    server->Shutdown();
-  }
+  explicit Scanned(Behaviour behaviour)
+      : server(std::move(behaviour), grpc::InsecureServerCredentials()),
+        result(ScanEtcd({.host = "127.0.0.1",
+                         .port = server.port(),
+                         .prefix = "/registry/",
+                         .credentials = {}})) {}
 
   [[nodiscard]] std::string Failure() const {
     const auto* problem = std::get_if<std::string>(&result);
@@ -95,43 +36,34 @@ struct Scanned {
 
   [[nodiscard]] std::uint64_t Objects() const {
     std::uint64_t count = 0;
-    for (const auto& [stored, objects] : std::get<EtcdScan>(result).census.groups()) {
+    for (const auto& [stored, objects] : std::get<EtcdScan>(result).inventory.groups()) {
       count += objects;
     }
     return count;
   }
 
-  FakeEtcd etcd;
+  FakeEtcdServer server;
   std::variant<EtcdScan, std::string> result;
 };
-
-Behaviour With(std::size_t count, std::size_t bytes) {
-  Behaviour behaviour;
-  for (std::size_t i = 0; i < count; ++i) {
-    behaviour.objects["/registry/configmaps/default/" + std::to_string(i)] =
-        std::string(bytes, 'x');
-  }
-  behaviour.objects["/other/key"] = "not under the prefix";
-  behaviour.objects["/registry0"] = "the first key after the prefix";
-  return behaviour;
-}
 
 TEST(EtcdScanTest, CountsEveryObjectOnceAndReadsOneRevision) {
   const Scanned scanned(With(1234, 10));
   ASSERT_EQ(scanned.Failure(), "");
   EXPECT_EQ(scanned.Objects(), 1234U);
   EXPECT_EQ(std::get<EtcdScan>(scanned.result).revision, kRevision);
-  ASSERT_EQ(scanned.etcd.revisions.size(), 3U);
-  EXPECT_EQ(scanned.etcd.revisions[0], 0);
-  EXPECT_EQ(scanned.etcd.revisions[1], kRevision);
-  EXPECT_EQ(scanned.etcd.revisions[2], kRevision);
+  ASSERT_EQ(scanned.server.etcd().revisions.size(), 3U);
+  EXPECT_EQ(scanned.server.etcd().revisions[0], 0);
+  EXPECT_EQ(scanned.server.etcd().revisions[1], kRevision);
+  EXPECT_EQ(scanned.server.etcd().revisions[2], kRevision);
 }
 
 TEST(EtcdScanTest, AsksForFewerObjectsWhenAPageIsTooLarge) {
   const Scanned scanned(With(60, 1'400'000));
   ASSERT_EQ(scanned.Failure(), "");
   EXPECT_EQ(scanned.Objects(), 60U);
-  EXPECT_LT(*std::min_element(scanned.etcd.limits.begin(), scanned.etcd.limits.end()), 16);
+  EXPECT_LT(
+      *std::min_element(scanned.server.etcd().limits.begin(), scanned.server.etcd().limits.end()),
+      16);
 }
 
 TEST(EtcdScanTest, FindsNothingInAnEmptyEtcd) {
@@ -165,6 +97,96 @@ TEST(EtcdScanTest, SaysWhatWentWrongInItsOwnWords) {
     const std::string failure = Scanned(behaviour).Failure();
     EXPECT_THAT(failure, HasSubstr(words));
     EXPECT_THAT(failure, Not(HasSubstr("secret text")));
+  }
+}
+
+class EtcdTlsTest : public testing::Test {
+ protected:
+  EtcdTlsTest() {
+    target_.credentials.emplace();
+    target_.credentials->ca_pem = authority_.CertificatePem();
+  }
+
+  // What a scan of a server with these credentials fails with; empty: it succeeds.
+  std::string Failure(const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    const FakeEtcdServer server(With(3, 10), credentials);
+    target_.port = server.port();
+    const auto result = ScanEtcd(target_);
+    const auto* problem = std::get_if<std::string>(&result);
+    return problem == nullptr ? "" : *problem;
+  }
+
+  openbao::TestAuthority authority_{"etcd"};
+  EtcdTarget target_{.host = "127.0.0.1", .prefix = "/registry/", .credentials = {}};
+};
+
+TEST_F(EtcdTlsTest, ReadsAServerThatProvesItsAddress) {
+  EXPECT_EQ(Failure(TlsCredentials(authority_.Issue("IP:127.0.0.1"))), "");
+}
+
+TEST_F(EtcdTlsTest, ReadsAServerThatProvesItsName) {
+  target_.host = "localhost";
+  EXPECT_EQ(Failure(TlsCredentials(authority_.Issue("DNS:localhost"))), "");
+}
+
+TEST_F(EtcdTlsTest, RefusesAServerThatDoesNotProveWhoItIs) {
+  const openbao::TestAuthority other("other");
+  EXPECT_THAT(Failure(TlsCredentials(other.Issue("IP:127.0.0.1"))), HasSubstr("not from --cacert"));
+  EXPECT_THAT(Failure(TlsCredentials(authority_.IssueExpired("IP:127.0.0.1"))),
+              HasSubstr("expired"));
+  EXPECT_THAT(Failure(TlsCredentials(authority_.Issue("IP:192.0.2.7"))),
+              HasSubstr("another name or address"));
+  EXPECT_THAT(Failure(TlsCredentials(authority_.Issue("DNS:127.0.0.1.test"))),
+              HasSubstr("another name or address"));
+  target_.host = "localhost";
+  EXPECT_THAT(Failure(TlsCredentials(authority_.Issue("DNS:other.test"))),
+              HasSubstr("another name or address"));
+}
+
+TEST_F(EtcdTlsTest, PresentsTheClientCertificate) {
+  const std::string client_ca = authority_.CertificatePem();
+  const auto server = authority_.Issue("IP:127.0.0.1");
+  EXPECT_THAT(Failure(TlsCredentials(server, client_ca)), HasSubstr("--cert and --key"));
+  const auto client = authority_.Issue("DNS:client.test");
+  target_.credentials->certificate_pem = client.certificate_pem;
+  target_.credentials->key_pem = client.key_pem;
+  EXPECT_EQ(Failure(TlsCredentials(server, client_ca)), "");
+}
+
+TEST_F(EtcdTlsTest, DoesNotTalkToAServerWithoutTls) {
+  EXPECT_NE(Failure(grpc::InsecureServerCredentials()), "");
+}
+
+TEST_F(EtcdTlsTest, SaysWhyThereIsNoConnection) {
+  target_.port = 1;
+  EXPECT_EQ(std::get<std::string>(ScanEtcd(target_)), "no connection: Connection refused");
+  target_.host = "name.invalid";
+  EXPECT_EQ(std::get<std::string>(ScanEtcd(target_)), "the name of the host was not found");
+}
+
+TEST_F(EtcdTlsTest, NamesTheCredentialThatCannotBeUsed) {
+  const auto identity = authority_.Issue("DNS:client.test");
+  const auto another = authority_.Issue("DNS:client.test");
+  const std::string ca = authority_.CertificatePem();
+
+  struct Row {
+    EtcdCredentials credentials;
+    const char* problem;
+  };
+
+  const Row rows[] = {
+      {{ca, identity.certificate_pem, identity.key_pem}, ""},
+      {{ca, "", ""}, ""},
+      {{"", "", ""}, "--cacert "},
+      {{"nothing", "", ""}, "--cacert "},
+      {{ca, "", identity.key_pem}, "--cert holds no PEM certificate"},
+      {{ca, identity.certificate_pem, identity.certificate_pem}, "--key holds no PEM private key"},
+      {{ca, identity.certificate_pem, another.key_pem}, "--key does not belong to --cert"},
+  };
+  for (const Row& row : rows) {
+    const std::string problem = FindCredentialProblem(row.credentials);
+    EXPECT_THAT(problem, HasSubstr(row.problem));
+    EXPECT_EQ(problem.empty(), std::string_view(row.problem).empty()) << problem;
   }
 }
 

@@ -90,28 +90,29 @@ TEST(StoredValueTest, SurvivesEveryTruncationAndEveryFlippedBit) {
   }
 }
 
-TEST(CensusTest, CountsByWayOfStoringAndByResource) {
-  EtcdInventory census;
-  ASSERT_TRUE(census.Add("/registry/secrets/default/a", KmsV2("p", "1")).has_value());
-  ASSERT_TRUE(census.Add("/registry/secrets/default/b", KmsV2("p", "1")).has_value());
-  ASSERT_TRUE(census.Add("/registry/secrets/default/c", "plain").has_value());
-  ASSERT_TRUE(census.Add("/registry/pods/default/d", "plain").has_value());
-  ASSERT_TRUE(census.Add("odd", "plain").has_value());
-  EXPECT_EQ(census.groups().size(), 2U);
-  EXPECT_EQ(census.groups().at(ReadStoredValue(KmsV2("p", "1"))), 2U);
-  EXPECT_EQ(census.groups().at(ReadStoredValue("plain")), 3U);
-  EXPECT_EQ(census.resources().at("secrets").encrypted, 2U);
-  EXPECT_EQ(census.resources().at("secrets").plain, 1U);
-  EXPECT_EQ(census.resources().at("pods").plain, 1U);
-  EXPECT_EQ(census.resources().at("odd").plain, 1U);
+TEST(InventoryTest, CountsByWayOfStoringAndByResource) {
+  EtcdInventory inventory;
+  ASSERT_TRUE(inventory.Add("/registry/secrets/default/a", KmsV2("p", "1")).has_value());
+  ASSERT_TRUE(inventory.Add("/registry/secrets/default/b", KmsV2("p", "1")).has_value());
+  ASSERT_TRUE(inventory.Add("/registry/secrets/default/c", "plain").has_value());
+  ASSERT_TRUE(inventory.Add("/registry/pods/default/d", "plain").has_value());
+  ASSERT_TRUE(inventory.Add("odd", "plain").has_value());
+  EXPECT_EQ(inventory.groups().size(), 2U);
+  EXPECT_EQ(inventory.groups().at(ReadStoredValue(KmsV2("p", "1"))), 2U);
+  EXPECT_EQ(inventory.groups().at(ReadStoredValue("plain")), 3U);
+  EXPECT_EQ(inventory.resources().at("secrets").encrypted, 2U);
+  EXPECT_EQ(inventory.resources().at("secrets").plain, 1U);
+  EXPECT_EQ(inventory.resources().at("pods").plain, 1U);
+  EXPECT_EQ(inventory.resources().at("odd").plain, 1U);
 }
 
-TEST(CensusTest, StopsAtItsMaximum) {
-  EtcdInventory census;
-  for (std::size_t i = 0; i < kMaxCensusGroups; ++i) {
-    ASSERT_TRUE(census.Add("/registry/secrets/x", KmsV2("p", std::to_string(i))).has_value()) << i;
+TEST(InventoryTest, StopsAtItsMaximum) {
+  EtcdInventory inventory;
+  for (std::size_t i = 0; i < kMaxInventoryGroups; ++i) {
+    ASSERT_TRUE(inventory.Add("/registry/secrets/x", KmsV2("p", std::to_string(i))).has_value())
+        << i;
   }
-  EXPECT_FALSE(census.Add("/registry/secrets/x", KmsV2("p", "one more")).has_value());
+  EXPECT_FALSE(inventory.Add("/registry/secrets/x", KmsV2("p", "one more")).has_value());
 }
 
 }  // namespace

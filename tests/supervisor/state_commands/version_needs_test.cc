@@ -42,11 +42,11 @@ contract::RegistryState State() {
 }
 
 EtcdInventory Of(const std::vector<std::string>& values) {
-  EtcdInventory census;
+  EtcdInventory inventory;
   for (const std::string& value : values) {
-    EXPECT_TRUE(census.Add("/registry/secrets/default/x", value).has_value());
+    EXPECT_TRUE(inventory.Add("/registry/secrets/default/x", value).has_value());
   }
-  return census;
+  return inventory;
 }
 
 VersionNeeds Classify(const std::vector<std::string>& values, std::int64_t latest = 3) {
@@ -115,9 +115,9 @@ TEST(VersionNeedsTest, ListsEveryGroupWithItsHashAndNoKeyId) {
 }
 
 TEST(VersionNeedsTest, NamesResourcesThatAreStoredInBothWays) {
-  EtcdInventory census = Of({Own(3), "plain"});
-  ASSERT_TRUE(census.Add("/registry/pods/default/p", "plain").has_value());
-  const VersionNeeds needs = CheckVersionNeeds(census, State(), Metadata(3));
+  EtcdInventory inventory = Of({Own(3), "plain"});
+  ASSERT_TRUE(inventory.Add("/registry/pods/default/p", "plain").has_value());
+  const VersionNeeds needs = CheckVersionNeeds(inventory, State(), Metadata(3));
   ASSERT_EQ(needs.mixed.size(), 1U);
   EXPECT_EQ(std::get<std::string>(needs.mixed[0][0].second), "secrets");
   EXPECT_EQ(needs.obstacle, "");  // they need no version of the key

@@ -1,0 +1,106 @@
+#include "supervisor/etcd/scan_program.h"
+
+#include <sys/prctl.h>
+
+#include <cerrno>
+#include <csignal>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include <openssl/crypto.h>
+
+#include "common/base/process.h"
+#include "common/base/result.h"
+#include "common/base/seccomp_policy.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/child_process.h"
+#include "ipc/sealed.h"
+#include "proto/etcd_scan.pb.h"
+#include "supervisor/config/host_checks.h"
+#include "supervisor/config/safe_file.h"
+#include "supervisor/etcd/scan.h"
+#include "supervisor/etcd/scan_message.h"
+#include "supervisor/serve/privileges.h"
+#include "supervisor/serve/sandbox.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// gRPC's threads and their wake-ups, and one connection to etcd.
+constexpr rlim_t kOpenFiles = 128;
+// A page of 16 MiB twice, the inventory at its largest, and stacks for gRPC's threads.
+constexpr rlim_t kDataBytes = rlim_t{768} << 20U;
+// kube-apiserver compacts etcd every five minutes, so a scan that takes much longer loses its
+// revision anyway.
+constexpr std::int64_t kScanSeconds = 15 * 60;
+
+// Nobody would read the answer after the command has ended.
+Status EndWithParent() {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+    return Error(ErrorCode::kSystem, "prctl(PR_SET_PDEATHSIG)", errno);
+  }
+  return {};
+}
+
+Result<EtcdTarget> ReadTarget() {
+  const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::EtcdScanSetup>(kScanSetup));
+  EtcdTarget target{.host = setup.host(),
+                    .port = static_cast<std::uint16_t>(setup.port()),
+                    .prefix = setup.prefix(),
+                    .credentials = {}};
+  if (!setup.plain()) {
+    target.credentials.emplace();
+    target.credentials->ca_pem = BAOKMS_TRY(ReadRegularFile(kScanCa, kMaxCaBundleBytes));
+  }
+  if (setup.client_certificate()) {
+    target.credentials->certificate_pem =
+        BAOKMS_TRY(ReadRegularFile(kScanCertificate, kMaxCaBundleBytes));
+    target.credentials->key_pem = BAOKMS_TRY(ReadRegularFile(kScanKey, kMaxCaBundleBytes));
+  }
+  return target;
+}
+
+// What etcd or a file makes impossible is an answer; what fails before that ends the program.
+ipc::EtcdScanAnswer Answer(const EtcdTarget& target) {
+  ipc::EtcdScanAnswer answer;
+  if (target.credentials.has_value()) {
+    answer.set_refused_file(FindCredentialProblem(*target.credentials));
+  }
+  if (!answer.refused_file().empty()) {
+    return answer;
+  }
+  auto scanned = ScanEtcd(target);
+  if (auto* failure = std::get_if<std::string>(&scanned)) {
+    answer.set_failure(std::move(*failure));
+    return answer;
+  }
+  return ToMessage(std::get<EtcdScan>(scanned));
+}
+
+// The order is the argument: nothing is read from etcd before the filter is in force.
+Status ScanOnce() {
+  (void)BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-etcd",
+                                    .fixed_descriptors = kScanDescriptors,
+                                    .open_files = kOpenFiles,
+                                    .data_bytes = kDataBytes}));
+  BAOKMS_TRY(EndWithParent());
+  const DeadMansTimer limit = BAOKMS_TRY(DeadMansTimer::Create(kScanSeconds));
+  BAOKMS_TRY(DropCapabilities());
+  // Without the configuration file of this host, which could load code.
+  if (::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) {
+    return Error(ErrorCode::kSystem, "OPENSSL_init_crypto");
+  }
+  const EtcdTarget target = BAOKMS_TRY(ReadTarget());
+  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy());
+  BAOKMS_TRY(policy.Install());
+  return SendAnswer(Answer(target), kScanAnswer);
+}
+
+}  // namespace
+
+int RunScanProgram() {
+  return ScanOnce().has_value() ? 0 : static_cast<int>(ipc::ExitCode::kStartFailed);
+}
+
+}  // namespace baokms::supervisor

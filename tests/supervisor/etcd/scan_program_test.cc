@@ -1,0 +1,144 @@
+// bao-kms-etcd-scan itself: started as the command starts it, with files as the flags name them.
+
+#include <fstream>
+#include <string>
+#include <variant>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/contract/limits.h"
+#include "proto/etcd_scan.pb.h"
+#include "supervisor/etcd/scan_message.h"
+#include "supervisor/etcd/start_scan.h"
+#include "tests/supervisor/etcd/fake_etcd.h"
+#include "tests/supervisor/registry/test_directory.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using testing::HasSubstr;
+using Kind = EtcdScanFailure::Kind;
+
+class ScanProgramTest : public testing::Test {
+ protected:
+  ScanProgramTest() : client_(authority_.Issue("DNS:client.test")) {
+    directory_.Write("ca.pem", authority_.CertificatePem(), 0644);
+    directory_.Write("cert.pem", client_.certificate_pem, 0644);
+    directory_.Write("key.pem", client_.key_pem, 0640);
+    options_.host = "127.0.0.1";
+    options_.ca_file = directory_.File("ca.pem");
+    options_.certificate_file = directory_.File("cert.pem");
+    options_.key_file = directory_.File("key.pem");
+  }
+
+  EtcdScanFailure Failure() {
+    const EtcdScanResult result = RunEtcdScan(options_, BAOKMS_ETCD_SCAN);
+    const auto* failure = std::get_if<EtcdScanFailure>(&result);
+    return failure == nullptr ? EtcdScanFailure{.kind = Kind::kEtcd, .text = ""} : *failure;
+  }
+
+  openbao::TestAuthority authority_{"etcd"};
+  openbao::ServerIdentity client_;
+  TestDirectory directory_;
+  EtcdOptions options_;
+};
+
+TEST_F(ScanProgramTest, CountsWhatIsStoredBehindTls) {
+  Behaviour behaviour = With(700, 10);
+  behaviour.objects["/registry/secrets/default/a"] = std::string("k8s:enc:aescbc:v1:key\xff:data");
+  const FakeEtcdServer server(
+      behaviour, TlsCredentials(authority_.Issue("IP:127.0.0.1"), authority_.CertificatePem()));
+  options_.port = server.port();
+  const EtcdScanResult result = RunEtcdScan(options_, BAOKMS_ETCD_SCAN);
+  ASSERT_TRUE(std::holds_alternative<EtcdScan>(result)) << std::get<EtcdScanFailure>(result).text;
+  const EtcdScan& scan = std::get<EtcdScan>(result);
+  EXPECT_EQ(scan.revision, kRevision);
+  ASSERT_EQ(scan.inventory.groups().size(), 2U);
+  EXPECT_EQ(scan.inventory.groups().at({"none", "", "", "", ""}), 700U);
+  EXPECT_EQ(scan.inventory.groups().at({"aescbc", "key\xff", "", "", ""}), 1U);
+  EXPECT_EQ(scan.inventory.resources().at("secrets").encrypted, 1U);
+  EXPECT_EQ(scan.inventory.resources().at("configmaps").plain, 700U);
+}
+
+TEST_F(ScanProgramTest, CountsWithoutTlsOnLoopback) {
+  const FakeEtcdServer server(With(5, 10), grpc::InsecureServerCredentials());
+  const EtcdScanResult result = RunEtcdScan({.host = "127.0.0.1",
+                                             .port = server.port(),
+                                             .transport = EtcdOptions::Transport::kPlain,
+                                             .ca_file = {},
+                                             .certificate_file = {},
+                                             .key_file = {}},
+                                            BAOKMS_ETCD_SCAN);
+  ASSERT_TRUE(std::holds_alternative<EtcdScan>(result)) << std::get<EtcdScanFailure>(result).text;
+  EXPECT_EQ(std::get<EtcdScan>(result).inventory.resources().at("configmaps").plain, 5U);
+}
+
+TEST_F(ScanProgramTest, SaysWhyEtcdCannotBeRead) {
+  options_.port = 1;
+  EXPECT_EQ(Failure().text, "no connection: Connection refused");
+  EXPECT_EQ(Failure().kind, Kind::kEtcd);
+  Behaviour behaviour = With(1, 10);
+  behaviour.status = grpc::Status(grpc::StatusCode::PERMISSION_DENIED, "a text of the server");
+  const FakeEtcdServer server(behaviour, TlsCredentials(authority_.Issue("IP:127.0.0.1")));
+  options_.port = server.port();
+  EXPECT_THAT(Failure().text, HasSubstr("access denied"));
+}
+
+TEST_F(ScanProgramTest, NamesTheFlagWhoseFileCannotBeUsed) {
+  directory_.Write("empty.pem", "", 0600);
+  directory_.Write("readable.pem", client_.key_pem, 0644);
+  directory_.Write("other.pem", authority_.Issue("DNS:client.test").key_pem, 0600);
+
+  struct Row {
+    const char* ca;
+    const char* certificate;
+    const char* key;
+    const char* text;
+  };
+
+  const Row rows[] = {{"none.pem", "cert.pem", "key.pem", "--cacert "},
+                      {"empty.pem", "cert.pem", "key.pem", "--cacert "},
+                      {"ca.pem", "none.pem", "key.pem", "--cert "},
+                      {"ca.pem", "empty.pem", "key.pem", "--cert holds no PEM certificate"},
+                      {"ca.pem", "cert.pem", "none.pem", "--key "},
+                      {"ca.pem", "cert.pem", "readable.pem", "--key "},
+                      {"ca.pem", "cert.pem", "empty.pem", "--key holds no PEM private key"},
+                      {"ca.pem", "cert.pem", "other.pem", "--key does not belong to --cert"}};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.text);
+    options_.ca_file = directory_.File(row.ca);
+    options_.certificate_file = directory_.File(row.certificate);
+    options_.key_file = directory_.File(row.key);
+    const EtcdScanFailure failure = Failure();
+    EXPECT_THAT(failure.text, testing::StartsWith(row.text));
+    EXPECT_EQ(failure.kind, Kind::kFile);
+  }
+}
+
+TEST_F(ScanProgramTest, SaysThatTheProgramIsMissingOrFails) {
+  const EtcdScanResult missing = RunEtcdScan(options_, directory_.File("bao-kms-etcd-scan"));
+  EXPECT_EQ(std::get<EtcdScanFailure>(missing).text,
+            "bao-kms-etcd-scan is not installed beside bao-kms-provider");
+  EXPECT_EQ(std::get<EtcdScanFailure>(missing).kind, Kind::kFile);
+  EXPECT_EQ(std::get<EtcdScanFailure>(RunEtcdScan(options_, "/bin/false")).text,
+            "bao-kms-etcd-scan ended with exit code 1");
+  EXPECT_EQ(std::get<EtcdScan>(RunEtcdScan(options_, "/bin/true")).inventory.groups().size(), 0U);
+}
+
+TEST(ScanMessageTest, RefusesWhatTheProgramWouldNotSend) {
+  ipc::EtcdScanAnswer answer;
+  answer.add_groups()->set_key_id(std::string(contract::kMaxKeyIdRequestBytes, 'k'));
+  EXPECT_TRUE(FromMessage(answer).has_value());
+  answer.mutable_groups(0)->mutable_key_id()->push_back('k');
+  EXPECT_FALSE(FromMessage(answer).has_value());
+  answer.clear_groups();
+  for (std::size_t i = 0; i <= kMaxInventoryResources; ++i) {
+    EXPECT_TRUE(i < kMaxInventoryResources || FromMessage(answer).has_value());
+    answer.add_resources()->set_name(std::to_string(i));
+  }
+  EXPECT_FALSE(FromMessage(answer).has_value());
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
