@@ -2,6 +2,7 @@
 go test.
 """
 
+import dataclasses
 import json
 import shutil
 import xml.etree.ElementTree as xml
@@ -100,3 +101,14 @@ def from_go(report: Path) -> Counts:
         elif action in ("pass", "fail", "skip"):
             total += {"pass": PASSED, "fail": FAILED, "skip": SKIPPED}[action]
     return total + FAILED if package_failed and not total.failed else total
+
+
+def write_summary(path: Path, counts: Counts) -> None:
+    """Leaves the counts of a lane for from_summary()."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(dataclasses.asdict(counts)) + "\n")
+
+
+def from_summary(path: Path) -> Counts:
+    """The counts of a lane that another tests/run has run."""
+    return Counts(**json.loads(path.read_text())) if path.exists() else FAILED

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,9 @@ from .tools import REPOSITORY
 TESTS = REPOSITORY / "tests"
 REPORTS = REPOSITORY / "build" / "reports"
 TEST_SECONDS = 300  # a test that hangs is ended; none comes near it (pytest.ini has the same)
+SMOKE = "round_trip or start_and_key or processes"  # of e2e, where the rest would prove no more
 E2E_PROCESSES = 3  # most tests wait for timers; two cores are busy half of the time with three
+
 
 class LaneError(Exception):
     """A lane could not run: its build or one of its parts failed."""
@@ -121,7 +124,21 @@ def systemd(options) -> Counts:
     return pytest("systemd", options)
 
 
+def debian13(options) -> Counts:
+    """unit, hostile and some of e2e again, built and run on Debian 13."""
+    build = REPOSITORY / "build" / "debian13"
+    total = Counts()
+    for lane, expression in (("unit", ""), ("hostile", ""), ("e2e", SMOKE)):
+        command = [TESTS / "lab" / "debian13", "tests/run", "--only", lane]
+        command += ["--timeout", options.timeout, "--filter", options.filter or expression]
+        shutil.rmtree(build / "reports" / lane, ignore_errors=True)
+        subprocess.run([str(part) for part in command], cwd=REPOSITORY)
+        total += counting.from_summary(build / "reports" / lane / "summary")
+    return total
+
+
 LANES = (unit, asan, hostile, e2e, conformance, kubernetes, systemd)
+FULL = (*LANES, debian13)
 
 
 def run_lane(lane, options) -> Counts:
@@ -136,6 +153,7 @@ def run_lane(lane, options) -> Counts:
     except LaneError as error:
         say(f"{lane.__name__}: {error}")
         counts = Counts(failed=1)
+    counting.write_summary(REPORTS / lane.__name__ / "summary", counts)
     say(f"== {lane.__name__} took {time.monotonic() - started:.0f} s")
     say(f"{lane.__name__}: {counts}")
     return counts
@@ -143,9 +161,11 @@ def run_lane(lane, options) -> Counts:
 
 def parse(arguments):
     """The command line of tests/run."""
-    names = [lane.__name__ for lane in LANES]
+    names = [lane.__name__ for lane in FULL]
     parser = argparse.ArgumentParser(prog="tests/run", description="Builds and tests everything.")
-    parser.add_argument("--only", choices=names, help="run one lane")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--only", choices=names, help="run one lane")
+    which.add_argument("--full", action="store_true", help="run every lane, also debian13")
     parser.add_argument(
         "--filter",
         default="",
@@ -171,7 +191,8 @@ def main(arguments) -> int:
     options = parse(arguments)
     if options.kubernetes:
         os.environ["KUBERNETES_VERSION"] = options.kubernetes
-    lanes = [lane for lane in LANES if options.only in (None, lane.__name__)]
+    lanes = [lane for lane in FULL if lane.__name__ == options.only]
+    lanes = lanes or (FULL if options.full else LANES)
     results = {lane.__name__: run_lane(lane, options) for lane in lanes}
     total = sum(results.values(), Counts())
     say("")
