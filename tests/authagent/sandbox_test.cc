@@ -85,7 +85,7 @@ TEST(AgentSandboxTest, OpensNoSocket) {
 TEST(AgentSandboxTest, StartsNoProgramProcessOrThread) {
   ExpectReported(EnterSandbox, ExecuteProgram, SCMP_SYS(execve));
   ExpectReported(EnterSandbox, ExecuteDescriptor, SCMP_SYS(execveat));
-  ExpectReported(EnterSandbox, ForkAndWait, SCMP_SYS(clone));
+  ExpectForkRefused(EnterSandbox);
   // libc prepares its own signals before the first clone().
   ExpectReported(EnterSandbox, StartThread, SCMP_SYS(rt_sigaction));
 }
@@ -130,7 +130,7 @@ TEST(ModuleSandboxTest, LetsAModuleLoadButNothingLeaveTheProcess) {
   ExpectAllowed(EnterLoading, ReadFile);
   ExpectAllowed(EnterLoading, MapExecutableMemory);
   ExpectReported(EnterLoading, ExecuteProgram, SCMP_SYS(execve));
-  ExpectReported(EnterLoading, ForkAndWait, SCMP_SYS(clone));
+  ExpectForkRefused(EnterLoading);
   ExpectReported(EnterLoading, ReplaceHandler, SCMP_SYS(rt_sigaction));
   ExpectReported(EnterLoading, BecomeDumpable, SCMP_SYS(prctl));
   ExpectKilled(EnterLoading, TraceSelf);
@@ -149,7 +149,7 @@ TEST(ModuleSandboxTest, MapsNoMoreCodeOnceItServes) {
   ExpectAllowed(EnterVendorThread, ReadFile);
   ExpectReported(EnterVendorThread, MapExecutableMemory, SCMP_SYS(mmap));
   ExpectReported(EnterVendorThread, MakeMemoryExecutable, SCMP_SYS(mprotect));
-  ExpectReported(EnterVendorThread, ForkAndWait, SCMP_SYS(clone));
+  ExpectForkRefused(EnterVendorThread);
   ExpectReported(EnterVendorThread, ExecuteDescriptor, SCMP_SYS(execveat));
 }
 

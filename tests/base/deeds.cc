@@ -96,6 +96,14 @@ int ForkAndWait() {
   return child < 0 ? errno : ErrnoOf(::waitpid(child, nullptr, 0));
 }
 
+int CloneAndWait(unsigned long flags) {
+  const long child = ::syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, 0);
+  if (child == 0) {
+    ::_exit(0);
+  }
+  return child < 0 ? errno : ErrnoOf(::waitpid(static_cast<pid_t>(child), nullptr, 0));
+}
+
 int StartThread() {
   try {
     std::thread([] {}).join();

@@ -12,9 +12,10 @@ int OpenNetlinkSocket();
 int MakeSocketPair();
 
 // Programs and code.
-int ExecuteProgram();     // execve("/bin/true")
-int ExecuteDescriptor();  // execveat of an open /bin/true, as the spawner does
-int ForkAndWait();
+int ExecuteProgram();                       // execve("/bin/true")
+int ExecuteDescriptor();                    // execveat of an open /bin/true, as the spawner does
+int ForkAndWait();                          // fork(3) of libc
+int CloneAndWait(unsigned long flags = 0);  // clone(2) itself, as fork(3) calls it
 int StartThread();
 int MapExecutableMemory();
 int MakeMemoryExecutable();

@@ -26,6 +26,7 @@
 #include "ipc/message_type.h"
 #include "ipc/refused_syscall.h"
 #include "proto/ipc.pb.h"
+#include "tests/base/deeds.h"
 
 namespace baokms {
 namespace {
@@ -135,6 +136,19 @@ void ExpectReported(const EnterFilter& enter, const Attempt& attempt, int syscal
 void ExpectKilled(const EnterFilter& enter, const Attempt& attempt) {
   ExpectFree(attempt);
   EXPECT_EQ(Describe(RunConfined(enter, attempt)), Describe({.wait_status = SIGSYS}));
+}
+
+void ExpectForkRefused(const EnterFilter& enter) {
+  ExpectReported(
+      enter, [] { return CloneAndWait(); }, SCMP_SYS(clone));
+#if __GLIBC_PREREQ(2, 41)
+  // Debian 13: fork(3) blocks all signals around clone(2), because of the lock of abort(3), and the
+  // kernel ends a process at once to which it cannot deliver the SIGSYS of the refused call.
+  ExpectKilled(enter, ForkAndWait);
+#else
+  // Debian 12: no signal is blocked, so the handler of SIGSYS runs and reports the call.
+  ExpectReported(enter, ForkAndWait, SCMP_SYS(clone));
+#endif
 }
 
 void ExpectErrno(const EnterFilter& enter, const Attempt& attempt, int expected) {

@@ -42,6 +42,10 @@ void ExpectReported(const EnterFilter& enter, const Attempt& attempt, int syscal
 // For a child: the deed works outside and is a kill without a handler inside.
 void ExpectKilled(const EnterFilter& enter, const Attempt& attempt);
 
+// For a child: a new process can be made outside and not inside, neither by clone(2) itself, which
+// is reported, nor by the fork(3) of this release's libc.
+void ExpectForkRefused(const EnterFilter& enter);
+
 // The deed works outside and fails with this errno inside; the process lives on.
 void ExpectErrno(const EnterFilter& enter, const Attempt& attempt, int expected);
 
