@@ -1,6 +1,7 @@
 #include "authagent/agent.h"
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 
 #include <fcntl.h>
@@ -11,9 +12,9 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 #include "authagent/credential.h"
-#include "authagent/dispatch_tables.h"
 #include "authagent/jwt_claims.h"
 #include "authagent/jwt_file.h"
 #include "authagent/login.h"
@@ -36,6 +37,8 @@
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
+#include "ipc/child_session.h"
+#include "ipc/dispatch.h"
 #include "ipc/link.h"
 #include "ipc/message_type.h"
 #include "ipc/token_message.h"
@@ -43,19 +46,22 @@
 #include "proto/setup.pb.h"
 
 namespace baokms::authagent {
+
+using ipc::MessageType;
+
 namespace {
 
 // A login uses a connection of its own; one per slot at the same time.
 constexpr std::uint32_t kMaxConnections = ipc::kMaxWorkers;
 
-Status CheckSetup(const ipc::AgentSetup& setup, const AgentChannels& channels) {
+Status CheckSetup(const ipc::AgentSetup& setup, std::size_t workers) {
   const bool complete = setup.has_openbao() && setup.openbao().endpoints_size() > 0 &&
                         setup.credential_case() != ipc::AgentSetup::CREDENTIAL_NOT_SET &&
                         setup.has_jwt() != setup.has_pkcs11() && !setup.auth_mount().empty() &&
                         setup.login_timeout_ns() > 0 && setup.longest_backoff_ns() > 0 &&
                         setup.login_budget_per_minute() > 0;
-  const bool slots = setup.workers() > 0 && setup.workers() <= ipc::kMaxWorkers &&
-                     setup.workers() == channels.workers.size();
+  const bool slots =
+      setup.workers() > 0 && setup.workers() <= ipc::kMaxWorkers && setup.workers() == workers;
   if (!complete || !slots || setup.log_level() > static_cast<std::uint32_t>(LogLevel::kError)) {
     return Error(ErrorCode::kInvalidArgument, "set-up of the auth agent incomplete");
   }
@@ -131,69 +137,64 @@ HsmOptions ToHsmOptions(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Prepare(const ipc::AgentSetup& setup,
-                                              AgentChannels channels,
+                                              ipc::ChildSession& session,
+                                              std::vector<UniqueFd> workers,
                                               Narrow narrow) {
-  BAOKMS_TRY(CheckSetup(setup, channels));
-  UniqueFd supervisor = std::move(channels.supervisor);
-  std::unique_ptr<EventLoop> loop = BAOKMS_TRY(EventLoop::Create());
-  std::unique_ptr<Agent> agent(new Agent(std::move(loop), setup, std::move(channels)));
+  BAOKMS_TRY(CheckSetup(setup, workers.size()));
+  BAOKMS_TRY(session.Open(static_cast<LogLevel>(setup.log_level())));
+  std::unique_ptr<Agent> agent(new Agent(session, setup, std::move(workers)));
   agent->narrow_ = std::move(narrow);
-  BAOKMS_TRY(agent->Open(setup, std::move(supervisor)));
+  BAOKMS_TRY(agent->Open(setup));
   return agent;
 }
 
-Agent::Agent(std::unique_ptr<EventLoop> loop, const ipc::AgentSetup& setup, AgentChannels channels)
-    : loop_(std::move(loop)),
-      supervisor_table_(SupervisorTable(
-          {.hello_answer = [this](const ipc::HelloAnswer& answer) { return OnHelloAnswer(answer); },
-           .tunables = [this](const ipc::Tunables& tunables) { return OnTunables(tunables); },
-           .connect_answer =
-               [this](const ipc::ConnectAnswer& answer, UniqueFd fd) {
-                 return connector_.OnAnswer(answer, std::move(fd));
-               },
-           .pin_attempt_answer =
-               [this](const ipc::PinAttemptAnswer& answer) {
-                 return OnPinAttemptAnswer(answer);
-               }})),
-      // A record or a verdict that cannot be sent is lost; a supervisor that is gone is noticed by
-      // reading.
-      log_(static_cast<LogLevel>(setup.log_level()),
-           [this](const ipc::LogRecord& record) {
-             (void)!supervisor_->Send(ipc::MessageType::kLogRecord, record).has_value();
-           }),
-      connector_(
-          *loop_,
-          {.request =
-               [this](const ipc::ConnectRequest& request) {
-                 (void)!supervisor_->Send(ipc::MessageType::kConnectRequest, request).has_value();
-               },
-           .verdict =
-               [this](const ipc::ConnectVerdict& verdict) {
-                 (void)!supervisor_->Send(ipc::MessageType::kConnectVerdict, verdict).has_value();
-               }}),
+Agent::Agent(ipc::ChildSession& session,
+             const ipc::AgentSetup& setup,
+             std::vector<UniqueFd> workers)
+    : session_(session),
+      connector_(session.loop(),
+                 {.request =
+                      [this](const auto& message) {
+                        session_.Tell(MessageType::kConnectRequest, message);
+                      },
+                  .verdict =
+                      [this](const auto& message) {
+                        session_.Tell(MessageType::kConnectVerdict, message);
+                      }}),
       mute_(setup.longest_backoff_ns()) {
-  for (Slot slot = 0; slot < channels.workers.size(); ++slot) {
-    seats_.push_back({std::move(channels.workers[slot]), nullptr,
-                      WorkerTable([this, slot](const ipc::LoginRequest& request) {
-                        return desk_->Request(slot, request);
-                      })});
+  for (Slot slot = 0; slot < workers.size(); ++slot) {
+    ipc::Dispatch table;
+    table.Add<ipc::LoginRequest>(MessageType::kLoginRequest, ipc::kPhaseServing,
+                                 [this, slot](const ipc::LoginRequest& request) -> Status {
+                                   desk_->Request(slot, request);
+                                   return {};
+                                 });
+    seats_.push_back({std::move(workers[slot]), nullptr, std::move(table)});
   }
 }
 
-Status Agent::Open(const ipc::AgentSetup& setup, UniqueFd supervisor) {
-  supervisor_ = BAOKMS_TRY(ipc::Link::Create(
-      *loop_, std::move(supervisor), ipc::LinkKind::kGeneral,
-      [this](ipc::Datagram datagram) {
-        return supervisor_table_.Deliver(std::move(datagram), phase_);
-      },
-      [this](const Error& error) { OnSupervisorClosed(error); }));
-  client_ =
-      BAOKMS_TRY(openbao::Client::Create(*loop_, connector_, ToClientOptions(setup.openbao())));
+void Agent::AcceptFromSupervisor() {
+  ipc::Dispatch& table = session_.table();
+  session_.AcceptTunables([](const ipc::Tunables&) {});  // the log level is all that concerns it
+  table.AddWithDescriptor<ipc::ConnectAnswer>(
+      MessageType::kConnectAnswer, ipc::kPhaseServing, ipc::Descriptor::kOptional,
+      [this](const ipc::ConnectAnswer& answer, UniqueFd fd) {
+        return connector_.OnAnswer(answer, std::move(fd));
+      });
+  table.Add<ipc::PinAttemptAnswer>(
+      MessageType::kPinAttemptAnswer, ipc::kPhaseServing,
+      [this](const ipc::PinAttemptAnswer& answer) { return OnPinAttemptAnswer(answer); });
+}
+
+Status Agent::Open(const ipc::AgentSetup& setup) {
+  AcceptFromSupervisor();
+  client_ = BAOKMS_TRY(
+      openbao::Client::Create(session_.loop(), connector_, ToClientOptions(setup.openbao())));
   api_ = std::make_unique<ClientLoginApi>(*client_);
   BAOKMS_TRY(OpenCredential(setup));
   LoginOutlet& outlet = *this;  // a private base: only a member may convert
-  desk_ = std::make_unique<LoginService>(*loop_, *credential_, *api_, outlet, log_,
-                                         ToLoginOptions(setup));
+  desk_ = std::make_unique<LoginService>(session_.loop(), *credential_, *api_, outlet,
+                                         session_.log(), ToLoginOptions(setup));
   return {};
 }
 
@@ -206,8 +207,8 @@ Status Agent::OpenCredential(const ipc::AgentSetup& setup) {
         .path = setup.jwt_file().path(), .own_user = ::geteuid(), .rules = ToRules(setup.jwt())});
     return {};
   }
-  poster_ =
-      BAOKMS_TRY(openbao::FormPoster::Create(*loop_, connector_, ToPostOptions(setup.oauth2())));
+  poster_ = BAOKMS_TRY(
+      openbao::FormPoster::Create(session_.loop(), connector_, ToPostOptions(setup.oauth2())));
   credential_ = std::make_unique<OAuth2Credential>(
       ToOAuth2Options(setup),
       [this](openbao::FormRequest form, BootTime deadline, openbao::FormPoster::Done done) {
@@ -220,16 +221,15 @@ Status Agent::OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
   BAOKMS_TRY(LoadSigningProvider());
   native_thread_ = BAOKMS_TRY(NativeThread::Start());
   HsmHost host;
-  // What cannot be sent is not said: a supervisor that is gone is noticed by reading.
   host.begin_attempt = [this](std::uint16_t tag) {
     ipc::PinAttemptBegin begin;
     begin.set_tag(tag);
-    (void)!supervisor_->Send(ipc::MessageType::kPinAttemptBegin, begin).has_value();
+    session_.Tell(MessageType::kPinAttemptBegin, begin);
   };
   host.end_attempt = [this](ipc::PinAttemptEnd::Result result) {
     ipc::PinAttemptEnd end;
     end.set_result(result);
-    (void)!supervisor_->Send(ipc::MessageType::kPinAttemptEnd, end).has_value();
+    session_.Tell(MessageType::kPinAttemptEnd, end);
   };
   host.confine = [this] {
     return Confine();
@@ -238,11 +238,11 @@ Status Agent::OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
     desk_->CheckCredential();
   };
   host.end = [this](ipc::ExitCode code) {
-    End(code);
+    session_.End(code);
   };
-  auto credential =
-      std::make_unique<HsmCredential>(*loop_, *native_thread_, log_, BAOKMS_TRY(ToSelection(setup)),
-                                      ToHsmOptions(setup, call_limit), std::move(host));
+  auto credential = std::make_unique<HsmCredential>(
+      session_.loop(), *native_thread_, session_.log(), BAOKMS_TRY(ToSelection(setup)),
+      ToHsmOptions(setup, call_limit), std::move(host));
   hsm_ = credential.get();
   credential_ = std::move(credential);
   return {};
@@ -250,60 +250,29 @@ Status Agent::OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
 
 Status Agent::Confine() {
   confinement_.set_filter_name(BAOKMS_TRY(narrow_()));
-  return supervisor_->Send(ipc::MessageType::kConfinementReport, confinement_);
+  session_.Tell(MessageType::kConfinementReport, confinement_);
+  return {};
 }
 
 ipc::ExitCode Agent::Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement) {
-  if (const Status introduced = Introduce(std::move(proc), confinement); !introduced) {
-    return introduced.error().code() == ErrorCode::kUnavailable ? ipc::ExitCode::kSupervisorGone
-                                                                : ipc::ExitCode::kLoopFailed;
-  }
-  return loop_->Run() ? end_ : ipc::ExitCode::kLoopFailed;
-}
-
-Status Agent::Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement) {
-  ipc::Hello hello;
-  hello.set_protocol_version(ipc::kProtocolVersion);
-  hello.set_role(ipc::ROLE_AUTH_AGENT);
-  BAOKMS_TRY(supervisor_->Send(ipc::MessageType::kHello, hello));
-  BAOKMS_TRY(SendProc(ipc::ProcDescriptor::KIND_STATUS, std::move(proc.status)));
-  BAOKMS_TRY(SendProc(ipc::ProcDescriptor::KIND_STATM, std::move(proc.statm)));
-  BAOKMS_TRY(SendProc(ipc::ProcDescriptor::KIND_LIMITS, std::move(proc.limits)));
   confinement_ = confinement;
-  return supervisor_->Send(ipc::MessageType::kConfinementReport, confinement_);
-}
-
-Status Agent::SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file) {
-  ipc::ProcDescriptor message;
-  message.set_kind(kind);
-  return supervisor_->Send(ipc::MessageType::kProcDescriptor, message, std::move(file));
-}
-
-Status Agent::OnHelloAnswer(const ipc::HelloAnswer& answer) {
-  if (answer.protocol_version() != ipc::kProtocolVersion || answer.role() != ipc::ROLE_SUPERVISOR) {
-    return Error(ErrorCode::kProtocolViolation, "HelloAnswer of another program");
+  if (const Status introduced = session_.Introduce(std::move(proc), confinement); !introduced) {
+    return ipc::ExitCodeAfter(introduced.error());
   }
-  phase_ = ipc::kPhaseServing;
+  return session_.Run([this] { Serve(); });
+}
+
+void Agent::Serve() {
   for (Slot slot = 0; slot < seats_.size(); ++slot) {
     if (const Status opened = OpenSeat(slot); !opened) {
-      End(ipc::ExitCode::kLoopFailed);
-      return {};
+      return session_.End(ipc::ExitCode::kLoopFailed);
     }
   }
   if (hsm_ != nullptr) {
     hsm_->Start();
   }
   desk_->CheckCredential();
-  loop_->After(kCredentialPoll, [this] { PollCredential(); });
-  return {};
-}
-
-Status Agent::OnTunables(const ipc::Tunables& tunables) {
-  if (tunables.log_level() > static_cast<std::uint32_t>(LogLevel::kError)) {
-    return Error(ErrorCode::kProtocolViolation, "Tunables out of range");
-  }
-  log_.SetLowest(static_cast<LogLevel>(tunables.log_level()));
-  return {};
+  session_.loop().After(kCredentialPoll, [this] { PollCredential(); });
 }
 
 Status Agent::OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer) {
@@ -313,15 +282,6 @@ Status Agent::OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer) {
   return hsm_->OnPinAnswer(answer.verdict());
 }
 
-void Agent::OnSupervisorClosed(const Error& error) {
-  End(ipc::ExitCodeAfter(error));
-}
-
-void Agent::End(ipc::ExitCode code) {
-  end_ = code;
-  loop_->Stop();
-}
-
 Status Agent::OpenSeat(Slot slot) {
   WorkerSlotChannel& seat = seats_[slot];
   UniqueFd channel(::fcntl(seat.channel.get(), F_DUPFD_CLOEXEC, 3));
@@ -329,7 +289,7 @@ Status Agent::OpenSeat(Slot slot) {
     return Error(ErrorCode::kSystem, "fcntl(F_DUPFD_CLOEXEC)", errno);
   }
   seat.link = BAOKMS_TRY(ipc::Link::Create(
-      *loop_, std::move(channel), ipc::LinkKind::kToken,
+      session_.loop(), std::move(channel), ipc::LinkKind::kToken,
       [&seat](ipc::Datagram datagram) {
         return seat.table.Deliver(std::move(datagram), ipc::kPhaseServing);
       },
@@ -344,27 +304,27 @@ void Agent::CloseSeat(Slot slot, const Error& error) {
   if (std::exchange(seat.closing, true)) {
     return;
   }
-  loop_->Post([&seat] { seat.link.reset(); });
+  session_.loop().Post([&seat] { seat.link.reset(); });
   if (error.code() == ErrorCode::kUnavailable) {
     return;  // the spawner is gone and so is this worker; nobody can fill the slot again
   }
-  log_.Write({LogLevel::kError,
-              "auth.worker_muted",
-              {{"operation", "auth.login"},
-               {"slot", static_cast<std::int64_t>(slot)},
-               {"reason", std::string(error.what())}}});
-  loop_->After(mute_, [this, slot] { ReopenSeat(slot); });
+  session_.log().Write({LogLevel::kError,
+                        "auth.worker_muted",
+                        {{"operation", "auth.login"},
+                         {"slot", static_cast<std::int64_t>(slot)},
+                         {"reason", std::string(error.what())}}});
+  session_.loop().After(mute_, [this, slot] { ReopenSeat(slot); });
 }
 
 void Agent::ReopenSeat(Slot slot) {
   if (const Status opened = OpenSeat(slot); !opened) {
-    End(ipc::ExitCode::kLoopFailed);
+    session_.End(ipc::ExitCode::kLoopFailed);
   }
 }
 
 void Agent::PollCredential() {
   desk_->Watch();
-  loop_->After(kCredentialPoll, [this] { PollCredential(); });
+  session_.loop().After(kCredentialPoll, [this] { PollCredential(); });
 }
 
 void Agent::SendToken(Slot slot, const ipc::TokenMessage& token) {
@@ -374,7 +334,7 @@ void Agent::SendToken(Slot slot, const ipc::TokenMessage& token) {
   }
   const Result<SecretBuffer> body = ipc::EncodeToken(token);
   const Status sent =
-      body ? seat.link->SendBytes(ipc::MessageType::kToken, body->Reveal()) : Status(body.error());
+      body ? seat.link->SendBytes(MessageType::kToken, body->Reveal()) : Status(body.error());
   if (!sent) {
     CloseSeat(slot, sent.error());
   }
@@ -385,16 +345,13 @@ void Agent::SendFailure(Slot slot, const ipc::LoginFailed& failure) {
   if (seat.link == nullptr || seat.closing) {
     return;
   }
-  if (const Status sent = seat.link->Send(ipc::MessageType::kLoginFailed, failure); !sent) {
+  if (const Status sent = seat.link->Send(MessageType::kLoginFailed, failure); !sent) {
     CloseSeat(slot, sent.error());
   }
 }
 
 void Agent::SendStatus(const ipc::AgentStatus& status) {
-  if (const Status sent = supervisor_->Send(ipc::MessageType::kAgentStatus, status); !sent) {
-    // Gone, or it has not read for megabytes: either way nobody hears us.
-    OnSupervisorClosed(sent.error());
-  }
+  session_.Tell(MessageType::kAgentStatus, status);
 }
 
 }  // namespace baokms::authagent

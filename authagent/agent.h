@@ -17,7 +17,6 @@
 #include "authagent/pkcs11/hsm_credential.h"
 #include "authagent/pkcs11/native_thread.h"
 #include "common/base/clock.h"
-#include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
@@ -25,9 +24,9 @@
 #include "common/openbao/form_post.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
+#include "ipc/child_session.h"
 #include "ipc/dispatch.h"
 #include "ipc/link.h"
-#include "ipc/log_message.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
 #include "proto/setup.pb.h"
@@ -38,31 +37,24 @@ namespace baokms::authagent {
 // (docs/authentication.md#rotation-at-a-glance).
 inline constexpr BootTime kCredentialPoll = std::chrono::seconds(5);
 
-// The agent's ends of its channels; `workers` has one per slot.
-struct AgentChannels {
-  UniqueFd supervisor;
-  std::vector<UniqueFd> workers;
-};
-
 // Enters the filter for the time after a PKCS#11 module was opened; gives its name.
 using Narrow = std::function<Result<std::string>()>;
 
 class Agent final : private LoginOutlet {
  public:
-  // Opens everything that the filter later forbids to open. Receives nothing yet. Fails on a
-  // set-up that is not complete and when the kernel or libcurl has no room.
+  // Opens everything that the filter later forbids to open, `session` included, which must outlive
+  // the agent; `workers` are its ends of the pairs with the workers, one per slot. Receives nothing
+  // yet. Fails on a set-up that is not complete and when the kernel or libcurl has no room.
   // With a PKCS#11 module in the set-up a second thread is started, for that module alone, and
   // `narrow` is called once the module is open.
   static Result<std::unique_ptr<Agent>> Prepare(const ipc::AgentSetup& setup,
-                                                AgentChannels channels,
+                                                ipc::ChildSession& session,
+                                                std::vector<UniqueFd> workers,
                                                 Narrow narrow = {});
 
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
   ~Agent() override = default;
-
-  // The loop that Run() turns, for a heartbeat on it.
-  [[nodiscard]] EventLoop& loop() { return *loop_; }
 
   // Introduces itself to the supervisor, then serves. Returns when the supervisor is gone
   // (kSupervisorGone), broke the protocol (kPeerBreach) or the loop cannot go on (kLoopFailed). To
@@ -78,19 +70,15 @@ class Agent final : private LoginOutlet {
     bool closing = false;  // the link is done for; a task that destroys it is on its way
   };
 
-  Agent(std::unique_ptr<EventLoop> loop, const ipc::AgentSetup& setup, AgentChannels channels);
+  Agent(ipc::ChildSession& session, const ipc::AgentSetup& setup, std::vector<UniqueFd> workers);
 
-  Status Open(const ipc::AgentSetup& setup, UniqueFd supervisor);
+  void AcceptFromSupervisor();
+  Status Open(const ipc::AgentSetup& setup);
   Status OpenCredential(const ipc::AgentSetup& setup);
   Status OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit);
   Status Confine();
-  Status Introduce(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
-  Status SendProc(ipc::ProcDescriptor::Kind kind, UniqueFd file);
-  Status OnHelloAnswer(const ipc::HelloAnswer& answer);
-  Status OnTunables(const ipc::Tunables& tunables);
+  void Serve();
   Status OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer);
-  void OnSupervisorClosed(const Error& error);
-  void End(ipc::ExitCode code);
   Status OpenSeat(Slot slot);
   void CloseSeat(Slot slot, const Error& error);
   void ReopenSeat(Slot slot);
@@ -100,11 +88,7 @@ class Agent final : private LoginOutlet {
   void SendFailure(Slot slot, const ipc::LoginFailed& failure) override;
   void SendStatus(const ipc::AgentStatus& status) override;
 
-  std::unique_ptr<EventLoop> loop_;
-  ipc::Dispatch supervisor_table_;
-  std::unique_ptr<ipc::Link> supervisor_;
-  ipc::Phase phase_ = ipc::kPhaseHello;
-  ipc::UpwardLog log_;
+  ipc::ChildSession& session_;
   openbao::BrokerConnector connector_;
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<LoginApi> api_;
@@ -119,7 +103,6 @@ class Agent final : private LoginOutlet {
   // chance, because another process may fill it.
   BootTime mute_;
   std::vector<WorkerSlotChannel> seats_;
-  ipc::ExitCode end_ = ipc::ExitCode::kLoopFailed;
 };
 
 }  // namespace baokms::authagent

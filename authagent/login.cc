@@ -94,11 +94,7 @@ LoginService::LoginService(EventLoop& loop,
   }
 }
 
-Status LoginService::Request(Slot slot, const ipc::LoginRequest& request) {
-  if (slot >= slots_.size() || request.request_id().size() != ipc::kLoginRequestIdSize ||
-      request.deadline_ns() <= 0) {
-    return Error(ErrorCode::kProtocolViolation, "malformed LoginRequest");
-  }
+void LoginService::Request(Slot slot, const ipc::LoginRequest& request) {
   Ticket ticket;
   std::ranges::copy(request.request_id(), ticket.id.begin());
   ticket.deadline = BootTime(request.deadline_ns());
@@ -108,7 +104,6 @@ Status LoginService::Request(Slot slot, const ipc::LoginRequest& request) {
   }
   state.waiting = ticket;
   Begin(slot);
-  return {};
 }
 
 // Starts the waiting request of a slot that has nothing in progress.

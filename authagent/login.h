@@ -62,9 +62,9 @@ class LoginService final {
   LoginService& operator=(const LoginService&) = delete;
   ~LoginService() = default;
 
-  // Takes a worker's request; it is answered with a token or a failure, by its deadline or the
-  // time-out, whichever is earlier. kProtocolViolation: the request is malformed.
-  Status Request(Slot slot, const ipc::LoginRequest& request);
+  // Takes a worker's well-formed request; it is answered with a token or a failure, by its deadline
+  // or the time-out, whichever is earlier. `slot` is below LoginOptions::workers.
+  void Request(Slot slot, const ipc::LoginRequest& request);
 
   // Reads and checks the credential now, without logging in, and reports what was found.
   void CheckCredential();

@@ -7,15 +7,16 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 #include "authagent/agent.h"
 #include "authagent/confinement.h"
 #include "common/base/error.h"
-#include "common/base/heartbeat.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
+#include "ipc/child_session.h"
 #include "ipc/refused_syscall.h"
 #include "ipc/sealed.h"
 #include "proto/ipc.pb.h"
@@ -24,26 +25,24 @@
 namespace baokms::authagent {
 namespace {
 
-AgentChannels TakeChannels(std::uint32_t workers) {
-  AgentChannels channels;
-  channels.supervisor = UniqueFd(ipc::kSupervisorChannel);
+std::vector<UniqueFd> TakeWorkerChannels(std::uint32_t workers) {
+  std::vector<UniqueFd> channels;
   for (std::uint32_t slot = 0; slot < workers; ++slot) {
-    channels.workers.emplace_back(ipc::kFirstPeerChannel + static_cast<int>(slot));
+    channels.emplace_back(ipc::kFirstPeerChannel + static_cast<int>(slot));
   }
   return channels;
 }
 
 // The order is the argument: nothing is received before the filter is in force.
-Status Main() {
+Status Start(ipc::ChildSession& session) {
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::AgentSetup>(ipc::kSetupDescriptor));
   if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
     return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
   }
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(LimitsOf(setup)));
   const std::uint32_t landlock_abi = BAOKMS_TRY(RestrictModuleFiles(setup));
-  std::unique_ptr<Agent> agent =
-      BAOKMS_TRY(Agent::Prepare(setup, TakeChannels(setup.workers()), NarrowingOf(setup)));
-  const std::unique_ptr<Heartbeat> heartbeat = BAOKMS_TRY(Heartbeat::Create(agent->loop()));
+  std::unique_ptr<Agent> agent = BAOKMS_TRY(
+      Agent::Prepare(setup, session, TakeWorkerChannels(setup.workers()), NarrowingOf(setup)));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   ipc::ConfinementReport confinement = BAOKMS_TRY(EnterFirstFilter(setup));
   confinement.set_landlock_abi(landlock_abi);
@@ -56,7 +55,5 @@ Status Main() {
 }  // namespace baokms::authagent
 
 int main() {
-  // Comes back only when the start failed.
-  (void)baokms::authagent::Main().has_value();
-  return static_cast<int>(baokms::ipc::ExitCode::kStartFailed);
+  return baokms::ipc::RunChild(baokms::ipc::ROLE_AUTH_AGENT, baokms::authagent::Start);
 }

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include <google/protobuf/message_lite.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "ipc/channel.h"
+#include "ipc/limits.h"
 #include "ipc/message_type.h"
 
 namespace baokms::ipc {
@@ -33,16 +36,23 @@ void Dispatch::AddRaw(MessageType type,
                       std::uint32_t phases,
                       Descriptor descriptor,
                       RawHandler handler) {
-  rows_.push_back({type, phases, descriptor, std::move(handler)});
+  Row row{type, phases, descriptor, std::move(handler), std::nullopt};
+  if (const FlowLimit limit = FlowLimitOf(type); limit.burst > 0) {
+    row.flow.emplace(limit.burst, limit.per_second);
+  }
+  rows_.push_back(std::move(row));
 }
 
-Status Dispatch::Deliver(Datagram datagram, Phase phase) const {
+Status Dispatch::Deliver(Datagram datagram, Phase phase, BootTime now) {
   const auto row = std::ranges::find(rows_, datagram.type, &Row::type);
   if (row == rows_.end()) {
     return Error(ErrorCode::kProtocolViolation, "message that this channel does not have");
   }
   if ((row->phases & phase) == 0) {
     return Error(ErrorCode::kProtocolViolation, "message in the wrong phase");
+  }
+  if (row->flow && !row->flow->Take(now)) {
+    return Error(ErrorCode::kProtocolViolation, "more messages of one type than a peer may send");
   }
   const bool attached = datagram.fd.valid();
   if ((row->descriptor == Descriptor::kNone && attached) ||

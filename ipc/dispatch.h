@@ -1,19 +1,25 @@
 // Which message may arrive when, as data: one row per message with its handler, the phases it is
-// allowed in and whether a descriptor comes along. Anything else is a breach of the protocol.
+// allowed in and whether a descriptor comes along. The form (ipc/message_form.h) and the rate
+// (ipc/limits.h) of every message are checked here, before its handler sees it, so that no channel
+// can forget one. Anything else is a breach of the protocol.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
+#include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
+#include "ipc/message_form.h"
 #include "ipc/message_type.h"
 
 namespace google::protobuf {
@@ -42,8 +48,8 @@ class Dispatch final {
   void AddRaw(MessageType type, std::uint32_t phases, Descriptor descriptor, RawHandler handler);
 
   // Adds a row whose body is the protobuf message `Message`. Bytes that are not one, or not the one
-  // way to write it (a field twice, a long varint, a default written out), are breaches. Fields
-  // that this build does not know have no effect: the lite runtime does not show them.
+  // way to write it (a field twice, a long varint, a default written out, a field that this build
+  // does not know), and messages that CheckForm() refuses are breaches.
   template <typename Message>
   void Add(MessageType type, std::uint32_t phases, std::function<Status(Message&)> handler) {
     AddRaw(type, phases, Descriptor::kNone,
@@ -67,8 +73,8 @@ class Dispatch final {
   }
 
   // Hands the datagram to its row. kProtocolViolation: no row, wrong phase, missing or extra
-  // descriptor, or the handler says so.
-  Status Deliver(Datagram datagram, Phase phase) const;
+  // descriptor, more than FlowLimitOf() allows by `now`, malformed, or the handler says so.
+  Status Deliver(Datagram datagram, Phase phase, BootTime now = BootNow());
 
   // The table as text, a row a line: for tests and for reviewers.
   [[nodiscard]] std::string ToText() const;
@@ -79,6 +85,7 @@ class Dispatch final {
     std::uint32_t phases;
     Descriptor descriptor;
     RawHandler handler;
+    std::optional<TokenBucket> flow;  // none: the type has no limit of its own
   };
 
   template <typename Message>
@@ -88,6 +95,7 @@ class Dispatch final {
         message.ByteSizeLong() != body.size() || HasUnknownFields(message)) {
       return Error(ErrorCode::kProtocolViolation, "body is not the message that its type names");
     }
+    BAOKMS_TRY(CheckForm(message));
     return message;
   }
 

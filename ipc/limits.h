@@ -1,9 +1,12 @@
-// Every maximum of the IPC channels, with its reason. A datagram over the maximum of its type is a
-// protocol breach, found before a byte of it is parsed.
+// Every maximum of the IPC channels, with its reason: how large a message may be, what its fields
+// may hold, and how often one peer may send it. Both ends of a channel include this file, so that
+// they cannot disagree. A message over a maximum is a breach of the protocol, and its sender is
+// killed.
 
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "ipc/message_type.h"
 
@@ -48,8 +51,47 @@ inline constexpr std::size_t kMaxTokenBody = kTokenHeaderSize + kMaxToken;
 
 inline constexpr std::size_t kLoginRequestIdSize = 16;
 
+// A status word of TokenStatus, AgentStatus or LoginFailed: lower case letters, digits and '_'. The
+// longest of the vocabulary has 18 characters.
+inline constexpr std::size_t kMaxStatusWord = 32;
+
+// A request ID of OpenBao, a UUID today.
+inline constexpr std::size_t kMaxRequestId = 128;
+
+// "aes256-gcm96" and the like, as OpenBao names key types.
+inline constexpr std::size_t kMaxKeyTypeName = 64;
+
+// The step in a StartFailure is a literal of ours; the longest has about 80 characters.
+inline constexpr std::size_t kMaxStep = 160;
+
+// Leases beyond 100 years are mistakes; their nanoseconds would not fit into 64 bits.
+inline constexpr std::int64_t kMaxLeaseSeconds = std::int64_t{100} * 366 * 24 * 3600;
+
+// Points in time end with the year 9999, as those of certificates do (RFC 5280, 4.1.2.5).
+inline constexpr std::int64_t kMaxUnixTime = 253'402'300'799;
+
+// ConnectRequests without an answer, those included that nobody waits for any more. A client has at
+// most 64 connections; a child that lets more pile up is not honest, and a broker that does is not
+// answering.
+inline constexpr std::size_t kMaxUnansweredConnects = 256;
+
+// Connections that a child asks for in a second before it refuses its own requests: more than a
+// worker can complete a TLS handshake on.
+inline constexpr double kConnectsPerSecond = 2000;
+
+// How often one peer may send a message of one type. A supervisor that stood still for a moment
+// finds everything that was sent meanwhile at once, so that each burst is at least ten seconds'
+// worth.
+struct FlowLimit {
+  double burst = 0;       // 0: no limit of its own
+  double per_second = 0;  // 0: `burst` is all there may ever be on one channel
+};
+
 // The largest datagram of all; receive buffers have this size.
 inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxKeyTableBody;
+
+// Descriptors that may wait for a slow peer on one channel: an answer to each ConnectRequest.
+inline constexpr std::size_t kMaxQueuedDescriptors = kMaxUnansweredConnects;
 
 // What may wait for a slow peer on one channel. A worker has at most 112 requests (the sum of the
 // default per-method limits), nearly all far below 4 KiB; a peer that lets more pile up is stuck.
@@ -57,5 +99,8 @@ inline constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
 
 // The most a body of this type may hold; 0 for a number that is not a message.
 [[nodiscard]] std::size_t MaxBodySize(MessageType type);
+
+// How often a peer may send this type; the same table as the sizes (ipc/message_type.cc).
+[[nodiscard]] FlowLimit FlowLimitOf(MessageType type);
 
 }  // namespace baokms::ipc

@@ -77,10 +77,13 @@ Status Link::SendEncoded(EncodedMessage message, UniqueFd attached) {
       }
     });
   }
-  if (queued_bytes_ + message.bytes().size() > kMaxQueuedBytes) {
+  const std::size_t descriptors = queued_descriptors_ + (attached.valid() ? 1U : 0U);
+  if (queued_bytes_ + message.bytes().size() > kMaxQueuedBytes ||
+      descriptors > kMaxQueuedDescriptors) {
     return Error(ErrorCode::kResourceExhausted, "too much is waiting for a slow peer");
   }
   queued_bytes_ += message.bytes().size();
+  queued_descriptors_ = descriptors;
   queue_.push_back({std::move(message), std::move(attached)});
   return {};
 }
@@ -95,6 +98,7 @@ Status Link::FlushQueue() {
       return {};
     }
     queued_bytes_ -= next.message.bytes().size();
+    queued_descriptors_ -= next.attached.valid() ? 1U : 0U;
     queue_.pop_front();
   }
   return loop_.Modify(channel_.get(), kReading);

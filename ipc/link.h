@@ -46,7 +46,8 @@ class Link final {
   ~Link();
 
   // Sends or queues one message; with `attached`, that descriptor goes along and is closed here.
-  // kResourceExhausted: over the message's maximum, or kMaxQueuedBytes are waiting already.
+  // kResourceExhausted: over the message's maximum, or kMaxQueuedBytes or kMaxQueuedDescriptors are
+  // waiting already.
   // kUnavailable: the peer is gone.
   Status Send(MessageType type, const google::protobuf::MessageLite& message);
   Status Send(MessageType type, const google::protobuf::MessageLite& message, UniqueFd attached);
@@ -84,8 +85,9 @@ class Link final {
   // Outlives the link inside tasks that Send() posted to the loop.
   std::shared_ptr<Link*> self_ = std::make_shared<Link*>(this);
   std::mutex mutex_;
-  std::deque<Queued> queue_;      // guarded by mutex_
-  std::size_t queued_bytes_ = 0;  // guarded by mutex_
+  std::deque<Queued> queue_;            // guarded by mutex_
+  std::size_t queued_bytes_ = 0;        // guarded by mutex_
+  std::size_t queued_descriptors_ = 0;  // guarded by mutex_
 };
 
 }  // namespace baokms::ipc

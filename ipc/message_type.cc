@@ -14,44 +14,69 @@ struct TypeFacts {
   MessageType type;
   std::string_view name;
   std::size_t max_body;
+  FlowLimit flow{};
 };
 
+// Messages without a limit of their own, and why that is safe: what the supervisor sends, because
+// the children trust its volume; and the answers to it, because an answer that nobody asked for is
+// a breach, so that the requests are the limit.
+constexpr FlowLimit kAsAsked{};
+
+constexpr FlowLimit kOnce{.burst = 1};
+// One descriptor of each kind.
+constexpr FlowLimit kThreeTimes{.burst = 3};
+// The auth agent enters a second, narrower filter once its PKCS#11 module is open.
+constexpr FlowLimit kTwice{.burst = 2};
+// A child logs changes of its state, not requests.
+constexpr FlowLimit kRecords{.burst = 1000, .per_second = 100};
+// After each login or renewal, which back off, and for the agent after each look at the credential.
+constexpr FlowLimit kStatuses{.burst = 400, .per_second = 20};
+// The child keeps to kConnectsPerSecond itself (common/openbao/broker_connector.h).
+constexpr FlowLimit kConnects{.burst = 10 * kConnectsPerSecond, .per_second = kConnectsPerSecond};
+// A connection that turned out well may turn out badly later.
+constexpr FlowLimit kVerdicts{.burst = 2 * kConnects.burst, .per_second = 2 * kConnects.per_second};
+// A PIN is tried at start and when its file changes.
+constexpr FlowLimit kPinAttempts{.burst = 20, .per_second = 1};
+// A worker asks again after a back-off of at least half a second.
+constexpr FlowLimit kLogins{.burst = 60, .per_second = 4};
+
 constexpr std::array kTypes = {
-    TypeFacts{MessageType::kHello, "Hello", kMaxControlBody},
-    TypeFacts{MessageType::kHelloAnswer, "HelloAnswer", kMaxControlBody},
-    TypeFacts{MessageType::kProcDescriptor, "ProcDescriptor", kMaxControlBody},
-    TypeFacts{MessageType::kConfinementReport, "ConfinementReport", kMaxControlBody},
-    TypeFacts{MessageType::kLogRecord, "LogRecord", kMaxLogBody},
-    TypeFacts{MessageType::kSyscallRefused, "SyscallRefused", kMaxControlBody},
-    TypeFacts{MessageType::kConnectRequest, "ConnectRequest", kMaxControlBody},
-    TypeFacts{MessageType::kConnectAnswer, "ConnectAnswer", kMaxControlBody},
-    TypeFacts{MessageType::kConnectVerdict, "ConnectVerdict", kMaxControlBody},
-    TypeFacts{MessageType::kTunables, "Tunables", kMaxControlBody},
-    TypeFacts{MessageType::kKeyTable, "KeyTable", kMaxKeyTableBody},
-    TypeFacts{MessageType::kKeyTableAnswer, "KeyTableAnswer", kMaxControlBody},
-    TypeFacts{MessageType::kEncryptRequest, "EncryptRequest", kMaxKmsBody},
-    TypeFacts{MessageType::kEncryptAnswer, "EncryptAnswer", kMaxKmsBody},
-    TypeFacts{MessageType::kDecryptRequest, "DecryptRequest", kMaxDecryptRequestBody},
-    TypeFacts{MessageType::kDecryptAnswer, "DecryptAnswer", kMaxKmsBody},
-    TypeFacts{MessageType::kCancelRequest, "CancelRequest", kMaxControlBody},
-    TypeFacts{MessageType::kMetadataRequest, "MetadataRequest", kMaxControlBody},
-    TypeFacts{MessageType::kMetadataAnswer, "MetadataAnswer", kMaxMetadataBody},
-    TypeFacts{MessageType::kProbeEncryptRequest, "ProbeEncryptRequest", kMaxKmsBody},
-    TypeFacts{MessageType::kProbeEncryptAnswer, "ProbeEncryptAnswer", kMaxKmsBody},
-    TypeFacts{MessageType::kProbeDecryptRequest, "ProbeDecryptRequest", kMaxKmsBody},
-    TypeFacts{MessageType::kProbeDecryptAnswer, "ProbeDecryptAnswer", kMaxKmsBody},
-    TypeFacts{MessageType::kTokenStatus, "TokenStatus", kMaxKmsBody},
-    TypeFacts{MessageType::kAgentStatus, "AgentStatus", kMaxKmsBody},
-    TypeFacts{MessageType::kPinAttemptBegin, "PinAttemptBegin", kMaxControlBody},
-    TypeFacts{MessageType::kPinAttemptAnswer, "PinAttemptAnswer", kMaxControlBody},
-    TypeFacts{MessageType::kPinAttemptEnd, "PinAttemptEnd", kMaxControlBody},
-    TypeFacts{MessageType::kLoginRequest, "LoginRequest", kMaxControlBody},
-    TypeFacts{MessageType::kToken, "Token", kMaxTokenBody},
-    TypeFacts{MessageType::kLoginFailed, "LoginFailed", kMaxControlBody},
-    TypeFacts{MessageType::kSpawn, "Spawn", kMaxControlBody},
-    TypeFacts{MessageType::kSpawned, "Spawned", kMaxControlBody},
-    TypeFacts{MessageType::kKill, "Kill", kMaxControlBody},
-    TypeFacts{MessageType::kExited, "Exited", kMaxControlBody},
+    TypeFacts{MessageType::kHello, "Hello", kMaxControlBody, kOnce},
+    TypeFacts{MessageType::kHelloAnswer, "HelloAnswer", kMaxControlBody, kOnce},
+    TypeFacts{MessageType::kProcDescriptor, "ProcDescriptor", kMaxControlBody, kThreeTimes},
+    TypeFacts{MessageType::kConfinementReport, "ConfinementReport", kMaxControlBody, kTwice},
+    TypeFacts{MessageType::kLogRecord, "LogRecord", kMaxLogBody, kRecords},
+    TypeFacts{MessageType::kSyscallRefused, "SyscallRefused", kMaxControlBody, kOnce},
+    TypeFacts{MessageType::kConnectRequest, "ConnectRequest", kMaxControlBody, kConnects},
+    TypeFacts{MessageType::kConnectAnswer, "ConnectAnswer", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kConnectVerdict, "ConnectVerdict", kMaxControlBody, kVerdicts},
+    TypeFacts{MessageType::kTunables, "Tunables", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kStartFailure, "StartFailure", kMaxControlBody, kOnce},
+    TypeFacts{MessageType::kKeyTable, "KeyTable", kMaxKeyTableBody, kAsAsked},
+    TypeFacts{MessageType::kKeyTableAnswer, "KeyTableAnswer", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kEncryptRequest, "EncryptRequest", kMaxKmsBody, kAsAsked},
+    TypeFacts{MessageType::kEncryptAnswer, "EncryptAnswer", kMaxKmsBody, kAsAsked},
+    TypeFacts{MessageType::kDecryptRequest, "DecryptRequest", kMaxDecryptRequestBody, kAsAsked},
+    TypeFacts{MessageType::kDecryptAnswer, "DecryptAnswer", kMaxKmsBody, kAsAsked},
+    TypeFacts{MessageType::kCancelRequest, "CancelRequest", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kMetadataRequest, "MetadataRequest", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kMetadataAnswer, "MetadataAnswer", kMaxMetadataBody, kAsAsked},
+    TypeFacts{MessageType::kProbeEncryptRequest, "ProbeEncryptRequest", kMaxKmsBody, kAsAsked},
+    TypeFacts{MessageType::kProbeEncryptAnswer, "ProbeEncryptAnswer", kMaxKmsBody, kAsAsked},
+    TypeFacts{MessageType::kProbeDecryptRequest, "ProbeDecryptRequest", kMaxKmsBody, kAsAsked},
+    TypeFacts{MessageType::kProbeDecryptAnswer, "ProbeDecryptAnswer", kMaxKmsBody, kAsAsked},
+    TypeFacts{MessageType::kTokenStatus, "TokenStatus", kMaxKmsBody, kStatuses},
+    TypeFacts{MessageType::kAgentStatus, "AgentStatus", kMaxKmsBody, kStatuses},
+    TypeFacts{MessageType::kPinAttemptBegin, "PinAttemptBegin", kMaxControlBody, kPinAttempts},
+    TypeFacts{MessageType::kPinAttemptAnswer, "PinAttemptAnswer", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kPinAttemptEnd, "PinAttemptEnd", kMaxControlBody, kPinAttempts},
+    TypeFacts{MessageType::kLoginRequest, "LoginRequest", kMaxControlBody, kLogins},
+    TypeFacts{MessageType::kToken, "Token", kMaxTokenBody, kAsAsked},
+    TypeFacts{MessageType::kLoginFailed, "LoginFailed", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kSpawn, "Spawn", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kSpawned, "Spawned", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kKill, "Kill", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kExited, "Exited", kMaxControlBody, kAsAsked},
 };
 
 static_assert(std::ranges::all_of(kTypes, [](const TypeFacts& facts) {
@@ -73,6 +98,11 @@ std::string_view ToString(MessageType type) {
 std::size_t MaxBodySize(MessageType type) {
   const TypeFacts* facts = Find(type);
   return facts == nullptr ? 0 : facts->max_body;
+}
+
+FlowLimit FlowLimitOf(MessageType type) {
+  const TypeFacts* facts = Find(type);
+  return facts == nullptr ? FlowLimit() : facts->flow;
 }
 
 }  // namespace baokms::ipc

@@ -23,6 +23,7 @@ enum class MessageType : std::uint16_t {
   kConnectAnswer = 13,
   kConnectVerdict = 14,
   kTunables = 16,
+  kStartFailure = 18,
 
   kKeyTable = 20,
   kKeyTableAnswer = 21,

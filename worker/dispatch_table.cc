@@ -18,7 +18,6 @@ namespace baokms::worker {
 namespace {
 
 using ipc::Descriptor;
-using ipc::kPhaseHello;
 using ipc::kPhaseServing;
 using Type = ipc::MessageType;
 
@@ -40,18 +39,15 @@ std::function<Status(Message&)> To(Receiver& receiver,
 
 }  // namespace
 
-ipc::Dispatch FromSupervisor(const Receivers& receivers) {
+void AcceptFromSupervisor(ipc::Dispatch& table,
+                          openbao::BrokerConnector& connector,
+                          KmsOperations& kms) {
   using Kms = KmsOperations;
-  Kms& kms = receivers.operations;
-  openbao::BrokerConnector& connector = receivers.connector;
   const auto on_connect = [&connector](ipc::ConnectAnswer& answer, UniqueFd fd) {
     return connector.OnAnswer(answer, std::move(fd));
   };
-  ipc::Dispatch table;
-  table.Add<ipc::HelloAnswer>(Type::kHelloAnswer, kPhaseHello, receivers.hello);
   table.AddWithDescriptor<ipc::ConnectAnswer>(Type::kConnectAnswer, kPhaseServing,
                                               Descriptor::kOptional, on_connect);
-  table.Add<ipc::Tunables>(Type::kTunables, kPhaseServing, receivers.tunables);
   table.Add(Type::kKeyTable, kPhaseServing, To(kms, &Kms::OnKeyTable));
   table.Add(Type::kEncryptRequest, kPhaseServing, To(kms, &Kms::OnEncrypt));
   table.Add(Type::kDecryptRequest, kPhaseServing, To(kms, &Kms::OnDecrypt));
@@ -59,11 +55,9 @@ ipc::Dispatch FromSupervisor(const Receivers& receivers) {
   table.Add(Type::kMetadataRequest, kPhaseServing, To(kms, &Kms::OnMetadata));
   table.Add(Type::kProbeEncryptRequest, kPhaseServing, To(kms, &Kms::OnProbeEncrypt));
   table.Add(Type::kProbeDecryptRequest, kPhaseServing, To(kms, &Kms::OnProbeDecrypt));
-  return table;
 }
 
-ipc::Dispatch FromAgent(const Receivers& receivers) {
-  TokenSource& tokens = receivers.tokens;
+ipc::Dispatch FromAgent(TokenSource& tokens) {
   ipc::Dispatch table;
   table.AddRaw(
       Type::kToken, kPhaseServing, Descriptor::kNone,

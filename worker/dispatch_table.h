@@ -3,27 +3,20 @@
 
 #pragma once
 
-#include <functional>
-
-#include "common/base/result.h"
 #include "common/openbao/broker_connector.h"
 #include "ipc/dispatch.h"
-#include "proto/ipc.pb.h"
 #include "worker/kms_operations.h"
 #include "worker/token_source.h"
 
 namespace baokms::worker {
 
-// Whom messages go to; everything must outlive the tables.
-struct Receivers {
-  std::function<Status(const ipc::HelloAnswer&)> hello;
-  std::function<Status(const ipc::Tunables&)> tunables;
-  openbao::BrokerConnector& connector;
-  KmsOperations& operations;
-  TokenSource& tokens;
-};
+// Adds what the supervisor may say, besides what every child is told (ipc/child_session.h).
+// Everything must outlive the table.
+void AcceptFromSupervisor(ipc::Dispatch& table,
+                          openbao::BrokerConnector& connector,
+                          KmsOperations& operations);
 
-ipc::Dispatch FromSupervisor(const Receivers& receivers);
-ipc::Dispatch FromAgent(const Receivers& receivers);
+// What the auth agent may say. `tokens` must outlive the table.
+ipc::Dispatch FromAgent(TokenSource& tokens);
 
 }  // namespace baokms::worker

@@ -47,12 +47,6 @@ inline constexpr BootTime kLongestCheck = std::chrono::hours(1);
 // Waits differ by up to this share, so that workers and nodes do not act together.
 inline constexpr double kJitter = 0.25;
 
-// Leases beyond 100 years are mistakes; their nanoseconds would not fit into 64 bits.
-inline constexpr std::int64_t kLongestLeaseSeconds = std::int64_t{100} * 366 * 24 * 3600;
-
-// A status word of the agent. The longest of the vocabulary has 18 characters.
-inline constexpr std::size_t kMaxStatusWord = 32;
-
 // What a sealed set-up may ask for: as many as the client itself allows.
 inline constexpr int kMaxEndpoints = 64;
 inline constexpr std::uint32_t kMaxConnections = 64;

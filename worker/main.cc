@@ -10,6 +10,7 @@
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
+#include "ipc/child_session.h"
 #include "ipc/refused_syscall.h"
 #include "ipc/sealed.h"
 #include "proto/ipc.pb.h"
@@ -26,15 +27,14 @@ constexpr rlim_t kOpenFiles = 96;
 constexpr rlim_t kDataBytes = rlim_t{128} << 20U;
 
 // The order is the argument: nothing is received before the filter is in force.
-Status Main() {
+Status Start(ipc::ChildSession& session) {
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-worker",
                                                     .fixed_descriptors = ipc::kFirstPeerChannel + 1,
                                                     .open_files = kOpenFiles,
                                                     .data_bytes = kDataBytes}));
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::WorkerSetup>(ipc::kSetupDescriptor));
   std::unique_ptr<Worker> worker =
-      BAOKMS_TRY(Worker::Prepare(setup, {.supervisor = UniqueFd(ipc::kSupervisorChannel),
-                                         .agent = UniqueFd(ipc::kFirstPeerChannel)}));
+      BAOKMS_TRY(Worker::Prepare(setup, session, UniqueFd(ipc::kFirstPeerChannel)));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   BAOKMS_TRY(EnterSandbox());
   ipc::ConfinementReport confinement;
@@ -48,7 +48,5 @@ Status Main() {
 }  // namespace baokms::worker
 
 int main() {
-  // Comes back only when the start failed.
-  (void)baokms::worker::Main().has_value();
-  return static_cast<int>(baokms::ipc::ExitCode::kStartFailed);
+  return baokms::ipc::RunChild(baokms::ipc::ROLE_WORKER, baokms::worker::Start);
 }

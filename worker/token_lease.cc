@@ -6,14 +6,14 @@
 #include <optional>
 
 #include "common/base/clock.h"
-#include "worker/limits.h"
+#include "ipc/limits.h"
 
 namespace baokms::worker {
 
 TokenLease::TokenLease(Instant obtained, std::int64_t seconds)
     : obtained_(obtained),
       length_(std::chrono::seconds(
-          std::clamp<std::int64_t>(seconds, std::int64_t{0}, kLongestLeaseSeconds))) {
+          std::clamp<std::int64_t>(seconds, std::int64_t{0}, ipc::kMaxLeaseSeconds))) {
 }
 
 std::optional<BootTime> TokenLease::Remaining(Instant now) {

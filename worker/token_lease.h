@@ -23,7 +23,7 @@ struct Instant {
 class TokenLease final {
  public:
   // `seconds` is OpenBao's lease_duration: 0 does not expire; it is bounded to
-  // kLongestLeaseSeconds.
+  // ipc::kMaxLeaseSeconds.
   TokenLease(Instant obtained, std::int64_t seconds);
 
   [[nodiscard]] bool expires() const { return length_ != BootTime::zero(); }

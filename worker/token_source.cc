@@ -30,14 +30,6 @@ namespace {
 
 using openbao::ErrorClass;
 
-// The words of docs/authentication.md#status-words are lower-case names; which ones exist is the
-// agent's affair, that they are no more than names is ours.
-bool IsStatusWord(std::string_view word) {
-  return !word.empty() && word.size() <= kMaxStatusWord && std::ranges::all_of(word, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
 std::string_view RenewalStatus(ErrorClass error_class) {
   switch (error_class) {
     case ErrorClass::kOk:
@@ -169,11 +161,6 @@ Status TokenSource::OnToken(std::span<std::uint8_t> body) {
 }
 
 Status TokenSource::OnLoginFailed(const ipc::LoginFailed& message) {
-  if (message.request_id().size() != ipc::kLoginRequestIdSize || !IsStatusWord(message.status()) ||
-      message.outcome() == ipc::OUTCOME_UNSPECIFIED || message.outcome() == ipc::OUTCOME_OK ||
-      !ipc::Outcome_IsValid(message.outcome()) || message.budget_wait_ns() < 0) {
-    return Error(ErrorCode::kProtocolViolation, "malformed LoginFailed");
-  }
   if (!login_ || !std::ranges::equal(message.request_id(), login_->id, [](char a, std::uint8_t b) {
         return static_cast<std::uint8_t>(a) == b;
       })) {

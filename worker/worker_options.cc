@@ -12,6 +12,7 @@
 #include "common/base/result.h"
 #include "common/contract/identity.h"
 #include "common/openbao/api.h"
+#include "ipc/limits.h"
 #include "proto/setup.pb.h"
 #include "worker/limits.h"
 #include "worker/token_state_machine.h"
@@ -66,10 +67,10 @@ Result<openbao::ClientOptions> ReadOpenBao(const ipc::WorkerSetup& setup) {
 
 Result<TokenTiming> ReadTiming(const ipc::WorkerSetup& setup) {
   // How long before its end a token is refreshed, and by how much, is as long as leases are.
-  constexpr std::int64_t kLongestLease = kLongestLeaseSeconds * 1'000'000'000;
+  constexpr std::int64_t kLongestLease = ipc::kMaxLeaseSeconds * 1'000'000'000;
   if (setup.login_timeout_ns() <= 0 || setup.longest_backoff_ns() <= 0 ||
       setup.refresh_before_ns() < 0 || setup.refresh_before_ns() > kLongestLease ||
-      setup.renewal_increment_s() < 1 || setup.renewal_increment_s() > kLongestLeaseSeconds) {
+      setup.renewal_increment_s() < 1 || setup.renewal_increment_s() > ipc::kMaxLeaseSeconds) {
     return Error(ErrorCode::kInvalidArgument, "set-up: times");
   }
   TokenTiming timing;

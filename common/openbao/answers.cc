@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/openbao/http_limits.h"
+#include "ipc/limits.h"
 
 namespace baokms::openbao {
 namespace {
@@ -12,7 +13,7 @@ constexpr Error kNotTheDocumentedJson{ErrorCode::kInvalidArgument, "not the docu
 
 std::string FilterRequestId(std::string id) {
   const bool good =
-      id.size() <= kMaxRequestIdBytes && std::all_of(id.begin(), id.end(), [](char c) {
+      id.size() <= ipc::kMaxRequestId && std::all_of(id.begin(), id.end(), [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                c == '-' || c == '_' || c == '.' || c == ':';
       });

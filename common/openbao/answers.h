@@ -17,7 +17,7 @@ namespace baokms::openbao {
 template <typename Value>
 struct Answer {
   Value value;
-  std::string request_id;  // at most kMaxRequestIdBytes of [A-Za-z0-9-_.:], else empty
+  std::string request_id;  // at most ipc::kMaxRequestId of [A-Za-z0-9-_.:], else empty
 };
 
 // Each fails with kInvalidArgument when the body is not the documented JSON.

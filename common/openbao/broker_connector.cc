@@ -10,6 +10,7 @@
 #include <map>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
@@ -54,9 +55,6 @@ ErrorClass ClassOfFailure(ipc::Outcome outcome) {
 
 // Everything about the answer that does not depend on what was asked.
 Status CheckAnswer(const ipc::ConnectAnswer& answer, const UniqueFd& fd) {
-  if (answer.outcome() == ipc::OUTCOME_UNSPECIFIED || !ipc::Outcome_IsValid(answer.outcome())) {
-    return Error(ErrorCode::kProtocolViolation, "ConnectAnswer without an outcome");
-  }
   const bool connected = answer.outcome() == ipc::OUTCOME_OK;
   if (connected != fd.valid()) {
     return Error(ErrorCode::kProtocolViolation, "ConnectAnswer with the wrong descriptor count");
@@ -80,7 +78,8 @@ Connector::RequestId BrokerConnector::RequestSocket(std::uint32_t endpoint,
                                                     std::uint32_t attempt,
                                                     Callback callback) {
   const RequestId id = ++last_id_;
-  const bool too_many = pending_.size() + abandoned_.size() >= kMaxUnansweredConnects;
+  const bool too_many =
+      pending_.size() + abandoned_.size() >= ipc::kMaxUnansweredConnects || !rate_.Take(BootNow());
   const auto timer =
       loop_.After(too_many ? BootTime::zero() : kConnectAnswerTimeout, [this, id] { GiveUp(id); });
   pending_.emplace(id, Pending{std::move(callback), timer, !too_many});

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,15 +12,13 @@
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
+#include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/connector.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 
 namespace baokms::openbao {
-
-// Requests without an answer, those included that nobody waits for any more. A client has at most
-// 64 connections; a broker that lets more pile up is not answering.
-inline constexpr std::size_t kMaxUnansweredConnects = 256;
 
 // A broker resolves and starts to connect; it does not wait for the connection. Longer than any
 // connect limit (timeout/3), after which the client asks for the next address.
@@ -41,7 +38,8 @@ class BrokerConnector final : public Connector {
   BrokerConnector& operator=(const BrokerConnector&) = delete;
   ~BrokerConnector() override;
 
-  // With too many unanswered requests nothing is sent and the callback says kConnectionFailed.
+  // With kMaxUnansweredConnects unanswered requests, or more than kConnectsPerSecond, nothing is
+  // sent and the callback says kConnectionFailed (ipc/limits.h): the broker would end this process.
   RequestId RequestSocket(std::uint32_t endpoint,
                           std::uint32_t attempt,
                           Callback callback) override;
@@ -68,6 +66,7 @@ class BrokerConnector final : public Connector {
   std::map<RequestId, Pending> pending_;
   std::set<RequestId> abandoned_;  // cancelled or timed out; the answer is still to come
   RequestId last_id_ = 0;
+  TokenBucket rate_{ipc::kConnectsPerSecond, ipc::kConnectsPerSecond};
 };
 
 }  // namespace baokms::openbao

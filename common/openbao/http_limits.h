@@ -32,9 +32,6 @@ inline constexpr std::size_t kMaxFormPosts = 32;
 // Nesting of an answer. The deepest one that is read is data.keys.<version>: 3.
 inline constexpr std::size_t kMaxJsonDepth = 16;
 
-// A request_id that is longer is not one of OpenBao's.
-inline constexpr std::size_t kMaxRequestIdBytes = 128;
-
 // Service tokens have about 30 characters, batch tokens carry their policies and metadata.
 inline constexpr std::size_t kMaxTokenBytes = 8192;
 

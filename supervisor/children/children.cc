@@ -17,12 +17,12 @@
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
-#include "ipc/dispatch.h"
-#include "ipc/link.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/children/child_channel.h"
 #include "supervisor/children/exit_status.h"
 #include "supervisor/observe/metrics.h"
+#include "supervisor/spawner/child_key.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -36,64 +36,49 @@ constexpr BootTime kLongestDelay = std::chrono::seconds(5);
 
 }  // namespace
 
-std::string ProcessName(const ChildKey& key) {
-  if (key.role == ipc::ROLE_WORKER) {
-    return "worker_" + std::to_string(key.slot);
+// The channel to the spawner, which is a child as well: it starts and ends the others.
+class Children::SpawnerChannel final : public ChildChannel {
+ public:
+  SpawnerChannel(EventLoop& loop, ChildEvents& events, Children& owner)
+      : ChildChannel(loop, {kSpawnerKey, 1}, events), owner_(owner) {
+    Accept<ipc::Spawned>(MessageType::kSpawned,
+                         [this](const ipc::Spawned& spawned) { return owner_.OnSpawned(spawned); });
+    Accept<ipc::Exited>(MessageType::kExited,
+                        [this](const ipc::Exited& exited) { return owner_.OnExited(exited); });
   }
-  return key.role == ipc::ROLE_AUTH_AGENT ? "auth_agent" : "spawner";
-}
+
+ private:
+  Status OnHello() override {
+    owner_.OnSpawnerReady();
+    return {};
+  }
+
+  void OnClosed(const Error& /*why*/) override {
+    owner_.metrics_.ProcessUp("spawner", 0);
+    owner_.hooks_.spawner_gone();
+  }
+
+  Children& owner_;
+};
 
 Result<std::unique_ptr<Children>> Children::Create(EventLoop& loop,
                                                    LogSink& log,
                                                    Metrics& metrics,
+                                                   ChildEvents& events,
                                                    UniqueFd spawner_channel,
                                                    ChildrenHooks hooks) {
   std::unique_ptr<Children> children(new Children(loop, log, metrics, std::move(hooks)));
-  Children* self = children.get();
-  self->FillDispatch();
-  self->link_ = BAOKMS_TRY(ipc::Link::Create(
-      loop, std::move(spawner_channel), ipc::LinkKind::kGeneral,
-      [self](ipc::Datagram datagram) {
-        return self->dispatch_.Deliver(std::move(datagram), self->phase_);
-      },
-      [self](const Error&) {
-        self->metrics_.ProcessUp("spawner", 0);
-        self->hooks_.spawner_gone();
-      }));
+  children->spawner_ = std::make_shared<SpawnerChannel>(loop, events, *children);
+  BAOKMS_TRY(children->spawner_->Open(std::move(spawner_channel)));
   return children;
 }
 
-void Children::FillDispatch() {
-  dispatch_.Add<ipc::Hello>(MessageType::kHello, ipc::kPhaseHello,
-                            [this](const ipc::Hello& hello) { return OnHello(hello); });
-  dispatch_.Add<ipc::Spawned>(MessageType::kSpawned, ipc::kPhaseServing,
-                              [this](const ipc::Spawned& spawned) { return OnSpawned(spawned); });
-  dispatch_.Add<ipc::Exited>(MessageType::kExited, ipc::kPhaseServing,
-                             [this](const ipc::Exited& exited) { return OnExited(exited); });
-  dispatch_.Add<ipc::SyscallRefused>(
-      MessageType::kSyscallRefused, ipc::kPhaseHello | ipc::kPhaseServing,
-      [this](const ipc::SyscallRefused& refused) -> Status {
-        const ExitStatus death =
-            ExitStatusOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, refused.number());
-        metrics_.SeccompViolation("spawner", death.syscall);
-        return {};
-      });
-}
-
-Status Children::OnHello(const ipc::Hello& hello) {
-  if (hello.protocol_version() != ipc::kProtocolVersion || hello.role() != ipc::ROLE_SPAWNER) {
-    return Error(ErrorCode::kProtocolViolation, "spawner of another version");
-  }
-  ipc::HelloAnswer answer;
-  answer.set_protocol_version(ipc::kProtocolVersion);
-  answer.set_role(ipc::ROLE_SUPERVISOR);
-  BAOKMS_TRY(link_->Send(MessageType::kHelloAnswer, answer));
-  phase_ = ipc::kPhaseServing;
+void Children::OnSpawnerReady() {
+  spawner_ready_ = true;
   metrics_.ProcessUp("spawner", 1);
   for (const auto& [key, child] : children_) {
     Spawn(key);
   }
-  return {};
 }
 
 void Children::Start(std::uint32_t workers) {
@@ -101,7 +86,7 @@ void Children::Start(std::uint32_t workers) {
   for (std::uint32_t slot = 0; slot < workers; ++slot) {
     children_.try_emplace({ipc::ROLE_WORKER, slot});
   }
-  if (phase_ == ipc::kPhaseServing) {
+  if (spawner_ready_) {
     for (const auto& [key, child] : children_) {
       Spawn(key);
     }
@@ -119,7 +104,7 @@ void Children::Spawn(const ChildKey& key) {
   request.set_slot(key.slot);
   children_[key].pending_channel = std::move(pair->first);
   // Fails only when the spawner is gone, which spawner_gone tells.
-  (void)link_->Send(MessageType::kSpawn, request, std::move(pair->second)).has_value();
+  (void)spawner_->Send(MessageType::kSpawn, request, std::move(pair->second)).has_value();
 }
 
 void Children::SpawnLater(const ChildKey& key) {
@@ -139,8 +124,7 @@ void Children::SpawnLater(const ChildKey& key) {
 Status Children::OnSpawned(const ipc::Spawned& spawned) {
   const ChildKey key{spawned.role(), spawned.slot()};
   const auto found = children_.find(key);
-  if (found == children_.end() || !found->second.pending_channel.valid() ||
-      (spawned.pid() <= 0 && spawned.error() == 0)) {
+  if (found == children_.end() || !found->second.pending_channel.valid()) {
     return Error(ErrorCode::kProtocolViolation, "Spawned without a Spawn");
   }
   Child& child = found->second;
@@ -200,10 +184,16 @@ void Children::Kill(const ChildKey& key) {
   ipc::Kill request;
   request.set_role(key.role);
   request.set_slot(key.slot);
-  (void)link_->Send(MessageType::kKill, request).has_value();  // as in Spawn()
+  (void)spawner_->Send(MessageType::kKill, request).has_value();  // as in Spawn()
 }
 
 void Children::NoteRefusedSyscall(const ChildKey& key, std::uint32_t number) {
+  if (key == kSpawnerKey) {  // nobody else tells how it ends
+    const ExitStatus death =
+        ExitStatusOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, number);
+    metrics_.SeccompViolation(ProcessName(key), death.syscall);
+    return;
+  }
   children_[key].refused_syscall = number;
 }
 

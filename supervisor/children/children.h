@@ -1,5 +1,5 @@
 // Keeps the auth agent and the workers running: asks the spawner for them, learns of their ends,
-// starts them again with back-off. What is said on their channels is other folders' business.
+// starts them again with back-off. Their channels belong to those that talk to them.
 
 #pragma once
 
@@ -17,23 +17,13 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
-#include "ipc/dispatch.h"
-#include "ipc/link.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/children/child_channel.h"
 #include "supervisor/children/exit_status.h"
 #include "supervisor/observe/metrics.h"
+#include "supervisor/spawner/child_key.h"
 
 namespace baokms::supervisor {
-
-// One of the places a child may fill. The agent has slot 0.
-struct ChildKey {
-  ipc::Role role = ipc::ROLE_UNKNOWN;
-  std::uint32_t slot = 0;
-  friend auto operator<=>(const ChildKey&, const ChildKey&) = default;
-};
-
-// "auth_agent", "worker_<slot>" or "spawner": how logs and metrics call it.
-[[nodiscard]] std::string ProcessName(const ChildKey& key);
 
 // What the owner does with the events. All run on the loop's thread.
 struct ChildrenHooks {
@@ -47,10 +37,12 @@ struct ChildrenHooks {
 
 class Children final {
  public:
-  // Everything passed by reference must outlive it.
+  // `events` gets what the spawner says about itself. Everything passed by reference must outlive
+  // it.
   static Result<std::unique_ptr<Children>> Create(EventLoop& loop,
                                                   LogSink& log,
                                                   Metrics& metrics,
+                                                  ChildEvents& events,
                                                   UniqueFd spawner_channel,
                                                   ChildrenHooks hooks);
 
@@ -74,6 +66,8 @@ class Children final {
   void StopRestarting() { stopping_ = true; }
 
  private:
+  class SpawnerChannel;
+
   struct Child {
     pid_t pid = 0;
     UniqueFd pending_channel{};  // ours, until the spawner answers
@@ -85,10 +79,9 @@ class Children final {
   Children(EventLoop& loop, LogSink& log, Metrics& metrics, ChildrenHooks hooks)
       : loop_(loop), log_(log), metrics_(metrics), hooks_(std::move(hooks)) {}
 
-  void FillDispatch();
   void Spawn(const ChildKey& key);
   void SpawnLater(const ChildKey& key);
-  Status OnHello(const ipc::Hello& hello);
+  void OnSpawnerReady();
   Status OnSpawned(const ipc::Spawned& spawned);
   Status OnExited(const ipc::Exited& exited);
   void Ended(const ChildKey& key, const ExitStatus& death);
@@ -97,9 +90,8 @@ class Children final {
   LogSink& log_;
   Metrics& metrics_;
   ChildrenHooks hooks_;
-  ipc::Dispatch dispatch_;
-  ipc::Phase phase_ = ipc::kPhaseHello;
-  std::unique_ptr<ipc::Link> link_;
+  std::shared_ptr<SpawnerChannel> spawner_;
+  bool spawner_ready_ = false;  // it has said Hello
   std::map<ChildKey, Child> children_;
   bool stopping_ = false;
 };

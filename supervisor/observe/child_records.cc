@@ -86,10 +86,6 @@ std::optional<LogLevel> ReadLevel(ipc::LogRecord::Level level) {
   }
 }
 
-double Seconds(BootTime time) {
-  return std::chrono::duration<double>(time).count();
-}
-
 }  // namespace
 
 std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message) {
@@ -114,18 +110,11 @@ std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message) {
 ChildRate::Verdict ChildRate::Count(std::string_view process, Form form, BootTime now) {
   auto found = buckets_.find(process);
   if (found == buckets_.end()) {
-    found = buckets_.emplace(std::string(process), Bucket{.filled_at = now}).first;
+    found = buckets_.emplace(std::string(process), Bucket{}).first;
   }
   Bucket& bucket = found->second;
-  bucket.tokens =
-      std::min(kRecordBurst, bucket.tokens + Seconds(now - bucket.filled_at) * kRecordsPerSecond);
-  bucket.filled_at = now;
-  Verdict verdict{.pass = form == Form::kGood && bucket.tokens >= 1};
-  if (verdict.pass) {
-    bucket.tokens -= 1;
-  } else {
-    ++bucket.dropped;
-  }
+  Verdict verdict{.pass = form == Form::kGood && bucket.rate.Take(now)};
+  bucket.dropped += verdict.pass ? 0 : 1;
   if (bucket.dropped > 0 && now - bucket.told_at >= std::chrono::seconds(1)) {
     verdict.tell_dropped = std::exchange(bucket.dropped, 0);
     bucket.told_at = now;

@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/token_bucket.h"
 #include "proto/ipc.pb.h"
 
 namespace baokms::supervisor {
@@ -26,6 +27,27 @@ inline constexpr double kRecordsPerSecond = 100;
 // members, are left out; texts are cut at ipc::kMaxLogText bytes and made printable; numbers of
 // known fields become numbers again.
 [[nodiscard]] std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message);
+
+// Where lines go that a child causes. Each carries the name of the child, and both kinds share the
+// child's rate, so that no child can flood the log: what is over the rate is dropped and counted.
+class ChildLog {
+ public:
+  virtual ~ChildLog() = default;
+
+  // A record of the child's own, which may be taken over: ReadChildRecord() says what is left of
+  // it.
+  virtual void WriteChild(std::string_view process,
+                          std::int64_t pid,
+                          const ipc::LogRecord& record) = 0;
+
+  // A record of the supervisor's about what a child reported; it names the child itself.
+  virtual void WriteCausedBy(std::string_view process, const LogRecord& record) = 0;
+
+ protected:
+  ChildLog() = default;
+  ChildLog(const ChildLog&) = default;
+  ChildLog& operator=(const ChildLog&) = default;
+};
 
 // Not thread-safe.
 class ChildRate final {
@@ -43,8 +65,7 @@ class ChildRate final {
 
  private:
   struct Bucket {
-    double tokens = kRecordBurst;
-    BootTime filled_at{};
+    TokenBucket rate{kRecordBurst, kRecordsPerSecond};
     std::uint64_t dropped = 0;  // and not told yet
     BootTime told_at{};
   };

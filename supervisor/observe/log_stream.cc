@@ -161,6 +161,23 @@ void LogStream::WriteChild(std::string_view process,
   }
 }
 
+void LogStream::WriteCausedBy(std::string_view process, const LogRecord& record) {
+  if (!Enabled(record.level)) {
+    return;
+  }
+  ChildRate::Verdict verdict;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    verdict = impl_->rate.Count(process, ChildRate::Form::kGood, BootNow());
+  }
+  if (verdict.pass) {
+    Write(record);
+  }
+  if (verdict.tell_dropped > 0) {
+    impl_->PutDropped({.process = process, .pid = 0}, verdict.tell_dropped);
+  }
+}
+
 void LogStream::SetLevel(LogLevel level) {
   impl_->logger->set_level(ToSpdlog(level));
 }

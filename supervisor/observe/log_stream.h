@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/observe/child_records.h"
 #include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/journal.h"
 
@@ -18,7 +19,7 @@ namespace baokms::supervisor {
 
 enum class LogFormat : std::uint8_t { kJson, kText };
 
-class LogStream final : public LogSink {
+class LogStream final : public LogSink, public ChildLog {
  public:
   // Writes to `journal`, or to descriptor 2 when there is none or it takes no entry. Fails when the
   // stream cannot be set up.
@@ -38,11 +39,11 @@ class LogStream final : public LogSink {
   // Turns incident mode on, and says so in a record. Before any other thread writes.
   void Correlate(DebugCorrelation correlation);
 
-  // A record of a child, which may be taken over: event and field names that are not plain words,
-  // texts that are not printable and records over the rate of its process are dropped or cut, and
-  // the drop itself is told once a second at most. Adds `process` and `pid`, which no field of the
-  // record can replace.
-  void WriteChild(std::string_view process, std::int64_t pid, const ipc::LogRecord& record);
+  // Adds `process` and `pid`, which no field of the record can replace.
+  void WriteChild(std::string_view process,
+                  std::int64_t pid,
+                  const ipc::LogRecord& record) override;
+  void WriteCausedBy(std::string_view process, const LogRecord& record) override;
 
   // Holds from the next record on. Callable from any thread.
   void SetLevel(LogLevel level);

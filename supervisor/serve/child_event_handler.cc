@@ -14,23 +14,19 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/broker.h"
 #include "supervisor/children/agent_channel.h"
+#include "supervisor/children/child_channel.h"
 #include "supervisor/children/children.h"
 #include "supervisor/children/exit_status.h"
 #include "supervisor/observe/label_names.h"
+#include "supervisor/spawner/child_key.h"
 #include "supervisor/workers/worker_events.h"
 
 namespace baokms::supervisor {
 namespace {
 
-constexpr ChildKey kAgent{ipc::ROLE_AUTH_AGENT, 0};
-
-ChildKey WorkerKey(Slot slot) {
-  return {ipc::ROLE_WORKER, slot};
-}
-
-// Names one incarnation's connections in the broker.
-std::string Asker(const Incarnation& from) {
-  return ProcessName(WorkerKey(from.slot)) + "/" + std::to_string(from.number);
+// Names one process's connections in the broker.
+std::string ConnectionOwner(const ChildProcess& child) {
+  return ProcessName(child.key) + "/" + std::to_string(child.number);
 }
 
 ExitCause CauseFor(const ExitStatus& death, bool punished) {
@@ -75,8 +71,8 @@ void ChildEventHandler::OnStarted(const ChildKey& key, UniqueFd channel) {
     return;
   }
   ++agent_incarnation_;
-  Result<std::unique_ptr<AgentChannel>> agent =
-      AgentChannel::Create(parts_.loop, *this, std::move(channel));
+  Result<std::shared_ptr<AgentChannel>> agent =
+      AgentChannel::Create(parts_.loop, agent_incarnation_, *this, *this, std::move(channel));
   if (agent) {
     agent_ = std::move(*agent);
   } else {
@@ -111,12 +107,7 @@ void ChildEventHandler::KillForViolation(const ChildKey& key, const Error& why) 
   children_->Kill(key);
 }
 
-void ChildEventHandler::Confined(const std::string& process, const ipc::ConfinementReport& report) {
-  parts_.processes.Report(process, report);
-  parts_.metrics.Sandbox(process, "seccomp", report.filter_name().empty() ? 0 : 1);
-}
-
-void ChildEventHandler::LogCall(const ipc::Call& call) {
+void ChildEventHandler::OnCall(const ChildProcess& from, const ipc::Call& call) {
   parts_.metrics.OpenBaoCall(call);
   const bool ok = call.outcome() == ipc::OUTCOME_OK;
   const LogLevel level = ok ? LogLevel::kDebug : LogLevel::kWarn;
@@ -128,6 +119,7 @@ void ChildEventHandler::LogCall(const ipc::Call& call) {
   LogRecord record{.level = level,
                    .event = "openbao.request",
                    .fields = {{"operation", "openbao.request"},
+                              {"child", ProcessName(from.key)},
                               {"openbao_operation", operation},
                               {"status", ok ? "ok" : "error"},
                               {"duration_ms", static_cast<double>(call.duration_us()) / 1000.0}}};
@@ -137,7 +129,7 @@ void ChildEventHandler::LogCall(const ipc::Call& call) {
   if (!call.request_id().empty()) {
     record.correlation.emplace_back("openbao_request_id", call.request_id());
   }
-  parts_.log.Write(record);
+  parts_.child_log.WriteCausedBy(ProcessName(from.key), record);
 }
 
 void ChildEventHandler::OnBreach(Slot slot, const Error& why) {
@@ -163,40 +155,80 @@ void ChildEventHandler::OnReady(Incarnation from) {
   parts_.worker_usable();
 }
 
-void ChildEventHandler::OnProcDescriptor(Incarnation from,
+void ChildEventHandler::OnProcDescriptor(const ChildProcess& from,
                                          ipc::ProcDescriptor::Kind kind,
                                          UniqueFd descriptor) {
-  parts_.processes.Put(ProcessName(WorkerKey(from.slot)), kind, std::move(descriptor));
+  parts_.processes.Put(ProcessName(from.key), kind, std::move(descriptor));
 }
 
-void ChildEventHandler::OnConfinement(Incarnation from, const ipc::ConfinementReport& report) {
-  Confined(ProcessName(WorkerKey(from.slot)), report);
+void ChildEventHandler::OnConfinement(const ChildProcess& from,
+                                      const ipc::ConfinementReport& report) {
+  const std::string process = ProcessName(from.key);
+  parts_.processes.Report(process, report);
+  parts_.metrics.Sandbox(process, "seccomp", report.filter_name().empty() ? 0 : 1);
 }
 
-void ChildEventHandler::OnLogRecord(Incarnation from, const ipc::LogRecord& record) {
-  const ChildKey key = WorkerKey(from.slot);
-  parts_.child_records(ProcessName(key), children_->PidOf(key), record);
+void ChildEventHandler::OnLogRecord(const ChildProcess& from, const ipc::LogRecord& record) {
+  parts_.child_log.WriteChild(ProcessName(from.key), children_->PidOf(from.key), record);
 }
 
-void ChildEventHandler::OnSyscallRefused(Incarnation from, std::uint32_t number) {
-  children_->NoteRefusedSyscall(WorkerKey(from.slot), number);
+void ChildEventHandler::OnSyscallRefused(const ChildProcess& from, std::uint32_t number) {
+  children_->NoteRefusedSyscall(from.key, number);
 }
 
-void ChildEventHandler::OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) {
-  if (request.endpoint() >= parts_.openbao_endpoints) {
-    KillForViolation(WorkerKey(from.slot), Error(ErrorCode::kProtocolViolation,
-                                                 "a worker asked for an endpoint not OpenBao's"));
+void ChildEventHandler::OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) {
+  parts_.log.Write(
+      {.level = LogLevel::kError,
+       .event = "process.start_failed",
+       .fields = {{"child", ProcessName(from.key)},
+                  {"step", failure.step()},
+                  {"error", std::string(ToString(static_cast<ErrorCode>(failure.code())))},
+                  {"errno", std::int64_t{failure.sys_errno()}}}});
+  if (parts_.start_failed) {
+    parts_.start_failed(from.key, failure);
+  }
+}
+
+void ChildEventHandler::OnConnectRequest(const ChildProcess& from,
+                                         const ipc::ConnectRequest& request) {
+  const bool openbao = request.endpoint() < parts_.openbao_endpoints;
+  const bool agent = from.key == kAgentKey;
+  if (!openbao && !agent) {
+    KillForViolation(from.key, Error(ErrorCode::kProtocolViolation,
+                                     "a worker asked for an endpoint not OpenBao's"));
     return;
   }
-  parts_.broker.Connect(Asker(from), request, [this, from, request](BrokerAnswer answer) {
-    const ipc::ConnectAnswer message = ToMessage(request, answer);
-    // Fails when that incarnation is over; the socket is closed with the answer.
-    (void)workers_->AnswerConnect(from, message, std::move(answer.socket)).has_value();
+  if (openbao && agent && !MayLogIn(request.id())) {
+    AnswerConnect(from, request, {.outcome = ipc::OUTCOME_RATE_LIMITED});
+    return;
+  }
+  parts_.broker.Connect(ConnectionOwner(from), request, [this, from, request](BrokerAnswer answer) {
+    AnswerConnect(from, request, std::move(answer));
   });
 }
 
-void ChildEventHandler::OnConnectVerdict(Incarnation from, const ipc::ConnectVerdict& verdict) {
-  parts_.broker.Verdict(Asker(from), verdict);
+// Not sent, and the socket closed, when the process that asked has ended.
+void ChildEventHandler::AnswerConnect(const ChildProcess& to,
+                                      const ipc::ConnectRequest& request,
+                                      BrokerAnswer answer) {
+  const ipc::ConnectAnswer message = ToMessage(request, answer);
+  Status sent;
+  if (to.key.role == ipc::ROLE_WORKER) {
+    sent = workers_->AnswerConnect({to.key.slot, to.number}, message, std::move(answer.socket));
+  } else if (agent_ != nullptr && to.number == agent_incarnation_) {
+    sent = agent_->AnswerConnect(message, std::move(answer.socket));
+  }
+  if (!sent && sent.error().code() == ErrorCode::kResourceExhausted) {
+    KillForViolation(to.key, sent.error());  // it asks for connections and does not take them
+  }
+}
+
+void ChildEventHandler::OnConnectVerdict(const ChildProcess& from,
+                                         const ipc::ConnectVerdict& verdict) {
+  if (from.key == kAgentKey && !verdict.usable()) {
+    parts_.login_budget.GiveBack({from.number, verdict.id()});
+  }
+  parts_.broker.Verdict(ConnectionOwner(from), verdict);
 }
 
 void ChildEventHandler::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStatus& status) {
@@ -208,49 +240,14 @@ void ChildEventHandler::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStat
   }
 }
 
-void ChildEventHandler::OnCall(Incarnation /*from*/, const ipc::Call& call) {
-  LogCall(call);
-}
-
 void ChildEventHandler::OnAgentBreach(const Error& why) {
-  KillForViolation(kAgent, why);
+  KillForViolation(kAgentKey, why);
 }
 
-void ChildEventHandler::OnAgentProcDescriptor(ipc::ProcDescriptor::Kind kind, UniqueFd descriptor) {
-  parts_.processes.Put(ProcessName(kAgent), kind, std::move(descriptor));
-}
-
-void ChildEventHandler::OnAgentConfinement(const ipc::ConfinementReport& report) {
+void ChildEventHandler::OnAgentReady() {
   if (tunables_) {
     (void)agent_->SendTunables(*tunables_).has_value();
   }
-  Confined(ProcessName(kAgent), report);
-}
-
-void ChildEventHandler::OnAgentLogRecord(const ipc::LogRecord& record) {
-  parts_.child_records(ProcessName(kAgent), children_->PidOf(kAgent), record);
-}
-
-void ChildEventHandler::OnAgentSyscallRefused(std::uint32_t number) {
-  children_->NoteRefusedSyscall(kAgent, number);
-}
-
-void ChildEventHandler::OnAgentConnectRequest(const ipc::ConnectRequest& request) {
-  const std::uint64_t asker = agent_incarnation_;
-  const std::string name = ProcessName(kAgent) + "/" + std::to_string(asker);
-  if (request.endpoint() < parts_.openbao_endpoints && !MayLogIn(request.id())) {
-    ipc::ConnectAnswer refusal;
-    refusal.set_id(request.id());
-    refusal.set_outcome(ipc::OUTCOME_RATE_LIMITED);
-    (void)agent_->AnswerConnect(refusal, UniqueFd()).has_value();
-    return;
-  }
-  parts_.broker.Connect(name, request, [this, asker, request](BrokerAnswer answer) {
-    if (agent_ != nullptr && asker == agent_incarnation_) {
-      const ipc::ConnectAnswer message = ToMessage(request, answer);
-      (void)agent_->AnswerConnect(message, std::move(answer.socket)).has_value();
-    }
-  });
 }
 
 bool ChildEventHandler::MayLogIn(std::uint64_t request_id) {
@@ -262,13 +259,6 @@ bool ChildEventHandler::MayLogIn(std::uint64_t request_id) {
   }
   budget_complained_ = !may;
   return may;
-}
-
-void ChildEventHandler::OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) {
-  if (!verdict.usable()) {
-    parts_.login_budget.GiveBack({agent_incarnation_, verdict.id()});
-  }
-  parts_.broker.Verdict(ProcessName(kAgent) + "/" + std::to_string(agent_incarnation_), verdict);
 }
 
 void ChildEventHandler::OnAgentPinAttempt(std::uint16_t tag) {
@@ -296,9 +286,6 @@ void ChildEventHandler::OnAgentPinResult(ipc::PinAttemptEnd::Result result) {
 }
 
 void ChildEventHandler::OnAgentStatus(const ipc::AgentStatus& status) {
-  for (const ipc::Call& call : status.calls()) {
-    LogCall(call);
-  }
   if (status.was_login()) {
     parts_.metrics.Login(AuthStatusLabel(status.status()));
   }

@@ -17,9 +17,11 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/broker.h"
 #include "supervisor/children/agent_channel.h"
+#include "supervisor/children/child_channel.h"
 #include "supervisor/children/children.h"
 #include "supervisor/children/exit_status.h"
 #include "supervisor/children/process_facts.h"
+#include "supervisor/observe/child_records.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/serve/credential_status.h"
 #include "supervisor/serve/login_budget.h"
@@ -28,10 +30,6 @@
 #include "supervisor/workers/worker_set.h"
 
 namespace baokms::supervisor {
-
-// Writes a child's record to the stream, with the process it came from.
-using ChildRecordSink =
-    std::function<void(const std::string& process, std::int64_t pid, const ipc::LogRecord& record)>;
 
 // All on the loop's thread.
 class ChildEventHandler final : public WorkerEvents, public AgentEvents {
@@ -45,8 +43,11 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
     LogSink& log;
     Metrics& metrics;
     ProcessTable& processes;
-    ChildRecordSink child_records;
+    ChildLog& child_log;
     std::function<void()> worker_usable;  // a worker became ready or got a token
+    // A child could not start; it is started again with back-off. kInvalidArgument as its code: it
+    // refuses its set-up, and will again.
+    std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed;
     PinAttemptGuard* pin_desk = nullptr;  // null: no PIN is ever to be tried
   };
 
@@ -71,38 +72,36 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
 
   void OnBreach(Slot slot, const Error& why) override;
   void OnReady(Incarnation from) override;
-  void OnProcDescriptor(Incarnation from,
+  void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;
+
+  void OnProcDescriptor(const ChildProcess& from,
                         ipc::ProcDescriptor::Kind kind,
                         UniqueFd descriptor) override;
-  void OnConfinement(Incarnation from, const ipc::ConfinementReport& report) override;
-  void OnLogRecord(Incarnation from, const ipc::LogRecord& record) override;
-  void OnSyscallRefused(Incarnation from, std::uint32_t number) override;
-  void OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) override;
-  void OnConnectVerdict(Incarnation from, const ipc::ConnectVerdict& verdict) override;
-  void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;
-  void OnCall(Incarnation from, const ipc::Call& call) override;
+  void OnConfinement(const ChildProcess& from, const ipc::ConfinementReport& report) override;
+  void OnLogRecord(const ChildProcess& from, const ipc::LogRecord& record) override;
+  void OnSyscallRefused(const ChildProcess& from, std::uint32_t number) override;
+  void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) override;
+  void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) override;
+  void OnConnectVerdict(const ChildProcess& from, const ipc::ConnectVerdict& verdict) override;
+  void OnCall(const ChildProcess& from, const ipc::Call& call) override;
 
   void OnAgentBreach(const Error& why) override;
-  void OnAgentProcDescriptor(ipc::ProcDescriptor::Kind kind, UniqueFd descriptor) override;
-  void OnAgentConfinement(const ipc::ConfinementReport& report) override;
-  void OnAgentLogRecord(const ipc::LogRecord& record) override;
-  void OnAgentSyscallRefused(std::uint32_t number) override;
-  void OnAgentConnectRequest(const ipc::ConnectRequest& request) override;
-  void OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) override;
+  void OnAgentReady() override;
   void OnAgentStatus(const ipc::AgentStatus& status) override;
   void OnAgentPinAttempt(std::uint16_t tag) override;
   void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override;
 
  private:
   void KillForViolation(const ChildKey& key, const Error& why);
-  void Confined(const std::string& process, const ipc::ConfinementReport& report);
-  void LogCall(const ipc::Call& call);
+  void AnswerConnect(const ChildProcess& to,
+                     const ipc::ConnectRequest& request,
+                     BrokerAnswer answer);
   [[nodiscard]] bool MayLogIn(std::uint64_t request_id);
 
   Parts parts_;
   WorkerSet* workers_ = nullptr;
   Children* children_ = nullptr;
-  std::unique_ptr<AgentChannel> agent_;
+  std::shared_ptr<AgentChannel> agent_;
   std::uint64_t agent_incarnation_ = 0;  // an answer to a dead agent must not reach its successor
   std::map<ChildKey, bool> punished_;    // killed for a breach; cleared at its end
   ipc::AgentStatus agent_status_;

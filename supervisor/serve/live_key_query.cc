@@ -103,15 +103,18 @@ class LiveKeyQuery final {
                                           .dirty = build.dirty},
                                          options_.config.auth.method, "none");
     auto tree = ProcessTree::Create(
-        {.loop = *loop_, .log = quiet_, .metrics = *metrics_, .processes = processes_},
+        {.loop = *loop_,
+         .log = quiet_,
+         .child_log = quiet_,
+         .metrics = *metrics_,
+         .processes = processes_},
         options_.config, std::move(bootstrap),
-        {.child_records =
-             [this](const std::string& process, std::int64_t pid, const ipc::LogRecord& record) {
-               if (quiet_.Enabled(LogLevel::kDebug)) {
-                 log_->WriteChild(process, pid, record);
-               }
+        {.worker_usable = [this] { AskNext(); },
+         .start_failed =
+             [this](const ChildKey& child, const ipc::StartFailure& failure) {
+               End({.metadata = {},
+                    .failure = ProcessName(child) + " cannot start: " + failure.step()});
              },
-         .worker_usable = [this] { AskNext(); },
          .spawner_gone =
              [this] {
                End({.metadata = {}, .failure = "the spawner ended"});
@@ -195,13 +198,27 @@ class LiveKeyQuery final {
 
   // The command's own records would stand between its error and the operator; with
   // logging.level "debug" they are what was asked for.
-  class QuietLog final : public LogSink {
+  class QuietLog final : public LogSink, public ChildLog {
    public:
     explicit QuietLog(const LiveKeyQuery& inquiry) : inquiry_(inquiry) {}
 
     void Write(const LogRecord& record) override {
       if (Enabled(record.level)) {
         inquiry_.log_->Write(record);
+      }
+    }
+
+    void WriteChild(std::string_view process,
+                    std::int64_t pid,
+                    const ipc::LogRecord& record) override {
+      if (Enabled(LogLevel::kDebug)) {
+        inquiry_.log_->WriteChild(process, pid, record);
+      }
+    }
+
+    void WriteCausedBy(std::string_view process, const LogRecord& record) override {
+      if (Enabled(record.level)) {
+        inquiry_.log_->WriteCausedBy(process, record);
       }
     }
 

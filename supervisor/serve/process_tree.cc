@@ -39,13 +39,14 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
                                .log = parts.log,
                                .metrics = parts.metrics,
                                .processes = parts.processes,
-                               .child_records = std::move(hooks.child_records),
+                               .child_log = parts.child_log,
                                .worker_usable = std::move(hooks.worker_usable),
+                               .start_failed = std::move(hooks.start_failed),
                                .pin_desk = tree->pin_desk_.get()});
   ChildEventHandler& events = *tree->events_;
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{slots});
   Result<std::unique_ptr<Children>> children = Children::Create(
-      parts.loop, parts.log, parts.metrics, std::move(bootstrap.spawner_channel),
+      parts.loop, parts.log, parts.metrics, events, std::move(bootstrap.spawner_channel),
       {.started = [&events](const ChildKey& key, pid_t,
                             UniqueFd channel) { events.OnStarted(key, std::move(channel)); },
        .ended = [&events](const ChildKey& key,

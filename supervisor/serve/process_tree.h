@@ -35,13 +35,15 @@ class ProcessTree final {
   struct Parts {
     EventLoop& loop;
     LogSink& log;
+    ChildLog& child_log;
     Metrics& metrics;
     ProcessTable& processes;
   };
 
   struct Hooks {
-    ChildRecordSink child_records;
     std::function<void()> worker_usable;  // a worker became ready or got a token
+    // As ChildEventHandler::Parts::start_failed; may be empty.
+    std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed{};
     std::function<void()> spawner_gone;
   };
 

@@ -100,19 +100,18 @@ std::optional<StartFailure> Provider::BuildParts() {
        .dirty = build.dirty},
       options_.config.auth.method,
       options_.config.auth.method == "cert" ? options_.config.auth.cert.source : "none");
-  auto tree = ProcessTree::Create(
-      {.loop = *loop_, .log = *base_.log, .metrics = *metrics_, .processes = processes_},
-      options_.config, std::move(base_.bootstrap),
-      {.child_records =
-           [this](const std::string& process, std::int64_t pid, const ipc::LogRecord& record) {
-             base_.log->WriteChild(process, pid, record);
-           },
-       .worker_usable = [this] { status_->OnWorkerUsable(); },
-       .spawner_gone =
-           [this] {
-             failed_ = failed_ || !stopping_;
-             BeginStop("spawner_gone");
-           }});
+  auto tree = ProcessTree::Create({.loop = *loop_,
+                                   .log = *base_.log,
+                                   .child_log = *base_.log,
+                                   .metrics = *metrics_,
+                                   .processes = processes_},
+                                  options_.config, std::move(base_.bootstrap),
+                                  {.worker_usable = [this] { status_->OnWorkerUsable(); },
+                                   .spawner_gone =
+                                       [this] {
+                                         failed_ = failed_ || !stopping_;
+                                         BeginStop("spawner_gone");
+                                       }});
   if (auto* failure = std::get_if<StartFailure>(&tree)) {
     return std::move(*failure);
   }

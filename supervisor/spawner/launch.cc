@@ -20,6 +20,7 @@
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "ipc/child_descriptors.h"
+#include "ipc/child_session.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -27,23 +28,37 @@ namespace {
 // Above every fixed number, so that moving one descriptor never overwrites another.
 constexpr int kParking = 64;
 
-[[noreturn]] void GiveUp() {
-  ::_exit(static_cast<int>(ipc::ExitCode::kStartFailed));
-}
+// The forked process as it becomes the child, and how it says what it cannot do on the way.
+class Transition final {
+ public:
+  explicit Transition(int channel) : channel_(channel) {}
 
-int Park(int fd) {
-  const int parked = ::fcntl(fd, F_DUPFD_CLOEXEC, kParking);
-  if (parked < 0) {
-    GiveUp();
-  }
-  return parked;
-}
+  // `channel`: where the child's channel to the supervisor is now.
+  void Moved(int channel) { channel_ = channel; }
 
-void Place(int parked, int target, int flags) {
-  if (::dup3(parked, target, flags) < 0) {
-    GiveUp();
+  // A process with one thread may allocate after fork(2), which sending does.
+  [[noreturn]] void GiveUp(Literal step) const {
+    ipc::SendStartFailure(channel_, Error(ErrorCode::kSystem, step, errno));
+    ::_exit(static_cast<int>(ipc::ExitCode::kStartFailed));
   }
-}
+
+  [[nodiscard]] int Park(int fd) const {
+    const int parked = ::fcntl(fd, F_DUPFD_CLOEXEC, kParking);
+    if (parked < 0) {
+      GiveUp("fcntl(F_DUPFD_CLOEXEC) before exec");
+    }
+    return parked;
+  }
+
+  void Place(int parked, int target, int flags) const {
+    if (::dup3(parked, target, flags) < 0) {
+      GiveUp("dup3 before exec");
+    }
+  }
+
+ private:
+  int channel_;
+};
 
 // Runs in the forked child: everything it needs was computed before the fork.
 [[noreturn]] void Become(int program,
@@ -52,29 +67,32 @@ void Place(int parked, int target, int flags) {
                          std::size_t count,
                          char* const* arguments,
                          char* const* environment) {
+  Transition child(count == 0 ? -1 : descriptors[0]);
   sigset_t none;
   ::sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) {
-    GiveUp();
+    child.GiveUp("sigprocmask before exec");
   }
-  const int parked_program = Park(program);
+  const int parked_program = child.Park(program);
   for (std::size_t i = 0; i < count; ++i) {
-    descriptors[i] = Park(descriptors[i]);
+    descriptors[i] = child.Park(descriptors[i]);
   }
-  const int parked_null = Park(null);
+  child.Moved(count == 0 ? -1 : descriptors[0]);
+  const int parked_null = child.Park(null);
   for (int fd = 0; fd <= 2; ++fd) {
-    Place(parked_null, fd, 0);
+    child.Place(parked_null, fd, 0);
   }
   int next = ipc::kSupervisorChannel;
   for (std::size_t i = 0; i < count; ++i) {
-    Place(descriptors[i], next++, 0);
+    child.Place(descriptors[i], next++, 0);
   }
-  Place(parked_program, next, O_CLOEXEC);
+  child.Moved(ipc::kSupervisorChannel);
+  child.Place(parked_program, next, O_CLOEXEC);
   if (::close_range(static_cast<unsigned>(next + 1), UINT_MAX, 0) != 0) {
-    GiveUp();
+    child.GiveUp("close_range before exec");
   }
   (void)::execveat(next, "", arguments, environment, AT_EMPTY_PATH);
-  GiveUp();
+  child.GiveUp("execveat of the child's program");
 }
 
 std::vector<char*> Pointers(std::vector<std::string>& texts) {

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <functional>
@@ -21,19 +20,22 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
-#include "common/base/heartbeat.h"
+#include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/result.h"
+#include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
+#include "ipc/child_process.h"
+#include "ipc/child_session.h"
 #include "ipc/dispatch.h"
-#include "ipc/link.h"
 #include "ipc/message_type.h"
 #include "ipc/refused_syscall.h"
 #include "ipc/sealed.h"
 #include "proto/ipc.pb.h"
 #include "proto/setup.pb.h"
+#include "supervisor/spawner/child_key.h"
 #include "supervisor/spawner/launch.h"
 #include "supervisor/spawner/sandbox.h"
 
@@ -48,12 +50,6 @@ using ipc::MessageType;
 constexpr double kSpawnBurst = 2 * (ipc::kMaxWorkers + 1);
 constexpr double kSpawnsPerSecond = 5;
 
-struct ChildKey {
-  ipc::Role role;
-  std::uint32_t slot;
-  friend auto operator<=>(const ChildKey&, const ChildKey&) = default;
-};
-
 // Both ends of one agent-worker pair, kept for every incarnation of both.
 struct Pair {
   UniqueFd agent_end;
@@ -62,40 +58,33 @@ struct Pair {
 
 class Spawner final {
  public:
-  static Result<std::unique_ptr<Spawner>> Create();
+  // Does everything that its filter forbids later, and enters the filter.
+  static Result<std::unique_ptr<Spawner>> Create(ipc::ChildSession& session);
 
   // Sends Hello and serves until the supervisor is gone.
-  Result<ExitCode> Serve();
+  ExitCode Serve();
 
  private:
-  Spawner(std::unique_ptr<EventLoop> loop,
+  Spawner(ipc::ChildSession& session,
           std::vector<Pair> pairs,
           std::vector<std::string> agent_environment)
-      : loop_(std::move(loop)),
+      : session_(session),
         pairs_(std::move(pairs)),
         agent_environment_(std::move(agent_environment)) {}
 
   Status Listen();
-  void FillDispatch();
   Status OnSpawn(const ipc::Spawn& request, UniqueFd channel);
   Status OnKill(const ipc::Kill& request);
   void OnChildSignal();
-  bool TakeSpawnAllowance();
   [[nodiscard]] LaunchPlan PlanFor(const ChildKey& key, int channel) const;
   [[nodiscard]] bool Exists(const ChildKey& key) const;
 
-  std::unique_ptr<EventLoop> loop_;
-  std::unique_ptr<Heartbeat> heartbeat_;
+  ipc::ChildSession& session_;
   std::vector<Pair> pairs_;
   std::vector<std::string> agent_environment_;  // for its PKCS#11 module
   UniqueFd child_signals_;
-  ipc::Dispatch dispatch_;
-  ipc::Phase phase_ = ipc::kPhaseHello;
-  std::unique_ptr<ipc::Link> link_;
   std::map<ChildKey, pid_t> running_;
-  double allowance_ = kSpawnBurst;
-  BootTime allowance_at_ = BootNow();
-  ExitCode exit_ = ExitCode::kSupervisorGone;
+  TokenBucket spawns_{kSpawnBurst, kSpawnsPerSecond};
 };
 
 Result<std::vector<Pair>> MakePairs(std::uint32_t workers) {
@@ -120,7 +109,7 @@ Status BlockChildSignal() {
   return {};
 }
 
-Result<std::unique_ptr<Spawner>> Spawner::Create() {
+Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   BAOKMS_TRY(RequireOpenDescriptors(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(CloseFrom(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(NameProcess("bao-kms-spawner"));
@@ -129,11 +118,10 @@ Result<std::unique_ptr<Spawner>> Spawner::Create() {
   BAOKMS_TRY(BlockChildSignal());
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::SpawnerSetup>(ipc::kSetupDescriptor));
   std::vector<Pair> pairs = BAOKMS_TRY(MakePairs(setup.workers()));
-  auto loop = BAOKMS_TRY(EventLoop::Create());
+  BAOKMS_TRY(session.Open(LogLevel::kInfo));
   std::unique_ptr<Spawner> spawner(
-      new Spawner(std::move(loop), std::move(pairs),
+      new Spawner(session, std::move(pairs),
                   {setup.agent_environment().begin(), setup.agent_environment().end()}));
-  spawner->heartbeat_ = BAOKMS_TRY(Heartbeat::Create(*spawner->loop_));
   BAOKMS_TRY(spawner->Listen());
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   SeccompPolicy policy = BAOKMS_TRY(
@@ -150,54 +138,20 @@ Status Spawner::Listen() {
   if (!child_signals_.valid()) {
     return Error(ErrorCode::kSystem, "signalfd", errno);
   }
-  BAOKMS_TRY(
-      loop_->Watch(child_signals_.get(), EPOLLIN, [this](std::uint32_t) { OnChildSignal(); }));
-  FillDispatch();
-  link_ = BAOKMS_TRY(ipc::Link::Create(
-      *loop_, UniqueFd(ipc::kSupervisorChannel), ipc::LinkKind::kGeneral,
-      [this](ipc::Datagram datagram) { return dispatch_.Deliver(std::move(datagram), phase_); },
-      [this](const Error& error) {
-        exit_ = error.code() == ErrorCode::kUnavailable ? ExitCode::kSupervisorGone
-                                                        : ExitCode::kPeerBreach;
-        loop_->Stop();
-      }));
-  return {};
-}
-
-void Spawner::FillDispatch() {
-  dispatch_.Add<ipc::HelloAnswer>(MessageType::kHelloAnswer, ipc::kPhaseHello,
-                                  [this](const ipc::HelloAnswer& answer) -> Status {
-                                    if (answer.protocol_version() != ipc::kProtocolVersion ||
-                                        answer.role() != ipc::ROLE_SUPERVISOR) {
-                                      return Error(ErrorCode::kProtocolViolation,
-                                                   "supervisor of another version");
-                                    }
-                                    phase_ = ipc::kPhaseServing;
-                                    return {};
-                                  });
-  dispatch_.AddWithDescriptor<ipc::Spawn>(
+  BAOKMS_TRY(session_.loop().Watch(child_signals_.get(), EPOLLIN,
+                                   [this](std::uint32_t) { OnChildSignal(); }));
+  ipc::Dispatch& table = session_.table();
+  table.AddWithDescriptor<ipc::Spawn>(
       MessageType::kSpawn, ipc::kPhaseServing, ipc::Descriptor::kRequired,
       [this](const ipc::Spawn& request, UniqueFd fd) { return OnSpawn(request, std::move(fd)); });
-  dispatch_.Add<ipc::Kill>(MessageType::kKill, ipc::kPhaseServing,
-                           [this](const ipc::Kill& request) { return OnKill(request); });
+  table.Add<ipc::Kill>(MessageType::kKill, ipc::kPhaseServing,
+                       [this](const ipc::Kill& request) { return OnKill(request); });
+  return {};
 }
 
 bool Spawner::Exists(const ChildKey& key) const {
   return (key.role == ipc::ROLE_WORKER && key.slot < pairs_.size()) ||
          (key.role == ipc::ROLE_AUTH_AGENT && key.slot == 0);
-}
-
-bool Spawner::TakeSpawnAllowance() {
-  const BootTime now = BootNow();
-  const std::chrono::duration<double> elapsed = now - allowance_at_;
-  allowance_at_ = now;
-  allowance_ += elapsed.count() * kSpawnsPerSecond;
-  allowance_ = allowance_ > kSpawnBurst ? kSpawnBurst : allowance_;
-  if (allowance_ < 1) {
-    return false;
-  }
-  allowance_ -= 1;
-  return true;
 }
 
 LaunchPlan Spawner::PlanFor(const ChildKey& key, int channel) const {
@@ -229,18 +183,16 @@ Status Spawner::OnSpawn(const ipc::Spawn& request, UniqueFd channel) {
   ipc::Spawned answer;
   answer.set_role(key.role);
   answer.set_slot(key.slot);
-  if (!TakeSpawnAllowance()) {
+  if (!spawns_.Take(BootNow())) {
     answer.set_error(EAGAIN);
-    return link_->Send(MessageType::kSpawned, answer);
-  }
-  const Result<pid_t> child = Launch(PlanFor(key, channel.get()));
-  if (child) {
+  } else if (const Result<pid_t> child = Launch(PlanFor(key, channel.get()))) {
     running_[key] = *child;
     answer.set_pid(*child);
   } else {
     answer.set_error(static_cast<std::uint32_t>(child.error().sys_errno()));
   }
-  return link_->Send(MessageType::kSpawned, answer);
+  session_.Tell(MessageType::kSpawned, answer);
+  return {};
 }
 
 Status Spawner::OnKill(const ipc::Kill& request) {
@@ -270,31 +222,29 @@ void Spawner::OnChildSignal() {
       exited.set_slot(child.first.slot);
       exited.set_pid(pid);
       exited.set_wait_status(status);
-      // Fails only when the supervisor is gone, which ends the loop by itself.
-      (void)link_->Send(MessageType::kExited, exited).has_value();
+      session_.Tell(MessageType::kExited, exited);
       return true;
     });
   }
 }
 
-Result<ExitCode> Spawner::Serve() {
-  ipc::Hello hello;
-  hello.set_protocol_version(ipc::kProtocolVersion);
-  hello.set_role(ipc::ROLE_SPAWNER);
-  BAOKMS_TRY(link_->Send(MessageType::kHello, hello));
-  BAOKMS_TRY(loop_->Run());
-  return exit_;
+ExitCode Spawner::Serve() {
+  if (const Status greeted = session_.SayHello(); !greeted) {
+    return ipc::ExitCodeAfter(greeted.error());
+  }
+  return session_.Run([] {});
+}
+
+// Where this process ends once it has started.
+Status Start(ipc::ChildSession& session) {
+  const std::unique_ptr<Spawner> spawner = BAOKMS_TRY(Spawner::Create(session));
+  ::_exit(static_cast<int>(spawner->Serve()));
 }
 
 }  // namespace
 
 int RunSpawner() {
-  Result<std::unique_ptr<Spawner>> spawner = Spawner::Create();
-  if (!spawner) {
-    return static_cast<int>(ExitCode::kStartFailed);
-  }
-  const Result<ExitCode> ended = (*spawner)->Serve();
-  return static_cast<int>(ended ? *ended : ExitCode::kLoopFailed);
+  return ipc::RunChild(ipc::ROLE_SPAWNER, Start);
 }
 
 }  // namespace baokms::supervisor

@@ -1,14 +1,14 @@
-// What workers say besides answers, and what becomes of their processes: the seam between the
-// channels to the workers and the owner of their processes. Contents are checked for form only;
-// whoever implements this decides what to believe.
+// What workers say besides answers and what every child says, and what becomes of their processes:
+// the interface between the channels to the workers and the owner of their processes. Contents are
+// checked for form only; whoever implements this decides what to believe.
 
 #pragma once
 
 #include <cstdint>
 
 #include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/children/child_channel.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
@@ -23,8 +23,8 @@ enum class ExitCause : std::uint8_t {
   kOther,
 };
 
-// One process that filled a slot. Numbers are never reused, so words to a dead process can not
-// reach its successor.
+// One process that filled a slot. Numbers are never reused, so a message to a process that has
+// ended cannot reach its successor.
 struct Incarnation {
   Slot slot = 0;
   std::uint64_t number = 0;
@@ -33,10 +33,8 @@ struct Incarnation {
 };
 
 // Everything runs on the loop's thread, with no lock held.
-class WorkerEvents {
+class WorkerEvents : public ChildEvents {
  public:
-  virtual ~WorkerEvents() = default;
-
   // The worker broke the protocol, refused or ignored its key table, or left its channel while its
   // process lives on: kill it. Comes once per incarnation at most.
   virtual void OnBreach(Slot slot, const Error& why) = 0;
@@ -44,21 +42,8 @@ class WorkerEvents {
   // The worker acknowledged its first key table and gets requests from now on.
   virtual void OnReady(Incarnation from) = 0;
 
-  // `descriptor` is the worker's own /proc/self/<kind>; each kind comes once at most.
-  virtual void OnProcDescriptor(Incarnation from,
-                                ipc::ProcDescriptor::Kind kind,
-                                UniqueFd descriptor) = 0;
-  virtual void OnConfinement(Incarnation from, const ipc::ConfinementReport& report) = 0;
-  virtual void OnLogRecord(Incarnation from, const ipc::LogRecord& record) = 0;
-  virtual void OnSyscallRefused(Incarnation from, std::uint32_t number) = 0;
-  virtual void OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) = 0;
-  virtual void OnConnectVerdict(Incarnation from, const ipc::ConnectVerdict& verdict) = 0;
-
   // Its `calls` come through OnCall() as well, before this.
   virtual void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) = 0;
-
-  // One HTTP exchange with OpenBao, from any message that reports some.
-  virtual void OnCall(Incarnation from, const ipc::Call& call) = 0;
 
  protected:
   WorkerEvents() = default;

@@ -76,15 +76,11 @@ void WorkerSessions::Expect(Member& member, BootTime within) {
   });
 }
 
-Status WorkerSessions::OnHello(Incarnation from) {
+Status WorkerSessions::OnWorkerHello(Incarnation from) {
   Member* member = Find(from);
   if (member == nullptr || member->phase != Phase::kExpectHello) {
     return Error(ErrorCode::kProtocolViolation, "Hello out of turn");
   }
-  ipc::HelloAnswer answer;
-  answer.set_protocol_version(ipc::kProtocolVersion);
-  answer.set_role(ipc::ROLE_SUPERVISOR);
-  BAOKMS_TRY(member->channel->Send(ipc::MessageType::kHelloAnswer, answer));
   loop_.Cancel(std::exchange(member->timer, 0));
   member->phase = Phase::kExpectTable;
   return table_ ? SendTable(*member) : Status();

@@ -97,7 +97,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
     std::function<void()> done;
   };
 
-  Status OnHello(Incarnation from) override;
+  Status OnWorkerHello(Incarnation from) override;
   Status OnKeyTable(Incarnation from, const ipc::KeyTableAnswer& answer) override;
   Status OnAnswer(Incarnation from, AnyAnswer answer) override;
   void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;

@@ -71,7 +71,7 @@ Status WorkerSet::AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer
   if (channel == nullptr) {
     return Error(ErrorCode::kNotFound, "the worker that asked is gone");
   }
-  return channel->Send(MessageType::kConnectAnswer, answer, std::move(socket));
+  return channel->AnswerConnect(answer, std::move(socket));
 }
 
 Status WorkerSet::SendTunables(Incarnation to, const ipc::Tunables& tunables) {
@@ -79,7 +79,7 @@ Status WorkerSet::SendTunables(Incarnation to, const ipc::Tunables& tunables) {
   if (channel == nullptr) {
     return Error(ErrorCode::kNotFound, "the worker is gone");
   }
-  return channel->Send(MessageType::kTunables, tunables, UniqueFd());
+  return channel->Send(MessageType::kTunables, tunables);
 }
 
 OperationId WorkerSet::Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) {

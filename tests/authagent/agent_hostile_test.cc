@@ -38,6 +38,7 @@
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
+#include "ipc/child_session.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
@@ -164,25 +165,28 @@ class AgentHostileTest : public ::testing::Test {
   }
 
   void Start() {
-    AgentChannels channels;
     ipc::ChannelPair supervisor = *ipc::MakeChannelPair();
-    channels.supervisor = std::move(supervisor.first);
     supervisor_.emplace(std::move(supervisor.second));
+    std::vector<UniqueFd> channels;
     for (int i = 0; i < 2; ++i) {
       ipc::ChannelPair worker = *ipc::MakeChannelPair();
-      channels.workers.push_back(std::move(worker.first));
+      channels.push_back(std::move(worker.first));
       workers_.emplace_back(std::move(worker.second));
     }
-    auto agent = Agent::Prepare(GoodSetup(), std::move(channels));
+    auto session =
+        std::make_unique<ipc::ChildSession>(ipc::ROLE_AUTH_AGENT, std::move(supervisor.first));
+    auto agent = Agent::Prepare(GoodSetup(), *session, std::move(channels));
     ASSERT_TRUE(agent.has_value()) << agent.error().ToString();
-    thread_ = std::thread([this, agent = std::move(*agent)]() mutable {
-      ipc::ProcFiles proc{Open("/proc/self/status"), Open("/proc/self/statm"),
-                          Open("/proc/self/limits")};
-      ipc::ConfinementReport report;
-      report.set_filter_name("test");
-      end_ = agent->Run(std::move(proc), report);
-      agent.reset();
-    });
+    thread_ =
+        std::thread([this, session = std::move(session), agent = std::move(*agent)]() mutable {
+          ipc::ProcFiles proc{Open("/proc/self/status"), Open("/proc/self/statm"),
+                              Open("/proc/self/limits")};
+          ipc::ConfinementReport report;
+          report.set_filter_name("test");
+          end_ = agent->Run(std::move(proc), report);
+          agent.reset();
+          session.reset();
+        });
   }
 
   static UniqueFd Open(const char* path) { return UniqueFd(::open(path, O_RDONLY | O_CLOEXEC)); }
@@ -540,15 +544,15 @@ TEST_F(AgentHostileTest, RefusesASetupThatIsNotComplete) {
   };
   for (const auto& [name, spoil] : rows) {
     SCOPED_TRACE(name);
-    AgentChannels channels;
     ipc::ChannelPair supervisor = *ipc::MakeChannelPair();
     ipc::ChannelPair one = *ipc::MakeChannelPair();
-    channels.supervisor = std::move(supervisor.first);
-    channels.workers.push_back(std::move(one.first));
-    channels.workers.push_back(std::move(one.second));
+    ipc::ChildSession session(ipc::ROLE_AUTH_AGENT, std::move(supervisor.first));
+    std::vector<UniqueFd> channels;
+    channels.push_back(std::move(one.first));
+    channels.push_back(std::move(one.second));
     ipc::AgentSetup setup = GoodSetup();
     spoil(setup);
-    EXPECT_FALSE(Agent::Prepare(setup, std::move(channels)).has_value());
+    EXPECT_FALSE(Agent::Prepare(setup, session, std::move(channels)).has_value());
   }
 }
 

@@ -174,10 +174,9 @@ class LoginDeskTest : public ::testing::Test {
     return request;
   }
 
-  Status Ask(Slot slot, char id, BootTime within = std::chrono::seconds(60)) {
-    const Status taken = desk_->Request(slot, Request(id, BootNow() + within));
+  void Ask(Slot slot, char id, BootTime within = std::chrono::seconds(60)) {
+    desk_->Request(slot, Request(id, BootNow() + within));
     Turn();
-    return taken;
   }
 
   std::unique_ptr<EventLoop> loop_;
@@ -197,7 +196,7 @@ openbao::AuthValue Auth(std::string_view token, std::int64_t lease = 1800) {
 }
 
 TEST_F(LoginDeskTest, HandsTheTokenToTheWorkerThatAsked) {
-  ASSERT_TRUE(Ask(1, 'a').has_value());
+  Ask(1, 'a');
   ASSERT_EQ(api_.calls.size(), 1U);
   EXPECT_EQ(api_.calls[0].auth_mount, "auth/k8s");
   EXPECT_EQ(api_.calls[0].role, "kms");
@@ -218,7 +217,7 @@ TEST_F(LoginDeskTest, HandsTheTokenToTheWorkerThatAsked) {
 }
 
 TEST_F(LoginDeskTest, ReportsAndRecordsASuccess) {
-  ASSERT_TRUE(Ask(0, 'a').has_value());
+  Ask(0, 'a');
   api_.Answer(0, ErrorClass::kOk, Auth("s.token"));
   ASSERT_EQ(outlet_.statuses.size(), 1U);
   const ipc::AgentStatus& status = outlet_.statuses[0];
@@ -259,7 +258,7 @@ TEST_F(LoginDeskTest, NamesEveryFailureOfOpenBao) {
   MakeDesk(1000);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     SCOPED_TRACE(openbao::ToString(rows[i].error_class));
-    ASSERT_TRUE(Ask(0, 'a').has_value());
+    Ask(0, 'a');
     api_.Answer(i, rows[i].error_class, Auth("s.must-not-be-sent"));
     Turn();
     ASSERT_EQ(outlet_.failures.size(), i + 1);
@@ -274,7 +273,7 @@ TEST_F(LoginDeskTest, NamesEveryFailureOfOpenBao) {
 
 TEST_F(LoginDeskTest, DoesNotAskOpenBaoWithABadCredential) {
   credential_.finding = {AuthStatus::kJwtExpired, "exp passed"};
-  ASSERT_TRUE(Ask(0, 'a').has_value());
+  Ask(0, 'a');
   EXPECT_TRUE(api_.calls.empty());
   ASSERT_EQ(outlet_.failures.size(), 1U);
   EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_AUTH_FAILED);
@@ -285,7 +284,7 @@ TEST_F(LoginDeskTest, DoesNotAskOpenBaoWithABadCredential) {
 
 TEST_F(LoginDeskTest, ReadsTheCredentialForEveryLogin) {
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(Ask(0, 'a').has_value());
+    Ask(0, 'a');
     api_.Answer(static_cast<std::size_t>(i), ErrorClass::kOk, Auth("s.token"));
     Turn();
   }
@@ -294,10 +293,10 @@ TEST_F(LoginDeskTest, ReadsTheCredentialForEveryLogin) {
 
 TEST_F(LoginDeskTest, RefusesATokenThatIsEmptyOrTooLong) {
   MakeDesk(1000);
-  ASSERT_TRUE(Ask(0, 'a').has_value());
+  Ask(0, 'a');
   api_.Answer(0, ErrorClass::kOk);
   Turn();
-  ASSERT_TRUE(Ask(0, 'b').has_value());
+  Ask(0, 'b');
   api_.Answer(1, ErrorClass::kOk, Auth(std::string(ipc::kMaxToken + 1, 't')));
   Turn();
   EXPECT_TRUE(outlet_.tokens.empty());
@@ -311,7 +310,7 @@ TEST_F(LoginDeskTest, BoundsTheLeaseToWhatTheMessageHolds) {
   const std::vector<std::pair<std::int64_t, std::uint32_t>> rows = {
       {0, 0}, {-5, 0}, {1, 1}, {std::int64_t{1} << 40, 0xffffffffU}};
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    ASSERT_TRUE(Ask(0, 'a').has_value());
+    Ask(0, 'a');
     api_.Answer(i, ErrorClass::kOk, Auth("s.token", rows[i].first));
     Turn();
     EXPECT_EQ(outlet_.tokens[i].lease, rows[i].second);
@@ -319,10 +318,10 @@ TEST_F(LoginDeskTest, BoundsTheLeaseToWhatTheMessageHolds) {
 }
 
 TEST_F(LoginDeskTest, RunsOneLoginPerSlotAndKeepsTheNewestRequest) {
-  ASSERT_TRUE(Ask(0, 'a').has_value());
-  ASSERT_TRUE(Ask(0, 'b').has_value());
-  ASSERT_TRUE(Ask(0, 'c').has_value());
-  ASSERT_TRUE(Ask(1, 'd').has_value());
+  Ask(0, 'a');
+  Ask(0, 'b');
+  Ask(0, 'c');
+  Ask(1, 'd');
   EXPECT_EQ(api_.calls.size(), 2U) << "one for each slot";
   ASSERT_EQ(outlet_.failures.size(), 1U);
   EXPECT_EQ(outlet_.failures[0].second.request_id(), std::string(16, 'b'));
@@ -338,16 +337,16 @@ TEST_F(LoginDeskTest, RunsOneLoginPerSlotAndKeepsTheNewestRequest) {
 
 TEST_F(LoginDeskTest, HonoursTheEarlierOfDeadlineAndTimeout) {
   const BootTime before = BootNow();
-  ASSERT_TRUE(Ask(0, 'a', std::chrono::seconds(2)).has_value());
+  Ask(0, 'a', std::chrono::seconds(2));
   EXPECT_LE(api_.calls[0].context.deadline, BootNow() + std::chrono::seconds(2));
   EXPECT_GE(api_.calls[0].context.deadline, before + std::chrono::seconds(2));
-  ASSERT_TRUE(Ask(1, 'b', std::chrono::hours(1)).has_value());
+  Ask(1, 'b', std::chrono::hours(1));
   EXPECT_LE(api_.calls[1].context.deadline, BootNow() + std::chrono::seconds(5));
   EXPECT_EQ(credential_.last_deadline, api_.calls[1].context.deadline);
 }
 
 TEST_F(LoginDeskTest, AnswersARequestWhoseDeadlinePassedWithoutReadingAnything) {
-  ASSERT_TRUE(desk_->Request(0, Request('a', BootTime(1))).has_value());
+  desk_->Request(0, Request('a', BootTime(1)));
   ASSERT_EQ(outlet_.failures.size(), 1U);
   EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_TIMEOUT);
   EXPECT_EQ(credential_.reads, 0);
@@ -356,47 +355,30 @@ TEST_F(LoginDeskTest, AnswersARequestWhoseDeadlinePassedWithoutReadingAnything) 
 
 TEST_F(LoginDeskTest, GivesEachSlotItsShareOfTheBudget) {
   for (std::size_t i = 0; i < 6; ++i) {
-    ASSERT_TRUE(Ask(0, 'a').has_value());
+    Ask(0, 'a');
     api_.Answer(i, ErrorClass::kOk, Auth("s.token"));
     Turn();
   }
-  ASSERT_TRUE(Ask(0, 'b').has_value());
+  Ask(0, 'b');
   EXPECT_EQ(api_.calls.size(), 6U) << "12 a minute for two slots";
   ASSERT_EQ(outlet_.failures.size(), 1U);
   EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_AUTH_FAILED);
   const BootTime wait(outlet_.failures[0].second.budget_wait_ns());
   EXPECT_GT(wait, std::chrono::seconds(50)) << "until the first one is a minute old";
   EXPECT_LE(wait, std::chrono::seconds(61));
-  ASSERT_TRUE(Ask(1, 'c').has_value());
+  Ask(1, 'c');
   EXPECT_EQ(api_.calls.size(), 7U) << "the other slot has its own";
 }
 
 TEST_F(LoginDeskTest, AWorkerThatAsksWithoutEndCannotFloodTheSupervisor) {
   credential_.finding = {AuthStatus::kJwtInvalid, "exp missing"};
   for (int i = 0; i < 1000; ++i) {
-    ASSERT_TRUE(Ask(0, 'a').has_value());
+    Ask(0, 'a');
   }
   EXPECT_EQ(outlet_.failures.size(), 1000U) << "each request gets an answer";
   EXPECT_LE(outlet_.statuses.size(), 60U);
   EXPECT_LE(log_.records.size(), 60U);
   EXPECT_LE(credential_.reads, 60);
-}
-
-TEST_F(LoginDeskTest, RefusesMalformedRequests) {
-  ipc::LoginRequest request = Request('a', BootNow() + std::chrono::seconds(1));
-  EXPECT_FALSE(desk_->Request(2, request).has_value()) << "no such slot";
-  request.set_request_id(std::string(15, 'a'));
-  EXPECT_FALSE(desk_->Request(0, request).has_value());
-  request.set_request_id(std::string(17, 'a'));
-  EXPECT_FALSE(desk_->Request(0, request).has_value());
-  request.set_request_id("");
-  EXPECT_FALSE(desk_->Request(0, request).has_value());
-  for (const std::int64_t deadline : {std::int64_t{0}, std::int64_t{-1}, INT64_MIN}) {
-    const Status taken = desk_->Request(0, Request('a', BootTime(deadline)));
-    ASSERT_FALSE(taken.has_value());
-    EXPECT_EQ(taken.error().code(), ErrorCode::kProtocolViolation);
-  }
-  EXPECT_TRUE(api_.calls.empty());
 }
 
 TEST_F(LoginDeskTest, ReportsAReplacedCredentialAtOnce) {
@@ -438,17 +420,17 @@ TEST_F(LoginDeskTest, SaysThatAReplacementIsOverdueWhileTheCredentialIsStillGood
 }
 
 TEST_F(LoginDeskTest, TellsTheCredentialsStandingApartFromTheLogins) {
-  ASSERT_TRUE(Ask(0, 'a').has_value());
+  Ask(0, 'a');
   api_.Answer(0, ErrorClass::kPermissionDenied);
   EXPECT_EQ(outlet_.statuses[0].status(), "auth_failed");
   EXPECT_EQ(outlet_.statuses[0].credential_status(), "ok");
 }
 
 TEST_F(LoginDeskTest, PutsNoSecretIntoStatusFailureOrRecord) {
-  ASSERT_TRUE(Ask(0, 'a').has_value());
+  Ask(0, 'a');
   api_.Answer(0, ErrorClass::kOk, Auth("s.secret-token"));
   Turn();
-  ASSERT_TRUE(Ask(0, 'b').has_value());
+  Ask(0, 'b');
   api_.Answer(1, ErrorClass::kPermissionDenied);
   std::string all;
   for (const ipc::AgentStatus& status : outlet_.statuses) {

@@ -1,5 +1,6 @@
 #include "ipc/dispatch.h"
 
+#include <chrono>
 #include <cstdint>
 
 #include <fcntl.h>
@@ -10,10 +11,12 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
+#include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 
@@ -22,7 +25,11 @@ namespace {
 
 class DispatchTest : public ::testing::Test {
  protected:
-  DispatchTest() {
+  DispatchTest() { StartOver(); }
+
+  // A new channel: nothing has been received on it.
+  void StartOver() {
+    dispatch_ = Dispatch();
     dispatch_.Add<Hello>(MessageType::kHello, kPhaseHello, [this](const Hello& hello) -> Status {
       role_ = hello.role();
       ++calls_;
@@ -37,13 +44,21 @@ class DispatchTest : public ::testing::Test {
         });
   }
 
-  Status Deliver(MessageType type, std::string body, Phase phase, UniqueFd fd) {
+  static std::string GoodHello() {
+    Hello hello;
+    hello.set_protocol_version(kProtocolVersion);
+    hello.set_role(ROLE_SPAWNER);
+    return hello.SerializeAsString();
+  }
+
+  Status Deliver(
+      MessageType type, std::string body, Phase phase, UniqueFd fd, BootTime now = BootNow()) {
     std::vector<std::uint8_t> bytes(body.begin(), body.end());
     Datagram datagram;
     datagram.type = type;
     datagram.body = bytes;
     datagram.fd = std::move(fd);
-    return dispatch_.Deliver(std::move(datagram), phase);
+    return dispatch_.Deliver(std::move(datagram), phase, now);
   }
 
   static UniqueFd Null() { return UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
@@ -54,18 +69,14 @@ class DispatchTest : public ::testing::Test {
 };
 
 TEST_F(DispatchTest, HandsAMessageToItsRow) {
-  Hello hello;
-  hello.set_role(ROLE_SPAWNER);
-  EXPECT_TRUE(Deliver(MessageType::kHello, hello.SerializeAsString(), kPhaseHello, UniqueFd()));
+  EXPECT_TRUE(Deliver(MessageType::kHello, GoodHello(), kPhaseHello, UniqueFd()));
   EXPECT_EQ(role_, ROLE_SPAWNER);
-  EXPECT_TRUE(Deliver(MessageType::kProcDescriptor, "", kPhaseServing, Null()));
+  EXPECT_TRUE(Deliver(MessageType::kProcDescriptor, "\x08\x01", kPhaseServing, Null()));
   EXPECT_EQ(calls_, 2);
 }
 
 TEST_F(DispatchTest, RefusesEveryBreach) {
-  Hello hello;
-  hello.set_role(ROLE_SPAWNER);
-  const std::string good = hello.SerializeAsString();
+  const std::string good = GoodHello();
 
   struct Row {
     const char* name;
@@ -81,6 +92,7 @@ TEST_F(DispatchTest, RefusesEveryBreach) {
       {"early", MessageType::kProcDescriptor, "", kPhaseHello, true},
       {"extra descriptor", MessageType::kHello, good, kPhaseHello, true},
       {"missing descriptor", MessageType::kProcDescriptor, "", kPhaseServing, false},
+      {"malformed", MessageType::kProcDescriptor, "", kPhaseServing, true},
       {"truncated", MessageType::kHello, good.substr(0, 1), kPhaseHello, false},
       {"garbage", MessageType::kHello, "\xff\xff\xff", kPhaseHello, false},
       {"an unknown field", MessageType::kHello, good + std::string("\x78\x01", 2), kPhaseHello,
@@ -92,12 +104,51 @@ TEST_F(DispatchTest, RefusesEveryBreach) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);
+    StartOver();
     const Status delivered =
         Deliver(row.type, row.body, row.phase, row.descriptor ? Null() : UniqueFd());
     ASSERT_FALSE(delivered);
     EXPECT_EQ(delivered.error().code(), ErrorCode::kProtocolViolation);
   }
   EXPECT_EQ(calls_, 0);
+}
+
+TEST_F(DispatchTest, RefusesMoreThanTheTotalOfAType) {
+  const auto send = [this] {
+    return Deliver(MessageType::kHello, GoodHello(), kPhaseHello, UniqueFd());
+  };
+  EXPECT_TRUE(send());
+  const Status second = send();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), ErrorCode::kProtocolViolation);
+}
+
+TEST_F(DispatchTest, RefusesWhatIsOverTheRateOfItsTypeUntilTimePasses) {
+  int records = 0;
+  dispatch_.Add<LogRecord>(MessageType::kLogRecord, kPhaseServing,
+                           [&records](const LogRecord&) -> Status {
+                             ++records;
+                             return {};
+                           });
+  LogRecord record;
+  record.set_event("test.event");
+  const FlowLimit limit = FlowLimitOf(MessageType::kLogRecord);
+  const BootTime start = BootNow();
+  const auto send = [&](BootTime now) {
+    return Deliver(MessageType::kLogRecord, record.SerializeAsString(), kPhaseServing, UniqueFd(),
+                   now)
+        .has_value();
+  };
+  for (int i = 0; i < static_cast<int>(limit.burst); ++i) {
+    ASSERT_TRUE(send(start)) << i;
+  }
+  EXPECT_FALSE(send(start));
+  const BootTime later = start + std::chrono::seconds(1);
+  for (int i = 0; i < static_cast<int>(limit.per_second); ++i) {
+    ASSERT_TRUE(send(later)) << i;
+  }
+  EXPECT_FALSE(send(later));
+  EXPECT_EQ(records, static_cast<int>(limit.burst + limit.per_second));
 }
 
 TEST_F(DispatchTest, PrintsItsTable) {

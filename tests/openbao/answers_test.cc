@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "common/openbao/http_limits.h"
+#include "ipc/limits.h"
 
 namespace baokms::openbao {
 namespace {
@@ -196,7 +197,7 @@ TEST(AnswersTest, KeepsARequestIdOnlyInItsForm) {
         .value()
         .request_id;
   };
-  const std::string longest(kMaxRequestIdBytes, 'a');
+  const std::string longest(ipc::kMaxRequestId, 'a');
   EXPECT_EQ(id_of("AZaz09-_.:"), "AZaz09-_.:");
   EXPECT_EQ(id_of(longest), longest);
   EXPECT_EQ(id_of(longest + "a"), "");

@@ -16,6 +16,7 @@
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/http_limits.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 
 namespace baokms::openbao {
@@ -156,14 +157,14 @@ TEST_F(BrokerConnectorTest, ClosesTheSocketOfACancelledRequest) {
 }
 
 TEST_F(BrokerConnectorTest, FailsLaterWhenTooManyRequestsAreUnanswered) {
-  for (std::size_t i = 0; i < kMaxUnansweredConnects; ++i) {
+  for (std::size_t i = 0; i < ipc::kMaxUnansweredConnects; ++i) {
     connector_.CancelRequest(connector_.RequestSocket(0, 0, Keep()));
   }
-  ASSERT_EQ(requests_.size(), kMaxUnansweredConnects);
+  ASSERT_EQ(requests_.size(), ipc::kMaxUnansweredConnects);
   const auto cancelled = connector_.RequestSocket(0, 0, Keep());
   connector_.CancelRequest(cancelled);
   connector_.RequestSocket(0, 0, Keep());
-  EXPECT_EQ(requests_.size(), kMaxUnansweredConnects);
+  EXPECT_EQ(requests_.size(), ipc::kMaxUnansweredConnects);
   EXPECT_TRUE(answers_.empty());
   RunFor(5ms);
   ASSERT_EQ(answers_.size(), 1U);
@@ -172,7 +173,7 @@ TEST_F(BrokerConnectorTest, FailsLaterWhenTooManyRequestsAreUnanswered) {
   ASSERT_TRUE(
       connector_.OnAnswer(Answer(requests_[0].id(), ipc::OUTCOME_DNS_FAILED), {}).has_value());
   connector_.RequestSocket(0, 0, Keep());
-  EXPECT_EQ(requests_.size(), kMaxUnansweredConnects + 1);
+  EXPECT_EQ(requests_.size(), ipc::kMaxUnansweredConnects + 1);
 }
 
 }  // namespace

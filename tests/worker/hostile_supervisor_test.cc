@@ -30,6 +30,7 @@
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
+#include "ipc/child_session.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "ipc/token_message.h"
@@ -37,7 +38,6 @@
 #include "tests/openbao/test_pki.h"
 #include "tests/worker/rig.h"
 #include "tests/worker/setups.h"
-#include "worker/limits.h"
 #include "worker/worker.h"
 
 namespace baokms::worker {
@@ -54,9 +54,9 @@ class Attacker final {
     ipc::ChannelPair supervisor = ipc::MakeChannelPair().value();
     ipc::ChannelPair agent = ipc::MakeChannelPair().value();
     static const openbao::TestAuthority authority("worker test");
+    session_ = std::make_unique<ipc::ChildSession>(ipc::ROLE_WORKER, std::move(supervisor.second));
     std::unique_ptr<Worker> worker =
-        Worker::Prepare(MakeSetup(authority.CertificatePem()),
-                        {std::move(supervisor.second), std::move(agent.second)})
+        Worker::Prepare(MakeSetup(authority.CertificatePem()), *session_, std::move(agent.second))
             .value();
     supervisor_ = std::move(supervisor.first);
     agent_ = std::move(agent.first);
@@ -157,6 +157,7 @@ class Attacker final {
 
   UniqueFd supervisor_;
   UniqueFd agent_;
+  std::unique_ptr<ipc::ChildSession> session_;  // outlives the worker
   ExitCode ended_ = ExitCode::kStartFailed;
   std::thread thread_;
 };
@@ -245,7 +246,7 @@ std::vector<Breach> SupervisorBreaches() {
       {"refresh without a time", When::kServing, Say(Type::kTunables, Body(Tuned(1, 0)))},
       {"refresh before time began", When::kServing, Say(Type::kTunables, Body(Tuned(1, -1)))},
       {"refresh earlier than any lease is long", When::kServing,
-       Say(Type::kTunables, Body(Tuned(1, kLongestLeaseSeconds * 1'000'000'000 + 1)))},
+       Say(Type::kTunables, Body(Tuned(1, ipc::kMaxLeaseSeconds * 1'000'000'000 + 1)))},
       {"second greeting", When::kServing,
        Say(Type::kHelloAnswer, Body(Hello(ipc::kProtocolVersion, ipc::ROLE_SUPERVISOR)))},
       {"type number that nobody has", When::kServing, Say(static_cast<Type>(4000), "")},
@@ -370,7 +371,7 @@ TEST(HonestPeerTest, TakesEveryTunableInItsRange) {
     supervisor.Send(supervisor.supervisor(), Type::kTunables, Tuned(level, 1));
   }
   supervisor.Send(supervisor.supervisor(), Type::kTunables,
-                  Tuned(1, kLongestLeaseSeconds * 1'000'000'000));
+                  Tuned(1, ipc::kMaxLeaseSeconds * 1'000'000'000));
   supervisor.ExpectServing(2);
   supervisor.CloseSupervisor();
   EXPECT_EQ(supervisor.Join(), ExitCode::kSupervisorGone);

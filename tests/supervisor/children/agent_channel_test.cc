@@ -4,6 +4,7 @@
 #include "supervisor/children/agent_channel.h"
 
 #include <chrono>
+#include <cstdint>
 
 #include <fcntl.h>
 
@@ -17,6 +18,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
@@ -24,7 +26,9 @@
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/spawner/child_key.h"
 #include "tests/supervisor/children/peer.h"
+#include "tests/supervisor/children/recording_events.h"
 #include "tests/supervisor/workers/run_loop.h"
 
 namespace baokms::supervisor {
@@ -35,35 +39,11 @@ using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// Keeps the names of what it was told, in order.
-class RecordingAgentEvents final : public AgentEvents {
+class RecordingAgentEvents final : public RecordingEvents<>, public AgentEvents {
  public:
   void OnAgentBreach(const Error& why) override { breaches.push_back(why.code()); }
 
-  void OnAgentProcDescriptor(ipc::ProcDescriptor::Kind /*kind*/, UniqueFd descriptor) override {
-    EXPECT_TRUE(descriptor.valid());
-    events.emplace_back("descriptor");
-  }
-
-  void OnAgentConfinement(const ipc::ConfinementReport& report) override {
-    events.push_back("confinement " + report.filter_name());
-  }
-
-  void OnAgentLogRecord(const ipc::LogRecord& record) override {
-    events.push_back("log " + record.event());
-  }
-
-  void OnAgentSyscallRefused(std::uint32_t number) override {
-    events.push_back("refused " + std::to_string(number));
-  }
-
-  void OnAgentConnectRequest(const ipc::ConnectRequest& request) override {
-    events.push_back("connect " + std::to_string(request.endpoint()));
-  }
-
-  void OnAgentConnectVerdict(const ipc::ConnectVerdict& verdict) override {
-    events.push_back("verdict " + std::to_string(verdict.id()));
-  }
+  void OnAgentReady() override { ready = true; }
 
   void OnAgentStatus(const ipc::AgentStatus& status) override {
     events.push_back("status " + status.status());
@@ -77,8 +57,8 @@ class RecordingAgentEvents final : public AgentEvents {
     events.push_back("pin result " + std::to_string(result));
   }
 
-  std::vector<std::string> events;
   std::vector<ErrorCode> breaches;
+  bool ready = false;
 };
 
 struct Breach {
@@ -103,9 +83,27 @@ ipc::AgentStatus StatusWithCalls(std::size_t calls) {
   ipc::AgentStatus status;
   status.set_status("ok");
   for (std::size_t i = 0; i < calls; ++i) {
-    status.add_calls()->set_operation(ipc::OPERATION_JWT_LOGIN);
+    ipc::Call& call = *status.add_calls();
+    call.set_operation(ipc::OPERATION_JWT_LOGIN);
+    call.set_outcome(ipc::OUTCOME_OK);
   }
   return status;
+}
+
+// An AgentStatus that is well-formed but for `change`.
+std::function<void(Peer&)> ChangedStatus(const std::function<void(ipc::AgentStatus&)>& change) {
+  return [change](Peer& agent) {
+    ipc::AgentStatus status = StatusWithCalls(1);
+    change(status);
+    agent.Send(MessageType::kAgentStatus, status);
+  };
+}
+
+ipc::StartFailure GoodStartFailure() {
+  ipc::StartFailure failure;
+  failure.set_code(static_cast<std::uint32_t>(ErrorCode::kSystem));
+  failure.set_step("prctl(PR_SET_NAME)");
+  return failure;
 }
 
 const Breach kBreaches[] = {
@@ -170,6 +168,61 @@ const Breach kBreaches[] = {
      [](Peer& agent) {
        agent.Send(MessageType::kAgentStatus, StatusWithCalls(ipc::kMaxCalls + 1));
      }},
+    {"malformed log record", When::kServing,
+     [](Peer& agent) {
+       ipc::LogRecord record;
+       record.set_event("auth login\n");
+       agent.Send(MessageType::kLogRecord, record);
+     }},
+    {"log record with an overlong text", When::kServing,
+     [](Peer& agent) {
+       ipc::LogRecord record;
+       record.set_event("auth.login");
+       ipc::LogField& field = *record.add_fields();
+       field.set_key("reason");
+       field.set_text(std::string(ipc::kMaxLogText + 1, 'x'));
+       agent.Send(MessageType::kLogRecord, record);
+     }},
+    {"malformed log record before Hello", When::kAtOnce,
+     [](Peer& agent) {
+       agent.Send(MessageType::kLogRecord, ipc::LogRecord());
+     }},
+    {"malformed confinement report", When::kServing,
+     [](Peer& agent) {
+       ipc::ConfinementReport report;
+       report.set_filter_name("auth\nagent");
+       agent.Send(MessageType::kConfinementReport, report);
+     }},
+    {"overlong confinement report", When::kServing,
+     [](Peer& agent) {
+       ipc::ConfinementReport report;
+       report.set_filter_name(std::string(ipc::kMaxStatusWord + 1, 'x'));
+       agent.Send(MessageType::kConfinementReport, report);
+     }},
+    {"status that is no word", When::kServing,
+     ChangedStatus([](auto& s) { s.set_status("OK\n"); })},
+    {"overlong status", When::kServing,
+     ChangedStatus([](auto& s) { s.set_status(std::string(ipc::kMaxStatusWord + 1, 'x')); })},
+    {"credential status that is no word", When::kServing,
+     ChangedStatus([](auto& s) { s.set_credential_status("a b"); })},
+    {"unknown outcome", When::kServing,
+     ChangedStatus([](auto& s) { s.set_last_outcome(static_cast<ipc::Outcome>(99)); })},
+    {"credential that ends after all years", When::kServing,
+     ChangedStatus([](auto& s) { s.set_credential_ends_unix(ipc::kMaxUnixTime + 1); })},
+    {"credential that ends before all years", When::kServing,
+     ChangedStatus([](auto& s) { s.set_credential_ends_unix(INT64_MIN); })},
+    {"credential that is due after all years", When::kServing,
+     ChangedStatus([](auto& s) { s.set_credential_due_unix(INT64_MAX); })},
+    {"malformed call", When::kServing, ChangedStatus([](auto& s) { s.add_calls(); })},
+    {"start failure after Hello", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kStartFailure, GoodStartFailure());
+     }},
+    {"start failure twice", When::kAtOnce,
+     [](Peer& agent) {
+       agent.Send(MessageType::kStartFailure, GoodStartFailure());
+       agent.Send(MessageType::kStartFailure, GoodStartFailure());
+     }},
     {"PIN attempt before Hello", When::kAtOnce,
      [](Peer& agent) {
        agent.Send(MessageType::kPinAttemptBegin, ipc::PinAttemptBegin());
@@ -209,12 +262,12 @@ const Breach kBreaches[] = {
      }},
 };
 
-class AgentChannelTest : public ::testing::TestWithParam<Breach> {
+class AgentChannelTestBase : public ::testing::Test {
  protected:
-  AgentChannelTest() {
+  AgentChannelTestBase() {
     ipc::ChannelPair pair = ipc::MakeChannelPair().value();
     agent_ = std::make_unique<Peer>(std::move(pair.second));
-    channel_ = AgentChannel::Create(*loop_, events_, std::move(pair.first)).value();
+    channel_ = AgentChannel::Create(*loop_, 1, events_, events_, std::move(pair.first)).value();
   }
 
   void BecomeServing() {
@@ -227,8 +280,11 @@ class AgentChannelTest : public ::testing::TestWithParam<Breach> {
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   RecordingAgentEvents events_;
   std::unique_ptr<Peer> agent_;
-  std::unique_ptr<AgentChannel> channel_;
+  std::shared_ptr<AgentChannel> channel_;
 };
+
+class AgentChannelTest : public AgentChannelTestBase,
+                         public ::testing::WithParamInterface<Breach> {};
 
 TEST_P(AgentChannelTest, EndsOnEveryBreachOnce) {
   if (GetParam().when == When::kServing) {
@@ -245,12 +301,119 @@ TEST_P(AgentChannelTest, EndsOnEveryBreachOnce) {
   RunFor(*loop_, milliseconds(5));
   EXPECT_EQ(events_.breaches.size(), 1U);
   EXPECT_THAT(events_.events, IsEmpty()) << "nothing is received after a breach";
+  events_.descriptors.clear();
   EXPECT_LE(CountDescriptors(), before) << "no descriptor stays open";
 }
 
 INSTANTIATE_TEST_SUITE_P(Breaches, AgentChannelTest, ::testing::ValuesIn(kBreaches));
 
-using HonestAgentTest = AgentChannelTest;
+using HonestAgentTest = AgentChannelTestBase;
+
+struct Flood {
+  const char* name;
+  MessageType type;
+  std::function<std::string()> body;
+};
+
+void PrintTo(const Flood& flood, std::ostream* stream) {
+  *stream << flood.name;
+}
+
+ipc::LogRecord AnyRecord() {
+  ipc::LogRecord record;
+  record.set_event("auth.login");
+  return record;
+}
+
+ipc::PinAttemptEnd AnyPinEnd() {
+  ipc::PinAttemptEnd end;
+  end.set_result(ipc::PinAttemptEnd::RESULT_REFUSED);
+  return end;
+}
+
+// Every message of the agent that may come more than once.
+const Flood kFloods[] = {
+    {"LogRecord", MessageType::kLogRecord,
+     [] {
+       return AnyRecord().SerializeAsString();
+     }},
+    {"ConfinementReport", MessageType::kConfinementReport,
+     [] {
+       return std::string();
+     }},
+    {"AgentStatus", MessageType::kAgentStatus,
+     [] {
+       return StatusWithCalls(0).SerializeAsString();
+     }},
+    {"ConnectRequest", MessageType::kConnectRequest,
+     [] {
+       return std::string();
+     }},
+    {"ConnectVerdict", MessageType::kConnectVerdict,
+     [] {
+       return std::string();
+     }},
+    {"PinAttemptBegin", MessageType::kPinAttemptBegin,
+     [] {
+       return std::string();
+     }},
+    {"PinAttemptEnd", MessageType::kPinAttemptEnd,
+     [] {
+       return AnyPinEnd().SerializeAsString();
+     }},
+};
+
+class FloodingAgentTest : public AgentChannelTestBase,
+                          public ::testing::WithParamInterface<Flood> {};
+
+TEST_P(FloodingAgentTest, IsEndedAtTheLimitOfItsType) {
+  BecomeServing();
+  const std::string body = GetParam().body();
+  const BootTime start = BootNow();
+  while (events_.breaches.empty()) {
+    for (int i = 0; i < 200; ++i) {  // fewer than a socket holds
+      agent_->SendRaw(GetParam().type, body);
+    }
+    RunFor(*loop_, milliseconds(1));
+    ASSERT_LT(BootNow() - start, std::chrono::seconds(60)) << events_.events.size();
+  }
+  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kProtocolViolation));
+  const std::chrono::duration<double> elapsed = BootNow() - start;
+  const ipc::FlowLimit limit = ipc::FlowLimitOf(GetParam().type);
+  EXPECT_LE(static_cast<double>(events_.events.size()),
+            limit.burst + elapsed.count() * limit.per_second);
+}
+
+INSTANTIATE_TEST_SUITE_P(Floods, FloodingAgentTest, ::testing::ValuesIn(kFloods));
+
+// Connections cost descriptors: without answers, far fewer are enough.
+TEST_F(HonestAgentTest, MayNotHaveMoreConnectionsUnansweredThanItsLimit) {
+  BecomeServing();
+  for (std::size_t i = 0; i < ipc::kMaxUnansweredConnects; ++i) {
+    agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
+    RunFor(*loop_, BootTime::zero());
+  }
+  ASSERT_TRUE(
+      RunUntil(*loop_, [this] { return events_.events.size() == ipc::kMaxUnansweredConnects; }));
+  EXPECT_THAT(events_.breaches, IsEmpty());
+  ipc::ConnectAnswer answer;
+  answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
+  ASSERT_TRUE(channel_->AnswerConnect(answer, UniqueFd()));
+  agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
+  ASSERT_TRUE(RunUntil(
+      *loop_, [this] { return events_.events.size() == ipc::kMaxUnansweredConnects + 1; }));
+  agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
+  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kProtocolViolation));
+}
+
+TEST_F(HonestAgentTest, SaysWhyItCannotStart) {
+  agent_->Send(MessageType::kStartFailure, GoodStartFailure());
+  agent_->Leave();
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
+  EXPECT_THAT(events_.events, ElementsAre("auth_agent cannot start: prctl(PR_SET_NAME)"));
+  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kUnavailable));
+}
 
 TEST_F(HonestAgentTest, IsHeard) {
   BecomeServing();
@@ -266,6 +429,8 @@ TEST_F(HonestAgentTest, IsHeard) {
   ASSERT_TRUE(RunUntil(*loop_, [this] { return events_.events.size() == 4; }));
   EXPECT_THAT(events_.events,
               ElementsAre("descriptor", "confinement auth_agent", "status ok", "connect 2"));
+  EXPECT_EQ(events_.calls.size(), ipc::kMaxCalls);
+  EXPECT_TRUE(events_.ready);
   EXPECT_THAT(events_.breaches, IsEmpty());
 }
 

@@ -24,6 +24,7 @@
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "tests/supervisor/children/peer.h"
+#include "tests/supervisor/children/recording_events.h"
 #include "tests/supervisor/status/fake_observers.h"
 #include "tests/supervisor/workers/run_loop.h"
 
@@ -36,8 +37,8 @@ using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::NiceMock;
 
-constexpr ChildKey kAgent{ipc::ROLE_AUTH_AGENT, 0};
-constexpr ChildKey kWorker{ipc::ROLE_WORKER, 0};
+constexpr ChildKey kAgent = kAgentKey;
+constexpr ChildKey kWorker = WorkerKey(0);
 
 ipc::Spawned Started(const ChildKey& key, std::int64_t pid) {
   ipc::Spawned spawned;
@@ -63,7 +64,7 @@ class ChildrenTest : public ::testing::Test {
     spawner_ = std::make_unique<Peer>(std::move(pair.second));
     children_ =
         Children::Create(
-            *loop_, log_, metrics_, std::move(pair.first),
+            *loop_, log_, metrics_, events_, std::move(pair.first),
             {.started = [this](const ChildKey& key, pid_t pid,
                                UniqueFd) { Tell("started", key, std::to_string(pid)); },
              .ended = [this](const ChildKey& key,
@@ -107,6 +108,7 @@ class ChildrenTest : public ::testing::Test {
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   FakeLog log_;
   NiceMock<MockMetrics> metrics_;
+  RecordingEvents<> events_;
   std::unique_ptr<Peer> spawner_;
   std::unique_ptr<Children> children_;
   std::vector<std::string> told_;

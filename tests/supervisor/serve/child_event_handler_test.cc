@@ -3,6 +3,7 @@
 
 #include "supervisor/serve/child_event_handler.h"
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -10,17 +11,21 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/error.h"
 #include "common/base/event_loop.h"
+#include "common/base/log.h"
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/broker.h"
 #include "supervisor/children/children.h"
+#include "supervisor/observe/child_records.h"
 #include "supervisor/serve/credential_status.h"
 #include "supervisor/serve/login_budget.h"
 #include "supervisor/workers/worker_set.h"
@@ -33,10 +38,11 @@ namespace {
 
 using ipc::MessageType;
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
 using ::testing::NiceMock;
 
-constexpr ChildKey kAgent{ipc::ROLE_AUTH_AGENT, 0};
-constexpr ChildKey kWorker{ipc::ROLE_WORKER, 0};
+constexpr ChildKey kAgent = kAgentKey;
+constexpr ChildKey kWorker = WorkerKey(0);
 
 // Endpoint 0 is OpenBao's, endpoint 1 that of the identity provider.
 constexpr std::uint32_t kOpenBao = 0;
@@ -45,6 +51,23 @@ constexpr std::uint32_t kNobodys = 2;
 
 constexpr std::size_t kLogins = 2;
 
+// Keeps what children caused, by the name of the child.
+class FakeChildLog final : public ChildLog {
+ public:
+  void WriteChild(std::string_view process,
+                  std::int64_t /*pid*/,
+                  const ipc::LogRecord& record) override {
+    lines.push_back(std::string(process) + " " + record.event());
+  }
+
+  void WriteCausedBy(std::string_view process, const LogRecord& record) override {
+    lines.push_back(std::string(process) + " caused " + record.event);
+    EXPECT_EQ(FakeLog::Text(record, "child"), process);
+  }
+
+  std::vector<std::string> lines;
+};
+
 class ProcessEventsTest : public ::testing::Test {
  protected:
   ProcessEventsTest() {
@@ -52,7 +75,7 @@ class ProcessEventsTest : public ::testing::Test {
     spawner_ = std::make_unique<Peer>(std::move(pair.second));
     children_ =
         Children::Create(
-            *loop_, log_, metrics_, std::move(pair.first),
+            *loop_, log_, metrics_, events_, std::move(pair.first),
             {.started = [this](const ChildKey& key, pid_t,
                                UniqueFd channel) { events_.OnStarted(key, std::move(channel)); },
              .ended = [this](const ChildKey& key,
@@ -68,8 +91,8 @@ class ProcessEventsTest : public ::testing::Test {
     agent_ = Spawned(kAgent, 100);
   }
 
-  // Plays the spawner: the child's end of its channel, after its Hello was answered.
-  std::unique_ptr<Peer> Spawned(const ChildKey& key, std::int64_t pid) {
+  // Plays the spawner: the child's end of its channel, before its Hello.
+  std::unique_ptr<Peer> SpawnedSilent(const ChildKey& key, std::int64_t pid) {
     std::unique_ptr<Peer> child;
     EXPECT_TRUE(RunUntil(*loop_, [&] {
       auto spawn = spawner_->Receive<ipc::Spawn>(MessageType::kSpawn);
@@ -84,6 +107,12 @@ class ProcessEventsTest : public ::testing::Test {
     spawned.set_slot(key.slot);
     spawned.set_pid(pid);
     spawner_->Send(MessageType::kSpawned, spawned);
+    return child;
+  }
+
+  // The same after its Hello was answered.
+  std::unique_ptr<Peer> Spawned(const ChildKey& key, std::int64_t pid) {
+    std::unique_ptr<Peer> child = SpawnedSilent(key, pid);
     child->SayHello(key.role);
     EXPECT_TRUE(RunUntil(*loop_, [&] {
       return child->Receive<ipc::HelloAnswer>(MessageType::kHelloAnswer).has_value();
@@ -120,6 +149,8 @@ class ProcessEventsTest : public ::testing::Test {
 
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   FakeLog log_;
+  FakeChildLog child_log_;
+  std::vector<std::pair<ChildKey, std::string>> start_failures_;
   NiceMock<MockMetrics> metrics_;
   // Nobody listens on port 1: a socket that is still connecting is all that is asked for.
   std::unique_ptr<Broker> broker_ =
@@ -128,19 +159,20 @@ class ProcessEventsTest : public ::testing::Test {
   LoginBudget login_budget_{kLogins};
   CredentialStatus credential_;
   ProcessTable processes_;
-  ChildEventHandler events_{
-      {.loop = *loop_,
-       .broker = *broker_,
-       .openbao_endpoints = kIdentityProvider,
-       .login_budget = login_budget_,
-       .credential = credential_,
-       .log = log_,
-       .metrics = metrics_,
-       .processes = processes_,
-       .child_records = [](const std::string&, std::int64_t, const ipc::LogRecord&) {},
-       .worker_usable =
-           [] {
-           }}};
+  ChildEventHandler events_{{.loop = *loop_,
+                             .broker = *broker_,
+                             .openbao_endpoints = kIdentityProvider,
+                             .login_budget = login_budget_,
+                             .credential = credential_,
+                             .log = log_,
+                             .metrics = metrics_,
+                             .processes = processes_,
+                             .child_log = child_log_,
+                             .worker_usable = [] {},
+                             .start_failed =
+                                 [this](const ChildKey& key, const ipc::StartFailure& failure) {
+                                   start_failures_.emplace_back(key, failure.step());
+                                 }}};
   WorkerSet workers_{*loop_, events_, 1};
   std::unique_ptr<Peer> spawner_;
   std::unique_ptr<Children> children_;
@@ -196,6 +228,40 @@ TEST_F(ProcessEventsTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays) {
   agent_->Send(MessageType::kConnectVerdict, verdict);
   Ask(*agent_, kOpenBao, 10);
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
+}
+
+TEST_F(ProcessEventsTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) {
+  ipc::AgentStatus status;
+  status.set_status("error");
+  status.set_last_outcome(ipc::OUTCOME_SEALED);
+  ipc::Call& call = *status.add_calls();
+  call.set_operation(ipc::OPERATION_JWT_LOGIN);
+  call.set_outcome(ipc::OUTCOME_SEALED);
+  agent_->Send(MessageType::kAgentStatus, status);
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return !child_log_.lines.empty(); }));
+  EXPECT_THAT(child_log_.lines, ElementsAre("auth_agent caused openbao.request"));
+}
+
+TEST_F(ProcessEventsTest, AChildThatCannotStartIsLoggedWithItsStepAndErrno) {
+  ipc::Exited exited;
+  exited.set_role(kAgent.role);
+  exited.set_pid(100);
+  spawner_->Send(MessageType::kExited, exited);
+  const std::unique_ptr<Peer> next = SpawnedSilent(kAgent, 101);
+  ipc::StartFailure failure;
+  failure.set_code(static_cast<std::uint32_t>(ErrorCode::kSystem));
+  failure.set_sys_errno(EACCES);
+  failure.set_step("open of a file in /proc/self");
+  next->Send(MessageType::kStartFailure, failure);
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return !start_failures_.empty(); }));
+  EXPECT_THAT(start_failures_,
+              ElementsAre(std::pair(kAgent, std::string("open of a file in /proc/self"))));
+  const auto records = log_.Of("process.start_failed");
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(FakeLog::Text(records[0], "child"), "auth_agent");
+  EXPECT_EQ(FakeLog::Text(records[0], "step"), "open of a file in /proc/self");
+  EXPECT_EQ(FakeLog::Text(records[0], "error"), "system");
+  EXPECT_EQ(records[0].fields.back(), (std::pair<std::string, LogValue>("errno", EACCES)));
 }
 
 TEST_F(ProcessEventsTest, TheBudgetOutlivesTheAgent) {

@@ -27,6 +27,7 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/worker_events.h"
 #include "supervisor/workers/worker_set.h"
+#include "tests/supervisor/children/recording_events.h"
 #include "tests/supervisor/workers/run_loop.h"
 
 namespace baokms::supervisor {
@@ -139,7 +140,7 @@ class FakeWorker final {
   std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(ipc::kMaxDatagram);
 };
 
-class RecordingEvents final : public WorkerEvents {
+class RecordingWorkerEvents final : public RecordingEvents<WorkerEvents> {
  public:
   void OnBreach(Slot slot, const Error& why) override {
     breaches.push_back(slot);
@@ -148,47 +149,14 @@ class RecordingEvents final : public WorkerEvents {
 
   void OnReady(Incarnation from) override { ready.push_back(from); }
 
-  void OnProcDescriptor(Incarnation, ipc::ProcDescriptor::Kind kind, UniqueFd descriptor) override {
-    kinds.push_back(kind);
-    descriptors.push_back(std::move(descriptor));
-  }
-
-  void OnConfinement(Incarnation, const ipc::ConfinementReport& report) override {
-    filter_name = report.filter_name();
-  }
-
-  void OnLogRecord(Incarnation, const ipc::LogRecord& record) override {
-    logged.push_back(record.event());
-  }
-
-  void OnSyscallRefused(Incarnation, std::uint32_t number) override { syscalls.push_back(number); }
-
-  void OnConnectRequest(Incarnation from, const ipc::ConnectRequest& request) override {
-    connects.emplace_back(from, request.id());
-  }
-
-  void OnConnectVerdict(Incarnation, const ipc::ConnectVerdict& verdict) override {
-    verdicts.push_back(verdict.id());
-  }
-
   void OnTokenStatus(Incarnation, const ipc::TokenStatus& status) override {
     token_words.push_back(status.status());
   }
 
-  void OnCall(Incarnation, const ipc::Call& call) override { calls.push_back(call.operation()); }
-
   std::vector<Slot> breaches;
   std::string last_breach;
   std::vector<Incarnation> ready;
-  std::vector<ipc::ProcDescriptor::Kind> kinds;
-  std::vector<UniqueFd> descriptors;
-  std::string filter_name;
-  std::vector<std::string> logged;
-  std::vector<std::uint32_t> syscalls;
-  std::vector<std::pair<Incarnation, std::uint64_t>> connects;
-  std::vector<std::uint64_t> verdicts;
   std::vector<std::string> token_words;
-  std::vector<ipc::Operation> calls;
 };
 
 // A loop, a worker set with two slots and a published key table without entries.
@@ -227,7 +195,7 @@ class WorkerSetTestBase : public ::testing::Test {
   }
 
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
-  RecordingEvents events_;
+  RecordingWorkerEvents events_;
   WorkerSet set_;
   std::vector<Reply<ipc::DecryptAnswer>> replies_;
 };

@@ -12,7 +12,6 @@
 
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/answer_checks.h"
 #include "tests/supervisor/workers/fake_worker.h"
 
 namespace baokms::supervisor {
@@ -167,7 +166,7 @@ const Breach kBreaches[] = {
      [](FakeWorker& w, std::uint64_t id) {
        ipc::DecryptAnswer answer = GoodAnswer(id);
        *answer.add_calls() = GoodCall();
-       answer.mutable_calls(0)->set_request_id(std::string(kMaxRequestId + 1, 'a'));
+       answer.mutable_calls(0)->set_request_id(std::string(ipc::kMaxRequestId + 1, 'a'));
        w.Send(MessageType::kDecryptAnswer, answer);
      }},
     {"oversized answer", When::kAsked,
@@ -361,36 +360,6 @@ TEST_F(SlowWorkerTest, WhoseChannelSomebodyElseHoldsOpenIsNotWaitedForEither) {
   other.BecomeReady(*loop_);
   EXPECT_EQ(AwaitDecrypt(other).ciphertext(), "a");
   EXPECT_TRUE(events_.breaches.empty());
-}
-
-TEST(AnswerChecksTest, AcceptsWhatHonestWorkersSend) {
-  ipc::MetadataAnswer metadata;
-  metadata.set_outcome(ipc::OUTCOME_SEALED);
-  EXPECT_TRUE(CheckForm(metadata).has_value());
-  metadata.set_outcome(ipc::OUTCOME_OK);
-  metadata.set_upsert_outcome(ipc::OUTCOME_PERMISSION_DENIED);
-  metadata.set_type("aes256-gcm96");
-  EXPECT_TRUE(CheckForm(metadata).has_value());
-  ipc::DecryptAnswer answer = GoodAnswer(1);
-  for (std::size_t i = 0; i < ipc::kMaxCalls; ++i) {
-    *answer.add_calls() = GoodCall();
-    answer.mutable_calls(static_cast<int>(i))->set_request_id(std::string(kMaxRequestId, '.'));
-  }
-  EXPECT_TRUE(CheckForm(answer).has_value());
-}
-
-TEST(AnswerChecksTest, RefusesMetadataOverItsLimits) {
-  ipc::MetadataAnswer metadata;
-  metadata.set_outcome(ipc::OUTCOME_OK);
-  EXPECT_FALSE(CheckForm(metadata).has_value());  // config/keys left open
-  metadata.set_upsert_outcome(ipc::OUTCOME_OK);
-  metadata.set_type(std::string(kMaxKeyTypeName + 1, 'a'));
-  EXPECT_FALSE(CheckForm(metadata).has_value());
-  metadata.set_type("a");
-  for (std::size_t i = 0; i <= ipc::kMaxKeyVersions; ++i) {
-    metadata.add_versions();
-  }
-  EXPECT_FALSE(CheckForm(metadata).has_value());
 }
 
 }  // namespace

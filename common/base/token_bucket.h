@@ -1,0 +1,38 @@
+// A token bucket: how often something may happen, with room for a burst. Not thread-safe.
+
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+#include "common/base/clock.h"
+
+namespace baokms {
+
+class TokenBucket final {
+ public:
+  // Starts full. `burst` events fit at once, and `per_second` more every second after that; 0 makes
+  // `burst` the total for the life of the bucket.
+  constexpr TokenBucket(double burst, double per_second)
+      : burst_(burst), per_second_(per_second), tokens_(burst) {}
+
+  // Whether one more event fits; it is counted then. `now` must not run backwards.
+  [[nodiscard]] bool Take(BootTime now) {
+    const std::chrono::duration<double> elapsed = now - filled_at_;
+    tokens_ = std::min(burst_, tokens_ + elapsed.count() * per_second_);
+    filled_at_ = now;
+    if (tokens_ < 1) {
+      return false;
+    }
+    tokens_ -= 1;
+    return true;
+  }
+
+ private:
+  double burst_;
+  double per_second_;
+  double tokens_;
+  BootTime filled_at_{};  // since boot: the first event finds the bucket full
+};
+
+}  // namespace baokms

@@ -1,0 +1,122 @@
+#include "ipc/child_session.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <google/protobuf/message_lite.h>
+
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/heartbeat.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "ipc/channel.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/child_process.h"
+#include "ipc/dispatch.h"
+#include "ipc/limits.h"
+#include "ipc/link.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::ipc {
+
+ChildSession::ChildSession(Role role, UniqueFd supervisor)
+    : role_(role),
+      supervisor_(std::move(supervisor)),
+      channel_(supervisor_.get()),
+      log_(LogLevel::kInfo, [this](const LogRecord& record) {
+        (void)link_->Send(MessageType::kLogRecord, record).has_value();
+      }) {
+  table_.Add<HelloAnswer>(MessageType::kHelloAnswer, kPhaseHello,
+                          [this](const HelloAnswer&) -> Status {
+                            phase_ = kPhaseServing;
+                            greeted_();
+                            return {};
+                          });
+}
+
+Status ChildSession::Open(LogLevel lowest) {
+  log_.SetLowest(lowest);
+  loop_ = BAOKMS_TRY(EventLoop::Create());
+  link_ = BAOKMS_TRY(Link::Create(
+      *loop_, std::move(supervisor_), LinkKind::kGeneral,
+      [this](Datagram datagram) { return table_.Deliver(std::move(datagram), phase_); },
+      [this](const Error& why) { End(ExitCodeAfter(why)); }));
+  heartbeat_ = BAOKMS_TRY(Heartbeat::Create(*loop_));
+  return {};
+}
+
+void ChildSession::AcceptTunables(std::function<void(const Tunables&)> apply) {
+  table_.Add<Tunables>(MessageType::kTunables, kPhaseServing,
+                       [this, apply = std::move(apply)](const Tunables& tunables) -> Status {
+                         log_.SetLowest(static_cast<LogLevel>(tunables.log_level()));
+                         apply(tunables);
+                         return {};
+                       });
+}
+
+void ChildSession::Tell(MessageType type, const google::protobuf::MessageLite& message) {
+  if (const Status sent = link_->Send(type, message); !sent) {
+    End(ExitCodeAfter(sent.error()));
+  }
+}
+
+Status ChildSession::SayHello() {
+  Hello hello;
+  hello.set_protocol_version(kProtocolVersion);
+  hello.set_role(role_);
+  return link_->Send(MessageType::kHello, hello);
+}
+
+Status ChildSession::SendProc(ProcDescriptor::Kind kind, UniqueFd file) {
+  ProcDescriptor message;
+  message.set_kind(kind);
+  return link_->Send(MessageType::kProcDescriptor, message, std::move(file));
+}
+
+Status ChildSession::Introduce(ProcFiles proc, const ConfinementReport& confinement) {
+  BAOKMS_TRY(SayHello());
+  BAOKMS_TRY(SendProc(ProcDescriptor::KIND_STATUS, std::move(proc.status)));
+  BAOKMS_TRY(SendProc(ProcDescriptor::KIND_STATM, std::move(proc.statm)));
+  BAOKMS_TRY(SendProc(ProcDescriptor::KIND_LIMITS, std::move(proc.limits)));
+  return link_->Send(MessageType::kConfinementReport, confinement);
+}
+
+ExitCode ChildSession::Run(std::function<void()> greeted) {
+  greeted_ = std::move(greeted);
+  return loop_->Run() ? end_ : ExitCode::kLoopFailed;
+}
+
+void ChildSession::End(ExitCode code) {
+  end_ = code;
+  loop_->Stop();
+}
+
+void ChildSession::SendStartFailure(const Error& why) const {
+  ipc::SendStartFailure(channel_, why);
+}
+
+int RunChild(Role role, const std::function<Status(ChildSession&)>& start) {
+  ChildSession session(role, UniqueFd(kSupervisorChannel));
+  if (const Status started = start(session); !started) {
+    session.SendStartFailure(started.error());
+  }
+  return static_cast<int>(ExitCode::kStartFailed);
+}
+
+void SendStartFailure(int channel, const Error& why) {
+  StartFailure message;
+  message.set_code(static_cast<std::uint32_t>(why.code()));
+  message.set_sys_errno(static_cast<std::uint32_t>(why.sys_errno()));
+  message.set_step(std::string(why.what().substr(0, kMaxStep)));
+  if (const auto encoded = EncodedMessage::Encode(MessageType::kStartFailure, message)) {
+    (void)SendDatagram(channel, *encoded, -1).has_value();
+  }
+}
+
+}  // namespace baokms::ipc

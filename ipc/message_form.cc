@@ -1,0 +1,226 @@
+#include "ipc/message_form.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+
+#include <google/protobuf/repeated_field.h>
+
+#include "common/base/error.h"
+#include "common/base/log.h"
+#include "common/base/result.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/limits.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::ipc {
+namespace {
+
+using Calls = google::protobuf::RepeatedPtrField<Call>;
+
+constexpr std::string_view kRequestIdCharacters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:";
+constexpr std::string_view kStatusCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_";
+constexpr std::string_view kEventCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
+
+// Nothing after it is looked at: the sender is killed, and the log says which check it failed.
+Status Require(bool holds, Literal what) {
+  return holds ? Status() : Status(Error(ErrorCode::kProtocolViolation, what));
+}
+
+bool IsMadeOf(std::string_view text, std::string_view characters, std::size_t longest) {
+  return text.size() <= longest && text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+bool IsStatusWord(std::string_view text) {
+  return IsMadeOf(text, kStatusCharacters, kMaxStatusWord);
+}
+
+bool IsPrintable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+// Before 1970 as well: a certificate may say anything about its own end.
+bool IsTime(std::int64_t unix_seconds) {
+  return unix_seconds >= -kMaxUnixTime && unix_seconds <= kMaxUnixTime;
+}
+
+bool IsStated(Outcome outcome) {
+  return Outcome_IsValid(outcome) && outcome != OUTCOME_UNSPECIFIED;
+}
+
+bool IsWellFormed(const Call& call) {
+  return Operation_IsValid(call.operation()) && call.operation() != OPERATION_UNSPECIFIED &&
+         IsStated(call.outcome()) &&
+         IsMadeOf(call.request_id(), kRequestIdCharacters, kMaxRequestId);
+}
+
+Status CheckCalls(const Calls& calls) {
+  return Require(static_cast<std::size_t>(calls.size()) <= kMaxCalls &&
+                     std::ranges::all_of(calls, IsWellFormed),
+                 "too many or malformed calls in a message");
+}
+
+template <typename Answer>
+Status CheckAnswer(const Answer& answer) {
+  BAOKMS_TRY(Require(IsStated(answer.outcome()), "answer without a known outcome"));
+  return CheckCalls(answer.calls());
+}
+
+// Of a message about one child.
+template <typename Message>
+Status CheckChild(const Message& message) {
+  return Require((message.role() == ROLE_WORKER && message.slot() < kMaxWorkers) ||
+                     (message.role() == ROLE_AUTH_AGENT && message.slot() == 0),
+                 "message about a child that cannot exist");
+}
+
+}  // namespace
+
+Status CheckForm(const Hello& hello) {
+  return Require(hello.protocol_version() == kProtocolVersion && Role_IsValid(hello.role()),
+                 "Hello of another version or of no known role");
+}
+
+Status CheckForm(const HelloAnswer& answer) {
+  return Require(answer.protocol_version() == kProtocolVersion && answer.role() == ROLE_SUPERVISOR,
+                 "HelloAnswer of another version or program");
+}
+
+Status CheckForm(const ProcDescriptor& message) {
+  return Require(ProcDescriptor::Kind_IsValid(message.kind()) &&
+                     message.kind() != ProcDescriptor::KIND_UNSPECIFIED,
+                 "descriptor of an unknown kind");
+}
+
+Status CheckForm(const ConfinementReport& report) {
+  return Require(IsMadeOf(report.filter_name(), kEventCharacters, kMaxStatusWord),
+                 "malformed filter name in a confinement report");
+}
+
+Status CheckForm(const LogRecord& record) {
+  const bool fields_fit = std::ranges::all_of(record.fields(), [](const LogField& field) {
+    return !field.key().empty() && IsMadeOf(field.key(), kEventCharacters, kMaxLogText) &&
+           field.text().size() <= kMaxLogText;
+  });
+  return Require(LogRecord::Level_IsValid(record.level()) && !record.event().empty() &&
+                     IsMadeOf(record.event(), kEventCharacters, kMaxLogText) &&
+                     static_cast<std::size_t>(record.fields_size()) <= kMaxLogFields && fields_fit,
+                 "malformed log record");
+}
+
+Status CheckForm(const StartFailure& failure) {
+  return Require(failure.code() >= static_cast<std::uint32_t>(ErrorCode::kInvalidArgument) &&
+                     failure.code() <= static_cast<std::uint32_t>(ErrorCode::kInternal) &&
+                     !failure.step().empty() && failure.step().size() <= kMaxStep &&
+                     IsPrintable(failure.step()),
+                 "malformed StartFailure");
+}
+
+Status CheckForm(const ConnectAnswer& answer) {
+  return Require(IsStated(answer.outcome()), "ConnectAnswer without a known outcome");
+}
+
+Status CheckForm(const Tunables& tunables) {
+  return Require(tunables.log_level() <= static_cast<std::uint32_t>(LogLevel::kError) &&
+                     tunables.refresh_before_ns() > 0 &&
+                     tunables.refresh_before_ns() <= kMaxLeaseSeconds * 1'000'000'000,
+                 "Tunables out of range");
+}
+
+Status CheckForm(const KeyTableAnswer& answer) {
+  return Require(IsStated(answer.outcome()), "answer without a known outcome");
+}
+
+Status CheckForm(const EncryptAnswer& answer) {
+  return CheckAnswer(answer);
+}
+
+Status CheckForm(const DecryptAnswer& answer) {
+  return CheckAnswer(answer);
+}
+
+Status CheckForm(const MetadataAnswer& answer) {
+  BAOKMS_TRY(CheckAnswer(answer));
+  // config/keys may not have been read when the key itself could not be.
+  const bool upsert_may_be_unread =
+      answer.outcome() != OUTCOME_OK && answer.upsert_outcome() == OUTCOME_UNSPECIFIED;
+  return Require((IsStated(answer.upsert_outcome()) || upsert_may_be_unread) &&
+                     static_cast<std::size_t>(answer.versions_size()) <= kMaxKeyVersions &&
+                     answer.type().size() <= kMaxKeyTypeName,
+                 "metadata answer over its limits");
+}
+
+Status CheckForm(const ProbeEncryptAnswer& answer) {
+  return CheckAnswer(answer);
+}
+
+Status CheckForm(const ProbeDecryptAnswer& answer) {
+  return CheckAnswer(answer);
+}
+
+Status CheckForm(const TokenStatus& status) {
+  BAOKMS_TRY(CheckCalls(status.calls()));
+  return Require(IsStated(status.last_outcome()) && IsStatusWord(status.status()) &&
+                     status.expires_boottime_ns() >= 0,
+                 "malformed TokenStatus");
+}
+
+Status CheckForm(const AgentStatus& status) {
+  BAOKMS_TRY(CheckCalls(status.calls()));
+  return Require(Outcome_IsValid(status.last_outcome()) && IsStatusWord(status.status()) &&
+                     IsStatusWord(status.credential_status()) &&
+                     IsTime(status.credential_ends_unix()) && IsTime(status.credential_due_unix()),
+                 "malformed AgentStatus");
+}
+
+Status CheckForm(const PinAttemptBegin& begin) {
+  return Require(begin.tag() <= std::numeric_limits<std::uint16_t>::max(),
+                 "PIN tag of more than 16 bits");
+}
+
+Status CheckForm(const PinAttemptAnswer& answer) {
+  return Require(PinAttemptAnswer::Verdict_IsValid(answer.verdict()) &&
+                     answer.verdict() != PinAttemptAnswer::VERDICT_UNSPECIFIED,
+                 "answer to a PIN attempt without a verdict");
+}
+
+Status CheckForm(const PinAttemptEnd& end) {
+  return Require(PinAttemptEnd::Result_IsValid(end.result()) &&
+                     end.result() != PinAttemptEnd::RESULT_UNSPECIFIED,
+                 "end of a PIN attempt without a result");
+}
+
+Status CheckForm(const LoginRequest& request) {
+  return Require(request.request_id().size() == kLoginRequestIdSize && request.deadline_ns() > 0,
+                 "malformed LoginRequest");
+}
+
+Status CheckForm(const LoginFailed& failed) {
+  return Require(failed.request_id().size() == kLoginRequestIdSize && !failed.status().empty() &&
+                     IsStatusWord(failed.status()) && IsStated(failed.outcome()) &&
+                     failed.outcome() != OUTCOME_OK && failed.budget_wait_ns() >= 0,
+                 "malformed LoginFailed");
+}
+
+Status CheckForm(const Spawn& spawn) {
+  return CheckChild(spawn);
+}
+
+Status CheckForm(const Spawned& spawned) {
+  BAOKMS_TRY(CheckChild(spawned));
+  return Require((spawned.pid() > 0) != (spawned.error() != 0), "Spawned without a result");
+}
+
+Status CheckForm(const Kill& kill) {
+  return CheckChild(kill);
+}
+
+Status CheckForm(const Exited& exited) {
+  return CheckChild(exited);
+}
+
+}  // namespace baokms::ipc

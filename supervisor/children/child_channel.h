@@ -1,0 +1,126 @@
+// The supervisor's end of the channel to one child process, with everything that is the same for
+// each of them: Hello, the reports that a process makes about itself, its log records and its
+// requests for connections. A channel to a worker, the auth agent or the spawner adds the messages
+// that only it may receive. Form and rate of every message are checked before its handler sees it
+// (ipc/dispatch.h); whatever is not allowed closes the channel for good, and the child is killed.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/result.h"
+#include "common/base/unique_fd.h"
+#include "ipc/dispatch.h"
+#include "ipc/link.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/spawner/child_key.h"
+
+namespace baokms::supervisor {
+
+// One process that filled a place. Numbers are never reused for a key, so that an answer to a
+// process that has ended cannot reach its successor.
+struct ChildProcess {
+  ChildKey key;
+  std::uint64_t number = 0;
+};
+
+// What any child may say. Runs on the loop's thread, with no lock held. The contents have been
+// checked for form only; whoever implements this decides what to believe.
+class ChildEvents {
+ public:
+  virtual ~ChildEvents() = default;
+
+  // `descriptor` is the child's own /proc/self/<kind>; each kind comes once at most.
+  virtual void OnProcDescriptor(const ChildProcess& from,
+                                ipc::ProcDescriptor::Kind kind,
+                                UniqueFd descriptor) = 0;
+  virtual void OnConfinement(const ChildProcess& from, const ipc::ConfinementReport& report) = 0;
+  virtual void OnLogRecord(const ChildProcess& from, const ipc::LogRecord& record) = 0;
+
+  // The child ends itself after either of these.
+  virtual void OnSyscallRefused(const ChildProcess& from, std::uint32_t number) = 0;
+  virtual void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) = 0;
+
+  virtual void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) = 0;
+  virtual void OnConnectVerdict(const ChildProcess& from, const ipc::ConnectVerdict& verdict) = 0;
+
+  // One HTTP exchange with OpenBao, from any message that reports some.
+  virtual void OnCall(const ChildProcess& from, const ipc::Call& call) = 0;
+
+ protected:
+  ChildEvents() = default;
+  ChildEvents(const ChildEvents&) = default;
+  ChildEvents& operator=(const ChildEvents&) = default;
+};
+
+// Send() may be called from any thread and the last owner may be on any thread; everything else
+// belongs to the loop's thread. Held by std::shared_ptr only.
+class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
+ public:
+  ChildChannel(const ChildChannel&) = delete;
+  ChildChannel& operator=(const ChildChannel&) = delete;
+  // The link itself is destroyed by the loop's thread a moment later.
+  virtual ~ChildChannel();
+
+  // Receives on the supervisor's end of the pair from the loop's next turn on. To be called once.
+  Status Open(UniqueFd channel);
+
+  // As ipc::Link::Send().
+  Status Send(ipc::MessageType type, const google::protobuf::MessageLite& message);
+  Status Send(ipc::MessageType type,
+              const google::protobuf::MessageLite& message,
+              UniqueFd attached);
+
+  // Answers a ConnectRequest; the socket is closed here once it is on its way.
+  Status AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket);
+
+ protected:
+  // `loop` and `events` must outlive the channel.
+  ChildChannel(EventLoop& loop, const ChildProcess& who, ChildEvents& events);
+
+  // After the child's first message, which has been answered by then. An error is a breach.
+  virtual Status OnHello() = 0;
+  // Once. kUnavailable: the child closed its end, so its process has most likely ended. Otherwise
+  // it broke the protocol and has to be killed.
+  virtual void OnClosed(const Error& why) = 0;
+
+  // Adds a message that this kind of child may send after its Hello. An error is a breach.
+  template <typename Message>
+  void Accept(ipc::MessageType type, std::function<Status(Message&)> handler) {
+    dispatch_.Add<Message>(type, ipc::kPhaseServing, std::move(handler));
+  }
+
+  // Adds ConnectRequest and ConnectVerdict, for a child that talks to OpenBao.
+  void AcceptConnectRequests();
+
+  [[nodiscard]] const ChildProcess& who() const { return who_; }
+
+  [[nodiscard]] ChildEvents& events() { return events_; }
+
+ private:
+  void AcceptReports();
+  Status TakeHello(const ipc::Hello& hello);
+  Status TakeDescriptor(const ipc::ProcDescriptor& message, UniqueFd descriptor);
+  Status TakeConfinement(const ipc::ConfinementReport& report);
+  Status TakeConnectRequest(const ipc::ConnectRequest& request);
+
+  EventLoop& loop_;
+  ChildProcess who_;
+  ChildEvents& events_;
+  ipc::Dispatch dispatch_;
+  ipc::Phase phase_ = ipc::kPhaseHello;
+  std::set<ipc::ProcDescriptor::Kind> descriptors_seen_;
+  bool confinement_seen_ = false;
+  std::size_t unanswered_connects_ = 0;
+  std::unique_ptr<ipc::Link> link_;
+};
+
+}  // namespace baokms::supervisor
