@@ -36,7 +36,7 @@ class Transition final {
   // `channel`: where the child's channel to the supervisor is now.
   void Moved(int channel) { channel_ = channel; }
 
-  // A process with one thread may allocate after fork(2), which sending does.
+  // Sending allocates, which glibc allows after fork(2), whatever other threads were doing.
   [[noreturn]] void GiveUp(Literal step) const {
     ipc::SendStartFailure(channel_, Error(ErrorCode::kSystem, step, errno));
     ::_exit(static_cast<int>(ipc::ExitCode::kStartFailed));

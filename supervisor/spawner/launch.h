@@ -27,7 +27,7 @@ struct LaunchPlan {
 // where libraries leave copies of secrets.
 [[nodiscard]] std::vector<std::string> ChildEnvironment();
 
-// Forks and executes. The calling process must have one thread. Gives the child's pid; a child that
+// Forks and executes. Nothing waits for a lock in the child. Gives the child's pid; a child that
 // cannot execute its program sends a StartFailure on its first descriptor, the channel to its
 // supervisor, and exits with ExitCode::kStartFailed.
 Result<pid_t> Launch(const LaunchPlan& plan);

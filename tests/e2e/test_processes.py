@@ -2,6 +2,7 @@
 when it is told to reload.
 """
 
+import errno
 import functools
 import os
 import shutil
@@ -122,6 +123,24 @@ def test_a_program_that_is_not_installed_is_named(make_provider, monkeypatch, tm
     ended = make_provider().run("serve", check=False)
     assert ended.returncode == 5
     assert f"{missing} is not installed beside bao-kms-provider" in ended.stderr
+
+
+def test_a_child_that_cannot_start_says_why_in_the_log(make_provider, monkeypatch, tmp_path):
+    own = Path(provider_binary())
+    for name in (own.name, SPAWNER, WORKER, AGENT):
+        shutil.copy(own.with_name(name), tmp_path)
+    (tmp_path / WORKER).chmod(0o600)  # opens, but cannot be executed
+    monkeypatch.setenv("BAOKMS_BIN", str(tmp_path))
+    provider = make_provider().start()
+
+    def failures():
+        return [e for e in provider.log_events() if e["message"] == "process.start_failed"]
+
+    wait_for(failures, "the record of a failed start")
+    first = failures()[0]
+    assert first["child"] in ("worker_0", "worker_1")
+    assert first["step"] == "execveat of the child's program"
+    assert (first["error"], first["errno"]) == ("system", errno.EACCES)
 
 
 def test_reload_applies_tunables_and_refuses_what_is_sealed(provider, kms):
