@@ -12,11 +12,11 @@
 
 #include "authagent/credential.h"
 #include "authagent/login_api.h"
-#include "authagent/minute_window.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
+#include "common/base/minute_window.h"
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
@@ -89,8 +89,8 @@ LoginService::LoginService(EventLoop& loop,
   // A slot's share keeps one worker from using up the logins of the others.
   const std::size_t share = options_.budget_per_minute / std::max(1U, options_.workers);
   for (Slot slot = 0; slot < options_.workers; ++slot) {
-    slots_.push_back({std::nullopt, std::nullopt, MinuteWindow(std::max(share, kMaxAttempts)),
-                      MinuteWindow(share)});
+    slots_.push_back({std::nullopt, std::nullopt, MinuteWindow<>(std::max(share, kMaxAttempts)),
+                      MinuteWindow<>(share)});
   }
 }
 

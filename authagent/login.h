@@ -11,10 +11,10 @@
 
 #include "authagent/credential.h"
 #include "authagent/login_api.h"
-#include "authagent/minute_window.h"
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
+#include "common/base/minute_window.h"
 #include "common/base/result.h"
 #include "common/openbao/api.h"
 #include "ipc/token_message.h"
@@ -82,8 +82,8 @@ class LoginService final {
   struct SlotState {
     std::optional<Ticket> active;
     std::optional<Ticket> waiting;
-    MinuteWindow attempts;
-    MinuteWindow logins;
+    MinuteWindow<> attempts;
+    MinuteWindow<> logins;
   };
 
   void Begin(Slot slot);

@@ -1,13 +1,13 @@
 #include "worker/token_call.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <iterator>
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/base/elapsed.h"
 #include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
@@ -16,12 +16,6 @@
 
 namespace baokms::worker {
 namespace {
-
-std::uint32_t MicrosecondsSince(BootTime start) {
-  const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(BootNow() - start);
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(elapsed.count(), std::int64_t{0}, UINT32_MAX));
-}
 
 bool RefusesToken(openbao::ErrorClass error_class) {
   return error_class == openbao::ErrorClass::kUnauthenticated ||
@@ -71,7 +65,8 @@ std::function<void(TokenSource::Ready)> TokenCall::AwaitToken() {
 
 void TokenCall::OnToken(TokenSource::Ready ready) {
   wait_ = 0;
-  end_.stages.set_token_wait_us(end_.stages.token_wait_us() + MicrosecondsSince(waiting_since_));
+  end_.stages.set_token_wait_us(end_.stages.token_wait_us() +
+                                Microseconds(BootNow() - waiting_since_));
   switch (ready.kind) {
     case TokenSource::Ready::Kind::kToken:
       Call();

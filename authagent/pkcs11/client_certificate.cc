@@ -31,6 +31,7 @@
 
 #include "authagent/credential.h"
 #include "authagent/pkcs11/provider_key.h"
+#include "common/base/deleter.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
@@ -43,10 +44,6 @@ constexpr mode_t kForbiddenBits = 0037;
 
 // NIST SP 800-57, part 1: less is not allowed any more.
 constexpr int kMinRsaBits = 2048;
-
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
 
 // What PEM_read_bio() hands out.
 struct PemBlock {
@@ -181,7 +178,7 @@ Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem) {
   if (pem.size() > kMaxChainFile) {
     return Error(ErrorCode::kResourceExhausted, "certificate file too large");
   }
-  const std::unique_ptr<BIO, FreeBio> bio(
+  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   if (bio == nullptr) {
     return Error(ErrorCode::kInternal, "no memory for the certificate file");

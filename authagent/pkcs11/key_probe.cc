@@ -15,6 +15,7 @@
 #include "authagent/pkcs11/hsm_session.h"
 #include "authagent/pkcs11/provider_key.h"
 #include "authagent/pkcs11/signing_key.h"
+#include "common/base/deleter.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 
@@ -23,11 +24,7 @@ namespace {
 
 constexpr std::string_view kText = "openbao-kubernetes-kms/cert-signer-probe/v1";
 
-struct FreeDigest {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>>;
 
 const std::uint8_t* TextBytes() {
   return reinterpret_cast<const std::uint8_t*>(kText.data());

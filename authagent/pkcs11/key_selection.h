@@ -11,6 +11,7 @@
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
 
+#include "common/base/deleter.h"
 #include "common/base/result.h"
 
 namespace baokms::authagent {
@@ -39,11 +40,7 @@ class KeySelection final {
   [[nodiscard]] std::pair<CK_ATTRIBUTE*, std::size_t> KeyAttributes() const;
 
  private:
-  struct FreeUri {
-    void operator()(P11KitUri* uri) const { p11_kit_uri_free(uri); }
-  };
-
-  using Uri = std::unique_ptr<P11KitUri, FreeUri>;
+  using Uri = std::unique_ptr<P11KitUri, Deleter<p11_kit_uri_free>>;
 
   explicit KeySelection(Uri uri) : uri_(std::move(uri)) {}
 

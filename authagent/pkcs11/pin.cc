@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 
 #include "authagent/secret_file.h"
+#include "common/base/deleter.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
@@ -26,10 +27,6 @@ namespace {
 constexpr mode_t kForbiddenBits = 0037;
 
 constexpr std::size_t kSha256Size = 32;
-
-struct FreeDigest {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
 
 bool EndsLine(std::uint8_t byte) {
   return byte == '\r' || byte == '\n';
@@ -53,7 +50,7 @@ Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user) {
 
 Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin) {
   // Freeing the context wipes what it holds of the PIN.
-  const std::unique_ptr<EVP_MD_CTX, FreeDigest> context(EVP_MD_CTX_new());
+  const std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
   std::array<std::uint8_t, kSha256Size> digest{};
   const std::span<const std::uint8_t> secret = pin.Reveal();
   if (context == nullptr || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1 ||

@@ -19,6 +19,7 @@
 
 #include "authagent/pkcs11/provider_signature.h"
 #include "authagent/pkcs11/signing_key.h"
+#include "common/base/deleter.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 
@@ -36,11 +37,7 @@ struct ProviderKeyParts {
   SigningKey* signer;
 };
 
-struct FreeContext {
-  void operator()(EVP_PKEY_CTX* context) const { EVP_PKEY_CTX_free(context); }
-};
-
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, FreeContext>;
+using KeyContext = std::unique_ptr<EVP_PKEY_CTX, Deleter<EVP_PKEY_CTX_free>>;
 
 template <typename Function>
 OSSL_DISPATCH Entry(int id, Function* function) {

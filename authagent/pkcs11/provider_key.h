@@ -9,15 +9,12 @@
 #include <openssl/evp.h>
 
 #include "authagent/pkcs11/signing_key.h"
+#include "common/base/deleter.h"
 #include "common/base/result.h"
 
 namespace baokms::authagent {
 
-struct FreeEvpKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-
-using EvpKey = std::unique_ptr<EVP_PKEY, FreeEvpKey>;
+using EvpKey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
 // Makes the provider known to this process, for good. OpenSSL's own provider stays the first choice
 // for everything else. Call it before the system call filter, and before MakeProviderKey().

@@ -22,6 +22,7 @@
 
 #include "authagent/pkcs11/provider_key.h"
 #include "authagent/pkcs11/signing_key.h"
+#include "common/base/deleter.h"
 #include "common/base/result.h"
 
 namespace baokms::authagent {
@@ -51,10 +52,6 @@ struct SignatureContext {
   KeyKind kind = KeyKind::kRsa;
   const DigestFacts* digest = kDigests.data();
   bool pss = false;
-};
-
-struct FreeSignature {
-  void operator()(ECDSA_SIG* signature) const { ECDSA_SIG_free(signature); }
 };
 
 SignatureContext& ContextOf(void* data) {
@@ -150,7 +147,7 @@ std::optional<std::vector<std::uint8_t>> EncodeEcdsa(std::span<const std::uint8_
   if (half == 0 || signature.size() % 2 != 0) {
     return std::nullopt;
   }
-  const std::unique_ptr<ECDSA_SIG, FreeSignature> numbers(ECDSA_SIG_new());
+  const std::unique_ptr<ECDSA_SIG, Deleter<ECDSA_SIG_free>> numbers(ECDSA_SIG_new());
   BIGNUM* r = BN_bin2bn(signature.data(), static_cast<int>(half), nullptr);
   BIGNUM* s = BN_bin2bn(signature.data() + half, static_cast<int>(half), nullptr);
   if (numbers == nullptr || r == nullptr || s == nullptr ||

@@ -2,12 +2,11 @@
 
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/contract/utf8.h"
 
 namespace baokms::contract {
 namespace {
-
-constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 // `value` as \u and four digits; only code points below U+10000 come here.
 std::string UnicodeEscape(char32_t value) {

@@ -1,23 +1,13 @@
-#include <algorithm>
-#include <limits>
 #include <utility>
 
 #include <curl/curl.h>
 
+#include "common/base/elapsed.h"
 #include "common/openbao/answers.h"
 #include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
 
 namespace baokms::openbao {
-namespace {
-
-std::uint32_t Microseconds(BootTime elapsed) {
-  const auto count = std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(count, 0, std::numeric_limits<std::uint32_t>::max()));
-}
-
-}  // namespace
 
 void Exchange::AddConnectTime(Call& call, BootTime now) {
   call.report.connect_us += Microseconds(now - call.connect_began);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/contract/encoding.h"
 #include "common/contract/utf8.h"
 #include "common/openbao/http_limits.h"
@@ -11,7 +12,6 @@
 namespace baokms::openbao {
 namespace {
 
-constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kUpperHexDigits = "0123456789ABCDEF";
 
 // Room for the names, quotes and numbers of any body here.

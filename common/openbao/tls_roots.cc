@@ -12,16 +12,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include "common/base/deleter.h"
+
 namespace baokms::openbao {
 namespace {
-
-struct Free {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-
-  void operator()(X509* certificate) const { X509_free(certificate); }
-
-  void operator()(X509_STORE* store) const { X509_STORE_free(store); }
-};
 
 // True when PEM_read_bio_X509() stopped because there was nothing more to read.
 bool AtEnd() {
@@ -53,14 +47,15 @@ Result<TlsRoots> TlsRoots::Parse(std::string_view pem) {
   if (pem.size() > INT_MAX) {
     return Error(ErrorCode::kResourceExhausted, "CA bundle is too large");
   }
-  const std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  std::unique_ptr<X509_STORE, Free> store(X509_STORE_new());
+  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  std::unique_ptr<X509_STORE, Deleter<X509_STORE_free>> store(X509_STORE_new());
   if (bio == nullptr || store == nullptr) {
     return Error(ErrorCode::kInternal, "no memory for the CA bundle");
   }
   std::size_t count = 0;
   for (;;) {
-    const std::unique_ptr<X509, Free> certificate(
+    const std::unique_ptr<X509, Deleter<X509_free>> certificate(
         PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) {
       break;

@@ -20,19 +20,13 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "common/base/deleter.h"
+
 namespace baokms::supervisor {
 namespace {
 
 // Nobody but the owner may put anything beside the socket or the state file.
 constexpr mode_t kDirectoryForbidden = 0022;
-
-struct X509Free {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-
-struct BioFree {
-  void operator()(BIO* bio) const { BIO_free_all(bio); }
-};
 
 std::string ParentOf(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -181,11 +175,11 @@ HostFindings CheckHost(const ConfigDocument& document, std::span<const Problem> 
 }
 
 std::optional<std::string> CheckCaBundle(const std::string& pem) {
-  const std::unique_ptr<BIO, BioFree> bio(
+  const std::unique_ptr<BIO, Deleter<BIO_free_all>> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   std::size_t count = 0;
   while (bio != nullptr) {
-    const std::unique_ptr<X509, X509Free> certificate(
+    const std::unique_ptr<X509, Deleter<X509_free>> certificate(
         PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) {
       break;

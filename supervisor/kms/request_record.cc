@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "common/base/clock.h"
+#include "common/base/elapsed.h"
 #include "common/base/log.h"
 #include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"
@@ -59,9 +60,7 @@ void RequestRecord::Log(Cause cause, const RequestDetails& details, BootTime dur
   record.event = "kms.request";
   record.fields.emplace_back("operation", std::string(OperationName(method_)));
   record.fields.emplace_back("status", std::string(ToString(error.code)));
-  using Milliseconds = std::chrono::duration<double, std::milli>;
-  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(duration);
-  record.fields.emplace_back("duration_ms", Milliseconds(whole).count());
+  record.fields.emplace_back("duration_ms", Milliseconds(duration));
   if (!details.key_id.empty()) {
     record.fields.emplace_back("key_id_hash", contract::HashText(details.key_id));
   }

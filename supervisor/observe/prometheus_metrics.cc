@@ -20,6 +20,7 @@
 #include <prometheus/text_serializer.h>
 
 #include "common/base/clock.h"
+#include "common/base/hex.h"
 #include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/label_limiter.h"
@@ -76,13 +77,7 @@ std::string OrUnknown(const std::string& text) {
 
 // How kube-apiserver labels a key_id.
 std::string ApiServerHash(std::string_view key_id) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text = "sha256:";
-  for (const std::uint8_t byte : contract::Sha256(contract::AsBytes(key_id))) {
-    text.push_back(kDigits[byte >> 4U]);
-    text.push_back(kDigits[byte & 0xfU]);
-  }
-  return text;
+  return "sha256:" + ToHex(contract::Sha256(contract::AsBytes(key_id)));
 }
 
 prometheus::MetricFamily Single(std::string name,

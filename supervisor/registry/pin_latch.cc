@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/hex.h"
 #include "common/base/result.h"
 #include "supervisor/registry/file_ops.h"
 #include "supervisor/registry/state_directory.h"
@@ -24,34 +25,9 @@ constexpr std::string_view kSuffix = ".pin-latch";
 constexpr std::string_view kFormat = "pin-latch/v1 ";
 constexpr std::string_view kAttempting = "attempting ";
 constexpr std::string_view kRefused = "refused ";
-constexpr std::string_view kDigits = "0123456789abcdef";
 
 // The one line has 64 bytes at most.
 constexpr std::size_t kMaxLatchFile = 128;
-
-std::string Hex(std::span<const std::uint8_t> bytes) {
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4U];
-    text += kDigits[byte & 0xfU];
-  }
-  return text;
-}
-
-bool ReadHex(std::string_view text, std::span<std::uint8_t> bytes) {
-  if (text.size() != 2 * bytes.size()) {
-    return false;
-  }
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const std::size_t high = kDigits.find(text[2 * i]);
-    const std::size_t low = kDigits.find(text[2 * i + 1]);
-    if (high == std::string_view::npos || low == std::string_view::npos) {
-      return false;
-    }
-    bytes[i] = static_cast<std::uint8_t>(high << 4U | low);
-  }
-  return true;
-}
 
 bool Skip(std::string_view& text, std::string_view word) {
   if (!text.starts_with(word)) {
@@ -68,7 +44,7 @@ std::string FormatPinRecord(const PinRecord& record) {
                                            static_cast<std::uint8_t>(record.tag & 0xffU)};
   std::string text(kFormat);
   text.append(record.kind == PinRecord::Kind::kRefused ? kRefused : kAttempting);
-  return text.append(Hex(tag)).append(" ").append(Hex(record.salt)).append("\n");
+  return text.append(ToHex(tag)).append(" ").append(ToHex(record.salt)).append("\n");
 }
 
 Result<PinRecord> ParsePinRecord(std::string_view text) {
@@ -85,8 +61,8 @@ Result<PinRecord> ParsePinRecord(std::string_view text) {
   constexpr std::size_t kTagSize = 4;
   std::array<std::uint8_t, 2> tag{};
   if (!text.ends_with('\n') || text.size() < kTagSize + 2 || text[kTagSize] != ' ' ||
-      !ReadHex(text.substr(0, kTagSize), tag) ||
-      !ReadHex(text.substr(kTagSize + 1, text.size() - kTagSize - 2), record.salt)) {
+      !FromHex(text.substr(0, kTagSize), tag) ||
+      !FromHex(text.substr(kTagSize + 1, text.size() - kTagSize - 2), record.salt)) {
     return broken;
   }
   record.tag = static_cast<std::uint16_t>(tag[0] << 8U | tag[1]);

@@ -6,11 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <utility>
 
 #include "common/base/clock.h"
+#include "common/base/minute_window.h"
 
 namespace baokms::supervisor {
 
@@ -21,7 +21,7 @@ class LoginBudget final {
   using Id = std::pair<std::uint64_t, std::uint64_t>;
 
   // `per_minute` connections in any minute; at least one.
-  explicit LoginBudget(std::size_t per_minute) : limit_(per_minute == 0 ? 1 : per_minute) {}
+  explicit LoginBudget(std::size_t per_minute) : window_(per_minute) {}
 
   LoginBudget(const LoginBudget&) = delete;
   LoginBudget& operator=(const LoginBudget&) = delete;
@@ -37,14 +37,8 @@ class LoginBudget final {
   [[nodiscard]] std::size_t Remaining(BootTime now) const;
 
  private:
-  struct Taken {
-    Id id;
-    BootTime at;
-  };
-
-  const std::size_t limit_;
   mutable std::mutex mutex_;
-  std::deque<Taken> taken_;  // guarded by mutex_; at most limit_
+  MinuteWindow<Id> window_;  // guarded by mutex_
 };
 
 }  // namespace baokms::supervisor

@@ -6,17 +6,14 @@
 #include <cerrno>
 #include <memory>
 
+#include "common/base/deleter.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 
 namespace baokms::supervisor {
 namespace {
 
-struct FreeCapabilities {
-  void operator()(cap_t capabilities) const { (void)::cap_free(capabilities); }
-};
-
-using CapabilitySet = std::unique_ptr<std::remove_pointer_t<cap_t>, FreeCapabilities>;
+using CapabilitySet = std::unique_ptr<std::remove_pointer_t<cap_t>, Deleter<cap_free>>;
 
 }  // namespace
 

@@ -1,9 +1,9 @@
 #include "supervisor/status/status_reporter.h"
 
-#include <chrono>
 #include <string>
 #include <utility>
 
+#include "common/base/elapsed.h"
 #include "common/contract/encoding.h"
 
 namespace baokms::supervisor {
@@ -21,12 +21,6 @@ std::string_view Name(ProbeKind kind) {
       return "candidate";
   }
   return "unknown";
-}
-
-double Milliseconds(BootTime duration) {
-  return static_cast<double>(
-             std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) /
-         1000.0;
 }
 
 std::string HashOf(const contract::KeyRecord& record) {

@@ -1,6 +1,5 @@
 #include "supervisor/workers/operation.h"
 
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -15,6 +14,7 @@
 #include <google/protobuf/message_lite.h>
 
 #include "common/base/clock.h"
+#include "common/base/elapsed.h"
 #include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/worker_pool.h"
@@ -48,15 +48,6 @@ template <typename Request>
 SharedMessage Hold(Request request) {
   const auto held = std::make_shared<Held<Request>>(std::move(request));
   return {held, &held->message};
-}
-
-std::uint32_t Microseconds(BootTime time) {
-  const auto count = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  if (count <= 0) {
-    return 0;
-  }
-  constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
-  return count >= kMost ? kMost : static_cast<std::uint32_t>(count);
 }
 
 template <typename Answer>

@@ -260,6 +260,40 @@ TEST(MessageFormTest, AgentStatus) {
                                     }}});
 }
 
+TEST(MessageFormTest, ConnectAnswer) {
+  ipc::ConnectAnswer answer;
+  answer.set_outcome(OUTCOME_DNS_FAILED);
+  ExpectRefused<ipc::ConnectAnswer>(answer, {{"no outcome",
+                                              [](auto& m) {
+                                                m.clear_outcome();
+                                              }},
+                                             {"unknown outcome", [](auto& m) {
+                                                m.set_outcome(kUnknownOutcome);
+                                              }}});
+}
+
+TEST(MessageFormTest, Tunables) {
+  ipc::Tunables tunables;
+  tunables.set_log_level(3);
+  tunables.set_refresh_before_ns(kMaxLeaseSeconds * 1'000'000'000);
+  ExpectRefused<ipc::Tunables>(tunables,
+                               {{"unknown log level",
+                                 [](auto& m) {
+                                   m.set_log_level(4);
+                                 }},
+                                {"no time",
+                                 [](auto& m) {
+                                   m.clear_refresh_before_ns();
+                                 }},
+                                {"negative time",
+                                 [](auto& m) {
+                                   m.set_refresh_before_ns(-1);
+                                 }},
+                                {"longer than any lease", [](auto& m) {
+                                   m.set_refresh_before_ns(kMaxLeaseSeconds * 1'000'000'000 + 1);
+                                 }}});
+}
+
 TEST(MessageFormTest, MetadataAnswer) {
   ipc::MetadataAnswer metadata;
   metadata.set_outcome(OUTCOME_SEALED);

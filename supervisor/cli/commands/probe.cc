@@ -15,6 +15,8 @@
 #include <grpcpp/create_channel_posix.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include "common/base/hex.h"
+#include "common/contract/encoding.h"
 #include "common/contract/key_id.h"
 #include "common/contract/limits.h"
 #include "proto/kms_v2.grpc.pb.h"
@@ -32,17 +34,6 @@ constexpr std::size_t kUidBytes = 16;
 
 // A deadline has to fit the range of the clock.
 constexpr std::chrono::hours kLongestTimeout{24};
-
-std::string Hex(std::string_view bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text.push_back(kDigits[byte >> 4U]);
-    text.push_back(kDigits[byte & 0x0fU]);
-  }
-  return text;
-}
 
 // "failed with UNAVAILABLE": the code alone, because the text of a server is never repeated.
 std::string CodeText(const grpc::Status& status) {
@@ -84,7 +75,7 @@ class KmsProber {
       return;
     }
     plaintext_.assign(random.data(), kPlaintextBytes);
-    uid_ = Hex({random.data() + kPlaintextBytes, kUidBytes});
+    uid_ = ToHex(contract::AsBytes({random.data() + kPlaintextBytes, kUidBytes}));
     if (CheckStatusCall() && CheckKeyId(expected) && CheckEncrypt() && CheckDecrypt()) {
       report_.Add(CheckStatus::kPass, "kms.key_id", "Active key", key_id_);
     }
