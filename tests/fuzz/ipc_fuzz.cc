@@ -73,6 +73,7 @@ ipc::Dispatch MakeTable() {
   AddRow<ipc::Hello>(table, MessageType::kHello);
   AddRow<ipc::HelloAnswer>(table, MessageType::kHelloAnswer);
   AddRow<ipc::ConfinementReport>(table, MessageType::kConfinementReport);
+  AddRow<ipc::StartFailure>(table, MessageType::kStartFailure);
   AddRow<ipc::ConnectRequest>(table, MessageType::kConnectRequest);
   AddRow<ipc::ConnectAnswer>(table, MessageType::kConnectAnswer);
   AddRow<ipc::Tunables>(table, MessageType::kTunables);
@@ -97,7 +98,7 @@ ipc::Dispatch MakeTable() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const ipc::Dispatch table = MakeTable();
+  ipc::Dispatch table = MakeTable();  // fresh, because it counts what it has received
   if (size < 1) {
     return 0;
   }
