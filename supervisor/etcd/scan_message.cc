@@ -1,20 +1,15 @@
 #include "supervisor/etcd/scan_message.h"
 
-#include <sys/types.h>
-
-#include <cerrno>
-
-#include <unistd.h>
-
 #include <utility>
+
+#include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include "common/contract/limits.h"
 #include "proto/etcd_scan.pb.h"
 
 namespace baokms::supervisor {
 namespace {
-
-constexpr std::size_t kPipeBytes = 64 * 1024;
 
 bool IsStoredValue(const StoredValue& stored) {
   for (const std::string* text : {&stored.encryption, &stored.provider, &stored.key_id,
@@ -50,6 +45,9 @@ ipc::EtcdScanAnswer ToMessage(const EtcdScan& scan) {
 }
 
 Result<EtcdScan> FromMessage(const ipc::EtcdScanAnswer& answer) {
+  if (answer.revision() <= 0) {
+    return Error(ErrorCode::kProtocolViolation, "the inventory names no revision of etcd");
+  }
   EtcdScan scan;
   scan.revision = answer.revision();
   for (const ipc::StoredGroup& group : answer.groups()) {
@@ -74,34 +72,18 @@ Result<EtcdScan> FromMessage(const ipc::EtcdScanAnswer& answer) {
 }
 
 Status SendAnswer(const ipc::EtcdScanAnswer& answer, int fd) {
-  const std::string bytes = answer.SerializeAsString();
-  std::size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t count = ::write(fd, bytes.data() + written, bytes.size() - written);
-    if (count < 0 && errno != EINTR) {
-      return Error(ErrorCode::kSystem, "write", errno);
-    }
-    written += count > 0 ? static_cast<std::size_t>(count) : 0;
+  google::protobuf::io::FileOutputStream stream(fd);
+  if (!answer.SerializeToZeroCopyStream(&stream) || !stream.Flush()) {
+    return Error(ErrorCode::kSystem, "write", stream.GetErrno());
   }
   return {};
 }
 
-Result<std::string> ReceiveAnswer(int fd) {
-  std::string bytes;
-  std::string chunk(kPipeBytes, '\0');
-  for (;;) {
-    const ssize_t count = ::read(fd, chunk.data(), chunk.size());
-    if (count < 0 && errno != EINTR) {
-      return Error(ErrorCode::kSystem, "read", errno);
-    }
-    if (count == 0) {
-      return bytes;
-    }
-    bytes.append(chunk, 0, count > 0 ? static_cast<std::size_t>(count) : 0);
-    if (bytes.size() > kMaxScanAnswerBytes) {
-      return Error(ErrorCode::kResourceExhausted, "the inventory is too large");
-    }
-  }
+bool ReceiveAnswer(int fd, ipc::EtcdScanAnswer& answer) {
+  google::protobuf::io::FileInputStream stream(fd);
+  // One byte more than allowed: a longer message must not pass as a shorter one.
+  google::protobuf::io::LimitingInputStream limited(&stream, kMaxScanAnswerBytes + 1);
+  return answer.ParseFromZeroCopyStream(&limited) && limited.ByteCount() <= kMaxScanAnswerBytes;
 }
 
 }  // namespace baokms::supervisor

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 
 #include <optional>
+#include <string_view>
 
 #include <unistd.h>
 
@@ -40,6 +41,10 @@ EtcdScanFailure FileFailure(std::string text) {
 
 EtcdScanFailure EtcdFailure(std::string text) {
   return {.kind = EtcdScanFailure::Kind::kEtcd, .text = std::move(text)};
+}
+
+EtcdScanFailure ProgramFailure(std::string_view what) {
+  return EtcdFailure(std::string(kScanProgram).append(": ").append(what));
 }
 
 // A private key may be read by its owner and a group only.
@@ -138,14 +143,7 @@ std::string TextOf(const std::string& text) {
   return Printable(text.substr(0, kMaxFailureBytes));
 }
 
-EtcdScanResult Interpret(const Result<std::string>& bytes, const std::string& ending) {
-  if (!ending.empty()) {
-    return EtcdFailure(std::string(kScanProgram).append(" ").append(ending));
-  }
-  ipc::EtcdScanAnswer answer;
-  if (!bytes.has_value() || !answer.ParseFromString(*bytes)) {
-    return EtcdFailure(std::string(kScanProgram).append(" gave no valid answer"));
-  }
+EtcdScanResult Interpret(const ipc::EtcdScanAnswer& answer) {
   if (!answer.refused_file().empty()) {
     return FileFailure(TextOf(answer.refused_file()));
   }
@@ -154,7 +152,7 @@ EtcdScanResult Interpret(const Result<std::string>& bytes, const std::string& en
   }
   auto scan = FromMessage(answer);
   return scan.has_value() ? EtcdScanResult(std::move(scan).value())
-                          : EtcdFailure(std::string(scan.error().what()));
+                          : ProgramFailure(scan.error().what());
 }
 
 }  // namespace
@@ -171,14 +169,15 @@ EtcdScanResult RunEtcdScan(const EtcdOptions& options, const std::string& progra
   }
   auto running = Start(options, files, executable.get());
   if (!running.has_value()) {
-    return EtcdFailure(std::string("cannot start ")
-                           .append(kScanProgram)
-                           .append(": ")
-                           .append(running.error().what()));
+    return ProgramFailure(running.error().what());
   }
-  const Result<std::string> bytes = ReceiveAnswer(running->answer.get());
-  running->answer.reset();
-  return Interpret(bytes, WaitFor(running->pid));
+  ipc::EtcdScanAnswer answer;
+  const bool received = ReceiveAnswer(running->answer.get(), answer);
+  running->answer.reset();  // a program that still writes ends, too
+  if (const std::string ending = WaitFor(running->pid); !ending.empty()) {
+    return ProgramFailure(ending);
+  }
+  return received ? Interpret(answer) : ProgramFailure("no valid answer");
 }
 
 std::string EtcdScanProgram() {

@@ -122,12 +122,15 @@ TEST_F(ScanProgramTest, SaysThatTheProgramIsMissingOrFails) {
             "bao-kms-etcd-scan is not installed beside bao-kms-provider");
   EXPECT_EQ(std::get<EtcdScanFailure>(missing).kind, Kind::kFile);
   EXPECT_EQ(std::get<EtcdScanFailure>(RunEtcdScan(options_, "/bin/false")).text,
-            "bao-kms-etcd-scan ended with exit code 1");
-  EXPECT_EQ(std::get<EtcdScan>(RunEtcdScan(options_, "/bin/true")).inventory.groups().size(), 0U);
+            "bao-kms-etcd-scan: ended with exit code 1");
+  EXPECT_EQ(std::get<EtcdScanFailure>(RunEtcdScan(options_, "/bin/true")).text,
+            "bao-kms-etcd-scan: the inventory names no revision of etcd");
 }
 
 TEST(ScanMessageTest, RefusesWhatTheProgramWouldNotSend) {
   ipc::EtcdScanAnswer answer;
+  EXPECT_FALSE(FromMessage(answer).has_value());
+  answer.set_revision(kRevision);
   answer.add_groups()->set_key_id(std::string(contract::kMaxKeyIdRequestBytes, 'k'));
   EXPECT_TRUE(FromMessage(answer).has_value());
   answer.mutable_groups(0)->mutable_key_id()->push_back('k');
