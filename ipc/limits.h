@@ -23,6 +23,9 @@ inline constexpr std::size_t kMaxLogBody = 8 * 1024;
 inline constexpr std::size_t kMaxLogFields = 16;
 inline constexpr std::size_t kMaxLogText = 256;
 
+// Names of events and keys are constants of ours; the longest has about 30 characters.
+inline constexpr std::size_t kMaxLogName = 64;
+
 // Versions in a key table or in metadata: one rotation a day for five years. A table of them has to
 // fit a datagram, and the kernel's default send buffer (net.core.wmem_default) holds 208 KiB.
 inline constexpr std::size_t kMaxKeyVersions = 2048;

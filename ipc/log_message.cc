@@ -17,9 +17,6 @@
 namespace baokms::ipc {
 namespace {
 
-// Event names and keys are constants of ours; the longest has 30 characters.
-constexpr std::size_t kMaxLogName = 64;
-
 std::string Bounded(std::string_view text, std::size_t longest) {
   std::string result(text.substr(0, longest));
   std::ranges::replace_if(result, [](char c) { return c < ' ' || c > '~'; }, '?');

@@ -103,11 +103,11 @@ Status CheckForm(const ConfinementReport& report) {
 
 Status CheckForm(const LogRecord& record) {
   const bool fields_fit = std::ranges::all_of(record.fields(), [](const LogField& field) {
-    return !field.key().empty() && IsMadeOf(field.key(), kEventCharacters, kMaxLogText) &&
+    return !field.key().empty() && IsMadeOf(field.key(), kEventCharacters, kMaxLogName) &&
            field.text().size() <= kMaxLogText;
   });
   return Require(LogRecord::Level_IsValid(record.level()) && !record.event().empty() &&
-                     IsMadeOf(record.event(), kEventCharacters, kMaxLogText) &&
+                     IsMadeOf(record.event(), kEventCharacters, kMaxLogName) &&
                      static_cast<std::size_t>(record.fields_size()) <= kMaxLogFields && fields_fit,
                  "malformed log record");
 }

@@ -20,9 +20,6 @@
 namespace baokms::supervisor {
 namespace {
 
-// Names of events and fields are constants of ours, far below this.
-constexpr std::size_t kMaxName = 64;
-
 // Members that the stream writes itself.
 constexpr std::array<std::string_view, 5> kReserved = {"ts", "level", "message", "process", "pid"};
 
@@ -32,7 +29,7 @@ constexpr std::array<std::string_view, 3> kWholeNumbers = {"ends_in_s", "slot",
 constexpr std::array<std::string_view, 1> kFloats = {"duration_ms"};
 
 bool IsName(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxName && std::ranges::all_of(text, [](char c) {
+  return !text.empty() && text.size() <= ipc::kMaxLogName && std::ranges::all_of(text, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
   });
 }

@@ -108,7 +108,7 @@ TEST(MessageFormTest, LogRecord) {
   record.set_event("auth.login");
   for (std::size_t i = 0; i < kMaxLogFields; ++i) {
     LogField& field = *record.add_fields();
-    field.set_key("key");
+    field.set_key(std::string(kMaxLogName, 'x'));
     field.set_text(std::string(kMaxLogText, 'x'));
   }
   ExpectRefused<ipc::LogRecord>(
@@ -122,7 +122,7 @@ TEST(MessageFormTest, LogRecord) {
                 }},
                {"overlong event",
                 [](auto& m) {
-                  m.set_event(std::string(kMaxLogText + 1, 'x'));
+                  m.set_event(std::string(kMaxLogName + 1, 'x'));
                 }},
                {"unknown level",
                 [](auto& m) {
@@ -135,6 +135,10 @@ TEST(MessageFormTest, LogRecord) {
                {"field without a key",
                 [](auto& m) {
                   m.mutable_fields(0)->clear_key();
+                }},
+               {"overlong key",
+                [](auto& m) {
+                  m.mutable_fields(0)->set_key(std::string(kMaxLogName + 1, 'x'));
                 }},
                {"key that is no name",
                 [](auto& m) {
