@@ -19,6 +19,11 @@ struct LiveKey {
   std::string failure;
 };
 
+// For a key without `metadata`, as the command's error.
+inline std::string WhyUnknown(const LiveKey& live) {
+  return "Transit metadata could not be read: " + live.failure;
+}
+
 // Blocks until there is an answer or none to be had. Once per process: it starts processes, gives
 // up this process's capabilities for good and enters the filter of `serve`.
 using ReadLiveKey = std::function<LiveKey(const ServeOptions&)>;

@@ -87,6 +87,10 @@ LocalRegistry ReadLocalRegistryAt(const std::string& path,
   return local;
 }
 
+std::string WhyUnusable(const LocalRegistry& local) {
+  return local.problem.has_value() ? Describe(*local.problem) : "local registry state is absent";
+}
+
 std::string_view CheckpointStatus(const LocalRegistry& local) {
   if (!local.state.has_value()) {
     return local.IsAbsent() ? "absent" : "";

@@ -42,6 +42,9 @@ LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
 LocalRegistry ReadLocalRegistryAt(const std::string& path,
                                   const contract::ConfigIdentity& identity);
 
+// Why a registry without a `state` cannot be used.
+std::string WhyUnusable(const LocalRegistry& local);
+
 // "current", "behind", "missing" (no checkpoint), "absent" (neither file) or, for a state that may
 // not be used, "".
 std::string_view CheckpointStatus(const LocalRegistry& local);

@@ -69,10 +69,6 @@ StatePlan Finish(StatePlan plan,
   return plan;
 }
 
-std::string NoMetadata(const LiveKey& live) {
-  return "Transit metadata could not be read: " + live.failure;
-}
-
 std::vector<FactRow> RowsOf(const RegistryState& state) {
   std::vector<FactRow> rows;
   for (const contract::KeyRecord& record : state.contents().records) {
@@ -124,7 +120,7 @@ StatePlan PlanRecovery(const CommandHost& host,
   }
   const LiveKey live = host.read_live_key(host.options);
   if (!live.metadata.has_value()) {
-    return Refused(NoMetadata(live));
+    return Refused(WhyUnknown(live));
   }
   if (!IsProfileValid(*live.metadata)) {
     return Refused(DescribeProfile(*live.metadata));
@@ -192,7 +188,7 @@ StatePlan PlanMigration(const CommandHost& host,
                  .failure = {}};
   const LiveKey live = host.read_live_key(host.options);
   if (!live.metadata.has_value()) {
-    plan.failure = NoMetadata(live);
+    plan.failure = WhyUnknown(live);
     return plan;
   }
   return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
@@ -235,7 +231,7 @@ StatePlan PlanImport(const CommandHost& host,
   StatePlan plan{.next = std::move(exported).value(), .last = {}, .applied = false, .failure = {}};
   const LiveKey live = host.read_live_key(host.options);
   if (!live.metadata.has_value()) {
-    plan.failure = NoMetadata(live);
+    plan.failure = WhyUnknown(live);
     return plan;
   }
   return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
@@ -309,9 +305,7 @@ CommandResult RunExportState(const CommandHost& host, const ExportOptions& optio
   CommandReport report("export-state");
   if (!local.state.has_value()) {
     report.Add("exported", false);
-    return {.report = std::move(report),
-            .failure = local.problem.has_value() ? Describe(*local.problem)
-                                                 : "local registry state is absent"};
+    return {.report = std::move(report), .failure = WhyUnusable(local)};
   }
   const RegistryState& state = *local.state;
   const Status written = WriteNewFile(options.output_file, contract::SerializeState(state));

@@ -124,7 +124,7 @@ std::string FindFailure(const RotationInputs& inputs,
     return Describe(*inputs.local.problem);
   }
   if (!inputs.live.metadata.has_value()) {
-    return "Transit metadata could not be read: " + inputs.live.failure;
+    return WhyUnknown(inputs.live);
   }
   if (state == nullptr) {
     return "local registry state is absent and cannot be auto-bootstrapped: " + bootstrap.reason;

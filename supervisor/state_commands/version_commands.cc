@@ -45,17 +45,13 @@ std::string FindObstacle(const CommandHost& host,
                          const RegistryState& to) {
   const LiveKey live = host.read_live_key(host.options);
   if (!live.metadata.has_value()) {
-    return "Transit metadata could not be read: " + live.failure;
+    return WhyUnknown(live);
   }
   const Status follows = contract::CheckOperatorTransition(from, to);
   if (!follows.has_value()) {
     return std::string(follows.error().what());
   }
   return FindLiveProblem(to, *live.metadata, IdentityOf(host.options.config), UnixNow());
-}
-
-std::string WhyNoState(const LocalRegistry& local) {
-  return local.problem.has_value() ? Describe(*local.problem) : "local registry state is absent";
 }
 
 VersionChange Change(const CommandHost& host,
@@ -66,7 +62,7 @@ VersionChange Change(const CommandHost& host,
   LocalRegistry local = ReadLocalRegistry(access.directory(), host.options.config.state.path,
                                           IdentityOf(host.options.config));
   if (!local.state.has_value()) {
-    change.failure = WhyNoState(local);
+    change.failure = WhyUnusable(local);
     return change;
   }
   change.state = std::move(local.state);
