@@ -23,9 +23,9 @@ THIRD_PARTY = {
     "common/base": {"seccomp"},
     "common/contract": {"openssl", "nlohmann"},
     "ipc": {"google/protobuf"},
-    "common/openbao": {"curl", "openssl", "nlohmann"},
+    "common/openbao": {"curl", "openssl"},
     "worker": {"google/protobuf", "openssl", "seccomp"},
-    "authagent": {"google/protobuf", "openssl", "nlohmann", "seccomp", "p11-kit"},
+    "authagent": {"google/protobuf", "openssl", "seccomp", "p11-kit"},
     "supervisor": {"grpc", "grpcpp", "google/protobuf", "prometheus", "CivetServer", "civetweb", "spdlog", "fmt", "yaml-cpp",
                    "nlohmann", "openssl", "seccomp", "sys/capability", "ares", "CLI"},
 }

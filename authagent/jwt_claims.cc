@@ -1,7 +1,6 @@
 #include "authagent/jwt_claims.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,16 +12,22 @@
 #include <vector>
 
 #include "authagent/credential.h"
-#include "authagent/strict_object.h"
+#include "authagent/jwt_file.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/contract/encoding.h"
+#include "common/contract/json_reader.h"
 
 namespace baokms::authagent {
 namespace {
 
+using contract::JsonAny;
+
 // 9999-12-31T23:59:59Z. Nothing later can be meant, and up to here a double is exact to 1/4096 s.
 constexpr double kLatestTime = 253'402'300'799.0;
+
+// Claims of one token, members of one claim: far above any real token.
+constexpr std::size_t kMaxMembers = 256;
 
 struct Parts {
   std::string_view header;
@@ -69,15 +74,23 @@ Result<std::string> DecodePart(std::string_view part) {
   return std::string(bytes->begin(), bytes->end());
 }
 
+// Header or payload. Claims that nobody asked for are skipped.
+bool ReadObject(std::string_view text, const std::vector<contract::JsonMember>& members) {
+  return contract::ReadJson(text,
+                            {.max_bytes = kMaxJwtFile,
+                             .max_members = kMaxMembers,
+                             .unknown = contract::UnknownMembers::kSkipped},
+                            members)
+      .has_value();
+}
+
 Status CheckHeader(std::string_view part) {
-  constexpr std::array<std::string_view, 1> kWanted = {"alg"};
   const std::string text = BAOKMS_TRY(DecodePart(part));
-  const Result<JsonMembers> header = ReadStrictObject(text, kWanted);
-  if (!header) {
+  JsonAny alg;
+  if (!ReadObject(text, {{"alg", &alg}})) {
     return Error(ErrorCode::kInvalidArgument, "header not one JSON object with unique names");
   }
-  const auto alg = header->find("alg");
-  const std::string* name = alg == header->end() ? nullptr : std::get_if<std::string>(&alg->second);
+  const auto* name = std::get_if<std::string>(&alg);
   if (name == nullptr || name->empty()) {
     return Error(ErrorCode::kInvalidArgument, "alg missing in the header");
   }
@@ -91,65 +104,69 @@ Status CheckHeader(std::string_view part) {
   return {};
 }
 
-Result<std::string> TextClaim(const JsonMembers& claims, std::string_view name, Literal problem) {
-  const auto claim = claims.find(name);
-  if (claim == claims.end()) {
-    return std::string();
-  }
-  const auto* text = std::get_if<std::string>(&claim->second);
-  if (text == nullptr) {
-    return Error(ErrorCode::kInvalidArgument, problem);
-  }
-  return *text;
+bool IsAbsent(const JsonAny& claim) {
+  return std::holds_alternative<std::monostate>(claim);
 }
 
-Result<std::optional<double>> TimeClaim(const JsonMembers& claims,
-                                        std::string_view name,
-                                        Literal problem) {
-  const auto claim = claims.find(name);
-  if (claim == claims.end()) {
+Result<std::string> TextClaim(const JsonAny& claim, Literal problem) {
+  const auto* text = std::get_if<std::string>(&claim);
+  if (text == nullptr && !IsAbsent(claim)) {
+    return Error(ErrorCode::kInvalidArgument, problem);
+  }
+  return text == nullptr ? std::string() : *text;
+}
+
+Result<std::optional<double>> TimeClaim(const JsonAny& claim, Literal problem) {
+  if (IsAbsent(claim)) {
     return std::optional<double>();
   }
-  const double* time = std::get_if<double>(&claim->second);
+  const auto* time = std::get_if<double>(&claim);
   if (time == nullptr || !(*time >= 0 && *time <= kLatestTime)) {
     return Error(ErrorCode::kInvalidArgument, problem);
   }
   return std::optional<double>(*time);
 }
 
-Result<std::vector<std::string>> AudienceClaim(const JsonMembers& claims) {
-  const auto claim = claims.find("aud");
-  if (claim == claims.end()) {
+Result<std::vector<std::string>> AudienceClaim(const JsonAny& claim) {
+  if (IsAbsent(claim)) {
     return std::vector<std::string>();
   }
-  if (const auto* one = std::get_if<std::string>(&claim->second)) {
+  if (const auto* one = std::get_if<std::string>(&claim)) {
     return std::vector<std::string>{*one};
   }
-  if (const auto* list = std::get_if<std::vector<std::string>>(&claim->second)) {
+  if (const auto* list = std::get_if<std::vector<std::string>>(&claim)) {
     return *list;
   }
   return Error(ErrorCode::kInvalidArgument, "aud neither text nor a list of texts");
 }
 
 Result<JwtClaims> ReadClaims(std::string_view part) {
-  constexpr std::array<std::string_view, 6> kWanted = {"iss", "sub", "aud", "exp", "nbf", "iat"};
   const std::string text = BAOKMS_TRY(DecodePart(part));
-  const Result<JsonMembers> payload = ReadStrictObject(text, kWanted);
-  if (!payload) {
+  JsonAny iss;
+  JsonAny sub;
+  JsonAny aud;
+  JsonAny exp;
+  JsonAny nbf;
+  JsonAny iat;
+  if (!ReadObject(text, {{"iss", &iss},
+                         {"sub", &sub},
+                         {"aud", &aud},
+                         {"exp", &exp},
+                         {"nbf", &nbf},
+                         {"iat", &iat}})) {
     return Error(ErrorCode::kInvalidArgument, "payload not one JSON object with unique names");
   }
   JwtClaims claims;
-  claims.issuer = BAOKMS_TRY(TextClaim(*payload, "iss", "iss not text"));
-  claims.subject = BAOKMS_TRY(TextClaim(*payload, "sub", "sub not text"));
-  claims.audiences = BAOKMS_TRY(AudienceClaim(*payload));
-  const std::optional<double> expires =
-      BAOKMS_TRY(TimeClaim(*payload, "exp", "exp not a point in time"));
+  claims.issuer = BAOKMS_TRY(TextClaim(iss, "iss not text"));
+  claims.subject = BAOKMS_TRY(TextClaim(sub, "sub not text"));
+  claims.audiences = BAOKMS_TRY(AudienceClaim(aud));
+  const std::optional<double> expires = BAOKMS_TRY(TimeClaim(exp, "exp not a point in time"));
   if (!expires) {
     return Error(ErrorCode::kInvalidArgument, "exp missing");
   }
   claims.expires = *expires;
-  claims.not_before = BAOKMS_TRY(TimeClaim(*payload, "nbf", "nbf not a point in time"));
-  claims.issued_at = BAOKMS_TRY(TimeClaim(*payload, "iat", "iat not a point in time"));
+  claims.not_before = BAOKMS_TRY(TimeClaim(nbf, "nbf not a point in time"));
+  claims.issued_at = BAOKMS_TRY(TimeClaim(iat, "iat not a point in time"));
   return claims;
 }
 

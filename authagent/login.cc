@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string>
@@ -19,8 +20,11 @@
 #include "common/base/minute_window.h"
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
+#include "common/base/tls_alert_text.h"
 #include "common/openbao/api.h"
+#include "common/openbao/call_records.h"
 #include "common/openbao/error_class.h"
+#include "common/openbao/tls_alert.h"
 #include "ipc/limits.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
@@ -36,40 +40,43 @@ constexpr std::size_t kMaxAttempts = 60;
 // about.
 constexpr BootTime kComplaint = std::chrono::minutes(1);
 
+// A warning: OpenBao revokes a token after that many requests, and a worker's next request is
+// denied before the worker logs in again.
+constexpr std::string_view kLimitedUses =
+    "the token can be used for a limited number of requests only: set token_num_uses of the role "
+    "to "
+    "0";
+
 // The supervisor, and OpenBao's audit log, count a login a moment after us: for their minute to be
 // over as well.
 constexpr BootTime kCountedLater = std::chrono::seconds(1);
 
-// What a login that OpenBao answered is called. A refusal is told from an outage.
-Finding ToFinding(openbao::ErrorClass error_class) {
-  switch (error_class) {
+// The status of a login that reached the network. A refusal by OpenBao is distinguished from an
+// outage.
+Finding ToFinding(const openbao::CallReport& report) {
+  switch (report.error_class) {
     case openbao::ErrorClass::kOk:
       return {AuthStatus::kOk, ""};
     case openbao::ErrorClass::kInvalidRequest:
     case openbao::ErrorClass::kUnauthenticated:
     case openbao::ErrorClass::kPermissionDenied:
-      return {AuthStatus::kAuthFailed, openbao::ToString(error_class)};
+      return {AuthStatus::kAuthFailed, openbao::ToString(report.error_class)};
+    case openbao::ErrorClass::kTlsFailed:
+      if (report.tls_alert() == openbao::kCertificateRequired) {
+        return {AuthStatus::kError,
+                "tls_failed: OpenBao's listener requires client certificates, which workers do not "
+                "have (tls_require_and_verify_client_cert)"};
+      }
+      break;
     default:
-      return {AuthStatus::kError, openbao::ToString(error_class)};
+      break;
   }
+  return {AuthStatus::kError, openbao::ToString(report.error_class)};
 }
 
 std::uint32_t LeaseSeconds(std::int64_t lease) {
   constexpr std::int64_t kLongest = std::numeric_limits<std::uint32_t>::max();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(lease, 0, kLongest));
-}
-
-void AddCalls(const openbao::CallReport& report, ipc::AgentStatus& status) {
-  for (const openbao::CallRecord& record : report.calls) {
-    if (static_cast<std::size_t>(status.calls_size()) == ipc::kMaxCalls) {
-      return;
-    }
-    ipc::Call& call = *status.add_calls();
-    call.set_operation(record.operation);
-    call.set_outcome(openbao::ToOutcome(record.error_class));
-    call.set_duration_us(record.duration_us);
-    call.set_request_id(record.request_id);
-  }
 }
 
 }  // namespace
@@ -143,9 +150,7 @@ void LoginService::OnCredential(Slot slot, Acquired acquired) {
   }
   const BootTime now = BootNow();
   if (!state.logins.Take(now)) {
-    // Not the failure of a login: the worker is told when to come again.
-    Fail(slot, ipc::OUTCOME_AUTH_FAILED, {AuthStatus::kError, "login budget of the worker used up"},
-         {}, state.logins.UntilNext(now) + kCountedLater);
+    FailForBudget(slot, state.logins.UntilNext(now) + kCountedLater);
     return;
   }
   LogIn(slot, std::move(acquired));
@@ -170,8 +175,11 @@ void LoginService::LogIn(Slot slot, Acquired acquired) {
 void LoginService::OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
   if (report.error_class == openbao::ErrorClass::kOk) {
     Succeed(slot, report, std::move(value));
+  } else if (report.error_class == openbao::ErrorClass::kLoginBudgetUsedUp) {
+    FailForBudget(slot, BootTime::zero());
   } else {
-    Fail(slot, openbao::ToOutcome(report.error_class), ToFinding(report.error_class), report);
+    last_failure_ = {openbao::ToOutcome(report.error_class), ToFinding(report)};
+    Fail(slot, last_failure_.outcome, last_failure_.finding, report);
   }
 }
 
@@ -188,19 +196,39 @@ void LoginService::Succeed(Slot slot, const openbao::CallReport& report, openbao
   message.renewable = value.renewable;
   message.token = std::move(value.token);
   outlet_.SendToken(slot, message);
+  last_failure_ = {};
   Report(ipc::OUTCOME_OK, AuthStatus::kOk, report);
-  LogLogin(slot, {AuthStatus::kOk, ""});
+  Finding finding{AuthStatus::kOk, ""};
+  LogFields more;
+  if (value.num_uses > 0) {
+    finding.reason = kLimitedUses;
+    more.emplace_back("token_num_uses", value.num_uses);
+  }
+  LogLogin(slot, finding, std::move(more));
   Finish(slot);
 }
 
 void LoginService::Fail(Slot slot,
                         ipc::Outcome outcome,
                         Finding finding,
-                        const openbao::CallReport& report,
-                        BootTime budget_wait) {
-  SendFailure(slot, *slots_[slot].active, outcome, finding.status, budget_wait);
+                        const openbao::CallReport& report) {
+  SendFailure(slot, *slots_[slot].active, outcome, finding.status);
   Report(outcome, finding.status, report);
-  LogLogin(slot, finding);
+  LogFields more;
+  if (report.tls_alert() != openbao::kNoTlsAlert) {
+    more.emplace_back("tls_alert", std::string(TlsAlertText(report.tls_alert())));
+  }
+  LogLogin(slot, finding, std::move(more));
+  Finish(slot);
+}
+
+// The budget is the provider's own and says nothing about OpenBao, so what is shown is why the last
+// login failed. `wait` tells the worker when to ask again; zero: as after other failures.
+void LoginService::FailForBudget(Slot slot, BootTime wait) {
+  const Finding& finding = last_failure_.finding;
+  SendFailure(slot, *slots_[slot].active, last_failure_.outcome, finding.status, wait);
+  Report(last_failure_.outcome, finding.status, {});
+  LogLogin(slot, finding, {{"login_budget", std::string("used_up")}});
   Finish(slot);
 }
 
@@ -227,12 +255,12 @@ void LoginService::Report(ipc::Outcome outcome,
   message.set_credential_due_unix(credential_due_unix_);
   message.set_last_outcome(outcome);
   message.set_was_login(true);
-  AddCalls(report, message);
+  openbao::AppendCalls(report.calls, *message.mutable_calls());
   outlet_.SendStatus(message);
 }
 
-void LoginService::LogLogin(Slot slot, Finding finding) {
-  const bool ok = finding.status == AuthStatus::kOk;
+void LoginService::LogLogin(Slot slot, Finding finding, LogFields more) {
+  const bool ok = finding.status == AuthStatus::kOk && finding.reason.empty();
   LogRecord record;
   record.level = ok ? LogLevel::kInfo : LogLevel::kWarn;
   record.event = "auth.login";
@@ -242,6 +270,7 @@ void LoginService::LogLogin(Slot slot, Finding finding) {
   if (!finding.reason.empty()) {
     record.fields.emplace_back("reason", std::string(finding.reason));
   }
+  std::ranges::move(more, std::back_inserter(record.fields));
   log_.Write(record);
 }
 

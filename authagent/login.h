@@ -74,6 +74,14 @@ class LoginService final {
   void Watch();
 
  private:
+  using LogFields = decltype(LogRecord::fields);
+
+  // Why a login failed. As long as none did, there is only the budget to name.
+  struct LoginFailure {
+    ipc::Outcome outcome = ipc::OUTCOME_LOGIN_BUDGET;
+    Finding finding{AuthStatus::kError, "the login budget is used up"};
+  };
+
   struct Ticket {
     ipc::LoginRequestId id{};
     BootTime deadline{};
@@ -92,18 +100,15 @@ class LoginService final {
   void LogIn(Slot slot, Acquired acquired);
   void OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
   void Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
-  void Fail(Slot slot,
-            ipc::Outcome outcome,
-            Finding finding,
-            const openbao::CallReport& report,
-            BootTime budget_wait = {});
+  void Fail(Slot slot, ipc::Outcome outcome, Finding finding, const openbao::CallReport& report);
+  void FailForBudget(Slot slot, BootTime wait);
   void SendFailure(Slot slot,
                    const Ticket& ticket,
                    ipc::Outcome outcome,
                    AuthStatus status,
                    BootTime budget_wait = {});
   void Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report);
-  void LogLogin(Slot slot, Finding finding);
+  void LogLogin(Slot slot, Finding finding, LogFields more);
   void LogCredential(const Finding& finding);
   void Note(const Acquired& acquired);
   [[nodiscard]] bool ReplacementIsDue() const;
@@ -116,6 +121,7 @@ class LoginService final {
   LogSink& log_;
   LoginOptions options_;
   std::vector<SlotState> slots_;
+  LoginFailure last_failure_;  // of any slot, since the last login that succeeded
   std::int64_t credential_ends_unix_ = 0;
   std::int64_t credential_due_unix_ = 0;
   AuthStatus credential_status_ = AuthStatus::kOk;  // as last read

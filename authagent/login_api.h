@@ -1,10 +1,9 @@
-// The one call to OpenBao that a login makes, as an interface: tests answer it without a network.
+// The calls to OpenBao that a login makes, as an interface: tests answer them without a network.
 
 #pragma once
 
 #include <memory>
 #include <string_view>
-#include <utility>
 
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
@@ -43,20 +42,20 @@ class ClientLoginApi final : public LoginApi {
                 std::string_view auth_mount,
                 std::string_view role,
                 const SecretBuffer& jwt,
-                openbao::Done<openbao::AuthValue> done) override {
-    (void)client_.LoginJwt(context, auth_mount, role, jwt, std::move(done));
-  }
+                openbao::Done<openbao::AuthValue> done) override;
 
+  // Before the first login it connects once without a certificate, as workers do. A listener that
+  // requires client certificates ends the login with kTlsFailed and the alert kCertificateRequired:
+  // the token would be of no use to a worker.
   void LoginCert(const openbao::CallContext& context,
                  std::string_view auth_mount,
                  std::string_view name,
                  std::shared_ptr<const openbao::TlsIdentity> identity,
-                 openbao::Done<openbao::AuthValue> done) override {
-    (void)client_.LoginCert(context, auth_mount, name, std::move(identity), std::move(done));
-  }
+                 openbao::Done<openbao::AuthValue> done) override;
 
  private:
   openbao::Client& client_;
+  bool workers_can_connect_ = false;  // as the last probe of the listener found
 };
 
 }  // namespace baokms::authagent

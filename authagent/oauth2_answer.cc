@@ -1,26 +1,34 @@
 #include "authagent/oauth2_answer.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "authagent/credential.h"
-#include "authagent/strict_object.h"
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
+#include "common/contract/json_reader.h"
 #include "common/openbao/error_class.h"
 #include "common/openbao/form_post.h"
+#include "common/openbao/http_limits.h"
 
 namespace baokms::authagent {
 namespace {
 
+using contract::JsonAny;
 using openbao::ErrorClass;
+
+// Members of one object of a grant: far above any real one.
+constexpr std::size_t kMaxMembers = 256;
 
 // A lifetime beyond 100 years is a mistake.
 constexpr double kLongestLife = 100.0 * 366 * 24 * 3600;
@@ -50,39 +58,71 @@ GrantOutcome NotAGrant(std::string_view reason) {
   return Failed(AuthStatus::kOAuth2Response, reason);
 }
 
-// Empty when the member is not text.
-std::string TakeText(JsonMembers& members, std::string_view name) {
-  const auto found = members.find(name);
-  auto* text = found == members.end() ? nullptr : std::get_if<std::string>(&found->second);
-  return text == nullptr ? std::string() : std::move(*text);
+bool IsNull(const JsonAny& value) {
+  return std::holds_alternative<std::monostate>(value) ||
+         std::holds_alternative<contract::JsonNull>(value);
+}
+
+// A token that OpenBao accepts as a JWT is a bearer token, so a server that leaves the type out
+// loses nothing by it (docs/decisions/0006-answers-of-token-endpoints.md).
+bool IsBearer(const JsonAny& type) {
+  const auto* text = std::get_if<std::string>(&type);
+  return IsNull(type) || (text != nullptr && EqualsIgnoringCase(*text, "bearer"));
+}
+
+// The digits of a positive decimal number; 0 for any other text.
+double ParseDigits(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool digits_only = text.find_first_not_of("0123456789") == std::string_view::npos;
+  return error == std::errc() && end == text.data() + text.size() && digits_only
+             ? static_cast<double>(number)
+             : 0;
+}
+
+// Reads `expires_in`, a number or its decimal text. False when it is neither, or out of range.
+bool ReadLifetime(const JsonAny& value, std::optional<std::int64_t>& seconds) {
+  if (IsNull(value)) {
+    return true;
+  }
+  const auto* text = std::get_if<std::string>(&value);
+  const auto* number = std::get_if<double>(&value);
+  const double life = text != nullptr ? ParseDigits(*text) : (number != nullptr ? *number : 0);
+  if (!(life >= 1 && life <= kLongestLife) || std::trunc(life) != life) {
+    return false;
+  }
+  seconds = static_cast<std::int64_t>(life);
+  return true;
 }
 
 GrantOutcome ReadGrant(std::string_view body) {
-  constexpr std::array<std::string_view, 3> kWanted = {"access_token", "token_type", "expires_in"};
-  Result<JsonMembers> members = ReadStrictObject(body, kWanted);
-  if (!members) {
-    return NotAGrant("body not one JSON object with unique names");
+  JsonAny access_token;
+  JsonAny token_type;
+  JsonAny expires_in;
+  const std::vector<contract::JsonMember> wanted = {
+      {"access_token", &access_token}, {"token_type", &token_type}, {"expires_in", &expires_in}};
+  if (!contract::ReadJson(body,
+                          {.max_bytes = openbao::kMaxFormAnswerBytes,
+                           .max_members = kMaxMembers,
+                           .unknown = contract::UnknownMembers::kSkipped},
+                          wanted)) {
+    return NotAGrant("body is not one JSON object with unique names");
   }
-  std::string token = TakeText(*members, "access_token");
-  if (token.empty()) {
-    return NotAGrant("access_token missing");
+  auto* token = std::get_if<std::string>(&access_token);
+  if (token == nullptr || token->empty()) {
+    return NotAGrant("access_token is missing");
   }
   Result<SecretBuffer> secret =
-      SecretBuffer::TakeFrom({reinterpret_cast<std::uint8_t*>(token.data()), token.size()});
+      SecretBuffer::TakeFrom({reinterpret_cast<std::uint8_t*>(token->data()), token->size()});
   if (!secret) {
-    return Failed(AuthStatus::kError, "no memory for the access token");
+    return Failed(AuthStatus::kError, "out of memory for the access token");
   }
-  if (!EqualsIgnoringCase(TakeText(*members, "token_type"), "bearer")) {
-    return NotAGrant("token_type not Bearer");
+  if (!IsBearer(token_type)) {
+    return NotAGrant("token_type is not Bearer");
   }
   GrantOutcome outcome = Failed(AuthStatus::kOk, "");
-  if (const auto found = members->find("expires_in"); found != members->end()) {
-    const double* seconds = std::get_if<double>(&found->second);
-    if (seconds == nullptr || !(*seconds >= 1 && *seconds <= kLongestLife) ||
-        std::trunc(*seconds) != *seconds) {
-      return NotAGrant("expires_in not a positive number of seconds");
-    }
-    outcome.expires_in = static_cast<std::int64_t>(*seconds);
+  if (!ReadLifetime(expires_in, outcome.expires_in)) {
+    return NotAGrant("expires_in is not a positive number of seconds");
   }
   outcome.access_token = std::move(*secret);
   return outcome;
@@ -95,7 +135,7 @@ GrantOutcome ClassifyGrant(const openbao::FormAnswer& answer) {
   constexpr long kTooMany = 429;
   constexpr long kServerError = 500;
   if (answer.error_class == ErrorClass::kUndecodable) {
-    return NotAGrant("answer too large");
+    return NotAGrant("answer is too large");
   }
   if (answer.error_class != ErrorClass::kOk) {
     return Failed(AuthStatus::kOAuth2Unavailable, openbao::ToString(answer.error_class));
@@ -107,7 +147,7 @@ GrantOutcome ClassifyGrant(const openbao::FormAnswer& answer) {
     return Failed(AuthStatus::kOAuth2Rejected, "token endpoint refused the grant");
   }
   if (!IsJson(answer.content_type)) {
-    return NotAGrant("content type not application/json");
+    return NotAGrant("content type is not application/json");
   }
   return ReadGrant(answer.body.text());
 }

@@ -43,6 +43,9 @@ inline constexpr std::size_t kMaxDecryptRequestBody = 65'536 + 256;
 // annotations of ours; each call of a retried request adds at most 170 bytes.
 inline constexpr std::size_t kMaxKmsBody = 8 * 1024;
 
+// The description of a TLS alert is one byte (RFC 8446, section 6).
+inline constexpr std::uint32_t kMaxTlsAlert = 255;
+
 // HTTP exchanges that one operation can need: first try, retry, token replaced, retry; a metadata
 // read is two of these.
 inline constexpr std::size_t kMaxCalls = 16;

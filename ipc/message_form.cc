@@ -55,7 +55,8 @@ bool IsStated(Outcome outcome) {
 bool IsWellFormed(const Call& call) {
   return Operation_IsValid(call.operation()) && call.operation() != OPERATION_UNSPECIFIED &&
          IsStated(call.outcome()) &&
-         IsMadeOf(call.request_id(), kRequestIdCharacters, kMaxRequestId);
+         IsMadeOf(call.request_id(), kRequestIdCharacters, kMaxRequestId) &&
+         call.tls_alert() <= kMaxTlsAlert;
 }
 
 Status CheckCalls(const Calls& calls) {

@@ -44,6 +44,9 @@ inline constexpr std::size_t kMaxKeyRecords = 16384;
 // A record of normal length takes about 600 bytes on disk, so this holds kMaxKeyRecords of them.
 inline constexpr std::size_t kMaxStateFileBytes = std::size_t{16} * 1024 * 1024;
 
+// Members of one object in a state file or checkpoint. The largest, a record, has 15.
+inline constexpr std::size_t kMaxFileMembers = 32;
+
 // A checkpoint is 157 bytes; the rest is room for whitespace and a 20 digit generation.
 inline constexpr std::size_t kMaxCheckpointFileBytes = 4096;
 

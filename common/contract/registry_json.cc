@@ -1,15 +1,13 @@
 #include "common/contract/registry_json.h"
 
-#include <array>
 #include <optional>
-#include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "common/contract/encoding.h"
 #include "common/contract/go_json.h"
 #include "common/contract/invalid.h"
-#include "common/contract/json_members.h"
 #include "common/contract/json_reader.h"
 #include "common/contract/limits.h"
 
@@ -104,119 +102,60 @@ struct RawState {
   std::string previous_hash;
   std::string current_hash;
   std::string active_key_id;
+  std::vector<RawRecord> records;
 };
 
 constexpr auto kOptional = Presence::kOmittedWhenEmpty;
 
-constexpr std::array<JsonMember<RawRecord>, 15> kRecordMembers = {{
-    {"providerName", &RawRecord::provider_name},
-    {"clusterId", &RawRecord::cluster_id},
-    {"openbaoInstanceId", &RawRecord::instance_id},
-    {"openbaoNamespace", &RawRecord::namespace_path, kOptional},
-    {"transitMountId", &RawRecord::transit_mount_id},
-    {"transitKeyLineageId", &RawRecord::key_lineage_id},
-    {"transitVersion", &RawRecord::version},
-    {"transitVersionCreatedAtUnix", &RawRecord::created_at_unix},
-    {"kubernetesKeyId", &RawRecord::key_id},
-    {"state", &RawRecord::state},
-    {"aadMode", &RawRecord::aad_mode},
-    {"observedAtUnix", &RawRecord::observed_at_unix, kOptional},
-    {"stableObservationCount", &RawRecord::stable_observation_count, kOptional},
-    {"stableAtUnix", &RawRecord::stable_at_unix, kOptional},
-    {"promotedAtUnix", &RawRecord::promoted_at_unix, kOptional},
-}};
+std::vector<JsonMember> RecordMembers(RawRecord& record) {
+  return {{"providerName", &record.provider_name},
+          {"clusterId", &record.cluster_id},
+          {"openbaoInstanceId", &record.instance_id},
+          {"openbaoNamespace", &record.namespace_path, kOptional},
+          {"transitMountId", &record.transit_mount_id},
+          {"transitKeyLineageId", &record.key_lineage_id},
+          {"transitVersion", &record.version},
+          {"transitVersionCreatedAtUnix", &record.created_at_unix},
+          {"kubernetesKeyId", &record.key_id},
+          {"state", &record.state},
+          {"aadMode", &record.aad_mode},
+          {"observedAtUnix", &record.observed_at_unix, kOptional},
+          {"stableObservationCount", &record.stable_observation_count, kOptional},
+          {"stableAtUnix", &record.stable_at_unix, kOptional},
+          {"promotedAtUnix", &record.promoted_at_unix, kOptional}};
+}
 
-constexpr std::array<JsonMember<RawState>, 6> kStateMembers = {{
-    {"identityFingerprint", &RawState::identity_fingerprint},
-    {"schemaVersion", &RawState::schema},
-    {"generation", &RawState::generation},
-    {"previousHash", &RawState::previous_hash, kOptional},
-    {"currentHash", &RawState::current_hash},
-    {"activeKeyId", &RawState::active_key_id},
-}};
-
-// The older schema is the same without the fingerprint.
-constexpr std::span<const JsonMember<RawState>> kLegacyStateMembers =
-    std::span(kStateMembers).subspan<1>();
-
-// Takes the document apart: one object, whose member "snapshots" is an array of flat objects.
-class StateEvents final : public JsonEvents {
- public:
-  explicit StateEvents(std::span<const JsonMember<RawState>> members) : state_members_(members) {}
-
-  bool BeginObject() override {
-    if (at_ == At::kStart) {
-      at_ = At::kState;
-      return true;
-    }
-    if (at_ != At::kRecords || records_.size() == kMaxKeyRecords) {
-      return false;
-    }
-    records_.emplace_back();
-    record_members_ = MemberReader<RawRecord>(kRecordMembers);
-    at_ = At::kRecord;
-    return true;
+// Reads a file of `schema`; the older schema is the newer one without the fingerprint.
+Result<RawState> ReadState(std::string_view text, std::string_view schema) {
+  RawState state;
+  std::vector<JsonMember> members = {
+      {"schemaVersion", &state.schema},
+      {"generation", &state.generation},
+      {"previousHash", &state.previous_hash, kOptional},
+      {"currentHash", &state.current_hash},
+      {"activeKeyId", &state.active_key_id},
+      {kRecordsName, JsonObjects{kMaxKeyRecords, [&state] {
+                                   return RecordMembers(state.records.emplace_back());
+                                 }}}};
+  if (schema == kSchema) {
+    members.push_back({"identityFingerprint", &state.identity_fingerprint});
   }
-
-  bool EndObject() override {
-    if (at_ == At::kRecord) {
-      at_ = At::kRecords;
-      return record_members_.Complete();
-    }
-    at_ = At::kEnd;
-    return true;
+  const Status read =
+      ReadJson(text, {.max_bytes = kMaxStateFileBytes, .max_members = kMaxFileMembers}, members);
+  const bool is_incomplete =
+      !read.has_value() && read.error().code() == ErrorCode::kFailedPrecondition;
+  if (!read.has_value() && !is_incomplete) {
+    return read.error();
   }
-
-  bool BeginArray() override {
-    const bool expected = at_ == At::kRecordsKey;
-    at_ = At::kRecords;
-    return expected;
+  if (state.schema != schema) {
+    return schema == kSchema ? Invalid("state file is not of schema v1alpha2")
+                             : Invalid("state file is not of schema v1alpha1");
   }
-
-  bool EndArray() override {
-    at_ = At::kState;
-    return true;
+  if (is_incomplete) {
+    return Invalid("state file lacks a member");
   }
-
-  bool Key(std::string_view name) override {
-    if (at_ == At::kRecord) {
-      return record_members_.Key(name);
-    }
-    if (name != kRecordsName) {
-      return state_members_.Key(name);
-    }
-    at_ = At::kRecordsKey;
-    return !std::exchange(has_records_, true);
-  }
-
-  bool Text(std::string value) override {
-    return at_ == At::kRecord  ? record_members_.Text(records_.back(), std::move(value))
-           : at_ == At::kState ? state_members_.Text(state_, std::move(value))
-                               : false;
-  }
-
-  bool Number(std::uint64_t value) override {
-    return at_ == At::kRecord  ? record_members_.Number(records_.back(), value)
-           : at_ == At::kState ? state_members_.Number(state_, value)
-                               : false;
-  }
-
-  [[nodiscard]] bool Complete() const { return at_ == At::kEnd && state_members_.Complete(); }
-
-  [[nodiscard]] const RawState& state() const { return state_; }
-
-  [[nodiscard]] std::vector<RawRecord>& records() { return records_; }
-
- private:
-  enum class At : std::uint8_t { kStart, kState, kRecordsKey, kRecords, kRecord, kEnd };
-
-  At at_ = At::kStart;
-  bool has_records_ = false;
-  RawState state_;
-  std::vector<RawRecord> records_;
-  MemberReader<RawState> state_members_;
-  MemberReader<RawRecord> record_members_{kRecordMembers};
-};
+  return state;
+}
 
 Result<std::int64_t> ToSigned(std::uint64_t value) {
   if (value > static_cast<std::uint64_t>(kMaxInteger)) {
@@ -249,10 +188,9 @@ Result<KeyRecord> ToRecord(RawRecord raw) {
   return record;
 }
 
-Result<RegistryContents> ToContents(StateEvents& events, const IdentityFingerprint& fingerprint) {
-  const RawState& raw = events.state();
+Result<RegistryContents> ToContents(RawState raw, const IdentityFingerprint& fingerprint) {
   std::vector<KeyRecord> records;
-  for (RawRecord& record : events.records()) {
+  for (RawRecord& record : raw.records) {
     records.push_back(BAOKMS_TRY(ToRecord(std::move(record))));
   }
   std::optional<StateHash> previous;
@@ -284,18 +222,10 @@ std::string SerializeState(const RegistryState& state) {
 }
 
 Result<RegistryState> ParseState(std::string_view text) {
-  StateEvents events(kStateMembers);
-  BAOKMS_TRY(ReadStrictJson(text, kMaxStateFileBytes, events));
-  if (events.state().schema != kSchema) {
-    return Invalid("state file is not of schema v1alpha2");
-  }
-  if (!events.Complete()) {
-    return Invalid("state file lacks a member");
-  }
-  const auto fingerprint =
-      BAOKMS_TRY(IdentityFingerprint::Parse(events.state().identity_fingerprint));
-  const StateHash stored = BAOKMS_TRY(StateHash::Parse(events.state().current_hash));
-  RegistryContents contents = BAOKMS_TRY(ToContents(events, fingerprint));
+  RawState raw = BAOKMS_TRY(ReadState(text, kSchema));
+  const auto fingerprint = BAOKMS_TRY(IdentityFingerprint::Parse(raw.identity_fingerprint));
+  const StateHash stored = BAOKMS_TRY(StateHash::Parse(raw.current_hash));
+  RegistryContents contents = BAOKMS_TRY(ToContents(std::move(raw), fingerprint));
   RegistryState state = BAOKMS_TRY(RegistryState::Create(std::move(contents)));
   if (!(state.current_hash() == stored)) {
     return Invalid("state file does not have the hash it claims");
@@ -304,16 +234,9 @@ Result<RegistryState> ParseState(std::string_view text) {
 }
 
 Result<LegacyState> ParseLegacyState(std::string_view text, const IdentityFingerprint& bound_to) {
-  StateEvents events(kLegacyStateMembers);
-  BAOKMS_TRY(ReadStrictJson(text, kMaxStateFileBytes, events));
-  if (events.state().schema != kLegacySchema) {
-    return Invalid("state file is not of schema v1alpha1");
-  }
-  if (!events.Complete()) {
-    return Invalid("state file lacks a member");
-  }
-  const StateHash stored = BAOKMS_TRY(StateHash::Parse(events.state().current_hash));
-  RegistryContents contents = BAOKMS_TRY(ToContents(events, bound_to));
+  RawState raw = BAOKMS_TRY(ReadState(text, kLegacySchema));
+  const StateHash stored = BAOKMS_TRY(StateHash::Parse(raw.current_hash));
+  RegistryContents contents = BAOKMS_TRY(ToContents(std::move(raw), bound_to));
   // For its rules; its hash is of the new schema.
   (void)BAOKMS_TRY(RegistryState::Create(contents));
   const std::string body = Write(GoJsonWriter::Style::kCompact,

@@ -10,7 +10,7 @@
 
 #include "common/base/result.h"
 #include "common/openbao/api.h"
-#include "common/openbao/json_fields.h"
+#include "common/openbao/outcome.h"
 
 namespace baokms::openbao {
 

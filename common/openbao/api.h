@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -20,6 +21,7 @@
 #include "common/contract/key_profile.h"
 #include "common/openbao/connector.h"
 #include "common/openbao/error_class.h"
+#include "common/openbao/tls_alert.h"
 #include "common/openbao/tls_identity.h"
 #include "proto/ipc.pb.h"
 
@@ -49,6 +51,7 @@ struct CallRecord {
   ErrorClass error_class = ErrorClass::kUnknown;
   std::uint32_t duration_us = 0;
   std::string request_id;
+  TlsAlert tls_alert = kNoTlsAlert;
 };
 
 // What every call gets back besides its own value. The value is meaningful only with kOk.
@@ -57,6 +60,11 @@ struct CallReport {
   std::vector<CallRecord> calls;  // more than one after a retry
   std::uint32_t connect_us = 0;
   std::uint32_t openbao_us = 0;
+
+  // With which the server ended the last connection.
+  [[nodiscard]] TlsAlert tls_alert() const {
+    return calls.empty() ? kNoTlsAlert : calls.back().tls_alert;
+  }
 };
 
 struct EncryptValue {
@@ -68,6 +76,7 @@ struct AuthValue {
   SecretBuffer token;              // empty after a renewal that kept the token
   std::int64_t lease_seconds = 0;  // 0: does not expire
   bool renewable = false;
+  std::int64_t num_uses = 0;  // requests after which OpenBao revokes the token; 0: no such limit
 };
 
 struct UpsertValue {
@@ -94,10 +103,47 @@ struct CallContext {
 template <typename Value>
 using Done = std::function<void(CallReport, Value)>;
 
+// What a worker asks of OpenBao, as an interface: tests stand in for OpenBao behind it. The
+// client's promises below hold for every implementation.
+class Transit {
+ public:
+  Transit() = default;
+  Transit(const Transit&) = delete;
+  Transit& operator=(const Transit&) = delete;
+  virtual ~Transit() = default;
+
+  // GET <mount>/keys/<key>
+  virtual CallId ReadKey(const CallContext& context, Done<contract::TransitKeyMetadata> done) = 0;
+
+  // GET <mount>/config/keys
+  virtual CallId ReadUpsert(const CallContext& context, Done<UpsertValue> done) = 0;
+
+  // POST <mount>/encrypt/<key>. Refuses (kInvalidRequest) version <= 0, empty plaintext or AAD.
+  virtual CallId Encrypt(const CallContext& context,
+                         std::int64_t key_version,
+                         std::span<const std::uint8_t> plaintext,
+                         std::string_view aad_base64,
+                         Done<EncryptValue> done) = 0;
+
+  // POST <mount>/decrypt/<key>. Refuses (kInvalidRequest) empty ciphertext or AAD.
+  virtual CallId Decrypt(const CallContext& context,
+                         std::string_view ciphertext,
+                         std::string_view aad_base64,
+                         Done<SecretBuffer> done) = 0;
+
+  // POST auth/token/renew-self {"increment":"<seconds>s"}
+  virtual CallId RenewSelf(const CallContext& context,
+                           std::int64_t increment_seconds,
+                           Done<AuthValue> done) = 0;
+
+  // The callback will not run; the exchange is torn down. Harmless for a finished call.
+  virtual void Cancel(CallId call) = 0;
+};
+
 // Asynchronous client on one EventLoop. Every callback runs on the loop's thread, never from inside
 // the call that started it, exactly once unless the call is cancelled. Answers over the limits of
 // http_limits.h, redirects, malformed or ambiguous JSON are errors of their class.
-class Client {
+class Client final : public Transit {
  public:
   // Fails when libcurl cannot be set up or the CA bundle holds no certificate. Must run before the
   // system call filter is entered; `loop` and `connector` must outlive the client.
@@ -105,28 +151,23 @@ class Client {
                                                 Connector& connector,
                                                 ClientOptions options);
 
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-  ~Client();
+  ~Client() override;
 
-  // GET <mount>/keys/<key>
-  CallId ReadKey(const CallContext& context, Done<contract::TransitKeyMetadata> done);
-
-  // GET <mount>/config/keys
-  CallId ReadUpsert(const CallContext& context, Done<UpsertValue> done);
-
-  // POST <mount>/encrypt/<key>. Refuses (kInvalidRequest) version <= 0, empty plaintext or AAD.
+  CallId ReadKey(const CallContext& context, Done<contract::TransitKeyMetadata> done) override;
+  CallId ReadUpsert(const CallContext& context, Done<UpsertValue> done) override;
   CallId Encrypt(const CallContext& context,
                  std::int64_t key_version,
                  std::span<const std::uint8_t> plaintext,
                  std::string_view aad_base64,
-                 Done<EncryptValue> done);
-
-  // POST <mount>/decrypt/<key>. Refuses (kInvalidRequest) empty ciphertext or AAD.
+                 Done<EncryptValue> done) override;
   CallId Decrypt(const CallContext& context,
                  std::string_view ciphertext,
                  std::string_view aad_base64,
-                 Done<SecretBuffer> done);
+                 Done<SecretBuffer> done) override;
+  CallId RenewSelf(const CallContext& context,
+                   std::int64_t increment_seconds,
+                   Done<AuthValue> done) override;
+  void Cancel(CallId call) override;
 
   // POST <auth mount>/login {"role","jwt"}
   CallId LoginJwt(const CallContext& context,
@@ -143,13 +184,9 @@ class Client {
                    std::shared_ptr<const TlsIdentity> identity,
                    Done<AuthValue> done);
 
-  // POST auth/token/renew-self {"increment":"<seconds>s"}
-  CallId RenewSelf(const CallContext& context,
-                   std::int64_t increment_seconds,
-                   Done<AuthValue> done);
-
-  // The callback will not run; the exchange is torn down. Harmless for a finished call.
-  void Cancel(CallId call);
+  // GET sys/health, without a token and without a client certificate: how a connection of a worker
+  // ends. OpenBao does not audit it. Any HTTP status is an answer, and so in no way a TLS failure.
+  CallId ProbeListener(const CallContext& context, Done<std::monostate> done);
 
  private:
   struct Impl;

@@ -46,8 +46,8 @@ ErrorClass ClassOfFailure(ipc::Outcome outcome) {
   switch (outcome) {
     case ipc::OUTCOME_DNS_FAILED:
       return ErrorClass::kDnsFailed;
-    case ipc::OUTCOME_RATE_LIMITED:  // the login budget is used up
-      return ErrorClass::kRateLimited;
+    case ipc::OUTCOME_LOGIN_BUDGET:
+      return ErrorClass::kLoginBudgetUsedUp;
     default:
       return ErrorClass::kConnectionFailed;
   }

@@ -1,6 +1,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 
 #include "common/openbao/answers.h"
 #include "common/openbao/api.h"
@@ -37,6 +38,10 @@ template <typename Value>
 std::unique_ptr<CallHandler> MakeHandler(Result<Answer<Value>> (*parser)(std::string_view),
                                          Done<Value> done) {
   return std::make_unique<TypedHandler<Value>>(parser, std::move(done));
+}
+
+Result<Answer<std::monostate>> IgnoreBody(std::string_view /*body*/) {
+  return Answer<std::monostate>{};
 }
 
 // False when the token cannot be a header value.
@@ -173,6 +178,14 @@ CallId Client::LoginCert(const CallContext& context,
   return impl_->Submit(fresh, ipc::OPERATION_CERT_LOGIN,
                        EncodePath(WithoutSlashes(auth_mount)) + "/login", BuildCertLogin(name),
                        MakeHandler(&ParseLogin, std::move(done)), std::move(identity));
+}
+
+CallId Client::ProbeListener(const CallContext& context, Done<std::monostate> done) {
+  CallContext fresh = context;
+  fresh.connection = ConnectionUse::kFresh;
+  fresh.token = nullptr;
+  return impl_->Submit(fresh, ipc::OPERATION_CERT_LOGIN, "sys/health", WipedBuffer(),
+                       MakeHandler(&IgnoreBody, std::move(done)));
 }
 
 CallId Client::RenewSelf(const CallContext& context,

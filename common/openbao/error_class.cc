@@ -12,13 +12,14 @@ struct Row {
   ipc::Outcome outcome;
 };
 
-constexpr std::array<Row, 16> kRows{{
+constexpr std::array<Row, 18> kRows{{
     {ErrorClass::kOk, "ok", ipc::OUTCOME_OK},
     {ErrorClass::kInvalidRequest, "invalid_request", ipc::OUTCOME_INVALID_REQUEST},
     {ErrorClass::kUnauthenticated, "unauthenticated", ipc::OUTCOME_UNAUTHENTICATED},
     {ErrorClass::kPermissionDenied, "permission_denied", ipc::OUTCOME_PERMISSION_DENIED},
     {ErrorClass::kNotFound, "not_found", ipc::OUTCOME_NOT_FOUND},
     {ErrorClass::kDecryptFailed, "decrypt_failed", ipc::OUTCOME_DECRYPT_FAILED},
+    {ErrorClass::kPreconditionFailed, "precondition_failed", ipc::OUTCOME_PRECONDITION_FAILED},
     {ErrorClass::kRateLimited, "rate_limited", ipc::OUTCOME_RATE_LIMITED},
     {ErrorClass::kSealed, "sealed", ipc::OUTCOME_SEALED},
     {ErrorClass::kUnavailable, "unavailable", ipc::OUTCOME_UNAVAILABLE},
@@ -28,6 +29,7 @@ constexpr std::array<Row, 16> kRows{{
     {ErrorClass::kUnknown, "unknown", ipc::OUTCOME_UNKNOWN_STATUS},
     // The labels are a closed list that dashboards know; this is its "other backend error".
     {ErrorClass::kUndecodable, "unavailable", ipc::OUTCOME_UNDECODABLE},
+    {ErrorClass::kLoginBudgetUsedUp, "rate_limited", ipc::OUTCOME_LOGIN_BUDGET},
     {ErrorClass::kCanceled, "canceled", ipc::OUTCOME_CANCELED},
     {ErrorClass::kTimeout, "timeout", ipc::OUTCOME_TIMEOUT},
 }};

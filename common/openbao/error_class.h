@@ -19,6 +19,7 @@ enum class ErrorClass : std::uint8_t {
   kPermissionDenied,
   kNotFound,
   kDecryptFailed,
+  kPreconditionFailed,  // 412: a proxy in front of OpenBao requires something else of requests
   kRateLimited,
   kSealed,
   kUnavailable,
@@ -27,6 +28,7 @@ enum class ErrorClass : std::uint8_t {
   kConnectionFailed,
   kUnknown,      // an HTTP status with no class of its own
   kUndecodable,  // a 2xx answer that is not the documented JSON; has no class towards the caller
+  kLoginBudgetUsedUp,  // the provider's own limit; says nothing about OpenBao
   kCanceled,
   kTimeout,
 };

@@ -235,6 +235,11 @@ void Exchange::SocketFailed(Call* owner, ErrorClass error_class) {
   if (owner != nullptr) {
     owner->dial = nullptr;
     std::erase(waiting_, owner);
+    if (error_class == ErrorClass::kLoginBudgetUsedUp) {
+      // No exchange took place; what an earlier attempt met is what the caller needs to know.
+      Complete(*owner, owner->attempts > 0 ? owner->last_error : error_class);
+      return;
+    }
     EndAttempt(*owner, {.error_class = error_class, .remedy = Remedy::kOtherAddress}, {});
   }
   Pump();

@@ -28,7 +28,8 @@ void Exchange::Finished(void* easy, int curl_code) {
   }
   std::string request_id;
   const Outcome outcome = curl_code == CURLE_OK ? ClassifyAnswer(call, request_id)
-                                                : ClassifyTransport(curl_code, transfer.progress());
+                                                : ClassifyTransport(curl_code, transfer.progress(),
+                                                                    transfer.tls_alert());
   ReleaseTransfer(call);
   EndAttempt(call, outcome, std::move(request_id));
 }
@@ -56,6 +57,7 @@ void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
     outcome = {.error_class = call.last_error, .remedy = Remedy::kOtherAddress};
   } else {
     AddRecord(call, outcome.error_class, std::move(request_id));
+    call.report.calls.back().tls_alert = outcome.tls_alert;
   }
   ++call.attempts;
   call.last_error = outcome.error_class;

@@ -22,15 +22,16 @@ inline constexpr std::size_t kMaxBodyBytes = std::size_t{256} * 1024;
 // than 1 KiB; Go's own client allows 1 MiB.
 inline constexpr std::size_t kMaxHeaderBytes = std::size_t{64} * 1024;
 
+// Members of one object of an answer. The largest is `data.keys` of the metadata, with one for each
+// key version; more do not fit into kMaxMetadataBodyBytes.
+inline constexpr std::size_t kMaxAnswerMembers = kMaxMetadataBodyBytes / sizeof "\"1\":1,";
+
 // The answer of an OAuth 2.0 token endpoint (docs/authentication.md#oauth-20-client-credentials).
 // One with a JWT has less than 16 KiB.
 inline constexpr std::size_t kMaxFormAnswerBytes = std::size_t{1024} * 1024;
 
 // Posts to a token endpoint at the same time: one per worker slot and one look at the credential.
 inline constexpr std::size_t kMaxFormPosts = 32;
-
-// Nesting of an answer. The deepest one that is read is data.keys.<version>: 3.
-inline constexpr std::size_t kMaxJsonDepth = 16;
 
 // Service tokens have about 30 characters, batch tokens carry their policies and metadata.
 inline constexpr std::size_t kMaxTokenBytes = 8192;

@@ -50,6 +50,8 @@ ErrorClass StatusClass(long status, const ErrorTexts& texts) {
       return ErrorClass::kPermissionDenied;
     case 404:
       return ErrorClass::kNotFound;
+    case 412:
+      return ErrorClass::kPreconditionFailed;
     case 429:
       return ErrorClass::kRateLimited;
     default:
@@ -60,7 +62,12 @@ ErrorClass StatusClass(long status, const ErrorTexts& texts) {
 
 }  // namespace
 
-Outcome ClassifyTransport(int curl_code, Progress progress) {
+Outcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert) {
+  if (alert != kNoTlsAlert && progress != Progress::kAnswering) {
+    // The server refused the connection, and with TLS 1.3 possibly after our side of the handshake.
+    return {
+        .error_class = ErrorClass::kTlsFailed, .remedy = Remedy::kOtherAddress, .tls_alert = alert};
+  }
   const ErrorClass error_class = TransportClass(curl_code);
   if (progress == Progress::kConnecting) {
     return {.error_class = error_class, .remedy = Remedy::kOtherAddress};

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "common/openbao/error_class.h"
-#include "common/openbao/json_fields.h"
+#include "common/openbao/tls_alert.h"
 
 namespace baokms::openbao {
 
@@ -17,10 +17,17 @@ enum class Remedy : std::uint8_t {
   kRepeat,        // the same again, once, after a short wait
 };
 
+// What is kept of the error texts of an answer: which known phrases occur in them.
+struct ErrorTexts {
+  bool sealed = false;                 // "sealed"
+  bool authentication_failed = false;  // "message authentication failed"
+};
+
 struct Outcome {
   ErrorClass error_class = ErrorClass::kUnknown;
   Remedy remedy = Remedy::kNone;
   std::chrono::seconds wait{0};  // at least this long before a kRepeat
+  TlsAlert tls_alert = kNoTlsAlert;
 };
 
 // How far an exchange came that libcurl could not complete.
@@ -30,8 +37,9 @@ enum class Progress : std::uint8_t {
   kAnswering,   // a part of the answer came
 };
 
-// An exchange without a complete answer. `curl_code` is a CURLcode other than CURLE_OK.
-Outcome ClassifyTransport(int curl_code, Progress progress);
+// An exchange without a complete answer. `curl_code` is a CURLcode other than CURLE_OK, `alert`
+// what the server ended the connection with.
+Outcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert = kNoTlsAlert);
 
 // A complete answer with a status other than 2xx (docs/contract.md#error-classes,
 // docs/contract.md#retries). `retry_after` is the header's number of seconds.

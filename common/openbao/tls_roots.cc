@@ -10,7 +10,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include "common/base/deleter.h"
 
@@ -24,6 +26,18 @@ bool AtEnd() {
       ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
   ERR_clear_error();
   return at_end;
+}
+
+// Whether `issuer` signed `certificate`. Without key identifiers, OpenSSL itself takes the first
+// certificate of the right name for the issuer and never comes back to the second one, so that the
+// order of a bundle with an authority's old and new root would decide.
+int IsIssuer(X509_STORE_CTX* /*context*/, X509* certificate, X509* issuer) {
+  if (X509_check_issued(issuer, certificate) != X509_V_OK) {
+    return 0;
+  }
+  const bool signed_by_it = X509_verify(certificate, X509_get0_pubkey(issuer)) == 1;
+  ERR_clear_error();  // another candidate may fit
+  return signed_by_it ? 1 : 0;
 }
 
 }  // namespace
@@ -70,6 +84,7 @@ Result<TlsRoots> TlsRoots::Parse(std::string_view pem) {
   }
   // Every certificate of the bundle is trusted as it is, root or not.
   X509_STORE_set_flags(store.get(), X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
+  X509_STORE_set_check_issued(store.get(), &IsIssuer);
   return TlsRoots(std::shared_ptr<void>(
       store.release(), [](void* owned) { X509_STORE_free(static_cast<X509_STORE*>(owned)); }));
 }

@@ -9,6 +9,7 @@
 
 #include "common/openbao/call.h"
 #include "common/openbao/http_limits.h"
+#include "common/openbao/tls_alert.h"
 #include "common/openbao/tls_identity.h"
 
 namespace baokms::openbao {
@@ -53,11 +54,14 @@ std::optional<std::chrono::seconds> ParseSeconds(std::string_view text) {
 // The lists libcurl reads while a request runs. It copies none of them, so there is no copy of a
 // token to wipe; the texts are other objects'.
 struct Transfer::HeaderList {
-  std::array<curl_slist, 5> nodes{};
+  std::array<curl_slist, 6> nodes{};
   std::size_t used = 0;
   curl_slist connect_to{};
   std::string content_type = "Content-Type: application/json";
   std::string no_expect = "Expect:";
+  // As every OpenBao client sends it; `bao proxy` with require_request_header answers 412 without
+  // it, because a browser that was tricked into a request cannot add it.
+  std::string openbao_request = "X-Vault-Request: true";
 
   void Add(char* text) {
     nodes[used] = {text, nullptr};
@@ -101,14 +105,16 @@ struct Transfer::Callbacks {
   static int Connected(void* self, char* /*peer*/, char* /*local*/, int /*port*/, int /*port*/) {
     auto& transfer = *static_cast<Transfer*>(self);
     transfer.progress_ = Progress::kSent;
+    WatchAlerts(transfer.tls_session(), transfer.tls_alert_);  // an idle connection has its maker's
     return transfer.host_.BeginRequest(transfer) == TransferHost::Decision::kGoOn
                ? CURL_PREREQFUNC_OK
                : CURL_PREREQFUNC_ABORT;
   }
 
   static CURLcode Tls(CURL* /*handle*/, void* ssl_ctx, void* self) {
-    const auto& transfer = *static_cast<Transfer*>(self);
+    auto& transfer = *static_cast<Transfer*>(self);
     transfer.roots_.InstallOn(ssl_ctx);
+    WatchNewAlerts(ssl_ctx, transfer.tls_alert_);
     const TlsIdentity* identity = transfer.call_->what.identity.get();
     return identity == nullptr || identity->InstallOn(ssl_ctx) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
   }
@@ -191,6 +197,7 @@ bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, Conne
   body_limit_ = request.body_limit;
   headers_->Add(route.host_header.data());
   headers_->Add(headers_->no_expect.data());
+  headers_->Add(headers_->openbao_request.data());
   if (request.token_header.size() > 0) {
     headers_->Add(request.token_header.data());
   }
@@ -210,7 +217,10 @@ bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, Conne
   set(CURLOPT_CONNECT_TO, &headers_->connect_to);
   set(CURLOPT_HTTPHEADER, headers_->nodes.data());
   set(CURLOPT_FRESH_CONNECT, mode == ConnectionMode::kPooled ? 0L : 1L);
-  set(CURLOPT_FORBID_REUSE, mode == ConnectionMode::kNewOnce ? 1L : 0L);
+  // Until an answer begins: a connection that fails is closed, and closing it is when libcurl reads
+  // the alert that a server sent before it went away.
+  set(CURLOPT_FORBID_REUSE, 1L);
+  is_kept_ = mode != ConnectionMode::kNewOnce;
   if (has_body) {
     set(CURLOPT_POST, 1L);
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
@@ -227,6 +237,7 @@ void Transfer::Finish() {
   header_bytes_ = 0;
   retry_after_.reset();
   progress_ = Progress::kConnecting;
+  tls_alert_ = kNoTlsAlert;
   lacked_socket_ = false;
   descriptor_ = -1;
   headers_->Clear();
@@ -265,6 +276,7 @@ std::size_t Transfer::TakeHeader(std::string_view line) {
   }
   const bool at_end = line == "\r\n" || line == "\n";
   if (at_end && IsFinal(status())) {
+    (void)curl_easy_setopt(handle_, CURLOPT_FORBID_REUSE, is_kept_ ? 0L : 1L);
     host_.BeginAnswer(*this);
   }
   return line.size();

@@ -14,6 +14,7 @@
 
 #include "common/base/result.h"
 #include "common/openbao/outcome.h"
+#include "common/openbao/tls_alert.h"
 #include "common/openbao/tls_roots.h"
 #include "common/openbao/wiped_buffer.h"
 
@@ -101,6 +102,9 @@ class Transfer final {
 
   [[nodiscard]] Progress progress() const { return progress_; }
 
+  // The alert with which the server ended the connection in use.
+  [[nodiscard]] TlsAlert tls_alert() const { return tls_alert_; }
+
   // libcurl wanted a new connection and TakeSocket() had none.
   [[nodiscard]] bool lacked_socket() const { return lacked_socket_; }
 
@@ -140,6 +144,8 @@ class Transfer final {
   std::size_t header_bytes_ = 0;
   std::optional<std::chrono::seconds> retry_after_;
   Progress progress_ = Progress::kConnecting;
+  TlsAlert tls_alert_ = kNoTlsAlert;
+  bool is_kept_ = false;  // the connection, after this answer
   bool lacked_socket_ = false;
   int descriptor_ = -1;
 };

@@ -46,6 +46,8 @@ constexpr std::array kErrors = {
     PublicError{kInvalidArgument, "transit decrypt failed", "unknown"},
     PublicError{kInvalidArgument, "transit encrypt failed", "aad_mismatch"},
     PublicError{kInvalidArgument, "transit decrypt failed", "aad_mismatch"},
+    PublicError{kUnavailable, "transit precondition failed (temporary)",
+                "openbao_precondition_failed"},
     PublicError{kResourceExhausted, "transit rate limited (temporary)", "openbao_rate_limited"},
     PublicError{kUnavailable, "transit unavailable (temporary)", "openbao_sealed"},
     PublicError{kUnavailable, "transit unavailable (temporary)", "openbao_unavailable"},
@@ -68,11 +70,14 @@ Cause CauseOfTransit(ipc::Outcome outcome, KmsMethod method) {
       return encrypt ? Cause::kEncryptDenied : Cause::kDecryptDenied;
     case ipc::OUTCOME_UNAUTHENTICATED:
     case ipc::OUTCOME_AUTH_FAILED:
+    case ipc::OUTCOME_LOGIN_BUDGET:
       return Cause::kUnauthenticated;
     case ipc::OUTCOME_PERMISSION_DENIED:
       return Cause::kPermissionDenied;
     case ipc::OUTCOME_NOT_FOUND:
       return Cause::kKeyMissing;
+    case ipc::OUTCOME_PRECONDITION_FAILED:
+      return Cause::kPreconditionFailed;
     case ipc::OUTCOME_RATE_LIMITED:
       return Cause::kRateLimited;
     case ipc::OUTCOME_SEALED:

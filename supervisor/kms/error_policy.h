@@ -60,6 +60,7 @@ enum class Cause : std::uint8_t {
   kDecryptInvalid,
   kEncryptDenied,
   kDecryptDenied,
+  kPreconditionFailed,
   kRateLimited,
   kSealed,
   kUnavailable,

@@ -45,6 +45,8 @@ std::string_view OutcomeLabel(ipc::Outcome outcome) {
       return "not_found";
     case ipc::OUTCOME_DECRYPT_FAILED:
       return "decrypt_failed";
+    case ipc::OUTCOME_PRECONDITION_FAILED:
+      return "precondition_failed";
     case ipc::OUTCOME_RATE_LIMITED:
       return "rate_limited";
     case ipc::OUTCOME_SEALED:
@@ -63,6 +65,7 @@ std::string_view OutcomeLabel(ipc::Outcome outcome) {
     case ipc::OUTCOME_TIMEOUT:
       return "timeout";
     case ipc::OUTCOME_AUTH_FAILED:
+    case ipc::OUTCOME_LOGIN_BUDGET:
       return "auth_failed";
     default:
       return "unknown";

@@ -10,6 +10,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "common/base/tls_alert_text.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/broker.h"
@@ -126,6 +127,9 @@ void ChildEventHandler::OnCall(const ChildProcess& from, const ipc::Call& call) 
   if (!ok) {
     record.fields.emplace_back("error_class", std::string(OutcomeLabel(call.outcome())));
   }
+  if (call.tls_alert() != 0) {
+    record.fields.emplace_back("tls_alert", std::string(TlsAlertText(call.tls_alert())));
+  }
   if (!call.request_id().empty()) {
     record.correlation.emplace_back("openbao_request_id", call.request_id());
   }
@@ -199,7 +203,7 @@ void ChildEventHandler::OnConnectRequest(const ChildProcess& from,
     return;
   }
   if (openbao && agent && !MayLogIn(request.id())) {
-    AnswerConnect(from, request, {.outcome = ipc::OUTCOME_RATE_LIMITED});
+    AnswerConnect(from, request, {.outcome = ipc::OUTCOME_LOGIN_BUDGET});
     return;
   }
   parts_.broker.Connect(ConnectionOwner(from), request, [this, from, request](BrokerAnswer answer) {

@@ -94,10 +94,13 @@ class FakeApi final : public LoginApi {
                      std::move(identity)});
   }
 
-  void Answer(std::size_t call, ErrorClass error_class, openbao::AuthValue value = {}) {
+  void Answer(std::size_t call,
+              ErrorClass error_class,
+              openbao::AuthValue value = {},
+              openbao::TlsAlert alert = openbao::kNoTlsAlert) {
     openbao::CallReport report;
     report.error_class = error_class;
-    report.calls.push_back({ipc::OPERATION_JWT_LOGIN, error_class, 1234, "request-1"});
+    report.calls.push_back({ipc::OPERATION_JWT_LOGIN, error_class, 1234, "request-1", alert});
     calls[call].done(report, std::move(value));
   }
 
@@ -362,12 +365,48 @@ TEST_F(LoginDeskTest, GivesEachSlotItsShareOfTheBudget) {
   Ask(0, 'b');
   EXPECT_EQ(api_.calls.size(), 6U) << "12 a minute for two slots";
   ASSERT_EQ(outlet_.failures.size(), 1U);
-  EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_AUTH_FAILED);
+  EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_LOGIN_BUDGET);
   const BootTime wait(outlet_.failures[0].second.budget_wait_ns());
   EXPECT_GT(wait, std::chrono::seconds(50)) << "until the first one is a minute old";
   EXPECT_LE(wait, std::chrono::seconds(61));
   Ask(1, 'c');
   EXPECT_EQ(api_.calls.size(), 7U) << "the other slot has its own";
+}
+
+TEST_F(LoginDeskTest, TheBudgetNeverReplacesTheLastRealCause) {
+  for (std::size_t i = 0; i < 6; ++i) {
+    ASSERT_TRUE(Ask(0, 'a').has_value());
+    api_.Answer(i, ErrorClass::kTlsFailed, {}, openbao::kCertificateRequired);
+    Turn();
+  }
+  ASSERT_TRUE(Ask(0, 'b').has_value());  // over the slot's share
+  ASSERT_TRUE(Ask(1, 'c').has_value());
+  api_.Answer(6, ErrorClass::kLoginBudgetUsedUp);  // over the supervisor's
+  ASSERT_EQ(outlet_.failures.size(), 8U);
+  for (const auto& [slot, failure] : outlet_.failures) {
+    EXPECT_EQ(failure.outcome(), ipc::OUTCOME_TLS_FAILED);
+  }
+  EXPECT_GT(outlet_.failures[6].second.budget_wait_ns(), 0);
+  ASSERT_EQ(log_.records.size(), 8U);
+  EXPECT_EQ(Field(log_.records[0], "tls_alert"), "certificate required");
+  EXPECT_EQ(Field(log_.records[0], "login_budget"), "");
+  for (const std::size_t i : {6U, 7U}) {
+    EXPECT_EQ(Field(log_.records[i], "reason"), Field(log_.records[0], "reason"));
+    EXPECT_EQ(Field(log_.records[i], "login_budget"), "used_up");
+    EXPECT_EQ(outlet_.statuses[i].last_outcome(), ipc::OUTCOME_TLS_FAILED);
+  }
+}
+
+TEST_F(LoginDeskTest, WarnsOfTokensForALimitedNumberOfRequests) {
+  ASSERT_TRUE(Ask(0, 'a').has_value());
+  openbao::AuthValue limited = Auth("s.token");
+  limited.num_uses = 25;
+  api_.Answer(0, ErrorClass::kOk, std::move(limited));
+  ASSERT_EQ(outlet_.tokens.size(), 1U);
+  ASSERT_EQ(log_.records.size(), 1U);
+  EXPECT_EQ(log_.records[0].level, LogLevel::kWarn);
+  EXPECT_EQ(Field(log_.records[0], "status"), "ok");
+  EXPECT_NE(Field(log_.records[0], "reason").find("token_num_uses"), std::string::npos);
 }
 
 TEST_F(LoginDeskTest, AWorkerThatAsksWithoutEndCannotFloodTheSupervisor) {

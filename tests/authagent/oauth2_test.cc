@@ -104,13 +104,37 @@ TEST(OAuth2AnswerTest, TakesABearerToken) {
   }
 }
 
+// docs/decisions/0006-answers-of-token-endpoints.md
+TEST(OAuth2AnswerTest, TakesTheDeviationsOfCommonServers) {
+  struct Row {
+    const char* more;
+    std::optional<std::int64_t> expires_in;
+  };
+
+  const std::vector<Row> rows = {
+      {R"(,"token_type":"Bearer","expires_in":"3599","ext_expires_in":"3599")", 3599},
+      {R"(,"token_type":"bEARER","expires_in":"0300")", 300},
+      {R"(,"token_type":"Bearer","expires_in":null)", std::nullopt},
+      {R"(,"token_type":null,"expires_in":3599.0)", 3599},
+      {R"(,"expires_in":60)", 60},
+      {"", std::nullopt},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.more);
+    const GrantOutcome outcome =
+        ClassifyGrant(Answer(R"({"access_token":"a.b.c")" + std::string(row.more) + "}"));
+    EXPECT_EQ(outcome.finding, (Finding{AuthStatus::kOk, ""}));
+    EXPECT_EQ(Reveal(outcome.access_token), "a.b.c");
+    EXPECT_EQ(outcome.expires_in, row.expires_in);
+  }
+}
+
 TEST(OAuth2AnswerTest, RefusesWhatIsNoGrant) {
   const std::vector<std::string> bodies = {
       "",
       "null",
       "[]",
       "{}",
-      R"({"access_token":"t"})",
       R"({"token_type":"bearer"})",
       R"({"access_token":"","token_type":"bearer"})",
       R"({"access_token":1,"token_type":"bearer"})",
@@ -122,7 +146,20 @@ TEST(OAuth2AnswerTest, RefusesWhatIsNoGrant) {
       R"({"access_token":"t","token_type":"bearer","expires_in":-1})",
       R"({"access_token":"t","token_type":"bearer","expires_in":1.5})",
       R"({"access_token":"t","token_type":"bearer","expires_in":1e300})",
-      R"({"access_token":"t","token_type":"bearer","expires_in":"300"})",
+      R"({"access_token":"t","token_type":""})",
+      R"({"access_token":"t","token_type":true})",
+      R"({"access_token":null,"token_type":"bearer"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":""})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":"0"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":"-1"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":"+1"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":" 300"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":"300s"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":"3e2"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":"99999999999999999999"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":"9999999999"})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":true})",
+      R"({"access_token":"t","token_type":"bearer","expires_in":[300]})",
   };
   for (const std::string& body : bodies) {
     const GrantOutcome outcome = ClassifyGrant(Answer(body));

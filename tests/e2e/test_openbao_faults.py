@@ -33,6 +33,10 @@ FAULTS = {
         (grpc.StatusCode.INVALID_ARGUMENT, "transit decrypt failed"),
     ),
     "404": (faults.answer(404), (grpc.StatusCode.NOT_FOUND, "transit key not found")),
+    "412": (
+        faults.answer(412, ["missing header"]),
+        (grpc.StatusCode.UNAVAILABLE, "transit precondition failed (temporary)"),
+    ),
     "418": (faults.answer(418, ["teapot"]), UNAVAILABLE),
     "429": (
         faults.answer(429),

@@ -332,3 +332,20 @@ def test_a_jwt_and_its_directory_may_come_from_systemd(make_provider):
     provider.start_healthy()
     warnings = [e for e in provider.log_events() if e["message"] == "config.warning"]
     assert any(e["key"] == "auth.jwt.jwtFile" for e in warnings)
+
+
+def test_a_role_with_token_num_uses_is_named_in_a_warning_at_login(openbao, make_provider):
+    tenant = Tenant(openbao)
+    tenant.write_role(token_num_uses=25)
+    provider = make_provider(tenant).start()
+    found = wait_for(
+        lambda: [e for e in provider.log_events() if e.get("token_num_uses")],
+        "the warning",
+    )
+    assert (found[0]["message"], found[0]["status"], found[0]["token_num_uses"]) == (
+        "auth.login",
+        "ok",
+        25,
+    )
+    assert found[0]["level"] == "warn"
+    assert "token_num_uses" in found[0]["reason"]

@@ -3,9 +3,12 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "common/contract/json_reader.h"
+#include "common/contract/key_id.h"
 #include "common/openbao/http_limits.h"
 #include "ipc/limits.h"
 
@@ -48,7 +51,7 @@ TEST(AnswersTest, ReadsTheMetadataOfARealServer) {
   EXPECT_EQ(key.min_available_version, 0);
   EXPECT_EQ(key.min_encryption_version, 0);
   EXPECT_EQ(key.min_decryption_version, 1);
-  EXPECT_EQ(key.versions, (VersionMap{{1, 1700000060}, {2, 1700000120}}));
+  EXPECT_EQ(key.versions, (std::vector<contract::KeyVersion>{{1, 1700000060}, {2, 1700000120}}));
   EXPECT_FALSE(key.derived || key.convergent_encryption || key.exportable ||
                key.allow_plaintext_backup || key.deletion_allowed || key.imported_key ||
                key.soft_deleted || key.supports_signing);
@@ -185,8 +188,8 @@ TEST(AnswersTest, NestsAsDeepAsTheLimitAndNoDeeper) {
     body += std::string(depth, '[') + std::string(depth, ']') + "}";
     return ParseUpsert(body).has_value();
   };
-  EXPECT_TRUE(nested(kMaxJsonDepth - 1));  // the document itself is one level
-  EXPECT_FALSE(nested(kMaxJsonDepth));
+  EXPECT_TRUE(nested(contract::kMaxJsonDepth - 1));  // the document itself is one level
+  EXPECT_FALSE(nested(contract::kMaxJsonDepth));
   EXPECT_FALSE(nested(100000));
 }
 

@@ -58,6 +58,10 @@ SocketAnswer LoopbackConnector::Connect(std::uint64_t id,
   if (refusal.has_value()) {
     return {.error_class = *refusal, .socket = {}};
   }
+  if (budget == 0) {
+    return {.error_class = ErrorClass::kLoginBudgetUsedUp, .socket = {}};
+  }
+  --budget;
   UniqueFd fd = ConnectTo(port);
   if (!fd.valid()) {
     return {.error_class = ErrorClass::kConnectionFailed, .socket = {}};

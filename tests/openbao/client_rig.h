@@ -47,6 +47,7 @@ class LoopbackConnector final : public Connector {
   std::vector<Classified> verdicts;
   std::vector<std::uint16_t> asked;   // ports in the order of the requests
   std::optional<ErrorClass> refusal;  // when set, no socket is given out
+  std::size_t budget = SIZE_MAX;      // sockets that are given out before kLoginBudgetUsedUp
   bool answers = true;                // when false, requests are never answered
 
  private:

@@ -91,6 +91,7 @@ TEST_F(ClientTest, SendsAGetWithTheHeadersOfTheContractAndNoOthers) {
             "GET /bao%20x/v1/kms/my%20transit/config/keys HTTP/1.1\r\n"
             "Host: node0.test:8200\r\n"
             "Accept: */*\r\n"
+            "X-Vault-Request: true\r\n"
             "X-Vault-Token: s.test-token\r\n"
             "X-Vault-Namespace: admin/workload-a\r\n");
   EXPECT_EQ(recorder.server_name(), kServerName);
@@ -189,6 +190,57 @@ TEST_F(ClientTest, RefusesABadCallWithoutAskingForASocket) {
   EXPECT_TRUE(rig.connector().asked.empty());
 }
 
+// An authority's old and new root, or two authorities that call themselves the same.
+TEST_F(ClientTest, RootsOfTheSameNameAreTrustedInAnyOrder) {
+  const TestAuthority first("corporate root");
+  const TestAuthority second("corporate root");
+  const TestAuthority stranger("corporate root");
+  const std::string a = first.CertificatePem();
+  const std::string b = second.CertificatePem();
+  for (const std::string& bundle : {a + b, b + a, authority_.CertificatePem() + b + a}) {
+    for (const TestAuthority* issuer : {&first, &second}) {
+      HostileServer server(issuer->Issue("DNS:" + std::string(kServerName)),
+                           AlwaysAnswer(HttpAnswer("200 OK", kUpsertAnswer)));
+      ClientRig rig(bundle, {{server.port()}});
+      EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
+    }
+    HostileServer server(stranger.Issue("DNS:" + std::string(kServerName)),
+                         AlwaysAnswer(HttpAnswer("200 OK", kUpsertAnswer)));
+    ClientRig rig(bundle, {{server.port()}});
+    EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kTlsFailed);
+  }
+}
+
+TEST_F(ClientTest, AnAlertAfterTheHandshakeIsATlsFailureWithItsMeaning) {
+  HostileServer server(Identity(), AlwaysAnswer(HttpAnswer("200 OK", kUpsertAnswer)));
+  server.RequireClientCertificate();
+  ClientRig rig(authority_, {server.port()});
+  const CallReport report = rig.ReadUpsert().report;
+  EXPECT_EQ(report.error_class, ErrorClass::kTlsFailed);
+  EXPECT_EQ(report.tls_alert(), kCertificateRequired);
+  EXPECT_EQ(report.calls.size(), 1U);  // asking again would bring the same alert
+}
+
+TEST_F(ClientTest, AnAlertDuringTheHandshakeHasItsMeaningAsWell) {
+  HostileServer server(Identity(), AlwaysAnswer(HttpAnswer("200 OK", kUpsertAnswer)));
+  server.LimitToTls12();
+  server.RequireClientCertificate();
+  ClientRig rig(authority_, {server.port()});
+  const CallReport report = rig.ReadUpsert().report;
+  EXPECT_EQ(report.error_class, ErrorClass::kTlsFailed);
+  EXPECT_EQ(report.tls_alert(), 40);  // handshake_failure: OpenSSL's word for it over TLS 1.2
+}
+
+TEST_F(ClientTest, TheLoginBudgetDoesNotReplaceWhatTheFirstAddressMet) {
+  HostileServer server(Identity(), AlwaysAnswer(HttpAnswer("200 OK", kUpsertAnswer)));
+  server.RequireClientCertificate();
+  ClientRig rig(authority_, {server.port(), server.port()});
+  rig.connector().budget = 1;
+  const CallReport report = rig.ReadUpsert().report;
+  EXPECT_EQ(report.error_class, ErrorClass::kTlsFailed);
+  EXPECT_EQ(report.calls.size(), 1U);
+}
+
 TEST_F(ClientTest, ClassifiesTheStatus) {
   struct Row {
     const char* status;
@@ -196,7 +248,7 @@ TEST_F(ClientTest, ClassifiesTheStatus) {
     ErrorClass expected;
   };
 
-  constexpr std::array<Row, 14> kRows{{
+  constexpr std::array<Row, 15> kRows{{
       {"400 Bad Request", R"({"errors":["x"]})", ErrorClass::kInvalidRequest},
       {"400 Bad Request", R"({"errors":["cipher: message authentication failed"]})",
        ErrorClass::kDecryptFailed},
@@ -205,6 +257,7 @@ TEST_F(ClientTest, ClassifiesTheStatus) {
        ErrorClass::kPermissionDenied},
       {"404 Not Found", R"({"errors":[]})", ErrorClass::kNotFound},
       {"418 Teapot", "", ErrorClass::kUnknown},
+      {"412 Precondition Failed", R"({"errors":["x"]})", ErrorClass::kPreconditionFailed},
       {"429 Too Many Requests", "", ErrorClass::kRateLimited},
       {"500 Internal Server Error", "<html>", ErrorClass::kUnavailable},
       {"503 Service Unavailable", R"({"errors":["OpenBao is sealed"]})", ErrorClass::kSealed},

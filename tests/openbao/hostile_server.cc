@@ -143,6 +143,15 @@ HostileServer::~HostileServer() {
   }
 }
 
+void HostileServer::RequireClientCertificate() {
+  SSL_CTX_set_verify(static_cast<SSL_CTX*>(context_.get()),
+                     SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+}
+
+void HostileServer::LimitToTls12() {
+  Check(SSL_CTX_set_max_proto_version(static_cast<SSL_CTX*>(context_.get()), TLS1_2_VERSION) == 1);
+}
+
 void HostileServer::AcceptAll() {
   BlockSigpipe();
   for (;;) {

@@ -73,6 +73,13 @@ class HostileServer final {
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
+  // Handshakes without a client certificate are refused from now on, over TLS 1.3 after the
+  // client's part of the handshake. Not while a handshake is in progress.
+  void RequireClientCertificate();
+
+  // No newer TLS version than 1.2 from now on.
+  void LimitToTls12();
+
   void set_greeting(Greeting greeting) { greeting_ = greeting; }
 
   // Connections accepted so far, and the most that had a running script at the same time.

@@ -28,7 +28,7 @@ TEST(OutcomeTest, EveryStatusHasItsClassAndRemedy) {
       {403, ErrorClass::kPermissionDenied, Remedy::kNone},
       {404, ErrorClass::kNotFound, Remedy::kNone},
       {405, ErrorClass::kUnknown, Remedy::kNone},
-      {412, ErrorClass::kUnknown, Remedy::kNone},
+      {412, ErrorClass::kPreconditionFailed, Remedy::kNone},
       {418, ErrorClass::kUnknown, Remedy::kNone},
       {429, ErrorClass::kRateLimited, Remedy::kNone},
       {472, ErrorClass::kUnknown, Remedy::kNone},
@@ -101,6 +101,7 @@ TEST(ErrorClassTest, EveryClassHasALabelAndAnOutcomeOfItsOwn) {
   EXPECT_EQ(ToString(ErrorClass::kOk), "ok");
   EXPECT_EQ(ToString(ErrorClass::kDecryptFailed), "decrypt_failed");
   EXPECT_EQ(ToString(ErrorClass::kUndecodable), "unavailable");
+  EXPECT_EQ(ToString(ErrorClass::kPreconditionFailed), "precondition_failed");
   EXPECT_EQ(ToString(ErrorClass::kTimeout), "timeout");
   EXPECT_EQ(ToOutcome(ErrorClass::kOk), ipc::OUTCOME_OK);
   EXPECT_EQ(ToOutcome(ErrorClass::kSealed), ipc::OUTCOME_SEALED);

@@ -47,6 +47,12 @@ class BaoError(RigError):
         self.errors = errors
 
 
+CLIENT_CERTIFICATES = """  tls_require_and_verify_client_cert = true
+  tls_client_ca_file = "{authorities}"
+}}
+audit"""
+
+
 class OpenBao:
     """One server. start() leaves it initialised and unsealed; kill() and start() keep the data.
 
@@ -73,6 +79,7 @@ class OpenBao:
         self.root_token = ""
         self.unseal_key = ""
         self._config = self.folder / "config.hcl"
+        self._client = None  # the certificate with which the rig connects
         self._certificate = self.authority.issue(name, [SERVER_NAME, "localhost", "127.0.0.1"])
         self._write_config("true" if raw_audit else "false")
         command = [fetched("openbao"), "server", f"-config={self._config}"]
@@ -103,6 +110,18 @@ class OpenBao:
                 raw=raw,
                 tls=self.tls,
             )
+        )
+
+    def require_client_certificates(self, *authorities: str) -> None:
+        """Has the listener accept only clients with a certificate of one of these authorities (PEM),
+        or with the rig's own, from the next start on.
+        """
+        self._client = self.authority.issue("rig", ["rig"], client=True)
+        known = self.folder / "client-authorities.crt"
+        known.write_text("".join([self.ca_file.read_text(), *authorities]))
+        text = self._config.read_text()
+        self._config.write_text(
+            text.replace("}\naudit", CLIENT_CERTIFICATES.format(authorities=known))
         )
 
     def use_certificate(self, pair) -> None:
@@ -180,6 +199,8 @@ class OpenBao:
 
     def _exchange(self, method: str, path: str, body, token: str):
         context = ssl.create_default_context(cafile=str(self.ca_file))
+        if self._client:
+            context.load_cert_chain(self._client.cert, self._client.key)
         connection = http.client.HTTPSConnection(
             "localhost", self.port, timeout=REQUEST_SECONDS, context=context
         )

@@ -192,6 +192,8 @@ TEST_F(ServerTest, EveryOutcomeHasItsCodeAndText) {
        "transit permission denied (temporary)"},
       {ipc::OUTCOME_NOT_FOUND, grpc::NOT_FOUND, "transit key not found"},
       {ipc::OUTCOME_DECRYPT_FAILED, grpc::INVALID_ARGUMENT, "transit decrypt failed"},
+      {ipc::OUTCOME_PRECONDITION_FAILED, grpc::UNAVAILABLE,
+       "transit precondition failed (temporary)"},
       {ipc::OUTCOME_RATE_LIMITED, grpc::RESOURCE_EXHAUSTED, "transit rate limited (temporary)"},
       {ipc::OUTCOME_SEALED, grpc::UNAVAILABLE, "transit unavailable (temporary)"},
       {ipc::OUTCOME_UNAVAILABLE, grpc::UNAVAILABLE, "transit unavailable (temporary)"},

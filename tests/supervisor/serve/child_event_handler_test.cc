@@ -218,7 +218,7 @@ TEST_F(ProcessEventsTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays) {
     EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
   }
   Ask(*agent_, kOpenBao, 9);
-  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_RATE_LIMITED);
+  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_LOGIN_BUDGET);
   EXPECT_EQ(log_.Of("auth.login_budget").size(), 1U);
 
   // One that led nowhere is given back.
@@ -275,7 +275,7 @@ TEST_F(ProcessEventsTest, TheBudgetOutlivesTheAgent) {
   spawner_->Send(MessageType::kExited, exited);
   agent_ = Spawned(kAgent, 101);
   Ask(*agent_, kOpenBao);
-  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_RATE_LIMITED);
+  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_LOGIN_BUDGET);
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+#include "authagent/login_api.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "common/base/secret_buffer.h"
+#include "common/openbao/api.h"
+#include "common/openbao/error_class.h"
+#include "common/openbao/tls_alert.h"
+#include "common/openbao/tls_identity.h"
+
+namespace baokms::authagent {
+namespace {
+
+using openbao::ErrorClass;
+
+// Whether a connection without a certificate was refused for the lack of it. Servers say so with
+// "certificate required" over TLS 1.3, and with "bad certificate" over TLS 1.2.
+bool RequiresCertificate(const openbao::CallReport& report) {
+  const openbao::TlsAlert alert = report.tls_alert();
+  return report.error_class == ErrorClass::kTlsFailed &&
+         (alert == openbao::kCertificateRequired || alert == openbao::kBadCertificate);
+}
+
+// Whether TLS was established, whatever the server said then.
+bool WasConnected(ErrorClass error_class) {
+  switch (error_class) {
+    case ErrorClass::kTlsFailed:
+    case ErrorClass::kDnsFailed:
+    case ErrorClass::kConnectionFailed:
+    case ErrorClass::kLoginBudgetUsedUp:
+    case ErrorClass::kCanceled:
+    case ErrorClass::kTimeout:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+void ClientLoginApi::LoginJwt(const openbao::CallContext& context,
+                              std::string_view auth_mount,
+                              std::string_view role,
+                              const SecretBuffer& jwt,
+                              openbao::Done<openbao::AuthValue> done) {
+  (void)client_.LoginJwt(context, auth_mount, role, jwt, std::move(done));
+}
+
+void ClientLoginApi::LoginCert(const openbao::CallContext& context,
+                               std::string_view auth_mount,
+                               std::string_view name,
+                               std::shared_ptr<const openbao::TlsIdentity> identity,
+                               openbao::Done<openbao::AuthValue> done) {
+  if (workers_can_connect_) {
+    (void)client_.LoginCert(context, auth_mount, name, std::move(identity), std::move(done));
+    return;
+  }
+  (void)client_.ProbeListener(
+      context, [this, context, mount = std::string(auth_mount), role = std::string(name),
+                identity = std::move(identity), done = std::move(done)](
+                   openbao::CallReport report, std::monostate /*value*/) mutable {
+        if (RequiresCertificate(report)) {
+          report.calls.back().tls_alert = openbao::kCertificateRequired;
+          done(std::move(report), {});
+          return;
+        }
+        workers_can_connect_ = WasConnected(report.error_class);
+        (void)client_.LoginCert(context, mount, role, std::move(identity), std::move(done));
+      });
+}
+
+}  // namespace baokms::authagent
