@@ -13,10 +13,8 @@
 #include "common/contract/verdict.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
-#include "worker/ciphertext_outcome.h"
 #include "worker/key_table.h"
-#include "worker/token_call.h"
-#include "worker/transit_decrypt.h"
+#include "worker/transit_checks.h"
 
 namespace baokms::worker {
 namespace {
@@ -76,21 +74,16 @@ void DecryptOperation::Begin(const ipc::DecryptRequest& request) {
     End(check.outcome);
     return;
   }
-  TransitDecrypt::Job job{
-      request.ciphertext(), check.key->associated_data,
-      request.fresh_connection() ? openbao::ConnectionUse::kFresh : openbao::ConnectionUse::kAny};
-  decrypt_.emplace(context().sources, deadline(), std::move(job),
-                   [this](CallEnd end, const SecretBuffer& plaintext) {
-                     OnDecrypted(std::move(end), plaintext);
-                   });
-  decrypt_->Begin();
-}
-
-void DecryptOperation::OnDecrypted(CallEnd end, const SecretBuffer& plaintext) {
-  Account(end, answer());
-  const auto bytes = plaintext.Reveal();
-  answer().set_plaintext(bytes.data(), bytes.size());
-  End(end.outcome);
+  ciphertext_ = request.ciphertext();
+  associated_data_ = check.key->associated_data;
+  CallTransit<SecretBuffer>(
+      [this](const openbao::CallContext& call, openbao::Done<SecretBuffer> done) {
+        return transit().Decrypt(call, ciphertext_, associated_data_, std::move(done));
+      },
+      [this](ipc::Outcome outcome, const SecretBuffer& plaintext) {
+        End(PutPlaintext(outcome, plaintext, answer()));
+      },
+      request.fresh_connection() ? openbao::ConnectionUse::kFresh : openbao::ConnectionUse::kAny);
 }
 
 }  // namespace baokms::worker

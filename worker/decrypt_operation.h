@@ -3,17 +3,13 @@
 
 #pragma once
 
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/base/clock.h"
-#include "common/base/secret_buffer.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/operation.h"
-#include "worker/token_call.h"
-#include "worker/transit_decrypt.h"
 
 namespace baokms::worker {
 
@@ -26,9 +22,8 @@ class DecryptOperation final : public AnsweringOperation<ipc::DecryptAnswer> {
   void Begin(const ipc::DecryptRequest& request);
 
  private:
-  void OnDecrypted(CallEnd end, const SecretBuffer& plaintext);
-
-  std::optional<TransitDecrypt> decrypt_;
+  std::string ciphertext_;
+  std::string associated_data_;
 };
 
 // The checks alone: OUTCOME_OK with the key to use, else what is wrong. KEY_ID_UNKNOWN comes before

@@ -1,6 +1,5 @@
 #include "worker/encrypt_operation.h"
 
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,15 +9,16 @@
 #include "common/base/secret_buffer.h"
 #include "common/contract/annotations.h"
 #include "common/contract/key_id.h"
+#include "common/contract/key_profile.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/known_versions.h"
-#include "worker/token_call.h"
-#include "worker/transit_encrypt.h"
+#include "worker/transit_checks.h"
 #include "worker/wipe.h"
 
 namespace baokms::worker {
+
 void EncryptOperation::Begin(ipc::EncryptRequest& request) {
   const ipc::Outcome outcome = Prepare(request);
   if (outcome != ipc::OUTCOME_OK) {
@@ -63,53 +63,46 @@ ipc::Outcome EncryptOperation::Prepare(ipc::EncryptRequest& request) {
 }
 
 void EncryptOperation::ReadMetadata() {
-  const auto start = [this](const openbao::CallContext& call,
-                            std::function<void(openbao::CallReport)> ended) {
-    return context().sources.transit.ReadKey(
-        call, [this, ended = std::move(ended)](openbao::CallReport report,
-                                               contract::TransitKeyMetadata metadata) {
-          metadata_ = std::move(metadata);
-          ended(std::move(report));
-        });
-  };
-  metadata_call_.emplace(context().sources, deadline(), openbao::ConnectionUse::kAny, start,
-                         [this](CallEnd end) { OnMetadata(std::move(end)); });
-  metadata_call_->Begin();
-}
-
-void EncryptOperation::OnMetadata(CallEnd end) {
-  Account(end, answer());
-  if (end.outcome != ipc::OUTCOME_OK) {
-    End(end.outcome);
-    return;
-  }
-  context().known.Remember(metadata_);
-  if (context().known.Confirm(key_->version) != KnownVersions::Answer::kConfirmed) {
-    End(ipc::OUTCOME_BAD_ANSWER);
-    return;
-  }
-  Encrypt();
+  CallTransit<contract::TransitKeyMetadata>(
+      [this](const openbao::CallContext& call, openbao::Done<contract::TransitKeyMetadata> done) {
+        return transit().ReadKey(call, std::move(done));
+      },
+      [this](ipc::Outcome outcome, const contract::TransitKeyMetadata& metadata) {
+        if (outcome == ipc::OUTCOME_OK) {
+          context().known.Remember(metadata);
+          if (context().known.Confirm(key_->version) == KnownVersions::Answer::kConfirmed) {
+            Encrypt();
+            return;
+          }
+          outcome = ipc::OUTCOME_BAD_ANSWER;
+        }
+        End(outcome);
+      });
 }
 
 void EncryptOperation::Encrypt() {
-  TransitEncrypt::Job job{std::move(plaintext_), key_->version.number, key_->associated_data};
-  encrypt_.emplace(context().sources, deadline(), std::move(job),
-                   [this](CallEnd end, std::string ciphertext) {
-                     OnEncrypted(std::move(end), std::move(ciphertext));
-                   });
-  encrypt_->Begin();
+  CallTransit<openbao::EncryptValue>(
+      [this](const openbao::CallContext& call, openbao::Done<openbao::EncryptValue> done) {
+        return transit().Encrypt(call, key_->version.number, plaintext_.Reveal(),
+                                 key_->associated_data, std::move(done));
+      },
+      [this](ipc::Outcome outcome, openbao::EncryptValue value) {
+        OnEncrypted(outcome, std::move(value));
+      });
 }
 
-void EncryptOperation::OnEncrypted(CallEnd end, std::string ciphertext) {
-  Account(end, answer());
-  if (end.outcome == ipc::OUTCOME_OK && !PutAnnotations()) {
-    end.outcome = ipc::OUTCOME_INTERNAL;
+void EncryptOperation::OnEncrypted(ipc::Outcome outcome, openbao::EncryptValue value) {
+  if (outcome == ipc::OUTCOME_OK) {
+    outcome = CheckEncrypted(value, key_->version.number);
   }
-  if (end.outcome == ipc::OUTCOME_OK) {
-    answer().set_ciphertext(std::move(ciphertext));
+  if (outcome == ipc::OUTCOME_OK && !PutAnnotations()) {
+    outcome = ipc::OUTCOME_INTERNAL;
+  }
+  if (outcome == ipc::OUTCOME_OK) {
+    answer().set_ciphertext(std::move(value.ciphertext));
     answer().set_key_id(std::string(key_->binding.key_id.text()));
   }
-  End(end.outcome);
+  End(outcome);
 }
 
 bool EncryptOperation::PutAnnotations() {

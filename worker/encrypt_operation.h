@@ -4,18 +4,14 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
-#include "common/contract/key_profile.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/operation.h"
-#include "worker/token_call.h"
-#include "worker/transit_encrypt.h"
 
 namespace baokms::worker {
 
@@ -30,16 +26,12 @@ class EncryptOperation final : public AnsweringOperation<ipc::EncryptAnswer> {
  private:
   ipc::Outcome Prepare(ipc::EncryptRequest& request);
   void ReadMetadata();
-  void OnMetadata(CallEnd end);
   void Encrypt();
-  void OnEncrypted(CallEnd end, std::string ciphertext);
+  void OnEncrypted(ipc::Outcome outcome, openbao::EncryptValue value);
   bool PutAnnotations();  // false: the plugin version is no text
 
   std::optional<TableKey> key_;
   SecretBuffer plaintext_;
-  contract::TransitKeyMetadata metadata_;
-  std::optional<TokenCall> metadata_call_;
-  std::optional<TransitEncrypt> encrypt_;
 };
 
 }  // namespace baokms::worker

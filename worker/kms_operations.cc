@@ -22,7 +22,7 @@
 #include "worker/metadata_operation.h"
 #include "worker/operation.h"
 #include "worker/probe_operations.h"
-#include "worker/token_call.h"
+#include "worker/transit_call.h"
 #include "worker/wipe.h"
 
 namespace baokms::worker {

@@ -18,7 +18,7 @@
 #include "worker/key_table.h"
 #include "worker/known_versions.h"
 #include "worker/operation.h"
-#include "worker/token_call.h"
+#include "worker/transit_call.h"
 
 namespace baokms::worker {
 

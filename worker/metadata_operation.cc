@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <utility>
 
 #include "common/contract/key_id.h"
@@ -11,7 +10,6 @@
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "worker/known_versions.h"
-#include "worker/token_call.h"
 
 namespace baokms::worker {
 namespace {
@@ -56,21 +54,18 @@ void PutProfile(const contract::TransitKeyMetadata& metadata, ipc::MetadataAnswe
 }  // namespace
 
 void MetadataOperation::Begin(const ipc::MetadataRequest& /*request*/) {
-  using Ended = std::function<void(openbao::CallReport)>;
-  key_call_.emplace(
-      context().sources, deadline(), openbao::ConnectionUse::kAny,
-      [this](const openbao::CallContext& call, Ended ended) {
-        return StartKey(call, std::move(ended));
+  CallTransit<openbao::UpsertValue>(
+      [this](const openbao::CallContext& call, openbao::Done<openbao::UpsertValue> done) {
+        return transit().ReadUpsert(call, std::move(done));
       },
-      [this](CallEnd end) { OnKey(std::move(end)); });
-  upsert_call_.emplace(
-      context().sources, deadline(), openbao::ConnectionUse::kAny,
-      [this](const openbao::CallContext& call, Ended ended) {
-        return StartUpsert(call, std::move(ended));
+      [this](ipc::Outcome outcome, openbao::UpsertValue value) { OnUpsert(outcome, value); });
+  CallTransit<contract::TransitKeyMetadata>(
+      [this](const openbao::CallContext& call, openbao::Done<contract::TransitKeyMetadata> done) {
+        return transit().ReadKey(call, std::move(done));
       },
-      [this](CallEnd end) { OnUpsert(std::move(end)); });
-  upsert_call_->Begin();
-  key_call_->Begin();
+      [this](ipc::Outcome outcome, const contract::TransitKeyMetadata& metadata) {
+        OnKey(outcome, metadata);
+      });
 }
 
 void MetadataOperation::Cancel() {
@@ -78,47 +73,25 @@ void MetadataOperation::Cancel() {
   AnsweringOperation::Cancel();
 }
 
-openbao::CallId MetadataOperation::StartKey(const openbao::CallContext& call,
-                                            std::function<void(openbao::CallReport)> ended) {
-  return context().sources.transit.ReadKey(
-      call, [this, ended = std::move(ended)](openbao::CallReport report,
-                                             contract::TransitKeyMetadata metadata) {
-        metadata_ = std::move(metadata);
-        ended(std::move(report));
-      });
-}
-
-openbao::CallId MetadataOperation::StartUpsert(const openbao::CallContext& call,
-                                               std::function<void(openbao::CallReport)> ended) {
-  return context().sources.transit.ReadUpsert(
-      call,
-      [this, ended = std::move(ended)](openbao::CallReport report, openbao::UpsertValue value) {
-        upsert_ = value;
-        ended(std::move(report));
-      });
-}
-
-void MetadataOperation::OnKey(CallEnd end) {
-  Account(end, answer());
-  if (end.outcome == ipc::OUTCOME_OK) {
-    context().known.Remember(metadata_);
-    if (PutVersions(metadata_, answer())) {
-      PutProfile(metadata_, answer());
+void MetadataOperation::OnKey(ipc::Outcome outcome, const contract::TransitKeyMetadata& metadata) {
+  if (outcome == ipc::OUTCOME_OK) {
+    context().known.Remember(metadata);
+    if (PutVersions(metadata, answer())) {
+      PutProfile(metadata, answer());
     } else {
       answer().clear_versions();
-      end.outcome = ipc::OUTCOME_RESPONSE_LIMIT;
+      outcome = ipc::OUTCOME_RESPONSE_LIMIT;
     }
   }
-  key_outcome_ = end.outcome;
+  key_outcome_ = outcome;
   EndWhenComplete();
 }
 
-void MetadataOperation::OnUpsert(CallEnd end) {
-  Account(end, answer());
-  if (end.outcome == ipc::OUTCOME_OK) {
-    answer().set_disable_upsert(upsert_.disable_upsert);
+void MetadataOperation::OnUpsert(ipc::Outcome outcome, openbao::UpsertValue value) {
+  if (outcome == ipc::OUTCOME_OK) {
+    answer().set_disable_upsert(value.disable_upsert);
   }
-  upsert_outcome_ = end.outcome;
+  upsert_outcome_ = outcome;
   EndWhenComplete();
 }
 

@@ -11,7 +11,6 @@
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "worker/operation.h"
-#include "worker/token_call.h"
 
 namespace baokms::worker {
 
@@ -24,20 +23,12 @@ class MetadataOperation final : public AnsweringOperation<ipc::MetadataAnswer> {
   void Cancel() override;
 
  private:
-  openbao::CallId StartKey(const openbao::CallContext& call,
-                           std::function<void(openbao::CallReport)> ended);
-  openbao::CallId StartUpsert(const openbao::CallContext& call,
-                              std::function<void(openbao::CallReport)> ended);
-  void OnKey(CallEnd end);
-  void OnUpsert(CallEnd end);
+  void OnKey(ipc::Outcome outcome, const contract::TransitKeyMetadata& metadata);
+  void OnUpsert(ipc::Outcome outcome, openbao::UpsertValue value);
   void EndWhenComplete();
 
-  contract::TransitKeyMetadata metadata_;
-  openbao::UpsertValue upsert_;
   std::optional<ipc::Outcome> key_outcome_;
   std::optional<ipc::Outcome> upsert_outcome_;
-  std::optional<TokenCall> key_call_;
-  std::optional<TokenCall> upsert_call_;
 };
 
 }  // namespace baokms::worker

@@ -4,15 +4,17 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/clock.h"
+#include "common/openbao/call_records.h"
 #include "proto/ipc.pb.h"
-#include "worker/call_report.h"
 #include "worker/key_table.h"
 #include "worker/known_versions.h"
-#include "worker/token_call.h"
+#include "worker/transit_call.h"
 
 namespace baokms::worker {
 
@@ -23,18 +25,6 @@ struct OperationContext {
   KnownVersions& known;
   std::string plugin_version;
 };
-
-// Adds what a call took to an answer.
-template <typename Answer>
-void Account(const CallEnd& end, Answer& answer) {
-  AppendCalls(end.calls, *answer.mutable_calls());
-  if constexpr (requires { answer.mutable_stages(); }) {
-    ipc::Stages* stages = answer.mutable_stages();
-    stages->set_token_wait_us(stages->token_wait_us() + end.stages.token_wait_us());
-    stages->set_connect_us(stages->connect_us() + end.stages.connect_us());
-    stages->set_openbao_us(stages->openbao_us() + end.stages.openbao_us());
-  }
-}
 
 // Destroying one ends it without an answer.
 class Operation {
@@ -66,6 +56,22 @@ class AnsweringOperation : public Operation {
   void Cancel() override { End(ipc::OUTCOME_CANCELED); }
 
  protected:
+  // Calls Transit with the token and the deadline of the operation, and adds what the call took to
+  // the answer. `exchange` as in TransitCall; `done` gets the outcome, and a value that is
+  // meaningful with OUTCOME_OK.
+  template <typename Value>
+  void CallTransit(typename TransitCall<Value>::Exchange exchange,
+                   std::function<void(ipc::Outcome, Value)> done,
+                   openbao::ConnectionUse connection = openbao::ConnectionUse::kAny) {
+    calls_.push_back(std::make_unique<TransitCall<Value>>(
+        context_.sources, deadline_, connection, std::move(exchange),
+        [this, done = std::move(done)](const CallEnd& end, Value value) {
+          Account(end);
+          done(end.outcome, std::move(value));
+        }));
+    calls_.back()->Begin();
+  }
+
   // The last thing an operation does: nothing of it may be touched afterwards.
   void End(ipc::Outcome outcome) {
     answer_.set_outcome(outcome);
@@ -75,15 +81,26 @@ class AnsweringOperation : public Operation {
 
   [[nodiscard]] const OperationContext& context() const { return context_; }
 
-  [[nodiscard]] BootTime deadline() const { return deadline_; }
+  [[nodiscard]] openbao::Transit& transit() const { return context_.sources.transit; }
 
   [[nodiscard]] Answer& answer() { return answer_; }
 
  private:
+  void Account(const CallEnd& end) {
+    openbao::AppendCalls(end.calls, *answer_.mutable_calls());
+    if constexpr (requires { answer_.mutable_stages(); }) {
+      ipc::Stages& stages = *answer_.mutable_stages();
+      stages.set_token_wait_us(stages.token_wait_us() + end.stages.token_wait_us());
+      stages.set_connect_us(stages.connect_us() + end.stages.connect_us());
+      stages.set_openbao_us(stages.openbao_us() + end.stages.openbao_us());
+    }
+  }
+
   const OperationContext& context_;
   BootTime deadline_;
   Reply reply_;
   Answer answer_;
+  std::vector<std::unique_ptr<TokenCall>> calls_;  // at most two
 };
 
 }  // namespace baokms::worker

@@ -9,10 +9,7 @@
 #include "common/contract/transit_ciphertext.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
-#include "worker/ciphertext_outcome.h"
-#include "worker/token_call.h"
-#include "worker/transit_decrypt.h"
-#include "worker/transit_encrypt.h"
+#include "worker/transit_checks.h"
 #include "worker/wipe.h"
 
 namespace baokms::worker {
@@ -31,19 +28,22 @@ void ProbeEncryptOperation::Begin(ipc::ProbeEncryptRequest& request) {
     End(ipc::OUTCOME_OVERLOADED);
     return;
   }
-  TransitEncrypt::Job job{*std::move(plaintext), request.version(),
-                          std::string(contract::kStatusProbeAssociatedData)};
-  encrypt_.emplace(context().sources, deadline(), std::move(job),
-                   [this](CallEnd end, std::string ciphertext) {
-                     OnEncrypted(std::move(end), std::move(ciphertext));
-                   });
-  encrypt_->Begin();
-}
-
-void ProbeEncryptOperation::OnEncrypted(CallEnd end, std::string ciphertext) {
-  Account(end, answer());
-  answer().set_ciphertext(std::move(ciphertext));
-  End(end.outcome);
+  plaintext_ = *std::move(plaintext);
+  CallTransit<openbao::EncryptValue>(
+      [this, version = request.version()](const openbao::CallContext& call,
+                                          openbao::Done<openbao::EncryptValue> done) {
+        return transit().Encrypt(call, version, plaintext_.Reveal(),
+                                 contract::kStatusProbeAssociatedData, std::move(done));
+      },
+      [this, version = request.version()](ipc::Outcome outcome, openbao::EncryptValue value) {
+        if (outcome == ipc::OUTCOME_OK) {
+          outcome = CheckEncrypted(value, version);
+        }
+        if (outcome == ipc::OUTCOME_OK) {
+          answer().set_ciphertext(std::move(value.ciphertext));
+        }
+        End(outcome);
+      });
 }
 
 void ProbeDecryptOperation::Begin(const ipc::ProbeDecryptRequest& request) {
@@ -55,20 +55,15 @@ void ProbeDecryptOperation::Begin(const ipc::ProbeDecryptRequest& request) {
     End(allowed);
     return;
   }
-  TransitDecrypt::Job job{request.ciphertext(), std::string(contract::kStatusProbeAssociatedData),
-                          openbao::ConnectionUse::kAny};
-  decrypt_.emplace(context().sources, deadline(), std::move(job),
-                   [this](CallEnd end, const SecretBuffer& plaintext) {
-                     OnDecrypted(std::move(end), plaintext);
-                   });
-  decrypt_->Begin();
-}
-
-void ProbeDecryptOperation::OnDecrypted(CallEnd end, const SecretBuffer& plaintext) {
-  Account(end, answer());
-  const auto bytes = plaintext.Reveal();
-  answer().set_plaintext(bytes.data(), bytes.size());
-  End(end.outcome);
+  ciphertext_ = request.ciphertext();
+  CallTransit<SecretBuffer>(
+      [this](const openbao::CallContext& call, openbao::Done<SecretBuffer> done) {
+        return transit().Decrypt(call, ciphertext_, contract::kStatusProbeAssociatedData,
+                                 std::move(done));
+      },
+      [this](ipc::Outcome outcome, const SecretBuffer& plaintext) {
+        End(PutPlaintext(outcome, plaintext, answer()));
+      });
 }
 
 }  // namespace baokms::worker

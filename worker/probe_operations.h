@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,9 +10,6 @@
 #include "common/base/secret_buffer.h"
 #include "proto/ipc.pb.h"
 #include "worker/operation.h"
-#include "worker/token_call.h"
-#include "worker/transit_decrypt.h"
-#include "worker/transit_encrypt.h"
 
 namespace baokms::worker {
 
@@ -26,9 +22,7 @@ class ProbeEncryptOperation final : public AnsweringOperation<ipc::ProbeEncryptA
   void Begin(ipc::ProbeEncryptRequest& request);
 
  private:
-  void OnEncrypted(CallEnd end, std::string ciphertext);
-
-  std::optional<TransitEncrypt> encrypt_;
+  SecretBuffer plaintext_;
 };
 
 class ProbeDecryptOperation final : public AnsweringOperation<ipc::ProbeDecryptAnswer> {
@@ -40,9 +34,7 @@ class ProbeDecryptOperation final : public AnsweringOperation<ipc::ProbeDecryptA
   void Begin(const ipc::ProbeDecryptRequest& request);
 
  private:
-  void OnDecrypted(CallEnd end, const SecretBuffer& plaintext);
-
-  std::optional<TransitDecrypt> decrypt_;
+  std::string ciphertext_;
 };
 
 }  // namespace baokms::worker

@@ -16,10 +16,10 @@
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
+#include "common/openbao/call_records.h"
 #include "common/openbao/error_class.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
-#include "worker/call_report.h"
 #include "worker/limits.h"
 #include "worker/random.h"
 #include "worker/token_lease.h"
@@ -297,7 +297,7 @@ ipc::TokenStatus TokenSource::StatusNow() {
 void TokenSource::ReportState(ipc::Outcome outcome, const std::vector<openbao::CallRecord>& calls) {
   ipc::TokenStatus message = StatusNow();
   message.set_last_outcome(outcome);
-  AppendCalls(calls, *message.mutable_calls());
+  openbao::AppendCalls(calls, *message.mutable_calls());
   around_.tell_supervisor(message);
 }
 
@@ -309,7 +309,7 @@ void TokenSource::Report(Attempt attempt,
   message.set_last_outcome(outcome);
   message.set_status(std::string(status));
   message.set_was_renewal(attempt == Attempt::kRenewal);
-  AppendCalls(calls, *message.mutable_calls());
+  openbao::AppendCalls(calls, *message.mutable_calls());
   around_.tell_supervisor(message);
   if (attempt == Attempt::kRenewal) {
     LogAttempt(attempt, status);

@@ -21,14 +21,13 @@
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
 #include "worker/token_state_machine.h"
-#include "worker/transit.h"
 
 namespace baokms::worker {
 
 // What a token source needs of its surroundings. The references must outlive it.
 struct TokenSurroundings {
   EventLoop& loop;
-  Transit& transit;
+  openbao::Transit& transit;
   LogSink& log;
   std::function<void(const ipc::LoginRequest&)> ask_agent;
   std::function<void(const ipc::TokenStatus&)> tell_supervisor;

@@ -45,6 +45,7 @@ bool IsAnswer(ErrorClass error_class) {
 // What a caller without a token is told: an outage by its name, all else is authentication.
 ipc::Outcome ForCallers(ipc::Outcome outcome) {
   switch (outcome) {
+    case ipc::OUTCOME_PRECONDITION_FAILED:
     case ipc::OUTCOME_RATE_LIMITED:
     case ipc::OUTCOME_SEALED:
     case ipc::OUTCOME_UNAVAILABLE:
@@ -156,8 +157,14 @@ void TokenStateMachine::Fail(ipc::Outcome outcome, BootTime now) {
   ++failures_;
   const double factor = 1.0 - kJitter + 2 * kJitter * random_();
   retry_at_ = now + std::min(Scaled(wait, factor), longest);
-  last_outcome_ = ForCallers(outcome);
+  NoteOutcome(outcome);
   flight_ = Flight::kNone;
+}
+
+void TokenStateMachine::NoteOutcome(ipc::Outcome outcome) {
+  if (outcome != ipc::OUTCOME_LOGIN_BUDGET) {
+    last_outcome_ = ForCallers(outcome);
+  }
 }
 
 void TokenStateMachine::SetTimes(Instant now) {
@@ -210,7 +217,7 @@ TokenActions TokenStateMachine::LoginFailed(std::uint64_t attempt,
     return {};
   }
   retry_at_ = now.boot + std::min(budget_wait, kLongestBudgetWait);
-  last_outcome_ = ForCallers(outcome);
+  NoteOutcome(outcome);
   flight_ = Flight::kNone;
   return {};
 }

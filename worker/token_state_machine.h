@@ -163,6 +163,10 @@ class TokenStateMachine final {
   TokenActions AfterRefusedProbe(Flight flight, openbao::ErrorClass refusal, Instant now);
   TokenActions AfterFailedRenewal(openbao::ErrorClass failure, Instant now);
   void Fail(ipc::Outcome outcome, BootTime now);
+
+  // Keeps why there is no token. The login budget is the provider's own limit and never replaces
+  // the last real cause.
+  void NoteOutcome(ipc::Outcome outcome);
   void Hold(TokenGrant grant, Instant now);
   void Extend(const TokenGrant& grant, Instant now);
   void SetTimes(Instant now);

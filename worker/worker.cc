@@ -22,7 +22,6 @@
 #include "worker/dispatch_table.h"
 #include "worker/kms_operations.h"
 #include "worker/token_source.h"
-#include "worker/transit.h"
 #include "worker/worker_options.h"
 
 namespace baokms::worker {
@@ -54,16 +53,15 @@ Worker::Worker(ipc::ChildSession& session)
 Status Worker::Open(WorkerOptions options, UniqueFd agent) {
   EventLoop& loop = session_.loop();
   client_ = BAOKMS_TRY(openbao::Client::Create(loop, connector_, std::move(options.openbao)));
-  transit_ = MakeTransit(*client_);
   tokens_ = std::make_unique<TokenSource>(
-      TokenSurroundings{loop, *transit_, session_.log(),
+      TokenSurroundings{loop, *client_, session_.log(),
                         [this](const ipc::LoginRequest& request) { AskAgent(request); },
                         [this](const ipc::TokenStatus& status) {
                           session_.Tell(Type::kTokenStatus, status);
                         }},
       options.token, options.renewal_increment_seconds);
   operations_ = std::make_unique<KmsOperations>(
-      TokenCall::Sources{*tokens_, *transit_}, std::move(options.identity),
+      TokenCall::Sources{*tokens_, *client_}, std::move(options.identity),
       std::move(options.plugin_version),
       [this](Type type, const google::protobuf::MessageLite& message) {
         session_.Tell(type, message);

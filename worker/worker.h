@@ -18,7 +18,6 @@
 #include "proto/setup.pb.h"
 #include "worker/kms_operations.h"
 #include "worker/token_source.h"
-#include "worker/transit.h"
 #include "worker/worker_options.h"
 
 namespace baokms::worker {
@@ -50,7 +49,6 @@ class Worker final {
   ipc::ChildSession& session_;
   openbao::BrokerConnector connector_;
   std::unique_ptr<openbao::Client> client_;
-  std::unique_ptr<Transit> transit_;
   std::unique_ptr<TokenSource> tokens_;
   std::unique_ptr<KmsOperations> operations_;
   ipc::Dispatch from_agent_;  // the agent has no Hello: it is served from the start

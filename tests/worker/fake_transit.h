@@ -16,7 +16,6 @@
 #include "common/base/event_loop.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
-#include "worker/transit.h"
 
 namespace baokms::worker {
 
@@ -24,7 +23,7 @@ namespace baokms::worker {
 SecretBuffer Secret(std::string text);
 std::string Reveal(const SecretBuffer& secret);
 
-class FakeTransit final : public Transit {
+class FakeTransit final : public openbao::Transit {
  public:
   template <typename Value>
   struct Reply {

@@ -219,6 +219,18 @@ TEST_F(TokenStateMachineTest, WaitsForTheLoginBudgetAndNoLonger) {
   EXPECT_EQ(machine_.NextWake(now_), now_.boot + 70s);
 }
 
+TEST_F(TokenStateMachineTest, TheLoginBudgetNeverReplacesTheLastRealCause) {
+  ASSERT_EQ(Tick(), "login 1 in 5000");
+  ASSERT_EQ(Refused(1, ipc::OUTCOME_LOGIN_BUDGET), "");
+  EXPECT_EQ(machine_.last_outcome(), ipc::OUTCOME_AUTH_FAILED) << "there is no other cause yet";
+  machine_ = TokenStateMachine(Timing(), [] { return 0.0; });
+  ASSERT_EQ(Tick(), "login 1 in 5000");
+  ASSERT_EQ(Refused(1, ipc::OUTCOME_TLS_FAILED), "");
+  ASSERT_EQ(TickFor(1s), "login 2 in 5000");
+  ASSERT_EQ(Refused(2, ipc::OUTCOME_LOGIN_BUDGET), "");
+  EXPECT_EQ(machine_.last_outcome(), ipc::OUTCOME_TLS_FAILED);
+}
+
 TEST_F(TokenStateMachineTest, TellsCallersOutagesByNameAndAllElseAsAuthentication) {
   struct Row {
     ipc::Outcome outcome;
@@ -228,6 +240,7 @@ TEST_F(TokenStateMachineTest, TellsCallersOutagesByNameAndAllElseAsAuthenticatio
   const std::vector<Row> rows = {
       {ipc::OUTCOME_SEALED, ipc::OUTCOME_SEALED},
       {ipc::OUTCOME_UNAVAILABLE, ipc::OUTCOME_UNAVAILABLE},
+      {ipc::OUTCOME_PRECONDITION_FAILED, ipc::OUTCOME_PRECONDITION_FAILED},
       {ipc::OUTCOME_RATE_LIMITED, ipc::OUTCOME_RATE_LIMITED},
       {ipc::OUTCOME_TLS_FAILED, ipc::OUTCOME_TLS_FAILED},
       {ipc::OUTCOME_DNS_FAILED, ipc::OUTCOME_DNS_FAILED},

@@ -1,4 +1,4 @@
-#include "worker/token_call.h"
+#include "worker/transit_call.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -24,22 +24,9 @@ bool RefusesToken(openbao::ErrorClass error_class) {
 
 }  // namespace
 
-TokenCall::TokenCall(
-    Sources sources, BootTime deadline, openbao::ConnectionUse connection, Start start, Done done)
-    : sources_(sources),
-      deadline_(deadline),
-      connection_(connection),
-      start_(std::move(start)),
-      done_(std::move(done)) {
-}
-
 TokenCall::~TokenCall() {
   sources_.tokens.CancelWait(wait_);
   sources_.transit.Cancel(call_);
-}
-
-void TokenCall::Begin() {
-  Call();
 }
 
 void TokenCall::Call() {
@@ -53,7 +40,7 @@ void TokenCall::Call() {
   context.deadline = deadline_;
   context.token = current.token;
   context.connection = connection_;
-  call_ = start_(context, [this](openbao::CallReport report) { OnReport(std::move(report)); });
+  call_ = Start(context);
 }
 
 std::function<void(TokenSource::Ready)> TokenCall::AwaitToken() {
@@ -105,9 +92,7 @@ void TokenCall::OnReport(openbao::CallReport report) {
 
 void TokenCall::Finish(ipc::Outcome outcome) {
   end_.outcome = outcome;
-  const Done done = std::move(done_);
-  CallEnd end = std::move(end_);
-  done(std::move(end));  // may destroy this object
+  Deliver(std::move(end_));  // may destroy this object
 }
 
 }  // namespace baokms::worker

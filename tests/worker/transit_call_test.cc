@@ -1,4 +1,4 @@
-#include "worker/token_call.h"
+#include "worker/transit_call.h"
 
 #include <chrono>
 #include <cstdint>
@@ -21,9 +21,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using TokenCallTest = KmsTest;
+using TransitCallTest = KmsTest;
 
-TEST_F(TokenCallTest, RepeatsOnceWithAnotherTokenAfter401) {
+TEST_F(TransitCallTest, RepeatsOnceWithAnotherTokenAfter401) {
   transit.on_decrypt = [](const FakeTransit::Call& call) -> Reply<SecretBuffer> {
     if (call.token == "s.first") {
       return {{ErrorClass::kUnauthenticated, {}}};
@@ -42,7 +42,7 @@ TEST_F(TokenCallTest, RepeatsOnceWithAnotherTokenAfter401) {
   EXPECT_GT(answer.stages().token_wait_us(), 0U);
 }
 
-TEST_F(TokenCallTest, DoesNotRepeatTwice) {
+TEST_F(TransitCallTest, DoesNotRepeatTwice) {
   transit.on_decrypt = [](const FakeTransit::Call&) -> Reply<SecretBuffer> {
     return {{ErrorClass::kUnauthenticated, {}}};
   };
@@ -57,7 +57,7 @@ TEST_F(TokenCallTest, DoesNotRepeatTwice) {
   EXPECT_EQ(logins.size(), 2U);
 }
 
-TEST_F(TokenCallTest, PolicyDenialKeepsTheTokenAndIsNotRepeated) {
+TEST_F(TransitCallTest, PolicyDenialKeepsTheTokenAndIsNotRepeated) {
   transit.on_decrypt = [](const FakeTransit::Call&) -> Reply<SecretBuffer> {
     return {{ErrorClass::kPermissionDenied, {}}};
   };
@@ -74,7 +74,7 @@ TEST_F(TokenCallTest, PolicyDenialKeepsTheTokenAndIsNotRepeated) {
   EXPECT_NE(tokens->Take().token, nullptr);
 }
 
-TEST_F(TokenCallTest, WaitsForTheFirstTokenWithinTheDeadline) {
+TEST_F(TransitCallTest, WaitsForTheFirstTokenWithinTheDeadline) {
   tokens->NoteRejection(1, Rejection::kUnauthenticated);
   ipc::DecryptRequest first = MakeDecrypt(1, 2);
   first.set_deadline_ns(Soon(20ms));
