@@ -50,6 +50,10 @@ inline constexpr std::uint32_t kMaxTlsAlert = 255;
 // read is two of these.
 inline constexpr std::size_t kMaxCalls = 16;
 
+// Addresses of one name that are used and reported: a name with more is a mistake or an attack.
+// Their numbers fit a control message (kMaxControlBody) with five bytes each.
+inline constexpr std::size_t kMaxAddresses = 16;
+
 // OpenBao tokens: 26 to about 100 characters for service tokens, up to 2 KiB seen for batch tokens.
 inline constexpr std::size_t kMaxToken = 4096;
 inline constexpr std::size_t kTokenHeaderSize = 16 + 4 + 1;

@@ -2,13 +2,13 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cstdint>
 
 #include <fcntl.h>
 
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
@@ -17,7 +17,7 @@
 #include "common/base/unique_fd.h"
 #include "common/openbao/connector.h"
 #include "common/openbao/error_class.h"
-#include "common/openbao/http_limits.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 
 namespace baokms::openbao {
@@ -33,11 +33,11 @@ int SocketOption(int fd, int name) {
 Status CheckSocket(int fd) {
   const int domain = SocketOption(fd, SO_DOMAIN);
   if ((domain != AF_INET && domain != AF_INET6) || SocketOption(fd, SO_TYPE) != SOCK_STREAM) {
-    return Error(ErrorCode::kProtocolViolation, "the broker's descriptor is no TCP socket");
+    return Error(ErrorCode::kProtocolViolation, "the broker's descriptor is not a TCP socket");
   }
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || (flags & O_NONBLOCK) == 0) {
-    return Error(ErrorCode::kProtocolViolation, "the broker's socket blocks");
+    return Error(ErrorCode::kProtocolViolation, "the broker's socket is not non-blocking");
   }
   return {};
 }
@@ -53,11 +53,14 @@ ErrorClass ClassOfFailure(ipc::Outcome outcome) {
   }
 }
 
-// Everything about the answer that does not depend on what was asked.
+// Checks that do not depend on the request.
 Status CheckAnswer(const ipc::ConnectAnswer& answer, const UniqueFd& fd) {
   const bool connected = answer.outcome() == ipc::OUTCOME_OK;
   if (connected != fd.valid()) {
     return Error(ErrorCode::kProtocolViolation, "ConnectAnswer with the wrong descriptor count");
+  }
+  if ((connected && answer.address() == 0) || answer.untried() > ipc::kMaxAddresses) {
+    return Error(ErrorCode::kProtocolViolation, "ConnectAnswer with invalid addresses");
   }
   return connected ? CheckSocket(fd.get()) : Status();
 }
@@ -75,7 +78,7 @@ BrokerConnector::~BrokerConnector() {
 }
 
 Connector::RequestId BrokerConnector::RequestSocket(std::uint32_t endpoint,
-                                                    std::uint32_t attempt,
+                                                    const std::vector<std::uint32_t>& tried,
                                                     Callback callback) {
   const RequestId id = ++last_id_;
   const bool too_many =
@@ -87,7 +90,7 @@ Connector::RequestId BrokerConnector::RequestSocket(std::uint32_t endpoint,
     ipc::ConnectRequest request;
     request.set_id(id);
     request.set_endpoint(endpoint);
-    request.set_attempt(attempt);
+    request.mutable_tried()->Add(tried.begin(), tried.end());
     outgoing_.request(request);
   }
   return id;
@@ -95,7 +98,7 @@ Connector::RequestId BrokerConnector::RequestSocket(std::uint32_t endpoint,
 
 void BrokerConnector::GiveUp(RequestId request) {
   const Callback callback = Forget(pending_.find(request));
-  callback({ErrorClass::kConnectionFailed, {}});
+  callback({.error_class = ErrorClass::kConnectionFailed});
 }
 
 void BrokerConnector::CancelRequest(RequestId request) {
@@ -129,17 +132,19 @@ Status BrokerConnector::OnAnswer(const ipc::ConnectAnswer& answer, UniqueFd fd) 
   }
   const auto found = pending_.find(answer.id());
   if (found == pending_.end()) {
-    return Error(ErrorCode::kProtocolViolation, "ConnectAnswer that nobody asked for");
+    return Error(ErrorCode::kProtocolViolation, "ConnectAnswer without a request");
   }
   loop_.Cancel(found->second.timer);
   const Callback callback = std::move(found->second.callback);
   pending_.erase(found);
-  if (answer.outcome() != ipc::OUTCOME_OK) {
-    callback({ClassOfFailure(answer.outcome()), {}});
-    return {};
+  SocketAnswer socket{.address = answer.address(), .untried = answer.untried()};
+  if (answer.outcome() == ipc::OUTCOME_OK) {
+    socket.error_class = ErrorClass::kOk;
+    socket.socket = {.id = answer.id(), .fd = std::move(fd)};
+  } else {
+    socket.error_class = ClassOfFailure(answer.outcome());
   }
-  const std::uint32_t addresses = std::clamp(answer.address_count(), 1U, kMaxAddresses);
-  callback({ErrorClass::kOk, {answer.id(), std::move(fd), addresses}});
+  callback(std::move(socket));
   return {};
 }
 

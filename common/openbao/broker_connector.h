@@ -1,5 +1,6 @@
-// The connector of a process that may not make sockets: it asks the supervisor's broker, over IPC,
-// for a connection to endpoint number i and checks what comes back. It knows no channel.
+// The connector of a process that is not allowed to create sockets: it asks the supervisor's broker
+// over IPC for a connection to a numbered endpoint and validates the answer. How the messages
+// travel is left to its owner.
 
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
@@ -20,14 +22,14 @@
 
 namespace baokms::openbao {
 
-// A broker resolves and starts to connect; it does not wait for the connection. Longer than any
-// connect limit (timeout/3), after which the client asks for the next address.
+// The broker resolves the name and starts to connect; it does not wait for the connection. Longer
+// than any connect limit (timeout/3), after which the client asks for the next address.
 inline constexpr BootTime kConnectAnswerTimeout = std::chrono::seconds(10);
 
 // Everything belongs to the loop's thread. `loop` must outlive the connector.
 class BrokerConnector final : public Connector {
  public:
-  // How its two messages leave the process.
+  // Sends its two messages.
   struct Outgoing {
     std::function<void(const ipc::ConnectRequest&)> request;
     std::function<void(const ipc::ConnectVerdict&)> verdict;
@@ -39,16 +41,16 @@ class BrokerConnector final : public Connector {
   ~BrokerConnector() override;
 
   // With kMaxUnansweredConnects unanswered requests, or more than kConnectsPerSecond, nothing is
-  // sent and the callback says kConnectionFailed (ipc/limits.h): the broker would end this process.
+  // sent and the callback gets kConnectionFailed (ipc/limits.h): the broker would end this process.
   RequestId RequestSocket(std::uint32_t endpoint,
-                          std::uint32_t attempt,
+                          const std::vector<std::uint32_t>& tried,
                           Callback callback) override;
   void CancelRequest(RequestId request) override;
   void Report(std::uint64_t socket_id, Verdict verdict) override;
 
-  // The broker's answer with its descriptor. kProtocolViolation: nothing was asked under this id,
-  // success without or failure with a descriptor, or a descriptor that is not a non-blocking TCP
-  // socket.
+  // The broker's answer with its descriptor. kProtocolViolation: no request has this id, success
+  // without an address or a descriptor, failure with a descriptor, more addresses than an endpoint
+  // can have, or a descriptor that is not a non-blocking TCP socket.
   Status OnAnswer(const ipc::ConnectAnswer& answer, UniqueFd fd);
 
  private:

@@ -1,5 +1,5 @@
-// One call in progress: what it is, how far it got, and what will be reported about it. State only;
-// exchange.cc moves it.
+// The state of one call in progress: its request, how far it got, and what will be reported about
+// it. exchange.cc changes it.
 
 #pragma once
 
@@ -12,15 +12,17 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/openbao/address_search.h"
 #include "common/openbao/api.h"
 #include "common/openbao/connect_attempts.h"
 #include "common/openbao/connections.h"
+#include "common/openbao/outcome.h"
 #include "common/openbao/tls_identity.h"
 #include "common/openbao/transfer.h"
 
 namespace baokms::openbao {
 
-// Knows what the answer of one call means. Deliver() is called at most once, as the last thing.
+// Interprets the answer of one call. Deliver() is called at most once, as the last thing.
 class CallHandler {
  public:
   CallHandler() = default;
@@ -28,11 +30,14 @@ class CallHandler {
   CallHandler& operator=(const CallHandler&) = delete;
   virtual ~CallHandler() = default;
 
-  // Reads the body of a 2xx answer and keeps its value. Returns the answer's request_id; fails when
-  // the body is not what it should be.
-  virtual Result<std::string> Parse(std::string_view body) = 0;
+  // Says what `answer` came to and keeps its value. `transport` is the outcome of an incomplete
+  // answer as far as the transport knows; `request_id` may be set to the server's name for the
+  // request.
+  virtual Outcome Classify(const HttpResponse& answer,
+                           const Outcome& transport,
+                           std::string& request_id) = 0;
 
-  // Gives the report, and the value that Parse() kept, to the caller.
+  // Gives the report, and the value that Classify() kept, to the caller.
   virtual void Deliver(CallReport report) = 0;
 };
 
@@ -43,8 +48,9 @@ struct NewCall {
   BootTime deadline{};
   ConnectionUse use = ConnectionUse::kAny;
   std::unique_ptr<CallHandler> handler;
-  std::shared_ptr<const TlsIdentity> identity{};  // what new connections show; null: nothing
+  std::shared_ptr<const TlsIdentity> identity{};  // client certificate of new connections, or null
   ErrorClass refusal = ErrorClass::kOk;           // not kOk: end with this, send nothing
+  bool once = false;  // no request is repeated, and no address is tried a second time
 };
 
 struct Call {
@@ -64,25 +70,24 @@ struct Call {
   // The connection it needs.
   enum class Need : std::uint8_t {
     kAny,  // an idle one, or a new one
-    kOwn,  // a new one, to address number `attempt`
+    kOwn,  // a new one, to the next address of `search`
   };
   Need need = Need::kAny;
-  std::uint32_t first_endpoint = 0;
-  std::uint32_t endpoint = 0;
-  std::uint32_t attempt = 0;
-  std::vector<Peer> refused_peers;  // said sealed or redirected: never asked again
-  ConnectAttempt* dial = nullptr;   // asked for, not here yet
-  Transfer* transfer = nullptr;     // while kRunning
-  BrokeredSocket socket;            // at hand, until libcurl takes it
+  AddressSearch search;
+  std::vector<Peer> refused_peers;            // sealed or redirecting servers: not asked again
+  ConnectAttempt* connect_attempt = nullptr;  // asked for, not here yet
+  Transfer* transfer = nullptr;               // while kRunning
+  BrokeredSocket socket;                      // at hand, until libcurl takes it
+  std::uint32_t address = 0;                  // the number of the address it leads to
 
-  BootTime connect_limit{};         // how long one connection may take: a third of the time it had
+  BootTime connect_limit{};         // the longest that one connection may take
   bool connecting = false;          // no idle connection was free: connect_limit counts
-  bool on_idle_connection = false;  // the attempt did not make its own
+  bool on_idle_connection = false;  // the attempt uses a connection of an earlier call
   bool peer_was_refused = false;    // the new connection led to one of refused_peers
   std::uint64_t socket_id = 0;      // connection of the current answer, noted while it was open
   std::optional<Peer> peer;
 
-  std::uint32_t attempts = 0;
+  std::size_t attempts = 0;
   ErrorClass last_error = ErrorClass::kUnknown;
   bool repeated = false;
   BootTime attempt_began{};

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -7,28 +8,57 @@
 #include "common/openbao/api.h"
 #include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
+#include "common/openbao/outcome.h"
 #include "common/openbao/request_bodies.h"
 
 namespace baokms::openbao {
 namespace {
 
+// Interprets OpenBao's answers: a value with 2xx, and errors with any other status.
+class OpenBaoHandler : public CallHandler {
+ public:
+  Outcome Classify(const HttpResponse& answer,
+                   const Outcome& transport,
+                   std::string& request_id) final {
+    if (answer.extent != HttpResponse::Extent::kComplete) {
+      return transport;
+    }
+    if (answer.status >= 200 && answer.status < 300) {
+      Result<std::string> parsed = Parse(answer.body);
+      if (!parsed.has_value()) {
+        return {.error_class = ErrorClass::kUndecodable};
+      }
+      request_id = std::move(parsed).value();
+      return {.error_class = ErrorClass::kOk};
+    }
+    Answer<ErrorTexts> errors = ParseErrors(answer.body);
+    request_id = std::move(errors.request_id);
+    return ClassifyStatus(answer.status, errors.value, answer.retry_after);
+  }
+
+ protected:
+  // Reads the body of a 2xx answer and keeps its value. Returns the answer's request_id; fails when
+  // the body is not the documented one.
+  virtual Result<std::string> Parse(std::string_view body) = 0;
+};
+
 // Joins a parser with the caller's callback.
 template <typename Value>
-class TypedHandler final : public CallHandler {
+class TypedHandler final : public OpenBaoHandler {
  public:
   using Parser = Result<Answer<Value>> (*)(std::string_view);
 
   TypedHandler(Parser parser, Done<Value> done) : parser_(parser), done_(std::move(done)) {}
 
+  void Deliver(CallReport report) override { done_(std::move(report), std::move(value_)); }
+
+ private:
   Result<std::string> Parse(std::string_view body) override {
     Answer<Value> answer = BAOKMS_TRY(parser_(body));
     value_ = std::move(answer.value);
     return std::move(answer.request_id);
   }
 
-  void Deliver(CallReport report) override { done_(std::move(report), std::move(value_)); }
-
- private:
   Parser parser_;
   Done<Value> done_;
   Value value_{};
@@ -69,6 +99,61 @@ std::string_view WithoutSlashes(std::string_view path) {
   return path;
 }
 
+std::string Bracketed(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+// libcurl checks the certificate against the URL's host, which is therefore the server name. The
+// address given to CONNECT_TO keeps the connections of different endpoints apart. It is never
+// connected to, because every socket comes from the connector.
+Route MakeRoute(const ClientOptions& options, std::size_t index) {
+  const Endpoint& endpoint = options.endpoints[index];
+  const std::string port = std::to_string(endpoint.port);
+  const std::string shown_port = endpoint.port == 443 ? "" : ":" + port;
+  Route route{
+      .base_url =
+          "https://" + Bracketed(options.server_name) + ":" + port + endpoint.path_prefix + "/v1/",
+      .connect_to = "::192.0.2." + std::to_string(index + 1) + ":",
+      // X-Vault-Request as every OpenBao client sends it: `bao proxy` with require_request_header
+      // answers 412 without it, because a browser that was tricked into a request cannot add it.
+      .headers = {"Host: " + Bracketed(endpoint.host) + shown_port, "X-Vault-Request: true"},
+      .content_type = "Content-Type: application/json",
+  };
+  if (!options.namespace_path.empty()) {
+    route.headers.push_back("X-Vault-Namespace: " + options.namespace_path);
+  }
+  return route;
+}
+
+bool IsServerName(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':';
+  });
+}
+
+bool IsUrlText(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+bool IsHeaderText(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+}
+
+bool IsEndpoint(const Endpoint& endpoint) {
+  return endpoint.port != 0 && IsServerName(endpoint.host) &&
+         (endpoint.path_prefix.empty() ||
+          (endpoint.path_prefix.front() == '/' && IsUrlText(endpoint.path_prefix)));
+}
+
+bool AreUsable(const ClientOptions& options) {
+  return !options.endpoints.empty() && options.endpoints.size() <= kMaxEndpoints &&
+         std::all_of(options.endpoints.begin(), options.endpoints.end(), IsEndpoint) &&
+         IsServerName(options.server_name) && options.max_connections >= 1 &&
+         options.max_connections <= kMaxConnections && IsHeaderText(options.namespace_path);
+}
+
 }  // namespace
 
 struct Client::Impl {
@@ -94,8 +179,9 @@ struct Client::Impl {
     call.request.path = std::move(path);
     call.request.body_limit =
         operation == ipc::OPERATION_TRANSIT_METADATA_READ ? kMaxMetadataBodyBytes : kMaxBodyBytes;
+    call.request.error_limit = kMaxErrorBodyBytes;
     const bool token_fits =
-        context.token == nullptr || AddToken(*context.token, call.request.token_header);
+        context.token == nullptr || AddToken(*context.token, call.request.secret_header);
     if (body.has_value() && token_fits && !call.request.path.empty()) {
       call.request.body = std::move(body).value();
     } else {
@@ -108,6 +194,9 @@ struct Client::Impl {
 Result<std::unique_ptr<Client>> Client::Create(EventLoop& loop,
                                                Connector& connector,
                                                ClientOptions options) {
+  if (!AreUsable(options)) {
+    return Error(ErrorCode::kInvalidArgument, "OpenBao client options");
+  }
   const std::string mount = EncodePath(WithoutSlashes(options.transit_mount));
   const std::string key = EncodePath(options.transit_key);
   if (mount.empty() != key.empty()) {
@@ -120,7 +209,13 @@ Result<std::unique_ptr<Client>> Client::Create(EventLoop& loop,
     impl->encrypt_path = mount + "/encrypt/" + key;
     impl->decrypt_path = mount + "/decrypt/" + key;
   }
-  impl->exchange = BAOKMS_TRY(Exchange::Create(loop, connector, options));
+  ExchangeOptions exchange{.routes = {},
+                           .ca_pem = std::move(options.ca_pem),
+                           .max_connections = options.max_connections};
+  for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
+    exchange.routes.push_back(MakeRoute(options, i));
+  }
+  impl->exchange = BAOKMS_TRY(Exchange::Create(loop, connector, std::move(exchange)));
   return std::unique_ptr<Client>(new Client(std::move(impl)));
 }
 

@@ -10,36 +10,40 @@ namespace baokms::openbao {
 ConnectAttempts::ConnectAttempts(EventLoop& loop,
                                  Connector& connector,
                                  Listener& listener,
+                                 std::uint32_t first_endpoint,
                                  std::size_t endpoint_count)
     : loop_(loop),
       connector_(connector),
       listener_(listener),
-      count_(endpoint_count),
-      address_count_(endpoint_count, 1) {
+      first_endpoint_(first_endpoint),
+      count_(endpoint_count) {
 }
 
 ConnectAttempts::~ConnectAttempts() {
-  while (!dials_.empty()) {
-    Drop(dials_.front());
+  while (!attempts_.empty()) {
+    Drop(attempts_.front());
   }
 }
 
-ConnectAttempt& ConnectAttempts::Ask(std::uint32_t endpoint, std::uint32_t attempt, Call& owner) {
-  ConnectAttempt& dial = dials_.emplace_back();
-  dial.endpoint = endpoint;
-  dial.attempt = attempt;
-  dial.owner = &owner;
+ConnectAttempt& ConnectAttempts::Ask(std::uint32_t endpoint,
+                                     const std::vector<std::uint32_t>& tried,
+                                     Call& owner) {
+  ConnectAttempt& attempt = attempts_.emplace_back();
+  attempt.endpoint = endpoint;
+  attempt.is_first = tried.empty();
+  attempt.owner = &owner;
   ++count_[endpoint];
-  dial.request = connector_.RequestSocket(
-      endpoint, attempt, [this, &dial](SocketAnswer answer) { OnAnswer(dial, std::move(answer)); });
-  return dial;
+  attempt.request = connector_.RequestSocket(
+      first_endpoint_ + endpoint, tried,
+      [this, &attempt](SocketAnswer answer) { OnAnswer(attempt, std::move(answer)); });
+  return attempt;
 }
 
 ConnectAttempt* ConnectAttempts::Reuse(std::uint32_t endpoint, Call& owner) {
-  const auto found = std::find_if(dials_.begin(), dials_.end(), [&](const ConnectAttempt& dial) {
-    return dial.owner == nullptr && dial.endpoint == endpoint && dial.attempt == 0;
+  const auto found = std::ranges::find_if(attempts_, [&](const ConnectAttempt& attempt) {
+    return attempt.owner == nullptr && attempt.endpoint == endpoint && attempt.is_first;
   });
-  if (found == dials_.end()) {
+  if (found == attempts_.end()) {
     return nullptr;
   }
   loop_.Cancel(std::exchange(found->expiry, 0));
@@ -47,49 +51,48 @@ ConnectAttempt* ConnectAttempts::Reuse(std::uint32_t endpoint, Call& owner) {
   return &*found;
 }
 
-BrokeredSocket ConnectAttempts::Take(ConnectAttempt& dial) {
-  BrokeredSocket socket = std::move(dial.socket);
-  Forget(dial);
-  return socket;
+SocketAnswer ConnectAttempts::Take(ConnectAttempt& attempt) {
+  SocketAnswer answer = std::move(attempt.answer);
+  Forget(attempt);
+  return answer;
 }
 
-void ConnectAttempts::MakeSpare(ConnectAttempt& dial) {
-  dial.owner = nullptr;
-  if (dial.expiry == 0) {
-    dial.expiry = loop_.After(kSpareSocketLife, [this, &dial] {
-      dial.expiry = 0;
-      Drop(dial);
+void ConnectAttempts::MakeSpare(ConnectAttempt& attempt) {
+  attempt.owner = nullptr;
+  if (attempt.expiry == 0) {
+    attempt.expiry = loop_.After(kSpareSocketLife, [this, &attempt] {
+      attempt.expiry = 0;
+      Drop(attempt);
     });
   }
 }
 
-void ConnectAttempts::Drop(ConnectAttempt& dial) {
-  if (dial.request != 0) {
-    connector_.CancelRequest(dial.request);
+void ConnectAttempts::Drop(ConnectAttempt& attempt) {
+  if (attempt.request != 0) {
+    connector_.CancelRequest(attempt.request);
   }
-  Forget(dial);
+  Forget(attempt);
 }
 
-void ConnectAttempts::OnAnswer(ConnectAttempt& dial, SocketAnswer answer) {
-  dial.request = 0;
+void ConnectAttempts::OnAnswer(ConnectAttempt& attempt, SocketAnswer answer) {
+  attempt.request = 0;
   if (answer.error_class == ErrorClass::kOk && answer.socket.fd.valid()) {
-    address_count_[dial.endpoint] =
-        std::clamp(answer.socket.address_count, std::uint32_t{1}, kMaxAddresses);
-    dial.socket = std::move(answer.socket);
-    listener_.SocketCame(dial);
+    attempt.answer = std::move(answer);
+    listener_.SocketCame(attempt);
     return;
   }
-  Call* const owner = dial.owner;
-  Forget(dial);
-  listener_.SocketFailed(owner, answer.error_class == ErrorClass::kOk
-                                    ? ErrorClass::kConnectionFailed
-                                    : answer.error_class);
+  Call* const owner = attempt.owner;
+  Forget(attempt);
+  if (answer.error_class == ErrorClass::kOk) {
+    answer.error_class = ErrorClass::kConnectionFailed;
+  }
+  listener_.SocketFailed(owner, answer);
 }
 
-void ConnectAttempts::Forget(ConnectAttempt& dial) {
-  loop_.Cancel(dial.expiry);
-  --count_[dial.endpoint];
-  dials_.remove_if([&](const ConnectAttempt& candidate) { return &candidate == &dial; });
+void ConnectAttempts::Forget(ConnectAttempt& attempt) {
+  loop_.Cancel(attempt.expiry);
+  --count_[attempt.endpoint];
+  attempts_.remove_if([&](const ConnectAttempt& candidate) { return &candidate == &attempt; });
 }
 
 }  // namespace baokms::openbao

@@ -1,8 +1,10 @@
-// Sockets asked of the connector: each for one call, or spare because the call found another
-// connection first. Bounds how long a spare one is kept.
+// Connections that were asked of the connector and are not in libcurl's hands yet: each is meant
+// for one call, or spare because its call found another connection first. Bounds how long a spare
+// one is kept.
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <vector>
@@ -14,13 +16,13 @@ namespace baokms::openbao {
 
 struct Call;
 
-// One socket asked for. Belongs to ConnectAttempts.
+// One connection that was asked for. Owned by ConnectAttempts.
 struct ConnectAttempt {
   std::uint32_t endpoint = 0;
-  std::uint32_t attempt = 0;
+  bool is_first = true;              // to the address that worked last
   Call* owner = nullptr;             // null: spare
-  Connector::RequestId request = 0;  // 0 once `socket` is here
-  BrokeredSocket socket;
+  Connector::RequestId request = 0;  // 0 once `answer` is here
+  SocketAnswer answer;
   EventLoop::TimerId expiry = 0;  // of a spare one
 };
 
@@ -33,17 +35,18 @@ class ConnectAttempts final {
     Listener& operator=(const Listener&) = delete;
     virtual ~Listener() = default;
 
-    // The socket of `dial` is here; the listener may take it with Take().
-    virtual void SocketCame(ConnectAttempt& dial) = 0;
+    // The socket of `attempt` has arrived; the listener may take it with Take().
+    virtual void SocketCame(ConnectAttempt& attempt) = 0;
 
     // There will be no socket. `owner` is null for a spare one.
-    virtual void SocketFailed(Call* owner, ErrorClass error_class) = 0;
+    virtual void SocketFailed(Call* owner, const SocketAnswer& answer) = 0;
   };
 
-  // All three must outlive this object.
+  // All three must outlive this object. Endpoint 0 is number `first_endpoint` of the connector.
   ConnectAttempts(EventLoop& loop,
                   Connector& connector,
                   Listener& listener,
+                  std::uint32_t first_endpoint,
                   std::size_t endpoint_count);
 
   ConnectAttempts(const ConnectAttempts&) = delete;
@@ -52,39 +55,34 @@ class ConnectAttempts final {
   // Cancels everything.
   ~ConnectAttempts();
 
-  // Asks for address number `attempt` of `endpoint`, for `owner`.
-  ConnectAttempt& Ask(std::uint32_t endpoint, std::uint32_t attempt, Call& owner);
+  // Asks for a connection for `owner`, to an address of `endpoint` that is not in `tried`.
+  ConnectAttempt& Ask(std::uint32_t endpoint, const std::vector<std::uint32_t>& tried, Call& owner);
 
-  // Lets `owner` have a spare dial to the last good address of `endpoint`; null when there is none.
+  // Gives `owner` a spare attempt to the last good address of `endpoint`; null when there is none.
   ConnectAttempt* Reuse(std::uint32_t endpoint, Call& owner);
 
-  // Hands out the socket that came and forgets the dial.
-  BrokeredSocket Take(ConnectAttempt& dial);
+  // Hands out the socket that came and forgets the attempt.
+  SocketAnswer Take(ConnectAttempt& attempt);
 
-  // The owner does not need it any more; somebody else may for kSpareSocketLife.
-  void MakeSpare(ConnectAttempt& dial);
+  // The owner does not need it any more; another call may take it for kSpareSocketLife.
+  void MakeSpare(ConnectAttempt& attempt);
 
   // Withdraws the request or closes the socket.
-  void Drop(ConnectAttempt& dial);
+  void Drop(ConnectAttempt& attempt);
 
-  // ConnectAttempts to `endpoint`, spare ones included.
+  // Attempts to `endpoint`, spare ones included.
   [[nodiscard]] std::uint32_t count(std::uint32_t endpoint) const { return count_[endpoint]; }
 
-  // How many addresses `endpoint` was last said to have; at least 1.
-  [[nodiscard]] std::uint32_t address_count(std::uint32_t endpoint) const {
-    return address_count_[endpoint];
-  }
-
  private:
-  void OnAnswer(ConnectAttempt& dial, SocketAnswer answer);
-  void Forget(ConnectAttempt& dial);
+  void OnAnswer(ConnectAttempt& attempt, SocketAnswer answer);
+  void Forget(ConnectAttempt& attempt);
 
   EventLoop& loop_;
   Connector& connector_;
   Listener& listener_;
-  std::list<ConnectAttempt> dials_;
+  std::uint32_t first_endpoint_;
+  std::list<ConnectAttempt> attempts_;
   std::vector<std::uint32_t> count_;
-  std::vector<std::uint32_t> address_count_;
 };
 
 }  // namespace baokms::openbao

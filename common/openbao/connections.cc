@@ -14,9 +14,9 @@ Connections::Connections(Connector& connector, std::size_t endpoint_count)
     : connector_(connector), live_(endpoint_count) {
 }
 
-int Connections::Adopt(BrokeredSocket socket, std::uint32_t endpoint) {
+int Connections::Adopt(BrokeredSocket socket, std::uint32_t endpoint, std::uint32_t address) {
   const int fd = socket.fd.release();
-  by_fd_[fd] = {.socket_id = socket.id, .endpoint = endpoint};
+  by_fd_[fd] = {.socket_id = socket.id, .endpoint = endpoint, .address = address};
   ++live_[endpoint];
   return fd;
 }
@@ -31,7 +31,7 @@ void Connections::Close(int fd) {
   by_fd_.erase(found);
   --live_[connection.endpoint];
   closing.reset();
-  if (!connection.judged) {
+  if (!connection.reported) {
     connector_.Report(connection.socket_id, Connector::Verdict::kUnusable);
   }
 }
@@ -49,8 +49,8 @@ void Connections::NoteUsable(int fd, const void* tls_session) {
     return;
   }
   found->second.tls_session = tls_session;
-  if (!found->second.judged) {
-    found->second.judged = true;
+  if (!found->second.reported) {
+    found->second.reported = true;
     connector_.Report(found->second.socket_id, Connector::Verdict::kUsable);
   }
 }
@@ -58,13 +58,18 @@ void Connections::NoteUsable(int fd, const void* tls_session) {
 void Connections::Silence(int fd) {
   const auto found = by_fd_.find(fd);
   if (found != by_fd_.end()) {
-    found->second.judged = true;
+    found->second.reported = true;
   }
 }
 
 std::uint64_t Connections::SocketId(int fd) const {
   const auto found = by_fd_.find(fd);
   return found == by_fd_.end() ? 0 : found->second.socket_id;
+}
+
+std::uint32_t Connections::Address(int fd) const {
+  const auto found = by_fd_.find(fd);
+  return found == by_fd_.end() ? 0 : found->second.address;
 }
 
 std::optional<Peer> Connections::PeerOf(int fd) {

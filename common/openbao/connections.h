@@ -1,5 +1,5 @@
-// The live connections libcurl holds: which endpoint each goes to, who is at its other end, and
-// what the broker was told about it.
+// The live connections that libcurl holds: the endpoint and address of each, its peer, and what was
+// reported about it to the broker.
 
 #pragma once
 
@@ -27,25 +27,29 @@ class Connections final {
   // `connector` must outlive this object. Endpoints are numbered from 0 to `endpoint_count` - 1.
   Connections(Connector& connector, std::size_t endpoint_count);
 
-  // Takes over `socket` as a connection to `endpoint`; libcurl owns the descriptor from here on.
-  int Adopt(BrokeredSocket socket, std::uint32_t endpoint);
+  // Takes over `socket` as a connection to address number `address` of `endpoint`; libcurl owns the
+  // descriptor from here on.
+  int Adopt(BrokeredSocket socket, std::uint32_t endpoint, std::uint32_t address);
 
   // Closes `fd`. A connection that never became usable is reported as unusable.
   void Close(int fd);
 
-  // TLS is up on `fd`, as `tls_session`. Reported once.
+  // TLS is established on `fd`, as `tls_session`. Reported once.
   void NoteUsable(int fd, const void* tls_session);
 
-  // The connection that NoteUsable() was told this of; -1 when there is none.
+  // The connection for which NoteUsable() was given `tls_session`; -1 when there is none.
   [[nodiscard]] int Find(const void* tls_session) const;
 
-  // No verdict will be given on `fd`: nobody waited for it to become usable.
+  // Nothing will be reported about `fd`: its call ended before it could become usable.
   void Silence(int fd);
 
   [[nodiscard]] std::uint32_t live(std::uint32_t endpoint) const { return live_[endpoint]; }
 
-  // Names the connection in Connector::Report(); 0 when `fd` is none.
+  // Names the connection in Connector::Report(); 0 when `fd` is not one of them.
   [[nodiscard]] std::uint64_t SocketId(int fd) const;
+
+  // The number of the address that `fd` was opened to; 0 when `fd` is not one of them.
+  [[nodiscard]] std::uint32_t Address(int fd) const;
 
   // Absent when `fd` is not connected.
   [[nodiscard]] static std::optional<Peer> PeerOf(int fd);
@@ -54,7 +58,8 @@ class Connections final {
   struct Connection {
     std::uint64_t socket_id;
     std::uint32_t endpoint;
-    bool judged = false;
+    std::uint32_t address;
+    bool reported = false;
     const void* tls_session = nullptr;  // a name only
   };
 

@@ -1,10 +1,11 @@
-// Where the client gets its connections from. A worker and the auth agent may not make a socket, so
-// their connector asks the supervisor's broker over IPC.
+// Where the client gets its connections from. A worker and the auth agent are not allowed to create
+// sockets, so their connector asks the supervisor's broker over IPC.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -16,13 +17,14 @@ namespace baokms::openbao {
 struct BrokeredSocket {
   std::uint64_t id = 0;  // names the connection in Report()
   UniqueFd fd;
-  std::uint32_t address_count = 1;  // addresses that the endpoint has
 };
 
-// What came of a RequestSocket().
+// The answer to one RequestSocket().
 struct SocketAnswer {
   ErrorClass error_class = ErrorClass::kConnectionFailed;  // kOk: `socket` is valid
-  BrokeredSocket socket;
+  BrokeredSocket socket{};
+  std::uint32_t address = 0;  // number of the address that was tried; 0: none
+  std::uint32_t untried = 0;  // addresses of the endpoint that are still left
 };
 
 class Connector {
@@ -33,19 +35,20 @@ class Connector {
 
   virtual ~Connector() = default;
 
-  // Asks for a connection to endpoint `endpoint` (index into the sealed set-up). `attempt` 0 is the
-  // address that worked last, each further one the next address. The callback runs later on the
-  // loop's thread, exactly once unless cancelled.
+  // Asks for a connection to endpoint `endpoint` (index into the sealed set-up), to an address that
+  // is not in `tried`: with an empty list the address that worked last, otherwise the one that
+  // follows the last of `tried` in a fixed order. The callback runs later on the loop's thread,
+  // exactly once unless the request is cancelled.
   virtual RequestId RequestSocket(std::uint32_t endpoint,
-                                  std::uint32_t attempt,
+                                  const std::vector<std::uint32_t>& tried,
                                   Callback callback) = 0;
 
   // The callback will not run. A socket that arrives anyway is closed.
   virtual void CancelRequest(RequestId request) = 0;
 
-  // Says how the connection turned out: usable once TLS is up, unusable when it never got there.
-  // Unusable may follow usable when what answers there is sealed or redirects; it speaks of the
-  // address then. Called from inside libcurl: must not call back into the client.
+  // Reports how the connection turned out: usable once TLS is established, unusable when that never
+  // happened. Unusable may follow usable when the server is sealed or redirects. Called from inside
+  // libcurl: must not call back into the client.
   enum class Verdict : std::uint8_t { kUsable, kUnusable };
   virtual void Report(std::uint64_t socket_id, Verdict verdict) = 0;
 

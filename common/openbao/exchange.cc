@@ -10,54 +10,6 @@
 namespace baokms::openbao {
 namespace {
 
-std::string Bracketed(const std::string& host) {
-  return host.find(':') == std::string::npos ? host : "[" + host + "]";
-}
-
-// libcurl checks the certificate against the URL's host, so that is the server name. The name that
-// CONNECT_TO gives keeps the endpoints' connections apart; it is never connected to, because every
-// socket comes from the connector.
-Route MakeRoute(const ClientOptions& options, std::size_t index) {
-  const Endpoint& endpoint = options.endpoints[index];
-  const std::string port = std::to_string(endpoint.port);
-  const std::string shown_port = endpoint.port == 443 ? "" : ":" + port;
-  return {
-      .base_url =
-          "https://" + Bracketed(options.server_name) + ":" + port + endpoint.path_prefix + "/v1/",
-      .connect_to = "::192.0.2." + std::to_string(index + 1) + ":",
-      .host_header = "Host: " + Bracketed(endpoint.host) + shown_port,
-  };
-}
-
-bool IsServerName(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_' || c == ':';
-  });
-}
-
-bool IsUrlText(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
-bool IsHeaderText(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
-}
-
-bool IsEndpoint(const Endpoint& endpoint) {
-  return endpoint.port != 0 && IsServerName(endpoint.host) &&
-         (endpoint.path_prefix.empty() ||
-          (endpoint.path_prefix.front() == '/' && IsUrlText(endpoint.path_prefix)));
-}
-
-bool AreUsable(const ClientOptions& options) {
-  return !options.endpoints.empty() && options.endpoints.size() <= kMaxEndpoints &&
-         std::all_of(options.endpoints.begin(), options.endpoints.end(), IsEndpoint) &&
-         IsServerName(options.server_name) && options.max_connections >= 1 &&
-         options.max_connections <= kMaxConnections && IsHeaderText(options.namespace_path);
-}
-
 bool Contains(const std::vector<Peer>& peers, const std::optional<Peer>& peer) {
   return peer.has_value() && std::find(peers.begin(), peers.end(), *peer) != peers.end();
 }
@@ -66,15 +18,13 @@ bool Contains(const std::vector<Peer>& peers, const std::optional<Peer>& peer) {
 
 Result<std::unique_ptr<Exchange>> Exchange::Create(EventLoop& loop,
                                                    Connector& connector,
-                                                   const ClientOptions& options) {
-  if (!AreUsable(options)) {
-    return Error(ErrorCode::kInvalidArgument, "OpenBao client options");
-  }
+                                                   ExchangeOptions options) {
   std::unique_ptr<CurlLibrary> library = BAOKMS_TRY(CurlLibrary::Create());
   TlsRoots roots = BAOKMS_TRY(TlsRoots::Parse(options.ca_pem));
   std::unique_ptr<Exchange> exchange(
-      new Exchange(loop, connector, options, std::move(library), std::move(roots)));
-  exchange->multi_ = BAOKMS_TRY(CurlMulti::Create(loop, *exchange, options.max_connections));
+      new Exchange(loop, connector, std::move(options), std::move(library), std::move(roots)));
+  CurlMulti::Listener& listener = *exchange;
+  exchange->multi_ = BAOKMS_TRY(CurlMulti::Create(loop, listener, exchange->max_connections_));
   Transfer* first = exchange->AcquireTransfer();
   if (first == nullptr) {
     return Error(ErrorCode::kInternal, "libcurl cannot be set up");
@@ -85,24 +35,20 @@ Result<std::unique_ptr<Exchange>> Exchange::Create(EventLoop& loop,
 
 Exchange::Exchange(EventLoop& loop,
                    Connector& connector,
-                   const ClientOptions& options,
+                   ExchangeOptions options,
                    std::unique_ptr<CurlLibrary> library,
                    TlsRoots roots)
     : loop_(loop),
       connector_(connector),
       max_connections_(options.max_connections),
+      max_calls_(options.max_calls),
+      routes_(std::move(options.routes)),
       library_(std::move(library)),
       roots_(std::move(roots)),
-      connections_(connector, options.endpoints.size()),
-      dials_(loop, connector, *this, options.endpoints.size()),
-      running_(options.endpoints.size()),
+      connections_(connector, routes_.size()),
+      connect_attempts_(loop, connector, *this, options.first_endpoint, routes_.size()),
+      running_(routes_.size()),
       jitter_(static_cast<std::minstd_rand::result_type>(BootNow().count())) {
-  if (!options.namespace_path.empty()) {
-    namespace_header_ = "X-Vault-Namespace: " + options.namespace_path;
-  }
-  for (std::size_t i = 0; i < options.endpoints.size(); ++i) {
-    routes_.push_back(MakeRoute(options, i));
-  }
 }
 
 Exchange::~Exchange() {
@@ -126,7 +72,7 @@ CallId Exchange::Submit(NewCall what) {
   if (call.what.refusal == ErrorClass::kOk && call.what.deadline <= now) {
     call.what.refusal = ErrorClass::kTimeout;
   }
-  if (calls_.size() >= kMaxCalls) {
+  if (calls_.size() >= max_calls_) {
     call.what.refusal = ErrorClass::kUnavailable;
   }
   calls_.emplace(id, std::move(owned));
@@ -136,7 +82,7 @@ CallId Exchange::Submit(NewCall what) {
     return id;
   }
   call.connect_limit = (call.what.deadline - now) / 3;
-  call.first_endpoint = call.endpoint = preferred_endpoint_;
+  call.search.Begin(preferred_endpoint_, static_cast<std::uint32_t>(routes_.size()));
   call.need = call.what.use == ConnectionUse::kFresh ? Call::Need::kOwn : Call::Need::kAny;
   WakeAt(call, call.what.deadline);
   waiting_.push_back(&call);
@@ -153,8 +99,8 @@ void Exchange::Cancel(CallId id) {
   if (call.transfer != nullptr) {
     connections_.Silence(call.transfer->descriptor());
   }
-  if (call.dial != nullptr) {
-    dials_.MakeSpare(*std::exchange(call.dial, nullptr));
+  if (call.connect_attempt != nullptr) {
+    connect_attempts_.MakeSpare(*std::exchange(call.connect_attempt, nullptr));
   }
   StopAttempt(call);
   calls_.erase(found);
@@ -178,69 +124,96 @@ void Exchange::Pump() {
   }
 }
 
-// True when the call needs to wait no longer.
+// True when the call does not have to wait any longer.
 bool Exchange::Serve(Call& call) {
-  if (call.need == Call::Need::kAny && connections_.live(call.endpoint) > running_[call.endpoint]) {
+  const std::uint32_t endpoint = call.search.endpoint();
+  if (call.need == Call::Need::kAny && connections_.live(endpoint) > running_[endpoint]) {
     Start(call, ConnectionMode::kPooled);
     return true;
   }
-  if (call.dial != nullptr) {
+  if (call.connect_attempt != nullptr) {
     return false;
   }
-  ConnectAttempt* dial = call.attempt == 0 ? dials_.Reuse(call.endpoint, call) : nullptr;
-  if (dial == nullptr && MayDial(call)) {
-    dial = &dials_.Ask(call.endpoint, call.attempt, call);
+  ConnectAttempt* attempt =
+      call.search.tried().empty() ? connect_attempts_.Reuse(endpoint, call) : nullptr;
+  if (attempt == nullptr && MayConnect(call)) {
+    attempt = &connect_attempts_.Ask(endpoint, call.search.tried(), call);
   }
-  if (dial == nullptr) {
+  if (attempt == nullptr) {
     return false;
   }
-  AwaitDial(call, *dial);
-  if (dial->request != 0) {
+  AwaitSocket(call, *attempt);
+  if (attempt->request != 0) {
     return false;
   }
-  call.dial = nullptr;
-  call.socket = dials_.Take(*dial);
+  TakeAnswer(call, connect_attempts_.Take(*attempt));
   Start(call, ConnectionMode::kNew);
   return true;
 }
 
-bool Exchange::MayDial(const Call& call) const {
+bool Exchange::MayConnect(const Call& call) const {
+  const std::uint32_t endpoint = call.search.endpoint();
   const std::uint32_t reserve = call.need == Call::Need::kOwn ? kFreshReserve : 0;
-  return connections_.live(call.endpoint) + dials_.count(call.endpoint) <
+  return connections_.live(endpoint) + connect_attempts_.count(endpoint) <
          max_connections_ + reserve;
 }
 
-void Exchange::AwaitDial(Call& call, ConnectAttempt& dial) {
-  const BootTime now = BootNow();
-  call.dial = &dial;
+void Exchange::AwaitSocket(Call& call, ConnectAttempt& attempt) {
+  call.connect_attempt = &attempt;
   call.connecting = true;
   call.on_idle_connection = false;
-  call.attempt_began = call.connect_began = now;
-  WakeAt(call, std::min(call.what.deadline, now + call.connect_limit));
+  call.attempt_began = call.connect_began = BootNow();
+  LimitConnecting(call);
 }
 
-void Exchange::SocketCame(ConnectAttempt& dial) {
-  if (dial.owner == nullptr) {
+void Exchange::TakeAnswer(Call& call, SocketAnswer answer) {
+  call.connect_attempt = nullptr;
+  call.socket = std::move(answer.socket);
+  call.address = answer.address;
+  call.search.Note(answer.address, answer.untried);
+  LimitConnecting(call);  // now that the number of addresses is known
+}
+
+// A connection may take a third of the call's time, or less when addresses are left that need time
+// as well: an equal share of what remains, with one more share for the exchange itself.
+void Exchange::LimitConnecting(Call& call) {
+  const std::uint32_t others = call.search.remaining();
+  BootTime limit = call.connect_limit;
+  if (others > 0) {
+    const BootTime share = (call.what.deadline - call.connect_began) / (others + 2);
+    limit = std::min(limit, std::max(share, kMinConnectLimit));
+  }
+  WakeAt(call, std::min(call.what.deadline, call.connect_began + limit));
+}
+
+void Exchange::SocketCame(ConnectAttempt& attempt) {
+  if (attempt.owner == nullptr) {
     Pump();  // gives it to the first call that waits for any connection
     return;
   }
-  Call& call = *dial.owner;
-  call.dial = nullptr;
-  call.socket = dials_.Take(dial);
+  Call& call = *attempt.owner;
+  TakeAnswer(call, connect_attempts_.Take(attempt));
   std::erase(waiting_, &call);
   Start(call, ConnectionMode::kNew);
 }
 
-void Exchange::SocketFailed(Call* owner, ErrorClass error_class) {
+void Exchange::SocketFailed(Call* owner, const SocketAnswer& answer) {
   if (owner != nullptr) {
-    owner->dial = nullptr;
+    Call& call = *owner;
+    call.connect_attempt = nullptr;
     std::erase(waiting_, owner);
-    if (error_class == ErrorClass::kLoginBudgetUsedUp) {
+    if (answer.error_class == ErrorClass::kLoginBudgetUsedUp) {
       // No exchange took place; what an earlier attempt met is what the caller needs to know.
-      Complete(*owner, owner->attempts > 0 ? owner->last_error : error_class);
+      Complete(call, call.attempts > 0 ? call.last_error : answer.error_class);
       return;
     }
-    EndAttempt(*owner, {.error_class = error_class, .remedy = Remedy::kOtherAddress}, {});
+    call.search.Note(answer.address, answer.untried);
+    const Outcome outcome{.error_class = answer.error_class, .remedy = Remedy::kOtherAddress};
+    if (answer.address == 0 && !call.search.tried().empty()) {
+      FollowUp(call, outcome);  // there is no further address: no attempt took place
+    } else {
+      EndAttempt(call, outcome, {});
+    }
   }
   Pump();
 }
@@ -248,8 +221,8 @@ void Exchange::SocketFailed(Call* owner, ErrorClass error_class) {
 // Puts the call on the wire. The caller takes it out of waiting_.
 void Exchange::Start(Call& call, ConnectionMode mode) {
   if (mode == ConnectionMode::kPooled) {
-    if (call.dial != nullptr) {
-      dials_.MakeSpare(*std::exchange(call.dial, nullptr));
+    if (call.connect_attempt != nullptr) {
+      connect_attempts_.MakeSpare(*std::exchange(call.connect_attempt, nullptr));
     }
     call.connecting = false;
     call.on_idle_connection = true;
@@ -261,16 +234,15 @@ void Exchange::Start(Call& call, ConnectionMode mode) {
   call.phase = Call::Phase::kRunning;
   call.request_began = BootTime::zero();
   call.socket_id = 0;
-  call.peer.reset();
-  call.peer_was_refused = false;
   call.transfer = AcquireTransfer();
-  ++running_[call.endpoint];
+  const std::uint32_t endpoint = call.search.endpoint();
+  ++running_[endpoint];
   if (call.transfer != nullptr &&
-      call.transfer->Prepare(call, routes_[call.endpoint], call.what.request, mode) &&
+      call.transfer->Prepare(call, routes_[endpoint], call.what.request, mode) &&
       multi_->Add(call.transfer->handle())) {
     return;
   }
-  --running_[call.endpoint];
+  --running_[endpoint];
   ReleaseTransfer(call);
   call.socket.fd.reset();
   call.what.refusal = ErrorClass::kUnavailable;
@@ -284,7 +256,7 @@ Transfer* Exchange::AcquireTransfer() {
     free_transfers_.pop_back();
     return transfer;
   }
-  Result<std::unique_ptr<Transfer>> made = Transfer::Create(*this, roots_, namespace_header_);
+  Result<std::unique_ptr<Transfer>> made = Transfer::Create(*this, roots_);
   if (!made.has_value()) {
     return nullptr;
   }
@@ -301,7 +273,10 @@ void Exchange::ReleaseTransfer(Call& call) {
 
 int Exchange::TakeSocket(Transfer& transfer) {
   Call& call = *transfer.call();
-  return call.socket.fd.valid() ? connections_.Adopt(std::move(call.socket), call.endpoint) : -1;
+  if (!call.socket.fd.valid()) {
+    return -1;
+  }
+  return connections_.Adopt(std::move(call.socket), call.search.endpoint(), call.address);
 }
 
 void Exchange::CloseSocket(int fd) {
@@ -317,9 +292,10 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
   Call& call = *transfer.call();
   const void* const tls = transfer.tls_session();
   if (const int known = connections_.Find(tls); known >= 0) {
-    transfer.set_descriptor(known);  // an idle one; a new one was noted by TakeSocket()
+    transfer.set_descriptor(known);  // an idle one; TakeSocket() noted a new one
   }
   const int fd = transfer.descriptor();
+  call.address = connections_.Address(fd);
   if (!call.refused_peers.empty() && Contains(call.refused_peers, Connections::PeerOf(fd))) {
     call.peer_was_refused = true;
     return Decision::kAbandon;
@@ -334,8 +310,8 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
   return Decision::kGoOn;
 }
 
-// What a proxy, a standby, a sealed or a broken server answers with: the connection would lead to
-// the same place again, so it is not kept.
+// The answer of a proxy, a standby, a sealed or a broken server: the connection would lead to the
+// same server again, so it is not kept.
 void Exchange::BeginAnswer(Transfer& transfer) {
   const long status = transfer.status();
   if ((status >= 300 && status < 400) || status >= 500) {

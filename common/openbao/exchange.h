@@ -1,5 +1,6 @@
-// Runs calls: a FIFO in front of the connections, one attempt after another until the answer, the
-// deadline or the end of the addresses. It knows nothing of what a call means.
+// Runs HTTPS calls over brokered sockets: a queue in front of the connections, and one attempt
+// after another until there is an answer, the deadline has come or every address was tried. What a
+// call means is its handler's business.
 
 #pragma once
 
@@ -17,11 +18,21 @@
 #include "common/openbao/connect_attempts.h"
 #include "common/openbao/connections.h"
 #include "common/openbao/curl_multi.h"
+#include "common/openbao/http_limits.h"
 #include "common/openbao/outcome.h"
 #include "common/openbao/tls_roots.h"
 #include "common/openbao/transfer.h"
 
 namespace baokms::openbao {
+
+// Fixed for the life of an Exchange.
+struct ExchangeOptions {
+  std::vector<Route> routes;          // one for each endpoint; calls begin at the last good one
+  std::uint32_t first_endpoint = 0;   // the connector's number of the first route's endpoint
+  std::string ca_pem;                 // the only roots
+  std::uint32_t max_connections = 0;  // to one endpoint
+  std::size_t max_calls = kMaxCalls;  // in progress, waiting ones included
+};
 
 class Exchange final : private TransferHost,
                        private CurlMulti::Listener,
@@ -29,7 +40,7 @@ class Exchange final : private TransferHost,
  public:
   static Result<std::unique_ptr<Exchange>> Create(EventLoop& loop,
                                                   Connector& connector,
-                                                  const ClientOptions& options);
+                                                  ExchangeOptions options);
 
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -46,7 +57,7 @@ class Exchange final : private TransferHost,
  private:
   Exchange(EventLoop& loop,
            Connector& connector,
-           const ClientOptions& options,
+           ExchangeOptions options,
            std::unique_ptr<CurlLibrary> library,
            TlsRoots roots);
 
@@ -57,22 +68,24 @@ class Exchange final : private TransferHost,
   void BeginAnswer(Transfer& transfer) override;
 
   void Finished(void* easy, int curl_code) override;
-  void SocketCame(ConnectAttempt& dial) override;
-  void SocketFailed(Call* owner, ErrorClass error_class) override;
+  void SocketCame(ConnectAttempt& attempt) override;
+  void SocketFailed(Call* owner, const SocketAnswer& answer) override;
 
   // exchange.cc: connections for waiting calls.
   void Enqueue(Call& call);
   void Pump();
   [[nodiscard]] bool Serve(Call& call);
-  [[nodiscard]] bool MayDial(const Call& call) const;
-  void AwaitDial(Call& call, ConnectAttempt& dial);
+  [[nodiscard]] bool MayConnect(const Call& call) const;
+  void AwaitSocket(Call& call, ConnectAttempt& attempt);
+  void TakeAnswer(Call& call, SocketAnswer answer);
+  void LimitConnecting(Call& call);
   void Start(Call& call, ConnectionMode mode);
   Transfer* AcquireTransfer();
   void ReleaseTransfer(Call& call);
 
-  // attempts.cc: what follows an attempt.
+  // exchange_retry.cc: what follows an attempt.
   void EndAttempt(Call& call, Outcome outcome, std::string request_id);
-  [[nodiscard]] Outcome ClassifyAnswer(Call& call, std::string& request_id);
+  void FollowUp(Call& call, const Outcome& outcome);
   [[nodiscard]] bool GoToNextAddress(Call& call);
   [[nodiscard]] bool RepeatLater(Call& call, const Outcome& outcome);
   void AddConnectTime(Call& call, BootTime now);
@@ -89,12 +102,12 @@ class Exchange final : private TransferHost,
   EventLoop& loop_;
   Connector& connector_;
   std::uint32_t max_connections_;
-  std::string namespace_header_;
+  std::size_t max_calls_;
   std::vector<Route> routes_;
   std::unique_ptr<CurlLibrary> library_;
   TlsRoots roots_;
   Connections connections_;
-  ConnectAttempts dials_;
+  ConnectAttempts connect_attempts_;
   std::unique_ptr<CurlMulti> multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;
   std::vector<Transfer*> free_transfers_;

@@ -1,9 +1,10 @@
+#include <optional>
+#include <string>
 #include <utility>
 
 #include <curl/curl.h>
 
 #include "common/base/elapsed.h"
-#include "common/openbao/answers.h"
 #include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
 
@@ -17,9 +18,9 @@ void Exchange::AddConnectTime(Call& call, BootTime now) {
 void Exchange::Finished(void* easy, int curl_code) {
   const Transfer& transfer = Transfer::Of(easy);
   Call& call = *transfer.call();
-  --running_[call.endpoint];
+  --running_[call.search.endpoint()];
   if (curl_code != CURLE_OK && transfer.lacked_socket()) {
-    // The idle connection was gone, which is nobody's business: on with a new one.
+    // The idle connection had been closed meanwhile, which is no failure: use a new one.
     ReleaseTransfer(call);
     call.need = Call::Need::kOwn;
     Enqueue(call);
@@ -27,32 +28,21 @@ void Exchange::Finished(void* easy, int curl_code) {
     return;
   }
   std::string request_id;
-  const Outcome outcome = curl_code == CURLE_OK ? ClassifyAnswer(call, request_id)
-                                                : ClassifyTransport(curl_code, transfer.progress(),
-                                                                    transfer.tls_alert());
+  const bool complete = curl_code == CURLE_OK;
+  Outcome outcome = complete
+                        ? Outcome()
+                        : ClassifyTransport(curl_code, transfer.progress(), transfer.tls_alert());
+  if (complete || transfer.progress() == Progress::kAnswering) {
+    outcome = call.what.handler->Classify(transfer.answer(complete), outcome, request_id);
+  }
   ReleaseTransfer(call);
   EndAttempt(call, outcome, std::move(request_id));
 }
 
-Outcome Exchange::ClassifyAnswer(Call& call, std::string& request_id) {
-  const long status = call.transfer->status();
-  const std::string_view body = call.transfer->body();
-  if (status >= 200 && status < 300) {
-    Result<std::string> parsed = call.what.handler->Parse(body);
-    if (!parsed.has_value()) {
-      return {.error_class = ErrorClass::kUndecodable};
-    }
-    request_id = std::move(parsed).value();
-    return {.error_class = ErrorClass::kOk};
-  }
-  Answer<ErrorTexts> errors = ParseErrors(body);
-  request_id = std::move(errors.request_id);
-  return ClassifyStatus(status, errors.value, call.transfer->retry_after());
-}
-
 void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
   call.socket.fd.reset();
-  if (call.peer_was_refused) {  // no exchange took place
+  const std::optional<Peer> peer = std::exchange(call.peer, std::nullopt);
+  if (std::exchange(call.peer_was_refused, false)) {  // no exchange took place
     AddConnectTime(call, BootNow());
     outcome = {.error_class = call.last_error, .remedy = Remedy::kOtherAddress};
   } else {
@@ -61,10 +51,17 @@ void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
   }
   ++call.attempts;
   call.last_error = outcome.error_class;
-  if (outcome.remedy == Remedy::kOtherAddress && call.peer.has_value()) {
-    call.refused_peers.push_back(*call.peer);
+  if (outcome.remedy == Remedy::kOtherAddress && peer.has_value()) {
+    call.refused_peers.push_back(*peer);
     connector_.Report(call.socket_id, Connector::Verdict::kUnusable);
   }
+  if (outcome.remedy == Remedy::kOtherAddress && call.on_idle_connection) {
+    call.search.Note(call.address, 1);  // whether there are others, the connector knows
+  }
+  FollowUp(call, outcome);
+}
+
+void Exchange::FollowUp(Call& call, const Outcome& outcome) {
   if (outcome.remedy == Remedy::kOtherAddress && GoToNextAddress(call)) {
     Enqueue(call);
     Pump();
@@ -75,35 +72,21 @@ void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
     return;
   }
   if (outcome.error_class == ErrorClass::kOk) {
-    preferred_endpoint_ = call.endpoint;
+    preferred_endpoint_ = call.search.endpoint();
   }
-  Complete(call, outcome.error_class);
+  Complete(call, outcome.remedy == Remedy::kOtherAddress ? call.last_error : outcome.error_class);
 }
 
 // Moves the call to an address that it has not tried. False when there is none.
 bool Exchange::GoToNextAddress(Call& call) {
-  if (call.attempts >= kMaxAttempts) {
+  const std::uint32_t endpoint = call.search.endpoint();
+  if (call.attempts >= kMaxAttempts || !call.search.Next()) {
     return false;
   }
-  const std::uint32_t addresses = dials_.address_count(call.endpoint);
-  if (call.on_idle_connection && addresses > 1) {
-    call.attempt = 0;  // whichever address the idle connection led to, it may be another one
-    call.need = Call::Need::kOwn;
-    return true;
-  }
-  if (call.attempt + 1 < addresses) {
-    ++call.attempt;
-    call.need = Call::Need::kOwn;
-    return true;
-  }
-  const std::uint32_t next = (call.endpoint + 1) % static_cast<std::uint32_t>(routes_.size());
-  if (next == call.first_endpoint) {
-    return false;
-  }
-  call.endpoint = next;
-  call.attempt = 0;
-  // An idle connection may lead to a refused address under another name; a new one is looked at.
-  const bool any = call.what.use == ConnectionUse::kAny && call.refused_peers.empty();
+  // An idle connection of the next endpoint serves as well, unless it could lead to a server that
+  // refused: the peer of a new connection is checked.
+  const bool any = call.search.endpoint() != endpoint && call.refused_peers.empty() &&
+                   call.what.use == ConnectionUse::kAny;
   call.need = any ? Call::Need::kAny : Call::Need::kOwn;
   return true;
 }
@@ -113,13 +96,17 @@ bool Exchange::RepeatLater(Call& call, const Outcome& outcome) {
                                                      kMaxRetryDelay.count());
   const BootTime delay = outcome.wait + std::chrono::milliseconds(spread(jitter_));
   const BootTime when = BootNow() + delay;
-  if (call.repeated || when >= call.what.deadline) {
+  if (call.what.once || call.repeated || when >= call.what.deadline) {
     return false;
   }
   call.repeated = true;
-  if (outcome.error_class == ErrorClass::kConnectionFailed) {
+  if (outcome.error_class != ErrorClass::kConnectionFailed) {
+    call.search.AllowAgain();  // the server answered, and may answer better
+  } else {
     call.need = Call::Need::kOwn;  // other idle connections may have been cut as well
-    call.attempt = 0;
+    if (!call.on_idle_connection && !call.search.Next()) {
+      call.search.Restart();
+    }
   }
   call.phase = Call::Phase::kPausing;
   WakeAt(call, when);
@@ -154,28 +141,28 @@ void Exchange::StopAttempt(Call& call) {
   std::erase(waiting_, &call);
   if (call.transfer != nullptr) {
     multi_->Remove(call.transfer->handle());
-    --running_[call.endpoint];
+    --running_[call.search.endpoint()];
     ReleaseTransfer(call);
   }
-  if (call.dial != nullptr) {
-    dials_.Drop(*std::exchange(call.dial, nullptr));
+  if (call.connect_attempt != nullptr) {
+    connect_attempts_.Drop(*std::exchange(call.connect_attempt, nullptr));
   }
   call.socket.fd.reset();
 }
 
-// The connection took a third of the call's time: on to the next address, if need be the same one.
+// The connection took too long: on to the next address. When all were tried and the call still has
+// time, it begins again, because a load balancer may choose a server that responds.
 void Exchange::OnConnectLimit(Call& call) {
   StopAttempt(call);
   AddRecord(call, ErrorClass::kConnectionFailed, {});
   ++call.attempts;
   call.last_error = ErrorClass::kConnectionFailed;
   if (!GoToNextAddress(call)) {
-    if (call.attempts >= kMaxAttempts) {
+    if (call.what.once || call.attempts >= kMaxAttempts) {
       Complete(call, ErrorClass::kConnectionFailed);
       return;
     }
-    call.endpoint = call.first_endpoint;
-    call.attempt = 0;
+    call.search.Restart();
     call.need = Call::Need::kOwn;
   }
   Enqueue(call);
@@ -215,7 +202,7 @@ void Exchange::HandleDue(Call& call, BootTime now) {
   if (call.phase == Call::Phase::kRefused) {
     Complete(call, call.what.refusal);
   } else if (now >= call.what.deadline) {
-    const bool under_way = call.transfer != nullptr || call.dial != nullptr;
+    const bool under_way = call.transfer != nullptr || call.connect_attempt != nullptr;
     StopAttempt(call);
     if (under_way) {
       AddRecord(call, ErrorClass::kTimeout, {});

@@ -1,24 +1,22 @@
-// Posts a form to one fixed https URL over handed-over sockets, directly or through the tunnel of
-// an HTTP proxy: what an OAuth 2.0 client needs. It knows no OAuth, judges no answer, follows no
-// redirect, repeats nothing and keeps no connection.
+// Posts a form to one fixed https URL over brokered sockets, directly or through the tunnel of an
+// HTTP proxy, as an OAuth 2.0 client has to. It follows no redirect, repeats no request and keeps
+// no connection; what an answer means is decided by the caller.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
-#include "common/openbao/connections.h"
 #include "common/openbao/connector.h"
-#include "common/openbao/curl_multi.h"
 #include "common/openbao/error_class.h"
-#include "common/openbao/tls_roots.h"
+#include "common/openbao/exchange.h"
 #include "common/openbao/wiped_buffer.h"
 
 namespace baokms::openbao {
@@ -31,7 +29,7 @@ enum class PostRoute : std::uint8_t {
 // Fixed for the life of the process; from the sealed set-up.
 struct FormPostOptions {
   std::string url{};           // https; the certificate is checked against its host
-  std::uint32_t endpoint = 0;  // what the connector calls the other end
+  std::uint32_t endpoint = 0;  // the connector's number of the server or proxy
   PostRoute route = PostRoute::kDirect;
   std::string ca_pem{};  // the only roots
 };
@@ -52,54 +50,25 @@ struct FormAnswer {
 };
 
 // Everything belongs to the loop's thread.
-class FormPoster final : private CurlMulti::Listener {
+class FormPoster final {
  public:
   using Done = std::function<void(FormAnswer)>;
 
   // Fails when libcurl cannot be set up or `ca_pem` holds no certificate. Must run before the
-  // system call filter is entered; `loop` and `connector` must outlive the poster.
+  // system call filter is entered; `loop` and `connector` must outlive the poster, whose
+  // destruction drops all posts without calling back.
   static Result<std::unique_ptr<FormPoster>> Create(EventLoop& loop,
                                                     Connector& connector,
                                                     FormPostOptions options);
 
-  FormPoster(const FormPoster&) = delete;
-  FormPoster& operator=(const FormPoster&) = delete;
-
-  // Drops all posts without telling anybody.
-  ~FormPoster() override;
-
-  // `done` runs later, exactly once, at `deadline` at the latest. Addresses that do not answer are
-  // left for the next one; each is tried once.
+  // `done` runs later, exactly once, at `deadline` at the latest. Every address is tried once until
+  // one establishes TLS.
   void Post(FormRequest request, BootTime deadline, Done done);
 
  private:
-  struct Job;
-  using Jobs = std::list<std::unique_ptr<Job>>;
+  explicit FormPoster(std::unique_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
 
-  FormPoster(EventLoop& loop,
-             Connector& connector,
-             FormPostOptions options,
-             std::unique_ptr<CurlLibrary> library,
-             TlsRoots roots);
-
-  void ConnectAttempt(Job& job);
-  void OnSocket(Job& job, SocketAnswer answer);
-  void Start(Job& job);
-  [[nodiscard]] bool SetOptions(Job& job);
-  void OnTimer(Job& job);
-  void StopAttempt(Job& job);
-  void GoToNextAddress(Job& job, ErrorClass failure);
-  void End(Job& job, ErrorClass error_class);
-  void Finished(void* easy, int curl_code) override;
-
-  EventLoop& loop_;
-  Connector& connector_;
-  FormPostOptions options_;
-  std::unique_ptr<CurlLibrary> library_;
-  TlsRoots roots_;
-  Connections connections_;
-  std::unique_ptr<CurlMulti> multi_;
-  Jobs jobs_;
+  std::unique_ptr<Exchange> exchange_;
 };
 
 }  // namespace baokms::openbao

@@ -1,6 +1,5 @@
-// Every maximum of the OpenBao client, each with its reason. Sizes are bytes.
-//
-// These bound what a server may send us and what a caller may make us hold.
+// The maxima of the OpenBao client, each with its reason. They bound what a server can send and how
+// much a caller can make the client hold. Sizes are in bytes.
 
 #pragma once
 
@@ -9,6 +8,7 @@
 #include <cstdint>
 
 #include "common/base/clock.h"
+#include "ipc/limits.h"
 
 namespace baokms::openbao {
 
@@ -48,22 +48,25 @@ inline constexpr std::int64_t kMaxLeaseSeconds = std::int64_t{100} * 366 * 24 * 
 // Calls in progress, waiting ones included. The callers have their own, lower limits.
 inline constexpr std::size_t kMaxCalls = 4096;
 
-// Exchanges of one call over all addresses and retries; a deadline normally ends it before.
-inline constexpr std::uint32_t kMaxAttempts = 16;
-
-// What ClientOptions may ask for. More than 16 connections per process bring nothing
+// The largest values of ClientOptions. More than 16 connections per process bring nothing
 // (tests/bench/README.md); each endpoint takes one address of 192.0.2.0/24 as its name.
 inline constexpr std::uint32_t kMaxConnections = 64;
 inline constexpr std::size_t kMaxEndpoints = 64;
 
-// Addresses of one endpoint that are tried.
-inline constexpr std::uint32_t kMaxAddresses = 64;
+// Attempts of one call: every address of every endpoint once. Its deadline normally ends it long
+// before.
+inline constexpr std::size_t kMaxAttempts = kMaxEndpoints * ipc::kMaxAddresses;
+
+// A connection that can still be established is never given up sooner than this, however many
+// addresses are left: the delay that RFC 8305, section 5 recommends between attempts.
+inline constexpr BootTime kMinConnectLimit = std::chrono::milliseconds(250);
 
 // Connections for kFresh calls that may exist beyond max_connections: verification must not wait
 // for, or close, the connections that serve.
 inline constexpr std::uint32_t kFreshReserve = 4;
 
-// A socket that nobody needed when it came. OpenBao gives up on a silent client after 10 s.
+// How long a socket is kept that no call needed when it arrived. OpenBao closes the connection of a
+// silent client after 10 s.
 inline constexpr BootTime kSpareSocketLife = std::chrono::seconds(2);
 
 // A kept-alive connection is not used again after this time.

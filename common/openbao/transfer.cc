@@ -51,17 +51,13 @@ std::optional<std::chrono::seconds> ParseSeconds(std::string_view text) {
 
 }  // namespace
 
-// The lists libcurl reads while a request runs. It copies none of them, so there is no copy of a
-// token to wipe; the texts are other objects'.
+// The lists that libcurl reads while a request runs. It copies none of them, so there is no copy of
+// a token to wipe; the texts belong to the route and the request.
 struct Transfer::HeaderList {
-  std::array<curl_slist, 6> nodes{};
+  std::array<curl_slist, kMaxRouteHeaders + 3> nodes{};  // no "Expect", a secret, a content type
   std::size_t used = 0;
   curl_slist connect_to{};
-  std::string content_type = "Content-Type: application/json";
   std::string no_expect = "Expect:";
-  // As every OpenBao client sends it; `bao proxy` with require_request_header answers 412 without
-  // it, because a browser that was tricked into a request cannot add it.
-  std::string openbao_request = "X-Vault-Request: true";
 
   void Add(char* text) {
     nodes[used] = {text, nullptr};
@@ -78,7 +74,7 @@ struct Transfer::HeaderList {
   }
 };
 
-// The functions libcurl calls.
+// The functions that libcurl calls.
 struct Transfer::Callbacks {
   static std::size_t Header(char* data, std::size_t size, std::size_t count, void* self) {
     return static_cast<Transfer*>(self)->TakeHeader({data, size * count});
@@ -96,7 +92,7 @@ struct Transfer::Callbacks {
     return fd < 0 ? CURL_SOCKET_BAD : fd;
   }
 
-  // Connections outlive the transfer that opened them, so this one is the host's.
+  // Connections outlive the transfer that opened them, so this gets the host.
   static int Close(void* host, curl_socket_t fd) {
     static_cast<TransferHost*>(host)->CloseSocket(fd);
     return 0;
@@ -120,27 +116,18 @@ struct Transfer::Callbacks {
   }
 };
 
-Result<std::unique_ptr<Transfer>> Transfer::Create(TransferHost& host,
-                                                   const TlsRoots& roots,
-                                                   std::string& namespace_header) {
+Result<std::unique_ptr<Transfer>> Transfer::Create(TransferHost& host, const TlsRoots& roots) {
   CURL* handle = curl_easy_init();
   if (handle == nullptr) {
     return Error(ErrorCode::kInternal, "curl_easy_init");
   }
-  std::unique_ptr<Transfer> transfer(new Transfer(host, roots, namespace_header, handle));
+  std::unique_ptr<Transfer> transfer(new Transfer(host, roots, handle));
   BAOKMS_TRY(transfer->SetFixedOptions());
   return transfer;
 }
 
-Transfer::Transfer(TransferHost& host,
-                   const TlsRoots& roots,
-                   std::string& namespace_header,
-                   void* handle)
-    : host_(host),
-      roots_(roots),
-      namespace_header_(namespace_header),
-      handle_(handle),
-      headers_(std::make_unique<HeaderList>()) {
+Transfer::Transfer(TransferHost& host, const TlsRoots& roots, void* handle)
+    : host_(host), roots_(roots), handle_(handle), headers_(std::make_unique<HeaderList>()) {
 }
 
 Transfer::~Transfer() {
@@ -156,7 +143,11 @@ Status Transfer::SetFixedOptions() {
   set(CURLOPT_PROTOCOLS_STR, "https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_PROXY, "");  // also: do not ask the environment
+  set(CURLOPT_NOPROXY, "");  // with an explicit proxy or none: the environment is not consulted
+  set(CURLOPT_HTTPPROXYTUNNEL, 1L);
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  // A proxy gets none of our headers: one of them may be the client secret.
+  set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_TCP_NODELAY, 1L);
   set(CURLOPT_PATH_AS_IS, 1L);
@@ -195,18 +186,17 @@ bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, Conne
   Finish();
   call_ = &call;
   body_limit_ = request.body_limit;
-  headers_->Add(route.host_header.data());
-  headers_->Add(headers_->no_expect.data());
-  headers_->Add(headers_->openbao_request.data());
-  if (request.token_header.size() > 0) {
-    headers_->Add(request.token_header.data());
+  error_limit_ = request.error_limit;
+  for (std::string& header : route.headers) {
+    headers_->Add(header.data());
   }
-  if (!namespace_header_.empty()) {
-    headers_->Add(namespace_header_.data());
+  headers_->Add(headers_->no_expect.data());
+  if (request.secret_header.size() > 0) {
+    headers_->Add(request.secret_header.data());
   }
   const bool has_body = request.body.size() > 0;
   if (has_body) {
-    headers_->Add(headers_->content_type.data());
+    headers_->Add(route.content_type.data());
   }
   headers_->connect_to = {route.connect_to.data(), nullptr};
   bool good = true;
@@ -214,7 +204,8 @@ bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, Conne
     good = good && curl_easy_setopt(handle_, option, value) == CURLE_OK;
   };
   set(CURLOPT_URL, (route.base_url + request.path).c_str());
-  set(CURLOPT_CONNECT_TO, &headers_->connect_to);
+  set(CURLOPT_PROXY, route.proxy.c_str());
+  set(CURLOPT_CONNECT_TO, route.connect_to.empty() ? nullptr : &headers_->connect_to);
   set(CURLOPT_HTTPHEADER, headers_->nodes.data());
   set(CURLOPT_FRESH_CONNECT, mode == ConnectionMode::kPooled ? 0L : 1L);
   // Until an answer begins: a connection that fails is closed, and closing it is when libcurl reads
@@ -234,6 +225,7 @@ bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, Conne
 void Transfer::Finish() {
   call_ = nullptr;
   body_.Clear();
+  over_limit_ = false;
   header_bytes_ = 0;
   retry_after_.reset();
   progress_ = Progress::kConnecting;
@@ -253,6 +245,18 @@ long Transfer::status() const {
   return status;
 }
 
+HttpResponse Transfer::answer(bool complete) const {
+  const char* type = nullptr;
+  (void)curl_easy_getinfo(handle_, CURLINFO_CONTENT_TYPE, &type);
+  return {.extent = complete      ? HttpResponse::Extent::kComplete
+                    : over_limit_ ? HttpResponse::Extent::kOverLimit
+                                  : HttpResponse::Extent::kCut,
+          .status = status(),
+          .content_type = type == nullptr ? "" : type,
+          .body = body_.text(),
+          .retry_after = retry_after_};
+}
+
 const void* Transfer::tls_session() const {
   curl_tlssessioninfo* info = nullptr;
   (void)curl_easy_getinfo(handle_, CURLINFO_TLS_SSL_PTR, &info);
@@ -269,6 +273,7 @@ std::size_t Transfer::TakeHeader(std::string_view line) {
   progress_ = Progress::kAnswering;
   header_bytes_ += line.size();
   if (header_bytes_ > kMaxHeaderBytes) {
+    over_limit_ = true;
     return 0;
   }
   if (const auto value = HeaderValue(line, "retry-after:")) {
@@ -283,8 +288,9 @@ std::size_t Transfer::TakeHeader(std::string_view line) {
 }
 
 std::size_t Transfer::TakeBody(std::string_view piece) {
-  const std::size_t limit = IsSuccess(status()) ? body_limit_ : kMaxErrorBodyBytes;
+  const std::size_t limit = IsSuccess(status()) ? body_limit_ : error_limit_;
   if (piece.size() > limit - body_.size()) {
+    over_limit_ = true;
     return 0;
   }
   body_.Append(piece);

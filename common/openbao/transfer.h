@@ -1,6 +1,6 @@
-// One libcurl easy handle with everything libcurl points to while a request runs: URL, headers,
-// bodies. Made once, used for many requests. It decides nothing: when to run, on which connection
-// and what the answer means is its owner's.
+// One libcurl easy handle with everything that libcurl points to while a request runs: URL, headers
+// and bodies. Created once and used for many requests. When a request runs, on which connection,
+// and what its answer means is decided by its owner.
 
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/openbao/outcome.h"
@@ -23,7 +24,7 @@ namespace baokms::openbao {
 class Transfer;
 struct Call;
 
-// What a transfer asks of its owner. Called from inside libcurl: must not add, remove or destroy
+// The owner of a transfer. Called from inside libcurl: must not add, remove or destroy
 // transfers.
 class TransferHost {
  public:
@@ -45,19 +46,40 @@ class TransferHost {
   virtual void BeginAnswer(Transfer& transfer) = 0;
 };
 
-// Where requests for one endpoint go.
+// Where the requests for one endpoint go. The texts are passed to libcurl, which copies none of the
+// headers.
 struct Route {
-  std::string base_url;     // "https://<server name>:<port><prefix>/v1/"
-  std::string connect_to;   // libcurl's CONNECT_TO: a name for this endpoint's connections
-  std::string host_header;  // "Host: <the endpoint's own host and port>"
+  std::string base_url;      // a request's path is appended to it
+  std::string connect_to{};  // libcurl's CONNECT_TO: names this endpoint's connections
+  std::string proxy{};       // the sockets lead to an HTTP proxy, named so; empty: they do not
+  std::vector<std::string> headers;  // sent with every request, at most kMaxRouteHeaders
+  std::string content_type;          // header line of requests with a body
 };
+
+inline constexpr std::size_t kMaxRouteHeaders = 4;
 
 // One request; must stay where it is while a transfer runs it.
 struct OutgoingRequest {
-  std::string path;            // below /v1/, percent-encoded
-  WipedBuffer body;            // empty: GET
-  WipedBuffer token_header;    // "X-Vault-Token: ..." with its NUL, or empty
-  std::size_t body_limit = 0;  // of a 2xx answer
+  std::string path{};           // percent-encoded
+  WipedBuffer body;             // empty: GET
+  WipedBuffer secret_header;    // one header line with its NUL, or empty
+  std::size_t body_limit = 0;   // of a 2xx answer
+  std::size_t error_limit = 0;  // of the body of any other answer
+};
+
+// The answer to a request, valid until its transfer is used again.
+struct HttpResponse {
+  enum class Extent : std::uint8_t {
+    kComplete,
+    kOverLimit,  // more headers or body than allowed; the rest was not read
+    kCut,        // the connection ended first
+  };
+
+  Extent extent = Extent::kComplete;
+  long status = 0;
+  std::string_view content_type;                    // as sent; empty when there is none
+  std::string_view body;                            // never more than the request's limit
+  std::optional<std::chrono::seconds> retry_after;  // when it is a plain number
 };
 
 enum class ConnectionMode : std::uint8_t {
@@ -68,11 +90,8 @@ enum class ConnectionMode : std::uint8_t {
 
 class Transfer final {
  public:
-  // `host`, `roots` and `namespace_header` (empty: not sent) must outlive the transfer and all
-  // connections it made.
-  static Result<std::unique_ptr<Transfer>> Create(TransferHost& host,
-                                                  const TlsRoots& roots,
-                                                  std::string& namespace_header);
+  // `host` and `roots` must outlive the transfer and all connections it made.
+  static Result<std::unique_ptr<Transfer>> Create(TransferHost& host, const TlsRoots& roots);
 
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -92,13 +111,10 @@ class Transfer final {
 
   [[nodiscard]] Call* call() const { return call_; }
 
-  // The answer's body. More than the limit never gets here.
-  [[nodiscard]] std::string_view body() const { return body_.text(); }
-
   [[nodiscard]] long status() const;
 
-  // Retry-After in seconds, when it is a plain number.
-  [[nodiscard]] std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
+  // What came of the answer. `complete`: libcurl received all of it.
+  [[nodiscard]] HttpResponse answer(bool complete) const;
 
   [[nodiscard]] Progress progress() const { return progress_; }
 
@@ -127,7 +143,7 @@ class Transfer final {
   struct Callbacks;
   struct HeaderList;
 
-  Transfer(TransferHost& host, const TlsRoots& roots, std::string& namespace_header, void* handle);
+  Transfer(TransferHost& host, const TlsRoots& roots, void* handle);
 
   Status SetFixedOptions();
   std::size_t TakeHeader(std::string_view line);
@@ -135,12 +151,13 @@ class Transfer final {
 
   TransferHost& host_;
   const TlsRoots& roots_;
-  std::string& namespace_header_;
   void* handle_;
   std::unique_ptr<HeaderList> headers_;
   Call* call_ = nullptr;
   WipedBuffer body_;
   std::size_t body_limit_ = 0;
+  std::size_t error_limit_ = 0;
+  bool over_limit_ = false;
   std::size_t header_bytes_ = 0;
   std::optional<std::chrono::seconds> retry_after_;
   Progress progress_ = Progress::kConnecting;

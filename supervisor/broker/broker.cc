@@ -19,6 +19,7 @@
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/resolver.h"
 #include "supervisor/observe/metrics.h"
@@ -30,7 +31,8 @@ namespace {
 // short enough that a moved OpenBao is found at once.
 constexpr BootTime kAddressLifetime = std::chrono::seconds(1);
 
-// Connections whose verdict is awaited. Each worker has at most 16 in its pool; the rest are old.
+// Connections whose verdict may still come. A worker has at most 16 in its pool, so most of them
+// are long closed when this many have been made.
 constexpr std::size_t kMaxRemembered = 1024;
 
 constexpr int kUserTimeoutMs = 3000;
@@ -89,7 +91,8 @@ std::unique_ptr<Broker> Broker::CreateWith(LookUpName look_up,
 void Broker::Connect(std::string_view asked_by,
                      const ipc::ConnectRequest& request,
                      const Callback& callback) {
-  if (request.endpoint() >= endpoints_.size()) {
+  if (request.endpoint() >= endpoints_.size() ||
+      static_cast<std::size_t>(request.tried_size()) > ipc::kMaxAddresses) {
     callback({.outcome = ipc::OUTCOME_INVALID_REQUEST});
     return;
   }
@@ -110,12 +113,12 @@ void Broker::LookUp(std::uint32_t endpoint) {
     return;
   }
   look_up_(state.endpoint.host, state.endpoint.port, connect_limit_,
-           [this, endpoint](std::vector<SocketAddress> addresses) {
+           [this, endpoint](const std::vector<SocketAddress>& addresses) {
              EndpointState& resolved = endpoints_[endpoint];
              resolved.looking_up = false;
              // A name server that is down does not make a known address wrong.
              if (!addresses.empty()) {
-               resolved.addresses = std::move(addresses);
+               resolved.addresses.Replace(addresses);
                resolved.resolved_at = BootNow();
              }
              for (const auto& next : std::exchange(resolved.waiting, {})) {
@@ -133,42 +136,44 @@ void Broker::ConnectNow(const std::string& asked_by,
     callback({.outcome = ipc::OUTCOME_DNS_FAILED});
     return;
   }
-  const std::size_t count = state.addresses.size();
-  const std::size_t index = (state.last_good + request.attempt()) % count;
-  Result<UniqueFd> socket = StartConnect(state.addresses[index]);
+  const auto choice = state.addresses.Pick(request.tried());
+  if (!choice) {
+    callback({.outcome = ipc::OUTCOME_CONNECTION_FAILED});
+    return;
+  }
+  Result<UniqueFd> socket = StartConnect(choice->address);
   metrics_.BrokerConnection(request.endpoint(), socket ? "started" : "connection_failed");
-  BrokerAnswer answer{.address_count = static_cast<std::uint32_t>(count)};
+  BrokerAnswer answer{.address = choice->number, .untried = choice->untried};
   if (socket) {
     answer.outcome = ipc::OUTCOME_OK;
     answer.socket = std::move(*socket);
-    Remember(asked_by, request.id(), {.endpoint = request.endpoint(), .address = index});
+    Remember(asked_by, request.id(), {.endpoint = request.endpoint(), .address = choice->number});
+  } else {
+    state.addresses.NoteUnusable(choice->number);
   }
   callback(std::move(answer));
 }
 
-void Broker::Remember(const std::string& asked_by, std::uint64_t id, Made made) {
-  if (made_.size() >= kMaxRemembered) {
-    made_.clear();
+void Broker::Remember(const std::string& asked_by, std::uint64_t id, Connection connection) {
+  if (connections_.size() >= kMaxRemembered) {
+    connections_.clear();
   }
-  made_[{asked_by, id}] = made;
+  connections_[{asked_by, id}] = connection;
 }
 
 void Broker::Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdict) {
-  const auto found = made_.find({std::string(asked_by), verdict.id()});
-  if (found == made_.end()) {
+  const auto found = connections_.find({std::string(asked_by), verdict.id()});
+  if (found == connections_.end()) {
     return;
   }
-  EndpointState& state = endpoints_[found->second.endpoint];
-  metrics_.BrokerConnection(found->second.endpoint, verdict.usable() ? "usable" : "unusable");
-  if (found->second.address < state.addresses.size()) {
-    if (verdict.usable()) {
-      state.last_good = found->second.address;
-    } else if (state.last_good == found->second.address) {
-      state.last_good = (state.last_good + 1) % state.addresses.size();
-    }
-  }
-  if (!verdict.usable()) {
-    made_.erase(found);  // nothing comes after a bad word
+  const Connection connection = found->second;
+  AddressList& addresses = endpoints_[connection.endpoint].addresses;
+  metrics_.BrokerConnection(connection.endpoint, verdict.usable() ? "usable" : "unusable");
+  if (verdict.usable()) {
+    addresses.NoteUsable(connection.address);
+  } else {
+    addresses.NoteUnusable(connection.address);
+    connections_.erase(found);  // an unusable connection stays that
   }
 }
 

@@ -1,5 +1,6 @@
-// Makes the connections that workers and the auth agent may not make themselves: to numbered
-// endpoints only, handed over while still connecting. It carries ciphertext it cannot read.
+// Opens the connections that the workers and the auth agent are not allowed to open themselves: to
+// numbered endpoints only, and handed over while they are still being established. TLS ends in the
+// child, so the broker never sees what the connections carry.
 
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/broker/address_list.h"
 #include "supervisor/broker/resolver.h"
 #include "supervisor/observe/metrics.h"
 
@@ -27,18 +29,19 @@ struct BrokerEndpoint {
   std::uint16_t port = 0;
 };
 
-// What a child asked for. `socket` is valid only with OUTCOME_OK.
+// The answer to one request. `socket` is valid only with OUTCOME_OK.
 struct BrokerAnswer {
   ipc::Outcome outcome = ipc::OUTCOME_CONNECTION_FAILED;
   UniqueFd socket{};
-  std::uint32_t address_count = 0;
+  std::uint32_t address = 0;  // number of the address that was tried; 0: none
+  std::uint32_t untried = 0;  // addresses that the call has still not tried
 };
 
 // Lives on the loop's thread.
 class Broker final {
  public:
   using Callback = std::function<void(BrokerAnswer)>;
-  // Resolver::Resolve(), or what a test has in its place.
+  // Resolver::Resolve(), or a test's substitute.
   using LookUpName =
       std::function<void(const std::string&, std::uint16_t, BootTime, Resolver::Callback)>;
 
@@ -48,7 +51,7 @@ class Broker final {
                                                 std::vector<BrokerEndpoint> endpoints,
                                                 BootTime connect_limit);
 
-  // The same with another way to look names up, which calls back as the resolver does.
+  // The same with another way to look up names, which calls back as the resolver does.
   static std::unique_ptr<Broker> CreateWith(LookUpName look_up,
                                             Metrics& metrics,
                                             std::vector<BrokerEndpoint> endpoints,
@@ -58,32 +61,33 @@ class Broker final {
   Broker& operator=(const Broker&) = delete;
   ~Broker() = default;
 
-  // Starts a connection to `endpoint` and calls back, later or at once, with a connecting socket.
-  // `attempt` 0 is the address that worked last; each further one is the next address.
-  // OUTCOME_INVALID_REQUEST: no such endpoint. `asked_by` and `id` name the connection in
-  // Verdict().
+  // Starts a connection to an address of `endpoint` that `request` does not name as tried, and
+  // calls back, later or at once, with a connecting socket. The first address is the one that
+  // worked last; the others follow in a fixed order. A connect(2) that fails at once is answered
+  // with OUTCOME_CONNECTION_FAILED and the address's number, so that the caller goes on to the
+  // next. OUTCOME_INVALID_REQUEST: there is no such endpoint, or more addresses were tried than an
+  // endpoint can have. `asked_by` and the request's id name the connection in Verdict().
   void Connect(std::string_view asked_by,
                const ipc::ConnectRequest& request,
                const Callback& callback);
 
-  // How the connection `id` of `asked_by` turned out; a good one may turn out bad later (sealed, a
-  // redirect). Unknown ids are ignored: an old one is no
-  // breach, and the worst a lie does is to change the order of addresses.
+  // How a connection that `asked_by` asked for turned out. A usable one may become unusable later,
+  // when its server is sealed or redirects. Unknown ids are ignored: an old id is no protocol
+  // violation, and a false verdict can only change the order of addresses.
   void Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdict);
 
  private:
   struct EndpointState {
     BrokerEndpoint endpoint;
-    std::vector<SocketAddress> addresses{};
+    AddressList addresses{};
     BootTime resolved_at{};
-    std::size_t last_good = 0;
     std::vector<std::function<void()>> waiting{};  // for the lookup in progress
     bool looking_up = false;
   };
 
-  struct Made {
+  struct Connection {
     std::uint32_t endpoint = 0;
-    std::size_t address = 0;
+    std::uint32_t address = 0;
   };
 
   Broker(LookUpName look_up, Metrics& metrics, BootTime limit)
@@ -93,13 +97,13 @@ class Broker final {
   void ConnectNow(const std::string& asked_by,
                   const ipc::ConnectRequest& request,
                   const Callback& callback);
-  void Remember(const std::string& asked_by, std::uint64_t id, Made made);
+  void Remember(const std::string& asked_by, std::uint64_t id, Connection connection);
 
   LookUpName look_up_;
   Metrics& metrics_;
   BootTime connect_limit_;
   std::vector<EndpointState> endpoints_;
-  std::map<std::pair<std::string, std::uint64_t>, Made> made_;
+  std::map<std::pair<std::string, std::uint64_t>, Connection> connections_;
 };
 
 // A non-blocking TCP socket on which connect(2) was called, with TCP_NODELAY and a TCP_USER_TIMEOUT

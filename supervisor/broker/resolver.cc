@@ -23,6 +23,7 @@
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
+#include "ipc/limits.h"
 
 namespace baokms::supervisor {
 
@@ -92,7 +93,7 @@ class Resolver::Lookup final {
 
   void Take(const ares_addrinfo& found) {
     for (const ares_addrinfo_node* node = found.nodes;
-         node != nullptr && addresses_.size() < kMaxAddresses; node = node->ai_next) {
+         node != nullptr && addresses_.size() < ipc::kMaxAddresses; node = node->ai_next) {
       SocketAddress address;
       if (node->ai_addrlen <= sizeof address.storage) {
         std::memcpy(&address.storage, node->ai_addr, node->ai_addrlen);

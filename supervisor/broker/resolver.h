@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,10 +23,11 @@ namespace baokms::supervisor {
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
-};
 
-// Addresses used of one name; a name with more is a mistake or an attack.
-inline constexpr std::size_t kMaxAddresses = 16;
+  friend bool operator==(const SocketAddress& a, const SocketAddress& b) {
+    return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
+  }
+};
 
 class Resolver final {
  public:

@@ -53,7 +53,8 @@ ipc::ConnectAnswer ToMessage(const ipc::ConnectRequest& request, const BrokerAns
   ipc::ConnectAnswer message;
   message.set_id(request.id());
   message.set_outcome(answer.outcome);
-  message.set_address_count(answer.address_count);
+  message.set_address(answer.address);
+  message.set_untried(answer.untried);
   return message;
 }
 
@@ -207,6 +208,9 @@ void ChildEventHandler::OnConnectRequest(const ChildProcess& from,
     return;
   }
   parts_.broker.Connect(ConnectionOwner(from), request, [this, from, request](BrokerAnswer answer) {
+    if (from.key == kAgentKey && answer.outcome != ipc::OUTCOME_OK) {
+      parts_.login_budget.GiveBack({from.number, request.id()});  // nothing reached OpenBao
+    }
     AnswerConnect(from, request, std::move(answer));
   });
 }

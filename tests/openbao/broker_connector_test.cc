@@ -10,12 +10,12 @@
 #include <memory>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
-#include "common/openbao/http_limits.h"
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 
@@ -40,7 +40,8 @@ class BrokerConnectorTest : public testing::Test {
     ipc::ConnectAnswer answer;
     answer.set_id(id);
     answer.set_outcome(outcome);
-    answer.set_address_count(2);
+    answer.set_address(outcome == ipc::OUTCOME_OK ? 3 : 0);
+    answer.set_untried(1);
     return answer;
   }
 
@@ -68,11 +69,11 @@ class BrokerConnectorTest : public testing::Test {
 };
 
 TEST_F(BrokerConnectorTest, AsksByNumberAndHandsTheSocketOn) {
-  const auto id = connector_.RequestSocket(1, 2, Keep());
+  const auto id = connector_.RequestSocket(1, {4, 2}, Keep());
   ASSERT_EQ(requests_.size(), 1U);
   EXPECT_EQ(requests_[0].id(), id);
   EXPECT_EQ(requests_[0].endpoint(), 1U);
-  EXPECT_EQ(requests_[0].attempt(), 2U);
+  EXPECT_THAT(requests_[0].tried(), testing::ElementsAre(4, 2));
   EXPECT_TRUE(answers_.empty());
   UniqueFd socket = Socket();
   const int number = socket.get();
@@ -81,18 +82,34 @@ TEST_F(BrokerConnectorTest, AsksByNumberAndHandsTheSocketOn) {
   EXPECT_EQ(answers_[0].error_class, ErrorClass::kOk);
   EXPECT_EQ(answers_[0].socket.id, id);
   EXPECT_EQ(answers_[0].socket.fd.get(), number);
-  EXPECT_EQ(answers_[0].socket.address_count, 2U);
+  EXPECT_EQ(answers_[0].address, 3U);
+  EXPECT_EQ(answers_[0].untried, 1U);
 }
 
-TEST_F(BrokerConnectorTest, AcceptsIpv6AndBoundsTheAddressCount) {
-  for (const std::uint32_t count : {0U, 1U, 1'000'000U}) {
-    const auto id = connector_.RequestSocket(0, 0, Keep());
-    ipc::ConnectAnswer answer = Answer(id, ipc::OUTCOME_OK);
-    answer.set_address_count(count);
-    ASSERT_TRUE(connector_.OnAnswer(answer, Socket(AF_INET6)).has_value());
-    EXPECT_GE(answers_.back().socket.address_count, 1U);
-    EXPECT_LE(answers_.back().socket.address_count, kMaxAddresses);
-  }
+TEST_F(BrokerConnectorTest, AcceptsIpv6) {
+  const auto id = connector_.RequestSocket(0, {}, Keep());
+  ASSERT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket(AF_INET6)).has_value());
+  EXPECT_EQ(answers_.back().error_class, ErrorClass::kOk);
+}
+
+TEST_F(BrokerConnectorTest, AFailureStillSaysWhichAddressItWasAndHowManyAreLeft) {
+  const auto id = connector_.RequestSocket(0, {}, Keep());
+  ipc::ConnectAnswer answer = Answer(id, ipc::OUTCOME_CONNECTION_FAILED);
+  answer.set_address(9);
+  ASSERT_TRUE(connector_.OnAnswer(answer, UniqueFd()).has_value());
+  EXPECT_EQ(answers_.back().error_class, ErrorClass::kConnectionFailed);
+  EXPECT_EQ(answers_.back().address, 9U);
+  EXPECT_EQ(answers_.back().untried, 1U);
+}
+
+TEST_F(BrokerConnectorTest, RefusesAnswersWithImpossibleAddresses) {
+  const auto id = connector_.RequestSocket(0, {}, Keep());
+  ipc::ConnectAnswer none = Answer(id, ipc::OUTCOME_OK);
+  none.set_address(0);
+  ExpectBreach(connector_.OnAnswer(none, Socket()));
+  ipc::ConnectAnswer many = Answer(id, ipc::OUTCOME_OK);
+  many.set_untried(ipc::kMaxAddresses + 1);
+  ExpectBreach(connector_.OnAnswer(many, Socket()));
 }
 
 TEST_F(BrokerConnectorTest, TellsLookupFailuresFromConnectFailures) {
@@ -105,7 +122,7 @@ TEST_F(BrokerConnectorTest, TellsLookupFailuresFromConnectFailures) {
                          Row{ipc::OUTCOME_CONNECTION_FAILED, ErrorClass::kConnectionFailed},
                          Row{ipc::OUTCOME_INVALID_REQUEST, ErrorClass::kConnectionFailed},
                          Row{ipc::OUTCOME_OVERLOADED, ErrorClass::kConnectionFailed}}) {
-    const auto id = connector_.RequestSocket(0, 0, Keep());
+    const auto id = connector_.RequestSocket(0, {}, Keep());
     ASSERT_TRUE(connector_.OnAnswer(Answer(id, row.outcome), UniqueFd()).has_value());
     EXPECT_EQ(answers_.back().error_class, row.error_class);
     EXPECT_FALSE(answers_.back().socket.fd.valid());
@@ -122,7 +139,7 @@ TEST_F(BrokerConnectorTest, ReportsHowAConnectionTurnedOut) {
 }
 
 TEST_F(BrokerConnectorTest, RefusesEverythingThatIsNotAConnectingTcpSocket) {
-  const auto id = connector_.RequestSocket(0, 0, Keep());
+  const auto id = connector_.RequestSocket(0, {}, Keep());
   const ipc::ConnectAnswer ok = Answer(id, ipc::OUTCOME_OK);
   ExpectBreach(connector_.OnAnswer(ok, Socket(AF_UNIX)));
   ExpectBreach(connector_.OnAnswer(ok, Socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK)));
@@ -136,14 +153,14 @@ TEST_F(BrokerConnectorTest, RefusesEverythingThatIsNotAConnectingTcpSocket) {
 TEST_F(BrokerConnectorTest, AnswersThatNobodyAskedForAreBreaches) {
   ExpectBreach(connector_.OnAnswer(Answer(0, ipc::OUTCOME_OK), Socket()));
   ExpectBreach(connector_.OnAnswer(Answer(1, ipc::OUTCOME_OK), Socket()));
-  const auto id = connector_.RequestSocket(0, 0, Keep());
+  const auto id = connector_.RequestSocket(0, {}, Keep());
   ASSERT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()).has_value());
   ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
   EXPECT_EQ(answers_.size(), 1U);
 }
 
 TEST_F(BrokerConnectorTest, ClosesTheSocketOfACancelledRequest) {
-  const auto id = connector_.RequestSocket(0, 0, Keep());
+  const auto id = connector_.RequestSocket(0, {}, Keep());
   connector_.CancelRequest(id);
   connector_.CancelRequest(id);
   UniqueFd socket = Socket();
@@ -156,12 +173,12 @@ TEST_F(BrokerConnectorTest, ClosesTheSocketOfACancelledRequest) {
 
 TEST_F(BrokerConnectorTest, FailsLaterWhenTooManyRequestsAreUnanswered) {
   for (std::size_t i = 0; i < ipc::kMaxUnansweredConnects; ++i) {
-    connector_.CancelRequest(connector_.RequestSocket(0, 0, Keep()));
+    connector_.CancelRequest(connector_.RequestSocket(0, {}, Keep()));
   }
   ASSERT_EQ(requests_.size(), ipc::kMaxUnansweredConnects);
-  const auto cancelled = connector_.RequestSocket(0, 0, Keep());
+  const auto cancelled = connector_.RequestSocket(0, {}, Keep());
   connector_.CancelRequest(cancelled);
-  connector_.RequestSocket(0, 0, Keep());
+  connector_.RequestSocket(0, {}, Keep());
   EXPECT_EQ(requests_.size(), ipc::kMaxUnansweredConnects);
   EXPECT_TRUE(answers_.empty());
   RunFor(5ms);
@@ -170,7 +187,7 @@ TEST_F(BrokerConnectorTest, FailsLaterWhenTooManyRequestsAreUnanswered) {
   // One answer makes room for one request.
   ASSERT_TRUE(
       connector_.OnAnswer(Answer(requests_[0].id(), ipc::OUTCOME_DNS_FAILED), {}).has_value());
-  connector_.RequestSocket(0, 0, Keep());
+  connector_.RequestSocket(0, {}, Keep());
   EXPECT_EQ(requests_.size(), ipc::kMaxUnansweredConnects + 1);
 }
 

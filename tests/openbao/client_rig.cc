@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -33,42 +34,55 @@ LoopbackConnector::LoopbackConnector(EventLoop& loop, std::vector<std::vector<st
 }
 
 Connector::RequestId LoopbackConnector::RequestSocket(std::uint32_t endpoint,
-                                                      std::uint32_t attempt,
+                                                      const std::vector<std::uint32_t>& tried,
                                                       Callback callback) {
   const RequestId id = ++last_id_;
-  const std::size_t address = (last_good_[endpoint] + attempt) % ports_[endpoint].size();
-  const std::uint16_t port = ports_[endpoint][address];
-  places_[id] = {endpoint, address};
-  asked.push_back(port);
-  if (!answers) {
-    pending_[id] = 0;
-    return id;
+  const std::size_t count = ports_[endpoint].size();
+  const std::size_t first = tried.empty() ? last_good_[endpoint] : tried.back();
+  Asked request{.endpoint = endpoint, .address = count, .untried = 0};
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t candidate = (first + i) % count;
+    if (std::ranges::find(tried, candidate + 1) != tried.end()) {
+      continue;
+    }
+    if (request.address == count) {
+      request.address = candidate;
+    } else {
+      ++request.untried;
+    }
+  }
+  requests_[id] = request;
+  if (request.address < count) {
+    asked.push_back(ports_[endpoint][request.address]);
   }
   pending_[id] =
-      loop_.After(BootTime::zero(), [this, id, endpoint, port, callback = std::move(callback)] {
+      !answers ? 0 : loop_.After(BootTime::zero(), [this, id, callback = std::move(callback)] {
         pending_.erase(id);
-        callback(Connect(id, endpoint, port));
+        callback(Connect(id));
       });
   return id;
 }
 
-SocketAnswer LoopbackConnector::Connect(std::uint64_t id,
-                                        std::uint32_t endpoint,
-                                        std::uint16_t port) {
+SocketAnswer LoopbackConnector::Connect(std::uint64_t id) {
+  const Asked request = requests_.at(id);
   if (refusal.has_value()) {
-    return {.error_class = *refusal, .socket = {}};
+    return {.error_class = *refusal};
   }
   if (budget == 0) {
-    return {.error_class = ErrorClass::kLoginBudgetUsedUp, .socket = {}};
+    return {.error_class = ErrorClass::kLoginBudgetUsedUp};
   }
   --budget;
-  UniqueFd fd = ConnectTo(port);
-  if (!fd.valid()) {
-    return {.error_class = ErrorClass::kConnectionFailed, .socket = {}};
+  if (request.address == ports_[request.endpoint].size()) {
+    return {};
   }
-  const auto count = static_cast<std::uint32_t>(ports_[endpoint].size());
-  return {.error_class = ErrorClass::kOk,
-          .socket = {.id = id, .fd = std::move(fd), .address_count = count}};
+  SocketAnswer answer{.address = static_cast<std::uint32_t>(request.address) + 1,
+                      .untried = request.untried};
+  UniqueFd fd = ConnectTo(ports_[request.endpoint][request.address]);
+  if (fd.valid()) {
+    answer.error_class = ErrorClass::kOk;
+    answer.socket = {.id = id, .fd = std::move(fd)};
+  }
+  return answer;
 }
 
 void LoopbackConnector::CancelRequest(RequestId request) {
@@ -80,10 +94,13 @@ void LoopbackConnector::CancelRequest(RequestId request) {
 }
 
 void LoopbackConnector::Report(std::uint64_t socket_id, Verdict verdict) {
-  const Place place = places_.at(socket_id);
-  verdicts.push_back({ports_[place.endpoint][place.address], verdict});
+  const Asked& request = requests_.at(socket_id);
+  std::size_t& last_good = last_good_[request.endpoint];
+  verdicts.push_back({ports_[request.endpoint][request.address], verdict});
   if (verdict == Verdict::kUsable) {
-    last_good_[place.endpoint] = place.address;
+    last_good = request.address;
+  } else if (last_good == request.address) {
+    last_good = (last_good + 1) % ports_[request.endpoint].size();
   }
 }
 

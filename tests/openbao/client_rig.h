@@ -26,13 +26,14 @@ inline constexpr char kServerName[] = "bao.test";
 // was refused at once.
 UniqueFd ConnectTo(std::uint16_t port);
 
-// Endpoint i has the addresses 127.0.0.1:<ports[i][k]>. Attempt 0 is the last good one.
+// Endpoint i has the addresses 127.0.0.1:<ports[i][k]>, of which address number k + 1 is the k-th.
+// A call begins at the last good one.
 class LoopbackConnector final : public Connector {
  public:
   LoopbackConnector(EventLoop& loop, std::vector<std::vector<std::uint16_t>> ports);
 
   RequestId RequestSocket(std::uint32_t endpoint,
-                          std::uint32_t attempt,
+                          const std::vector<std::uint32_t>& tried,
                           Callback callback) override;
   void CancelRequest(RequestId request) override;
   void Report(std::uint64_t socket_id, Verdict verdict) override;
@@ -51,18 +52,19 @@ class LoopbackConnector final : public Connector {
   bool answers = true;                // when false, requests are never answered
 
  private:
-  SocketAnswer Connect(std::uint64_t id, std::uint32_t endpoint, std::uint16_t port);
+  SocketAnswer Connect(std::uint64_t id);
 
-  struct Place {
+  struct Asked {
     std::uint32_t endpoint;
-    std::size_t address;
+    std::size_t address;    // index into the endpoint's ports; their number when all were tried
+    std::uint32_t untried;  // others that are left
   };
 
   EventLoop& loop_;
   std::vector<std::vector<std::uint16_t>> ports_;
   std::vector<std::size_t> last_good_;
   std::map<RequestId, EventLoop::TimerId> pending_;
-  std::map<std::uint64_t, Place> places_;
+  std::map<std::uint64_t, Asked> requests_;
   RequestId last_id_ = 0;
 };
 

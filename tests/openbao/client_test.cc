@@ -92,8 +92,8 @@ TEST_F(ClientTest, SendsAGetWithTheHeadersOfTheContractAndNoOthers) {
             "Host: node0.test:8200\r\n"
             "Accept: */*\r\n"
             "X-Vault-Request: true\r\n"
-            "X-Vault-Token: s.test-token\r\n"
-            "X-Vault-Namespace: admin/workload-a\r\n");
+            "X-Vault-Namespace: admin/workload-a\r\n"
+            "X-Vault-Token: s.test-token\r\n");
   EXPECT_EQ(recorder.server_name(), kServerName);
 }
 

@@ -27,14 +27,15 @@ class PreparedConnector final : public Connector {
       : loop_(loop), sockets_(std::move(sockets)) {}
 
   RequestId RequestSocket(std::uint32_t /*endpoint*/,
-                          std::uint32_t /*attempt*/,
+                          const std::vector<std::uint32_t>& /*tried*/,
                           Callback callback) override {
     const RequestId id = ++last_id_;
     loop_.After(BootTime::zero(), [this, id, callback = std::move(callback)] {
       UniqueFd fd = std::move(sockets_.back());
       sockets_.pop_back();
       callback({.error_class = ErrorClass::kOk,
-                .socket = {.id = id, .fd = std::move(fd), .address_count = 1}});
+                .socket = {.id = id, .fd = std::move(fd)},
+                .address = 1});
     });
     return id;
   }

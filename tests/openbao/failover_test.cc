@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -149,6 +150,58 @@ TEST_F(FailoverTest, ARefusalOfTheConnectorKeepsItsClass) {
   EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kDnsFailed);
 }
 
+// The first address of a name may be refused inside connect(2): nobody has said yet how many
+// addresses there are.
+TEST_F(FailoverTest, TwoOfThreeAddressesMayBeDown) {
+  for (const std::size_t up : {0U, 1U, 2U}) {
+    HostileServer server(Identity(), AlwaysAnswer(good_));
+    std::vector<std::uint16_t> ports;
+    for (std::size_t i = 0; i < 3; ++i) {
+      ports.push_back(i == up ? server.port() : DeadPort(Identity()));
+    }
+    ClientRig rig(authority_, ports);
+    EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk) << up;
+    EXPECT_EQ(rig.connector().asked.size(), up + 1) << "each address once, in order";
+  }
+}
+
+TEST_F(FailoverTest, AFailureMovesTheStartOfOtherCallsAndNotThisOne) {
+  HostileServer broken(Identity(), [](Session&) {});
+  broken.set_greeting(Greeting::kReset);
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {broken.port(), DeadPort(Identity()), server.port()});
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(rig.connector().asked.size(), 3U);
+  EXPECT_EQ(rig.connector().asked.back(), server.port());
+}
+
+TEST_F(FailoverTest, SilentAddressesShareTheTimeOfTheCall) {
+  std::vector<std::unique_ptr<HostileServer>> silent;
+  std::vector<std::uint16_t> ports;
+  for (int i = 0; i < 5; ++i) {
+    silent.push_back(std::make_unique<HostileServer>(Identity(), [](Session&) {}));
+    silent.back()->set_greeting(Greeting::kSilence);
+    ports.push_back(silent.back()->port());
+  }
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ports.push_back(server.port());
+  ClientRig rig(authority_, ports);
+  const Ended<UpsertValue> ended = rig.ReadUpsert(rig.Context(std::chrono::milliseconds(2500)));
+  EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(rig.connector().asked, ports);
+}
+
+TEST_F(FailoverTest, AResetAfterTheHandshakeIsRepeatedAtAnotherAddress) {
+  HostileServer broken(Identity(), [](Session& session) {
+    (void)session.Read();
+    session.Reset();
+  });
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {broken.port(), server.port()});
+  EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
+  EXPECT_EQ(broken.accepted(), 1);
+}
+
 TEST_F(FailoverTest, AnUntrustedServerIsFollowedByTheNextAddress) {
   const TestAuthority other("other authority");
   HostileServer impostor(other.Issue("DNS:bao.test"), AlwaysAnswer(good_));
@@ -197,7 +250,7 @@ TEST_F(FailoverTest, AConnectorThatNeverAnswersEndsInATimeout) {
 }
 
 TEST_F(FailoverTest, RepeatsOnceAfterABadGatewayOrUnavailable) {
-  for (const char* status : {"502 Bad WorkerPool", "503 Service Unavailable"}) {
+  for (const char* status : {"502 Bad Gateway", "503 Service Unavailable"}) {
     requests_ = 0;
     HostileServer server(Identity(), FirstThenGood(HttpAnswer(status, "")));
     ClientRig rig(authority_, {server.port()});

@@ -143,6 +143,15 @@ TEST_F(FormPostTest, TriesEachAddressOnce) {
   EXPECT_EQ(connector_->asked.size(), 2U);
 }
 
+TEST_F(FormPostTest, GoesOnWhenAnAddressRefusesAtOnce) {
+  const std::uint16_t dead = HostileServer(Identity(), [](Session&) {}).port();
+  HostileServer good(Identity(), AlwaysAnswer(HttpAnswer("200 OK", "{}")));
+  EXPECT_EQ(Post({dead, good.port()}).error_class, ErrorClass::kOk);
+  EXPECT_EQ(Post({dead, dead, good.port()}).error_class, ErrorClass::kOk);
+  EXPECT_EQ(Post({dead, dead}).error_class, ErrorClass::kConnectionFailed);
+  EXPECT_EQ(connector_->asked.size(), 2U);
+}
+
 TEST_F(FormPostTest, GoesOnWhenAnAddressIsSilentForAThirdOfTheTime) {
   HostileServer silent(Identity(), [](Session&) {});
   silent.set_greeting(Greeting::kSilence);

@@ -191,7 +191,7 @@ ipc::ConnectAnswer Connected(ipc::Outcome outcome) {
   ipc::ConnectAnswer answer;
   answer.set_id(1);
   answer.set_outcome(outcome);
-  answer.set_address_count(1);
+  answer.set_address(1);
   return answer;
 }
 

@@ -25,6 +25,7 @@
 
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "tests/supervisor/status/fake_observers.h"
 #include "tests/supervisor/workers/run_loop.h"
@@ -77,11 +78,13 @@ class BrokerTest : public ::testing::Test {
     broker_ = Broker::Create(*loop_, metrics_, std::move(endpoints), milliseconds(500)).value();
   }
 
-  BrokerAnswer Connect(std::uint32_t endpoint, std::uint32_t attempt = 0, std::uint64_t id = 1) {
+  BrokerAnswer Connect(std::uint32_t endpoint,
+                       const std::vector<std::uint32_t>& tried = {},
+                       std::uint64_t id = 1) {
     ipc::ConnectRequest request;
     request.set_id(id);
     request.set_endpoint(endpoint);
-    request.set_attempt(attempt);
+    request.mutable_tried()->Add(tried.begin(), tried.end());
     std::optional<BrokerAnswer> answer;
     broker_->Connect("worker_0/1", request, [&](BrokerAnswer given) { answer = std::move(given); });
     EXPECT_TRUE(RunUntil(*loop_, [&] { return answer.has_value(); }));
@@ -106,7 +109,8 @@ TEST_F(BrokerTest, HandsOverASocketThatReachesTheEndpoint) {
   EXPECT_CALL(metrics_, BrokerConnection(0, std::string_view("started")));
   const BrokerAnswer answer = Connect(0);
   EXPECT_EQ(answer.outcome, ipc::OUTCOME_OK);
-  EXPECT_EQ(answer.address_count, 1U);
+  EXPECT_NE(answer.address, 0U);
+  EXPECT_EQ(answer.untried, 0U);
   EXPECT_TRUE(listener.Accept());
 }
 
@@ -128,6 +132,14 @@ TEST_F(BrokerTest, KnowsTheEndpointsOfTheSetUpAlone) {
   EXPECT_EQ(Connect(1).outcome, ipc::OUTCOME_INVALID_REQUEST);
   EXPECT_EQ(Connect(0xffffffff).outcome, ipc::OUTCOME_INVALID_REQUEST);
   EXPECT_FALSE(Connect(1).socket.valid());
+}
+
+TEST_F(BrokerTest, RefusesAListOfMoreAddressesThanAnEndpointHas) {
+  Listener listener;
+  Serve({{"127.0.0.1", listener.port()}});
+  EXPECT_EQ(Connect(0, std::vector<std::uint32_t>(ipc::kMaxAddresses, 7)).outcome, ipc::OUTCOME_OK);
+  EXPECT_EQ(Connect(0, std::vector<std::uint32_t>(ipc::kMaxAddresses + 1, 7)).outcome,
+            ipc::OUTCOME_INVALID_REQUEST);
 }
 
 TEST_F(BrokerTest, ConnectsToTheEndpointThatWasAskedFor) {
@@ -171,15 +183,15 @@ SocketAddress Loopback(std::uint8_t last, std::uint16_t port) {
   return address;
 }
 
-// The name has 127.0.0.1, 127.0.0.2 and 127.0.0.3, and a real listener on each.
+// The name has 127.0.0.1, 127.0.0.2 and 127.0.0.3, and a real listener on each. The numbers of the
+// addresses are 1, 2 and 3 as well, because that is the order in which they appear first.
 class FailoverTest : public BrokerTest {
  protected:
   FailoverTest() {
     broker_ = Broker::CreateWith(
         [this](const std::string&, std::uint16_t port, BootTime, const Resolver::Callback& found) {
           ++lookups_;
-          const auto addresses = std::exchange(addresses_, {});
-          loop_->Post([=] {
+          loop_->Post([this, port, found, addresses = std::exchange(addresses_, {})] {
             std::vector<SocketAddress> list;
             for (const std::uint8_t last : addresses) {
               list.push_back(Loopback(last, port));
@@ -190,16 +202,23 @@ class FailoverTest : public BrokerTest {
         metrics_, {{"openbao.test", listener_.port()}}, milliseconds(500));
   }
 
-  // The last number of the address that the socket of this attempt reached.
-  int Reached(std::uint32_t attempt, std::uint64_t id = 1) {
-    const BrokerAnswer answer = Connect(0, attempt, id);
-    EXPECT_EQ(answer.address_count, 3U);
+  // The last number of the address that the socket reached.
+  int Reached(const std::vector<std::uint32_t>& tried, std::uint64_t id = 1) {
+    const BrokerAnswer answer = Connect(0, tried, id);
     sockaddr_in peer{};
     socklen_t size = sizeof peer;
     pollfd ready{.fd = answer.socket.get(), .events = POLLOUT, .revents = 0};
     EXPECT_EQ(::poll(&ready, 1, 1000), 1);
     EXPECT_EQ(::getpeername(answer.socket.get(), reinterpret_cast<sockaddr*>(&peer), &size), 0);
-    return static_cast<int>(ntohl(peer.sin_addr.s_addr) & 0xffU);
+    const auto last = ntohl(peer.sin_addr.s_addr) & 0xffU;
+    EXPECT_EQ(answer.address, last);
+    return static_cast<int>(last);
+  }
+
+  // Has the next request look the name up again, with this result.
+  void ResolveAgain(std::vector<std::uint8_t> addresses) {
+    addresses_ = std::move(addresses);
+    RunFor(*loop_, milliseconds(1010));  // the lifetime of an answer
   }
 
   Listener listener_{INADDR_ANY};
@@ -207,53 +226,111 @@ class FailoverTest : public BrokerTest {
   int lookups_ = 0;
 };
 
-TEST_F(FailoverTest, EachAttemptIsTheNextAddress) {
-  EXPECT_EQ(Reached(0), 1);
-  EXPECT_EQ(Reached(1), 2);
-  EXPECT_EQ(Reached(2), 3);
-  EXPECT_EQ(Reached(3), 1) << "from the beginning again";
-  EXPECT_EQ(Reached(0xffffffff), 1) << "4294967295 is a multiple of three";
+TEST_F(FailoverTest, GoesThroughTheAddressesInOrderFromWhereTheCallBegan) {
+  EXPECT_EQ(Reached({}), 1);
+  EXPECT_EQ(Reached({1}), 2);
+  EXPECT_EQ(Reached({1, 2}), 3);
+  EXPECT_EQ(Reached({2}), 3);
+  EXPECT_EQ(Reached({2, 3}), 1);
+  EXPECT_EQ(Connect(0, {2}).untried, 1U);
+  EXPECT_EQ(Connect(0, {2, 3}).untried, 0U);
+}
+
+TEST_F(FailoverTest, SaysWhenAllAddressesWereTried) {
+  EXPECT_EQ(Reached({}), 1);
+  const BrokerAnswer answer = Connect(0, {3, 1, 2});
+  EXPECT_EQ(answer.outcome, ipc::OUTCOME_CONNECTION_FAILED);
+  EXPECT_EQ(answer.address, 0U);
+  EXPECT_EQ(answer.untried, 0U);
+}
+
+// The fault that this order exists for: the verdict of one attempt must not make the next attempt
+// of the same call skip, or repeat, an address.
+TEST_F(FailoverTest, VerdictsOfOtherCallsDoNotChangeTheOrderOfOneInProgress) {
+  EXPECT_EQ(Reached({}, 5), 1);
+  Verdict(5, false);
+  EXPECT_EQ(Reached({1}, 6), 2);
+  Verdict(6, false);
+  EXPECT_EQ(Reached({1, 2}, 7), 3);
+  Verdict(7, true);
+  EXPECT_EQ(Reached({2}, 8), 3);
 }
 
 TEST_F(FailoverTest, TheAddressThatWorkedComesFirst) {
-  EXPECT_EQ(Reached(2, 5), 3);
+  EXPECT_EQ(Reached({1, 2}, 5), 3);
   Verdict(5, true);
-  EXPECT_EQ(Reached(0), 3);
-  EXPECT_EQ(Reached(1), 1);
+  EXPECT_EQ(Reached({}), 3);
+  EXPECT_EQ(Reached({3}), 1);
 }
 
 TEST_F(FailoverTest, AnAddressThatFailedIsNotFirstAnyMore) {
-  EXPECT_EQ(Reached(0, 5), 1);
+  EXPECT_EQ(Reached({}, 5), 1);
   Verdict(5, false);
-  EXPECT_EQ(Reached(0), 2);
+  EXPECT_EQ(Reached({}), 2);
 }
 
 TEST_F(FailoverTest, AFailureOfALaterAddressChangesNothing) {
-  EXPECT_EQ(Reached(1, 5), 2);
+  EXPECT_EQ(Reached({1}, 5), 2);
   Verdict(5, false);
-  EXPECT_EQ(Reached(0), 1);
+  EXPECT_EQ(Reached({}), 1);
 }
 
-TEST_F(FailoverTest, AGoodVerdictMayTurnBadAndOnlyWhoAskedIsHeard) {
-  EXPECT_EQ(Reached(1, 5), 2);
+TEST_F(FailoverTest, AUsableConnectionMayBecomeUnusableAndOnlyWhoAskedMaySaySo) {
+  EXPECT_EQ(Reached({1}, 5), 2);
   Verdict(5, true, "worker_1/1");
   Verdict(6, true);
-  EXPECT_EQ(Reached(0, 7), 1) << "neither was about this connection";
+  EXPECT_EQ(Reached({}, 7), 1) << "neither was about this connection";
   Verdict(5, true);
-  EXPECT_EQ(Reached(0, 8), 2);
+  EXPECT_EQ(Reached({}, 8), 2);
   Verdict(5, false);
-  EXPECT_EQ(Reached(0, 9), 3) << "sealed, or a redirect, after a good handshake";
+  EXPECT_EQ(Reached({}, 9), 3) << "sealed, or a redirect, after a good handshake";
   Verdict(5, true);
-  EXPECT_EQ(Reached(0, 10), 3) << "the connection was forgotten with its bad verdict";
+  EXPECT_EQ(Reached({}, 10), 3) << "the connection was forgotten when it became unusable";
+}
+
+// A name server that rotates its answers, or that gives out a part of them, changes neither the
+// numbers nor the order.
+TEST_F(FailoverTest, NumbersAndOrderOutliveALookup) {
+  EXPECT_EQ(Reached({}), 1);
+  ResolveAgain({3, 1, 2});
+  EXPECT_EQ(Reached({}), 1);
+  EXPECT_EQ(Reached({1}), 2);
+  ResolveAgain({3, 2});
+  EXPECT_EQ(Reached({}), 2);
+  EXPECT_EQ(Reached({1}), 2) << "1 is gone";
+  ResolveAgain({1, 2, 3});
+  EXPECT_EQ(Reached({2, 3}), 1) << "and back";
+  EXPECT_EQ(Connect(0, {1, 2, 3}).address, 0U);
+  EXPECT_EQ(lookups_, 4);
 }
 
 // Later lookups find nothing here; what was known serves on.
 TEST_F(FailoverTest, KnownAddressesOutliveANameServer) {
-  EXPECT_EQ(Reached(0), 1);
+  EXPECT_EQ(Reached({}), 1);
   EXPECT_EQ(lookups_, 1);
-  RunFor(*loop_, milliseconds(1010));  // the lifetime of an answer
-  EXPECT_EQ(Reached(0), 1);
+  ResolveAgain({});
+  EXPECT_EQ(Reached({}), 1);
   EXPECT_EQ(lookups_, 2);
+}
+
+TEST_F(FailoverTest, AConnectThatFailsAtOnceSaysWhichAddressItWas) {
+  // TCP has no broadcast: connect(2) fails with ENETUNREACH or EACCES.
+  const auto unreachable = [](std::uint16_t port) {
+    SocketAddress address = Loopback(1, port);
+    reinterpret_cast<sockaddr_in*>(&address.storage)->sin_addr.s_addr = INADDR_BROADCAST;
+    return address;
+  };
+  broker_ = Broker::CreateWith(
+      [&](const std::string&, std::uint16_t, BootTime, const Resolver::Callback& found) {
+        loop_->Post([=] { found({unreachable(1), unreachable(2)}); });
+      },
+      metrics_, {{"openbao.test", 8200}}, milliseconds(500));
+  const BrokerAnswer first = Connect(0);
+  EXPECT_EQ(first.outcome, ipc::OUTCOME_CONNECTION_FAILED);
+  EXPECT_EQ(first.address, 1U);
+  EXPECT_EQ(first.untried, 1U);
+  EXPECT_EQ(Connect(0, {1}).address, 2U);
+  EXPECT_EQ(Connect(0, {1, 2}).address, 0U);
 }
 
 }  // namespace
