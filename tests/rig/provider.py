@@ -48,6 +48,7 @@ class Provider:
             ),
             changes or {},
         )
+        self._replaced = []  # source and target of each bind mount
         self.write_config()
         self.write_jwt()
         self.daemon = workspace.daemon(
@@ -80,14 +81,30 @@ class Provider:
         return f"${{CREDENTIALS_DIRECTORY}}/{name}"
 
     def replace_system_authorities(self, ca_file) -> None:
-        """Has the program see ca_file as the authorities of the system, in a mount namespace of its
-        own. To be called before it starts.
-        """
+        """Has the program see ca_file as the authorities of the system."""
         folder = self.folder / "system-authorities"
         folder.mkdir(mode=0o755)
         shutil.copy(ca_file, folder / "ca-certificates.crt")
-        script = 'mount --bind "$0" /etc/ssl/certs && exec "$@"'
-        self.daemon.start_through(["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, str(folder)])
+        self._replace(folder, "/etc/ssl/certs")
+
+    def replace_system_file(self, path: str, text: str) -> None:
+        """Has the program see text as the content of the file path, for example /etc/hosts. To be
+        called before it starts; called again for the same file, it changes what the program sees.
+        """
+        file = self.folder / f"system-{os.path.basename(path)}"
+        known = file.exists()
+        file.write_text(text)
+        if not known:
+            self._replace(file, path)
+
+    def _replace(self, source, target: str) -> None:
+        """Has the program, in a mount namespace of its own, see source in place of target."""
+        self._replaced += [str(source), target]
+        script = (
+            'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 1; shift 2; done; shift; exec "$@"'
+        )
+        through = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh", *self._replaced]
+        self.daemon.start_through([*through, "--"])
 
     def install_policy(self) -> None:
         """Installs the policy that the program itself prints for this configuration."""

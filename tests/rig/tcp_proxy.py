@@ -67,28 +67,29 @@ class _Link:
 
 
 class TcpProxy:
-    """Listens on a free port of 127.0.0.1 and passes bytes to the upstream port; TLS goes through
-    untouched.
+    """Listens on host and port (0: a free one) and passes bytes to the upstream port of 127.0.0.1;
+    TLS goes through untouched.
     """
 
-    def __init__(self, upstream_port: int):
+    def __init__(self, upstream_port: int, host: str = "127.0.0.1", port: int = 0):
         self._upstream_port = upstream_port
+        self._host = host
         self._mode = Mode.FORWARD
         self._links = []
         self._lock = threading.Lock()
         self._listener = None
-        self.port = 0
+        self.port = port
         self._listen()
 
     @property
     def address(self) -> str:
         """https URL of the proxy."""
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self._host}:{self.port}"
 
     def _listen(self) -> None:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        listener.bind((self._host, self.port))
         listener.listen(128)
         self.port = listener.getsockname()[1]
         self._listener = listener

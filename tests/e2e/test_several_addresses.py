@@ -1,0 +1,109 @@
+"""A name with several addresses: callers notice nothing as long as one of them serves."""
+
+import pytest
+
+from rig.keycloak import OTHER_NAME, keycloak_tenant, oauth2_changes
+from rig.tcp_proxy import Mode, TcpProxy
+
+NAME = "bao.corp.internal"
+PLAINTEXT = b"kubernetes secret payload"
+ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
+DOWN = (Mode.REFUSE, Mode.RESET, Mode.BLACKHOLE)
+
+
+def hosts(name: str, addresses) -> str:
+    """A hosts file that knows localhost and the addresses of name, in this order."""
+    return "127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for address in addresses)
+
+
+def listen_on(workspace, port: int, addresses) -> list:
+    """A proxy in front of the port on each of the addresses, all with the same port number."""
+    first = workspace.adopt(TcpProxy(port, addresses[0]))
+    others = [workspace.adopt(TcpProxy(port, a, first.port)) for a in addresses[1:]]
+    return [first, *others]
+
+
+@pytest.fixture
+def make_stand(workspace, openbao, make_provider):
+    """make_stand(count) -> a provider, not yet started, and the proxies on the addresses of its
+    openbao.address.
+    """
+
+    def make(count: int):
+        proxies = listen_on(workspace, openbao.port, ADDRESSES[:count])
+        address = f"https://{NAME}:{proxies[0].port}"
+        provider = make_provider(changes={"openbao": {"address": address}})
+        provider.replace_system_file("/etc/hosts", hosts(NAME, ADDRESSES[:count]))
+        return provider, proxies
+
+    return make
+
+
+@pytest.mark.parametrize("mode", DOWN)
+def test_starts_while_the_first_address_is_down(make_stand, mode):
+    provider, (down, _) = make_stand(2)
+    down.set_mode(mode)
+    provider.start_healthy()
+    with provider.client() as client:
+        assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+
+
+def test_starts_when_the_server_listens_on_one_of_the_two_families(make_provider, openbao):
+    """As with `localhost`: the name has ::1 and 127.0.0.1, and nobody listens on ::1."""
+    address = f"https://{NAME}:{openbao.port}"
+    provider = make_provider(changes={"openbao": {"address": address}})
+    provider.replace_system_file("/etc/hosts", hosts(NAME, ("::1", "127.0.0.1")))
+    provider.start_healthy()
+    with provider.client() as client:
+        assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+
+
+@pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.RESET])
+def test_a_switch_of_the_address_is_not_seen_by_callers(make_stand, mode):
+    provider, (up, down) = make_stand(2)
+    down.set_mode(mode)
+    provider.start_healthy()
+    with provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        for _ in range(8):
+            down.set_mode(Mode.FORWARD)
+            up.set_mode(mode)
+            up, down = down, up
+            for _ in range(4):
+                assert client.decrypt(encrypted) == PLAINTEXT
+        assert client.encrypt(PLAINTEXT)
+
+
+@pytest.mark.parametrize("mode", DOWN)
+@pytest.mark.parametrize("up", range(3))
+def test_one_of_three_addresses_is_enough(make_stand, mode, up):
+    provider, proxies = make_stand(3)
+    for index, proxy in enumerate(proxies):
+        if index != up:
+            proxy.set_mode(mode)
+    provider.start_healthy()
+    with provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        assert client.decrypt(encrypted) == PLAINTEXT
+        after = (up + 2) % 3  # with the one in between down as well
+        proxies[after].set_mode(Mode.FORWARD)
+        proxies[up].set_mode(Mode.REFUSE)
+        for _ in range(8):
+            assert client.decrypt(encrypted) == PLAINTEXT
+
+
+@pytest.mark.parametrize("mode", DOWN)
+def test_a_token_endpoint_may_have_an_address_that_is_down(
+    workspace, make_provider, openbao, keycloak, mode
+):
+    proxies = listen_on(workspace, keycloak.port, ADDRESSES[:2])
+    proxies[0].set_mode(mode)
+    url = keycloak.token_url.replace(
+        f"localhost:{keycloak.port}", f"{OTHER_NAME}:{proxies[0].port}"
+    )
+    provider = make_provider(
+        keycloak_tenant(openbao, keycloak), oauth2_changes(keycloak, tokenUrl=url)
+    )
+    provider.replace_system_file("/etc/hosts", hosts(OTHER_NAME, ADDRESSES[:2]))
+    provider.start_healthy()
+    assert "oauth2_unavailable" not in provider.daemon.log_text()
