@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -34,6 +35,11 @@ constexpr BootTime kAddressLifetime = std::chrono::seconds(1);
 // Connections whose verdict may still come. A worker has at most 16 in its pool, so most of them
 // are long closed when this many have been made.
 constexpr std::size_t kMaxRemembered = 1024;
+
+// How long a lookup may go on for the requests that come later, while earlier ones have been told
+// that the name did not resolve: a long search list on slow servers takes this long in the C
+// library as well (5 s and two attempts by default).
+constexpr BootTime kLookupLimit = std::chrono::seconds(10);
 
 constexpr int kUserTimeoutMs = 3000;
 
@@ -70,6 +76,7 @@ Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
   // Shared, because a std::function has to be copyable; the broker holds the only one.
   const std::shared_ptr<Resolver> resolver = BAOKMS_TRY(Resolver::Create(loop));
   return CreateWith(
+      loop,
       [resolver](const std::string& host, std::uint16_t port, BootTime limit,
                  Resolver::Callback callback) {
         resolver->Resolve(host, port, limit, std::move(callback));
@@ -77,11 +84,18 @@ Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
       metrics, std::move(endpoints), connect_limit);
 }
 
-std::unique_ptr<Broker> Broker::CreateWith(LookUpName look_up,
+Broker::~Broker() {
+  for (const EndpointState& state : endpoints_) {
+    loop_.Cancel(state.patience);
+  }
+}
+
+std::unique_ptr<Broker> Broker::CreateWith(EventLoop& loop,
+                                           LookUpName look_up,
                                            Metrics& metrics,
                                            std::vector<BrokerEndpoint> endpoints,
                                            BootTime connect_limit) {
-  std::unique_ptr<Broker> broker(new Broker(std::move(look_up), metrics, connect_limit));
+  std::unique_ptr<Broker> broker(new Broker(loop, std::move(look_up), metrics, connect_limit));
   for (BrokerEndpoint& endpoint : endpoints) {
     broker->endpoints_.push_back(EndpointState{.endpoint = std::move(endpoint)});
   }
@@ -109,10 +123,13 @@ void Broker::Connect(std::string_view asked_by,
 
 void Broker::LookUp(std::uint32_t endpoint) {
   EndpointState& state = endpoints_[endpoint];
+  if (state.patience == 0) {
+    state.patience = loop_.After(connect_limit_, [this, endpoint] { AnswerWaiting(endpoint); });
+  }
   if (std::exchange(state.looking_up, true)) {
     return;
   }
-  look_up_(state.endpoint.host, state.endpoint.port, connect_limit_,
+  look_up_(state.endpoint.host, state.endpoint.port, std::max(kLookupLimit, connect_limit_),
            [this, endpoint](const std::vector<SocketAddress>& addresses) {
              EndpointState& resolved = endpoints_[endpoint];
              resolved.looking_up = false;
@@ -121,10 +138,17 @@ void Broker::LookUp(std::uint32_t endpoint) {
                resolved.addresses.Replace(addresses);
                resolved.resolved_at = BootNow();
              }
-             for (const auto& next : std::exchange(resolved.waiting, {})) {
-               next();
-             }
+             AnswerWaiting(endpoint);
            });
+}
+
+// With the addresses that are known now.
+void Broker::AnswerWaiting(std::uint32_t endpoint) {
+  EndpointState& state = endpoints_[endpoint];
+  loop_.Cancel(std::exchange(state.patience, 0));
+  for (const auto& next : std::exchange(state.waiting, {})) {
+    next();
+  }
 }
 
 void Broker::ConnectNow(const std::string& asked_by,

@@ -45,21 +45,23 @@ class Broker final {
   using LookUpName =
       std::function<void(const std::string&, std::uint16_t, BootTime, Resolver::Callback)>;
 
-  // `connect_limit` bounds a lookup; `loop` and `metrics` must outlive the broker.
+  // `connect_limit` bounds how long a request waits for a lookup; `loop` and `metrics` must outlive
+  // the broker.
   static Result<std::unique_ptr<Broker>> Create(EventLoop& loop,
                                                 Metrics& metrics,
                                                 std::vector<BrokerEndpoint> endpoints,
                                                 BootTime connect_limit);
 
   // The same with another way to look up names, which calls back as the resolver does.
-  static std::unique_ptr<Broker> CreateWith(LookUpName look_up,
+  static std::unique_ptr<Broker> CreateWith(EventLoop& loop,
+                                            LookUpName look_up,
                                             Metrics& metrics,
                                             std::vector<BrokerEndpoint> endpoints,
                                             BootTime connect_limit);
 
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
-  ~Broker() = default;
+  ~Broker();
 
   // Starts a connection to an address of `endpoint` that `request` does not name as tried, and
   // calls back, later or at once, with a connecting socket. The first address is the one that
@@ -82,6 +84,7 @@ class Broker final {
     AddressList addresses{};
     BootTime resolved_at{};
     std::vector<std::function<void()>> waiting{};  // for the lookup in progress
+    EventLoop::TimerId patience = 0;               // of those that wait
     bool looking_up = false;
   };
 
@@ -90,15 +93,17 @@ class Broker final {
     std::uint32_t address = 0;
   };
 
-  Broker(LookUpName look_up, Metrics& metrics, BootTime limit)
-      : look_up_(std::move(look_up)), metrics_(metrics), connect_limit_(limit) {}
+  Broker(EventLoop& loop, LookUpName look_up, Metrics& metrics, BootTime limit)
+      : loop_(loop), look_up_(std::move(look_up)), metrics_(metrics), connect_limit_(limit) {}
 
   void LookUp(std::uint32_t endpoint);
+  void AnswerWaiting(std::uint32_t endpoint);
   void ConnectNow(const std::string& asked_by,
                   const ipc::ConnectRequest& request,
                   const Callback& callback);
   void Remember(const std::string& asked_by, std::uint64_t id, Connection connection);
 
+  EventLoop& loop_;
   LookUpName look_up_;
   Metrics& metrics_;
   BootTime connect_limit_;

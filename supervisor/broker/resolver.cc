@@ -14,6 +14,9 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+
+#include <netdb.h>
+
 #include <set>
 #include <string>
 #include <utility>
@@ -24,10 +27,51 @@
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "ipc/limits.h"
+#include "supervisor/broker/resolver_config.h"
 
 namespace baokms::supervisor {
 
-// One name being looked up on a channel of its own. Ends exactly once.
+namespace {
+
+// How long one name server has for one query, before another one, or the same, is asked again:
+// short enough that a dead first server does not cost a call its time.
+constexpr BootTime kQueryTimeout = std::chrono::milliseconds(500);
+constexpr int kQueryTries = 3;
+
+// c-ares does not tell a server that is down from one that cannot answer now, and says of a hosts
+// file without the name that the connection was refused.
+LookupStatus StatusOf(const LookupService& service, int ares_status) {
+  if (ares_status == ARES_SUCCESS) {
+    return LookupStatus::kSuccess;
+  }
+  const bool answered =
+      ares_status == ARES_ENODATA || ares_status == ARES_ENOTFOUND || ares_status == ARES_EBADNAME;
+  return answered || service.kind == LookupService::Kind::kHostsFile ? LookupStatus::kNotFound
+                                                                     : LookupStatus::kUnavailable;
+}
+
+// getaddrinfo(3) opens no file and asks nobody when the host has to be numeric.
+std::vector<SocketAddress> ParseNumeric(const std::string& host, std::uint16_t port) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  std::vector<SocketAddress> addresses;
+  // A scope would be looked up with a socket.
+  if (host.find('%') == std::string::npos &&
+      ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) == 0) {
+    SocketAddress& address = addresses.emplace_back();
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    address.size = found->ai_addrlen;
+    ::freeaddrinfo(found);
+  }
+  return addresses;
+}
+
+}  // namespace
+
+// One name that is looked up: in each service of the `hosts` line, and in DNS under each name that
+// the search list gives, on a c-ares channel of its own. Ends exactly once.
 class Resolver::Lookup final {
  public:
   Lookup(Resolver& owner, EventLoop& loop, Callback callback)
@@ -37,43 +81,98 @@ class Resolver::Lookup final {
   Lookup& operator=(const Lookup&) = delete;
 
   ~Lookup() {
-    loop_.Cancel(timer_);
     loop_.Cancel(limit_);
-    if (channel_ != nullptr) {
-      ::ares_destroy(channel_);  // answers every query with ARES_EDESTRUCTION
-    }
-    for (const int fd : watched_) {
-      loop_.Unwatch(fd);
-    }
+    loop_.Cancel(next_);
+    CloseChannel();
   }
 
   void Start(const std::string& host, std::uint16_t port, BootTime limit) {
-    ares_options options{};
-    options.sock_state_cb = &Lookup::OnSocketState;
-    options.sock_state_cb_data = this;
-    options.timeout = static_cast<int>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(limit).count() / 2 + 1);
-    options.tries = 2;
-    if (::ares_init_options(&channel_, &options,
-                            ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) !=
-        ARES_SUCCESS) {
-      channel_ = nullptr;
+    host_ = host;
+    port_ = std::to_string(port);
+    addresses_ = ParseNumeric(host, port);
+    if (!addresses_.empty()) {
       Finish();
       return;
     }
     limit_ = loop_.After(limit, [this] { Finish(); });
-    ares_addrinfo_hints hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = ARES_AI_NUMERICSERV;
-    ::ares_getaddrinfo(channel_, host.c_str(), std::to_string(port).c_str(), &hints,
-                       &Lookup::OnAddresses, this);
-    ScheduleTimeout();
+    services_ = ReadLookupServices();
+    names_ = CandidateNames(host, ReadSearchRules());
+    Ask();
   }
 
   void Deliver() { callback_(std::move(addresses_)); }
 
  private:
+  [[nodiscard]] const LookupService& service() const { return services_[service_]; }
+
+  // Asks the current service for the current name.
+  void Ask() {
+    const bool dns = service().kind == LookupService::Kind::kDns;
+    std::string lookups = dns ? "b" : "f";
+    ares_options options{};
+    options.flags = ARES_FLAG_NOSEARCH;  // the names are absolute
+    options.lookups = lookups.data();
+    options.sock_state_cb = &Lookup::OnSocketState;
+    options.sock_state_cb_data = this;
+    options.timeout = static_cast<int>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(kQueryTimeout).count());
+    options.tries = kQueryTries;
+    if (::ares_init_options(&channel_, &options,
+                            ARES_OPT_FLAGS | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB |
+                                ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS) {
+      channel_ = nullptr;
+      Finish();
+      return;
+    }
+    // A family at a time: a server that fails for AAAA must not cost the addresses of A.
+    const std::string& name = dns ? names_[name_] : host_;
+    outstanding_ = 2;
+    for (const int family : {AF_INET6, AF_INET}) {
+      ares_addrinfo_hints hints{};
+      hints.ai_family = family;
+      hints.ai_socktype = SOCK_STREAM;
+      hints.ai_flags = ARES_AI_NUMERICSERV | ARES_AI_NOSORT;
+      ::ares_getaddrinfo(channel_, name.c_str(), port_.c_str(), &hints, &Lookup::OnAddresses, this);
+    }
+    ScheduleTimeout();
+  }
+
+  // Goes on after the current name: later, because c-ares may be calling and its channel must not
+  // be destroyed under it.
+  void Proceed() {
+    next_ = loop_.After(BootTime::zero(), [this] {
+      next_ = 0;
+      CloseChannel();
+      if (!addresses_.empty()) {
+        status_ = LookupStatus::kSuccess;
+      }
+      const bool dns = service().kind == LookupService::Kind::kDns;
+      if (status_ != LookupStatus::kSuccess && dns && ++name_ < names_.size()) {
+        Ask();
+        return;
+      }
+      const bool over = service().ReturnsOn(status_) || ++service_ == services_.size();
+      status_ = LookupStatus::kNotFound;
+      name_ = 0;
+      if (over) {
+        Finish();
+      } else {
+        Ask();
+      }
+    });
+  }
+
+  void CloseChannel() {
+    loop_.Cancel(timer_);
+    if (channel_ != nullptr) {
+      ::ares_destroy(std::exchange(channel_, nullptr));  // ends queries with ARES_EDESTRUCTION
+    }
+    for (const int fd : watched_) {
+      loop_.Unwatch(fd);
+    }
+    watched_.clear();
+  }
+
   static void OnSocketState(void* self, ares_socket_t fd, int readable, int writable) {
     static_cast<Lookup*>(self)->Watch(fd, readable != 0, writable != 0);
   }
@@ -86,8 +185,12 @@ class Resolver::Lookup final {
     if (found != nullptr) {
       ::ares_freeaddrinfo(found);
     }
-    if (status != ARES_EDESTRUCTION) {
-      lookup->Finish();
+    if (status == ARES_EDESTRUCTION) {
+      return;
+    }
+    lookup->status_ = std::max(lookup->status_, StatusOf(lookup->service(), status));
+    if (--lookup->outstanding_ == 0) {
+      lookup->Proceed();
     }
   }
 
@@ -130,7 +233,7 @@ class Resolver::Lookup final {
   void ScheduleTimeout() {
     loop_.Cancel(timer_);
     timeval next{};
-    if (!finished_ && ::ares_timeout(channel_, nullptr, &next) != nullptr) {
+    if (outstanding_ > 0 && ::ares_timeout(channel_, nullptr, &next) != nullptr) {
       timer_ = loop_.After(
           std::chrono::seconds(next.tv_sec) + std::chrono::microseconds(next.tv_usec), [this] {
             ::ares_process_fd(channel_, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
@@ -139,7 +242,6 @@ class Resolver::Lookup final {
     }
   }
 
-  // Later, because c-ares may be calling: its channel must not be destroyed under it.
   void Finish() {
     if (!std::exchange(finished_, true)) {
       loop_.Post([owner = &owner_, self = this] { owner->Finished(self); });
@@ -149,10 +251,19 @@ class Resolver::Lookup final {
   Resolver& owner_;
   EventLoop& loop_;
   Callback callback_;
+  std::string host_;
+  std::string port_;
+  std::vector<LookupService> services_;
+  std::vector<std::string> names_;  // for DNS
+  std::size_t service_ = 0;
+  std::size_t name_ = 0;
+  LookupStatus status_ = LookupStatus::kNotFound;  // of the current service so far
   ares_channel channel_ = nullptr;
+  int outstanding_ = 0;  // queries of the current name
   std::set<int> watched_;
   EventLoop::TimerId timer_ = 0;
   EventLoop::TimerId limit_ = 0;
+  EventLoop::TimerId next_ = 0;
   std::vector<SocketAddress> addresses_;
   bool finished_ = false;
 };

@@ -1,6 +1,7 @@
-// Host names to addresses, without getaddrinfo: it loads NSS modules and opens files that a
-// confined process has no business with. c-ares, with a fresh channel per lookup, so that a changed
-// resolv.conf is noticed.
+// Resolves host names as the C library does, without calling it: getaddrinfo(3) loads NSS modules
+// and opens files, neither of which a confined process may do. The order of the services and of the
+// names comes from nsswitch.conf and resolv.conf, which are read for each lookup so that a change
+// is noticed; c-ares reads the hosts file and asks the name servers.
 
 #pragma once
 
@@ -41,8 +42,9 @@ class Resolver final {
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
 
-  // Looks `host` up (an IP literal needs no lookup) and calls back later on the loop's thread,
-  // after `limit` at the latest.
+  // Looks up `host` (a numeric address stands for itself) and calls back later on the loop's
+  // thread, after `limit` at the latest. IPv6 addresses come first, otherwise the order is that of
+  // the hosts file or the name server; addresses over ipc::kMaxAddresses are left out.
   void Resolve(const std::string& host, std::uint16_t port, BootTime limit, Callback callback);
 
  private:

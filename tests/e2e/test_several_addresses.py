@@ -3,6 +3,7 @@
 import pytest
 
 from rig.keycloak import OTHER_NAME, keycloak_tenant, oauth2_changes
+from rig.name_server import NameServer
 from rig.tcp_proxy import Mode, TcpProxy
 
 NAME = "bao.corp.internal"
@@ -107,3 +108,21 @@ def test_a_token_endpoint_may_have_an_address_that_is_down(
     provider.replace_system_file("/etc/hosts", hosts(OTHER_NAME, ADDRESSES[:2]))
     provider.start_healthy()
     assert "oauth2_unavailable" not in provider.daemon.log_text()
+
+
+@pytest.mark.parametrize(
+    "search",
+    [
+        "search .\n",
+        "search svc.cluster.local cluster.local .\noptions ndots:5\n",
+        "search corp.internal\n",
+    ],
+)
+def test_resolves_a_bare_name_as_the_c_library_does(workspace, make_provider, openbao, search):
+    names = workspace.adopt(NameServer({"bao.": ["127.0.0.1"]}))
+    address = f"https://bao:{openbao.port}"
+    provider = make_provider(changes={"openbao": {"address": address}})
+    provider.replace_system_file(
+        "/etc/resolv.conf", f"nameserver {names.address}\noptions edns0 trust-ad\n{search}"
+    )
+    provider.start_healthy()

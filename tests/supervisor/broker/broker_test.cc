@@ -189,6 +189,7 @@ class FailoverTest : public BrokerTest {
  protected:
   FailoverTest() {
     broker_ = Broker::CreateWith(
+        *loop_,
         [this](const std::string&, std::uint16_t port, BootTime, const Resolver::Callback& found) {
           ++lookups_;
           loop_->Post([this, port, found, addresses = std::exchange(addresses_, {})] {
@@ -313,6 +314,25 @@ TEST_F(FailoverTest, KnownAddressesOutliveANameServer) {
   EXPECT_EQ(lookups_, 2);
 }
 
+// The slow answer serves the requests that come after it.
+TEST_F(BrokerTest, ALookupOutlivesTheRequestsThatWaitForIt) {
+  Listener listener;
+  Resolver::Callback answer;
+  int lookups = 0;
+  broker_ = Broker::CreateWith(
+      *loop_,
+      [&](const std::string&, std::uint16_t, BootTime, Resolver::Callback found) {
+        ++lookups;
+        answer = std::move(found);
+      },
+      metrics_, {{"openbao.test", listener.port()}}, milliseconds(50));
+  EXPECT_EQ(Connect(0).outcome, ipc::OUTCOME_DNS_FAILED);
+  EXPECT_EQ(Connect(0).outcome, ipc::OUTCOME_DNS_FAILED);
+  EXPECT_EQ(lookups, 1);
+  answer({Loopback(1, listener.port())});
+  EXPECT_EQ(Connect(0).outcome, ipc::OUTCOME_OK);
+}
+
 TEST_F(FailoverTest, AConnectThatFailsAtOnceSaysWhichAddressItWas) {
   // TCP has no broadcast: connect(2) fails with ENETUNREACH or EACCES.
   const auto unreachable = [](std::uint16_t port) {
@@ -321,6 +341,7 @@ TEST_F(FailoverTest, AConnectThatFailsAtOnceSaysWhichAddressItWas) {
     return address;
   };
   broker_ = Broker::CreateWith(
+      *loop_,
       [&](const std::string&, std::uint16_t, BootTime, const Resolver::Callback& found) {
         loop_->Post([=] { found({unreachable(1), unreachable(2)}); });
       },

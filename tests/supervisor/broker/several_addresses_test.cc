@@ -107,6 +107,7 @@ class SeveralAddresses final {
     options.transit_mount = "transit";
     options.transit_key = "k8s";
     broker_ = Broker::CreateWith(
+        *loop_,
         [this](const std::string&, std::uint16_t endpoint, BootTime,
                const Resolver::Callback& found) {
           loop_->Post([this, endpoint, found] {
