@@ -33,7 +33,9 @@
 #include "common/base/secret_buffer.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
+#include "common/openbao/client_options.h"
 #include "common/openbao/form_post.h"
+#include "common/setup/set_up_checks.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
@@ -54,29 +56,8 @@ namespace {
 // A login uses a connection of its own; one per slot at the same time.
 constexpr std::uint32_t kMaxConnections = ipc::kMaxWorkers;
 
-Status CheckSetup(const ipc::AgentSetup& setup, std::size_t workers) {
-  const bool complete = setup.has_openbao() && setup.openbao().endpoints_size() > 0 &&
-                        setup.credential_case() != ipc::AgentSetup::CREDENTIAL_NOT_SET &&
-                        setup.has_jwt() != setup.has_pkcs11() && !setup.auth_mount().empty() &&
-                        setup.login_timeout_ns() > 0 && setup.longest_backoff_ns() > 0 &&
-                        setup.login_budget_per_minute() > 0;
-  const bool slots =
-      setup.workers() > 0 && setup.workers() <= ipc::kMaxWorkers && setup.workers() == workers;
-  if (!complete || !slots || setup.log_level() > static_cast<std::uint32_t>(LogLevel::kError)) {
-    return Error(ErrorCode::kInvalidArgument, "set-up of the auth agent incomplete");
-  }
-  return {};
-}
-
-openbao::ClientOptions ToClientOptions(const ipc::OpenBaoSetup& setup) {
-  openbao::ClientOptions options;
-  for (const ipc::EndpointSetup& endpoint : setup.endpoints()) {
-    options.endpoints.push_back(
-        {endpoint.host(), static_cast<std::uint16_t>(endpoint.port()), endpoint.path_prefix()});
-  }
-  options.ca_pem = setup.ca_pem();
-  options.server_name = setup.server_name();
-  options.namespace_path = setup.namespace_path();
+openbao::ClientOptions LoginClientOptions(const ipc::OpenBaoSetup& setup) {
+  openbao::ClientOptions options = openbao::ToClientOptions(setup);
   options.max_connections = kMaxConnections;
   return options;
 }
@@ -140,7 +121,10 @@ Result<std::unique_ptr<Agent>> Agent::Prepare(const ipc::AgentSetup& setup,
                                               ipc::ChildSession& session,
                                               std::vector<UniqueFd> workers,
                                               Narrow narrow) {
-  BAOKMS_TRY(CheckSetup(setup, workers.size()));
+  BAOKMS_TRY(setup::CheckAgentSetup(setup));
+  if (setup.workers() > ipc::kMaxWorkers || setup.workers() != workers.size()) {
+    return Error(ErrorCode::kInvalidArgument, "set-up: isolation.workers");
+  }
   BAOKMS_TRY(session.Open(static_cast<LogLevel>(setup.log_level())));
   std::unique_ptr<Agent> agent(new Agent(session, setup, std::move(workers)));
   agent->narrow_ = std::move(narrow);
@@ -189,7 +173,7 @@ void Agent::AcceptFromSupervisor() {
 Status Agent::Open(const ipc::AgentSetup& setup) {
   AcceptFromSupervisor();
   client_ = BAOKMS_TRY(
-      openbao::Client::Create(session_.loop(), connector_, ToClientOptions(setup.openbao())));
+      openbao::Client::Create(session_.loop(), connector_, LoginClientOptions(setup.openbao())));
   api_ = std::make_unique<ClientLoginApi>(*client_);
   BAOKMS_TRY(OpenCredential(setup));
   LoginOutlet& outlet = *this;  // a private base: only a member may convert

@@ -47,10 +47,6 @@ inline constexpr BootTime kLongestCheck = std::chrono::hours(1);
 // Waits differ by up to this share, so that workers and nodes do not act together.
 inline constexpr double kJitter = 0.25;
 
-// What a sealed set-up may ask for: as many as the client itself allows.
-inline constexpr int kMaxEndpoints = 64;
-inline constexpr std::uint32_t kMaxConnections = 64;
-
 // A login that takes longer is not going to come back.
 inline constexpr BootTime kLongestLoginTimeout = std::chrono::minutes(10);
 

@@ -18,14 +18,12 @@ namespace baokms::authagent {
 
 class KeySelection final {
  public:
-  // The token and the key pair with these labels; `token_label` has at most 32 bytes.
+  // The token and the key pair with these labels, which common/setup/value_rules.h accepts.
   static Result<KeySelection> FromLabels(const std::string& module_path,
                                          const std::string& token_label,
                                          const std::string& key_label);
 
-  // Refuses what RFC 7512 leaves open and what a configuration file must not hold: attributes that
-  // are not known, given twice or hold %00, an empty URI, pin-value, a pin-source that is no file,
-  // objects that are no private key. `module_path` counts where the URI has no module-path.
+  // A URI that common/setup/pkcs11_uri.h accepts. `module_path` counts where it has no module-path.
   static Result<KeySelection> FromUri(const std::string& uri, const std::string& module_path);
 
   [[nodiscard]] const std::string& module_path() const { return module_path_; }

@@ -10,6 +10,7 @@
 #include "common/openbao/http_limits.h"
 #include "common/openbao/outcome.h"
 #include "common/openbao/request_bodies.h"
+#include "common/setup/value_rules.h"
 
 namespace baokms::openbao {
 namespace {
@@ -125,33 +126,17 @@ Route MakeRoute(const ClientOptions& options, std::size_t index) {
   return route;
 }
 
-bool IsServerName(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_' || c == ':';
-  });
-}
-
-bool IsUrlText(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
-bool IsHeaderText(std::string_view text) {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
-}
-
 bool IsEndpoint(const Endpoint& endpoint) {
-  return endpoint.port != 0 && IsServerName(endpoint.host) &&
-         (endpoint.path_prefix.empty() ||
-          (endpoint.path_prefix.front() == '/' && IsUrlText(endpoint.path_prefix)));
+  return endpoint.port != 0 && setup::CheckHost(endpoint.host) &&
+         setup::CheckPathPrefix(endpoint.path_prefix);
 }
 
 bool AreUsable(const ClientOptions& options) {
   return !options.endpoints.empty() && options.endpoints.size() <= kMaxEndpoints &&
          std::all_of(options.endpoints.begin(), options.endpoints.end(), IsEndpoint) &&
-         IsServerName(options.server_name) && options.max_connections >= 1 &&
-         options.max_connections <= kMaxConnections && IsHeaderText(options.namespace_path);
+         setup::CheckServerName(options.server_name) && options.max_connections >= 1 &&
+         options.max_connections <= kMaxConnections &&
+         (options.namespace_path.empty() || setup::CheckNamespace(options.namespace_path));
 }
 
 }  // namespace

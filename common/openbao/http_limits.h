@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "common/base/clock.h"
+#include "common/setup/limits.h"
 #include "ipc/limits.h"
 
 namespace baokms::openbao {
@@ -42,16 +43,14 @@ inline constexpr std::size_t kMaxJwtBytes = std::size_t{1024} * 1024;
 // Any other text or bytes that go into a request: what one gRPC message can hold.
 inline constexpr std::size_t kMaxRequestFieldBytes = 65536;
 
-// A lease beyond 100 years is a mistake, and its nanoseconds would not fit into 64 bits.
-inline constexpr std::int64_t kMaxLeaseSeconds = std::int64_t{100} * 366 * 24 * 3600;
+inline constexpr std::int64_t kMaxLeaseSeconds = setup::kLongestSeconds;
 
 // Calls in progress, waiting ones included. The callers have their own, lower limits.
 inline constexpr std::size_t kMaxCalls = 4096;
 
-// The largest values of ClientOptions. More than 16 connections per process bring nothing
-// (tests/bench/README.md); each endpoint takes one address of 192.0.2.0/24 as its name.
-inline constexpr std::uint32_t kMaxConnections = 64;
-inline constexpr std::size_t kMaxEndpoints = 64;
+// What ClientOptions may ask for.
+using setup::kMaxConnections;
+using setup::kMaxEndpoints;
 
 // Attempts of one call: every address of every endpoint once. Its deadline normally ends it long
 // before.

@@ -19,13 +19,8 @@ namespace {
 LoadOptions LoadOptionsFrom(const FlagValues& values, const Environment& environment) {
   LoadOptions options;
   options.environment = environment;
-  for (const EnvironmentRow& row : EnvironmentTable()) {
-    if (!row.key.empty()) {
-      continue;
-    }
-    if (auto value = ReadEnvironment(row, environment)) {
-      options.path = std::move(value->text);
-    }
+  if (auto value = ReadEnvironment(kConfigPath, environment)) {
+    options.path = std::move(value->text);
   }
   const auto add = [&](std::string_view flag, std::string_view key) {
     if (const auto found = values.find(flag); found != values.end()) {

@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+
+#include <unistd.h>
+
 #include <utility>
 
+#include "common/setup/url.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/proxy_environment.h"
 #include "supervisor/config/validate.h"
@@ -13,8 +18,8 @@ namespace {
 
 ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& environment) {
   const AuthConfig& auth = document.config.auth;
-  const Result<HttpsAddress> target = ParseTokenUrl(auth.jwt.oauth2.token_url);
-  if (auth.method != "jwt" || auth.jwt.source != "oauth2" || !target || !environment) {
+  const Result<setup::HttpsAddress> target = setup::ParseTokenUrl(auth.jwt.oauth2.token_url);
+  if (!kWithOAuth2.holds(document.config) || !target || !environment) {
     return {};
   }
   return FindProxy(environment, *target);
@@ -23,7 +28,7 @@ ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& envir
 // The agent starts with an empty environment and these variables of the PKCS#11 module.
 std::vector<std::string> ModuleEnvironment(const Config& config, const Environment& environment) {
   std::vector<std::string> variables;
-  if (config.auth.method != "cert") {
+  if (config.auth.method != AuthMethod::kCert) {
     return variables;
   }
   for (const std::string& name : config.auth.cert.pkcs11.environment) {
@@ -66,23 +71,27 @@ bool IsAboutCa(const Problem& problem) {
 
 }  // namespace
 
-CheckedConfig PrepareServe(const LoadOptions& options) {
+CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user) {
   LoadOptions checked = options;
-  checked.safety = ConfigFileSafety::kChecked;
+  checked.safety = checks == HostChecks::kAll ? ConfigFileSafety::kChecked : ConfigFileSafety::kAny;
   LoadResult loaded = LoadConfig(checked);
   std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
-  HostFindings host = CheckHost(loaded.document, problems);
-  problems.insert(problems.end(), std::make_move_iterator(host.problems.begin()),
-                  std::make_move_iterator(host.problems.end()));
+  HostFindings host;
+  if (checks != HostChecks::kNone) {
+    host = CheckHost(loaded.document, problems, own_user);
+    std::ranges::copy_if(host.problems, std::back_inserter(problems), [&](const Problem& problem) {
+      return checks == HostChecks::kAll || IsAboutCa(problem);
+    });
+  }
   return Finish(options, loaded.document, std::move(host), std::move(problems));
 }
 
+CheckedConfig PrepareServe(const LoadOptions& options) {
+  return Prepare(options, HostChecks::kAll, ::geteuid());
+}
+
 CheckedConfig PrepareLiveQuery(const LoadOptions& options) {
-  LoadResult loaded = LoadConfig(options);
-  std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
-  HostFindings host = CheckHost(loaded.document, problems);
-  std::ranges::copy_if(host.problems, std::back_inserter(problems), IsAboutCa);
-  return Finish(options, loaded.document, std::move(host), std::move(problems));
+  return Prepare(options, HostChecks::kCaBundles, ::geteuid());
 }
 
 }  // namespace baokms::supervisor

@@ -3,6 +3,9 @@
 
 #pragma once
 
+#include <sys/types.h>
+
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -18,7 +21,18 @@ struct CheckedConfig {
   std::vector<Problem> problems;
 };
 
-// Loads, validates, and checks this host's files. Fills in everything but the build.
+// Which of this host's files and directories must be in order.
+enum class HostChecks : std::uint8_t {
+  kAll,
+  kCaBundles,
+  kNone,  // for the configuration of another machine
+};
+
+// Loads and validates, and checks this host for a provider that runs as `own_user`. Fills in
+// everything but the build.
+CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user);
+
+// Prepare() with all checks, for this process's own user.
 CheckedConfig PrepareServe(const LoadOptions& options);
 
 // Loads and validates, and of this host's files checks only the CA bundles, so that a command can

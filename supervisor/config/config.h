@@ -10,6 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "common/base/log.h"
+#include "supervisor/config/choices.h"
+#include "supervisor/observe/log_format.h"
+
 namespace baokms::supervisor {
 
 using Duration = std::chrono::nanoseconds;
@@ -45,7 +49,7 @@ struct OAuth2Config {
   std::string token_url;
   std::string client_id;
   std::string client_secret_file;
-  std::string auth_method;
+  OAuth2ClientAuth auth_method{};
   std::vector<std::string> scopes;
   std::string audience;
   std::vector<std::string> resources;
@@ -53,7 +57,7 @@ struct OAuth2Config {
 };
 
 struct JwtConfig {
-  std::string source;
+  JwtSource source{};
   std::string mount_path;
   std::string role;
   std::string jwt_file;
@@ -75,7 +79,7 @@ struct Pkcs11Config {
   std::string uri;
   std::vector<std::string> environment;
   std::string state_directory;
-  std::string network;
+  ModuleNetwork network{};
 };
 
 struct SpiffeConfig {
@@ -89,13 +93,13 @@ struct CertConfig {
   std::string name;
   Duration min_remaining_ttl{};
   Duration clock_skew_leeway{};
-  std::string source;
+  CertSource source{};
   Pkcs11Config pkcs11;
   SpiffeConfig spiffe;
 };
 
 struct AuthConfig {
-  std::string method;
+  AuthMethod method{};
   Duration login_before_token_expiry{};
   Duration token_renewal_increment{};
   Duration login_timeout{};
@@ -133,7 +137,7 @@ struct StateConfig {
 };
 
 struct RotationConfig {
-  std::string mode;
+  RotationMode mode{};
   Duration activation_delay{};
   int require_stable_observation_count{};
   bool reject_version_rollback{};
@@ -146,8 +150,8 @@ struct DebugCorrelationConfig {
 };
 
 struct LoggingConfig {
-  std::string level;
-  std::string format;
+  LogLevel level{};
+  LogFormat format{};
   bool log_openbao_request_ids{};
   DebugCorrelationConfig debug_correlation;
 };
@@ -157,7 +161,7 @@ struct IsolationConfig {
 };
 
 struct Config {
-  std::string config_version;
+  ConfigVersion config_version{};
   ServerConfig server;
   OpenBaoConfig openbao;
   AuthConfig auth;

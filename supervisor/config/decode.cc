@@ -38,7 +38,7 @@ std::string TypeMessage(const YamlNode& node, std::string_view wanted) {
   std::string message = "must be ";
   message.append(wanted);
   if (node.kind == YamlKind::kNull) {
-    return message.append(", but nothing is there");
+    return "the key is present but has no value; " + message;
   }
   return message;
 }
@@ -93,9 +93,17 @@ class ValueReader {
     field.write(document_.config) = *value;
   }
 
+  void Store(const ChoiceField& field) {
+    if (const auto text = TakeText(node_, row_.key)) {
+      if (!field.write(document_.config, *text)) {
+        document_.refused_words[std::string(row_.key)] = std::string(*text);
+      }
+    }
+  }
+
   void Store(const TextListField& field) {
     std::vector<std::string> list;
-    for (const Item& item : Items()) {
+    for (const Item& item : Items(field.max_items)) {
       if (const auto text = TakeText(item.node, item.key)) {
         list.emplace_back(*text);
       }
@@ -105,11 +113,11 @@ class ValueReader {
 
   void Store(const IdListField& field) {
     std::vector<std::uint32_t> list;
-    for (const Item& item : Items()) {
+    for (const Item& item : Items(kMaxListItems)) {
       const auto number = AsWholeNumber(item.node);
       if (!number.has_value()) {
         Fail(item.key, TypeMessage(item.node, "a whole number"));
-      } else if (*number < row_.rule.min || *number > row_.rule.max) {
+      } else if (*number < field.rule.min || *number > field.rule.max) {
         Fail(item.key, "is out of range");
       } else {
         list.push_back(static_cast<std::uint32_t>(*number));
@@ -123,14 +131,14 @@ class ValueReader {
     const YamlNode& node;
   };
 
-  std::vector<Item> Items() {
+  std::vector<Item> Items(std::size_t max) {
     std::vector<Item> items;
     if (node_.kind != YamlKind::kList) {
       Fail(row_.key, TypeMessage(node_, "a list"));
       return items;
     }
-    if (node_.children.size() > kMaxListItems) {
-      Fail(row_.key, "has more than " + std::to_string(kMaxListItems) + " entries");
+    if (node_.children.size() > max) {
+      Fail(row_.key, "must not have more than " + std::to_string(max) + " entries");
       return items;
     }
     for (std::size_t i = 0; i < node_.children.size(); ++i) {
@@ -180,7 +188,7 @@ class Decoder {
     for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {
       const YamlNode& name = node.children[i];
       if (!seen.insert(name.text).second) {
-        Report(name, section, "is there twice");
+        Report(name, section, "is duplicated");
         continue;
       }
       ReadEntry(name, node.children[i + 1], section);
@@ -238,6 +246,8 @@ class TextSetter {
     field.write(config_) = std::string(text_);
     return true;
   }
+
+  bool operator()(const ChoiceField& field) const { return field.write(config_, text_); }
 
   bool operator()(const IntField& field) const {
     const auto value =

@@ -37,11 +37,11 @@ Result<gid_t> LookUpGroup(const std::string& name) {
 
 }  // namespace
 
-Result<std::vector<HttpsAddress>> OpenBaoEndpoints(const Config& config) {
-  std::vector<HttpsAddress> endpoints;
-  endpoints.push_back(BAOKMS_TRY(ParseHttpsAddress(config.openbao.address)));
+Result<std::vector<setup::HttpsAddress>> OpenBaoEndpoints(const Config& config) {
+  std::vector<setup::HttpsAddress> endpoints;
+  endpoints.push_back(BAOKMS_TRY(setup::ParseHttpsAddress(config.openbao.address)));
   for (const std::string& address : config.openbao.additional_addresses) {
-    endpoints.push_back(BAOKMS_TRY(ParseHttpsAddress(address)));
+    endpoints.push_back(BAOKMS_TRY(setup::ParseHttpsAddress(address)));
   }
   return endpoints;
 }
@@ -66,16 +66,6 @@ int EffectiveLoginBudget(const Config& config) {
     return config.auth.login_budget_per_minute;
   }
   return std::max(kLeastLoginBudget, kLoginsPerWorker * config.isolation.workers);
-}
-
-LogLevel LevelOf(std::string_view level) {
-  if (level == "debug") {
-    return LogLevel::kDebug;
-  }
-  if (level == "warn") {
-    return LogLevel::kWarn;
-  }
-  return level == "error" ? LogLevel::kError : LogLevel::kInfo;
 }
 
 Result<mode_t> SocketMode(const Config& config) {

@@ -1,5 +1,5 @@
-// What the rest of the program reads out of a validated Config: addresses taken apart, modes,
-// effective limits. Every function expects a Config that Validate() had nothing against.
+// What the rest of the program reads from a validated Config: parsed addresses, modes, effective
+// limits. Every function expects a Config in which Validate() found no problem.
 
 #pragma once
 
@@ -9,16 +9,16 @@
 #include <string_view>
 #include <vector>
 
-#include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/contract/identity.h"
-#include "supervisor/config/address.h"
+#include "common/setup/url.h"
 #include "supervisor/config/config.h"
+#include "supervisor/config/listen_address.h"
 
 namespace baokms::supervisor {
 
 // openbao.address first, then openbao.additionalAddresses in order.
-Result<std::vector<HttpsAddress>> OpenBaoEndpoints(const Config& config);
+Result<std::vector<setup::HttpsAddress>> OpenBaoEndpoints(const Config& config);
 
 // server.metricsAddress or server.healthAddress; nothing when it is turned off.
 std::optional<ListenAddress> ListenerOf(std::string_view address);
@@ -28,9 +28,6 @@ Duration EffectiveLoginTimeout(const Config& config);
 
 // auth.loginBudgetPerMinute, or the larger of 12 and three per worker when that is 0.
 int EffectiveLoginBudget(const Config& config);
-
-// A level of logging.level.
-LogLevel LevelOf(std::string_view level);
 
 // server.socketMode.
 Result<mode_t> SocketMode(const Config& config);

@@ -24,6 +24,8 @@ struct ConfigDocument {
   Config config;
   // Keys, sections and list items ("auth.jwt.expectedAudience[0]") that were set anywhere.
   std::map<std::string, KeyOrigin, std::less<>> origins;
+  // Keys with fixed words (choices.h) whose value is none of these, and that value.
+  std::map<std::string, std::string, std::less<>> refused_words;
   // auth.jwt.jwtFile was written with ${CREDENTIALS_DIRECTORY}.
   bool jwt_from_systemd = false;
 

@@ -16,11 +16,8 @@
 
 #include <utility>
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include "common/base/deleter.h"
+#include "common/setup/ca_bundle.h"
+#include "supervisor/config/conditions.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -39,13 +36,13 @@ std::string NameOf(const std::string& path) {
 
 class HostChecker {
  public:
-  HostChecker(const ConfigDocument& document, std::span<const Problem> earlier)
-      : document_(document), earlier_(earlier) {}
+  HostChecker(const ConfigDocument& document, std::span<const Problem> earlier, uid_t own_user)
+      : document_(document), earlier_(earlier), own_user_(own_user) {}
 
   HostFindings Run() {
     const Config& config = document_.config;
     findings_.openbao_ca_pem = ReadCa("openbao.caCertFile", config.openbao.ca_cert_file);
-    if (config.auth.method == "jwt" && config.auth.jwt.source == "oauth2") {
+    if (kWithOAuth2.holds(config)) {
       findings_.oauth2_ca_pem = ReadOAuth2Ca(config.auth.jwt.oauth2.ca_cert_file);
     }
     CheckSocket(config.server.socket_path);
@@ -65,7 +62,9 @@ class HostChecker {
     if (!Sound(key)) {
       return "";
     }
-    const Opened opened = OpenFileByRules(path, CaFileRules());
+    FileRules rules = CaFileRules();
+    rules.own_user = own_user_;
+    const Opened opened = OpenFileByRules(path, rules);
     if (opened.refusal) {
       Fail(key, DescribeRefusal(*opened.refusal, path));
       return "";
@@ -75,8 +74,8 @@ class HostChecker {
       Fail(key, DescribeFileError(pem.error()));
       return "";
     }
-    if (auto finding = CheckCaBundle(*pem)) {
-      Fail(key, *std::move(finding));
+    if (const Status checked = setup::CheckCaBundle(*pem); !checked) {
+      Fail(key, std::string(checked.error().what()));
       return "";
     }
     return *std::move(pem);
@@ -92,7 +91,7 @@ class HostChecker {
         return ReadCa(kKey, name);
       }
     }
-    Fail(kKey, "is not set, and this host has no bundle of public authorities");
+    Fail(kKey, "must be set, because this host has no bundle of public certificate authorities");
     return "";
   }
 
@@ -110,10 +109,10 @@ class HostChecker {
 
     if (::fstatat(directory.fd.get(), NameOf(path).c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
       if (errno != ENOENT) {
-        Fail("server.socketPath", std::string("cannot be looked at: ") + std::strerror(errno));
+        Fail("server.socketPath", std::string("cannot be inspected: ") + std::strerror(errno));
       }
     } else if (!S_ISSOCK(info.st_mode)) {
-      Fail("server.socketPath", "is there and is not a socket");
+      Fail("server.socketPath", "exists but is not a socket; it is not removed");
     }
   }
 
@@ -126,7 +125,7 @@ class HostChecker {
 
   Opened OpenParent(std::string_view key, const std::string& path, FinalSymlink final_symlink) {
     Opened directory = OpenDirectoryByRules(path, {.forbidden_bits = kDirectoryForbidden,
-                                                   .own_user = ::geteuid(),
+                                                   .own_user = own_user_,
                                                    .final_symlink = final_symlink});
     if (directory.refusal) {
       Fail(key, std::string("its directory ").append(DescribeRefusal(*directory.refusal, path)));
@@ -145,12 +144,15 @@ class HostChecker {
     unsigned long count = 0;
     map >> inside >> outside >> count;
     if (!map || inside != 0 || outside != 0 || count != UINT_MAX) {
-      Fail("server.allowedPeers", "cannot be checked outside the initial user namespace");
+      Fail("server.allowedPeers",
+           "can only be used in the initial user namespace: in any other one the ids of peers are "
+           "not known");
     }
   }
 
   const ConfigDocument& document_;
   std::span<const Problem> earlier_;
+  const uid_t own_user_;
   HostFindings findings_;
 };
 
@@ -170,28 +172,10 @@ FileRules CaFileRules() {
           .directories = DirectoryOwners::kRootOrOwn};
 }
 
-HostFindings CheckHost(const ConfigDocument& document, std::span<const Problem> earlier) {
-  return HostChecker(document, earlier).Run();
-}
-
-std::optional<std::string> CheckCaBundle(const std::string& pem) {
-  const std::unique_ptr<BIO, Deleter<BIO_free_all>> bio(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  std::size_t count = 0;
-  while (bio != nullptr) {
-    const std::unique_ptr<X509, Deleter<X509_free>> certificate(
-        PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-    if (certificate == nullptr) {
-      break;
-    }
-    ++count;
-  }
-  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  ERR_clear_error();
-  if (!at_end) {
-    return "holds a certificate that cannot be read";
-  }
-  return count == 0 ? std::optional<std::string>("holds no PEM certificate") : std::nullopt;
+HostFindings CheckHost(const ConfigDocument& document,
+                       std::span<const Problem> earlier,
+                       uid_t own_user) {
+  return HostChecker(document, earlier, own_user).Run();
 }
 
 }  // namespace baokms::supervisor

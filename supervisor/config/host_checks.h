@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -40,12 +42,11 @@ struct HostFindings {
 };
 
 // Checks CA bundles, socket directory, socket path, state directory and, when
-// server.allowedPeers is set, that this is the initial user namespace. Keys with an earlier problem
-// are left out. The configuration file itself is checked when it is opened (load.h).
-HostFindings CheckHost(const ConfigDocument& document, std::span<const Problem> earlier);
-
-// What is wrong with a PEM bundle: it must hold at least one certificate that can be parsed, and
-// none that can not.
-std::optional<std::string> CheckCaBundle(const std::string& pem);
+// server.allowedPeers is set, that this is the initial user namespace, for a provider that runs as
+// `own_user`. Keys with an earlier problem are left out. The configuration file itself is checked
+// when it is opened (load.h).
+HostFindings CheckHost(const ConfigDocument& document,
+                       std::span<const Problem> earlier,
+                       uid_t own_user);
 
 }  // namespace baokms::supervisor

@@ -1,16 +1,18 @@
 #include "supervisor/config/json_schema.h"
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
 #include <nlohmann/json.hpp>
 
-#include "supervisor/config/field_rules.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/load.h"
+#include "supervisor/config/rules.h"
 #include "supervisor/config/schema_table.h"
 
 namespace baokms::supervisor {
@@ -22,22 +24,15 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kSchemaId =
     "https://github.com/dc-tec/openbao-kubernetes-kms/config.schema.json";
 
-void AddTextRule(const Rule& rule, Json& schema) {
-  if (rule.kind == RuleKind::kOneOf) {
-    for (const std::string_view choice : SplitChoices(rule.choices)) {
-      schema["enum"].push_back(choice);
-    }
-  }
-  if (const std::string_view pattern = RulePattern(rule.kind); !pattern.empty()) {
-    schema["pattern"] = pattern;
+void AddPattern(const TextRule& rule, Json& schema) {
+  if (!rule.pattern.empty()) {
+    schema["pattern"] = rule.pattern;
   }
 }
 
-void AddRange(const Rule& rule, Json& schema) {
-  if (rule.kind == RuleKind::kRange) {
-    schema["minimum"] = rule.min;
-    schema["maximum"] = rule.max;
-  }
+void AddRange(const NumberRule& rule, Json& schema) {
+  schema["minimum"] = rule.min;
+  schema["maximum"] = rule.max;
 }
 
 // The type of one row's value.
@@ -45,20 +40,28 @@ class TypeWriter {
  public:
   TypeWriter(const SchemaRow& row, Json& schema) : row_(row), schema_(schema) {}
 
-  void operator()(const TextField& /*field*/) const {
+  void operator()(const TextField& field) const {
     schema_["type"] = "string";
-    AddTextRule(row_.rule, schema_);
+    AddPattern(*field.rule, schema_);
     if (!row_.default_text.empty()) {
       schema_["default"] = row_.default_text;
-    } else if (IsAlwaysRequired(row_.need)) {
+    } else if (row_.need.required == &kAlways) {
       schema_["minLength"] = 1;
+    }
+  }
+
+  void operator()(const ChoiceField& field) const {
+    schema_["type"] = "string";
+    schema_["enum"] = field.words();
+    if (!row_.default_text.empty()) {
+      schema_["default"] = row_.default_text;
     }
   }
 
   void operator()(const IntField& field) const {
     schema_["type"] = "integer";
-    AddRange(row_.rule, schema_);
-    if (const int value = field.read(defaults_); CheckNumber(row_.rule, value) == std::nullopt) {
+    AddRange(field.rule, schema_);
+    if (const int value = field.read(defaults_); CheckRange(field.rule, value) == std::nullopt) {
       schema_["default"] = value;
     }
   }
@@ -73,25 +76,23 @@ class TypeWriter {
     schema_["default"] = row_.default_text;
   }
 
-  void operator()(const TextListField& /*field*/) const {
+  void operator()(const TextListField& field) const {
     Json items{{"type", "string"}, {"minLength", 1}};
-    AddTextRule(row_.rule, items);
-    WriteList(std::move(items));
+    AddPattern(*field.rule, items);
+    WriteList(std::move(items), field.max_items);
   }
 
-  void operator()(const IdListField& /*field*/) const {
+  void operator()(const IdListField& field) const {
     Json items{{"type", "integer"}};
-    AddRange(row_.rule, items);
-    WriteList(std::move(items));
+    AddRange(field.rule, items);
+    WriteList(std::move(items), kMaxListItems);
   }
-
-  static bool IsAlwaysRequired(Need need) { return need == Need::kRequired; }
 
  private:
-  void WriteList(Json items) const {
+  void WriteList(Json items, std::size_t max) const {
     schema_["type"] = "array";
     schema_["items"] = std::move(items);
-    schema_["maxItems"] = kMaxListItems;
+    schema_["maxItems"] = max;
   }
 
   const SchemaRow& row_;
@@ -99,33 +100,14 @@ class TypeWriter {
   const Config defaults_ = DefaultConfig();
 };
 
-// Keys that have to be written: those required with any configuration and without a usable default,
-// as the Go provider's schema lists them. Three with a default are listed too.
-constexpr std::array<std::string_view, 20> kRequiredKeys{
-    "configVersion",
-    "server",
-    "openbao",
-    "auth",
-    "transit",
-    "server.socketPath",
-    "server.socketMode",
-    "server.socketGroup",
-    "openbao.address",
-    "openbao.caCertFile",
-    "openbao.tlsServerName",
-    "openbao.instanceId",
-    "auth.method",
-    "transit.mountPath",
-    "transit.keyName",
-    "transit.keyIdScope",
-    "transit.keyIdScope.providerName",
-    "transit.keyIdScope.clusterId",
-    "transit.keyIdScope.transitMountId",
-    "transit.keyIdScope.keyLineageId",
-};
-
-bool IsListedRequired(std::string_view key) {
-  return std::find(kRequiredKeys.begin(), kRequiredKeys.end(), key) != kRequiredKeys.end();
+// What has to be written, as the Go provider's schema lists it: the listed keys, and the sections
+// that have one of them.
+bool IsListed(std::string_view key) {
+  if (const SchemaRow* row = FindSchemaRow(key)) {
+    return row->need.listed;
+  }
+  return std::ranges::any_of(ChildNames(key),
+                             [key](std::string_view name) { return IsListed(JoinKey(key, name)); });
 }
 
 Json SectionSchema(std::string_view section);
@@ -151,7 +133,7 @@ Json SectionSchema(std::string_view section) {
   schema["additionalProperties"] = false;
   for (const std::string_view name : ChildNames(section)) {
     const std::string key = JoinKey(section, name);
-    if (IsListedRequired(key)) {
+    if (IsListed(key)) {
       schema["required"].push_back(name);
     }
   }

@@ -1,6 +1,5 @@
 #include "supervisor/config/load.h"
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -11,8 +10,8 @@
 #include <variant>
 
 #include "supervisor/config/decode.h"
-#include "supervisor/config/field_rules.h"
 #include "supervisor/config/host_checks.h"
+#include "supervisor/config/rules.h"
 #include "supervisor/config/safe_file.h"
 #include "supervisor/config/schema_table.h"
 #include "supervisor/config/text_rules.h"
@@ -20,40 +19,35 @@
 namespace baokms::supervisor {
 namespace {
 
-constexpr std::array<EnvironmentRow, 4> kEnvironmentRows{{
-    {"", "--config", "path of the configuration file", "BAO_KMS_PROVIDER_CONFIG",
-     "BAO_KMS_PROVIDER_CONFIG_PATH"},
-    {"logging.level", "--log-level", "`logging.level`", "BAO_KMS_PROVIDER_LOG_LEVEL",
-     "BAO_KMS_PROVIDER_LOGGING_LEVEL"},
-    {"server.metricsAddress", "--metrics-address", "`server.metricsAddress`",
-     "BAO_KMS_PROVIDER_SERVER_METRICS_ADDRESS", "BAO_KMS_PROVIDER_SERVER_METRICSADDRESS"},
-    {"server.healthAddress", "--health-address", "`server.healthAddress`",
-     "BAO_KMS_PROVIDER_SERVER_HEALTH_ADDRESS", "BAO_KMS_PROVIDER_SERVER_HEALTHADDRESS"},
-}};
-
 std::optional<std::string> Lookup(const Environment& environment, std::string_view name) {
   auto value = environment ? environment(name) : std::nullopt;
   return value.has_value() && !value->empty() ? value : std::nullopt;
 }
 
+// An override that is not of the key's type stays out, as the words of choices.h do; validation
+// then reports it at its flag or variable.
+void Apply(std::string_view key,
+           const std::string& text,
+           std::string_view source,
+           ConfigDocument& document) {
+  document.refused_words.erase(std::string(key));
+  if (!SetFromText(key, text, document.config)) {
+    document.refused_words[std::string(key)] = text;
+  }
+  document.origins[std::string(key)] = {std::string(source), {}};
+}
+
 void ApplyEnvironment(const LoadOptions& options, ConfigDocument& document) {
-  for (const EnvironmentRow& row : kEnvironmentRows) {
-    if (row.key.empty()) {
-      continue;
-    }
-    if (const auto value = ReadEnvironment(row, options.environment)) {
-      if (SetFromText(row.key, value->text, document.config)) {
-        document.origins[std::string(row.key)] = {std::string(value->name), {}};
-      }
+  for (const SchemaRow& row : SchemaTable()) {
+    if (const auto value = ReadEnvironment(row.extras.override, options.environment)) {
+      Apply(row.key, value->text, value->name, document);
     }
   }
 }
 
 void ApplyFlags(const LoadOptions& options, ConfigDocument& document) {
   for (const FlagValue& flag : options.flags) {
-    if (SetFromText(flag.key, flag.text, document.config)) {
-      document.origins[std::string(flag.key)] = {std::string(flag.flag), {}};
-    }
+    Apply(flag.key, flag.text, flag.flag, document);
   }
 }
 
@@ -63,7 +57,7 @@ void ApplyLegacySource(ConfigDocument& document) {
   const bool has_oauth2 = document.origins.lower_bound("auth.jwt.oauth2.") !=
                           document.origins.lower_bound("auth.jwt.oauth2/");
   if (!document.Has("auth.jwt.source") && !IsBlank(jwt.jwt_file) && !has_oauth2) {
-    jwt.source = "file";
+    jwt.source = JwtSource::kFile;
   }
 }
 
@@ -108,7 +102,7 @@ Problem FileProblem(const std::string& path, std::string message) {
 }
 
 // A file that fails the safety checks is read all the same, so that what else is wrong with it is
-// told too; it can not be used, because the problem stays.
+// reported too; it cannot be used, because the problem stays.
 FileText ReadConfigFile(const LoadOptions& options) {
   FileText file;
   UniqueFd fd;
@@ -136,13 +130,12 @@ FileText ReadConfigFile(const LoadOptions& options) {
 
 }  // namespace
 
-std::span<const EnvironmentRow> EnvironmentTable() {
-  return kEnvironmentRows;
-}
-
-std::optional<EnvironmentValue> ReadEnvironment(const EnvironmentRow& row,
+std::optional<EnvironmentValue> ReadEnvironment(const Override& override,
                                                 const Environment& environment) {
-  for (const std::string_view name : {row.name, row.second_name}) {
+  for (const std::string_view name : {override.variable, override.second_variable}) {
+    if (name.empty()) {
+      continue;
+    }
     if (auto value = Lookup(environment, name)) {
       return EnvironmentValue{name, *std::move(value)};
     }

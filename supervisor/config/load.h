@@ -7,12 +7,12 @@
 
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "supervisor/config/document.h"
+#include "supervisor/config/schema_table.h"
 
 namespace baokms::supervisor {
 
@@ -48,25 +48,17 @@ LoadResult LoadConfig(const LoadOptions& options);
 // As LoadConfig(), for text that is already at hand and is called `name`.
 LoadResult LoadConfigText(std::string_view name, std::string_view text, const LoadOptions& options);
 
-// One line of the table of environment variables. The first name that is set wins.
-struct EnvironmentRow {
-  std::string_view key;
-  std::string_view flag;
-  std::string_view description;
-  std::string_view name;
-  std::string_view second_name;
-};
-
-// The complete list. The row with an empty key is the configuration file's path.
-std::span<const EnvironmentRow> EnvironmentTable();
+// The path of the configuration file, which is no key of it.
+inline constexpr Override kConfigPath{"--config", "BAO_KMS_PROVIDER_CONFIG",
+                                      "BAO_KMS_PROVIDER_CONFIG_PATH"};
 
 struct EnvironmentValue {
   std::string_view name;
   std::string text;
 };
 
-// The row's value; an empty variable counts as unset.
-std::optional<EnvironmentValue> ReadEnvironment(const EnvironmentRow& row,
+// The value of the first variable that is set; an empty variable counts as unset.
+std::optional<EnvironmentValue> ReadEnvironment(const Override& override,
                                                 const Environment& environment);
 
 // Every key at the table's default.

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "common/base/result.h"
-#include "supervisor/config/address.h"
 #include "supervisor/config/load.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/text_rules.h"
@@ -59,7 +58,7 @@ bool SharesPrefix(const Ip& a, const Ip& b, unsigned bits) {
   return rest == 0 || ((a.bytes.at(whole) ^ b.bytes.at(whole)) & mask) == 0;
 }
 
-bool MatchesNetwork(std::string_view entry, const HttpsAddress& target) {
+bool MatchesNetwork(std::string_view entry, const setup::HttpsAddress& target) {
   const std::size_t slash = entry.find('/');
   const auto network = ParseIp(entry.substr(0, slash));
   const auto bits = ParseDecimal(entry.substr(slash + 1), 128);
@@ -102,7 +101,7 @@ bool MatchesName(std::string_view name, std::string_view host) {
          EqualsIgnoringAsciiCase(host.substr(host.size() - name.size()), name);
 }
 
-bool Matches(std::string_view entry, const HttpsAddress& target) {
+bool Matches(std::string_view entry, const setup::HttpsAddress& target) {
   if (entry.find('/') != std::string_view::npos) {
     return MatchesNetwork(entry, target);
   }
@@ -138,7 +137,7 @@ ProxyChoice ParseProxy(std::string_view url) {
     return {.refusal = "only a proxy of the form http://host:port is supported"};
   }
   const std::string rest(bare ? url : url.substr(kScheme.size()));
-  const Result<HttpsAddress> address = ParseHttpsAddress("https://" + rest);
+  const Result<setup::HttpsAddress> address = setup::ParseHttpsAddress("https://" + rest);
   if (!address || !address->prefix.empty()) {
     return {.refusal = "only a proxy of the form http://host:port is supported, without user info"};
   }
@@ -149,7 +148,7 @@ ProxyChoice ParseProxy(std::string_view url) {
 
 }  // namespace
 
-bool IsExempt(std::string_view no_proxy, const HttpsAddress& target) {
+bool IsExempt(std::string_view no_proxy, const setup::HttpsAddress& target) {
   while (!no_proxy.empty()) {
     const std::size_t comma = no_proxy.find(',');
     const std::string_view entry = TrimSpace(no_proxy.substr(0, comma));
@@ -161,7 +160,7 @@ bool IsExempt(std::string_view no_proxy, const HttpsAddress& target) {
   return false;
 }
 
-ProxyChoice FindProxy(const Environment& environment, const HttpsAddress& target) {
+ProxyChoice FindProxy(const Environment& environment, const setup::HttpsAddress& target) {
   const std::string url = FirstOf(environment, "HTTPS_PROXY", "https_proxy");
   const auto ip = ParseIp(target.host);
   if (url.empty() || target.host == "localhost" || (ip && IsLoopback(*ip)) ||

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "supervisor/config/address.h"
+#include "common/setup/url.h"
 #include "supervisor/config/load.h"
 
 namespace baokms::supervisor {
@@ -28,10 +28,10 @@ struct ProxyChoice {
 
 // localhost and loopback addresses are always reached directly. Only proxies of the form
 // http://host[:port] are supported: no TLS to the proxy, no SOCKS, no user info.
-ProxyChoice FindProxy(const Environment& environment, const HttpsAddress& target);
+ProxyChoice FindProxy(const Environment& environment, const setup::HttpsAddress& target);
 
 // Whether `no_proxy` (NO_PROXY's value) names the target: names and their subdomains, addresses,
 // networks in CIDR form, each with an optional port, or "*".
-[[nodiscard]] bool IsExempt(std::string_view no_proxy, const HttpsAddress& target);
+[[nodiscard]] bool IsExempt(std::string_view no_proxy, const setup::HttpsAddress& target);
 
 }  // namespace baokms::supervisor

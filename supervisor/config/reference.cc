@@ -1,12 +1,15 @@
 #include "supervisor/config/reference.h"
 
-#include <array>
+#include <limits>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
-#include "supervisor/config/field_rules.h"
+#include "supervisor/config/choices.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/load.h"
+#include "supervisor/config/rules.h"
 #include "supervisor/config/schema_table.h"
 #include "supervisor/config/yaml_tree.h"
 
@@ -20,6 +23,8 @@ std::string Code(std::string_view text) {
 struct TypeName {
   std::string_view operator()(const TextField& /*field*/) const { return "string"; }
 
+  std::string_view operator()(const ChoiceField& /*field*/) const { return "string"; }
+
   std::string_view operator()(const IntField& /*field*/) const { return "integer"; }
 
   std::string_view operator()(const BoolField& /*field*/) const { return "boolean"; }
@@ -31,36 +36,13 @@ struct TypeName {
   std::string_view operator()(const IdListField& /*field*/) const { return "list of integers"; }
 };
 
-std::string_view DescribeNeed(Need need) {
-  switch (need) {
-    case Need::kRequired:
-      return "yes";
-    case Need::kJwtRequired:
-      return "with method `jwt`";
-    case Need::kFileRequired:
-      return "with source `file`";
-    case Need::kOAuth2Required:
-      return "with source `oauth2`";
-    case Need::kCertRequired:
-      return "with method `cert`";
-    case Need::kPkcs11Required:
-      return "with source `pkcs11`";
-    case Need::kPkcs11LabelRequired:
-      return "with source `pkcs11` and no `uri`";
-    case Need::kOptional:
-    case Need::kJwtOptional:
-    case Need::kOAuth2Optional:
-    case Need::kCertOptional:
-    case Need::kPkcs11Optional:
-    case Need::kSpiffeOptional:
-      return "";
-  }
-  return "";
+std::string_view DescribeNeed(const Need& need) {
+  return need.required == nullptr ? std::string_view() : need.required->text;
 }
 
 // "none" where an empty value is not allowed, `""` or `[]` where it means "not set".
 std::string DescribeDefault(const SchemaRow& row) {
-  const bool needed = !DescribeNeed(row.need).empty();
+  const bool needed = row.need.required != nullptr;
   const bool is_list = std::holds_alternative<TextListField>(row.field) ||
                        std::holds_alternative<IdListField>(row.field);
   if (row.default_text.empty()) {
@@ -72,6 +54,43 @@ std::string DescribeDefault(const SchemaRow& row) {
   return Code(row.default_text);
 }
 
+// The "allowed" column.
+struct Allowed {
+  std::string operator()(const TextField& field) const { return std::string(field.rule->allowed); }
+
+  std::string operator()(const TextListField& field) const {
+    return std::string(field.rule->allowed);
+  }
+
+  std::string operator()(const IntField& field) const { return Describe(field.rule); }
+
+  std::string operator()(const IdListField& field) const { return Describe(field.rule); }
+
+  std::string operator()(const BoolField& /*field*/) const { return ""; }
+
+  std::string operator()(const DurationField& field) const {
+    switch (field.least) {
+      case Least::kAboveZero:
+        return "greater than 0";
+      case Least::kZero:
+        return "not negative";
+      case Least::kAny:
+        break;
+    }
+    return "";
+  }
+
+  std::string operator()(const ChoiceField& field) const { return JoinWords(field.words(), "`"); }
+
+ private:
+  static std::string Describe(const NumberRule& rule) {
+    if (rule.max == std::numeric_limits<int>::max()) {
+      return "at least " + std::to_string(rule.min);
+    }
+    return std::to_string(rule.min) + " to " + std::to_string(rule.max);
+  }
+};
+
 void AppendTable(std::string_view section, std::string& text) {
   std::string rows;
   for (const std::string_view name : ChildNames(section)) {
@@ -80,13 +99,13 @@ void AppendTable(std::string_view section, std::string& text) {
       continue;
     }
     std::string description(row->description);
-    if (row->since == Since::kOurs) {
+    if (row->extras.since == Since::kOurs) {
       description.append(" *Not in the Go provider.*");
     }
     rows.append("| ").append(Code(row->key)).append(" | ");
     rows.append(std::visit(TypeName(), row->field)).append(" | ");
     rows.append(DescribeNeed(row->need)).append(" | ").append(DescribeDefault(*row));
-    rows.append(" | ").append(DescribeRule(row->rule)).append(" | ");
+    rows.append(" | ").append(std::visit(Allowed(), row->field)).append(" | ");
     rows.append(description).append(" |\n");
   }
   if (!rows.empty()) {
@@ -109,12 +128,19 @@ void AppendSections(std::string_view section, std::string& text) {
   }
 }
 
+void AppendOverride(const Override& override, std::string_view sets, std::string& text) {
+  text.append("| ").append(Code(override.variable)).append(" | ");
+  text.append(Code(override.second_variable)).append(" | ").append(Code(override.flag));
+  text.append(" | ").append(sets).append(" |\n");
+}
+
 void AppendEnvironment(std::string& text) {
-  text.append("| variable | the same | flag | sets |\n|---|---|---|---|\n");
-  for (const EnvironmentRow& row : EnvironmentTable()) {
-    text.append("| ").append(Code(row.name)).append(" | ").append(Code(row.second_name));
-    text.append(" | ").append(Code(row.flag)).append(" | ");
-    text.append(row.description).append(" |\n");
+  text.append("| variable | alternative name | flag | sets |\n|---|---|---|---|\n");
+  AppendOverride(kConfigPath, "path of the configuration file", text);
+  for (const SchemaRow& row : SchemaTable()) {
+    if (!row.extras.override.variable.empty()) {
+      AppendOverride(row.extras.override, Code(row.key), text);
+    }
   }
   text.append("\n");
 }
@@ -123,31 +149,32 @@ constexpr std::string_view kIntroduction =
     R"(<!-- Written by `bao-kms-provider config reference`. Change supervisor/config, not this file. -->
 # Configuration
 
-One YAML file, by convention `/etc/openbao-kms/config.yaml`. A file that the Go provider of the same
-name accepts means the same here. `bao-kms-provider config schema` prints a JSON Schema for editors.
+The provider reads one YAML file, by convention `/etc/openbao-kms/config.yaml`. A file that the Go
+provider of the same name accepts has the same meaning here. `bao-kms-provider config` validates the
+file as `serve` does, and `bao-kms-provider config schema` prints a JSON Schema for editors.
 
-## How it is read
+## How the file is read
 
 * `configVersion` must be written in the file.
-* A flag wins over the environment, the environment over the file, the file over the default. An
-  empty environment variable counts as unset; a flag given as empty does not.
-* A key that is not listed here, at any depth, is an error. Upper and lower case matter. A key may be
-  there once.
-* Types are strict. A string that would read as a number, a boolean, a date or null has to be in
-  quotes: `socketMode: "0660"`, `keyName: "0123"`. A key with nothing after it is an error, too;
-  leave the key out. Lists have to be lists.
-* A duration is a string of numbers with the units `ns`, `us`, `ms`, `s`, `m`, `h`: `30s`, `1h30m`,
-  `1.5s`. A bare number is an error.
+* Flags take precedence over environment variables, these over the file, and the file over the
+  defaults. An empty environment variable counts as unset; an empty flag does not.
+* A key that is not listed here is an error, at any depth. Keys are case-sensitive and may appear
+  once.
+* Types are strict. Quote a string that YAML would read as a number, a boolean, a date or null:
+  `socketMode: "0660"`, `keyName: "0123"`. A key without a value is an error as well: leave the key
+  out instead. Lists must be YAML lists.
+* A duration is a string of numbers with the units `ns`, `us`, `ms`, `s`, `m` and `h`: `30s`,
+  `1h30m`, `1.5s`. A number without a unit is an error. No duration may exceed 878400h (100 years).
 * Anchors, aliases and merge keys work. Tags other than `!!str`, `!!map` and `!!seq`, a second
   document, control characters and text that is not UTF-8 are errors.
-* `${CREDENTIALS_DIRECTORY}/name` stands for a systemd credential where the table says so.
+* Where the table says so, `${CREDENTIALS_DIRECTORY}/name` stands for a systemd credential.
 )";
 
 constexpr std::string_view kErrors = R"(
 ## Errors
 
-All problems are found in one pass, and the command ends with exit code 3. Standard error has one
-line that names them all, then one line per problem that has a place:
+All problems are found in one pass, and the command exits with code 3. The first line on standard
+error names all of them; one line for each problem that has a location follows:
 
 ```
 config invalid; server.sockePath: unknown key; did you mean "socketPath"?; openbao.timeout: must be greater than 0
@@ -155,63 +182,78 @@ config.yaml:4:3: server.sockePath: unknown key; did you mean "socketPath"?
 config.yaml:9:3: openbao.timeout: must be greater than 0
 ```
 
-The place is `file:line:column` of the key, of the list entry, or of the section where a key is
-missing; for other values it is the flag or the variable. Values are never repeated.
+The location is `file:line:column` of the key, of the list entry, or of the section in which a key is
+missing. For a value that does not come from the file it is the name of the flag or the environment
+variable. Values are never repeated.
+
+To validate a file on another machine than the one that it is meant for, run
+`bao-kms-provider config --no-host-checks`: certificates, directories and permissions are then not
+checked (see [Files](#files)).
 
 ## Environment and flags
 
-No secret and no part of the key identity can come from the environment.
+Neither secrets nor parts of the key identity can be set through the environment.
 
 )";
 
 constexpr std::string_view kRelations = R"(## Relations between keys
 
-* `status.probeInterval` is less than `status.statusMaxStaleness`.
-* `auth.tokenRenewalIncrement` is greater than `auth.loginBeforeTokenExpiry`.
-* `server.metricsAddress` and `server.healthAddress` differ, unless one is off or has port 0. IP
-  addresses are compared as addresses, names without case; no name is looked up.
-* `openbao.additionalAddresses` has no address twice and not `openbao.address`.
-* `logging.debugCorrelation.enabled` needs `logging.level: debug`,
-  `logging.logOpenBaoRequestIDs: true`, an `incidentId` and a `ttl` above 0 and at most 1h.
-* `auth.jwt.source: file`: the section `oauth2` is left out or empty. `oauth2`: `jwtFile` is left
-  out, `expectedIssuer` and at least one `expectedAudience` are set.
+* `status.probeInterval` must be less than `status.statusMaxStaleness`.
+* `auth.tokenRenewalIncrement` must be greater than `auth.loginBeforeTokenExpiry`.
+* `server.metricsAddress` and `server.healthAddress` must differ unless one of them is empty or has
+  port 0. IP addresses are compared as addresses and names without regard to case; no name is looked
+  up.
+* `openbao.additionalAddresses` must not contain duplicates or repeat `openbao.address`, and has at
+  most 63 entries.
+* `logging.debugCorrelation.enabled` requires `logging.level: debug`,
+  `logging.logOpenBaoRequestIDs: true`, an `incidentId`, and a `ttl` above 0 and at most 1h.
+* With `auth.jwt.source: file` the section `oauth2` must be left out or empty. With `oauth2`,
+  `jwtFile` must be left out, and `expectedIssuer` and at least one `expectedAudience` are required.
 
-`bao-kms-provider config` warns, and never fails, when `openbao.timeout` is not below the API
-server's KMS timeout, `bootstrap.retryInterval` is above `bootstrap.graceTimeout`,
-`status.deepProbeInterval` is below `status.probeInterval`, a duration is above what is sensible,
-`rotation.rejectVersionRollback` is false, the login budget is below one per worker,
-`rotation.activationDelay` is below 10s, or `isolation.workers` is 1, which can not follow a rotation
-([rotation](rotation.md#one-worker)).
+`bao-kms-provider config` and `serve` warn, but do not fail, if
+
+* `openbao.timeout` is not below the KMS timeout of the API server,
+* an address of OpenBao has a path, such as `/v1`,
+* the path of the auth mount does not begin with `auth/`,
+* `bootstrap.retryInterval` is above `bootstrap.graceTimeout`,
+* `status.deepProbeInterval` is below `status.probeInterval`,
+* a duration is much longer than usual,
+* `rotation.rejectVersionRollback` is false, or `rotation.activationDelay` is below 10s,
+* `auth.loginBudgetPerMinute` allows less than one login per worker,
+* `isolation.workers` is 1, with which the provider cannot follow a rotation
+  ([rotation](rotation.md#one-worker)).
 
 ## Reload
 
-On SIGHUP `serve` reads the configuration again: file, environment and flags as at the start. Of the
-keys that changed,
+On SIGHUP, `serve` reads file, environment and flags again, as it did at the start. What happens to a
+key that changed depends on the key:
 
 * `logging.level`, `server.maxConcurrentStatus`, `server.maxConcurrentEncrypt` and
-  `server.maxConcurrentDecrypt` take effect at once, `auth.loginBeforeTokenExpiry` with the next
-  token or renewal;
-* one that says whom to trust or who the provider is (`openbao` but for its `timeout`, `auth.method`,
-  `auth.jwt`, `auth.cert`, `transit`, `state.path`, `server.socketPath`, and the content of the CA
-  bundle) is fixed at the start: the whole reload is refused and the log names the key;
-* any other is named in the log and waits for the next restart.
+  `server.maxConcurrentDecrypt` take effect immediately; `auth.loginBeforeTokenExpiry` takes effect
+  with the next token or renewal.
+* Keys that determine whom the provider trusts or who it is are fixed at the start: `openbao` except
+  for its `timeout`, `auth.method`, `auth.jwt`, `auth.cert`, `transit`, `state.path`,
+  `server.socketPath`, and the contents of the CA bundles. If one of them changed, the whole reload
+  is refused and the log names the key.
+* Any other key that changed is named in the log and takes effect after a restart.
 
-A file with a problem refuses the reload too; the running configuration stays.
+A file with a problem also refuses the reload, and the running configuration stays in force.
 
 ## Files
 
-`serve` checks these before it starts. No directory on the way may be writable by others (sticky ones
-excepted), and each belongs to root or to the provider's user, as does the file. A symlink is
-followed only when it is root's and every directory on the way to it is.
+`serve` and `config` check these files. No directory on the way to them may be writable by others
+(directories with the sticky bit excepted). The file and every directory must belong to root or to
+the user of the provider. A symbolic link is followed only if it and all directories on the way to it
+belong to root.
 
-| file | forbidden mode bits | also |
+| file | forbidden mode bits | other conditions |
 |---|---|---|
-| the configuration file | `0037` | absolute path, at most 1 MiB |
-| `openbao.caCertFile` | `0022` | at least one PEM certificate, at most 1 MiB |
-| `auth.jwt.oauth2.caCertFile` | `0022` | the same |
-| directory of `server.socketPath` | `0022` | exists, is not a symlink |
-| `server.socketPath` | | absent, or a socket |
-| directory of `state.path` | `0022` | exists |
+| the configuration file | `0037` | absolute path; at most 1 MiB |
+| `openbao.caCertFile` | `0022` | at least one PEM certificate; at most 1 MiB |
+| `auth.jwt.oauth2.caCertFile` | `0022` | as above |
+| directory of `server.socketPath` | `0022` | must exist and not be a symbolic link |
+| `server.socketPath` | | must be a socket if it exists |
+| directory of `state.path` | `0022` | must exist |
 
 The auth agent checks the credential files each time it uses them.
 
@@ -257,32 +299,30 @@ class ExampleWriter {
   std::vector<std::string_view> open_;
 };
 
-bool BelongsTo(ExampleKind kind, Need need) {
-  switch (need) {
-    case Need::kRequired:
-      return true;
-    case Need::kJwtRequired:
-    case Need::kFileRequired:
-      return kind == ExampleKind::kJwtFile;
-    case Need::kCertRequired:
-    case Need::kPkcs11Required:
-    case Need::kPkcs11LabelRequired:
-      return kind == ExampleKind::kPkcs11;
-    default:
-      return false;
-  }
+// What the conditions of the keys see in an example.
+Config ConfigOf(ExampleKind kind) {
+  Config config;
+  const bool jwt = kind == ExampleKind::kJwtFile;
+  config.auth.method = jwt ? AuthMethod::kJwt : AuthMethod::kCert;
+  config.auth.jwt.source = JwtSource::kFile;
+  config.auth.cert.source = CertSource::kPkcs11;
+  return config;
 }
 
 }  // namespace
 
 std::string ExampleYaml(ExampleKind kind) {
   ExampleWriter writer;
+  const Config config = ConfigOf(kind);
   for (const SchemaRow& row : SchemaTable()) {
+    const bool required = row.need.required != nullptr && row.need.required->holds(config);
     const bool is_method = row.key == "auth.method";
-    const bool shown = is_method || row.key == "configVersion" || !row.example.empty();
-    if (shown && BelongsTo(kind, row.need)) {
-      const bool cert = is_method && kind == ExampleKind::kPkcs11;
-      writer.Write(row, cert ? "cert" : (row.example.empty() ? row.default_text : row.example));
+    if (required && is_method) {
+      writer.Write(row, WordOf(config.auth.method));
+    } else if (required && !row.extras.example.empty()) {
+      writer.Write(row, row.extras.example);
+    } else if (required && row.key == "configVersion") {
+      writer.Write(row, row.default_text);
     }
   }
   return std::move(writer).TakeText();
@@ -292,9 +332,9 @@ std::string ReferenceMarkdown() {
   std::string text(kIntroduction);
   text.append(kErrors);
   AppendEnvironment(text);
-  text.append("## Smallest file\n\nWith a JWT from a file:\n\n```yaml\n");
+  text.append("## Minimal file\n\nWith a JWT from a file:\n\n```yaml\n");
   text.append(ExampleYaml(ExampleKind::kJwtFile)).append("```\n\n");
-  text.append("With a client certificate in a PKCS#11 token:\n\n```yaml\n");
+  text.append("With a client certificate whose key is in a PKCS #11 token:\n\n```yaml\n");
   text.append(ExampleYaml(ExampleKind::kPkcs11)).append("```\n\n## Keys\n\n");
   AppendSections("", text);
   text.append(kRelations);

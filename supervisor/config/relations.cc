@@ -6,7 +6,10 @@
 #include <string>
 #include <utility>
 
-#include "supervisor/config/address.h"
+#include "common/setup/pkcs11_uri.h"
+#include "common/setup/url.h"
+#include "supervisor/config/conditions.h"
+#include "supervisor/config/listen_address.h"
 #include "supervisor/config/text_rules.h"
 
 namespace baokms::supervisor {
@@ -26,10 +29,10 @@ class RelationChecker {
     CheckListeners();
     CheckAddresses();
     CheckDebugCorrelation();
-    if (config_.auth.method == "jwt") {
+    if (kWithJwt.holds(config_)) {
       CheckJwt();
     }
-    if (config_.auth.method == "cert") {
+    if (kWithCert.holds(config_)) {
       CheckCert();
     }
     return std::move(problems_);
@@ -75,7 +78,8 @@ class RelationChecker {
     const auto& more = config_.openbao.additional_addresses;
     for (std::size_t i = 0; i < more.size(); ++i) {
       if (std::find(seen.begin(), seen.end(), more[i]) != seen.end()) {
-        Fail("openbao.additionalAddresses[" + std::to_string(i) + "]", "is there twice");
+        Fail("openbao.additionalAddresses[" + std::to_string(i) + "]",
+             seen.front() == more[i] ? "repeats openbao.address" : "is duplicated");
       }
       seen.push_back(more[i]);
     }
@@ -87,7 +91,7 @@ class RelationChecker {
     if (!debug.enabled) {
       return;
     }
-    if (Sound({"logging.level"}) && logging.level != "debug") {
+    if (Sound({"logging.level"}) && logging.level != LogLevel::kDebug) {
       Fail("logging.debugCorrelation.enabled", "needs logging.level debug");
     }
     if (Sound({"logging.logOpenBaoRequestIDs"}) && !logging.log_openbao_request_ids) {
@@ -111,10 +115,10 @@ class RelationChecker {
     if (!Sound({"auth.jwt.source"})) {
       return;
     }
-    if (jwt.source == "file" && HasOAuth2()) {
+    if (jwt.source == JwtSource::kFile && HasOAuth2()) {
       Fail("auth.jwt.oauth2", "must be left out with source file");
     }
-    if (jwt.source != "oauth2") {
+    if (jwt.source != JwtSource::kOAuth2) {
       return;
     }
     if (!IsBlank(jwt.jwt_file)) {
@@ -132,45 +136,43 @@ class RelationChecker {
   bool HasOAuth2() const {
     const OAuth2Config& oauth2 = config_.auth.jwt.oauth2;
     return !(oauth2.token_url.empty() && oauth2.client_id.empty() &&
-             oauth2.client_secret_file.empty() && oauth2.auth_method.empty() &&
+             oauth2.client_secret_file.empty() && oauth2.auth_method == OAuth2ClientAuth::kUnset &&
              oauth2.scopes.empty() && oauth2.audience.empty() && oauth2.resources.empty() &&
              oauth2.ca_cert_file.empty());
   }
 
   void CheckCert() {
     const CertConfig& cert = config_.auth.cert;
-    if (Sound({"auth.cert.source"}) && cert.source == "pkcs11" && !cert.pkcs11.uri.empty()) {
+    if (Sound({"auth.cert.source", "auth.cert.pkcs11.uri"}) && kWithPkcs11.holds(config_) &&
+        !cert.pkcs11.uri.empty()) {
       CheckPkcs11Uri(cert.pkcs11);
     }
-    if (!Sound({"auth.cert.source"}) || cert.source != "spiffe") {
+    if (!Sound({"auth.cert.source"}) || cert.source != CertSource::kSpiffe) {
       return;
     }
     Fail("auth.cert.source",
          "spiffe is not supported: OpenBao's certificate login cannot derive an identity from a "
          "SPIFFE URI; use pkcs11");
-    const auto domain = ParseSpiffeId(cert.spiffe.spiffe_id);
+    const auto domain = setup::ParseSpiffeId(cert.spiffe.spiffe_id);
     if (Sound({"auth.cert.spiffe"}) && domain.has_value() && !cert.spiffe.trust_domain.empty() &&
         *domain != cert.spiffe.trust_domain) {
       Fail("auth.cert.spiffe.trustDomain", "must equal the domain of spiffeID");
     }
   }
 
-  // Each thing is said once: by the URI or by a key.
+  // Each fact is given once: by the URI or by a key.
   void CheckPkcs11Uri(const Pkcs11Config& pkcs11) {
-    const auto says = [&](std::string_view attribute) {
-      return pkcs11.uri.find(attribute) != std::string::npos;
-    };
     if (!pkcs11.token_label.empty()) {
       Fail("auth.cert.pkcs11.tokenLabel", "must be left out with auth.cert.pkcs11.uri");
     }
     if (!pkcs11.key_label.empty()) {
       Fail("auth.cert.pkcs11.keyLabel", "must be left out with auth.cert.pkcs11.uri");
     }
-    if (says("module-path=") == !pkcs11.module_path.empty()) {
-      Fail("auth.cert.pkcs11.modulePath", "must be here or in the URI (module-path), not in both");
+    if (setup::HasUriAttribute(pkcs11.uri, "module-path") == !pkcs11.module_path.empty()) {
+      Fail("auth.cert.pkcs11.modulePath", "must be given either here or in the URI (module-path)");
     }
-    if (says("pin-source=") == !pkcs11.pin_file.empty()) {
-      Fail("auth.cert.pkcs11.pinFile", "must be here or in the URI (pin-source), not in both");
+    if (setup::HasUriAttribute(pkcs11.uri, "pin-source") == !pkcs11.pin_file.empty()) {
+      Fail("auth.cert.pkcs11.pinFile", "must be given either here or in the URI (pin-source)");
     }
   }
 

@@ -1,9 +1,9 @@
 #include "supervisor/config/reload.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "supervisor/config/config.h"
 #include "supervisor/config/schema_table.h"
@@ -12,25 +12,27 @@
 namespace baokms::supervisor {
 namespace {
 
-constexpr auto kReread = std::to_array<std::string_view>(
-    {"logging.level", "server.maxConcurrentStatus", "server.maxConcurrentEncrypt",
-     "server.maxConcurrentDecrypt", "auth.loginBeforeTokenExpiry"});
-
-// Identity, endpoints, CA, names and paths: sealed before any socket existed, so that nobody who
-// takes the supervisor over later can change them.
-constexpr auto kSealed = std::to_array<std::string_view>(
-    {"openbao.address", "openbao.additionalAddresses", "openbao.namespace", "openbao.caCertFile",
-     "openbao.tlsServerName", "openbao.instanceId", "auth.method", "auth.jwt.", "auth.cert.",
-     "transit.", "state.path", "server.socketPath"});
-
 bool Differs(const SchemaRow& row, const Config& a, const Config& b) {
   return std::visit([&](const auto& field) { return field.read(a) != field.read(b); }, row.field);
 }
 
-bool IsSealed(std::string_view key) {
-  return std::ranges::any_of(kSealed, [key](std::string_view sealed) {
-    return sealed.ends_with('.') ? key.starts_with(sealed) : key == sealed;
-  });
+std::vector<std::string_view>& ListFor(Reload reload, ReloadPlan& plan) {
+  switch (reload) {
+    case Reload::kApplied:
+      return plan.applied;
+    case Reload::kSealed:
+      return plan.sealed;
+    case Reload::kRestart:
+      break;
+  }
+  return plan.ignored;
+}
+
+// A file whose path is the same but whose content is not.
+void SealContent(std::string_view key, bool changed, ReloadPlan& plan) {
+  if (changed && std::ranges::find(plan.sealed, key) == plan.sealed.end()) {
+    plan.sealed.push_back(key);
+  }
 }
 
 }  // namespace
@@ -38,28 +40,15 @@ bool IsSealed(std::string_view key) {
 ReloadPlan PlanReload(const ServeOptions& running, const ServeOptions& next) {
   ReloadPlan plan;
   for (const SchemaRow& row : SchemaTable()) {
-    if (!Differs(row, running.config, next.config)) {
-      continue;
-    }
-    if (IsSealed(row.key)) {
-      plan.sealed.push_back(row.key);
-    } else if (std::ranges::find(kReread, row.key) != kReread.end()) {
-      plan.applied.push_back(row.key);
-    } else {
-      plan.ignored.push_back(row.key);
+    if (Differs(row, running.config, next.config)) {
+      ListFor(row.reload, plan).push_back(row.key);
     }
   }
-  // The same path with other certificates in it.
-  if (running.openbao_ca_pem != next.openbao_ca_pem &&
-      std::ranges::find(plan.sealed, std::string_view("openbao.caCertFile")) == plan.sealed.end()) {
-    plan.sealed.push_back("openbao.caCertFile");
-  }
-  constexpr std::string_view kOAuth2Ca = "auth.jwt.oauth2.caCertFile";
-  if (!running.config.auth.jwt.oauth2.ca_cert_file.empty() &&
-      running.oauth2_ca_pem != next.oauth2_ca_pem &&
-      std::ranges::find(plan.sealed, kOAuth2Ca) == plan.sealed.end()) {
-    plan.sealed.push_back(kOAuth2Ca);
-  }
+  SealContent("openbao.caCertFile", running.openbao_ca_pem != next.openbao_ca_pem, plan);
+  SealContent("auth.jwt.oauth2.caCertFile",
+              !running.config.auth.jwt.oauth2.ca_cert_file.empty() &&
+                  running.oauth2_ca_pem != next.oauth2_ca_pem,
+              plan);
   return plan;
 }
 

@@ -12,6 +12,8 @@
 
 #include <unistd.h>
 
+#include <utility>
+
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
@@ -23,12 +25,20 @@ std::string SystemText(int error_number) {
   return std::strerror(error_number);
 }
 
-std::string ModeText(mode_t bits) {
-  std::string text = "has permissions that are not allowed: mode bits 0";
-  for (const unsigned shift : {6U, 3U, 0U}) {
-    text.push_back(static_cast<char>('0' + ((bits >> shift) & 7U)));
+// "is too permissive: run chmod g-w,o-rw FILE". `bits` are the forbidden ones that are set.
+std::string ModeText(mode_t bits, std::string_view place) {
+  constexpr std::array<std::pair<char, unsigned>, 3> kClasses{{{'u', 6}, {'g', 3}, {'o', 0}}};
+  std::string change;
+  for (const auto& [name, shift] : kClasses) {
+    const mode_t forbidden = (bits >> shift) & 7U;
+    if (forbidden == 0) {
+      continue;
+    }
+    change.append(change.empty() ? "" : ",").append(1, name).append("-");
+    change.append((forbidden & 4U) != 0 ? "r" : "").append((forbidden & 2U) != 0 ? "w" : "");
+    change.append((forbidden & 1U) != 0 ? "x" : "");
   }
-  return text;
+  return std::string("is too permissive: run chmod ").append(change).append(" ").append(place);
 }
 
 std::string RuleText(const PathRefusal& refusal) {
@@ -44,17 +54,17 @@ std::string RuleText(const PathRefusal& refusal) {
     case PathRule::kOwner:
       return "must belong to root or to the user of this process";
     case PathRule::kLink:
-      return "is a symlink in a path that is not root's alone";
+      return "is a symbolic link in a directory not owned by root";
     case PathRule::kFinalLink:
-      return "must not be a symlink";
+      return "must not be a symbolic link";
     case PathRule::kLinks:
-      return "goes through too many symlinks";
+      return "goes through too many symbolic links";
     case PathRule::kReadableLink:
-      return "is a symlink that cannot be read";
+      return "is a symbolic link that cannot be read";
     case PathRule::kRegular:
       return "is not a regular file";
     case PathRule::kMode:
-      return ModeText(refusal.bits);
+      return ModeText(refusal.bits, refusal.place);
     case PathRule::kSize:
       return "is too large";
     case PathRule::kSame:

@@ -13,24 +13,25 @@ struct SectionText {
 
 constexpr std::array<SectionText, 19> kSections{{
     {"", "bao-kms-provider configuration"},
-    {"server", "Socket and listeners."},
-    {"server.allowedPeers", "Who may connect to the socket."},
-    {"openbao", "The OpenBao cluster."},
-    {"auth", "Login and tokens."},
-    {"auth.jwt", "JWT login; checked with `auth.method: jwt`."},
-    {"auth.jwt.oauth2", "OAuth 2.0 client credentials; only with source `oauth2`."},
-    {"auth.cert", "Certificate login; checked with `auth.method: cert`."},
-    {"auth.cert.pkcs11", "Client key in a PKCS#11 token."},
-    {"auth.cert.spiffe", "Client key from a SPIFFE agent."},
-    {"transit", "The key in OpenBao Transit."},
-    {"transit.keyIdScope", "What a key id is derived from. Never change it for a key in use."},
-    {"bootstrap", "Start-up."},
-    {"status", "Probes and Status."},
-    {"state", "Local state."},
-    {"rotation", "Key rotation."},
-    {"logging", "Log lines."},
-    {"logging.debugCorrelation", "Incident mode."},
-    {"isolation", "Processes."},
+    {"server", "The KMS socket and the HTTP listeners."},
+    {"server.allowedPeers", "Which users and groups may connect to the socket."},
+    {"openbao", "The OpenBao cluster and how it is reached."},
+    {"auth", "How the provider logs in and keeps its tokens valid."},
+    {"auth.jwt", "JWT login. Only checked with `auth.method: jwt`."},
+    {"auth.jwt.oauth2", "OAuth 2.0 client credentials grant. Only allowed with source `oauth2`."},
+    {"auth.cert", "Login with a client certificate. Only checked with `auth.method: cert`."},
+    {"auth.cert.pkcs11", "A client key in a PKCS #11 token."},
+    {"auth.cert.spiffe", "A client key from a SPIFFE agent, which is not supported."},
+    {"transit", "The encryption key in OpenBao Transit."},
+    {"transit.keyIdScope",
+     "The names that key ids are derived from. Never change them for a key in use."},
+    {"bootstrap", "How long the provider waits for OpenBao at start-up."},
+    {"status", "How often OpenBao is probed, and how long a result counts."},
+    {"state", "The state that the provider keeps on this node."},
+    {"rotation", "How new key versions are taken into use."},
+    {"logging", "What is logged, and how."},
+    {"logging.debugCorrelation", "Incident mode: correlation ids in the log for a limited time."},
+    {"isolation", "The processes that the provider consists of."},
 }};
 
 bool IsBelow(std::string_view key, std::string_view section) {
@@ -83,14 +84,12 @@ std::string JoinKey(std::string_view section, std::string_view name) {
   return key.append(name);
 }
 
-std::vector<std::string_view> SplitChoices(std::string_view choices) {
-  std::vector<std::string_view> list;
-  while (!choices.empty()) {
-    const std::size_t end = std::min(choices.find('|'), choices.size());
-    list.push_back(choices.substr(0, end));
-    choices.remove_prefix(std::min(end + 1, choices.size()));
+std::string JoinWords(const std::vector<std::string_view>& words, std::string_view quote) {
+  std::string text;
+  for (const std::string_view word : words) {
+    text.append(text.empty() ? "" : ", ").append(quote).append(word).append(quote);
   }
-  return list;
+  return text;
 }
 
 }  // namespace baokms::supervisor

@@ -1,8 +1,10 @@
-// The one table of configuration keys. Strict loading, defaults, validation, JSON Schema and the
-// reference in docs/config.md are all read from it; nothing else in the tree lists keys.
+// The one table of configuration keys. Strict loading, defaults, validation, overrides, reload,
+// JSON Schema and the reference in docs/config.md are all read from it; nothing else in the tree
+// lists keys.
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -10,7 +12,9 @@
 #include <variant>
 #include <vector>
 
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/config.h"
+#include "supervisor/config/rules.h"
 
 namespace baokms::supervisor {
 
@@ -21,90 +25,89 @@ struct Access {
   const T& (*read)(const Config&);
 };
 
-using TextField = Access<std::string>;
-using IntField = Access<int>;
-using BoolField = Access<bool>;
-using DurationField = Access<Duration>;
-using TextListField = Access<std::vector<std::string>>;
-using IdListField = Access<std::vector<std::uint32_t>>;
-using Field =
-    std::variant<TextField, IntField, BoolField, DurationField, TextListField, IdListField>;
-
-// When a key has to have a non-blank value, and when its rule is checked at all.
-enum class Need {
-  kOptional,
-  kRequired,
-  kJwtRequired,  // with auth.method jwt
-  kJwtOptional,
-  kFileRequired,    // with auth.jwt.source file
-  kOAuth2Required,  // with auth.jwt.source oauth2
-  kOAuth2Optional,
-  kCertRequired,  // with auth.method cert
-  kCertOptional,
-  kPkcs11Required,       // with auth.cert.source pkcs11
-  kPkcs11LabelRequired,  // the same, unless there is a PKCS#11 URI
-  kPkcs11Optional,
-  kSpiffeOptional,  // with auth.cert.source spiffe
+struct TextField : Access<std::string> {
+  const TextRule* rule;
 };
 
-enum class RuleKind {
-  kAny,           // bool, or checked by a relation
-  kIdentifier,    // no white space at either end, no NUL, CR, LF, TAB
-  kMountPath,     // identifier that is a clean relative path
-  kNamespace,     // mount path without "%"
-  kKeyName,       // OpenBao's key name rule
-  kHttpsAddress,  // https URL without user info, query, fragment
-  kTokenUrl,      // https URL without user info, fragment; query allowed
-  kAbsoluteUri,   // list: absolute URI without user info, fragment
-  kScope,         // list: RFC 6749 scope token
-  kAbsolutePath,
-  kCredentialPath,  // absolute path or ${CREDENTIALS_DIRECTORY}/name
-  kSocketPath,
-  kSocketMode,
-  kSocketGroup,
-  kListenAddress,
-  kSpiffeSocket,
-  kSpiffeId,
-  kPkcs11Uri,     // pkcs11:..., printable, without pin-value; the agent reads it
-  kVariableName,  // list: an environment variable that a module may inherit
-  kNoControl,     // no byte below 0x20, no 0x7f
-  kOneOf,         // `choices`
-  kRange,         // min..max, numbers; for lists of ids: each entry
-  kPositive,      // duration > 0
-  kNotNegative,
+struct IntField : Access<int> {
+  NumberRule rule;
 };
 
-struct Rule {
-  RuleKind kind = RuleKind::kAny;
-  std::int64_t min = 0;
-  std::int64_t max = 0;
-  // For kOneOf, separated by "|".
-  std::string_view choices{};
+struct BoolField : Access<bool> {};
+
+struct DurationField : Access<Duration> {
+  Least least;
+  // Above it a value works, but is more likely a wrong unit than a decision: a warning. Empty:
+  // none.
+  std::string_view usual_max{};
+};
+
+struct TextListField : Access<std::vector<std::string>> {
+  const TextRule* rule;
+  std::size_t max_items = kMaxListItems;
+};
+
+struct IdListField : Access<std::vector<std::uint32_t>> {
+  NumberRule rule;
+};
+
+// One of a few fixed words, kept as an enumeration (choices.h).
+struct ChoiceField {
+  std::vector<std::string_view> (*words)();
+  // Sets the value; false when the word is none of words().
+  bool (*write)(Config&, std::string_view word);
+  std::string_view (*read)(const Config&);
+};
+
+using Field = std::
+    variant<TextField, IntField, BoolField, DurationField, TextListField, IdListField, ChoiceField>;
+
+struct Need {
+  // When the key's rule is checked at all.
+  const Condition* checked;
+  // When the key must have a non-blank value; null: never.
+  const Condition* required;
+  // Whether the JSON Schema wants it written although it may have a default.
+  bool listed;
 };
 
 // Whether the Go provider of the same name knows the key too.
-enum class Since { kCommon, kOurs };
+enum class Since : std::uint8_t { kCommon, kOurs };
+
+// What SIGHUP does about a changed value.
+enum class Reload : std::uint8_t {
+  kRestart,  // named in the log, in force after a restart
+  kApplied,
+  kSealed,  // the whole reload is refused: trust, identity and paths are fixed at the start
+};
+
+// The flag and the environment variables that set a key. The first variable that is set wins.
+struct Override {
+  std::string_view flag{};
+  std::string_view variable{};
+  std::string_view second_variable{};
+};
+
+// What only some rows have.
+struct RowExtras {
+  // What the generated examples write, when that is not the default.
+  std::string_view example{};
+  Since since = Since::kCommon;
+  Override override{};
+};
 
 struct SchemaRow {
   // Full path in the file, for example "server.socketPath".
   std::string_view key;
   Field field;
   Need need;
-  Rule rule;
   // As it would be written in the file, without quotes. Empty: "", or an empty list.
   std::string_view default_text;
-  // One line for the reference.
+  Reload reload;
+  // One or two sentences for the reference.
   std::string_view description;
-  // What the generated examples write, when that is not the default.
-  std::string_view example;
-  Since since = Since::kCommon;
+  RowExtras extras{};
 };
-
-// Most entries of any list in the file; the longest real ones have a handful.
-inline constexpr std::size_t kMaxListItems = 64;
-
-// Longest text of any key: PATH_MAX, which is longer than any URL or name needs to be.
-inline constexpr std::size_t kMaxTextBytes = 4096;
 
 // All keys, parents before children, in the order of the documentation.
 std::span<const SchemaRow> SchemaTable();
@@ -124,7 +127,7 @@ std::vector<std::string_view> ChildNames(std::string_view section);
 // "server.socketPath" from "server" and "socketPath"; the name alone for the whole file.
 std::string JoinKey(std::string_view section, std::string_view name);
 
-// Choices of a kOneOf rule.
-std::vector<std::string_view> SplitChoices(std::string_view choices);
+// "`jwt`, `cert`" or "jwt, cert": words in a sentence, each between two `quote`.
+std::string JoinWords(const std::vector<std::string_view>& words, std::string_view quote);
 
 }  // namespace baokms::supervisor

@@ -54,21 +54,6 @@ bool IsBlank(std::string_view text) {
   return TrimSpace(text).empty();
 }
 
-bool HasOuterSpace(std::string_view text) {
-  return TrimSpace(text).size() != text.size();
-}
-
-bool HasLineControl(std::string_view text) {
-  return text.find_first_of(std::string_view("\0\r\n\t", 4)) != std::string_view::npos;
-}
-
-bool HasControl(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  });
-}
-
 bool EqualsIgnoringAsciiCase(std::string_view a, std::string_view b) {
   const auto lower = [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;

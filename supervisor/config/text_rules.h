@@ -18,14 +18,6 @@ std::string_view TrimSpace(std::string_view text);
 // Empty or white space only.
 bool IsBlank(std::string_view text);
 
-bool HasOuterSpace(std::string_view text);
-
-// NUL, CR, LF or TAB.
-bool HasLineControl(std::string_view text);
-
-// Any byte below 0x20, or 0x7f.
-bool HasControl(std::string_view text);
-
 bool EqualsIgnoringAsciiCase(std::string_view a, std::string_view b);
 
 // For text of unknown origin in a message: printable ASCII is kept, all else becomes "?", and the

@@ -1,12 +1,15 @@
-#include <array>
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
+#include "common/base/error.h"
+#include "common/setup/url.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/duration_text.h"
-#include "supervisor/config/field_rules.h"
 #include "supervisor/config/schema_table.h"
 #include "supervisor/config/validate.h"
 
@@ -24,39 +27,57 @@ constexpr std::chrono::seconds kSafeActivationDelay{10};
 // keeps the login.
 constexpr int kUsedSessions = 2;
 
-struct SensibleMax {
-  std::string_view key;
-  std::string_view text;
-};
+void WarnAboutLongTimes(const ConfigDocument& document, std::vector<Problem>& warnings) {
+  for (const SchemaRow& row : SchemaTable()) {
+    const auto* field = std::get_if<DurationField>(&row.field);
+    const auto usual = field == nullptr ? Error(ErrorCode::kNotFound, "no duration")
+                                        : ParseDuration(field->usual_max);
+    if (usual.has_value() && field->read(document.config) > *usual) {
+      warnings.push_back(
+          document.ProblemAt(row.key, std::string("is above ")
+                                          .append(field->usual_max)
+                                          .append(", which is rarely intended: check the unit")));
+    }
+  }
+}
 
-// Above these a value still works, but is more likely a wrong unit than a decision.
-constexpr std::array<SensibleMax, 12> kSensibleMaxima{{
-    {"auth.loginBeforeTokenExpiry", "24h"},
-    {"auth.tokenRenewalIncrement", "768h"},  // OpenBao's own default maximum
-    {"auth.loginTimeout", "1m"},
-    {"auth.jwt.minRemainingTtl", "24h"},
-    {"auth.jwt.clockSkewLeeway", "5m"},
-    {"auth.cert.minRemainingTtl", "2160h"},
-    {"auth.cert.clockSkewLeeway", "5m"},
-    {"bootstrap.graceTimeout", "15m"},
-    {"status.probeInterval", "5m"},
-    {"status.deepProbeInterval", "1h"},
-    {"status.statusMaxStaleness", "15m"},
-    {"rotation.activationDelay", "24h"},
-}};
-
-Duration ReadDuration(std::string_view key, const Config& config) {
-  const SchemaRow* row = FindSchemaRow(key);
-  const auto* field = row == nullptr ? nullptr : std::get_if<DurationField>(&row->field);
-  return field == nullptr ? Duration(0) : field->read(config);
+// Both are accepted as they are, and then every request is answered with 404.
+void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnings) {
+  const Config& config = document.config;
+  const bool jwt = kWithJwt.holds(config);
+  if (jwt || kWithCert.holds(config)) {
+    const std::string& mount = jwt ? config.auth.jwt.mount_path : config.auth.cert.mount_path;
+    if (!mount.starts_with("auth/")) {
+      warnings.push_back(document.ProblemAt(
+          jwt ? "auth.jwt.mountPath" : "auth.cert.mountPath",
+          "does not begin with auth/, as the paths of auth mounts do: write auth/NAME"));
+    }
+  }
+  const auto check_address = [&](const std::string& text, const std::string& key) {
+    const auto address = setup::ParseHttpsAddress(text);
+    const bool has_path = address.has_value() && !address->prefix.empty();
+    if (has_path && (address->prefix.ends_with("/v1") || address->prefix.starts_with("/v1/"))) {
+      warnings.push_back(document.ProblemAt(
+          key, "has a path with /v1, which is added to every request: remove it"));
+    } else if (has_path) {
+      warnings.push_back(document.ProblemAt(
+          key, "has a path, which is right only if a proxy serves OpenBao below it"));
+    }
+  };
+  check_address(config.openbao.address, "openbao.address");
+  for (std::size_t i = 0; i < config.openbao.additional_addresses.size(); ++i) {
+    check_address(config.openbao.additional_addresses[i],
+                  "openbao.additionalAddresses[" + std::to_string(i) + "]");
+  }
 }
 
 // The credential paths as written, before systemd's directory is put in.
 void WarnAboutSystemdJwt(const ConfigDocument& document, std::vector<Problem>& warnings) {
   if (document.jwt_from_systemd) {
-    warnings.push_back(document.ProblemAt(
-        "auth.jwt.jwtFile",
-        "a systemd credential is fixed while the service runs: a renewed JWT is not seen"));
+    warnings.push_back(
+        document.ProblemAt("auth.jwt.jwtFile",
+                           "is a systemd credential, which does not change while the service runs: "
+                           "a renewed JWT is not noticed before a restart"));
   }
 }
 
@@ -69,38 +90,42 @@ std::vector<Problem> Warnings(const ConfigDocument& document) {
     warnings.push_back(document.ProblemAt(key, std::move(message)));
   };
   if (config.openbao.timeout >= kApiServerTimeout) {
-    warn("openbao.timeout", "is not below the API server's KMS timeout, 3s unless configured");
+    warn("openbao.timeout",
+         "is not below the KMS timeout of the API server, which is 3s unless configured otherwise: "
+         "the API server gives up first");
   }
   if (config.bootstrap.retry_interval > config.bootstrap.grace_timeout &&
       config.bootstrap.grace_timeout > Duration(0)) {
-    warn("bootstrap.retryInterval", "is above bootstrap.graceTimeout");
+    warn("bootstrap.retryInterval",
+         "is above bootstrap.graceTimeout: only one probe takes place within it");
   }
   if (config.status.deep_probe_interval < config.status.probe_interval) {
-    warn("status.deepProbeInterval", "is below status.probeInterval");
+    warn("status.deepProbeInterval",
+         "is below status.probeInterval: the probes that only read the key are then unnecessary");
   }
-  for (const SensibleMax& max : kSensibleMaxima) {
-    const auto limit = ParseDuration(max.text);
-    if (limit.has_value() && ReadDuration(max.key, config) > *limit) {
-      warn(max.key, "is above " + std::string(max.text) + ", which is rarely meant");
-    }
-  }
+  WarnAboutLongTimes(document, warnings);
   if (config.rotation.activation_delay < kSafeActivationDelay) {
-    warn("rotation.activationDelay", "is below 10s: nodes may call a peer's new key_id unknown");
+    warn("rotation.activationDelay",
+         "is below 10s: a node may use a new key version before the other nodes know its key_id");
   }
   if (config.isolation.workers == 1) {
-    warn("isolation.workers", "1 can not follow a rotation: a new key version needs two workers");
+    warn("isolation.workers",
+         "is 1: a rotation cannot be followed, because a new key version is verified by a second "
+         "worker");
   }
   if (!config.rotation.reject_version_rollback) {
-    warn("rotation.rejectVersionRollback", "false has no effect: a rollback is always rejected");
+    warn("rotation.rejectVersionRollback",
+         "is false, which has no effect: a rollback is always rejected");
   }
   if (config.auth.cert.pkcs11.max_sessions > kUsedSessions) {
     warn("auth.cert.pkcs11.maxSessions",
-         "above 2 has no effect: one session makes one signature at a time, as 2 ask for");
+         "is above 2, which has no effect: the provider makes one signature at a time");
   }
   if (config.auth.login_budget_per_minute > 0 &&
       config.auth.login_budget_per_minute < config.isolation.workers) {
-    warn("auth.loginBudgetPerMinute", "is less than one login per worker");
+    warn("auth.loginBudgetPerMinute", "allows less than one login per worker and minute");
   }
+  WarnAboutPaths(document, warnings);
   WarnAboutSystemdJwt(document, warnings);
   return warnings;
 }

@@ -14,10 +14,9 @@
 #include "supervisor/observe/child_records.h"
 #include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/journal.h"
+#include "supervisor/observe/log_format.h"
 
 namespace baokms::supervisor {
-
-enum class LogFormat : std::uint8_t { kJson, kText };
 
 class LogStream final : public LogSink, public ChildLog {
  public:

@@ -34,7 +34,7 @@ Status GiveUpPrivileges() {
 
 std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options) {
   std::unique_ptr<PinAttemptGuard> pin_desk;
-  if (options.config.auth.method == "cert") {
+  if (options.config.auth.method == AuthMethod::kCert) {
     Result<std::unique_ptr<PinAttemptGuard>> opened =
         PinAttemptGuard::Open(options.config.state.path);
     if (!opened) {
@@ -44,7 +44,10 @@ std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& option
   }
   Result<SealedSetUps> set_ups = SealSetUps(options, pin_desk ? pin_desk->salt() : "");
   if (!set_ups) {
-    return Failure("seal the set-ups of the child processes", set_ups.error());
+    StartFailure failure =
+        Failure("hand the configuration to the child processes", set_ups.error());
+    failure.exit_code = set_ups.error().code() == ErrorCode::kInvalidArgument ? 3 : 5;
+    return failure;
   }
   if (const Status given_up = GiveUpPrivileges(); !given_up) {
     return Failure("give up privileges", given_up.error());

@@ -74,8 +74,7 @@ class LiveKeyQuery final {
  private:
   std::optional<StartFailure> Start() {
     const LoggingConfig& logging = options_.config.logging;
-    auto log = LogStream::Create(logging.format == "text" ? LogFormat::kText : LogFormat::kJson,
-                                 LevelOf(logging.level));
+    auto log = LogStream::Create(logging.format, logging.level);
     if (!log) {
       return Failure("set up the log", log.error());
     }
@@ -101,7 +100,7 @@ class LiveKeyQuery final {
                                           .commit = build.commit,
                                           .build_date = build.build_date,
                                           .dirty = build.dirty},
-                                         options_.config.auth.method, "none");
+                                         WordOf(options_.config.auth.method), "none");
     auto tree = ProcessTree::Create(
         {.loop = *loop_,
          .log = quiet_,

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
@@ -93,25 +94,29 @@ std::optional<StartFailure> Provider::BuildParts() {
   }
   loop_ = std::move(*loop);
   const BuildInfo& build = options_.build;
-  metrics_ = PrometheusMetrics::Create(
-      {.version = build.version,
-       .commit = build.commit,
-       .build_date = build.build_date,
-       .dirty = build.dirty},
-      options_.config.auth.method,
-      options_.config.auth.method == "cert" ? options_.config.auth.cert.source : "none");
-  auto tree = ProcessTree::Create({.loop = *loop_,
-                                   .log = *base_.log,
-                                   .child_log = *base_.log,
-                                   .metrics = *metrics_,
-                                   .processes = processes_},
-                                  options_.config, std::move(base_.bootstrap),
-                                  {.worker_usable = [this] { status_->OnWorkerUsable(); },
-                                   .spawner_gone =
-                                       [this] {
-                                         failed_ = failed_ || !stopping_;
-                                         BeginStop("spawner_gone");
-                                       }});
+  metrics_ = PrometheusMetrics::Create({.version = build.version,
+                                        .commit = build.commit,
+                                        .build_date = build.build_date,
+                                        .dirty = build.dirty},
+                                       WordOf(options_.config.auth.method),
+                                       options_.config.auth.method == AuthMethod::kCert
+                                           ? WordOf(options_.config.auth.cert.source)
+                                           : "none");
+  auto tree = ProcessTree::Create(
+      {.loop = *loop_,
+       .log = *base_.log,
+       .child_log = *base_.log,
+       .metrics = *metrics_,
+       .processes = processes_},
+      options_.config, std::move(base_.bootstrap),
+      {.worker_usable = [this] { status_->OnWorkerUsable(); },
+       .start_failed = [this](const ChildKey&,
+                              const ipc::StartFailure& failure) { OnStartFailed(failure); },
+       .spawner_gone =
+           [this] {
+             failed_ = failed_ || !stopping_;
+             BeginStop("spawner_gone");
+           }});
   if (auto* failure = std::get_if<StartFailure>(&tree)) {
     return std::move(*failure);
   }
@@ -330,13 +335,26 @@ void Provider::Apply(const Config& next) {
   config.server.max_concurrent_encrypt = next.server.max_concurrent_encrypt;
   config.server.max_concurrent_decrypt = next.server.max_concurrent_decrypt;
   config.auth.login_before_token_expiry = next.auth.login_before_token_expiry;
-  const LogLevel level = LevelOf(config.logging.level);
+  const LogLevel level = config.logging.level;
   base_.log->SetLevel(level);
   service_->SetLimits(LimitsOf(next.server));
   ipc::Tunables tunables;
   tunables.set_log_level(static_cast<std::uint32_t>(level));
   tunables.set_refresh_before_ns(next.auth.login_before_token_expiry.count());
   tree_->events().SetTunables(tunables);
+}
+
+// A set-up that was refused once is refused by every successor. The reason is in the log already.
+void Provider::OnStartFailed(const ipc::StartFailure& failure) {
+  if (failure.code() != static_cast<std::uint32_t>(ErrorCode::kInvalidArgument) || stopping_) {
+    return;
+  }
+  (void)std::fputs(
+      ("config invalid; a child process refuses its set-up: " + failure.step() + "\n").c_str(),
+      stderr);
+  set_up_refused_ = true;
+  failed_ = true;
+  BeginStop("set_up_refused");
 }
 
 void Provider::BeginStop(std::string_view why) {
@@ -400,7 +418,7 @@ std::uint32_t Provider::WorkersReady() const {
 }
 
 AuthVerdict Provider::Auth() const {
-  return ClassifyAuth(options_.config.auth.method, tree_->credential().Read(UnixNow()),
+  return ClassifyAuth(WordOf(options_.config.auth.method), tree_->credential().Read(UnixNow()),
                       tree_->workers().Workers());
 }
 

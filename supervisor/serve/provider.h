@@ -55,6 +55,9 @@ class Provider final {
   // Runs until a signal or until the spawner is gone; true after an ordered end.
   bool Run();
 
+  // A child refused its set-up: `serve` ended because of its configuration.
+  [[nodiscard]] bool set_up_refused() const { return set_up_refused_; }
+
  private:
   std::optional<StartFailure> BuildParts();
   std::optional<StartFailure> BuildStatus();
@@ -65,6 +68,7 @@ class Provider final {
   void OnSignal();
   void Reload();
   void Apply(const Config& next);
+  void OnStartFailed(const ipc::StartFailure& failure);
   void BeginStop(std::string_view why);
   void OnStatusChange();
   void RefreshStatusLine();
@@ -93,6 +97,7 @@ class Provider final {
   UniqueFd signals_;
   bool stopping_ = false;
   bool failed_ = false;
+  bool set_up_refused_ = false;
   std::string last_status_line_;
 };
 

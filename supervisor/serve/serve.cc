@@ -94,6 +94,9 @@ int Serve(const ServeOptions& options, Foundation base) {
   const bool ordered = provider.Run();
   LogEvent(log, "serve.shutdown", ordered ? "ok" : "runtime_failed",
            ordered ? LogLevel::kInfo : LogLevel::kError);
+  if (provider.set_up_refused()) {
+    return 3;
+  }
   return ordered ? 0 : 5;
 }
 
@@ -102,9 +105,9 @@ int Serve(const ServeOptions& options, Foundation base) {
 int RunServe(const ServeOptions& options) {
   const LoggingConfig& logging = options.config.logging;
   const char* stderr_stream = std::getenv("JOURNAL_STREAM");
-  Result<std::unique_ptr<LogStream>> log = LogStream::Create(
-      logging.format == "text" ? LogFormat::kText : LogFormat::kJson, LevelOf(logging.level),
-      Journal::BehindStderr(stderr_stream == nullptr ? "" : stderr_stream));
+  Result<std::unique_ptr<LogStream>> log =
+      LogStream::Create(logging.format, logging.level,
+                        Journal::BehindStderr(stderr_stream == nullptr ? "" : stderr_stream));
   if (!log) {
     return Refuse(nullptr, Failure("set up the log", log.error()));
   }

@@ -10,10 +10,11 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/contract/identity.h"
+#include "common/setup/set_up_checks.h"
+#include "common/setup/url.h"
 #include "ipc/sealed.h"
 #include "proto/setup.pb.h"
 #include "supervisor/broker/broker.h"
-#include "supervisor/config/address.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/config/serve_options.h"
@@ -30,7 +31,7 @@ std::int64_t Seconds(Duration duration) {
 
 Result<ipc::OpenBaoSetup> OpenBaoPart(const Config& config, std::string_view ca_pem) {
   ipc::OpenBaoSetup part;
-  for (const HttpsAddress& address : BAOKMS_TRY(OpenBaoEndpoints(config))) {
+  for (const setup::HttpsAddress& address : BAOKMS_TRY(OpenBaoEndpoints(config))) {
     ipc::EndpointSetup* endpoint = part.add_endpoints();
     endpoint->set_host(address.host);
     endpoint->set_port(address.port);
@@ -66,9 +67,9 @@ ipc::WorkerSetup WorkerPart(const Config& config,
   setup.set_refresh_before_ns(config.auth.login_before_token_expiry.count());
   setup.set_renewal_increment_s(Seconds(config.auth.token_renewal_increment));
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
-  setup.set_token_renewable(config.auth.method == "jwt");
+  setup.set_token_renewable(config.auth.method == AuthMethod::kJwt);
   setup.set_max_connections(kMaxConnections);
-  setup.set_log_level(static_cast<std::uint32_t>(LevelOf(config.logging.level)));
+  setup.set_log_level(static_cast<std::uint32_t>(config.logging.level));
   return setup;
 }
 
@@ -83,6 +84,18 @@ void FillJwt(const JwtConfig& config, ipc::JwtSetup* part) {
   part->set_expected_subject(config.expected_subject);
 }
 
+ipc::OAuth2Setup::AuthMethod ToMessage(OAuth2ClientAuth auth) {
+  switch (auth) {
+    case OAuth2ClientAuth::kSecretPost:
+      return ipc::OAuth2Setup::AUTH_METHOD_POST;
+    case OAuth2ClientAuth::kSecretBasic:
+      return ipc::OAuth2Setup::AUTH_METHOD_BASIC;
+    case OAuth2ClientAuth::kUnset:
+      break;
+  }
+  return ipc::OAuth2Setup::AUTH_METHOD_UNSPECIFIED;
+}
+
 ipc::OAuth2Setup OAuth2Part(const ServeOptions& options, std::uint32_t endpoint) {
   const OAuth2Config& config = options.config.auth.jwt.oauth2;
   ipc::OAuth2Setup part;
@@ -92,9 +105,7 @@ ipc::OAuth2Setup OAuth2Part(const ServeOptions& options, std::uint32_t endpoint)
   part.set_ca_pem(options.oauth2_ca_pem);
   part.set_client_id(config.client_id);
   part.set_client_secret_file(config.client_secret_file);
-  part.set_auth_method(config.auth_method == "client_secret_post"
-                           ? ipc::OAuth2Setup::AUTH_METHOD_POST
-                           : ipc::OAuth2Setup::AUTH_METHOD_BASIC);
+  part.set_auth_method(ToMessage(config.auth_method));
   for (const std::string& scope : config.scopes) {
     part.add_scopes(scope);
   }
@@ -105,11 +116,21 @@ ipc::OAuth2Setup OAuth2Part(const ServeOptions& options, std::uint32_t endpoint)
   return part;
 }
 
+ipc::ModuleAccess::Network ToNetwork(ModuleNetwork network) {
+  switch (network) {
+    case ModuleNetwork::kInet:
+      return ipc::ModuleAccess::NETWORK_INET;
+    case ModuleNetwork::kUnix:
+      return ipc::ModuleAccess::NETWORK_UNIX;
+    case ModuleNetwork::kNone:
+      break;
+  }
+  return ipc::ModuleAccess::NETWORK_NONE;
+}
+
 ipc::ModuleAccess ModulePart(const Pkcs11Config& pkcs11) {
   ipc::ModuleAccess access;
-  access.set_network(pkcs11.network == "inet"   ? ipc::ModuleAccess::NETWORK_INET
-                     : pkcs11.network == "unix" ? ipc::ModuleAccess::NETWORK_UNIX
-                                                : ipc::ModuleAccess::NETWORK_NONE);
+  access.set_network(ToNetwork(pkcs11.network));
   access.set_writes_files(!pkcs11.state_directory.empty());
   return access;
 }
@@ -129,6 +150,22 @@ void FillPkcs11(const CertConfig& cert, std::string_view pin_salt, ipc::Pkcs11Se
   *part->mutable_access() = ModulePart(cert.pkcs11);
 }
 
+void FillJwtSource(const ServeOptions& options, ipc::AgentSetup& setup) {
+  const JwtConfig& jwt = options.config.auth.jwt;
+  FillJwt(jwt, setup.mutable_jwt());
+  switch (jwt.source) {
+    case JwtSource::kOAuth2:
+      *setup.mutable_oauth2() =
+          OAuth2Part(options, static_cast<std::uint32_t>(setup.openbao().endpoints_size()));
+      break;
+    case JwtSource::kFile:
+      setup.mutable_jwt_file()->set_path(jwt.jwt_file);
+      break;
+    case JwtSource::kUnset:
+      break;
+  }
+}
+
 ipc::AgentSetup AgentPart(const ServeOptions& options,
                           const ipc::OpenBaoSetup& openbao,
                           std::string_view pin_salt) {
@@ -136,22 +173,21 @@ ipc::AgentSetup AgentPart(const ServeOptions& options,
   ipc::AgentSetup setup;
   *setup.mutable_openbao() = openbao;
   setup.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
-  const bool cert = config.auth.method == "cert";
-  setup.set_auth_mount(cert ? config.auth.cert.mount_path : config.auth.jwt.mount_path);
   setup.set_login_timeout_ns(EffectiveLoginTimeout(config).count());
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
-  setup.set_log_level(static_cast<std::uint32_t>(LevelOf(config.logging.level)));
+  setup.set_log_level(static_cast<std::uint32_t>(config.logging.level));
   setup.set_login_budget_per_minute(static_cast<std::uint32_t>(EffectiveLoginBudget(config)));
-  if (cert) {
-    FillPkcs11(config.auth.cert, pin_salt, setup.mutable_pkcs11());
-    return setup;
-  }
-  FillJwt(config.auth.jwt, setup.mutable_jwt());
-  if (config.auth.jwt.source == "oauth2") {
-    *setup.mutable_oauth2() =
-        OAuth2Part(options, static_cast<std::uint32_t>(openbao.endpoints_size()));
-  } else {
-    setup.mutable_jwt_file()->set_path(config.auth.jwt.jwt_file);
+  switch (config.auth.method) {
+    case AuthMethod::kCert:
+      setup.set_auth_mount(config.auth.cert.mount_path);
+      FillPkcs11(config.auth.cert, pin_salt, setup.mutable_pkcs11());
+      break;
+    case AuthMethod::kJwt:
+      setup.set_auth_mount(config.auth.jwt.mount_path);
+      FillJwtSource(options, setup);
+      break;
+    case AuthMethod::kUnset:
+      break;
   }
   return setup;
 }
@@ -161,33 +197,42 @@ Result<BrokerEndpoint> TokenEndpoint(const ServeOptions& options) {
   if (options.oauth2_proxy) {
     return BrokerEndpoint{.host = options.oauth2_proxy->host, .port = options.oauth2_proxy->port};
   }
-  const HttpsAddress address = BAOKMS_TRY(ParseTokenUrl(options.config.auth.jwt.oauth2.token_url));
+  const setup::HttpsAddress address =
+      BAOKMS_TRY(setup::ParseTokenUrl(options.config.auth.jwt.oauth2.token_url));
   return BrokerEndpoint{.host = address.host, .port = address.port};
 }
 
 }  // namespace
 
-Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt) {
+Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt) {
   const Config& config = options.config;
   const ipc::OpenBaoSetup openbao = BAOKMS_TRY(OpenBaoPart(config, options.openbao_ca_pem));
-  const ipc::AgentSetup agent = AgentPart(options, openbao, pin_salt);
-  ipc::SpawnerSetup spawner;
-  spawner.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
-  if (config.auth.method == "cert") {
-    *spawner.mutable_module() = ModulePart(config.auth.cert.pkcs11);
-    spawner.mutable_agent_environment()->Add(options.module_environment.begin(),
-                                             options.module_environment.end());
+  SetUps set_ups;
+  set_ups.worker = WorkerPart(config, openbao, options.build.version);
+  set_ups.agent = AgentPart(options, openbao, pin_salt);
+  set_ups.spawner.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
+  if (set_ups.agent.has_pkcs11()) {
+    *set_ups.spawner.mutable_module() = set_ups.agent.pkcs11().access();
+    set_ups.spawner.mutable_agent_environment()->Add(options.module_environment.begin(),
+                                                     options.module_environment.end());
   }
+  BAOKMS_TRY(setup::CheckWorkerSetup(set_ups.worker));
+  BAOKMS_TRY(setup::CheckAgentSetup(set_ups.agent));
+  return set_ups;
+}
+
+Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt) {
+  const SetUps set_ups = BAOKMS_TRY(MakeSetUps(options, pin_salt));
   SealedSetUps sealed;
-  sealed.spawner = BAOKMS_TRY(ipc::SealMessage(spawner));
-  sealed.worker = BAOKMS_TRY(ipc::SealMessage(WorkerPart(config, openbao, options.build.version)));
-  sealed.agent = BAOKMS_TRY(ipc::SealMessage(agent));
-  for (const ipc::EndpointSetup& endpoint : openbao.endpoints()) {
+  sealed.spawner = BAOKMS_TRY(ipc::SealMessage(set_ups.spawner));
+  sealed.worker = BAOKMS_TRY(ipc::SealMessage(set_ups.worker));
+  sealed.agent = BAOKMS_TRY(ipc::SealMessage(set_ups.agent));
+  for (const ipc::EndpointSetup& endpoint : set_ups.worker.openbao().endpoints()) {
     sealed.endpoints.push_back(
         {.host = endpoint.host(), .port = static_cast<std::uint16_t>(endpoint.port())});
   }
   sealed.openbao_endpoints = static_cast<std::uint32_t>(sealed.endpoints.size());
-  if (agent.has_oauth2()) {
+  if (set_ups.agent.has_oauth2()) {
     sealed.endpoints.push_back(BAOKMS_TRY(TokenEndpoint(options)));
   }
   return sealed;

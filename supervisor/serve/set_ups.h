@@ -3,14 +3,27 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "proto/setup.pb.h"
 #include "supervisor/broker/broker.h"
 #include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {
+
+// The set-ups of all children, before they are sealed.
+struct SetUps {
+  ipc::WorkerSetup worker;
+  ipc::AgentSetup agent;
+  ipc::SpawnerSetup spawner;
+};
+
+// Fails with kInvalidArgument when a child would refuse its set-up. `pin_salt` is the PIN latch's;
+// empty without a PKCS #11 module.
+Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt);
 
 struct SealedSetUps {
   UniqueFd spawner;
@@ -22,7 +35,7 @@ struct SealedSetUps {
   std::uint32_t openbao_endpoints = 0;
 };
 
-// `pin_salt` is the PIN latch's; empty without a PKCS#11 module.
+// MakeSetUps(), sealed.
 Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt);
 
 }  // namespace baokms::supervisor

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/error.h"
+#include "common/setup/limits.h"
 #include "proto/setup.pb.h"
 #include "tests/worker/rig.h"
 #include "tests/worker/setups.h"
@@ -97,7 +98,7 @@ TEST(WorkerOptionsTest, RefusesWhatNoConfigurationGives) {
        }},
       {"too many endpoints",
        [](auto& setup) {
-         for (int i = 0; i < kMaxEndpoints; ++i) {
+         for (int i = 0; i < static_cast<int>(setup::kMaxEndpoints); ++i) {
            *setup.mutable_openbao()->add_endpoints() = setup.openbao().endpoints(0);
          }
        }},
@@ -115,7 +116,7 @@ TEST(WorkerOptionsTest, RefusesWhatNoConfigurationGives) {
        }},
       {"too many connections",
        [](auto& setup) {
-         setup.set_max_connections(kMaxConnections + 1);
+         setup.set_max_connections(setup::kMaxConnections + 1);
        }},
       {"no login time",
        [](auto& setup) {

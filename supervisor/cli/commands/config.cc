@@ -1,6 +1,13 @@
+#include <sys/stat.h>
+
+#include <string>
+
+#include <unistd.h>
+
 #include "common/contract/identity.h"
 #include "supervisor/cli/commands/commands.h"
-#include "supervisor/cli/commands/state_command.h"
+#include "supervisor/cli/prepare.h"
+#include "supervisor/config/choices.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/config/json_schema.h"
 #include "supervisor/config/reference.h"
@@ -12,26 +19,49 @@ namespace {
 // The fingerprint is left out while the identity is incomplete.
 CommandReport Describe(const Config& config) {
   CommandReport report;
-  report.Add("configVersion", config.config_version);
+  report.Add("configVersion", std::string(WordOf(config.config_version)));
   report.Add("socketPath", config.server.socket_path);
   report.Add("metricsAddress", config.server.metrics_address);
   report.Add("healthAddress", config.server.health_address);
-  report.Add("authMethod", config.auth.method);
+  report.Add("authMethod", std::string(WordOf(config.auth.method)));
   if (const auto fingerprint = contract::Fingerprint(IdentityOf(config)); fingerprint.has_value()) {
     report.Add("identityFingerprint", std::string(fingerprint->text()));
   }
   return report;
 }
 
+constexpr Flag kNoHostChecksFlag{
+    "--no-host-checks", "",
+    "Do not check files and directories of this host: for the configuration of another machine"};
+
+// Root may look at a provider's files without being the user that it runs as, which owns the
+// directory of its state.
+uid_t ProviderUser(const Config& config) {
+  struct stat info {};
+
+  const std::string directory = config.state.path.substr(0, config.state.path.rfind('/') + 1);
+  const bool root = ::geteuid() == 0;
+  return root && ::stat(directory.c_str(), &info) == 0 ? info.st_uid : ::geteuid();
+}
+
+// Everything that `serve` would refuse is a problem here too. The report is printed all the same,
+// unless the file cannot be read as a configuration.
 int RunConfig(const CommandContext& context) {
   const LoadResult loaded = LoadConfig(context.load());
-  if (!loaded.problems.empty()) {
-    return context.FailConfig(loaded.problems);
+  const Config& config = loaded.document.config;
+  if (loaded.problems.empty()) {
+    context.Write(Describe(config).ToString(context.output()));
+    for (const Problem& warning : Warnings(loaded.document)) {
+      context.Note("warning: " + ToLine(warning));
+    }
   }
-  for (const Problem& warning : Warnings(loaded.document)) {
-    context.Note("warning: " + ToLine(warning));
+  if (context.load().path.empty()) {
+    return context.Print("");  // the defaults alone, which nobody serves with
   }
-  return PrintReport(context, Describe(loaded.document.config), "");
+  const HostChecks checks =
+      context.IsOn(kNoHostChecksFlag.name) ? HostChecks::kNone : HostChecks::kAll;
+  const CheckedConfig checked = Prepare(context.load(), checks, ProviderUser(config));
+  return checked.options.has_value() ? context.Print("") : context.FailConfig(checked.problems);
 }
 
 int RunSchema(const CommandContext& context) {
@@ -42,7 +72,7 @@ int RunReference(const CommandContext& context) {
   return context.Print(ReferenceMarkdown());
 }
 
-constexpr Flag kConfigFlags[] = {kOutputFlag};
+constexpr Flag kConfigFlags[] = {kNoHostChecksFlag, kOutputFlag};
 constexpr Command kConfigChildren[] = {
     {.name = "schema", .help = "Print the JSON Schema of the configuration file", .run = RunSchema},
     {.name = "reference",
@@ -51,10 +81,11 @@ constexpr Command kConfigChildren[] = {
 
 }  // namespace
 
-constinit const Command kConfigCommand{.name = "config",
-                                       .help = "Show the effective configuration",
-                                       .flags = kConfigFlags,
-                                       .run = RunConfig,
-                                       .children = kConfigChildren};
+constinit const Command kConfigCommand{
+    .name = "config",
+    .help = "Validate the configuration as serve does, and show a summary",
+    .flags = kConfigFlags,
+    .run = RunConfig,
+    .children = kConfigChildren};
 
 }  // namespace baokms::supervisor

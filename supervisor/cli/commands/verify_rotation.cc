@@ -4,10 +4,10 @@
 #include <utility>
 #include <variant>
 
+#include "common/setup/url.h"
 #include "supervisor/cli/commands/commands.h"
 #include "supervisor/cli/commands/state_command.h"
 #include "supervisor/cli/prepare.h"
-#include "supervisor/config/address.h"
 #include "supervisor/etcd/etcd_options.h"
 #include "supervisor/etcd/start_scan.h"
 #include "supervisor/state_commands/rotation_commands.h"
@@ -33,7 +33,7 @@ bool IsLoopback(std::string_view host) {
 // "https://host:port", or "http://127.0.0.1:port" for an etcd without TLS on this host.
 std::optional<EtcdOptions> ParseEndpoint(const std::string& text) {
   const bool plain = text.starts_with(kPlainScheme);
-  const auto address = ParseHttpsAddress(
+  const auto address = setup::ParseHttpsAddress(
       plain ? std::string("https://").append(text.substr(kPlainScheme.size())) : text);
   if (!address.has_value() || !address->prefix.empty() || (plain && !IsLoopback(address->host))) {
     return std::nullopt;

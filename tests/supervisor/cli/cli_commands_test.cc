@@ -160,7 +160,7 @@ TEST_F(CliTest, PrintsSchemaAndReference) {
 
 TEST_F(CliTest, ShowsTheConfiguration) {
   const std::string path = WriteConfig(YamlOf(JwtKeys()));
-  const CliOutcome outcome = Invoke({"config", "--config", path});
+  const CliOutcome outcome = Invoke({"config", "--no-host-checks", "--config", path});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.err, "");
   EXPECT_THAT(outcome.out, testing::MatchesRegex("configVersion: v1alpha1\n"
@@ -193,15 +193,37 @@ TEST_F(CliTest, PrintsTheDocumentedFingerprint) {
               HasSubstr("cfg1.iWfCItBef04qDNcnEXME76HSYDWTVfhtoTlg2YQpdPg\n"));
 }
 
-TEST_F(CliTest, DoesNotValidateForTheConfigCommandButWarns) {
+// A file that `serve` would refuse, on a host where its directories and bundle are missing as well.
+TEST_F(CliTest, ConfigRefusesWhatServeRefusesWithAllProblems) {
   const std::string path =
-      WriteConfig(YamlOf(With(With(JwtKeys(), "auth.method", "token"), "openbao.timeout", "9s")));
+      WriteConfig(YamlOf(With(With(With(JwtKeys(), "openbao.address", "http://bao.example:8200"),
+                                   "openbao.namespace", "team-a/"),
+                              "openbao.tlsServerName", "'*.bao.example'")));
+  const CliOutcome served = Invoke({"serve", "--config", path});
   const CliOutcome outcome = Invoke({"config", "--config", path});
-  EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, HasSubstr("authMethod: token\n"));
-  EXPECT_EQ(outcome.err, "warning: " + path +
-                             ":13:3: openbao.timeout: is not below the API server's KMS timeout, "
-                             "3s unless configured\n");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_EQ(served.code, 3);
+  EXPECT_EQ(outcome.err, served.err);
+  EXPECT_THAT(outcome.out, HasSubstr("authMethod: jwt\n"));
+  for (const char* problem :
+       {":9:3: openbao.address: must be an https URL", ": openbao.namespace: must be a path",
+        ": openbao.tlsServerName: must be a host name",
+        ": openbao.caCertFile: ", ": state.path: its directory"}) {
+    EXPECT_THAT(outcome.err, HasSubstr(problem));
+  }
+}
+
+TEST_F(CliTest, ConfigValidatesForAnotherMachineAndWarns) {
+  const std::string path = WriteConfig(
+      YamlOf(With(With(With(JwtKeys(), "openbao.timeout", "9s"), "auth.jwt.mountPath", "jwt"),
+                  "openbao.address", "https://bao.example/v1")));
+  const CliOutcome outcome = Invoke({"config", "--no-host-checks", "--config", path});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("authMethod: jwt\n"));
+  EXPECT_THAT(outcome.err, StartsWith("warning: " + path));
+  EXPECT_THAT(outcome.err, HasSubstr("openbao.timeout: is not below the KMS timeout"));
+  EXPECT_THAT(outcome.err, HasSubstr("auth.jwt.mountPath: does not begin with auth/"));
+  EXPECT_THAT(outcome.err, HasSubstr("openbao.address: has a path with /v1"));
 }
 
 TEST_F(CliTest, AnswersABadFileWithExitCode3) {
@@ -226,13 +248,13 @@ TEST_F(CliTest, TakesTheConfigurationPathFromFlagThenEnvironment) {
   const FakeVariables both{{"BAO_KMS_PROVIDER_CONFIG_PATH", good},
                            {"BAO_KMS_PROVIDER_CONFIG", "/absent"}};
   EXPECT_EQ(InvokeWith(both, {"config"}).code, 3);
-  EXPECT_EQ(InvokeWith(both, {"config", "--config", good}).code, 0);
-  EXPECT_EQ(InvokeWith(both, {"--config", good, "config"}).code, 0);
+  EXPECT_EQ(InvokeWith(both, {"config", "--no-host-checks", "--config", good}).code, 0);
+  EXPECT_EQ(InvokeWith(both, {"--config", good, "config", "--no-host-checks"}).code, 0);
   // A flag that is set to nothing is set.
   EXPECT_THAT(InvokeWith(both, {"config", "--config="}).out, Not(HasSubstr("identityFingerprint")));
   const FakeVariables empty{{"BAO_KMS_PROVIDER_CONFIG", ""},
                             {"BAO_KMS_PROVIDER_CONFIG_PATH", good}};
-  EXPECT_EQ(InvokeWith(empty, {"config"}).code, 0);
+  EXPECT_EQ(InvokeWith(empty, {"config", "--no-host-checks"}).code, 0);
 }
 
 TEST_F(CliTest, LetsFlagsReplaceKeys) {
@@ -300,7 +322,7 @@ TEST_F(CliTest, ReportsWhatServeFindsOnTheHost) {
       WriteConfig(YamlOf(With(JwtKeys(), "openbao.caCertFile", root_ + "/absent.crt")), 0644);
   const CliOutcome outcome = Invoke({"serve", "--config", path});
   EXPECT_EQ(outcome.code, 3);
-  EXPECT_THAT(outcome.err, HasSubstr("config: has permissions that are not allowed"));
+  EXPECT_THAT(outcome.err, HasSubstr("config: is too permissive: run chmod"));
   EXPECT_THAT(outcome.err, HasSubstr("openbao.caCertFile: cannot be opened: No such file"));
   EXPECT_FALSE(outcome.served.has_value());
 }

@@ -13,6 +13,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/setup/ca_bundle.h"
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/safe_file.h"
 #include "tests/supervisor/config/config_texts.h"
@@ -151,8 +152,8 @@ TEST_F(FilesTest, FollowsSymlinksOnlyThroughRootsDirectories) {
   const std::string cert = Link("live/cert.pem", "../archive/cert1.pem");
   const std::string absolute = Link("absolute", root_ + "/archive/cert1.pem");
   if (::geteuid() != 0) {
-    EXPECT_THAT(RefusalOf(token), HasSubstr("symlink"));
-    EXPECT_THAT(RefusalOf(cert), HasSubstr("symlink"));
+    EXPECT_THAT(RefusalOf(token), HasSubstr("symbolic link"));
+    EXPECT_THAT(RefusalOf(cert), HasSubstr("symbolic link"));
     return;
   }
   EXPECT_EQ(RefusalOf(token), "");
@@ -162,10 +163,10 @@ TEST_F(FilesTest, FollowsSymlinksOnlyThroughRootsDirectories) {
   // Somebody else's link in a sticky directory.
   const std::string planted = Link("volume/planted", "..data/token");
   ASSERT_EQ(::lchown(planted.c_str(), 4321, 0), 0);
-  EXPECT_THAT(RefusalOf(planted), HasSubstr("symlink"));
+  EXPECT_THAT(RefusalOf(planted), HasSubstr("symbolic link"));
   // A link below a directory of the running user, who is not root.
   ASSERT_EQ(::chown((root_ + "/live").c_str(), 4321, 0), 0);
-  EXPECT_THAT(RefusalOf(cert, Rules(4321)), HasSubstr("not root's alone"));
+  EXPECT_THAT(RefusalOf(cert, Rules(4321)), HasSubstr("not owned by root"));
   // Behind a link of root's, the directories are judged as they are without one.
   ASSERT_EQ(::chown((root_ + "/archive").c_str(), 4321, 0), 0);
   EXPECT_EQ(RefusalOf(absolute, Rules(4321)), "");
@@ -175,7 +176,7 @@ TEST_F(FilesTest, FollowsSymlinksOnlyThroughRootsDirectories) {
 TEST_F(FilesTest, EndsASymlinkLoop) {
   const std::string loop = Link("loop", "loop");
   EXPECT_THAT(RefusalOf(loop),
-              testing::AnyOf(HasSubstr("too many symlinks"), HasSubstr("not root's alone")));
+              testing::AnyOf(HasSubstr("too many symbolic links"), HasSubstr("not owned by root")));
 }
 
 TEST_F(FilesTest, RefusesADirectoryLinkWhereNoneMayBe) {
@@ -185,7 +186,7 @@ TEST_F(FilesTest, RefusesADirectoryLinkWhereNoneMayBe) {
       .forbidden_bits = 0022, .own_user = ::geteuid(), .final_symlink = FinalSymlink::kRefused};
   const Opened opened = OpenDirectoryByRules(link, rules);
   ASSERT_TRUE(opened.refusal.has_value());
-  EXPECT_EQ(DescribeRefusal(*opened.refusal, link), "must not be a symlink");
+  EXPECT_EQ(DescribeRefusal(*opened.refusal, link), "must not be a symbolic link");
   EXPECT_TRUE(OpenDirectoryByRules(root_ + "/real", rules).fd.valid());
 }
 
@@ -198,7 +199,7 @@ TEST_F(FilesTest, ChecksTheConfigurationFile) {
   const LoadResult loaded = LoadConfig(options);
   ASSERT_EQ(loaded.problems.size(), 1U);
   EXPECT_EQ(ToLine(loaded.problems[0]),
-            options.path + ": config: has permissions that are not allowed: mode bits 0004");
+            options.path + ": config: is too permissive: run chmod o-r " + options.path);
   // What is in it is told all the same.
   EXPECT_EQ(loaded.document.config.transit.key_name, "etcd");
   options.safety = ConfigFileSafety::kAny;
@@ -224,19 +225,24 @@ TEST_F(FilesTest, SaysNothingElseOfAConfigurationFileThatIsNotThere) {
     const LoadResult loaded = LoadConfig(options);
     const std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
     EXPECT_THAT(problems, testing::SizeIs(1)) << DescribeProblems(problems);
-    EXPECT_THAT(CheckHost(loaded.document, problems).problems, IsEmpty());
+    EXPECT_THAT(CheckHost(loaded.document, problems, ::geteuid()).problems, IsEmpty());
   }
+}
+
+std::string CaProblem(const std::string& pem) {
+  const Status checked = setup::CheckCaBundle(pem);
+  return checked ? std::string() : std::string(checked.error().what());
 }
 
 TEST(CaBundleTest, HoldsReadableCertificates) {
   const std::string pem(kCertificate);
-  EXPECT_EQ(CheckCaBundle(pem), std::nullopt);
-  EXPECT_EQ(CheckCaBundle("# text before\n" + pem + pem), std::nullopt);
-  EXPECT_EQ(CheckCaBundle(""), "holds no PEM certificate");
-  EXPECT_EQ(CheckCaBundle("not pem"), "holds no PEM certificate");
-  EXPECT_EQ(CheckCaBundle(pem + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-            "holds a certificate that cannot be read");
-  EXPECT_EQ(CheckCaBundle(pem.substr(0, 100)), "holds a certificate that cannot be read");
+  EXPECT_EQ(CaProblem(pem), "");
+  EXPECT_EQ(CaProblem("# text before\n" + pem + pem), "");
+  EXPECT_EQ(CaProblem(""), "contains no PEM certificate");
+  EXPECT_EQ(CaProblem("not pem"), "contains no PEM certificate");
+  EXPECT_EQ(CaProblem(pem + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            "contains a certificate that cannot be read");
+  EXPECT_EQ(CaProblem(pem.substr(0, 100)), "contains a certificate that cannot be read");
 }
 
 class HostTest : public FilesTest {
@@ -248,12 +254,12 @@ class HostTest : public FilesTest {
     document_.config.openbao.ca_cert_file = Write("ca.crt", kCertificate, 0644);
     document_.config.server.socket_path = root_ + "/run/kms.sock";
     document_.config.state.path = root_ + "/state/registry.json";
-    document_.config.auth.method = "jwt";
+    document_.config.auth.method = AuthMethod::kJwt;
   }
 
   std::vector<std::string> Problems() const {
     std::vector<std::string> lines;
-    for (const Problem& problem : CheckHost(document_, {}).problems) {
+    for (const Problem& problem : CheckHost(document_, {}, ::geteuid()).problems) {
       lines.push_back(ToLine(problem));
     }
     return lines;
@@ -263,7 +269,7 @@ class HostTest : public FilesTest {
 };
 
 TEST_F(HostTest, AcceptsAPreparedHost) {
-  const HostFindings findings = CheckHost(document_, {});
+  const HostFindings findings = CheckHost(document_, {}, ::geteuid());
   EXPECT_THAT(findings.problems, IsEmpty());
   EXPECT_EQ(findings.openbao_ca_pem, kCertificate);
   EXPECT_EQ(findings.oauth2_ca_pem, "");
@@ -271,30 +277,30 @@ TEST_F(HostTest, AcceptsAPreparedHost) {
 
 TEST_F(HostTest, ChecksTheCaBundle) {
   ASSERT_EQ(::chmod(document_.config.openbao.ca_cert_file.c_str(), 0666), 0);
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: has permissions")));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: is too permissive")));
   document_.config.openbao.ca_cert_file = Write("empty", "");
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: holds no PEM")));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: contains no PEM")));
   document_.config.openbao.ca_cert_file = Write("big", std::string(kMaxCaBundleBytes + 1, 'x'));
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: is too large")));
 }
 
 TEST_F(HostTest, ChecksTheTokenEndpointsBundle) {
-  document_.config.auth.jwt.source = "oauth2";
+  document_.config.auth.jwt.source = JwtSource::kOAuth2;
   document_.config.auth.jwt.oauth2.ca_cert_file = root_ + "/absent";
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("auth.jwt.oauth2.caCertFile: ")));
   document_.config.auth.jwt.oauth2.ca_cert_file = document_.config.openbao.ca_cert_file;
-  EXPECT_EQ(CheckHost(document_, {}).oauth2_ca_pem, kCertificate);
+  EXPECT_EQ(CheckHost(document_, {}, ::geteuid()).oauth2_ca_pem, kCertificate);
 }
 
 TEST_F(HostTest, ChecksTheSocketPlace) {
   ASSERT_EQ(::chmod((root_ + "/run").c_str(), 0775), 0);
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: its directory has perm")));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: its directory is too perm")));
   ASSERT_EQ(::chmod((root_ + "/run").c_str(), 0755), 0);
   Write("run/kms.sock", "x");
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: is there and is not a sock")));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: exists but is not a sock")));
   fs::remove(root_ + "/run/kms.sock");
   Link("run/kms.sock", "elsewhere");
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: is there and is not a sock")));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: exists but is not a sock")));
   fs::remove(root_ + "/run/kms.sock");
 
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -307,14 +313,14 @@ TEST_F(HostTest, ChecksTheSocketPlace) {
 
   Link("link", "run");
   document_.config.server.socket_path = root_ + "/link/kms.sock";
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("its directory must not be a symlink")));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("its directory must not be a symbolic link")));
   document_.config.server.socket_path = root_ + "/absent/kms.sock";
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("No such file")));
 }
 
 TEST_F(HostTest, ChecksTheStateDirectory) {
   ASSERT_EQ(::chmod((root_ + "/state").c_str(), 0770), 0);
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("state.path: its directory has permissions")));
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("state.path: its directory is too permissive")));
   document_.config.state.path = root_ + "/absent/registry.json";
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("state.path: its directory ")));
 }
@@ -325,7 +331,7 @@ TEST_F(HostTest, LeavesKeysWithEarlierProblemsAlone) {
   document_.config.state.path = "bad";
   const std::vector<Problem> earlier{
       {"", {}, "openbao", "x"}, {"", {}, "server.socketPath", "x"}, {"", {}, "state.path", "x"}};
-  EXPECT_THAT(CheckHost(document_, earlier).problems, IsEmpty());
+  EXPECT_THAT(CheckHost(document_, earlier, ::geteuid()).problems, IsEmpty());
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ TEST(LoadTest, FillsDefaults) {
   EXPECT_EQ(config.server.max_concurrent_encrypt, 32);
   EXPECT_EQ(config.server.max_concurrent_decrypt, 64);
   EXPECT_EQ(config.openbao.timeout, std::chrono::seconds(2));
-  EXPECT_EQ(config.auth.method, "jwt");
+  EXPECT_EQ(config.auth.method, AuthMethod::kJwt);
   EXPECT_EQ(config.auth.login_before_token_expiry, std::chrono::minutes(5));
   EXPECT_EQ(config.auth.token_renewal_increment, std::chrono::hours(1));
   EXPECT_EQ(config.auth.login_timeout, std::chrono::seconds(0));
@@ -55,12 +55,12 @@ TEST(LoadTest, FillsDefaults) {
   EXPECT_EQ(config.status.deep_probe_interval, std::chrono::minutes(5));
   EXPECT_EQ(config.status.max_staleness, std::chrono::minutes(2));
   EXPECT_EQ(config.state.path, "/var/lib/openbao-kms/state/key-registry.json");
-  EXPECT_EQ(config.rotation.mode, "observed");
+  EXPECT_EQ(config.rotation.mode, RotationMode::kObserved);
   EXPECT_EQ(config.rotation.activation_delay, std::chrono::minutes(2));
   EXPECT_EQ(config.rotation.require_stable_observation_count, 3);
   EXPECT_TRUE(config.rotation.reject_version_rollback);
-  EXPECT_EQ(config.logging.level, "info");
-  EXPECT_EQ(config.logging.format, "json");
+  EXPECT_EQ(config.logging.level, LogLevel::kInfo);
+  EXPECT_EQ(config.logging.format, LogFormat::kJson);
   EXPECT_TRUE(config.logging.log_openbao_request_ids);
   EXPECT_FALSE(config.logging.debug_correlation.enabled);
   EXPECT_EQ(config.logging.debug_correlation.ttl, std::chrono::minutes(15));
@@ -74,7 +74,7 @@ TEST(LoadTest, WantsConfigVersionInTheFile) {
   EXPECT_THAT(LoadProblems(""), ElementsAre("c.yaml: configVersion: configVersion is required"));
   LoadOptions no_file;
   EXPECT_THAT(LoadConfig(no_file).problems, IsEmpty());
-  EXPECT_EQ(LoadConfig(no_file).document.config.config_version, "v1alpha1");
+  EXPECT_EQ(LoadConfig(no_file).document.config.config_version, ConfigVersion::kV1Alpha1);
 }
 
 TEST(LoadTest, RefusesUnknownKeysAtAnyDepth) {
@@ -126,7 +126,7 @@ TEST(LoadTest, RefusesAKeyThatIsThereTwice) {
                    "state: {path: /a, path: /b}\n"
                    "status: {}\n"
                    "status: {}\n"),
-      ElementsAre("c.yaml:2:19: state.path: is there twice", "c.yaml:4:1: status: is there twice"));
+      ElementsAre("c.yaml:2:19: state.path: is duplicated", "c.yaml:4:1: status: is duplicated"));
 }
 
 TEST(LoadTest, RefusesOtherTypesForEveryKey) {
@@ -148,7 +148,9 @@ TEST(LoadTest, RefusesOtherTypesForEveryKey) {
   for (const SchemaRow& row : SchemaTable()) {
     for (const Row& value : kRows) {
       SCOPED_TRACE(std::string(row.key) + ": " + value.value);
-      const bool right = (std::holds_alternative<TextField>(row.field) && value.text) ||
+      const bool right = ((std::holds_alternative<TextField>(row.field) ||
+                           std::holds_alternative<ChoiceField>(row.field)) &&
+                          value.text) ||
                          (std::holds_alternative<IntField>(row.field) && value.number) ||
                          (std::holds_alternative<BoolField>(row.field) && value.flag) ||
                          (std::holds_alternative<DurationField>(row.field) && value.duration) ||
@@ -264,12 +266,12 @@ TEST(LoadTest, StopsAtBrokenYaml) {
 TEST(PrecedenceTest, GoesFlagEnvironmentFileDefault) {
   const std::string file = YamlOf(With(JwtKeys(), "logging.level", "warn"));
   LoadOptions options;
-  EXPECT_EQ(Load(YamlOf(JwtKeys()), options).document.config.logging.level, "info");
-  EXPECT_EQ(Load(file, options).document.config.logging.level, "warn");
+  EXPECT_EQ(Load(YamlOf(JwtKeys()), options).document.config.logging.level, LogLevel::kInfo);
+  EXPECT_EQ(Load(file, options).document.config.logging.level, LogLevel::kWarn);
   options.environment = FakeEnvironment({{"BAO_KMS_PROVIDER_LOG_LEVEL", "error"}});
-  EXPECT_EQ(Load(file, options).document.config.logging.level, "error");
+  EXPECT_EQ(Load(file, options).document.config.logging.level, LogLevel::kError);
   options.flags = {{"--log-level", "logging.level", "debug"}};
-  EXPECT_EQ(Load(file, options).document.config.logging.level, "debug");
+  EXPECT_EQ(Load(file, options).document.config.logging.level, LogLevel::kDebug);
 }
 
 TEST(PrecedenceTest, CountsEmptyVariablesAsUnsetAndEmptyFlagsAsSet) {
@@ -300,7 +302,7 @@ TEST(PrecedenceTest, KnowsEveryVariable) {
     EXPECT_EQ(Load("", options).document.config.server.*row.member, "a:1");
   }
   options.environment = FakeEnvironment({{"BAO_KMS_PROVIDER_LOGGING_LEVEL", "error"}});
-  EXPECT_EQ(Load("", options).document.config.logging.level, "error");
+  EXPECT_EQ(Load("", options).document.config.logging.level, LogLevel::kError);
 }
 
 TEST(PrecedenceTest, NamesTheSourceOfABadValue) {
@@ -317,7 +319,7 @@ TEST(PrecedenceTest, NamesTheSourceOfABadValue) {
 TEST(LegacySourceTest, IsFileWhenOnlyJwtFileIsSet) {
   const Keys keys = Without(JwtKeys(), "auth.jwt.source");
   EXPECT_THAT(ProblemsOf(keys), IsEmpty());
-  EXPECT_EQ(Load(YamlOf(keys)).document.config.auth.jwt.source, "file");
+  EXPECT_EQ(Load(YamlOf(keys)).document.config.auth.jwt.source, JwtSource::kFile);
 }
 
 TEST(LegacySourceTest, IsNotGuessedOtherwise) {
@@ -351,13 +353,13 @@ TEST(CredentialsTest, ExpandsTheDirectory) {
 
 TEST(CredentialsTest, WantsADirectoryAndAPlainName) {
   const Keys keys = With(JwtKeys(), "auth.jwt.jwtFile", "${CREDENTIALS_DIRECTORY}/jwt");
-  EXPECT_THAT(ProblemsOf(keys), ElementsAre(HasSubstr("needs CREDENTIALS_DIRECTORY")));
+  EXPECT_THAT(ProblemsOf(keys), ElementsAre(HasSubstr("needs a plain file name after")));
   LoadOptions options;
   options.environment = FakeEnvironment({{"CREDENTIALS_DIRECTORY", "/run/credentials/x"}});
   for (const char* name : {"", "..", "a/b", "../b"}) {
     const std::string path = std::string("\"${CREDENTIALS_DIRECTORY}/") + name + "\"";
     EXPECT_THAT(ProblemsOf(YamlOf(With(JwtKeys(), "auth.jwt.jwtFile", path)), options),
-                ElementsAre(HasSubstr("needs CREDENTIALS_DIRECTORY")))
+                ElementsAre(HasSubstr("needs a plain file name after")))
         << name;
   }
   EXPECT_THAT(ProblemsOf(With(JwtKeys(), "openbao.caCertFile", "${CREDENTIALS_DIRECTORY}/ca")),

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "supervisor/config/address.h"
+#include "common/setup/url.h"
 #include "supervisor/config/derived.h"
 #include "tests/supervisor/config/config_texts.h"
 
@@ -65,7 +65,7 @@ TEST(RelationsTest, ListenersDiffer) {
 TEST(RelationsTest, AdditionalAddressesDifferFromTheFirst) {
   EXPECT_THAT(ProblemsOf(With(JwtKeys(), {{"openbao.additionalAddresses",
                                            "['https://a:1', 'https://bao.example:8200']"}})),
-              ElementsAre(HasSubstr("openbao.additionalAddresses[1]: is there twice")));
+              ElementsAre(HasSubstr("openbao.additionalAddresses[1]: repeats openbao.address")));
 }
 
 TEST(RelationsTest, DebugCorrelationHasItsConditions) {
@@ -140,7 +140,9 @@ TEST(WarningsTest, NamesWhatIsProbablyNotMeant) {
                   {"isolation.workers", "1"},
                   {"rotation.rejectVersionRollback", "false"},
                   {"auth.loginBudgetPerMinute", "1"},
-                  {"auth.cert.pkcs11.maxSessions", "3"}};
+                  {"auth.cert.pkcs11.maxSessions", "3"},
+                  {"auth.jwt.mountPath", "jwt"},
+                  {"openbao.address", "https://bao.example:8200/v1"}};
   for (const auto& [key, value] : rows) {
     EXPECT_THAT(WarningsOf(With(JwtKeys(), {{key, value}})), ElementsAre(key)) << key;
   }
@@ -148,15 +150,15 @@ TEST(WarningsTest, NamesWhatIsProbablyNotMeant) {
 }
 
 TEST(DerivedTest, TakesAddressesApart) {
-  const auto address = ParseHttpsAddress("https://Bao.Example:8200/a/b/");
+  const auto address = setup::ParseHttpsAddress("https://Bao.Example:8200/a/b/");
   ASSERT_TRUE(address.has_value());
   EXPECT_EQ(address->host, "bao.example");
   EXPECT_EQ(address->port, 8200);
   EXPECT_EQ(address->authority, "Bao.Example:8200");
   EXPECT_EQ(address->prefix, "/a/b");
-  EXPECT_EQ(ParseHttpsAddress("https://[::1]")->host, "::1");
-  EXPECT_EQ(ParseHttpsAddress("https://x")->port, 443);
-  EXPECT_EQ(ParseHttpsAddress("https://x/")->prefix, "");
+  EXPECT_EQ(setup::ParseHttpsAddress("https://[::1]")->host, "::1");
+  EXPECT_EQ(setup::ParseHttpsAddress("https://x")->port, 443);
+  EXPECT_EQ(setup::ParseHttpsAddress("https://x/")->prefix, "");
 
   const Config config =
       Load(YamlOf(With(JwtKeys(), {{"openbao.additionalAddresses", "['https://c']"}})))

@@ -246,7 +246,6 @@ TEST(NumberTextTest, ParsesEveryBase) {
 TEST(TextRulesTest, TrimsUnicodeSpace) {
   EXPECT_EQ(TrimSpace("\xc2\xa0 a b\xe2\x80\x83\n"), "a b");
   EXPECT_TRUE(IsBlank("\xe3\x80\x80"));
-  EXPECT_FALSE(HasOuterSpace("a\xc2\xa0z"));
 }
 
 TEST(TextRulesTest, MakesForeignTextPrintable) {

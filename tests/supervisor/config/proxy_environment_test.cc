@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "supervisor/config/address.h"
+#include "common/setup/url.h"
 #include "supervisor/config/load.h"
 
 namespace baokms::supervisor {
@@ -25,7 +25,7 @@ Environment EnvironmentOf(Variables variables) {
 
 // "host:port", "direct" or "refused".
 std::string Choice(const Variables& variables, std::string_view url = "https://issuer.test/token") {
-  const ProxyChoice choice = FindProxy(EnvironmentOf(variables), *ParseTokenUrl(url));
+  const ProxyChoice choice = FindProxy(EnvironmentOf(variables), *setup::ParseTokenUrl(url));
   if (choice.refusal) {
     return "refused";
   }
@@ -33,7 +33,7 @@ std::string Choice(const Variables& variables, std::string_view url = "https://i
 }
 
 bool Exempt(std::string_view list, std::string_view url = "https://issuer.test/token") {
-  return IsExempt(list, *ParseTokenUrl(url));
+  return IsExempt(list, *setup::ParseTokenUrl(url));
 }
 
 TEST(ProxyEnvironmentTest, TakesTheHttpsProxyInEitherCase) {
@@ -61,7 +61,7 @@ TEST(ProxyEnvironmentTest, KnowsTheFormsOfAProxy) {
 TEST(ProxyEnvironmentTest, RepeatsNoPartOfARefusedUrl) {
   const ProxyChoice choice =
       FindProxy(EnvironmentOf({{"HTTPS_PROXY", "http://user:hunter2@proxy.test:1"}}),
-                *ParseTokenUrl("https://issuer.test/"));
+                *setup::ParseTokenUrl("https://issuer.test/"));
   ASSERT_TRUE(choice.refusal.has_value());
   for (const char* part : {"user:", "hunter2", "proxy.test"}) {
     EXPECT_EQ(choice.refusal->find(part), std::string::npos);

@@ -1,4 +1,5 @@
-// Addresses as the configuration writes them: URLs and host:port pairs. No name is ever looked up.
+// URLs as the configuration writes them. No name is ever looked up. Errors are the rest of a
+// sentence about the key: "must be an https URL".
 
 #pragma once
 
@@ -8,7 +9,7 @@
 
 #include "common/base/result.h"
 
-namespace baokms::supervisor {
+namespace baokms::setup {
 
 // An https URL taken apart.
 struct HttpsAddress {
@@ -36,21 +37,7 @@ Status CheckAbsoluteUri(std::string_view text);
 // "unix:///absolute/path".
 Status CheckSpiffeSocket(std::string_view text);
 
-// "spiffe://domain/path". Answers with the domain.
+// "spiffe://domain/path". Returns the domain.
 Result<std::string> ParseSpiffeId(std::string_view text);
 
-struct ListenAddress {
-  // Without brackets. May be empty: every interface.
-  std::string host;
-  // 0: the kernel chooses.
-  std::uint16_t port{};
-};
-
-// Splits "host:port" or "[host]:port".
-Result<ListenAddress> ParseListenAddress(std::string_view text);
-
-// Whether both name the same fixed port of the same host: IP addresses are compared as addresses
-// (IPv4-in-IPv6 as IPv4), names without case. Wildcards are not compared with what they cover.
-bool SameListener(const ListenAddress& a, const ListenAddress& b);
-
-}  // namespace baokms::supervisor
+}  // namespace baokms::setup

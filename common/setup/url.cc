@@ -1,26 +1,20 @@
-#include "supervisor/config/address.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
+#include "common/setup/url.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
+#include <charconv>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
-#include "supervisor/config/characters.h"
-#include "supervisor/config/number_text.h"
-#include "supervisor/config/text_rules.h"
+#include "common/base/result.h"
+#include "common/setup/require.h"
+#include "common/setup/value_rules.h"
 
-namespace baokms::supervisor {
+namespace baokms::setup {
 namespace {
 
-constexpr std::uint32_t kMaxPort = 65535;
 constexpr std::uint16_t kHttpsPort = 443;
-
-constexpr Error Bad(Literal what) {
-  return {ErrorCode::kInvalidArgument, what};
-}
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
@@ -30,28 +24,17 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-// An IPv6 or IPv4 address in one form: 16 bytes, IPv4 as ::ffff:a.b.c.d.
-using AddressBytes = std::array<unsigned char, 16>;
-
-std::optional<AddressBytes> ParseIp(const std::string& text) {
-  AddressBytes bytes{};
-  if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) {
-    return bytes;
-  }
-  in_addr v4{};
-  if (::inet_pton(AF_INET, text.c_str(), &v4) != 1) {
-    return std::nullopt;
-  }
-  bytes[10] = 0xff;
-  bytes[11] = 0xff;
-  std::memcpy(bytes.data() + 12, &v4, sizeof(v4));
-  return bytes;
+bool IsAlpha(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-bool IsHostName(std::string_view host) {
-  return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), [](char c) {
-    return IsAlpha(c) || IsDigit(c) || c == '.' || c == '-' || c == '_';
-  });
+// Nothing unless the text is digits and a number from 1 to 65535.
+std::optional<std::uint16_t> ParsePort(std::string_view text) {
+  std::uint16_t port = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, port);
+  const bool ok = result.ec == std::errc() && result.ptr == end && port != 0;
+  return ok ? std::optional(port) : std::nullopt;
 }
 
 struct UrlParts {
@@ -106,41 +89,38 @@ Result<HttpsAddress> SplitAuthority(std::string_view authority) {
   if (authority.starts_with('[')) {
     const std::size_t close = authority.find(']');
     if (close == std::string_view::npos) {
-      return Bad("must have a valid host");
+      return Invalid("must have a valid host");
     }
     address.host = Lower(authority.substr(1, close - 1));
-    in6_addr v6{};
-    if (::inet_pton(AF_INET6, address.host.c_str(), &v6) != 1) {
-      return Bad("must have a valid host");
+    if (address.host.find(':') == std::string::npos) {
+      return Invalid("must have a valid host");
     }
     port = authority.substr(close + 1);
   } else {
     address.host = Lower(authority.substr(0, authority.find(':')));
     port = authority.substr(address.host.size());
-    if (!IsHostName(address.host)) {
-      return Bad("must have a valid host");
-    }
   }
+  BAOKMS_TRY(CheckHost(address.host));
   address.port = kHttpsPort;
   if (!port.empty()) {
-    const auto number = ParseDecimal(port.substr(1), kMaxPort);
-    if (port[0] != ':' || number.value_or(0) == 0) {
-      return Bad("must have a port from 1 to 65535, or none");
+    const auto number = ParsePort(port.substr(1));
+    if (port[0] != ':' || !number.has_value()) {
+      return Invalid("must have a port from 1 to 65535, or none");
     }
-    address.port = static_cast<std::uint16_t>(*number);
+    address.port = *number;
   }
   return address;
 }
 
 Result<HttpsAddress> FromParts(const std::optional<UrlParts>& parts) {
   if (!parts.has_value() || parts->scheme != "https" || !parts->has_authority) {
-    return Bad("must be an https URL");
+    return Invalid("must be an https URL");
   }
   if (parts->has_user_info) {
-    return Bad("must not hold user info");
+    return Invalid("must not contain user info");
   }
   if (parts->has_fragment) {
-    return Bad("must not hold a fragment");
+    return Invalid("must not contain a fragment");
   }
   return SplitAuthority(parts->authority);
 }
@@ -151,7 +131,7 @@ Result<HttpsAddress> ParseHttpsAddress(std::string_view text) {
   const auto parts = SplitUrl(text);
   HttpsAddress address = BAOKMS_TRY(FromParts(parts));
   if (parts->has_query) {
-    return Bad("must not hold a query");
+    return Invalid("must not contain a query");
   }
   std::string_view prefix = parts->path;
   while (prefix.ends_with('/')) {
@@ -168,13 +148,13 @@ Result<HttpsAddress> ParseTokenUrl(std::string_view text) {
 Status CheckAbsoluteUri(std::string_view text) {
   const auto parts = SplitUrl(text);
   if (!parts.has_value() || (parts->authority.empty() && parts->path.empty())) {
-    return Bad("must be an absolute URI");
+    return Invalid("must be an absolute URI");
   }
   if (parts->has_user_info) {
-    return Bad("must not hold user info");
+    return Invalid("must not contain user info");
   }
   if (parts->has_fragment) {
-    return Bad("must not hold a fragment");
+    return Invalid("must not contain a fragment");
   }
   return {};
 }
@@ -183,7 +163,7 @@ Status CheckSpiffeSocket(std::string_view text) {
   const auto parts = SplitUrl(text);
   if (!parts.has_value() || parts->scheme != "unix" || !parts->has_authority ||
       !parts->authority.empty() || parts->path.size() < 2) {
-    return Bad("must have the form unix:///absolute/path");
+    return Invalid("must have the form unix:///absolute/path");
   }
   return {};
 }
@@ -191,46 +171,10 @@ Status CheckSpiffeSocket(std::string_view text) {
 Result<std::string> ParseSpiffeId(std::string_view text) {
   const auto parts = SplitUrl(text);
   if (!parts.has_value() || parts->scheme != "spiffe" || parts->has_user_info || parts->has_query ||
-      parts->has_fragment || !IsHostName(parts->authority) || parts->path.size() < 2) {
-    return Bad("must have the form spiffe://domain/path");
+      parts->has_fragment || !CheckHost(parts->authority) || parts->path.size() < 2) {
+    return Invalid("must have the form spiffe://domain/path");
   }
   return std::string(parts->authority);
 }
 
-Result<ListenAddress> ParseListenAddress(std::string_view text) {
-  ListenAddress address;
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || HasControl(text) || text.find(' ') != text.npos) {
-    return Bad("must have the form host:port");
-  }
-  std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return Bad("must have the form host:port, an IPv6 host in brackets");
-  }
-  if (host.find_first_of("[]") != std::string_view::npos) {
-    return Bad("must have the form host:port");
-  }
-  const auto port = ParseDecimal(text.substr(colon + 1), kMaxPort);
-  if (!port.has_value()) {
-    return Bad("must have a port from 0 to 65535");
-  }
-  address.host = std::string(host);
-  address.port = static_cast<std::uint16_t>(*port);
-  return address;
-}
-
-bool SameListener(const ListenAddress& a, const ListenAddress& b) {
-  if (a.port != b.port || a.port == 0) {
-    return false;
-  }
-  const auto a_ip = ParseIp(a.host);
-  const auto b_ip = ParseIp(b.host);
-  if (a_ip.has_value() && b_ip.has_value()) {
-    return *a_ip == *b_ip;
-  }
-  return EqualsIgnoringAsciiCase(a.host, b.host);
-}
-
-}  // namespace baokms::supervisor
+}  // namespace baokms::setup

@@ -1,0 +1,14 @@
+// From the sealed set-up to the options of an OpenBao client.
+
+#pragma once
+
+#include "common/openbao/api.h"
+#include "proto/setup.pb.h"
+
+namespace baokms::openbao {
+
+// Endpoints, roots, server name and namespace, without a Transit key. `setup` has been checked
+// (common/setup/set_up_checks.h).
+ClientOptions ToClientOptions(const ipc::OpenBaoSetup& setup);
+
+}  // namespace baokms::openbao

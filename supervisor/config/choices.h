@@ -1,0 +1,92 @@
+// The fixed words of the configuration as enumerations. A word is compared as text here and nowhere
+// else: when the file is read, and when a value is shown.
+
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "common/base/log.h"
+#include "supervisor/observe/log_format.h"
+
+namespace baokms::supervisor {
+
+// kUnset: not written, or written wrongly, which validation reports. A validated configuration has
+// it only where the key does not apply.
+enum class ConfigVersion : std::uint8_t { kUnset, kV1Alpha1 };
+enum class RotationMode : std::uint8_t { kUnset, kObserved };
+enum class AuthMethod : std::uint8_t { kUnset, kJwt, kCert };
+enum class JwtSource : std::uint8_t { kUnset, kFile, kOAuth2 };
+enum class CertSource : std::uint8_t { kUnset, kPkcs11, kSpiffe };
+enum class OAuth2ClientAuth : std::uint8_t { kUnset, kSecretBasic, kSecretPost };
+enum class ModuleNetwork : std::uint8_t { kNone, kUnix, kInet };
+
+template <typename E>
+struct Choice {
+  std::string_view word;
+  E value;
+};
+
+// All words of an enumeration, in the order of the documentation.
+template <typename E>
+inline constexpr auto kChoices = nullptr;
+
+template <>
+inline constexpr auto kChoices<ConfigVersion> =
+    std::to_array<Choice<ConfigVersion>>({{"v1alpha1", ConfigVersion::kV1Alpha1}});
+
+template <>
+inline constexpr auto kChoices<RotationMode> =
+    std::to_array<Choice<RotationMode>>({{"observed", RotationMode::kObserved}});
+
+template <>
+inline constexpr auto kChoices<AuthMethod> =
+    std::to_array<Choice<AuthMethod>>({{"jwt", AuthMethod::kJwt}, {"cert", AuthMethod::kCert}});
+
+template <>
+inline constexpr auto kChoices<JwtSource> =
+    std::to_array<Choice<JwtSource>>({{"file", JwtSource::kFile}, {"oauth2", JwtSource::kOAuth2}});
+
+template <>
+inline constexpr auto kChoices<CertSource> = std::to_array<Choice<CertSource>>(
+    {{"pkcs11", CertSource::kPkcs11}, {"spiffe", CertSource::kSpiffe}});
+
+template <>
+inline constexpr auto kChoices<OAuth2ClientAuth> = std::to_array<Choice<OAuth2ClientAuth>>(
+    {{"client_secret_basic", OAuth2ClientAuth::kSecretBasic},
+     {"client_secret_post", OAuth2ClientAuth::kSecretPost}});
+
+template <>
+inline constexpr auto kChoices<ModuleNetwork> =
+    std::to_array<Choice<ModuleNetwork>>({{"none", ModuleNetwork::kNone},
+                                          {"unix", ModuleNetwork::kUnix},
+                                          {"inet", ModuleNetwork::kInet}});
+
+template <>
+inline constexpr auto kChoices<LogLevel> =
+    std::to_array<Choice<LogLevel>>({{"debug", LogLevel::kDebug},
+                                     {"info", LogLevel::kInfo},
+                                     {"warn", LogLevel::kWarn},
+                                     {"error", LogLevel::kError}});
+
+template <>
+inline constexpr auto kChoices<LogFormat> =
+    std::to_array<Choice<LogFormat>>({{"json", LogFormat::kJson}, {"text", LogFormat::kText}});
+
+// The word of a value; "" for kUnset.
+template <typename E>
+constexpr std::string_view WordOf(E value) {
+  const auto* found = std::ranges::find(kChoices<E>, value, &Choice<E>::value);
+  return found == kChoices<E>.end() ? std::string_view() : found->word;
+}
+
+template <typename E>
+constexpr std::optional<E> ParseChoice(std::string_view word) {
+  const auto* found = std::ranges::find(kChoices<E>, word, &Choice<E>::word);
+  return found == kChoices<E>.end() ? std::nullopt : std::optional(found->value);
+}
+
+}  // namespace baokms::supervisor

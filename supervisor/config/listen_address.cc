@@ -1,0 +1,78 @@
+#include "supervisor/config/listen_address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "common/setup/require.h"
+#include "common/setup/value_rules.h"
+#include "supervisor/config/number_text.h"
+#include "supervisor/config/text_rules.h"
+
+namespace baokms::supervisor {
+namespace {
+
+constexpr std::uint32_t kMaxPort = 65535;
+
+// An IPv6 or IPv4 address in one form: 16 bytes, IPv4 as ::ffff:a.b.c.d.
+using AddressBytes = std::array<unsigned char, 16>;
+
+std::optional<AddressBytes> ParseIp(const std::string& text) {
+  AddressBytes bytes{};
+  if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) {
+    return bytes;
+  }
+  in_addr v4{};
+  if (::inet_pton(AF_INET, text.c_str(), &v4) != 1) {
+    return std::nullopt;
+  }
+  bytes[10] = 0xff;
+  bytes[11] = 0xff;
+  std::memcpy(bytes.data() + 12, &v4, sizeof(v4));
+  return bytes;
+}
+
+}  // namespace
+
+Result<ListenAddress> ParseListenAddress(std::string_view text) {
+  ListenAddress address;
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || !setup::CheckNoControl(text) ||
+      text.find(' ') != text.npos) {
+    return setup::Invalid("must have the form host:port");
+  }
+  std::string_view host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return setup::Invalid("must have the form host:port, an IPv6 host in brackets");
+  }
+  if (host.find_first_of("[]") != std::string_view::npos) {
+    return setup::Invalid("must have the form host:port");
+  }
+  const auto port = ParseDecimal(text.substr(colon + 1), kMaxPort);
+  if (!port.has_value()) {
+    return setup::Invalid("must have a port from 0 to 65535");
+  }
+  address.host = std::string(host);
+  address.port = static_cast<std::uint16_t>(*port);
+  return address;
+}
+
+bool SameListener(const ListenAddress& a, const ListenAddress& b) {
+  if (a.port != b.port || a.port == 0) {
+    return false;
+  }
+  const auto a_ip = ParseIp(a.host);
+  const auto b_ip = ParseIp(b.host);
+  if (a_ip.has_value() && b_ip.has_value()) {
+    return *a_ip == *b_ip;
+  }
+  return EqualsIgnoringAsciiCase(a.host, b.host);
+}
+
+}  // namespace baokms::supervisor

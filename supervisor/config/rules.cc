@@ -1,0 +1,160 @@
+#include "supervisor/config/rules.h"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "common/setup/limits.h"
+#include "common/setup/pkcs11_uri.h"
+#include "common/setup/require.h"
+#include "common/setup/url.h"
+#include "common/setup/value_rules.h"
+#include "supervisor/config/listen_address.h"
+#include "supervisor/config/number_text.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// 4294967295 is (gid_t)-1: "no change" to chown.
+constexpr std::uint32_t kMaxGid = 4'294'967'294U;
+// The longest variable that a PKCS #11 module is known to read has 27 characters.
+constexpr std::size_t kMaxVariableName = 64;
+constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::array<std::string_view, 2> kSocketRoots{"/run/openbao-kms/",
+                                                       "/var/run/openbao-kms/"};
+constexpr std::array<std::string_view, 8> kLibraryVariables{"LD_", "GLIBC_", "MALLOC_", "OPENSSL_",
+                                                            "SSL", "CURL_",  "TZ",      "LC_"};
+
+template <typename T>
+Status AsStatus(const Result<T>& result) {
+  return result.has_value() ? Status() : Status(result.error());
+}
+
+Status CheckHttpsAddress(std::string_view text) {
+  return AsStatus(setup::ParseHttpsAddress(text));
+}
+
+Status CheckTokenUrl(std::string_view text) {
+  return AsStatus(setup::ParseTokenUrl(text));
+}
+
+Status CheckCredentialPath(std::string_view text) {
+  BAOKMS_TRY(
+      setup::Require(!text.starts_with(kCredentialPrefix),
+                     "needs a plain file name after ${CREDENTIALS_DIRECTORY}/, and this variable "
+                     "in the environment (systemd sets it with LoadCredential=)"));
+  return setup::CheckAbsolutePath(text);
+}
+
+Status CheckSocketPath(std::string_view text) {
+  BAOKMS_TRY(setup::CheckAbsolutePath(text));
+  BAOKMS_TRY(setup::Require(text.size() <= kMaxSocketPath, "must not be longer than 107 bytes"));
+  const bool below =
+      std::ranges::any_of(kSocketRoots, [&](auto root) { return text.starts_with(root); });
+  // The same segments as in a mount path: none of them empty, "." or "..".
+  return setup::Require(below && setup::CheckMountPath(text.substr(1)),
+                        "must be below /run/openbao-kms or /var/run/openbao-kms");
+}
+
+Status CheckSocketMode(std::string_view text) {
+  const auto mode = ParseOctal(text, 0777);
+  BAOKMS_TRY(setup::Require(mode.has_value(), "must be an octal mode such as \"0660\""));
+  return setup::Require((*mode & 0117U) == 0, "must grant only read and write to owner and group");
+}
+
+Status CheckSocketGroup(std::string_view text) {
+  const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  BAOKMS_TRY(setup::Require(!digits || ParseDecimal(text, kMaxGid).has_value(),
+                            "must be a group name or a decimal GID"));
+  return setup::CheckIdentifier(text);
+}
+
+Status CheckListenAddress(std::string_view text) {
+  return AsStatus(ParseListenAddress(text));
+}
+
+Status CheckSpiffeId(std::string_view text) {
+  return AsStatus(setup::ParseSpiffeId(text));
+}
+
+// Variables that change how the agent itself is loaded, or what its libraries write and trust, are
+// not the module's.
+Status CheckVariableName(std::string_view text) {
+  const auto is_name_character = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  BAOKMS_TRY(setup::Require(!text.empty() && text.size() <= kMaxVariableName &&
+                                !(text.front() >= '0' && text.front() <= '9') &&
+                                std::ranges::all_of(text, is_name_character),
+                            "must be the name of an environment variable"));
+  return setup::Require(std::ranges::none_of(kLibraryVariables,
+                                             [&](auto prefix) { return text.starts_with(prefix); }),
+                        "must not be a variable that the auth agent's own libraries read");
+}
+
+constexpr std::string_view kHttpsPattern = "^[Hh][Tt][Tt][Pp][Ss]://";
+
+}  // namespace
+
+const TextRule kIdentifier{&setup::CheckIdentifier,
+                           "no white space at either end; no NUL, CR, LF or TAB"};
+const TextRule kMountPath{&setup::CheckMountPath, "path without empty, `.` or `..` parts"};
+const TextRule kNamespace{&setup::CheckNamespace,
+                          "path without empty, `.` or `..` parts and without `%`"};
+const TextRule kKeyName{&setup::CheckKeyName,
+                        "`[A-Za-z0-9_.-]`, not beginning or ending with `.` or `-`",
+                        "^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$"};
+const TextRule kServerName{&setup::CheckServerName,
+                           "host name or IP address; no brackets, scheme, port or wildcard"};
+const TextRule kHttpsAddress{&CheckHttpsAddress, "https URL without user info, query and fragment",
+                             kHttpsPattern};
+const TextRule kTokenUrl{&CheckTokenUrl, "https URL without user info and fragment", kHttpsPattern};
+const TextRule kAbsoluteUri{&setup::CheckAbsoluteUri,
+                            "absolute URIs without user info and fragment"};
+const TextRule kScope{&setup::CheckScope, "scope tokens (RFC 6749)"};
+const TextRule kAbsolutePath{&setup::CheckAbsolutePath, "absolute path"};
+const TextRule kCredentialPath{&CheckCredentialPath,
+                               "absolute path, or `${CREDENTIALS_DIRECTORY}/name`"};
+const TextRule kSocketPath{&CheckSocketPath, "below `/run/openbao-kms` or `/var/run/openbao-kms`"};
+const TextRule kSocketMode{&CheckSocketMode, "octal; only read and write, for owner and group",
+                           "^0[0-7]{3}$"};
+const TextRule kSocketGroup{&CheckSocketGroup, "group name or decimal GID"};
+const TextRule kListenAddress{&CheckListenAddress,
+                              "host:port; with port 0 the kernel chooses a port"};
+const TextRule kSpiffeSocket{&setup::CheckSpiffeSocket, "`unix:///absolute/path`"};
+const TextRule kSpiffeId{&CheckSpiffeId, "`spiffe://domain/path`"};
+const TextRule kTokenLabel{&setup::CheckTokenLabel,
+                           "at most 32 bytes; no white space at either end; no NUL, CR, LF or TAB"};
+const TextRule kPkcs11Uri{&setup::CheckPkcs11Uri,
+                          "`pkcs11:token=...;object=...` without `pin-value`"};
+const TextRule kVariableName{
+    &CheckVariableName,
+    "names that the agent's own libraries do not read (`LD_*`, `OPENSSL_*`, ...)"};
+const TextRule kNoControl{&setup::CheckNoControl, "no control characters"};
+
+Finding CheckRange(const NumberRule& rule, std::int64_t value) {
+  if (value >= rule.min && value <= rule.max) {
+    return std::nullopt;
+  }
+  if (rule.max == std::numeric_limits<int>::max()) {
+    return "must be at least " + std::to_string(rule.min);
+  }
+  return "must be from " + std::to_string(rule.min) + " to " + std::to_string(rule.max);
+}
+
+Finding CheckDuration(Least least, std::int64_t nanoseconds) {
+  if (least == Least::kAboveZero && nanoseconds <= 0) {
+    return "must be greater than 0";
+  }
+  if (least == Least::kZero && nanoseconds < 0) {
+    return "must not be negative";
+  }
+  if (nanoseconds > setup::kLongestTime.count()) {
+    return "must be at most 878400h, which is 100 years";
+  }
+  return std::nullopt;
+}
+
+}  // namespace baokms::supervisor
