@@ -28,7 +28,7 @@ THIRD_PARTY = {
     "common/openbao": {"curl", "openssl"},
     "worker": {"google/protobuf", "openssl", "seccomp"},
     "authagent": {"google/protobuf", "openssl", "seccomp", "p11-kit"},
-    "supervisor": {"grpc", "grpcpp", "google/protobuf", "prometheus", "CivetServer", "civetweb", "spdlog", "fmt", "yaml-cpp",
+    "supervisor": {"grpc", "grpcpp", "google/protobuf", "prometheus", "boost", "yaml-cpp",
                    "nlohmann", "openssl", "seccomp", "sys/capability", "ares", "CLI"},
 }
 # Only these folders of the supervisor may see the expensive or dangerous libraries.
@@ -36,9 +36,7 @@ ONLY_IN = {
     "grpc": {"supervisor/kms", "supervisor/cli", "supervisor/etcd"},
     "grpcpp": {"supervisor/kms", "supervisor/cli", "supervisor/etcd"},
     "prometheus": {"supervisor/observe"},
-    "CivetServer": {"supervisor/observe"},
-    "civetweb": {"supervisor/observe"},
-    "spdlog": {"supervisor/observe"},
+    "boost": {"supervisor/observe"},
     "yaml-cpp": {"supervisor/config"},
     "CLI": {"supervisor/cli"},
     "ares": {"supervisor/broker"},
@@ -46,7 +44,7 @@ ONLY_IN = {
     "p11-kit": {"authagent/pkcs11"},
 }
 KNOWN = {"seccomp", "sys/capability", "openssl", "libp11", "p11-kit", "curl", "nlohmann", "grpc", "grpcpp", "google/protobuf", "prometheus",
-         "CivetServer", "civetweb", "spdlog", "yaml-cpp", "systemd", "absl", "fmt", "ares", "CLI"}
+         "boost", "yaml-cpp", "systemd", "absl", "ares", "CLI"}
 
 
 def library_of(name: str) -> str | None:

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "supervisor/config/serve_options.h"
+#include "supervisor/config/build_info.h"
 
 namespace baokms::supervisor {
 

@@ -9,23 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/config/build_info.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/problem.h"
 #include "supervisor/config/proxy_environment.h"
 
 namespace baokms::supervisor {
-
-// How this program was built, as text.
-struct BuildInfo {
-  // "v0.1.0" for a release; never empty.
-  std::string version;
-  // "unknown" without a git checkout.
-  std::string commit;
-  // RFC 3339 in UTC, or "unknown".
-  std::string build_date;
-  // "true", "false" or "unknown".
-  std::string dirty;
-};
 
 struct ReloadedOptions;
 

@@ -92,7 +92,7 @@ Status ScanOnce() {
     return Error(ErrorCode::kSystem, "OPENSSL_init_crypto");
   }
   const EtcdTarget target = BAOKMS_TRY(ReadTarget());
-  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy());
+  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy(ListenerRights::kNone));
   BAOKMS_TRY(policy.Install());
   return SendAnswer(Answer(target), kScanAnswer);
 }

@@ -73,6 +73,13 @@ void Acceptor::Stop() {
   loop_.Unwatch(listener_);
 }
 
+void Acceptor::ListenOn(int listener) {
+  OnReady();
+  Stop();
+  listener_ = listener;
+  Resume();
+}
+
 void Acceptor::OnReady() {
   for (int i = 0; i < kBatch; ++i) {
     UniqueFd connection(::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));

@@ -48,6 +48,9 @@ class Acceptor final {
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor();
 
+  // Accepts from another listening socket from now on, after those who wait at the earlier one.
+  void ListenOn(int listener);
+
   // Nobody is let in any more; callers wait in the socket's queue. Connections that exist stay.
   void Stop();
 

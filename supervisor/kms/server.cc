@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include <grpc/support/time.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_posix.h>
@@ -70,7 +71,8 @@ void Configure(grpc::ServerBuilder& builder) {
 }  // namespace
 
 struct KmsServer::Engine {
-  Engine(EventLoop& on_loop, KmsService& for_service) : loop(on_loop), service(for_service) {}
+  Engine(EventLoop& on_loop, KmsService& for_service, std::function<void()> on_each_turn)
+      : loop(on_loop), service(for_service), on_turn(std::move(on_each_turn)) {}
 
   void Post(KmsMethod method);
   void ServeQueue();
@@ -81,6 +83,7 @@ struct KmsServer::Engine {
 
   EventLoop& loop;
   KmsService& service;
+  std::function<void()> on_turn;
   RawKmsService raw;
   std::unique_ptr<grpc::ServerCompletionQueue> queue;
   std::unique_ptr<grpc::Server> server;
@@ -107,8 +110,15 @@ void KmsServer::Engine::ServeQueue() {
   answers->ServedByThisThread();
   void* tag = nullptr;
   bool ok = false;
-  while (queue->Next(&tag, &ok)) {
-    OnEvent(*static_cast<const Rpc::Tag*>(tag), ok);
+  for (;;) {
+    const auto next = queue->AsyncNext(&tag, &ok, gpr_time_from_seconds(1, GPR_TIMESPAN));
+    on_turn();
+    if (next == grpc::CompletionQueue::SHUTDOWN) {
+      return;
+    }
+    if (next == grpc::CompletionQueue::GOT_EVENT) {
+      OnEvent(*static_cast<const Rpc::Tag*>(tag), ok);
+    }
   }
 }
 
@@ -183,8 +193,10 @@ void KmsServer::Engine::Stop(BootTime deadline) {
 KmsServer::KmsServer(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {
 }
 
-Result<std::unique_ptr<KmsServer>> KmsServer::Start(EventLoop& loop, KmsService& service) {
-  auto engine = std::make_unique<Engine>(loop, service);
+Result<std::unique_ptr<KmsServer>> KmsServer::Start(EventLoop& loop,
+                                                    KmsService& service,
+                                                    std::function<void()> on_turn) {
+  auto engine = std::make_unique<Engine>(loop, service, std::move(on_turn));
   grpc::ServerBuilder builder;
   Configure(builder);
   builder.RegisterService(&engine->raw);

@@ -17,8 +17,11 @@ namespace baokms::supervisor {
 // Belongs to the loop's thread.
 class KmsServer final {
  public:
-  // Starts the server's threads. `loop` and `service` must outlive the server.
-  static Result<std::unique_ptr<KmsServer>> Start(EventLoop& loop, KmsService& service);
+  // Starts the server's threads. `loop` and `service` must outlive the server. `on_turn` is called
+  // by the completion queue's thread with each event, and once a second without one.
+  static Result<std::unique_ptr<KmsServer>> Start(EventLoop& loop,
+                                                  KmsService& service,
+                                                  std::function<void()> on_turn);
 
   KmsServer(const KmsServer&) = delete;
   KmsServer& operator=(const KmsServer&) = delete;

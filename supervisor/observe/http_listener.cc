@@ -1,209 +1,223 @@
 #include "supervisor/observe/http_listener.h"
 
-#include <netinet/in.h>
-#include <sys/resource.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-
-#include <civetweb.h>
-
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
-
-#include <fcntl.h>
-
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
+#include <thread>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "supervisor/observe/http_exchange.h"
 #include "supervisor/observe/listen_socket.h"
 
 namespace baokms::supervisor {
-
-// Waits for its threads.
-struct StopCivetweb {
-  void operator()(mg_context* server) const { mg_stop(server); }
-};
-
 namespace {
-
-using Server = std::unique_ptr<mg_context, StopCivetweb>;
 
 using Handlers = std::map<std::string, HttpHandler>;
 
-// Descriptors that are looked at to find one of civetweb's.
-constexpr int kMostDescriptors = 65'536;
+// Connections taken before the loop looks at other descriptors again.
+constexpr int kBatch = 64;
 
-std::string_view ReasonPhrase(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 500:
-      return "Internal Server Error";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Error";
-  }
-}
-
-enum class SendBody : std::uint8_t { kYes, kNo };
-
-// One write for the whole answer. The connection is closed after it: an idle one would keep one of
-// the few threads.
-void Send(mg_connection* connection, const HttpReply& reply, SendBody send_body) {
-  std::string text = "HTTP/1.1 " + std::to_string(reply.status) + " ";
-  text.append(ReasonPhrase(reply.status)).append("\r\n");
-  if (!reply.content_type.empty()) {
-    text.append("Content-Type: ").append(reply.content_type).append("\r\n");
-  }
-  if (reply.status == 405) {
-    text.append("Allow: GET, HEAD\r\n");
-  }
-  text.append("Content-Length: ").append(std::to_string(reply.body.size())).append("\r\n");
-  text.append("Cache-Control: no-store\r\nConnection: close\r\n\r\n");
-  if (send_body == SendBody::kYes) {
-    text.append(reply.body);
-  }
-  (void)mg_write(connection, text.data(), text.size());
-}
-
-// What a handler throws must not reach civetweb, which is C.
-HttpReply Ask(const HttpHandler& handler) {
-  try {
-    return handler();
-  } catch (const std::exception&) {
-    return {.status = 500, .content_type = "", .body = ""};
-  }
-}
-
-int Answer(mg_connection* connection) {
-  const mg_request_info& request = *mg_get_request_info(connection);
-  const auto& handlers = *static_cast<const Handlers*>(request.user_data);
-  const std::string_view method = request.request_method;
-  const auto handler = handlers.find(request.local_uri == nullptr ? "" : request.local_uri);
-  HttpReply reply{.status = 404, .content_type = "", .body = ""};
-  if (handler != handlers.end()) {
-    reply = method == "GET" || method == "HEAD"
-                ? Ask(handler->second)
-                : HttpReply{.status = 405, .content_type = "", .body = ""};
-  }
-  Send(connection, reply, method == "HEAD" ? SendBody::kNo : SendBody::kYes);
-  return reply.status;
-}
-
-// civetweb's callbacks. Every request that can be parsed ends in Answer(), so that none of its own
-// handlers (files, scripts) is ever reached.
-int OnRequest(mg_connection* connection) {
-  try {
-    return Answer(connection);
-  } catch (const std::exception&) {
-    return 500;  // no memory for an answer; the connection is closed
-  }
-}
-
-// A request that cannot be parsed, is too large or too slow: the status and nothing else, no echo
-// of what was sent.
-int OnError(mg_connection* connection, int status, const char* /*text*/) {
-  try {
-    Send(connection, {.status = status, .content_type = "", .body = ""}, SendBody::kYes);
-  } catch (const std::exception&) {
-    return 0;
-  }
-  return 0;
-}
-
-// civetweb would write to stderr, which belongs to the log stream.
-int DropText(const mg_connection* /*connection*/, const char* /*text*/) {
-  return 1;
-}
-
-// The descriptor that civetweb listens on: a TCP socket that listens on this port.
-Result<int> FindListener(int port) {
-  rlimit limit{};
-  (void)::getrlimit(RLIMIT_NOFILE, &limit);
-  const int end = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kMostDescriptors));
-  for (int fd = 3; fd < end; ++fd) {
-    int listening = 0;
-    socklen_t size = sizeof listening;
-    sockaddr_in address{};
-    socklen_t address_size = sizeof address;
-    if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0 &&
-        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &address_size) == 0 &&
-        address.sin_family == AF_INET && ntohs(address.sin_port) == port) {
-      return fd;
-    }
-  }
-  return Error(ErrorCode::kInternal, "civetweb listens on no descriptor");
-}
-
-Server StartServer(const HttpBounds& bounds, Handlers& handlers) {
-  const std::string threads = std::to_string(bounds.threads);
-  const std::string milliseconds = std::to_string(bounds.request_time.count());
-  const std::string header_bytes = std::to_string(bounds.header_bytes);
-  // On loopback until our own socket takes its place.
-  const std::array<const char*, 15> options = {"listening_ports",
-                                               "127.0.0.1:0",
-                                               "num_threads",
-                                               threads.c_str(),
-                                               "request_timeout_ms",
-                                               milliseconds.c_str(),
-                                               "max_request_size",
-                                               header_bytes.c_str(),
-                                               "enable_keep_alive",
-                                               "no",
-                                               "enable_directory_listing",
-                                               "no",
-                                               "enable_auth_domain_check",
-                                               "no",
-                                               nullptr};
-  mg_callbacks callbacks{};
-  callbacks.begin_request = OnRequest;
-  callbacks.http_error = OnError;
-  callbacks.log_message = DropText;
-  callbacks.log_access = DropText;
-  // mg_start() takes a pointer to non-const and does not write through it.
-  auto** list = const_cast<const char**>(options.data());  // NOLINT(*-const-cast)
-  return Server(mg_start(&callbacks, &handlers, list));
-}
-
-// Puts our listening socket under the number of civetweb's. The shutdown wakes the thread that
-// waits for connections on the old one. Returns the number, which stays civetweb's to close.
-Result<int> TakeOver(mg_context* server, const UniqueFd& socket) {
-  mg_server_port port{};
-  if (mg_get_server_ports(server, 1, &port) != 1) {
-    return Error(ErrorCode::kInternal, "civetweb has no port");
-  }
-  const int theirs = BAOKMS_TRY(FindListener(port.port));
-  (void)::shutdown(theirs, SHUT_RDWR);
-  if (::dup3(socket.get(), theirs, O_CLOEXEC) < 0) {
-    return Error(ErrorCode::kSystem, "dup3", errno);
-  }
-  return theirs;
-}
+// While the process is out of descriptors and no connection of ours can be given up.
+constexpr BootTime kPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
-struct HttpListener::Impl {
-  Handlers handlers;
-  std::uint16_t port = 0;
-  int listening = -1;  // civetweb's
-  Server server;       // its threads end before the handlers do
+// Lives on the listener's thread, but for Start() and Stop().
+class HttpListener::Server final {
+ public:
+  Server(std::unique_ptr<EventLoop> loop, ListenSocket socket, Handlers handlers, HttpBounds bounds)
+      : port(socket.port),
+        loop_(std::move(loop)),
+        listener_(std::move(socket.fd)),
+        handlers_(std::move(handlers)),
+        bounds_(bounds) {}
+
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  ~Server() {
+    if (thread_.joinable()) {
+      loop_->Stop();
+      thread_.join();
+    }
+  }
+
+  Status Start() {
+    BAOKMS_TRY(Listen());
+    try {
+      // Fails only when epoll_wait(2) does; nobody is answered then, which is what a probe reports.
+      thread_ = std::thread([this] { (void)loop_->Run().has_value(); });
+    } catch (const std::exception&) {
+      return Error(ErrorCode::kUnavailable, "start the thread of an HTTP listener");
+    }
+    return {};
+  }
+
+  const std::uint16_t port;
+
+ private:
+  // Numbers grow, so the first connection in the map is the oldest.
+  using Number = std::uint64_t;
+
+  struct Connection {
+    Connection(UniqueFd descriptor, const Handlers& handlers, std::uint32_t header_bytes)
+        : fd(std::move(descriptor)), exchange(handlers, header_bytes) {}
+
+    UniqueFd fd;
+    HttpExchange exchange;
+    std::string answer;  // empty: the request is still being read
+    std::size_t sent = 0;
+    EventLoop::TimerId deadline = 0;
+  };
+
+  using Connections = std::map<Number, Connection>;
+
+  Status Listen() {
+    return loop_->Watch(listener_.get(), EPOLLIN, [this](std::uint32_t) { OnClients(); });
+  }
+
+  void OnClients() {
+    for (int i = 0; i < kBatch; ++i) {
+      UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (fd.valid()) {
+        Add(std::move(fd));
+      } else if (errno == EAGAIN) {
+        return;
+      } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        MakeRoom();
+        return;
+      }
+    }
+  }
+
+  // A level-triggered listener would keep the loop spinning.
+  void MakeRoom() {
+    if (!connections_.empty()) {
+      Close(connections_.begin());
+      return;
+    }
+    loop_->Unwatch(listener_.get());
+    loop_->After(kPause, [this] {
+      if (!Listen()) {
+        MakeRoom();
+      }
+    });
+  }
+
+  void Add(UniqueFd fd) {
+    if (connections_.size() == bounds_.connections) {
+      Close(connections_.begin());
+    }
+    const Number number = ++last_;
+    const int raw = fd.get();
+    const auto added =
+        connections_.try_emplace(number, std::move(fd), handlers_, bounds_.header_bytes).first;
+    if (!loop_->Watch(raw, EPOLLIN, [this, number](std::uint32_t) { OnReady(number); })) {
+      connections_.erase(added);
+      return;
+    }
+    Postpone(added);
+    OnReady(number);  // its request is often there already
+  }
+
+  void OnReady(Number number) {
+    const auto found = connections_.find(number);
+    if (found != connections_.end() && Receive(found) && !found->second.answer.empty()) {
+      Send(found);
+    }
+  }
+
+  // What comes after the request is read and dropped: closing a socket with unread bytes would
+  // reset the connection before the client has the answer. False when the connection is gone.
+  bool Receive(Connections::iterator at) {
+    Connection& connection = at->second;
+    std::array<char, 16 * 1024> bytes{};
+    const ssize_t size = ::recv(connection.fd.get(), bytes.data(), bytes.size(), 0);
+    if (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)) {
+      Close(at);
+      return false;
+    }
+    if (size > 0 && connection.answer.empty()) {
+      const std::string_view received(bytes.data(), static_cast<std::size_t>(size));
+      connection.answer = connection.exchange.Take(received).value_or("");
+    }
+    return true;
+  }
+
+  void Send(Connections::iterator at) {
+    Connection& connection = at->second;
+    const std::string_view rest = std::string_view(connection.answer).substr(connection.sent);
+    if (rest.empty()) {
+      return;
+    }
+    const ssize_t size =
+        ::send(connection.fd.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (size < 0 && errno != EAGAIN && errno != EINTR) {
+      Close(at);
+      return;
+    }
+    connection.sent += size > 0 ? static_cast<std::size_t>(size) : 0;
+    const bool done = connection.sent == connection.answer.size();
+    if (done) {
+      (void)::shutdown(connection.fd.get(), SHUT_WR);
+    }
+    if (size > 0) {
+      Postpone(at);
+    }
+    if (!loop_->Modify(connection.fd.get(), done ? EPOLLIN : EPOLLIN | EPOLLOUT)) {
+      Close(at);
+    }
+  }
+
+  // The client has its time anew.
+  void Postpone(Connections::iterator at) {
+    loop_->Cancel(at->second.deadline);
+    at->second.deadline =
+        loop_->After(bounds_.request_time, [this, number = at->first] { OnDeadline(number); });
+  }
+
+  void OnDeadline(Number number) {
+    const auto found = connections_.find(number);
+    if (found == connections_.end()) {
+      return;
+    }
+    if (!found->second.answer.empty()) {
+      Close(found);
+      return;
+    }
+    found->second.answer = HttpExchange::TimedOut();
+    Postpone(found);
+    Send(found);
+  }
+
+  void Close(Connections::iterator at) {
+    loop_->Cancel(at->second.deadline);
+    loop_->Unwatch(at->second.fd.get());
+    connections_.erase(at);
+  }
+
+  std::unique_ptr<EventLoop> loop_;
+  UniqueFd listener_;
+  Handlers handlers_;
+  HttpBounds bounds_;
+  Connections connections_;
+  Number last_ = 0;
+  std::thread thread_;
 };
 
 Result<std::unique_ptr<HttpListener>> HttpListener::Start(
@@ -211,28 +225,21 @@ Result<std::unique_ptr<HttpListener>> HttpListener::Start(
     std::uint16_t port,
     std::map<std::string, HttpHandler> handlers,
     HttpBounds bounds) {
-  const ListenSocket socket = BAOKMS_TRY(Listen(host, port));
-  auto impl = std::make_unique<Impl>();
-  impl->handlers = std::move(handlers);
-  impl->port = socket.port;
-  impl->server = StartServer(bounds, impl->handlers);
-  if (impl->server == nullptr) {
-    return Error(ErrorCode::kUnavailable, "civetweb did not start");
-  }
-  impl->listening = BAOKMS_TRY(TakeOver(impl->server.get(), socket.fd));
-  return std::unique_ptr<HttpListener>(new HttpListener(std::move(impl)));
+  ListenSocket socket = BAOKMS_TRY(Listen(host, port));
+  auto loop = BAOKMS_TRY(EventLoop::Create());
+  auto server =
+      std::make_unique<Server>(std::move(loop), std::move(socket), std::move(handlers), bounds);
+  BAOKMS_TRY(server->Start());
+  return std::unique_ptr<HttpListener>(new HttpListener(std::move(server)));
 }
 
-HttpListener::HttpListener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+HttpListener::HttpListener(std::unique_ptr<Server> server) : server_(std::move(server)) {
 }
 
-HttpListener::~HttpListener() {
-  // Wakes the thread that waits for connections; it would notice the end after two seconds only.
-  (void)::shutdown(impl_->listening, SHUT_RDWR);
-}
+HttpListener::~HttpListener() = default;
 
 std::uint16_t HttpListener::port() const {
-  return impl_->port;
+  return server_->port;
 }
 
 }  // namespace baokms::supervisor

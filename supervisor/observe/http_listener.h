@@ -1,5 +1,6 @@
-// A plain HTTP listener for a few fixed paths: health on one address, metrics on another. GET and
-// HEAD only, bounded threads and times; it serves no files and reads no body.
+// A plain HTTP listener for a few fixed paths: health on one address, metrics on another. It serves
+// GET and HEAD, one request per connection, from one thread; it reads no body and no file. Clients
+// that are slow or silent cost a descriptor each until their time is up or a newer client needs it.
 
 #pragma once
 
@@ -21,22 +22,25 @@ struct HttpReply {
   std::string body;
 };
 
-// Called on a listener's thread, for each request of its path.
+// Called on the listener's thread, for each request of its path.
 using HttpHandler = std::function<HttpReply()>;
 
 // What one listener may use up.
 struct HttpBounds {
-  int threads = 2;  // requests at the same time; all are started by Start()
+  // Open at the same time; one more closes the oldest. A request that arrives whole is answered at
+  // once, so the oldest connection is one that is slow or silent.
+  std::size_t connections = 128;
   // For the whole of a request's header, and for each write of the answer
-  // (docs/observability.md#health; connections are not kept, so there is no idle time).
+  // (docs/observability.md#health).
   std::chrono::milliseconds request_time{5000};
-  std::size_t header_bytes = 16 * 1024;  // kubelet and Prometheus send below 1 KiB
+  std::uint32_t header_bytes = 16 * 1024;  // kubelet and Prometheus send below 1 KiB
 };
 
 class HttpListener final {
  public:
-  // Binds and starts its threads at once. `host` may be empty (every interface) or an IPv6 address
-  // without brackets; `port` 0 lets the kernel choose. kUnavailable: the address cannot be bound.
+  // Binds and starts the thread. `host` may be empty (every interface) or an IPv6 address without
+  // brackets; `port` 0 lets the kernel choose. kUnavailable: the address cannot be bound, or the
+  // system has no descriptor or thread left.
   static Result<std::unique_ptr<HttpListener>> Start(const std::string& host,
                                                      std::uint16_t port,
                                                      std::map<std::string, HttpHandler> handlers,
@@ -44,18 +48,18 @@ class HttpListener final {
 
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
-  // Ends its threads; a request in progress is answered first.
+  // Ends the thread after the handler in progress and closes every connection.
   ~HttpListener();
 
   // The port that was bound.
   [[nodiscard]] std::uint16_t port() const;
 
  private:
-  struct Impl;
+  class Server;
 
-  explicit HttpListener(std::unique_ptr<Impl> impl);
+  explicit HttpListener(std::unique_ptr<Server> server);
 
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Server> server_;
 };
 
 }  // namespace baokms::supervisor

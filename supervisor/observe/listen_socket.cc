@@ -1,7 +1,6 @@
 #include "supervisor/observe/listen_socket.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -22,12 +21,8 @@
 namespace baokms::supervisor {
 namespace {
 
-// Connections that wait for one of the few threads.
-constexpr int kBacklog = 128;
-
-// The kernel keeps a connection that says nothing to itself for this long, so that silent ones do
-// not take up a thread.
-constexpr int kSilentSeconds = 5;
+// Connections that wait until the listener's thread takes them, which it does at once.
+constexpr int kBacklog = 512;
 
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
@@ -65,7 +60,6 @@ Result<ListenSocket> ListenOn(const addrinfo& address) {
     return Error(ErrorCode::kUnavailable, "socket", errno);
   }
   SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  SetOption(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, kSilentSeconds);
   if (address.ai_family == AF_INET6) {
     SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0);
   }

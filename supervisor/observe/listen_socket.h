@@ -1,5 +1,4 @@
-// A listening TCP socket for an HTTP listener, bound by us and not by the HTTP library: Debian's
-// civetweb is built without IPv6 and does not say why an address could not be bound.
+// A listening TCP socket for an HTTP listener.
 
 #pragma once
 

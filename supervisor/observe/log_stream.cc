@@ -1,5 +1,6 @@
 #include "supervisor/observe/log_stream.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -13,98 +14,94 @@
 
 #include <utility>
 
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
-
 #include "common/base/clock.h"
-#include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/child_records.h"
 #include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/journal.h"
+#include "supervisor/observe/log_writer.h"
 #include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
 namespace {
 
-spdlog::level::level_enum ToSpdlog(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarn:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      break;
-  }
-  return spdlog::level::err;
+std::string LineOf(LogFormat format, const LogRecord& record, const RecordSource& source) {
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  return format == LogFormat::kJson ? RecordToJson(record, source, now)
+                                    : RecordToText(record, source, now);
 }
 
-// The whole line is ours. A line that cannot be written is lost; there is nowhere to say so.
-std::shared_ptr<spdlog::logger> MakeLogger(LogLevel level) {
-  try {
-    auto logger = std::make_shared<spdlog::logger>(
-        "baokms", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger->set_pattern("%v");
-    logger->set_level(ToSpdlog(level));
-    logger->flush_on(spdlog::level::debug);
-    logger->set_error_handler([](const std::string& /*text*/) {});
-    return logger;
-  } catch (const std::exception&) {
-    return nullptr;
-  }
+LogRecord DroppedRecord(std::uint64_t count, std::string_view reason) {
+  return {.level = LogLevel::kWarn,
+          .event = "log.dropped",
+          .fields = {{"count", static_cast<std::int64_t>(count)}, {"reason", std::string(reason)}}};
+}
+
+// Owns all it needs, because the writer's thread may outlive the stream.
+LogWriter::DropNotice NoticeOf(LogFormat format, std::int64_t pid) {
+  return [format, pid](std::uint64_t count) -> std::string {
+    try {
+      return LineOf(format, DroppedRecord(count, "output_blocked"),
+                    {.process = "supervisor", .pid = pid}) +
+             "\n";
+    } catch (const std::exception&) {
+      return "";
+    }
+  };
 }
 
 }  // namespace
 
 struct LogStream::Impl {
-  LogFormat format;
-  std::int64_t pid;
-  std::shared_ptr<spdlog::logger> logger;
-  Journal journal;
+  Impl(LogFormat line_format, LogLevel lowest, Journal to_journal, int descriptor)
+      : format(line_format),
+        level(lowest),
+        journal(std::move(to_journal)),
+        writer(descriptor, NoticeOf(line_format, pid)) {}
+
+  const LogFormat format;
+  const std::int64_t pid = ::getpid();
+  std::atomic<LogLevel> level;
+  const Journal journal;
   std::mutex mutex;
   ChildRate rate;  // guarded by mutex
+  std::atomic<std::uint64_t> over_rate{0};
   std::optional<DebugCorrelation> correlation;
+  LogWriter writer;
+
+  // Whether one more line that this process caused may be written; counts and reports what may not.
+  bool MayPass(const RecordSource& source, ChildRate::Form form) {
+    ChildRate::Verdict verdict;
+    {
+      const std::lock_guard lock(mutex);
+      verdict = rate.Count(source.process, form, BootNow());
+    }
+    if (!verdict.pass) {
+      over_rate.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (verdict.tell_dropped > 0) {
+      Put(DroppedRecord(verdict.tell_dropped, "over_rate"), source);
+    }
+    return verdict.pass;
+  }
 
   // Formatting throws when memory runs out; the record is lost then.
-  void Put(const LogRecord& record, const RecordSource& source) const {
+  void Put(const LogRecord& record, const RecordSource& source) {
     try {
-      const auto now =
-          std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-      const std::string line = format == LogFormat::kJson ? RecordToJson(record, source, now)
-                                                          : RecordToText(record, source, now);
+      std::string line = LineOf(format, record, source);
       if (!journal.Put(record, source, line)) {
-        logger->log(ToSpdlog(record.level), spdlog::string_view_t(line));
+        writer.Put(std::move(line.append("\n")));
       }
     } catch (const std::exception&) {
       return;
     }
   }
-
-  void PutDropped(const RecordSource& source, std::uint64_t count) const {
-    Put({LogLevel::kWarn, "log.dropped", {{"count", static_cast<std::int64_t>(count)}}}, source);
-  }
 };
 
-Result<std::unique_ptr<LogStream>> LogStream::Create(LogFormat format,
-                                                     LogLevel level,
-                                                     Journal journal) {
-  std::shared_ptr<spdlog::logger> logger = MakeLogger(level);
-  if (logger == nullptr) {
-    return Error(ErrorCode::kInternal, "log stream cannot be set up");
-  }
-  auto impl = std::make_unique<Impl>();
-  impl->format = format;
-  impl->pid = ::getpid();
-  impl->logger = std::move(logger);
-  impl->journal = std::move(journal);
-  return std::unique_ptr<LogStream>(new LogStream(std::move(impl)));
-}
-
-LogStream::LogStream(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {
+LogStream::LogStream(LogFormat format, LogLevel level, Journal journal, int descriptor)
+    : impl_(std::make_unique<Impl>(format, level, std::move(journal), descriptor)) {
 }
 
 LogStream::~LogStream() = default;
@@ -125,7 +122,7 @@ void LogStream::Write(const LogRecord& record) {
 }
 
 bool LogStream::Enabled(LogLevel level) const {
-  return impl_->logger->should_log(ToSpdlog(level));
+  return level >= impl_->level.load(std::memory_order_relaxed);
 }
 
 bool LogStream::Correlates() const {
@@ -147,39 +144,36 @@ void LogStream::WriteChild(std::string_view process,
   if (checked && !Enabled(checked->level)) {
     return;
   }
-  ChildRate::Verdict verdict;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    verdict = impl_->rate.Count(
-        process, checked ? ChildRate::Form::kGood : ChildRate::Form::kMalformed, BootNow());
-  }
-  if (verdict.pass) {
+  if (impl_->MayPass(source, checked ? ChildRate::Form::kGood : ChildRate::Form::kMalformed)) {
     impl_->Put(*checked, source);
-  }
-  if (verdict.tell_dropped > 0) {
-    impl_->PutDropped(source, verdict.tell_dropped);
   }
 }
 
 void LogStream::WriteCausedBy(std::string_view process, const LogRecord& record) {
-  if (!Enabled(record.level)) {
-    return;
-  }
-  ChildRate::Verdict verdict;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    verdict = impl_->rate.Count(process, ChildRate::Form::kGood, BootNow());
-  }
-  if (verdict.pass) {
+  if (Enabled(record.level) &&
+      impl_->MayPass({.process = process, .pid = 0}, ChildRate::Form::kGood)) {
     Write(record);
-  }
-  if (verdict.tell_dropped > 0) {
-    impl_->PutDropped({.process = process, .pid = 0}, verdict.tell_dropped);
   }
 }
 
 void LogStream::SetLevel(LogLevel level) {
-  impl_->logger->set_level(ToSpdlog(level));
+  impl_->level.store(level, std::memory_order_relaxed);
+}
+
+Status LogStream::StartThread() {
+  return impl_->writer.StartThread();
+}
+
+void LogStream::WriteLine(std::string_view line) {
+  impl_->writer.Put(std::string(line) + "\n");
+}
+
+void LogStream::Flush(BootTime patience) {
+  impl_->writer.Flush(patience);
+}
+
+std::uint64_t LogStream::dropped() const {
+  return impl_->writer.dropped() + impl_->over_rate.load(std::memory_order_relaxed);
 }
 
 }  // namespace baokms::supervisor

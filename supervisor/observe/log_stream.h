@@ -1,6 +1,5 @@
-// The one stream of log records, on stderr or in the journal behind it: the supervisor's own and,
-// with the process they came from, those of children. It writes what it is given and decides about
-// level, form and rate.
+// The log of all processes, on stderr or in the journal behind it: the supervisor's own records
+// and, with the process they came from, those of children. It decides about level, format and rate.
 
 #pragma once
 
@@ -8,6 +7,9 @@
 #include <memory>
 #include <string_view>
 
+#include <unistd.h>
+
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
@@ -20,20 +22,31 @@ namespace baokms::supervisor {
 
 class LogStream final : public LogSink, public ChildLog {
  public:
-  // Writes to `journal`, or to descriptor 2 when there is none or it takes no entry. Fails when the
-  // stream cannot be set up.
-  static Result<std::unique_ptr<LogStream>> Create(LogFormat format,
-                                                   LogLevel level,
-                                                   Journal journal = {});
+  // Writes to `journal`, or to `descriptor` when there is none or it takes no entry now. Neither of
+  // them can hold up a caller once StartThread() was called (supervisor/observe/log_writer.h).
+  LogStream(LogFormat format, LogLevel level, Journal journal = {}, int descriptor = STDERR_FILENO);
 
   LogStream(const LogStream&) = delete;
   LogStream& operator=(const LogStream&) = delete;
+  // Waits LogWriter::kPatienceAtEnd for the reader, at most.
   ~LogStream() override;
+
+  // Lets a thread write from here on. Call it once the process may have a second one.
+  Status StartThread();
 
   // A record of the supervisor: ts, level, message, the fields in order.
   void Write(const LogRecord& record) override;
   [[nodiscard]] bool Enabled(LogLevel level) const override;
   [[nodiscard]] bool Correlates() const override;
+
+  // One plain line, for why `serve` does not start.
+  void WriteLine(std::string_view line);
+
+  // Waits until everything is written, `patience` at most.
+  void Flush(BootTime patience);
+
+  // Records that were not written: the queue was full, or a child was over its rate.
+  [[nodiscard]] std::uint64_t dropped() const;
 
   // Turns incident mode on, and says so in a record. Before any other thread writes.
   void Correlate(DebugCorrelation correlation);
@@ -49,8 +62,6 @@ class LogStream final : public LogSink, public ChildLog {
 
  private:
   struct Impl;
-
-  explicit LogStream(std::unique_ptr<Impl> impl);
 
   std::unique_ptr<Impl> impl_;
 };

@@ -188,6 +188,12 @@ struct PrometheusMetrics::Impl {
       counter("openbao_kms_socket_restarts_total", "Dead sockets that were removed before binding.")
           .Add({});
 
+  Counter& socket_rebounds =
+      counter("openbao_kms_socket_rebound_total", "Times that a lost KMS socket was bound again.")
+          .Add({});
+  Gauge& socket_missing =
+      gauge("openbao_kms_socket_missing", "1 while clients cannot reach the KMS socket.").Add({});
+
   void AppendSelf(std::vector<prometheus::MetricFamily>& families) const;
 };
 
@@ -209,7 +215,7 @@ void PrometheusMetrics::Impl::AppendSelf(std::vector<prometheus::MetricFamily>& 
   }
 }
 
-std::unique_ptr<PrometheusMetrics> PrometheusMetrics::Create(const BuildFacts& build,
+std::unique_ptr<PrometheusMetrics> PrometheusMetrics::Create(const BuildInfo& build,
                                                              std::string_view auth_method,
                                                              std::string_view certificate_source) {
   auto impl = std::make_unique<Impl>();
@@ -240,8 +246,9 @@ void PrometheusMetrics::SetScrape(Scrape scrape) {
 }
 
 std::string PrometheusMetrics::ToText() const {
+  ScrapeFacts facts;
   if (impl_->scrape) {
-    const ScrapeFacts facts = impl_->scrape();
+    facts = impl_->scrape();
     impl_->token_ttl.Set(facts.token_ttl_seconds);
     impl_->certificate_ttl.Set(facts.certificate_ttl_seconds);
     impl_->jwt_ttl.Set(facts.jwt_ttl_seconds);
@@ -253,6 +260,9 @@ std::string PrometheusMetrics::ToText() const {
     }
   }
   std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
+  families.push_back(Single("openbao_kms_log_records_dropped_total",
+                            "Log records that were not written.", prometheus::MetricType::Counter,
+                            static_cast<double>(facts.log_records_dropped)));
   impl_->AppendSelf(families);
   return prometheus::TextSerializer().Serialize(families);
 }
@@ -394,6 +404,14 @@ void PrometheusMetrics::Sandbox(std::string_view process,
 
 void PrometheusMetrics::SocketRestarted() {
   impl_->socket_restarts.Increment();
+}
+
+void PrometheusMetrics::SocketRebound() {
+  impl_->socket_rebounds.Increment();
+}
+
+void PrometheusMetrics::SocketMissing(int missing) {
+  impl_->socket_missing.Set(missing);
 }
 
 }  // namespace baokms::supervisor

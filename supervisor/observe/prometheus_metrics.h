@@ -12,17 +12,10 @@
 
 #include "common/base/clock.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/config/build_info.h"
 #include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
-
-// Fixed for the life of the process.
-struct BuildFacts {
-  std::string version;
-  std::string commit;
-  std::string build_date;
-  std::string dirty;
-};
 
 // What is read when somebody scrapes, not counted when it happens. Called from a listener's thread.
 struct ScrapeFacts {
@@ -31,6 +24,7 @@ struct ScrapeFacts {
   double jwt_ttl_seconds = 0;          // 0: not known
   double login_budget_remaining = 0;   // logins that may still be tried in this minute
   double status_cache_age_seconds = 0;
+  std::uint64_t log_records_dropped = 0;
 
   struct Resident {
     std::string process;
@@ -46,7 +40,7 @@ class PrometheusMetrics final : public Metrics {
 
   // `auth_method`: "jwt" or "cert"; `certificate_source`: "pkcs11" or "none". `scrape` is set later
   // with SetScrape(), once there is something to ask.
-  static std::unique_ptr<PrometheusMetrics> Create(const BuildFacts& build,
+  static std::unique_ptr<PrometheusMetrics> Create(const BuildInfo& build,
                                                    std::string_view auth_method,
                                                    std::string_view certificate_source);
 
@@ -86,6 +80,8 @@ class PrometheusMetrics final : public Metrics {
   void SeccompViolation(std::string_view process, std::string_view syscall) override;
   void Sandbox(std::string_view process, std::string_view mechanism, int in_force) override;
   void SocketRestarted() override;
+  void SocketRebound() override;
+  void SocketMissing(int missing) override;
 
  private:
   struct Impl;

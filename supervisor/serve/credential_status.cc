@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/label_names.h"
-#include "supervisor/observe/ready_body.h"
+#include "supervisor/serve/ready_body.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "proto/ipc.pb.h"
-#include "supervisor/observe/ready_body.h"
+#include "supervisor/serve/ready_body.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {

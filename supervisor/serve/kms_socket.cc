@@ -22,6 +22,8 @@
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "supervisor/config/config.h"
+#include "supervisor/config/derived.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -89,8 +91,8 @@ Status RequireDead(const sockaddr_un& address) {
   }
   if (outcome != ECONNREFUSED) {
     return Error(ErrorCode::kFailedPrecondition,
-                 "another process answers on server.socketPath, or nobody can tell; it is not "
-                 "removed",
+                 "another process answers on server.socketPath, or it cannot be ruled out; not "
+                 "removing the socket",
                  outcome);
   }
   return {};
@@ -107,7 +109,7 @@ Result<SocketOrigin> ClearPath(const std::string& path, const sockaddr_un& addre
   }
   if (!S_ISSOCK(facts.st_mode)) {
     return Error(ErrorCode::kFailedPrecondition,
-                 "server.socketPath exists and is not a socket; it is not removed");
+                 "server.socketPath exists but is not a socket; not removing it");
   }
   BAOKMS_TRY(RequireDead(address));
   if (::unlink(path.c_str()) != 0) {
@@ -116,16 +118,22 @@ Result<SocketOrigin> ClearPath(const std::string& path, const sockaddr_un& addre
   return SocketOrigin::kReplacedDead;
 }
 
-Status GiveAway(const KmsSocketOptions& options) {
+Status GiveToGroup(const KmsSocketOptions& options) {
   if (::lchown(options.path.c_str(), static_cast<uid_t>(-1), options.group) != 0) {
     return Error(ErrorCode::kSystem,
-                 "the socket cannot be given to server.socketGroup; is this user a member of it?",
+                 "cannot give the socket to server.socketGroup; is this user a member of it?",
                  errno);
   }
-  if (::chmod(options.path.c_str(), options.mode) != 0) {
-    return Error(ErrorCode::kSystem, "chmod of server.socketPath", errno);
-  }
   return {};
+}
+
+Result<FileId> FileAt(const std::string& path) {
+  struct stat facts {};
+
+  if (::lstat(path.c_str(), &facts) != 0) {
+    return Error(ErrorCode::kSystem, "lstat of server.socketPath", errno);
+  }
+  return FileId{.device = facts.st_dev, .inode = facts.st_ino};
 }
 
 Result<KmsSocket> Bind(const KmsSocketOptions& options) {
@@ -133,19 +141,17 @@ Result<KmsSocket> Bind(const KmsSocketOptions& options) {
   const sockaddr_un address = BAOKMS_TRY(AddressOf(options.path));
   const SocketOrigin origin = BAOKMS_TRY(ClearPath(options.path, address));
   UniqueFd listener = BAOKMS_TRY(NewSocket());
-  // Nobody may connect before mode and group are right.
-  const mode_t before = ::umask(0777);
-  const int bound = ::bind(listener.get(), Generic(address), sizeof address);
-  const int reason = errno;
-  (void)::umask(before);
-  if (bound != 0) {
-    return Error(ErrorCode::kSystem, "bind of server.socketPath", reason);
+  // Its mode comes from the umask (unix(7)).
+  if (::bind(listener.get(), Generic(address), sizeof address) != 0) {
+    return Error(ErrorCode::kSystem, "bind of server.socketPath", errno);
   }
-  BAOKMS_TRY(GiveAway(options));
+  // Before listen(2), because only then can a client connect.
+  BAOKMS_TRY(GiveToGroup(options));
+  const FileId file = BAOKMS_TRY(FileAt(options.path));
   if (::listen(listener.get(), kBacklog) != 0) {
     return Error(ErrorCode::kSystem, "listen on server.socketPath", errno);
   }
-  return KmsSocket{.listener = std::move(listener), .origin = origin};
+  return KmsSocket{.listener = std::move(listener), .origin = origin, .file = file};
 }
 
 // Descriptors that systemd passed to this process, 0 when it passed none.
@@ -159,6 +165,9 @@ int InheritedCount() {
 }
 
 Result<KmsSocket> TakeInherited(const KmsSocketOptions& options) {
+  if (::fcntl(kFirstInherited, F_GETFD) < 0) {
+    return Error(ErrorCode::kInvalidArgument, "the socket that systemd passed is not open", errno);
+  }
   UniqueFd listener(kFirstInherited);
   sockaddr_un name{};
   socklen_t size = sizeof name;
@@ -175,14 +184,23 @@ Result<KmsSocket> TakeInherited(const KmsSocketOptions& options) {
   if (::fcntl(listener.get(), F_SETFL, O_NONBLOCK) != 0) {
     return Error(ErrorCode::kSystem, "fcntl(O_NONBLOCK)", errno);
   }
-  return KmsSocket{.listener = std::move(listener), .origin = SocketOrigin::kInherited};
+  const FileId file = BAOKMS_TRY(FileAt(options.path));
+  return KmsSocket{
+      .listener = std::move(listener), .origin = SocketOrigin::kInherited, .file = file};
 }
 
 }  // namespace
 
+Result<KmsSocketOptions> SocketOptionsOf(const Config& config) {
+  return KmsSocketOptions{.path = config.server.socket_path,
+                          .mode = BAOKMS_TRY(SocketMode(config)),
+                          .group = BAOKMS_TRY(SocketGroup(config))};
+}
+
 Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options) {
   const int inherited = InheritedCount();
   if (inherited == 0) {
+    (void)::umask(~options.mode & 0777U);
     return Bind(options);
   }
   (void)::unsetenv("LISTEN_PID");
@@ -194,8 +212,19 @@ Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options) {
   return TakeInherited(options);
 }
 
-void RemoveKmsSocket(const std::string& path) {
-  (void)::unlink(path.c_str());  // at worst a dead socket stays, which the next start removes
+Result<KmsSocket> BindKmsSocketAgain(const KmsSocketOptions& options) {
+  return Bind(options);
+}
+
+bool LeadsTo(const std::string& path, const KmsSocket& socket) {
+  const Result<FileId> file = FileAt(path);
+  return file && *file == socket.file;
+}
+
+void RemoveKmsSocket(const std::string& path, const KmsSocket& socket) {
+  if (socket.origin != SocketOrigin::kInherited && LeadsTo(path, socket)) {
+    (void)::unlink(path.c_str());  // at worst a dead socket stays, which the next start removes
+  }
 }
 
 }  // namespace baokms::supervisor

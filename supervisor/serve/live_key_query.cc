@@ -74,11 +74,7 @@ class LiveKeyQuery final {
  private:
   std::optional<StartFailure> Start() {
     const LoggingConfig& logging = options_.config.logging;
-    auto log = LogStream::Create(logging.format, logging.level);
-    if (!log) {
-      return Failure("set up the log", log.error());
-    }
-    log_ = std::move(*log);
+    log_ = std::make_unique<LogStream>(logging.format, logging.level);
     auto bootstrap = Bootstrap(options_);
     if (auto* failure = std::get_if<StartFailure>(&bootstrap)) {
       return std::move(*failure);
@@ -95,12 +91,8 @@ class LiveKeyQuery final {
   }
 
   std::optional<StartFailure> BuildTree(BootstrapResult bootstrap) {
-    const BuildInfo& build = options_.build;
-    metrics_ = PrometheusMetrics::Create({.version = build.version,
-                                          .commit = build.commit,
-                                          .build_date = build.build_date,
-                                          .dirty = build.dirty},
-                                         WordOf(options_.config.auth.method), "none");
+    metrics_ =
+        PrometheusMetrics::Create(options_.build, WordOf(options_.config.auth.method), "none");
     auto tree = ProcessTree::Create(
         {.loop = *loop_,
          .log = quiet_,
@@ -130,7 +122,7 @@ class LiveKeyQuery final {
     none.set_generation(1);
     tree_->workers().PublishKeyTable(std::move(none), [] {});
     tree_->Start();
-    Result<SeccompPolicy> policy = BuildSupervisorPolicy();
+    Result<SeccompPolicy> policy = BuildSupervisorPolicy(ListenerRights::kNone);
     if (!policy) {
       return Failure("build the system call filter", policy.error());
     }

@@ -83,10 +83,9 @@ Result<ServiceNotifier> ServiceNotifier::FromEnvironment() {
   return ServiceNotifier(std::move(socket), watchdog);
 }
 
-void ServiceNotifier::Send(std::string_view lines) const {
-  if (socket_.valid()) {
-    (void)!::send(socket_.get(), lines.data(), lines.size(), MSG_NOSIGNAL);
-  }
+bool ServiceNotifier::Send(std::string_view lines) const {
+  return !socket_.valid() || ::send(socket_.get(), lines.data(), lines.size(), MSG_NOSIGNAL) >= 0 ||
+         (errno != EAGAIN && errno != ENOBUFS);
 }
 
 }  // namespace baokms::supervisor

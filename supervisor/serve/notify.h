@@ -18,9 +18,9 @@ class ServiceNotifier final {
   // when one is set but cannot be used.
   static Result<ServiceNotifier> FromEnvironment();
 
-  // Sends lines such as "READY=1" or "STATUS=healthy". A lost message is not an error: the next one
-  // says the same.
-  void Send(std::string_view lines) const;
+  // Sends lines such as "READY=1" or "STATUS=healthy" without waiting for the service manager.
+  // False when its queue is full: send what still holds again later.
+  [[nodiscard]] bool Send(std::string_view lines) const;
 
   // systemd restarts the service when it is not told WATCHDOG=1 for this long
   // (sd_watchdog_enabled(3)); zero: it does not watch.

@@ -1,11 +1,6 @@
 #include "supervisor/serve/provider.h"
 
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -29,17 +24,22 @@
 #include "supervisor/config/derived.h"
 #include "supervisor/config/reload.h"
 #include "supervisor/observe/http_listener.h"
+#include "supervisor/serve/kms_socket.h"
+#include "supervisor/serve/ready_body.h"
 #include "supervisor/serve/sandbox.h"
 #include "supervisor/serve/start_failure.h"
 
 namespace baokms::supervisor {
 namespace {
 
-// What is in progress gets this long at an ordered end.
+// Calls in progress at an ordered stop get this long.
 constexpr BootTime kGracefulStop = std::chrono::seconds(15);
 
-// How old the service manager's status line may get when only a worker changed.
-constexpr BootTime kStatusLineInterval = std::chrono::seconds(10);
+// The process ends after this long whatever is stuck; below TimeoutStopSec of the systemd unit.
+constexpr BootTime kStopLimit = std::chrono::seconds(18);
+
+// How long the last records may take before the process ends.
+constexpr BootTime kLastRecords = std::chrono::milliseconds(500);
 
 StatusOptions StatusOptionsOf(const Config& config) {
   StatusOptions options;
@@ -63,7 +63,10 @@ ConcurrencyLimits LimitsOf(const ServerConfig& server) {
 }  // namespace
 
 Provider::~Provider() {
-  // Nobody may call into a part that is gone: first what has threads, then what they use.
+  // No part may be called after it is gone: first those that have threads, then what they use.
+  if (socket_watch_ != nullptr) {
+    socket_watch_->Stop();
+  }
   acceptor_.reset();
   server_.reset();
   health_.reset();
@@ -71,20 +74,17 @@ Provider::~Provider() {
 }
 
 std::optional<StartFailure> Provider::Start() {
-  if (auto failure = BuildParts()) {
-    return failure;
+  using Step = std::optional<StartFailure> (Provider::*)();
+  constexpr std::array<Step, 8> kSteps = {&Provider::BuildParts,     &Provider::BuildTree,
+                                          &Provider::BuildStatus,    &Provider::StartThreads,
+                                          &Provider::StartListeners, &Provider::StartServing,
+                                          &Provider::EnterSandbox,   &Provider::AcceptClients};
+  for (const Step step : kSteps) {
+    if (auto failure = (this->*step)()) {
+      return failure;
+    }
   }
-  if (auto failure = BuildStatus()) {
-    return failure;
-  }
-  BuildService();
-  if (auto failure = WatchSignals()) {
-    return failure;
-  }
-  if (auto failure = StartListeners()) {
-    return failure;
-  }
-  return StartServing();
+  return std::nullopt;
 }
 
 std::optional<StartFailure> Provider::BuildParts() {
@@ -93,15 +93,14 @@ std::optional<StartFailure> Provider::BuildParts() {
     return Failure("create the event loop", loop.error());
   }
   loop_ = std::move(*loop);
-  const BuildInfo& build = options_.build;
-  metrics_ = PrometheusMetrics::Create({.version = build.version,
-                                        .commit = build.commit,
-                                        .build_date = build.build_date,
-                                        .dirty = build.dirty},
-                                       WordOf(options_.config.auth.method),
-                                       options_.config.auth.method == AuthMethod::kCert
-                                           ? WordOf(options_.config.auth.cert.source)
-                                           : "none");
+  const AuthConfig& auth = options_.config.auth;
+  metrics_ = PrometheusMetrics::Create(
+      options_.build, WordOf(auth.method),
+      auth.method == AuthMethod::kCert ? WordOf(auth.cert.source) : "none");
+  return std::nullopt;
+}
+
+std::optional<StartFailure> Provider::BuildTree() {
   auto tree = ProcessTree::Create(
       {.loop = *loop_,
        .log = *base_.log,
@@ -137,10 +136,27 @@ std::optional<StartFailure> Provider::BuildStatus() {
     return Failure("use the key registry", status.error());
   }
   status_ = std::move(*status);
-  status_->SetOnChange([this] { OnStatusChange(); });
-  metrics_->SetScrape([this] { return Scrape(); });
   processes_.AddSelf();
+  BuildService();
+  BuildReports();
   return std::nullopt;
+}
+
+void Provider::BuildReports() {
+  socket_watch_ = std::make_unique<KmsSocketWatch>(
+      KmsSocketWatch::Parts{
+          .loop = *loop_, .log = *base_.log, .metrics = *metrics_, .socket = base_.socket},
+      base_.socket_options, [this](int listener) { acceptor_->ListenOn(listener); });
+  own_health_ = std::make_unique<ProviderHealth>(ProviderHealth::Sources{.config = options_.config,
+                                                                         .status = *status_,
+                                                                         .tree = *tree_,
+                                                                         .processes = processes_,
+                                                                         .socket = *socket_watch_,
+                                                                         .log = *base_.log});
+  reporter_ = std::make_unique<ServiceReporter>(*loop_, base_.notifier,
+                                                [this] { return own_health_->StatusLine(); });
+  status_->SetOnChange([this] { reporter_->Update(); });
+  metrics_->SetScrape([this] { return own_health_->Scrape(); });
 }
 
 void Provider::BuildService() {
@@ -153,24 +169,18 @@ void Provider::BuildService() {
                      .limits = LimitsOf(options_.config.server)});
 }
 
-std::optional<StartFailure> Provider::WatchSignals() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-    ::sigaddset(&signals, signal);
+// The first threads: signals are blocked in all that come after.
+std::optional<StartFailure> Provider::StartThreads() {
+  Result<std::unique_ptr<SignalWatcher>> signals = SignalWatcher::Create(
+      {.on_signal = [this](int signal) { loop_->Post([this, signal] { OnSignal(signal); }); },
+       .on_overdue = [this] { EndOverdueStop(); },
+       .stop_limit = kStopLimit});
+  if (!signals) {
+    return Failure("watch signals", signals.error());
   }
-  // Before the first thread, so that every thread inherits it and signals come here alone.
-  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
-    return Failure("block signals", Error(ErrorCode::kSystem, "sigprocmask", errno));
-  }
-  signals_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_.valid()) {
-    return Failure("watch signals", Error(ErrorCode::kSystem, "signalfd", errno));
-  }
-  if (const Status watched =
-          loop_->Watch(signals_.get(), EPOLLIN, [this](std::uint32_t) { OnSignal(); });
-      !watched) {
-    return Failure("watch signals", watched.error());
+  signals_ = std::move(*signals);
+  if (const Status started = base_.log->StartThread(); !started) {
+    return Failure("set up the log", started.error());
   }
   return std::nullopt;
 }
@@ -194,12 +204,12 @@ std::optional<StartFailure> Provider::StartListeners() {
   const ServerConfig& server = options_.config.server;
   if (auto failure = start("server.healthAddress", server.health_address,
                            {{"/live",
-                             [] {
-                               return LiveReply();
+                             [this] {
+                               return LiveReply(liveness_.Stuck());
                              }},
                             {"/ready",
                              [this] {
-                               return ReadyReply(Ready());
+                               return ReadyReply(own_health_->Ready());
                              }}},
                            health_)) {
     return failure;
@@ -215,14 +225,21 @@ std::optional<StartFailure> Provider::StartListeners() {
 }
 
 std::optional<StartFailure> Provider::StartServing() {
-  Result<std::unique_ptr<KmsServer>> server = KmsServer::Start(*loop_, *service_);
+  Result<std::unique_ptr<KmsServer>> server =
+      KmsServer::Start(*loop_, *service_, [this] { liveness_.Beat(ServingThread::kKmsQueue); });
   if (!server) {
     return Failure("start the KMS service", server.error());
   }
   server_ = std::move(*server);
   status_->Start();
   tree_->Start();
-  Result<SeccompPolicy> policy = BuildSupervisorPolicy();
+  return std::nullopt;
+}
+
+std::optional<StartFailure> Provider::EnterSandbox() {
+  Result<SeccompPolicy> policy = BuildSupervisorPolicy(
+      base_.socket.origin == SocketOrigin::kInherited ? ListenerRights::kNone
+                                                      : ListenerRights::kBindKmsSocket);
   if (!policy) {
     return Failure("build the system call filter", policy.error());
   }
@@ -234,6 +251,10 @@ std::optional<StartFailure> Provider::StartServing() {
   processes_.Report("supervisor", own);
   metrics_->Sandbox("supervisor", "seccomp", 1);
   metrics_->ProcessUp("supervisor", 1);
+  return std::nullopt;
+}
+
+std::optional<StartFailure> Provider::AcceptClients() {
   const AllowedPeers& peers = options_.config.server.allowed_peers;
   Result<std::unique_ptr<Acceptor>> acceptor = Acceptor::Create(
       *loop_, base_.socket.listener.get(),
@@ -245,9 +266,9 @@ std::optional<StartFailure> Provider::StartServing() {
   }
   acceptor_ = std::move(*acceptor);
   LogReady();
-  base_.notifier.Send("READY=1\nSTATUS=accepting clients, key not verified yet");
-  FeedWatchdog();
-  RefreshStatusLine();
+  socket_watch_->Start();
+  reporter_->Ready();
+  BeatEventLoop();
   return std::nullopt;
 }
 
@@ -277,22 +298,16 @@ bool Provider::Run() {
   if (const Status ran = loop_->Run(); !ran) {
     failed_ = true;
   }
-  if (base_.socket.origin != SocketOrigin::kInherited) {
-    RemoveKmsSocket(options_.config.server.socket_path);
-  }
+  RemoveKmsSocket(options_.config.server.socket_path, base_.socket);
   return !failed_;
 }
 
-void Provider::OnSignal() {
-  signalfd_siginfo info{};
-  if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
-    return;
-  }
-  if (info.ssi_signo == SIGHUP) {
+void Provider::OnSignal(int signal) {
+  if (signal == SIGHUP) {
     Reload();
-    return;
+  } else {
+    BeginStop(signal == SIGINT ? "sigint" : "sigterm");
   }
-  BeginStop(info.ssi_signo == SIGINT ? "sigint" : "sigterm");
 }
 
 // All or nothing: a key that is sealed at start refuses the whole reload.
@@ -361,7 +376,11 @@ void Provider::BeginStop(std::string_view why) {
   if (std::exchange(stopping_, true)) {
     return;
   }
-  base_.notifier.Send("STOPPING=1");
+  if (signals_ != nullptr) {
+    signals_->BeginStop();
+  }
+  reporter_->Stopping();
+  socket_watch_->Stop();
   base_.log->Write({.level = failed_ ? LogLevel::kError : LogLevel::kInfo,
                     .event = "serve.stopping",
                     .fields = {{"operation", "serve.stopping"}, {"reason", std::string(why)}}});
@@ -378,97 +397,18 @@ void Provider::BeginStop(std::string_view why) {
   server_->Shutdown(BootNow() + kGracefulStop, [this] { loop_->Stop(); });
 }
 
-// Workers come and go without a change of the key's status.
-void Provider::RefreshStatusLine() {
-  OnStatusChange();
-  loop_->After(kStatusLineInterval, [this] { RefreshStatusLine(); });
+// On the signal watcher's thread: the stop is stuck, maybe in a part that no destructor can end.
+void Provider::EndOverdueStop() {
+  base_.log->Write({.level = LogLevel::kError,
+                    .event = "serve.shutdown",
+                    .fields = {{"operation", "serve.shutdown"}, {"status", "stop_timed_out"}}});
+  base_.log->Flush(kLastRecords);
+  ::_exit(5);
 }
 
-// From the loop, whose standstill is what systemd has to notice.
-void Provider::FeedWatchdog() {
-  const BootTime within = base_.notifier.watchdog();
-  if (within != BootTime::zero()) {
-    base_.notifier.Send("WATCHDOG=1");
-    loop_->After(within / 2, [this] { FeedWatchdog(); });
-  }
-}
-
-void Provider::OnStatusChange() {
-  const Diagnostics diagnostics = status_->Diagnose();
-  std::string line = "STATUS=";
-  line.append(diagnostics.ready ? "healthy" : "unhealthy");
-  for (const std::string& reason : diagnostics.reasons) {
-    line.append(" ").append(reason);
-  }
-  if (diagnostics.transit_key_version != 0) {
-    line.append(", key version ").append(std::to_string(diagnostics.transit_key_version));
-  }
-  line.append(", workers ").append(std::to_string(WorkersReady()));
-  line.append(" of ").append(std::to_string(options_.config.isolation.workers));
-  if (line != last_status_line_) {
-    base_.notifier.Send(line);
-    last_status_line_ = std::move(line);
-  }
-}
-
-std::uint32_t Provider::WorkersReady() const {
-  const std::vector<WorkerState> workers = tree_->workers().Workers();
-  return static_cast<std::uint32_t>(std::ranges::count_if(
-      workers, [](const WorkerState& worker) { return worker.ready && worker.token_usable; }));
-}
-
-AuthVerdict Provider::Auth() const {
-  return ClassifyAuth(WordOf(options_.config.auth.method), tree_->credential().Read(UnixNow()),
-                      tree_->workers().Workers());
-}
-
-ReadyFacts Provider::Ready() const {
-  const Diagnostics diagnostics = status_->Diagnose();
-  ReadyFacts facts{.ready = diagnostics.ready,
-                   .reasons = diagnostics.reasons,
-                   .metadata_error_class = diagnostics.metadata_error_class,
-                   .deep_error_class = diagnostics.deep_error_class,
-                   .healthz = diagnostics.healthz,
-                   .cache_age_ms = diagnostics.cache_age_ms,
-                   .stale = diagnostics.stale,
-                   .rotation_state = diagnostics.rotation_state,
-                   .persistence_degraded = diagnostics.persistence_degraded,
-                   .key_id_hash = diagnostics.key_id_hash,
-                   .transit_key_version = diagnostics.transit_key_version,
-                   .workers_ready = WorkersReady(),
-                   .rotation_deferred = diagnostics.rotation_deferred,
-                   .finding = diagnostics.finding,
-                   .isolation_level = "single-user",
-                   .processes = {},
-                   .auth = Auth()};
-  for (const ProcessFacts& process : processes_.Read()) {
-    const std::optional<Confinement>& confinement = process.confinement;
-    facts.processes.push_back({.process = process.process,
-                               .confined = confinement && confinement->seccomp_filter &&
-                                           confinement->no_new_privileges &&
-                                           confinement->no_capabilities});
-  }
-  return facts;
-}
-
-ScrapeFacts Provider::Scrape() const {
-  const AuthVerdict auth = Auth();
-  const auto seconds = [](const std::optional<std::int64_t>& left) {
-    return static_cast<double>(std::max<std::int64_t>(0, left.value_or(0)));
-  };
-  ScrapeFacts facts;
-  facts.token_ttl_seconds = seconds(auth.token_ends_in_s);
-  facts.certificate_ttl_seconds = seconds(auth.certificate_ends_in_s);
-  facts.jwt_ttl_seconds = seconds(auth.jwt_ends_in_s);
-  facts.login_budget_remaining = static_cast<double>(tree_->login_budget().Remaining(BootNow()));
-  facts.status_cache_age_seconds = static_cast<double>(status_->Diagnose().cache_age_ms) / 1000.0;
-  for (const ProcessFacts& process : processes_.Read()) {
-    if (process.resident_bytes) {
-      facts.resident.push_back(
-          {.process = process.process, .bytes = static_cast<double>(*process.resident_bytes)});
-    }
-  }
-  return facts;
+void Provider::BeatEventLoop() {
+  liveness_.Beat(ServingThread::kEventLoop);
+  loop_->After(Liveness::kInterval, [this] { BeatEventLoop(); });
 }
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,5 @@
-// The running provider: every part of the supervisor, made in the order that the architecture's
-// security argument needs, connected here and nowhere else.
+// The running provider: creates every part of the supervisor in the order that
+// docs/architecture.md requires and connects them.
 
 #pragma once
 
@@ -9,20 +9,23 @@
 #include <string>
 
 #include "common/base/event_loop.h"
-#include "common/base/unique_fd.h"
 #include "supervisor/children/process_facts.h"
 #include "supervisor/config/serve_options.h"
 #include "supervisor/kms/accept.h"
 #include "supervisor/kms/server.h"
 #include "supervisor/kms/service.h"
 #include "supervisor/observe/http_listener.h"
+#include "supervisor/observe/liveness.h"
 #include "supervisor/observe/log_stream.h"
 #include "supervisor/observe/prometheus_metrics.h"
-#include "supervisor/observe/ready_body.h"
 #include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/kms_socket.h"
+#include "supervisor/serve/kms_socket_watch.h"
 #include "supervisor/serve/notify.h"
 #include "supervisor/serve/process_tree.h"
+#include "supervisor/serve/provider_health.h"
+#include "supervisor/serve/service_reporter.h"
+#include "supervisor/serve/signal_watcher.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/serve/state.h"
 #include "supervisor/status/key_status.h"
@@ -36,6 +39,7 @@ struct Foundation {
   ServiceNotifier notifier;
   BootstrapResult bootstrap;
   std::unique_ptr<LockedState> state;
+  KmsSocketOptions socket_options;
   KmsSocket socket;
 };
 
@@ -49,10 +53,10 @@ class Provider final {
   ~Provider();
 
   // Builds every part and starts threads, listeners and children; ends with the filter in force and
-  // clients accepted. Nothing when it worked.
+  // clients accepted. Returns nothing on success.
   std::optional<StartFailure> Start();
 
-  // Runs until a signal or until the spawner is gone; true after an ordered end.
+  // Runs until a signal or until the spawner is gone; true after an ordered stop.
   bool Run();
 
   // A child refused its set-up: `serve` ended because of its configuration.
@@ -60,45 +64,47 @@ class Provider final {
 
  private:
   std::optional<StartFailure> BuildParts();
+  std::optional<StartFailure> BuildTree();
   std::optional<StartFailure> BuildStatus();
   std::optional<StartFailure> StartListeners();
   std::optional<StartFailure> StartServing();
-  std::optional<StartFailure> WatchSignals();
+  std::optional<StartFailure> StartThreads();
+  std::optional<StartFailure> EnterSandbox();
+  std::optional<StartFailure> AcceptClients();
   void BuildService();
-  void OnSignal();
+  void BuildReports();
+  void OnSignal(int signal);
   void Reload();
   void Apply(const Config& next);
   void OnStartFailed(const ipc::StartFailure& failure);
   void BeginStop(std::string_view why);
-  void OnStatusChange();
-  void RefreshStatusLine();
-  void FeedWatchdog();
-  [[nodiscard]] std::uint32_t WorkersReady() const;
-  [[nodiscard]] ReadyFacts Ready() const;
-  [[nodiscard]] AuthVerdict Auth() const;
-  [[nodiscard]] ScrapeFacts Scrape() const;
+  void EndOverdueStop();
+  void BeatEventLoop();
   void LogReady();
 
   const ServeOptions& options_;
   ServeOptions in_force_;  // options_ with what SIGHUP changed since
   Foundation base_;
+  Liveness liveness_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<PrometheusMetrics> metrics_;
   ProcessTable processes_;
   std::unique_ptr<ProcessTree> tree_;
   std::unique_ptr<LoopScheduler> scheduler_;
   std::unique_ptr<KeyStatus> status_;
+  std::unique_ptr<KmsSocketWatch> socket_watch_;
+  std::unique_ptr<ProviderHealth> own_health_;
+  std::unique_ptr<ServiceReporter> reporter_;
   std::unique_ptr<Observers> observers_;
   std::unique_ptr<KmsService> service_;
   std::unique_ptr<KmsServer> server_;
   std::unique_ptr<HttpListener> health_;
   std::unique_ptr<HttpListener> metrics_listener_;
   std::unique_ptr<Acceptor> acceptor_;
-  UniqueFd signals_;
   bool stopping_ = false;
   bool failed_ = false;
   bool set_up_refused_ = false;
-  std::string last_status_line_;
+  std::unique_ptr<SignalWatcher> signals_;  // calls into what is above
 };
 
 }  // namespace baokms::supervisor

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <csignal>
+#include <cstdint>
 
 #include <sched.h>
 #include <seccomp.h>
@@ -12,8 +13,20 @@
 #include "common/base/seccomp_policy.h"
 
 namespace baokms::supervisor {
+namespace {
 
-Result<SeccompPolicy> BuildSupervisorPolicy() {
+// Without capabilities a process can give a file only to one of its own groups; it never gives away
+// the owner.
+Status AllowBindingKmsSocket(SeccompPolicy& policy) {
+  constexpr std::uint64_t kSameOwner = 0xffffffff;  // uid_t -1 (chown(2))
+  BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socket), 0, AF_UNIX));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(bind), SCMP_SYS(listen)}));
+  return policy.AllowMasked(SCMP_SYS(lchown), 1, kSameOwner, kSameOwner);
+}
+
+}  // namespace
+
+Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights) {
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForSupervisor());
   BAOKMS_TRY(policy.AllowOpenTransfers());
   BAOKMS_TRY(policy.AllowSocketTuning());
@@ -22,7 +35,7 @@ Result<SeccompPolicy> BuildSupervisorPolicy() {
   BAOKMS_TRY(policy.AllowEntropy());
   BAOKMS_TRY(policy.AllowExit());
   // Clients come in, connections to OpenBao and its name servers go out.
-  BAOKMS_TRY(policy.Allow({SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(connect)}));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(accept4), SCMP_SYS(connect)}));
   BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socket), 0, AF_INET));
   BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socket), 0, AF_INET6));
   BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socketpair), 0, AF_UNIX));  // a new child's channel
@@ -31,7 +44,7 @@ Result<SeccompPolicy> BuildSupervisorPolicy() {
   BAOKMS_TRY(policy.Allow({SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(lseek),
                            SCMP_SYS(pread64), SCMP_SYS(renameat), SCMP_SYS(unlink),
                            SCMP_SYS(unlinkat), SCMP_SYS(fsync), SCMP_SYS(fchmod)}));
-  // Threads of gRPC and civetweb; never a process.
+  // Threads of gRPC; never a process.
   BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD));
   BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(prctl), 0, PR_SET_NAME));  // each thread's own name
   BAOKMS_TRY(policy.Allow({SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
@@ -44,6 +57,9 @@ Result<SeccompPolicy> BuildSupervisorPolicy() {
   // abort(), and with it the end that a failed check asks for.
   BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(tgkill), 2, SIGABRT));
   BAOKMS_TRY(policy.Allow({SCMP_SYS(rt_sigaction)}));
+  if (rights == ListenerRights::kBindKmsSocket) {
+    BAOKMS_TRY(AllowBindingKmsSocket(policy));
+  }
   return policy;
 }
 

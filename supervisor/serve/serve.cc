@@ -1,7 +1,6 @@
 #include "supervisor/serve/serve.h"
 
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -44,14 +43,12 @@ std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation&
   if (!base.state->pid_written()) {
     LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);
   }
-  const Result<mode_t> mode = SocketMode(config);
-  const Result<gid_t> group = SocketGroup(config);
-  if (!mode || !group) {
-    return Failure("resolve server.socketMode and server.socketGroup",
-                   mode ? group.error() : mode.error());
+  Result<KmsSocketOptions> options = SocketOptionsOf(config);
+  if (!options) {
+    return Failure("resolve server.socketMode and server.socketGroup", options.error());
   }
-  Result<KmsSocket> socket =
-      OpenKmsSocket({.path = config.server.socket_path, .mode = *mode, .group = *group});
+  base.socket_options = std::move(*options);
+  Result<KmsSocket> socket = OpenKmsSocket(base.socket_options);
   if (!socket) {
     StartFailure failure = Failure("open the KMS socket", socket.error());
     failure.exit_code = socket.error().code() == ErrorCode::kInvalidArgument ? 3 : 5;
@@ -61,11 +58,9 @@ std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation&
   return std::nullopt;
 }
 
-int Refuse(LogSink* log, const StartFailure& failure) {
-  (void)std::fputs((failure.line + "\n").c_str(), stderr);
-  if (log != nullptr) {
-    LogEvent(*log, "serve.shutdown", "startup_failed", LogLevel::kError);
-  }
+int Refuse(LogStream& log, const StartFailure& failure) {
+  log.WriteLine(failure.line);
+  LogEvent(log, "serve.shutdown", "startup_failed", LogLevel::kError);
   return failure.exit_code;
 }
 
@@ -79,17 +74,17 @@ int Serve(const ServeOptions& options, Foundation base) {
   }
   auto bootstrap = Bootstrap(options);
   if (const auto* failure = std::get_if<StartFailure>(&bootstrap)) {
-    return Refuse(&log, *failure);
+    return Refuse(log, *failure);
   }
   base.bootstrap = std::move(std::get<BootstrapResult>(bootstrap));
   auto failure = OpenStateAndSocket(options.config, base);
   if (failure) {
-    return Refuse(&log, *failure);
+    return Refuse(log, *failure);
   }
   Provider provider(options, std::move(base));
   failure = provider.Start();
   if (failure) {
-    return Refuse(&log, *failure);
+    return Refuse(log, *failure);
   }
   const bool ordered = provider.Run();
   LogEvent(log, "serve.shutdown", ordered ? "ok" : "runtime_failed",
@@ -105,25 +100,23 @@ int Serve(const ServeOptions& options, Foundation base) {
 int RunServe(const ServeOptions& options) {
   const LoggingConfig& logging = options.config.logging;
   const char* stderr_stream = std::getenv("JOURNAL_STREAM");
-  Result<std::unique_ptr<LogStream>> log =
-      LogStream::Create(logging.format, logging.level,
-                        Journal::BehindStderr(stderr_stream == nullptr ? "" : stderr_stream));
-  if (!log) {
-    return Refuse(nullptr, Failure("set up the log", log.error()));
-  }
+  auto log = std::make_unique<LogStream>(
+      logging.format, logging.level,
+      Journal::BehindStderr(stderr_stream == nullptr ? "" : stderr_stream));
   Result<ServiceNotifier> notifier = ServiceNotifier::FromEnvironment();
   if (!notifier) {
-    return Refuse(log->get(), Failure("reach the service manager", notifier.error()));
+    return Refuse(*log, Failure("reach the service manager", notifier.error()));
   }
   if (const DebugCorrelationConfig& debug = logging.debug_correlation; debug.enabled) {
-    (*log)->Correlate(DebugCorrelation(
+    log->Correlate(DebugCorrelation(
         debug.incident_id, debug.ttl, BootNow(),
         std::chrono::floor<RecordTime::duration>(std::chrono::system_clock::now())));
   }
-  return Serve(options, Foundation{.log = std::move(*log),
+  return Serve(options, Foundation{.log = std::move(log),
                                    .notifier = std::move(*notifier),
                                    .bootstrap = {},
                                    .state = nullptr,
+                                   .socket_options = {},
                                    .socket = {}});
 }
 

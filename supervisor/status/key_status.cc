@@ -257,16 +257,11 @@ void KeyStatus::OnShown() {
 
 void KeyStatus::Refresh() {
   const BootTime now = parts_.scheduler.Now();
-  const PublishedKeys& keys = keeper_.shown();
-  StatusView view;
+  StatusView view{keeper_.shown()};
   view.health = health_.CurrentHealth(now);
   view.metadata_at = health_.metadata_at();
   view.metadata_at_unix = health_.metadata_at_unix();
   view.max_staleness = options_.max_staleness;
-  view.table_generation = keys.table_generation;
-  view.active_key_id = keys.active_key_id;
-  view.active_version = keys.active_version;
-  view.decryptable = keys.decryptable;
   ever_healthy_ = ever_healthy_ || view.health == StatusView::Health::kOk;
   cache_.Publish(std::move(view), MakeDiagnostics());
 

@@ -4,9 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <string>
 
 #include "common/base/result.h"
 #include "common/contract/registry.h"
@@ -18,14 +15,6 @@ namespace baokms::supervisor {
 // The table that gives every worker this registry. kResourceExhausted: more keys than one message
 // holds, or a version over 32 bits.
 Result<ipc::KeyTable> MakeKeyTable(const contract::RegistryState& state, std::uint64_t generation);
-
-// What a StatusView says about keys.
-struct PublishedKeys {
-  std::uint64_t table_generation = 0;
-  std::string active_key_id;
-  std::uint32_t active_version = 0;
-  std::map<std::string, DecryptableKey, std::less<>> decryptable;
-};
 
 // The keys of a table that MakeKeyTable() made.
 PublishedKeys ShowKeys(const ipc::KeyTable& table);

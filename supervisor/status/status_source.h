@@ -21,8 +21,16 @@ struct DecryptableKey {
   std::int64_t created_unix = 0;
 };
 
-// Health, active key and registry of one moment. Status and Encrypt take everything from one view.
-struct StatusView {
+// The keys of the table that all workers acknowledged.
+struct PublishedKeys {
+  std::uint64_t table_generation = 0;
+  std::string active_key_id;  // empty: no active key
+  std::uint32_t active_version = 0;
+  std::map<std::string, DecryptableKey, std::less<>> decryptable;
+};
+
+// Health and keys of one moment. Status and Encrypt take everything from one view.
+struct StatusView : PublishedKeys {
   enum class Health : std::uint8_t {
     kOk,
     kUnhealthy,    // the last finding was bad
@@ -34,10 +42,6 @@ struct StatusView {
   BootTime metadata_at{};
   std::int64_t metadata_at_unix = 0;
   BootTime max_staleness{};
-  std::uint64_t table_generation = 0;  // of the key table that all workers acknowledged
-  std::string active_key_id;           // empty: no active key
-  std::uint32_t active_version = 0;
-  std::map<std::string, DecryptableKey, std::less<>> decryptable;
 };
 
 // Whether the view is too old to be called healthy at these two times.

@@ -3,10 +3,13 @@ that OpenBao's audit log counts for one request.
 """
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
 import re
+import resource
+import socket
 import uuid
 from concurrent import futures
 
@@ -180,3 +183,20 @@ def test_equal_decrypts_in_flight_are_one_call(make_provider, https_proxy):
             https_proxy.heal()
         assert [answer.result() for answer in answers] == [PLAINTEXT] * CALLERS
     assert provider.tenant.transit_requests("decrypt") == before + 1
+
+
+def test_live_is_answered_while_a_thousand_connections_are_silent(provider):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    try:
+        with contextlib.ExitStack() as stack:
+            for number in range(1000):
+                silent = socket.create_connection(("127.0.0.1", provider.health_port))
+                stack.enter_context(silent)
+                if number % 2:
+                    silent.send(b"GET /live HT")
+            assert provider.get("/live")[0] == 200
+            assert provider.status().ok
+            assert provider.metrics()["process_open_fds"] < 500
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -323,6 +323,10 @@ class FakeMetrics final : public Metrics {
 
   void SocketRestarted() override {}
 
+  void SocketRebound() override {}
+
+  void SocketMissing(int) override {}
+
   [[nodiscard]] std::vector<std::tuple<KmsMethod, std::string, std::string>> Finished() {
     const std::lock_guard lock(mutex_);
     return finished;

@@ -80,7 +80,7 @@ struct OpenCall {
 class ServerTest : public ::testing::Test {
  protected:
   explicit ServerTest(ConcurrencyLimits limits = {}) : world_(limits) {
-    server_ = KmsServer::Start(*world_.loop, world_.service).value();
+    server_ = KmsServer::Start(*world_.loop, world_.service, [] {}).value();
     acceptor_ =
         Acceptor::Create(*world_.loop, socket_.listener(), {}, world_.observers,
                          [this](UniqueFd connection) { server_->Adopt(std::move(connection)); })

@@ -110,11 +110,9 @@ class JournalTest : public ::testing::Test {
 };
 
 TEST_F(JournalTest, TakesTheRecordsOfTheStream) {
-  auto stream =
-      LogStream::Create(LogFormat::kJson, LogLevel::kInfo, Journal::BehindStderr(stream_, path_));
-  ASSERT_TRUE(stream);
+  LogStream stream(LogFormat::kJson, LogLevel::kInfo, Journal::BehindStderr(stream_, path_));
   ::testing::internal::CaptureStderr();
-  (*stream)->Write({LogLevel::kInfo, "serve.ready", {{"status", "ok"}}});
+  stream.Write({LogLevel::kInfo, "serve.ready", {{"status", "ok"}}});
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
   const std::string entry = Received();
   EXPECT_THAT(entry, StartsWith(R"(MESSAGE={"ts":")"));
@@ -122,12 +120,10 @@ TEST_F(JournalTest, TakesTheRecordsOfTheStream) {
 }
 
 TEST_F(JournalTest, LosesNothingWhenJournaldIsGone) {
-  auto stream =
-      LogStream::Create(LogFormat::kText, LogLevel::kInfo, Journal::BehindStderr(stream_, path_));
-  ASSERT_TRUE(stream);
+  LogStream stream(LogFormat::kText, LogLevel::kInfo, Journal::BehindStderr(stream_, path_));
   journald_.reset();
   ::testing::internal::CaptureStderr();
-  (*stream)->Write({LogLevel::kInfo, "serve.ready", {}});
+  stream.Write({LogLevel::kInfo, "serve.ready", {}});
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("message=serve.ready"));
 }
 

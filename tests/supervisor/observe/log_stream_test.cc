@@ -184,7 +184,7 @@ class LogStreamTest : public ::testing::Test {
  protected:
   static std::unique_ptr<LogStream> Make(LogFormat format = LogFormat::kJson,
                                          LogLevel level = LogLevel::kInfo) {
-    return *LogStream::Create(format, level);
+    return std::make_unique<LogStream>(format, level);
   }
 };
 

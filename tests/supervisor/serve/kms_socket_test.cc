@@ -166,8 +166,36 @@ TEST_F(KmsSocketTest, RefusesAPathThatNoAddressCanHold) {
 TEST_F(KmsSocketTest, IsRemovedAtAnOrderedEnd) {
   const Result<KmsSocket> socket = OpenKmsSocket(options_);
   ASSERT_TRUE(socket);
-  RemoveKmsSocket(options_.path);
+  RemoveKmsSocket(options_.path, *socket);
   EXPECT_FALSE(fs::exists(options_.path));
+}
+
+TEST_F(KmsSocketTest, LeavesTheSocketOfAnotherProcessAlone) {
+  const Result<KmsSocket> socket = OpenKmsSocket(options_);
+  ASSERT_TRUE(socket);
+  EXPECT_TRUE(LeadsTo(options_.path, *socket));
+  fs::rename(options_.path, root_ / "moved.sock");
+  EXPECT_FALSE(LeadsTo(options_.path, *socket));
+  const UniqueFd other = BindTo(options_.path, Listening::kYes);
+  EXPECT_FALSE(LeadsTo(options_.path, *socket));
+  RemoveKmsSocket(options_.path, *socket);
+  EXPECT_TRUE(Answers(options_.path));
+}
+
+TEST_F(KmsSocketTest, IsBoundAgainWithTheSameModeAndChecks) {
+  const Result<KmsSocket> socket = OpenKmsSocket(options_);
+  ASSERT_TRUE(socket);
+  fs::remove(options_.path);
+  const Result<KmsSocket> again = BindKmsSocketAgain(options_);
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_EQ(Facts().st_mode, static_cast<mode_t>(S_IFSOCK | 0660));
+  EXPECT_TRUE(LeadsTo(options_.path, *again));
+  EXPECT_TRUE(Answers(options_.path));
+  fs::remove(options_.path);
+  ASSERT_EQ(::chmod(root_.c_str(), 0770), 0);
+  const Result<KmsSocket> refused = BindKmsSocketAgain(options_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kFailedPrecondition);
 }
 
 // What systemd passes is descriptor 3 and two variables; so each case is a process of its own.
@@ -175,7 +203,11 @@ TEST_F(KmsSocketTest, IsRemovedAtAnOrderedEnd) {
 int TakeInherited(const UniqueFd& listener, const char* count, const KmsSocketOptions& options) {
   const pid_t child = ::fork();
   if (child == 0) {
-    (void)::dup2(listener.get(), 3);
+    if (listener.valid()) {
+      (void)::dup2(listener.get(), 3);
+    } else {
+      (void)::close(3);
+    }
     (void)::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
     (void)::setenv("LISTEN_FDS", count, 1);
     const Result<KmsSocket> socket = OpenKmsSocket(options);
@@ -207,6 +239,7 @@ TEST_F(KmsSocketTest, RefusesAnInheritedSocketThatIsNotTheConfiguredListener) {
   ASSERT_EQ(::listen(silent.get(), 1), 0);
   EXPECT_EQ(TakeInherited(silent, "2", options_), kRefused);
   EXPECT_EQ(TakeInherited(silent, "1", options_), 0) << "the same socket, as it should be";
+  EXPECT_EQ(TakeInherited(UniqueFd(), "1", options_), kRefused) << "none was passed";
 }
 
 }  // namespace

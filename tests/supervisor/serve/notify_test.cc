@@ -67,7 +67,7 @@ TEST_F(NotifyTest, SendsItsLinesAsOneDatagram) {
   ListenOn((root_ / "notify").string());
   const auto notifier = ServiceNotifier::FromEnvironment();
   ASSERT_TRUE(notifier) << notifier.error().ToString();
-  notifier->Send("READY=1\nSTATUS=healthy");
+  EXPECT_TRUE(notifier->Send("READY=1\nSTATUS=healthy"));
   EXPECT_EQ(Received(), "READY=1\nSTATUS=healthy");
 }
 
@@ -75,7 +75,7 @@ TEST_F(NotifyTest, ReachesAnAbstractSocket) {
   ListenOn("@baokms-notify-test-" + std::to_string(::getpid()));
   const auto notifier = ServiceNotifier::FromEnvironment();
   ASSERT_TRUE(notifier) << notifier.error().ToString();
-  notifier->Send("STOPPING=1");
+  EXPECT_TRUE(notifier->Send("STOPPING=1"));
   EXPECT_EQ(Received(), "STOPPING=1");
 }
 
@@ -120,7 +120,7 @@ TEST_F(NotifyTest, SaysNothingWithoutAServiceManager) {
   ::unsetenv("NOTIFY_SOCKET");
   const auto notifier = ServiceNotifier::FromEnvironment();
   ASSERT_TRUE(notifier);
-  notifier->Send("READY=1");
+  EXPECT_TRUE(notifier->Send("READY=1"));
   EXPECT_EQ(Received(), "");
 }
 
@@ -129,7 +129,20 @@ TEST_F(NotifyTest, SurvivesAServiceManagerThatWentAway) {
   const auto notifier = ServiceNotifier::FromEnvironment();
   ASSERT_TRUE(notifier);
   systemd_.reset();
-  notifier->Send("READY=1");  // would end the process by SIGPIPE if it could
+  EXPECT_TRUE(notifier->Send("READY=1"));  // would end the process by SIGPIPE if it could
+}
+
+TEST_F(NotifyTest, DoesNotWaitForAServiceManagerThatDoesNotRead) {
+  ListenOn((root_ / "notify").string());
+  const auto notifier = ServiceNotifier::FromEnvironment();
+  ASSERT_TRUE(notifier);
+  int taken = 0;
+  while (notifier->Send("STATUS=healthy") && taken < 1'000'000) {
+    ++taken;
+  }
+  EXPECT_LT(taken, 1'000'000) << "the queue has an end, and Send() tells";
+  EXPECT_EQ(Received(), "STATUS=healthy");
+  EXPECT_TRUE(notifier->Send("READY=1"));
 }
 
 TEST_F(NotifyTest, RefusesAVariableThatIsNoSocket) {

@@ -9,7 +9,7 @@ namespace baokms::supervisor {
 namespace {
 
 TEST(SupervisorPolicyTest, TextIsTheReviewedOne) {
-  ExpectReviewedPolicy(BuildSupervisorPolicy(), "supervisor/serve");
+  ExpectReviewedPolicy(BuildSupervisorPolicy(ListenerRights::kBindKmsSocket), "supervisor/serve");
 }
 
 }  // namespace

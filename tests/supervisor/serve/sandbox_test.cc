@@ -10,6 +10,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+
+#include <fcntl.h>
+
 #include <future>
 #include <thread>
 
@@ -27,9 +30,24 @@
 namespace baokms::supervisor {
 namespace {
 
-Status EnterSupervisorSandbox() {
-  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy());
+Status EnterWith(ListenerRights rights) {
+  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy(rights));
   return policy.Install();
+}
+
+// With a socket that systemd owns.
+Status EnterSupervisorSandbox() {
+  return EnterWith(ListenerRights::kNone);
+}
+
+// With a socket that the supervisor bound and may have to bind again.
+Status EnterSandboxOfOwnSocket() {
+  return EnterWith(ListenerRights::kBindKmsSocket);
+}
+
+int GiveFileAway(uid_t owner, gid_t group) {
+  const UniqueFd file(::open("/tmp/supervisor_sandbox_test", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
+  return ::lchown("/tmp/supervisor_sandbox_test", owner, group) == 0 ? 0 : errno;
 }
 
 int BindToLoopback(int socket) {
@@ -67,6 +85,18 @@ TEST(SupervisorSandboxTest, BindsNoNewListener) {
       Describe(RunConfined(EnterSupervisorSandbox, [&] { return BindToLoopback(socket.get()); })),
       Describe({.wait_status = 1 << 8, .error = EPERM, .refused_call = {}}));
   EXPECT_EQ(BindToLoopback(socket.get()), 0);
+}
+
+TEST(SupervisorSandboxTest, BindsTheKmsSocketAgainOnlyIfItBoundItBefore) {
+  const auto give_to_group = [] {
+    return GiveFileAway(static_cast<uid_t>(-1), ::getegid());
+  };
+  ExpectAllowed(EnterSandboxOfOwnSocket, OpenUnixSocket);
+  ExpectAllowed(EnterSandboxOfOwnSocket, give_to_group);
+  ExpectErrno(
+      EnterSandboxOfOwnSocket, [] { return GiveFileAway(::geteuid(), ::getegid()); }, EPERM);
+  ExpectErrno(EnterSandboxOfOwnSocket, OpenNetlinkSocket, EPERM);
+  ExpectErrno(EnterSupervisorSandbox, give_to_group, EPERM);
 }
 
 TEST(SupervisorSandboxTest, MakesNoMemoryExecutable) {

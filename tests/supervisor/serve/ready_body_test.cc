@@ -1,4 +1,4 @@
-#include "supervisor/observe/ready_body.h"
+#include "supervisor/serve/ready_body.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@ namespace {
 
 TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
   ReadyFacts facts;
-  facts.reasons = {"state_unavailable"};
+  facts.status.reasons = {"state_unavailable"};
   facts.isolation_level = "single-user";
   const HttpReply reply = ReadyReply(facts);
   EXPECT_EQ(reply.status, 503);
@@ -21,19 +21,19 @@ TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
 
 TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
   ReadyFacts facts;
-  facts.ready = true;
-  facts.metadata_error_class = "sealed";
-  facts.deep_error_class = "timeout";
-  facts.healthz = "ok";
-  facts.cache_age_ms = 1234;
-  facts.stale = false;
-  facts.rotation_state = "pending";
-  facts.persistence_degraded = true;
-  facts.key_id_hash = "hash";
-  facts.transit_key_version = 7;
+  facts.status.ready = true;
+  facts.status.metadata_error_class = "sealed";
+  facts.status.deep_error_class = "timeout";
+  facts.status.healthz = "ok";
+  facts.status.cache_age_ms = 1234;
+  facts.status.stale = false;
+  facts.status.rotation_state = "pending";
+  facts.status.persistence_degraded = true;
+  facts.status.key_id_hash = "hash";
+  facts.status.transit_key_version = 7;
   facts.workers_ready = 2;
-  facts.rotation_deferred = "second_worker_missing";
-  facts.finding = "text";
+  facts.status.rotation_deferred = "second_worker_missing";
+  facts.status.finding = "text";
   facts.isolation_level = "separate-users";
   facts.processes = {{"supervisor", true}, {"worker_0", false}};
   const HttpReply reply = ReadyReply(facts);

@@ -1,9 +1,10 @@
-#include "supervisor/observe/ready_body.h"
+#include "supervisor/serve/ready_body.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -48,25 +49,26 @@ Json Auth(const AuthVerdict& auth) {
 }
 
 Json ReadyJson(const ReadyFacts& facts) {
+  const Diagnostics& status = facts.status;
   Json body = Json::object();
-  body["reasons"] = facts.reasons;
-  PutText(body, "metadata_error_class", facts.metadata_error_class);
-  PutText(body, "deep_error_class", facts.deep_error_class);
-  body["status"] = facts.ready ? "ok" : "unavailable";
-  PutText(body, "healthz", facts.healthz);
-  body["cache_age_ms"] = facts.cache_age_ms;
-  body["stale"] = facts.stale;
-  PutText(body, "rotation_state", facts.rotation_state);
-  if (facts.persistence_degraded) {
+  body["reasons"] = status.reasons;
+  PutText(body, "metadata_error_class", status.metadata_error_class);
+  PutText(body, "deep_error_class", status.deep_error_class);
+  body["status"] = status.ready ? "ok" : "unavailable";
+  PutText(body, "healthz", status.healthz);
+  body["cache_age_ms"] = status.cache_age_ms;
+  body["stale"] = status.stale;
+  PutText(body, "rotation_state", status.rotation_state);
+  if (status.persistence_degraded) {
     body["persistence_degraded"] = true;
   }
-  if (!facts.key_id_hash.empty()) {
-    body["key_id_hash"] = facts.key_id_hash;
-    body["transit_key_version"] = facts.transit_key_version;
+  if (!status.key_id_hash.empty()) {
+    body["key_id_hash"] = status.key_id_hash;
+    body["transit_key_version"] = status.transit_key_version;
   }
   body["workers_ready"] = facts.workers_ready;
-  PutText(body, "rotation_deferred", facts.rotation_deferred);
-  PutText(body, "finding", facts.finding);
+  PutText(body, "rotation_deferred", status.rotation_deferred);
+  PutText(body, "finding", status.finding);
   body["isolation"] = Isolation(facts);
   body["auth"] = Auth(facts.auth);
   return body;
@@ -74,12 +76,17 @@ Json ReadyJson(const ReadyFacts& facts) {
 
 }  // namespace
 
-HttpReply LiveReply() {
-  return {.status = 200, .content_type = std::string(kContentType), .body = R"({"status":"ok"})"};
+HttpReply LiveReply(const std::vector<std::string_view>& stuck) {
+  if (stuck.empty()) {
+    return {.status = 200, .content_type = std::string(kContentType), .body = R"({"status":"ok"})"};
+  }
+  return {.status = 503,
+          .content_type = std::string(kContentType),
+          .body = Json{{"status", "stuck"}, {"threads", stuck}}.dump()};
 }
 
 HttpReply ReadyReply(const ReadyFacts& facts) {
-  return {.status = facts.ready ? 200 : 503,
+  return {.status = facts.status.ready ? 200 : 503,
           .content_type = std::string(kContentType),
           .body = ReadyJson(facts).dump(-1, ' ', false, Json::error_handler_t::replace)};
 }

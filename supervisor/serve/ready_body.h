@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "supervisor/observe/http_listener.h"
+#include "supervisor/status/diagnostics.h"
 
 namespace baokms::supervisor {
 
@@ -26,30 +28,18 @@ struct AuthVerdict {
   std::optional<std::int64_t> token_ends_in_s{};  // of the token that ends first
 };
 
-// Everything /ready says: the status' diagnostics and what the supervisor adds. Members as in the
-// docs/observability.md#health; an empty text is left out where the reference has "?".
+// Everything /ready says: the diagnostics of the key's status and what the supervisor adds. Members
+// as in docs/observability.md#health.
 struct ReadyFacts {
-  bool ready = false;
-  std::vector<std::string> reasons;
-  std::string metadata_error_class;
-  std::string deep_error_class;
-  std::string healthz;
-  std::int64_t cache_age_ms = 0;
-  bool stale = true;
-  std::string rotation_state;
-  bool persistence_degraded = false;
-  std::string key_id_hash;
-  std::uint32_t transit_key_version = 0;
+  Diagnostics status;
   std::uint32_t workers_ready = 0;
-  std::string rotation_deferred;
-  std::string finding;
   std::string isolation_level;  // "single-user" or "separate-users"
   std::vector<ProcessVerdict> processes;
   AuthVerdict auth{};
 };
 
-// {"status":"ok"}
-[[nodiscard]] HttpReply LiveReply();
+// 200 {"status":"ok"}, or 503 with the names of the threads that are stuck.
+[[nodiscard]] HttpReply LiveReply(const std::vector<std::string_view>& stuck);
 
 [[nodiscard]] HttpReply ReadyReply(const ReadyFacts& facts);
 

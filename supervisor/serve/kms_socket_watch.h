@@ -1,0 +1,67 @@
+// Notices that clients can no longer reach the KMS socket because its file or its directory was
+// removed or replaced, and repairs what it may. Connections that exist are not affected.
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/event_loop.h"
+#include "common/base/log.h"
+#include "supervisor/observe/metrics.h"
+#include "supervisor/serve/kms_socket.h"
+
+namespace baokms::supervisor {
+
+// Belongs to the loop's thread.
+class KmsSocketWatch final {
+ public:
+  // How long a lost socket may go unnoticed.
+  static constexpr BootTime kInterval = std::chrono::seconds(2);
+
+  // References must outlive the watch. `socket` is replaced when it had to be bound again.
+  struct Parts {
+    EventLoop& loop;
+    LogSink& log;
+    Metrics& metrics;
+    KmsSocket& socket;
+  };
+
+  // `accept_from` gets the listener that replaces the earlier one, which is closed afterwards.
+  KmsSocketWatch(const Parts& parts,
+                 KmsSocketOptions options,
+                 std::function<void(int listener)> accept_from)
+      : parts_(parts), options_(std::move(options)), accept_from_(std::move(accept_from)) {}
+
+  KmsSocketWatch(const KmsSocketWatch&) = delete;
+  KmsSocketWatch& operator=(const KmsSocketWatch&) = delete;
+
+  ~KmsSocketWatch() { Stop(); }
+
+  // Looks at the path now and every kInterval until Stop().
+  void Start();
+  void Stop();
+
+  // Clients cannot connect. Callable from any thread.
+  [[nodiscard]] bool missing() const { return missing_; }
+
+ private:
+  void Check();
+  void Repair();
+  void BecomeMissing(const Error& why);
+  void BecomeReachable();
+
+  Parts parts_;
+  KmsSocketOptions options_;
+  std::function<void(int listener)> accept_from_;
+  EventLoop::TimerId next_ = 0;
+  std::atomic<bool> missing_{false};
+  std::string reason_;  // the last one that was logged; empty while the socket is reachable
+};
+
+}  // namespace baokms::supervisor
