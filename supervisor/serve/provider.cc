@@ -4,7 +4,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
@@ -364,9 +363,7 @@ void Provider::OnStartFailed(const ipc::StartFailure& failure) {
   if (failure.code() != static_cast<std::uint32_t>(ErrorCode::kInvalidArgument) || stopping_) {
     return;
   }
-  (void)std::fputs(
-      ("config invalid; a child process refuses its set-up: " + failure.step() + "\n").c_str(),
-      stderr);
+  base_.log->WriteLine("config invalid; a child process refuses its set-up: " + failure.step());
   set_up_refused_ = true;
   failed_ = true;
   BeginStop("set_up_refused");
