@@ -26,15 +26,28 @@ inline constexpr std::size_t kMaxLogText = 256;
 // Names of events and keys are constants of ours; the longest has about 30 characters.
 inline constexpr std::size_t kMaxLogName = 64;
 
-// Versions in a key table or in metadata: one rotation a day for five years. A table of them has to
-// fit a datagram, and the kernel's default send buffer (net.core.wmem_default) holds 208 KiB.
-inline constexpr std::size_t kMaxKeyVersions = 2048;
+// Versions in one datagram: a full registry (contract::kMaxKeyRecords), so that a key table is
+// always one message. It also has to fit the kernel's default send buffer
+// (net.core.wmem_default), which holds 208 KiB.
+inline constexpr std::size_t kMaxKeyVersions = 16384;
 
-// A key table entry is at most 70 bytes on the wire: key_id 50, version 6, time 11, framing 3.
-inline constexpr std::size_t kMaxKeyTableBody = kMaxKeyVersions * 70 + 256;
+// Versions in metadata (contract::kMaxListedVersions), which may come in several datagrams.
+inline constexpr std::size_t kMaxMetadataVersions = 16 * kMaxKeyVersions;
 
-// A version and its creation time are at most 20 bytes; the rest is flags, calls and one name.
-inline constexpr std::size_t kMaxMetadataBody = kMaxKeyVersions * 20 + 4096;
+// OpenBao counts versions with an int, and 2^31 rotations are out of reach.
+inline constexpr std::int64_t kMaxVersionNumber = INT32_MAX;
+
+// Seconds since 1970, so that a varint of six bytes holds them: the year 141,000 and something.
+inline constexpr std::int64_t kMaxCreatedUnix = (std::int64_t{1} << 42) - 1;
+
+// A version below 2^31 takes five bytes and its creation time six; two lists add tags and lengths.
+inline constexpr std::size_t kMaxKeyVersionsSize = kMaxKeyVersions * (5 + 6) + 32;
+
+// The versions, a generation and one key_id.
+inline constexpr std::size_t kMaxKeyTableBody = kMaxKeyVersionsSize + 256;
+
+// The versions, flags, calls and one name.
+inline constexpr std::size_t kMaxMetadataBody = kMaxKeyVersionsSize + 4096;
 
 // A DecryptRequest repeats what gRPC accepted (at most 64 KiB) and adds three numbers.
 inline constexpr std::size_t kMaxDecryptRequestBody = 65'536 + 256;
@@ -54,8 +67,8 @@ inline constexpr std::size_t kMaxCalls = 16;
 // Their numbers fit a control message (kMaxControlBody) with five bytes each.
 inline constexpr std::size_t kMaxAddresses = 16;
 
-// OpenBao tokens: 26 to about 100 characters for service tokens, up to 2 KiB seen for batch tokens.
-inline constexpr std::size_t kMaxToken = 4096;
+// As much as the client takes from OpenBao (openbao::kMaxTokenBytes).
+inline constexpr std::size_t kMaxToken = 32 * 1024;
 inline constexpr std::size_t kTokenHeaderSize = 16 + 4 + 1;
 inline constexpr std::size_t kMaxTokenBody = kTokenHeaderSize + kMaxToken;
 
@@ -98,7 +111,7 @@ struct FlowLimit {
 };
 
 // The largest datagram of all; receive buffers have this size.
-inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxKeyTableBody;
+inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxMetadataBody;
 
 // Descriptors that may wait for a slow peer on one channel: an answer to each ConnectRequest.
 inline constexpr std::size_t kMaxQueuedDescriptors = kMaxUnansweredConnects;

@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "ipc/child_descriptors.h"
+#include "ipc/key_versions.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
@@ -149,10 +150,10 @@ Status CheckForm(const MetadataAnswer& answer) {
   // config/keys may not have been read when the key itself could not be.
   const bool upsert_may_be_unread =
       answer.outcome() != OUTCOME_OK && answer.upsert_outcome() == OUTCOME_UNSPECIFIED;
-  return Require((IsStated(answer.upsert_outcome()) || upsert_may_be_unread) &&
-                     static_cast<std::size_t>(answer.versions_size()) <= kMaxKeyVersions &&
-                     answer.type().size() <= kMaxKeyTypeName,
-                 "metadata answer over its limits");
+  BAOKMS_TRY(Require((IsStated(answer.upsert_outcome()) || upsert_may_be_unread) &&
+                         answer.type().size() <= kMaxKeyTypeName,
+                     "metadata answer over its limits"));
+  return CheckForm(answer.versions());
 }
 
 Status CheckForm(const ProbeEncryptAnswer& answer) {

@@ -10,7 +10,7 @@ namespace baokms::ipc {
 
 // Raised whenever a message changes its meaning. Both sides of every channel come from one build,
 // so a difference means a mixed installation and ends the process.
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 enum class MessageType : std::uint16_t {
   kHello = 2,

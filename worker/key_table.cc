@@ -12,18 +12,17 @@
 #include "common/contract/identity.h"
 #include "common/contract/key_binding.h"
 #include "common/contract/key_id.h"
-#include "ipc/limits.h"
+#include "ipc/key_versions.h"
 #include "proto/ipc.pb.h"
 #include "worker/limits.h"
 
 namespace baokms::worker {
 namespace {
 
-// Derives the entry anew; nothing when its key_id is not what comes out.
-std::optional<TableKey> Derive(const contract::KeyIdentity& identity, const ipc::KeyEntry& entry) {
-  const contract::KeyVersion version{entry.version(), entry.created_unix()};
+std::optional<TableKey> Derive(const contract::KeyIdentity& identity,
+                               contract::KeyVersion version) {
   Result<contract::KeyBinding> binding = contract::BindKey(identity, version);
-  if (!binding || binding->key_id.text() != entry.key_id()) {
+  if (!binding) {
     return std::nullopt;
   }
   std::string associated_data = contract::AssociatedData(*binding);
@@ -36,13 +35,14 @@ ipc::Outcome KeyTable::Accept(const ipc::KeyTable& table, BootTime now) {
   if (table.generation() <= generation_) {
     return ipc::OUTCOME_STALE_TABLE;
   }
-  if (static_cast<std::size_t>(table.entries_size()) > ipc::kMaxKeyVersions) {
+  if (!ipc::CheckForm(table.versions()).has_value()) {
     return ipc::OUTCOME_REQUEST_LIMIT;
   }
   Keys keys;
   const TableKey* active = nullptr;
-  for (const ipc::KeyEntry& entry : table.entries()) {
-    std::optional<TableKey> key = Derive(identity_, entry);
+  for (int i = 0; i < table.versions().version_size(); ++i) {
+    std::optional<TableKey> key =
+        Derive(identity_, {table.versions().version(i), table.versions().created_unix(i)});
     if (!key) {
       return ipc::OUTCOME_KEY_ID_MALFORMED;
     }
@@ -51,7 +51,7 @@ ipc::Outcome KeyTable::Accept(const ipc::KeyTable& table, BootTime now) {
     if (!added) {
       return ipc::OUTCOME_KEY_ID_MALFORMED;
     }
-    active = entry.key_id() == table.active_key_id() ? &place->second : active;
+    active = key_id.text() == table.active_key_id() ? &place->second : active;
   }
   if (active == nullptr && !table.active_key_id().empty()) {
     return ipc::OUTCOME_KEY_ID_UNKNOWN;

@@ -30,8 +30,9 @@ class KeyTable final {
 
   // Takes over a whole table or nothing of it. OUTCOME_OK, or the reason of the refusal:
   // STALE_TABLE (its generation is not larger, or its active version is below one that was active
-  // before), REQUEST_LIMIT (too many entries), KEY_ID_MALFORMED (a key_id is not the derived one,
-  // or is there twice), KEY_ID_UNKNOWN (the active key is no entry).
+  // before), REQUEST_LIMIT (a malformed list of versions, or too many), KEY_ID_MALFORMED (a version
+  // that has no key_id, or is there twice), KEY_ID_UNKNOWN (the active key_id is not the one that
+  // is derived here for any of the versions).
   ipc::Outcome Accept(const ipc::KeyTable& table, BootTime now);
 
   // The key of this id, or null. Lives until the next Accept().

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "common/base/clock.h"
@@ -14,6 +15,7 @@
 #include "common/base/result.h"
 #include "common/contract/identity.h"
 #include "ipc/message_type.h"
+#include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"
 #include "worker/decrypt_operation.h"
 #include "worker/encrypt_operation.h"
@@ -56,7 +58,13 @@ void KmsOperations::Finish(ipc::MessageType type, std::uint64_t id, Answer& answ
     wipe.emplace(*answer.mutable_plaintext());
   }
   answer.set_id(id);
-  send_(type, answer);
+  if constexpr (std::is_same_v<Answer, ipc::MetadataAnswer>) {
+    for (const ipc::MetadataAnswer& datagram : ipc::SplitMetadata(std::move(answer))) {
+      send_(type, datagram);
+    }
+  } else {
+    send_(type, answer);
+  }
 }
 
 template <typename Kind, typename Request>

@@ -1,13 +1,13 @@
 #include "worker/metadata_operation.h"
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <utility>
 
 #include "common/contract/key_id.h"
 #include "common/contract/key_profile.h"
 #include "common/openbao/api.h"
-#include "ipc/limits.h"
+#include "ipc/key_versions.h"
 #include "proto/ipc.pb.h"
 #include "worker/known_versions.h"
 
@@ -17,20 +17,11 @@ namespace {
 // A type name that does not fit is no type we know; the supervisor judges it by its absence.
 constexpr std::size_t kMaxTypeName = 64;
 
-// False when a version is out of range or there are more than a message may hold.
+// False when a version is out of range. There are at most kMaxMetadataVersions: the client's limit.
 bool PutVersions(const contract::TransitKeyMetadata& metadata, ipc::MetadataAnswer& answer) {
-  if (metadata.versions.size() > ipc::kMaxKeyVersions) {
-    return false;
-  }
-  for (const contract::KeyVersion& version : metadata.versions) {
-    if (version.number < 1 || version.number > INT32_MAX) {
-      return false;
-    }
-    ipc::KeyVersion* entry = answer.add_versions();
-    entry->set_version(static_cast<std::uint32_t>(version.number));
-    entry->set_created_unix(version.created_at_unix);
-  }
-  return true;
+  return std::ranges::all_of(metadata.versions, [&answer](const contract::KeyVersion& version) {
+    return ipc::AppendVersion(version.number, version.created_at_unix, *answer.mutable_versions());
+  });
 }
 
 void PutProfile(const contract::TransitKeyMetadata& metadata, ipc::MetadataAnswer& answer) {

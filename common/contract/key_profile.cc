@@ -97,7 +97,7 @@ std::vector<ProfileFinding> FindProfileProblems(const TransitKeyMetadata& metada
 }
 
 Status CheckVersionEntries(const TransitKeyMetadata& metadata) {
-  if (metadata.versions.size() > kMaxKeyRecords) {
+  if (metadata.versions.size() > kMaxListedVersions) {
     return Error(ErrorCode::kResourceExhausted, "key has too many versions");
   }
   std::vector<std::int64_t> numbers;

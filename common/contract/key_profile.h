@@ -55,7 +55,7 @@ Status CheckVersionBounds(const TransitKeyMetadata& metadata);
 std::vector<ProfileFinding> FindProfileProblems(const TransitKeyMetadata& metadata);
 
 // Every version entry is in range, has a creation time and is there once, and the latest version
-// has one. At most kMaxKeyRecords. To be checked after FindProfileProblems().
+// has one. At most kMaxListedVersions. To be checked after FindProfileProblems().
 Status CheckVersionEntries(const TransitKeyMetadata& metadata);
 
 // "blocking/<impact>: <message>", joined by "; ".

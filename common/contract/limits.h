@@ -37,12 +37,22 @@ inline constexpr std::size_t kGcmTagBytes = 16;
 // namespaces, which OpenBao keeps far below this; six of them must fit into one IPC message.
 inline constexpr std::size_t kMaxIdentityFieldBytes = 1024;
 
-// Records in the registry, and version entries in one key's metadata. Records are never dropped:
-// a rotation each hour fills this in almost two years, one each day in 44.
+// Records in the registry. Records are never dropped: a rotation each hour fills this in almost two
+// years, one each day in 44. A full registry goes on with its active version.
 inline constexpr std::size_t kMaxKeyRecords = 16384;
 
-// A record of normal length takes about 600 bytes on disk, so this holds kMaxKeyRecords of them.
-inline constexpr std::size_t kMaxStateFileBytes = std::size_t{16} * 1024 * 1024;
+// From this many records on, a finding and a metric tell the operator: three quarters, so that at
+// one rotation an hour half a year is left.
+inline constexpr std::size_t kManyKeyRecords = kMaxKeyRecords / 4 * 3;
+
+// Version entries in one key's metadata. OpenBao lists versions that no registry here needs, so
+// this is well above kMaxKeyRecords: the active version must stay usable however many there are.
+inline constexpr std::size_t kMaxListedVersions = 16 * kMaxKeyRecords;
+
+// A record is about 600 bytes on disk and at most 8 KiB, with six identity values of the longest
+// kind (kMaxIdentityFieldBytes): this holds kMaxKeyRecords of them.
+inline constexpr std::size_t kMaxRecordBytes = std::size_t{8} * 1024;
+inline constexpr std::size_t kMaxStateFileBytes = kMaxKeyRecords * kMaxRecordBytes;
 
 // Members of one object in a state file or checkpoint. The largest, a record, has 15.
 inline constexpr std::size_t kMaxFileMembers = 32;

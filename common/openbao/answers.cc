@@ -103,7 +103,7 @@ JsonText Base64Secret(SecretBuffer& target) {
 contract::JsonIntegers Versions(std::vector<contract::KeyVersion>& versions) {
   return {[&versions](std::string_view name, std::int64_t created) {
     const auto number = contract::ParsePositiveDecimal(name);
-    if (!number.has_value() || versions.size() >= contract::kMaxKeyRecords) {
+    if (!number.has_value() || versions.size() >= contract::kMaxListedVersions) {
       return false;
     }
     versions.push_back({.number = *number, .created_at_unix = created});

@@ -34,8 +34,10 @@ inline constexpr std::size_t kMaxFormAnswerBytes = std::size_t{1024} * 1024;
 // Posts to a token endpoint at the same time: one per worker slot and one look at the credential.
 inline constexpr std::size_t kMaxFormPosts = 32;
 
-// Service tokens have about 30 characters, batch tokens carry their policies and metadata.
-inline constexpr std::size_t kMaxTokenBytes = 8192;
+// Service tokens have about 30 characters. Batch tokens carry their policies and metadata, about 60
+// characters for each policy with a long name, and OpenBao itself sets no limit. This one is above
+// what the proxies that stand before OpenBao let through as a header.
+inline constexpr std::size_t kMaxTokenBytes = std::size_t{32} * 1024;
 
 // A credential file may have 1 MiB (docs/config.md#files).
 inline constexpr std::size_t kMaxJwtBytes = std::size_t{1024} * 1024;

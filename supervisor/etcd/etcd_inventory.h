@@ -10,13 +10,15 @@
 #include <string_view>
 
 #include "common/base/result.h"
+#include "common/contract/limits.h"
 #include "supervisor/etcd/stored_value.h"
 
 namespace baokms::supervisor {
 
-// Different keys and names in one cluster; more of them means that this is not the etcd of a
-// cluster, or an attack.
+// Different keys and names in one cluster: every version that a registry holds, and others. More of
+// them means that this is not the etcd of a cluster, or an attack.
 inline constexpr std::size_t kMaxInventoryGroups = 20000;
+static_assert(kMaxInventoryGroups > contract::kMaxKeyRecords);
 
 // Kinds of objects: about 60 of Kubernetes' own and those of extensions.
 inline constexpr std::size_t kMaxInventoryResources = 20000;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -49,6 +50,8 @@ class Metrics {
   // "active", "pending" or "unknown".
   virtual void RotationState(std::string_view state) = 0;
   virtual void PersistenceDegraded(int degraded) = 0;
+  // Of contract::kMaxKeyRecords; removed ones count.
+  virtual void RegistryRecords(std::size_t records) = 0;
 
   // Processes. `process`: "supervisor", "spawner", "auth_agent", "worker_<slot>".
   virtual void ProcessUp(std::string_view process, int up) = 0;

@@ -22,6 +22,7 @@
 #include "common/base/clock.h"
 #include "common/base/hex.h"
 #include "common/contract/encoding.h"
+#include "common/contract/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/label_limiter.h"
 #include "supervisor/observe/label_names.h"
@@ -172,6 +173,12 @@ struct PrometheusMetrics::Impl {
       gauge("openbao_kms_rotation_state", "1 for the state the rotation is in.");
   Gauge& degraded =
       gauge("openbao_kms_rotation_persistence_degraded", "1 while a save is deferred.").Add({});
+  Gauge& registry_records =
+      gauge("openbao_kms_registry_records", "Key versions in the registry, removed ones included.")
+          .Add({});
+  Gauge& registry_limit =
+      gauge("openbao_kms_registry_records_limit", "Key versions that the registry can hold.")
+          .Add({});
   Gauge& breaker =
       gauge("openbao_kms_circuit_breaker_state", "0 closed, 1 open or half-open.").Add({});
 
@@ -232,6 +239,7 @@ std::unique_ptr<PrometheusMetrics> PrometheusMetrics::Create(const BuildInfo& bu
       .Add({{"source", NormaliseLabel(certificate_source)}})
       .Set(1);
   std::unique_ptr<PrometheusMetrics> metrics(new PrometheusMetrics(std::move(impl)));
+  metrics->impl_->registry_limit.Set(contract::kMaxKeyRecords);
   metrics->RotationState("unknown");
   return metrics;
 }
@@ -376,6 +384,10 @@ void PrometheusMetrics::RotationState(std::string_view state) {
 
 void PrometheusMetrics::PersistenceDegraded(int degraded) {
   impl_->degraded.Set(degraded);
+}
+
+void PrometheusMetrics::RegistryRecords(std::size_t records) {
+  impl_->registry_records.Set(static_cast<double>(records));
 }
 
 void PrometheusMetrics::ProcessUp(std::string_view process, int up) {

@@ -75,6 +75,7 @@ class PrometheusMetrics final : public Metrics {
   void BreakerState(int state) override;
   void RotationState(std::string_view state) override;
   void PersistenceDegraded(int degraded) override;
+  void RegistryRecords(std::size_t records) override;
   void ProcessUp(std::string_view process, int up) override;
   void ProcessRestarted(std::string_view process, std::string_view cause) override;
   void SeccompViolation(std::string_view process, std::string_view syscall) override;

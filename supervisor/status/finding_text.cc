@@ -1,8 +1,12 @@
 #include "supervisor/status/finding_text.h"
 
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
+
+#include "common/contract/limits.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -11,7 +15,12 @@ using contract::KeyRecord;
 using contract::RegistryState;
 using contract::TransitKeyMetadata;
 
-std::string Number(std::int64_t value) {
+constexpr std::string_view kMakeRoom =
+    "Make room on every node: retire the old versions, raise min_decryption_version, and rebuild "
+    "the "
+    "registry with recover-state (\"The registry fills up\" in the rotation guide)";
+
+std::string Number(std::integral auto value) {
   return std::to_string(value);
 }
 
@@ -92,6 +101,11 @@ std::string DescribeFinding(RotationFailure failure,
       return DescribeKeys(state, metadata);
     case RotationFailure::kStateForeign:
       return "the registry belongs to another configuration";
+    case RotationFailure::kRegistryFull:
+      return "the registry is full with " + Number(state.contents().records.size()) +
+             " key versions: version " + Number(metadata.latest_version) +
+             " is not used here, and version " + Number(state.active().version.number) +
+             " stays in use. " + std::string(kMakeRoom);
     case RotationFailure::kStateInvalid:
       return "no valid registry would follow from version " + Number(metadata.latest_version) +
              ": the latest version was removed here, or the system clock is before 1970";
@@ -108,6 +122,16 @@ std::string DescribeMissingState(const TransitKeyMetadata& metadata) {
          Number(metadata.latest_version) +
          "): import the registry of a healthy node, restore state and checkpoint from a backup, or "
          "run recover-state";
+}
+
+std::string DescribeFilling(const RegistryState& state) {
+  const std::size_t records = state.contents().records.size();
+  if (records < contract::kManyKeyRecords) {
+    return "";
+  }
+  return "the registry holds " + Number(records) + " of at most " +
+         Number(contract::kMaxKeyRecords) +
+         " key versions; once it is full, new versions are not used. " + std::string(kMakeRoom);
 }
 
 std::string DescribeBlockedEncryption(const RegistryState& state,

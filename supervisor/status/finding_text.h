@@ -20,8 +20,11 @@ std::string DescribeFinding(RotationFailure failure,
 // What is wrong with the key itself; empty when IsProfileValid().
 std::string DescribeProfile(const contract::TransitKeyMetadata& metadata);
 
-// The node has no registry and can not make a first one of this metadata.
+// The node has no registry and cannot make a first one of this metadata.
 std::string DescribeMissingState(const contract::TransitKeyMetadata& metadata);
+
+// The registry fills up (contract::kManyKeyRecords); empty while it does not.
+std::string DescribeFilling(const contract::RegistryState& state);
 
 // `min_encryption_version` is above the active version.
 std::string DescribeBlockedEncryption(const contract::RegistryState& state,

@@ -134,7 +134,7 @@ void KeyStatus::NoteMetadata(const MetadataResult& result) {
   reporter_.Deferred(result.deferral);
   if (result.read == MetadataResult::Read::kDone) {
     finding_ = result.finding;
-    reporter_.Finding(finding_);
+    reporter_.Finding(finding_, result.failure.has_value() ? LogLevel::kError : LogLevel::kWarn);
   }
   degraded_ = result.persistence == MetadataResult::Persistence::kDegraded;
   if (result.failure.has_value()) {

@@ -58,8 +58,8 @@ class KeyStatus final : public StatusSource {
     Metrics& metrics;
   };
 
-  // Offers a registry that was loaded to the workers; its keys decrypt from now on. Fails when it
-  // has more keys than a key table holds.
+  // Offers a registry that was loaded to the workers; its keys decrypt from now on. Fails as
+  // MakeKeyTable() does.
   static Result<std::unique_ptr<KeyStatus>> Create(Parts parts,
                                                    contract::ConfigIdentity identity,
                                                    StatusOptions options);

@@ -1,7 +1,6 @@
 #include "supervisor/status/key_table.h"
 
-#include <limits>
-
+#include "ipc/key_versions.h"
 #include "ipc/limits.h"
 
 namespace baokms::supervisor {
@@ -14,30 +13,27 @@ Result<ipc::KeyTable> MakeKeyTable(const contract::RegistryState& state, std::ui
     if (!contract::Decrypts(record.state)) {
       continue;
     }
-    if (record.version.number > std::numeric_limits<std::uint32_t>::max()) {
-      return Error(ErrorCode::kResourceExhausted, "key version is too large");
+    if (record.version.created_at_unix > ipc::kMaxCreatedUnix ||
+        !ipc::AppendVersion(record.version.number, record.version.created_at_unix,
+                            *table.mutable_versions())) {
+      return Error(ErrorCode::kResourceExhausted, "key version or creation time is too large");
     }
-    ipc::KeyEntry& entry = *table.add_entries();
-    entry.set_key_id(std::string(record.key_id.text()));
-    entry.set_version(static_cast<std::uint32_t>(record.version.number));
-    entry.set_created_unix(record.version.created_at_unix);
-  }
-  if (static_cast<std::size_t>(table.entries_size()) > ipc::kMaxKeyVersions) {
-    return Error(ErrorCode::kResourceExhausted, "registry has too many keys for one table");
   }
   return table;
 }
 
-PublishedKeys ShowKeys(const ipc::KeyTable& table) {
+PublishedKeys ShowKeys(const contract::RegistryState& state, std::uint64_t generation) {
   PublishedKeys shown;
-  shown.table_generation = table.generation();
-  shown.active_key_id = table.active_key_id();
-  for (const ipc::KeyEntry& entry : table.entries()) {
-    if (entry.key_id() == shown.active_key_id) {
-      shown.active_version = entry.version();
+  shown.table_generation = generation;
+  shown.active_key_id = std::string(state.active().key_id.text());
+  shown.active_version = static_cast<std::uint32_t>(state.active().version.number);
+  for (const contract::KeyRecord& record : state.contents().records) {
+    if (contract::Decrypts(record.state)) {
+      shown.decryptable.emplace(
+          std::string(record.key_id.text()),
+          DecryptableKey{.version = static_cast<std::uint32_t>(record.version.number),
+                         .created_unix = record.version.created_at_unix});
     }
-    shown.decryptable.emplace(entry.key_id(), DecryptableKey{.version = entry.version(),
-                                                             .created_unix = entry.created_unix()});
   }
   return shown;
 }

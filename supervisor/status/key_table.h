@@ -12,11 +12,11 @@
 
 namespace baokms::supervisor {
 
-// The table that gives every worker this registry. kResourceExhausted: more keys than one message
-// holds, or a version over 32 bits.
+// The table that gives every worker this registry. kResourceExhausted: a version or a creation time
+// beyond what messages carry; no OpenBao has one.
 Result<ipc::KeyTable> MakeKeyTable(const contract::RegistryState& state, std::uint64_t generation);
 
-// The keys of a table that MakeKeyTable() made.
-PublishedKeys ShowKeys(const ipc::KeyTable& table);
+// The keys of a registry that MakeKeyTable() took, once the workers have the table.
+PublishedKeys ShowKeys(const contract::RegistryState& state, std::uint64_t generation);
 
 }  // namespace baokms::supervisor

@@ -18,9 +18,10 @@ contract::TransitKeyMetadata ToMetadata(const ipc::MetadataAnswer& answer) {
   metadata.min_available_version = answer.min_available_version();
   metadata.min_encryption_version = answer.min_encryption_version();
   metadata.min_decryption_version = answer.min_decryption_version();
-  for (const ipc::KeyVersion& version : answer.versions()) {
+  const ipc::KeyVersions& versions = answer.versions();
+  for (int i = 0; i < versions.version_size(); ++i) {
     metadata.versions.push_back(
-        {.number = version.version(), .created_at_unix = version.created_unix()});
+        {.number = versions.version(i), .created_at_unix = versions.created_unix(i)});
   }
   std::ranges::sort(metadata.versions, {}, [](const contract::KeyVersion& version) {
     return std::pair(version.number, version.created_at_unix);

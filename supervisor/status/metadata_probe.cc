@@ -19,6 +19,7 @@ ProbeReason ReasonOf(RotationFailure failure) {
       return ProbeReason::kProfileInvalid;
     case RotationFailure::kStateForeign:
     case RotationFailure::kStateInvalid:
+    case RotationFailure::kRegistryFull:  // never a failure, see CheckAnswers()
       return ProbeReason::kStateUnavailable;
   }
   return ProbeReason::kProbeFailed;
@@ -142,7 +143,11 @@ void MetadataProbe::CheckAnswers() {
                          counting_, parts_.scheduler.UnixNow());
   if (observation_.failure.has_value()) {
     result_.finding = DescribeFinding(*observation_.failure, *parts_.keeper.state(), metadata_);
-    Fail(ReasonOf(*observation_.failure));
+    if (observation_.failure == RotationFailure::kRegistryFull) {
+      Defer(Deferral::kRegistryFull);
+    } else {
+      Fail(ReasonOf(*observation_.failure));
+    }
     return;
   }
   if (observation_.change == RotationChange::kKeys) {
@@ -296,6 +301,9 @@ void MetadataProbe::Finish() {
     result_.finding = DescribeBlockedEncryption(*state, metadata_);
     Fail(ProbeReason::kEncryptionBlocked);
     return;
+  }
+  if (result_.finding.empty()) {
+    result_.finding = DescribeFilling(*state);
   }
   const Done done = std::exchange(done_, nullptr);
   done(result_);

@@ -30,7 +30,9 @@ enum class ProbePurpose : std::uint8_t {
 
 struct MetadataResult {
   std::optional<ProbeFailure> failure;
-  std::string finding;  // what the metadata says against the key, in words; empty: nothing
+  // What is wrong with the key or, without a failure, what needs the operator before it goes wrong;
+  // empty: nothing.
+  std::string finding;
   // The worker read metadata and upsert policy, whatever came of it: what a breaker counts.
   enum class Read : std::uint8_t { kFailed, kDone } read = Read::kFailed;
   Deferral deferral = Deferral::kNone;

@@ -9,7 +9,7 @@ Status RegistryPublisher::Start() {
   table.set_generation(++generation_);
   if (state().has_value()) {
     table = BAOKMS_TRY(MakeKeyTable(*state(), generation_));
-    Show(table, *state());
+    Show(*state(), generation_);
   }
   gateway_.PublishKeyTable(std::move(table), [] {});
   return {};
@@ -40,16 +40,17 @@ void RegistryPublisher::Publish(std::function<void(Status)> done) {
     done(table.error());
     return;
   }
-  ++generation_;
-  gateway_.PublishKeyTable(*table, [this, table = *table, durable, done = std::move(done)] {
-    Show(table, durable);
+  const std::uint64_t generation = ++generation_;
+  gateway_.PublishKeyTable(*std::move(table), [this, generation, durable, done = std::move(done)] {
+    Show(durable, generation);
     done({});
   });
 }
 
-void RegistryPublisher::Show(const ipc::KeyTable& table, contract::RegistryState state) {
+void RegistryPublisher::Show(contract::RegistryState state, std::uint64_t generation) {
   const std::optional<contract::RegistryState> before = std::exchange(published_, std::move(state));
-  shown_ = ShowKeys(table);
+  shown_ = ShowKeys(*published_, generation);
+  reporter_.RegistryRecords(published_->contents().records.size());
   reporter_.ActiveKey(shown_.active_key_id, shown_.active_version);
   on_shown_();
   if (before.has_value() && !(before->active().key_id == published_->active().key_id)) {

@@ -35,7 +35,7 @@ class RegistryPublisher final {
   RegistryPublisher& operator=(const RegistryPublisher&) = delete;
 
   // Offers the loaded registry (or an empty table) to the workers and shows its keys at once: no
-  // worker is given a request before it has the table. Fails when the registry fits no table.
+  // worker is given a request before it has the table. Fails as MakeKeyTable() does.
   [[nodiscard]] Status Start();
 
   // The durable registry; empty before the first state.
@@ -58,15 +58,15 @@ class RegistryPublisher final {
   // The workers do not have the durable registry yet.
   [[nodiscard]] bool NeedsPublish() const;
 
-  // Gives state() to all workers, then shows it, then calls `done`. A failure (the registry fits no
-  // table) comes to `done` before anything was sent.
+  // Gives state() to all workers, then shows it, then calls `done`. A failure of MakeKeyTable()
+  // comes to `done` before anything was sent.
   void Publish(std::function<void(Status)> done);
 
   // What the workers have acknowledged.
   [[nodiscard]] const PublishedKeys& shown() const { return shown_; }
 
  private:
-  void Show(const ipc::KeyTable& table, contract::RegistryState state);
+  void Show(contract::RegistryState state, std::uint64_t generation);
 
   WorkerPool& gateway_;
   RegistryStore& store_;

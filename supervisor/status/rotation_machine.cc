@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "common/contract/limits.h"
 #include "common/contract/registry_transition.h"
 
 namespace baokms::supervisor {
@@ -61,23 +63,34 @@ Observation Failed(RotationFailure failure) {
   return failed;
 }
 
+// OpenBao has keys that the registry has not, and never will have.
+Observation Full() {
+  Observation full = Failed(RotationFailure::kRegistryFull);
+  full.change = RotationChange::kKeys;
+  return full;
+}
+
 // Step 5, one use per observation.
 class Candidates {
  public:
   Candidates(const RegistryState& state, const CreationTimes& times, std::int64_t now_unix)
-      : times_(times), contents_(state.contents()), now_(now_unix) {}
+      : times_(times), contents_(state.contents()), now_(now_unix) {
+    for (const KeyRecord& record : contents_.records) {
+      Index(record);
+    }
+  }
 
   // Adds what lies strictly between as retired. False when a version has no creation time.
   bool AddBetween(std::int64_t active, std::int64_t latest) {
     for (std::int64_t version = active + 1; version < latest; ++version) {
-      if (!HasDecryptable(version) && !Add(version, RecordState::kRetired)) {
+      if (!decryptable_.contains(version) && !Add(version, RecordState::kRetired)) {
         return false;
       }
     }
     return true;
   }
 
-  // Makes `latest` the only pending record. False when it can not be.
+  // Makes `latest` the only pending record. False when it cannot be.
   bool SetPending(std::int64_t latest) {
     for (KeyRecord& record : contents_.records) {
       if (record.state == RecordState::kPending && record.version.number != latest) {
@@ -107,6 +120,9 @@ class Candidates {
     }
   }
 
+  // Something could not be added because the registry has no room for it.
+  [[nodiscard]] bool full() const { return full_; }
+
   [[nodiscard]] Observation Take(const RegistryState& state) && {
     Observation observation;
     observation.change = change_;
@@ -133,10 +149,11 @@ class Candidates {
     return found == contents_.records.end() ? nullptr : &*found;
   }
 
-  [[nodiscard]] bool HasDecryptable(std::int64_t version) const {
-    return std::ranges::any_of(contents_.records, [version](const KeyRecord& record) {
-      return record.version.number == version && contract::Decrypts(record.state);
-    });
+  void Index(const KeyRecord& record) {
+    key_ids_.insert(record.key_id);
+    if (contract::Decrypts(record.state)) {
+      decryptable_.insert(record.version.number);
+    }
   }
 
   // A key that was removed stays removed: nothing is added for it.
@@ -151,20 +168,28 @@ class Candidates {
     if (!key_id.has_value()) {
       return false;
     }
-    if (std::ranges::find(contents_.records, *key_id, &KeyRecord::key_id) ==
-        contents_.records.end()) {
-      contents_.records.push_back({.identity = identity,
-                                   .version = key,
-                                   .key_id = *key_id,
-                                   .state = state,
-                                   .observed_at_unix = now_});
-      change_ = RotationChange::kKeys;
+    if (key_ids_.contains(*key_id)) {
+      return true;
     }
+    if (contents_.records.size() == contract::kMaxKeyRecords) {
+      full_ = true;
+      return false;
+    }
+    contents_.records.push_back({.identity = identity,
+                                 .version = key,
+                                 .key_id = *key_id,
+                                 .state = state,
+                                 .observed_at_unix = now_});
+    Index(contents_.records.back());
+    change_ = RotationChange::kKeys;
     return true;
   }
 
   const CreationTimes& times_;
   RegistryContents contents_;
+  std::set<contract::KeyId> key_ids_;   // of all records
+  std::set<std::int64_t> decryptable_;  // version numbers
+  bool full_ = false;
   std::int64_t now_;
   RotationChange change_ = RotationChange::kNone;
   ClockOrder clock_ = ClockOrder::kKept;
@@ -201,10 +226,10 @@ Observation Observe(const RegistryState& state,
   }
   Candidates candidates(state, times, now_unix);
   if (!candidates.AddBetween(active, latest)) {
-    return Failed(RotationFailure::kKeyUnusable);
+    return candidates.full() ? Full() : Failed(RotationFailure::kKeyUnusable);
   }
   if (!candidates.SetPending(latest)) {
-    return Failed(RotationFailure::kStateInvalid);
+    return candidates.full() ? Full() : Failed(RotationFailure::kStateInvalid);
   }
   if (counting == Counting::kCounts) {
     candidates.Count(latest, policy.required_observations);

@@ -18,13 +18,14 @@ struct RotationPolicy {
   BootTime activation_delay{};
 };
 
-// Why metadata can not be accepted; the registry stays as it is.
+// Why metadata cannot be accepted; the registry stays as it is.
 enum class RotationFailure : std::uint8_t {
   kStateForeign,     // the registry does not belong to this configuration
   kProfileInvalid,   // the key must not protect a cluster
   kVersionRollback,  // its latest version is below the active one
   kKeyUnusable,      // a key that data may be encrypted with is gone, blocked, or another key
   kStateInvalid,     // what would follow is no valid registry
+  kRegistryFull,     // there is no room for what it adds; the keys that are there stay usable
 };
 
 enum class RotationChange : std::uint8_t {

@@ -37,6 +37,8 @@ std::string_view ToString(Deferral deferral) {
       return "workers_disagree";
     case Deferral::kUnfinishedSave:
       return "save_unfinished";
+    case Deferral::kRegistryFull:
+      return "registry_full";
     case Deferral::kNone:
       return "none";
   }
@@ -110,7 +112,7 @@ void StatusReporter::Deferred(Deferral deferral) {
   Write(LogLevel::kWarn, "rotation.deferred", {{"reason", std::string(ToString(deferral))}});
 }
 
-void StatusReporter::Finding(std::string_view finding) {
+void StatusReporter::Finding(std::string_view finding, LogLevel level) {
   if (finding == last_finding_) {
     return;
   }
@@ -118,8 +120,9 @@ void StatusReporter::Finding(std::string_view finding) {
   if (finding.empty()) {
     Write(LogLevel::kInfo, "key.finding", {{"status", std::string("ok")}});
   } else {
-    Write(LogLevel::kError, "key.finding",
-          {{"status", std::string("error")}, {"reason", std::string(finding)}});
+    Write(level, "key.finding",
+          {{"status", std::string(level == LogLevel::kError ? "error" : "warning")},
+           {"reason", std::string(finding)}});
   }
 }
 
@@ -129,6 +132,10 @@ void StatusReporter::ActiveKey(std::string_view key_id, std::uint32_t version) {
 
 void StatusReporter::Rotation(std::string_view state) {
   metrics_.RotationState(state);
+}
+
+void StatusReporter::RegistryRecords(std::size_t records) {
+  metrics_.RegistryRecords(records);
 }
 
 void StatusReporter::Persistence(int degraded) {

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@ enum class Deferral : std::uint8_t {
   kSecondWorker,    // no other worker could confirm it
   kDisagreement,    // another worker saw something else
   kUnfinishedSave,  // the disk has to take the last change first
+  kRegistryFull,    // there is no room for another version; the active one stays in use
 };
 
 // "none", "second_worker_missing", ... as the log and /ready say it.
@@ -55,13 +57,14 @@ class StatusReporter final {
   // rotation.deferred, a warning, when the deferral is another one than last time.
   void Deferred(Deferral deferral);
 
-  // key.finding: what metadata says against the key, in words, when it is something else than last
-  // time. Empty: nothing; said once it is over.
-  void Finding(std::string_view finding);
+  // key.finding: MetadataResult::finding, when it is another one than last time. An error when it
+  // keeps the key from being used, else a warning. Empty: nothing; logged once when it is over.
+  void Finding(std::string_view finding, LogLevel level);
 
   // Gauges.
   void ActiveKey(std::string_view key_id, std::uint32_t version);
   void Rotation(std::string_view state);
+  void RegistryRecords(std::size_t records);
   void Persistence(int degraded);
   void Breaker(int state);
 

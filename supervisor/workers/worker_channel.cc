@@ -1,12 +1,14 @@
 #include "supervisor/workers/worker_channel.h"
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
+#include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
 #include "supervisor/spawner/child_key.h"
@@ -54,6 +56,11 @@ WorkerChannel::WorkerChannel(EventLoop& loop,
 template <typename Answer>
 void WorkerChannel::AcceptAnswer(MessageType type) {
   Accept<Answer>(type, [this](Answer& answer) -> Status {
+    if constexpr (std::is_same_v<Answer, ipc::MetadataAnswer>) {
+      if (BAOKMS_TRY(metadata_parts_.Join(answer)) == ipc::MetadataParts::Progress::kMoreToCome) {
+        return {};
+      }
+    }
     const auto calls = std::move(*answer.mutable_calls());
     BAOKMS_TRY(owner_.OnAnswer(incarnation_, std::move(answer)));
     // Last: somebody waits for the answer, nobody for its numbers.

@@ -9,6 +9,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
+#include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
 #include "supervisor/workers/operation.h"
@@ -52,6 +53,7 @@ class WorkerChannel final : public ChildChannel {
 
   Incarnation incarnation_;
   Owner& owner_;
+  ipc::MetadataParts metadata_parts_;
 };
 
 }  // namespace baokms::supervisor

@@ -163,7 +163,7 @@ TEST(KeyProfileTest, ChecksTheVersionEntries) {
   EXPECT_EQ(with({{3, 1}, {3, 2}}), "key version is listed twice");
   EXPECT_EQ(with({}), "latest key version is not listed");
   EXPECT_EQ(with({{2, 1}}), "latest key version is not listed");
-  EXPECT_EQ(with(std::vector<KeyVersion>(kMaxKeyRecords + 1)), "key has too many versions");
+  EXPECT_EQ(with(std::vector<KeyVersion>(kMaxListedVersions + 1)), "key has too many versions");
 }
 
 TEST(KeyProfileTest, KnowsWhenAVersionWasCreated) {

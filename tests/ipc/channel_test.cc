@@ -23,6 +23,7 @@
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "ipc/key_versions.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
@@ -155,11 +156,10 @@ TEST_F(ChannelTest, TakesABodyOfExactlyTheMaximum) {
 
 TEST_F(ChannelTest, CarriesTheLargestDatagramOfAll) {
   KeyTable table;
+  table.set_generation(UINT64_MAX);
+  table.set_active_key_id(std::string(48, 'k'));
   for (std::size_t i = 0; i < kMaxKeyVersions; ++i) {
-    KeyEntry* entry = table.add_entries();
-    entry->set_key_id(std::string(48, 'k'));
-    entry->set_version(UINT32_MAX);
-    entry->set_created_unix(INT64_MAX);
+    ASSERT_TRUE(AppendVersion(kMaxVersionNumber, kMaxCreatedUnix, *table.mutable_versions()));
   }
   const Result<EncodedMessage> message = EncodedMessage::Encode(MessageType::kKeyTable, table);
   ASSERT_TRUE(message);

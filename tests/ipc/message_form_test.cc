@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "ipc/child_descriptors.h"
+#include "ipc/key_versions.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
@@ -318,7 +319,7 @@ TEST(MessageFormTest, MetadataAnswer) {
                                        }},
                                       {"too many versions", [](auto& m) {
                                          for (std::size_t i = 0; i <= kMaxKeyVersions; ++i) {
-                                           m.add_versions();
+                                           (void)ipc::AppendVersion(1, 1, *m.mutable_versions());
                                          }
                                        }}});
 }

@@ -381,17 +381,17 @@ TEST(HonestPeerTest, LiesThatAreNoBreachesLeaveTheWorkerServing) {
   Attacker liar;
   liar.Greet();
   liar.ExpectServing(1);
-  // An old table, a foreign key_id, a version that goes back: refused, not obeyed.
+  // An old table, a version that goes back, an active key of another second: refused, not obeyed.
   for (ipc::KeyTable lie : {MakeTable(1, 2, 2), MakeTable(2, 2, 1)}) {
     liar.Send(liar.supervisor(), Type::kKeyTable, lie);
     EXPECT_EQ(liar.Await<ipc::KeyTableAnswer>(liar.supervisor(), Type::kKeyTableAnswer).outcome(),
               ipc::OUTCOME_STALE_TABLE);
   }
   ipc::KeyTable foreign = MakeTable(3, 2, 2);
-  foreign.mutable_entries(0)->set_created_unix(kCreated);
+  foreign.mutable_versions()->set_created_unix(1, kCreated);
   liar.Send(liar.supervisor(), Type::kKeyTable, foreign);
   EXPECT_EQ(liar.Await<ipc::KeyTableAnswer>(liar.supervisor(), Type::kKeyTableAnswer).outcome(),
-            ipc::OUTCOME_KEY_ID_MALFORMED);
+            ipc::OUTCOME_KEY_ID_UNKNOWN);
   // A token that nobody asked for, and cancellations of nothing.
   liar.SendRaw(liar.agent(), Type::kToken, std::string(ipc::kTokenHeaderSize + 8, '\0'));
   ipc::CancelRequest cancel;

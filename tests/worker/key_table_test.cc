@@ -1,13 +1,15 @@
 #include "worker/key_table.h"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "common/base/clock.h"
 #include "common/contract/aad.h"
-#include "ipc/limits.h"
+#include "common/contract/limits.h"
+#include "ipc/key_versions.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/rig.h"
 #include "worker/limits.h"
@@ -52,63 +54,42 @@ TEST_F(KeyTableTest, GenerationOnlyGrows) {
   EXPECT_EQ(Accept(MakeTable(8, 2, 2)), ipc::OUTCOME_OK);
 }
 
-TEST_F(KeyTableTest, RefusesKeyIdsThatAreNotTheDerivedOnes) {
+TEST_F(KeyTableTest, RefusesVersionsThatNoRegistryHolds) {
   struct Row {
     const char* name;
-    void (*spoil)(ipc::KeyEntry*);
+    void (*spoil)(ipc::KeyVersions&);
+    ipc::Outcome outcome;
   };
 
   constexpr Row kRows[] = {
-      {"another second",
-       [](ipc::KeyEntry* entry) {
-         entry->set_created_unix(kCreated);
-       }},
-      {"another version",
-       [](ipc::KeyEntry* entry) {
-         entry->set_version(9);
-       }},
-      {"version 0",
-       [](ipc::KeyEntry* entry) {
-         entry->set_version(0);
-       }},
-      {"no creation time",
-       [](ipc::KeyEntry* entry) {
-         entry->set_created_unix(0);
-       }},
-      {"negative time",
-       [](ipc::KeyEntry* entry) {
-         entry->set_created_unix(-1);
-       }},
-      {"empty key_id",
-       [](ipc::KeyEntry* entry) {
-         entry->set_key_id("");
-       }},
-      {"one character off",
-       [](ipc::KeyEntry* entry) {
-         std::string id = entry->key_id();
-         id[10] = id[10] == 'A' ? 'B' : 'A';
-         entry->set_key_id(id);
-       }},
-      {"longer",
-       [](ipc::KeyEntry* entry) {
-         entry->set_key_id(entry->key_id() + "A");
-       }},
+      {"active version of another second",
+       [](ipc::KeyVersions& list) { list.set_created_unix(0, kCreated); },
+       ipc::OUTCOME_KEY_ID_UNKNOWN},
+      {"active version of another number", [](ipc::KeyVersions& list) { list.set_version(0, 9); },
+       ipc::OUTCOME_KEY_ID_UNKNOWN},
+      {"version 0", [](ipc::KeyVersions& list) { list.set_version(1, 0); },
+       ipc::OUTCOME_REQUEST_LIMIT},
+      {"no creation time", [](ipc::KeyVersions& list) { list.set_created_unix(1, 0); },
+       ipc::OUTCOME_KEY_ID_MALFORMED},
+      {"negative time", [](ipc::KeyVersions& list) { list.set_created_unix(1, -1); },
+       ipc::OUTCOME_REQUEST_LIMIT},
+      {"a version too many", [](ipc::KeyVersions& list) { list.add_version(3); },
+       ipc::OUTCOME_REQUEST_LIMIT},
+      {"a time too many", [](ipc::KeyVersions& list) { list.add_created_unix(kCreated); },
+       ipc::OUTCOME_REQUEST_LIMIT},
+      {"a version twice",
+       [](ipc::KeyVersions& list) { (void)ipc::AppendVersion(2, kCreated + 2, list); },
+       ipc::OUTCOME_KEY_ID_MALFORMED},
   };
   ASSERT_EQ(Accept(MakeTable(1, 1, 1)), ipc::OUTCOME_OK);
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.name);
     ipc::KeyTable table = MakeTable(2, 2, 1);
-    row.spoil(table.mutable_entries(1));
-    EXPECT_EQ(Accept(table), ipc::OUTCOME_KEY_ID_MALFORMED);
+    row.spoil(*table.mutable_versions());
+    EXPECT_EQ(Accept(table), row.outcome);
     EXPECT_EQ(table_.generation(), 1U);
     EXPECT_EQ(table_.Find(Bind(2).key_id), nullptr);  // nothing of it was taken over
   }
-}
-
-TEST_F(KeyTableTest, RefusesRepeatedKeys) {
-  ipc::KeyTable table = MakeTable(1, 2, 1);
-  *table.add_entries() = table.entries(0);
-  EXPECT_EQ(Accept(table), ipc::OUTCOME_KEY_ID_MALFORMED);
 }
 
 TEST_F(KeyTableTest, RefusesAnActiveKeyThatIsNoEntry) {
@@ -119,13 +100,13 @@ TEST_F(KeyTableTest, RefusesAnActiveKeyThatIsNoEntry) {
   EXPECT_EQ(Accept(table), ipc::OUTCOME_KEY_ID_UNKNOWN);
 }
 
-TEST_F(KeyTableTest, RefusesMoreEntriesThanAMessageMayHave) {
-  ipc::KeyTable table;
-  table.set_generation(1);
-  for (std::size_t i = 0; i <= ipc::kMaxKeyVersions; ++i) {
-    table.add_entries();
-  }
-  EXPECT_EQ(Accept(table), ipc::OUTCOME_REQUEST_LIMIT);
+// From version 2,049 on no table was accepted, and nothing could be encrypted any more.
+TEST_F(KeyTableTest, HoldsAsManyVersionsAsARegistry) {
+  constexpr auto kMost = static_cast<std::uint32_t>(contract::kMaxKeyRecords);
+  ASSERT_EQ(Accept(MakeTable(1, kMost, kMost)), ipc::OUTCOME_OK);
+  EXPECT_NE(table_.FindForEncryption(Bind(kMost).key_id, 1, kNow), nullptr);
+  EXPECT_NE(table_.Find(Bind(1).key_id), nullptr);
+  EXPECT_EQ(Accept(MakeTable(2, kMost + 1, kMost)), ipc::OUTCOME_REQUEST_LIMIT);
 }
 
 TEST_F(KeyTableTest, ActiveVersionNeverGoesBack) {

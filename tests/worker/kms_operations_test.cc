@@ -11,6 +11,8 @@
 
 #include "common/base/error.h"
 #include "common/contract/aad.h"
+#include "common/contract/limits.h"
+#include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_rig.h"
@@ -32,13 +34,35 @@ TEST_F(KmsOperationsTest, ReadsBothHalvesOfMetadata) {
   EXPECT_TRUE(answer.disable_upsert());
   EXPECT_EQ(answer.type(), "aes256-gcm96");
   EXPECT_EQ(answer.latest_version(), 2);
-  ASSERT_EQ(answer.versions_size(), 2);
-  EXPECT_EQ(answer.versions(1).version(), 2U);
-  EXPECT_EQ(answer.versions(1).created_unix(), kCreated + 2);
+  ASSERT_EQ(answer.versions().version_size(), 2);
+  EXPECT_EQ(answer.versions().version(1), 2U);
+  EXPECT_EQ(answer.versions().created_unix(1), kCreated + 2);
   EXPECT_FALSE(answer.exportable());
   EXPECT_TRUE(answer.supports_decryption());
   EXPECT_EQ(answer.calls_size(), 2);
   EXPECT_EQ(Encrypt(MakeEncrypt()).calls_size(), 1);  // it was remembered
+}
+
+TEST_F(KmsOperationsTest, TellsMoreVersionsThanOneDatagramHolds) {
+  constexpr std::int64_t kLatest = std::int64_t{contract::kMaxKeyRecords} + 1;
+  transit.on_read_key = [](const FakeTransit::Call&) -> Reply<contract::TransitKeyMetadata> {
+    return {{ErrorClass::kOk, MakeMetadata(kLatest)}};
+  };
+  ipc::MetadataRequest request;
+  request.set_id(77);
+  request.set_deadline_ns(Soon());
+  ASSERT_TRUE(kms->OnMetadata(request).has_value());
+  RunUntil([this] { return answers.size() == 2; });
+  ASSERT_EQ(answers.size(), 2U);
+  ipc::MetadataParts parts;
+  ipc::MetadataAnswer answer;
+  ASSERT_TRUE(answer.ParseFromString(answers[0].second));
+  EXPECT_EQ(parts.Join(answer).value(), ipc::MetadataParts::Progress::kMoreToCome);
+  ASSERT_TRUE(answer.ParseFromString(answers[1].second));
+  EXPECT_EQ(parts.Join(answer).value(), ipc::MetadataParts::Progress::kComplete);
+  EXPECT_EQ(answer.latest_version(), kLatest);
+  ASSERT_EQ(answer.versions().version_size(), kLatest);
+  EXPECT_EQ(answer.versions().version(static_cast<int>(kLatest) - 1), kLatest);
 }
 
 TEST_F(KmsOperationsTest, HalvesOfMetadataFailApart) {
@@ -58,7 +82,7 @@ TEST_F(KmsOperationsTest, HalvesOfMetadataFailApart) {
   answer = ReadMetadata();
   EXPECT_EQ(answer.outcome(), ipc::OUTCOME_UNAVAILABLE);
   EXPECT_EQ(answer.upsert_outcome(), ipc::OUTCOME_OK);
-  EXPECT_EQ(answer.versions_size(), 0);
+  EXPECT_EQ(answer.versions().version_size(), 0);
 }
 
 TEST_F(KmsOperationsTest, ReportsEveryFlagOfTheProfile) {

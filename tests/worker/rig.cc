@@ -10,6 +10,7 @@
 #include "common/contract/annotations.h"
 #include "common/contract/encoding.h"
 #include "common/contract/key_binding.h"
+#include "ipc/key_versions.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
 
@@ -30,10 +31,7 @@ ipc::KeyTable MakeTable(std::uint64_t generation, std::uint32_t newest, std::uin
   ipc::KeyTable table;
   table.set_generation(generation);
   for (std::uint32_t version = 1; version <= newest; ++version) {
-    ipc::KeyEntry* entry = table.add_entries();
-    entry->set_key_id(std::string(Bind(version).key_id.text()));
-    entry->set_version(version);
-    entry->set_created_unix(kCreated + version);
+    (void)ipc::AppendVersion(version, kCreated + version, *table.mutable_versions());
   }
   if (active != 0) {
     table.set_active_key_id(std::string(Bind(active).key_id.text()));

@@ -313,6 +313,8 @@ class FakeMetrics final : public Metrics {
 
   void PersistenceDegraded(int) override {}
 
+  void RegistryRecords(std::size_t) override {}
+
   void ProcessUp(std::string_view, int) override {}
 
   void ProcessRestarted(std::string_view, std::string_view) override {}

@@ -135,6 +135,7 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
   metrics->BreakerState(1);
   metrics->RotationState("pending");
   metrics->PersistenceDegraded(1);
+  metrics->RegistryRecords(12);
   metrics->ProcessUp("worker_0", 1);
   metrics->ProcessRestarted("worker_0", "SIGSEGV");
   metrics->SeccompViolation("worker_0", "socket");
@@ -159,6 +160,8 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
         "rotation_state{state=\"pending\"} 1\n",
         "rotation_state{state=\"unknown\"} 0\n",
         "rotation_persistence_degraded 1\n",
+        "openbao_kms_registry_records 12\n",
+        "openbao_kms_registry_records_limit 16384\n",
         "process_up{process=\"worker_0\"} 1\n",
         "process_restarts_total{cause=\"sigsegv\",process=\"worker_0\"} 1\n",
         "seccomp_violations_total{process=\"worker_0\",syscall=\"socket\"} 1\n",

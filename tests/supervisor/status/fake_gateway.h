@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fake_scheduler.h"
+#include "ipc/key_versions.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
@@ -62,9 +63,14 @@ class FakeWorkerPool final : public WorkerPool {
   void AddVersion() {
     const auto number = static_cast<std::uint32_t>(key.latest_version() + 1);
     key.set_latest_version(number);
-    ipc::KeyVersion& version = *key.add_versions();
-    version.set_version(number);
-    version.set_created_unix(1'700'000'000 + std::int64_t{60} * number);
+    (void)ipc::AppendVersion(number, 1'700'000'000 + std::int64_t{60} * number,
+                             *key.mutable_versions());
+  }
+
+  // The newest version is missing in what a worker saw.
+  static void ForgetNewest(ipc::MetadataAnswer& answer) {
+    answer.mutable_versions()->mutable_version()->RemoveLast();
+    answer.mutable_versions()->mutable_created_unix()->RemoveLast();
   }
 
   void FailAll(ipc::Outcome outcome) {

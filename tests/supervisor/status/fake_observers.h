@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -66,6 +67,7 @@ class MockMetrics : public Metrics {
   MOCK_METHOD(void, BreakerState, (int), (override));
   MOCK_METHOD(void, RotationState, (std::string_view), (override));
   MOCK_METHOD(void, PersistenceDegraded, (int), (override));
+  MOCK_METHOD(void, RegistryRecords, (std::size_t), (override));
   MOCK_METHOD(void, ProcessUp, (std::string_view, int), (override));
   MOCK_METHOD(void, ProcessRestarted, (std::string_view, std::string_view), (override));
   MOCK_METHOD(void, SeccompViolation, (std::string_view, std::string_view), (override));

@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "common/contract/limits.h"
 #include "gmock/gmock.h"
 #include "rotation_fixture.h"
 
@@ -74,6 +76,19 @@ TEST(FindingTextTest, NamesAHoleAmongNewVersions) {
 TEST(FindingTextTest, SaysNothingAboutAGoodKey) {
   EXPECT_THAT(Describe(Metadata(3)), IsEmpty());
   EXPECT_THAT(DescribeProfile(Metadata(3)), IsEmpty());
+}
+
+TEST(FindingTextTest, WarnsFromThreeQuartersOfTheRegistryOn) {
+  std::vector<contract::KeyRecord> records = {MakeRecord(1, RecordState::kActive)};
+  while (records.size() + 1 < contract::kManyKeyRecords) {
+    records.push_back(
+        MakeRecord(static_cast<std::int64_t>(records.size()) + 1, RecordState::kRemoved));
+  }
+  EXPECT_THAT(DescribeFilling(Registry(records)), IsEmpty());
+  records.push_back(
+      MakeRecord(static_cast<std::int64_t>(records.size()) + 1, RecordState::kRemoved));
+  EXPECT_THAT(DescribeFilling(Registry(records)),
+              AllOf(HasSubstr("holds 12288 of at most 16384"), HasSubstr("recover-state")));
 }
 
 TEST(FindingTextTest, TellsWhatToDoWithoutARegistry) {

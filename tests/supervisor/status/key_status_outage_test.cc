@@ -94,7 +94,7 @@ constexpr BadKey kBadKeys[] = {
     {"derived", [](ipc::MetadataAnswer& k) { k.set_derived(true); }, "profile_invalid"},
     {"deleted", [](ipc::MetadataAnswer& k) { k.set_soft_deleted(true); }, "profile_invalid"},
     {"recreated",
-     [](ipc::MetadataAnswer& k) { k.mutable_versions(0)->set_created_unix(1'700'000'061); },
+     [](ipc::MetadataAnswer& k) { k.mutable_versions()->set_created_unix(0, 1'700'000'061); },
      "profile_invalid"},
     {"encryption", [](ipc::MetadataAnswer& k) { k.set_min_encryption_version(2); },
      "profile_invalid"},

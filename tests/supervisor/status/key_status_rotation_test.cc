@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/contract/encoding.h"
+#include "common/contract/limits.h"
 #include "key_status_fixture.h"
 
 namespace baokms::supervisor {
@@ -210,7 +211,7 @@ TEST_F(KeyStatusRotationTest, WaitsUntilBothWorkersSeeTheSame) {
   gateway_.AddVersion();
   gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
     answer.set_latest_version(1);
-    answer.mutable_versions()->RemoveLast();
+    FakeWorkerPool::ForgetNewest(answer);
   };
   scheduler_.Advance(minutes(10));
   EXPECT_TRUE(Ready());
@@ -259,6 +260,27 @@ TEST_F(KeyStatusRotationTest, IsUnhealthyWhenARetiredKeyMayNoLongerDecrypt) {
   scheduler_.Advance(seconds(30));
   EXPECT_FALSE(Ready());
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1))) << "Decrypt says it itself";
+}
+
+TEST_F(KeyStatusRotationTest, GoesOnWithTheActiveVersionWhenTheRegistryIsFull) {
+  constexpr auto kMost = static_cast<std::uint32_t>(contract::kMaxKeyRecords);
+  StartGood();
+  EXPECT_CALL(metrics_, RegistryRecords(::testing::Ne(kMost))).Times(::testing::AnyNumber());
+  EXPECT_CALL(metrics_, RegistryRecords(kMost)).Times(::testing::AtLeast(1));
+  while (gateway_.key.latest_version() < kMost) {
+    gateway_.AddVersion();
+  }
+  ASSERT_LE(TimeUntilActive(kMost, minutes(10)), minutes(5));
+  EXPECT_THAT(status_->Diagnose().finding, ::testing::HasSubstr("holds 16384 of at most 16384"));
+  EXPECT_EQ(log_.Of("key.finding").back().level, LogLevel::kWarn);
+  gateway_.AddVersion();
+  scheduler_.Advance(minutes(5));
+  EXPECT_TRUE(Ready());
+  EXPECT_EQ(status_->View()->active_version, kMost);
+  EXPECT_EQ(status_->Diagnose().rotation_deferred, "registry_full");
+  EXPECT_THAT(status_->Diagnose().finding, ::testing::HasSubstr("version 16385 is not used here"));
+  // Another node may have encrypted with it: never called unknown.
+  EXPECT_EQ(Discover(KeyIdOf(kMost + 1)), DiscoveryOutcome::kUnavailable);
 }
 
 TEST_F(KeyStatusRotationTest, StaysGoodButDegradedWhenOnlyBookkeepingCanNotBeSaved) {

@@ -140,7 +140,7 @@ TEST_F(KeyStatusTest, DoesNotWaitLongerForASecondWorkerThatFails) {
 
 TEST_F(KeyStatusTest, NeverTakesOneWorkersWordAgainstAnothers) {
   gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
-    answer.mutable_versions(0)->set_created_unix(1'700'000'061);
+    answer.mutable_versions()->set_created_unix(0, 1'700'000'061);
   };
   CreateAndStart();
   scheduler_.Advance(minutes(10));

@@ -101,8 +101,9 @@ class Node {
         break;
       case 6:
         gateway_.faults[slot].lie = [](ipc::MetadataAnswer& answer) {
-          auto& newest = *answer.mutable_versions(answer.versions_size() - 1);
-          newest.set_created_unix(newest.created_unix() + 1);
+          ipc::KeyVersions& seen = *answer.mutable_versions();
+          const int newest = seen.version_size() - 1;
+          seen.set_created_unix(newest, seen.created_unix(newest) + 1);
         };
         break;
       default:
@@ -154,8 +155,8 @@ class Node {
  private:
   static void SetBack(ipc::MetadataAnswer& answer, std::int64_t latest) {
     answer.set_latest_version(static_cast<std::uint32_t>(latest));
-    while (answer.versions_size() > latest) {
-      answer.mutable_versions()->RemoveLast();
+    while (answer.versions().version_size() > latest) {
+      FakeWorkerPool::ForgetNewest(answer);
     }
   }
 
@@ -195,20 +196,23 @@ class Node {
 
   // Every table that workers are given: durable, complete, and not behind an earlier one.
   void CheckTable(const ipc::KeyTable& table) {
-    if (table.entries_size() == 0) {
+    if (table.versions().version_size() == 0) {
       return;
     }
     const auto& durable = DurableState();
     ASSERT_TRUE(durable.has_value()) << "published before it was on disk";
-    std::set<std::string> keys;
-    for (const ipc::KeyEntry& entry : table.entries()) {
-      const auto* record = durable->Find(contract::KeyId::Parse(entry.key_id()).value());
-      ASSERT_NE(record, nullptr) << "published before it was on disk";
+    std::set<std::int64_t> keys;
+    for (int i = 0; i < table.versions().version_size(); ++i) {
+      const contract::KeyVersion version{.number = table.versions().version(i),
+                                         .created_at_unix = table.versions().created_unix(i)};
+      const auto& records = durable->contents().records;
+      const auto record = std::ranges::find(records, version, &contract::KeyRecord::version);
+      ASSERT_NE(record, records.end()) << "published before it was on disk";
       ASSERT_TRUE(contract::Decrypts(record->state));
-      keys.insert(entry.key_id());
-      if (entry.key_id() == table.active_key_id()) {
-        ASSERT_GE(entry.version(), active_version_) << "the active version went back";
-        active_version_ = entry.version();
+      keys.insert(version.number);
+      if (record->key_id.text() == table.active_key_id()) {
+        ASSERT_GE(version.number, active_version_) << "the active version went back";
+        active_version_ = version.number;
       }
     }
     ASSERT_TRUE(std::ranges::includes(keys, published_)) << "a published key stopped decrypting";
@@ -227,8 +231,8 @@ class Node {
   std::shared_ptr<const StatusView> view_;
   std::string durable_text_;
   std::optional<contract::RegistryState> durable_;
-  std::set<std::string> published_;
-  std::uint32_t active_version_ = 0;
+  std::set<std::int64_t> published_;
+  std::int64_t active_version_ = 0;
 };
 
 class TwoNodes {
