@@ -24,6 +24,10 @@ void AppendRange(const KeyVersions& from, std::size_t begin, std::size_t end, Ke
 
 std::vector<MetadataAnswer> SplitMetadata(MetadataAnswer answer) {
   std::vector<MetadataAnswer> datagrams;
+  if (CountVersions(answer.versions()) <= kMaxKeyVersions) {
+    datagrams.push_back(std::move(answer));
+    return datagrams;
+  }
   const KeyVersions all = std::exchange(*answer.mutable_versions(), {});
   std::size_t done = 0;
   for (; CountVersions(all) - done > kMaxKeyVersions; done += kMaxKeyVersions) {

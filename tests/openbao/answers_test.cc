@@ -9,6 +9,7 @@
 
 #include "common/contract/json_reader.h"
 #include "common/contract/key_id.h"
+#include "common/contract/limits.h"
 #include "common/openbao/http_limits.h"
 #include "ipc/limits.h"
 
@@ -175,7 +176,7 @@ TEST(AnswersTest, TakesAsManyVersionsAsTheContractAndNoMore) {
     }
     return ParseKeyMetadata(Replaced(kMetadata, R"("1":1700000060,"2":1700000120)", keys));
   };
-  constexpr std::size_t kMost = 16384;
+  constexpr std::size_t kMost = contract::kMaxListedVersions;
   const auto most = metadata_with(kMost);
   ASSERT_TRUE(most.has_value());
   EXPECT_EQ(most->value.versions.size(), kMost);

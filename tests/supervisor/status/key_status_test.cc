@@ -53,7 +53,7 @@ TEST_F(KeyStatusTest, OffersAnEmptyTableSoThatWorkersBecomeReady) {
   CreateAndStart();
   ASSERT_EQ(gateway_.tables.size(), 1U);
   EXPECT_EQ(gateway_.tables[0].generation(), 1U);
-  EXPECT_EQ(gateway_.tables[0].entries_size(), 0);
+  EXPECT_EQ(gateway_.tables[0].versions().version_size(), 0);
 }
 
 TEST_F(KeyStatusTest, ProbesAsSoonAsAWorkerIsUsable) {
@@ -90,7 +90,7 @@ TEST_F(KeyStatusTest, DoesNotWriteWhenNothingChanges) {
 
 TEST_F(KeyStatusTest, WritesTheFirstStateBeforeItIsPublished) {
   gateway_.before_acknowledgement = [this] {
-    if (gateway_.tables.back().entries_size() > 0) {
+    if (gateway_.tables.back().versions().version_size() > 0) {
       EXPECT_TRUE(dir_.Has("reg.json"));
       EXPECT_TRUE(dir_.Has("reg.json.checkpoint"));
       EXPECT_FALSE(status_->View()->decryptable.contains(KeyIdOf(1)))
