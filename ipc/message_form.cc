@@ -66,12 +66,6 @@ Status CheckCalls(const Calls& calls) {
                  "too many or malformed calls in a message");
 }
 
-template <typename Answer>
-Status CheckAnswer(const Answer& answer) {
-  BAOKMS_TRY(Require(IsStated(answer.outcome()), "answer without a known outcome"));
-  return CheckCalls(answer.calls());
-}
-
 // Of a message about one child.
 template <typename Message>
 Status CheckChild(const Message& message) {
@@ -81,6 +75,11 @@ Status CheckChild(const Message& message) {
 }
 
 }  // namespace
+
+Status CheckOutcomeAndCalls(Outcome outcome, const Calls& calls) {
+  BAOKMS_TRY(Require(IsStated(outcome), "answer without a known outcome"));
+  return CheckCalls(calls);
+}
 
 Status CheckForm(const Hello& hello) {
   return Require(hello.protocol_version() == kProtocolVersion && Role_IsValid(hello.role()),
@@ -137,16 +136,8 @@ Status CheckForm(const KeyTableAnswer& answer) {
   return Require(IsStated(answer.outcome()), "answer without a known outcome");
 }
 
-Status CheckForm(const EncryptAnswer& answer) {
-  return CheckAnswer(answer);
-}
-
-Status CheckForm(const DecryptAnswer& answer) {
-  return CheckAnswer(answer);
-}
-
 Status CheckForm(const MetadataAnswer& answer) {
-  BAOKMS_TRY(CheckAnswer(answer));
+  BAOKMS_TRY(CheckOutcomeAndCalls(answer.outcome(), answer.calls()));
   // config/keys may not have been read when the key itself could not be.
   const bool upsert_may_be_unread =
       answer.outcome() != OUTCOME_OK && answer.upsert_outcome() == OUTCOME_UNSPECIFIED;
@@ -154,14 +145,6 @@ Status CheckForm(const MetadataAnswer& answer) {
                          answer.type().size() <= kMaxKeyTypeName,
                      "metadata answer over its limits"));
   return CheckForm(answer.versions());
-}
-
-Status CheckForm(const ProbeEncryptAnswer& answer) {
-  return CheckAnswer(answer);
-}
-
-Status CheckForm(const ProbeDecryptAnswer& answer) {
-  return CheckAnswer(answer);
 }
 
 Status CheckForm(const TokenStatus& status) {

@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include <google/protobuf/repeated_field.h>
+
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
 
@@ -25,11 +27,7 @@ Status CheckForm(const StartFailure& failure);
 Status CheckForm(const ConnectAnswer& answer);
 Status CheckForm(const Tunables& tunables);
 Status CheckForm(const KeyTableAnswer& answer);
-Status CheckForm(const EncryptAnswer& answer);
-Status CheckForm(const DecryptAnswer& answer);
 Status CheckForm(const MetadataAnswer& answer);
-Status CheckForm(const ProbeEncryptAnswer& answer);
-Status CheckForm(const ProbeDecryptAnswer& answer);
 Status CheckForm(const TokenStatus& status);
 Status CheckForm(const AgentStatus& status);
 Status CheckForm(const PinAttemptBegin& begin);
@@ -60,27 +58,34 @@ inline Status CheckForm(const KeyTable& /*table*/) {
   return {};
 }
 
-inline Status CheckForm(const EncryptRequest& /*request*/) {
-  return {};
-}
-
-inline Status CheckForm(const DecryptRequest& /*request*/) {
-  return {};
-}
-
 inline Status CheckForm(const CancelRequest& /*request*/) {
   return {};
 }
 
-inline Status CheckForm(const MetadataRequest& /*request*/) {
-  return {};
+// An answer of a worker that has nothing more to check than what all of them have.
+Status CheckOutcomeAndCalls(Outcome outcome, const google::protobuf::RepeatedPtrField<Call>& calls);
+
+template <typename Answer>
+
+requires requires(const Answer& answer) {
+  answer.id();
+  answer.outcome();
+  answer.calls();
 }
 
-inline Status CheckForm(const ProbeEncryptRequest& /*request*/) {
-  return {};
+Status CheckForm(const Answer& answer) {
+  return CheckOutcomeAndCalls(answer.outcome(), answer.calls());
 }
 
-inline Status CheckForm(const ProbeDecryptRequest& /*request*/) {
+// A request to a worker: see KeyTable.
+template <typename Request>
+
+requires requires(const Request& request) {
+  request.id();
+  request.deadline_ns();
+}
+
+Status CheckForm(const Request& /*request*/) {
   return {};
 }
 

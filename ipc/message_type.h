@@ -55,6 +55,11 @@ enum class MessageType : std::uint16_t {
   kExited = 64,
 };
 
+// The answer to a request of this type.
+[[nodiscard]] constexpr MessageType AnswerTypeOf(MessageType request) {
+  return static_cast<MessageType>(static_cast<std::uint16_t>(request) + 1);
+}
+
 // "EncryptRequest"; "unknown" for a number that is not in the list.
 [[nodiscard]] std::string_view ToString(MessageType type);
 

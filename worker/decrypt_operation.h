@@ -7,13 +7,16 @@
 #include <utility>
 
 #include "common/base/clock.h"
+#include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/operation.h"
 
 namespace baokms::worker {
 
-class DecryptOperation final : public AnsweringOperation<ipc::DecryptAnswer> {
+class DecryptOperation final : public AnsweringOperation<ipc::DecryptRequest,
+                                                         ipc::DecryptAnswer,
+                                                         ipc::MessageType::kDecryptRequest> {
  public:
   DecryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}

@@ -11,7 +11,11 @@
 #include "ipc/dispatch.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "worker/decrypt_operation.h"
+#include "worker/encrypt_operation.h"
 #include "worker/kms_operations.h"
+#include "worker/metadata_operation.h"
+#include "worker/probe_operations.h"
 #include "worker/token_source.h"
 
 namespace baokms::worker {
@@ -37,6 +41,12 @@ std::function<Status(Message&)> To(Receiver& receiver,
   };
 }
 
+// The requests, by the operations that answer them.
+template <typename... Kinds>
+void AddRequests(ipc::Dispatch& table, KmsOperations& kms) {
+  (table.Add(Kinds::kType, kPhaseServing, To(kms, &KmsOperations::Admit<Kinds>)), ...);
+}
+
 }  // namespace
 
 void AcceptFromSupervisor(ipc::Dispatch& table,
@@ -49,12 +59,9 @@ void AcceptFromSupervisor(ipc::Dispatch& table,
   table.AddWithDescriptor<ipc::ConnectAnswer>(Type::kConnectAnswer, kPhaseServing,
                                               Descriptor::kOptional, on_connect);
   table.Add(Type::kKeyTable, kPhaseServing, To(kms, &Kms::OnKeyTable));
-  table.Add(Type::kEncryptRequest, kPhaseServing, To(kms, &Kms::OnEncrypt));
-  table.Add(Type::kDecryptRequest, kPhaseServing, To(kms, &Kms::OnDecrypt));
   table.Add(Type::kCancelRequest, kPhaseServing, To(kms, &Kms::OnCancel));
-  table.Add(Type::kMetadataRequest, kPhaseServing, To(kms, &Kms::OnMetadata));
-  table.Add(Type::kProbeEncryptRequest, kPhaseServing, To(kms, &Kms::OnProbeEncrypt));
-  table.Add(Type::kProbeDecryptRequest, kPhaseServing, To(kms, &Kms::OnProbeDecrypt));
+  AddRequests<EncryptOperation, DecryptOperation, MetadataOperation, ProbeEncryptOperation,
+              ProbeDecryptOperation>(table, kms);
 }
 
 ipc::Dispatch FromAgent(TokenSource& tokens) {

@@ -9,13 +9,16 @@
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
+#include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/operation.h"
 
 namespace baokms::worker {
 
-class EncryptOperation final : public AnsweringOperation<ipc::EncryptAnswer> {
+class EncryptOperation final : public AnsweringOperation<ipc::EncryptRequest,
+                                                         ipc::EncryptAnswer,
+                                                         ipc::MessageType::kEncryptRequest> {
  public:
   EncryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}

@@ -9,12 +9,15 @@
 #include "common/base/clock.h"
 #include "common/contract/key_profile.h"
 #include "common/openbao/api.h"
+#include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "worker/operation.h"
 
 namespace baokms::worker {
 
-class MetadataOperation final : public AnsweringOperation<ipc::MetadataAnswer> {
+class MetadataOperation final : public AnsweringOperation<ipc::MetadataRequest,
+                                                          ipc::MetadataAnswer,
+                                                          ipc::MessageType::kMetadataRequest> {
  public:
   MetadataOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "common/openbao/call_records.h"
+#include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/known_versions.h"
@@ -41,11 +42,14 @@ class Operation {
   Operation() = default;
 };
 
-// An operation whose answer is the message `AnswerMessage`.
-template <typename AnswerMessage>
+// The operation that a request of type `kRequestType` begins. A class of this kind has a function
+// Begin(Request&), which may end the operation at once, and a row in worker/dispatch_table.cc.
+template <typename RequestMessage, typename AnswerMessage, ipc::MessageType kRequestType>
 class AnsweringOperation : public Operation {
  public:
+  using Request = RequestMessage;
   using Answer = AnswerMessage;
+  static constexpr ipc::MessageType kType = kRequestType;
 
   // Sends the answer and destroys the operation.
   using Reply = std::function<void(Answer&)>;

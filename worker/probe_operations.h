@@ -8,12 +8,16 @@
 
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
+#include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "worker/operation.h"
 
 namespace baokms::worker {
 
-class ProbeEncryptOperation final : public AnsweringOperation<ipc::ProbeEncryptAnswer> {
+class ProbeEncryptOperation final
+    : public AnsweringOperation<ipc::ProbeEncryptRequest,
+                                ipc::ProbeEncryptAnswer,
+                                ipc::MessageType::kProbeEncryptRequest> {
  public:
   ProbeEncryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}
@@ -25,7 +29,10 @@ class ProbeEncryptOperation final : public AnsweringOperation<ipc::ProbeEncryptA
   SecretBuffer plaintext_;
 };
 
-class ProbeDecryptOperation final : public AnsweringOperation<ipc::ProbeDecryptAnswer> {
+class ProbeDecryptOperation final
+    : public AnsweringOperation<ipc::ProbeDecryptRequest,
+                                ipc::ProbeDecryptAnswer,
+                                ipc::MessageType::kProbeDecryptRequest> {
  public:
   ProbeDecryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}

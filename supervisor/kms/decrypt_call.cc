@@ -96,7 +96,7 @@ void DecryptCall::AskWorker(const DecryptableKey& key) {
   if (ended_) {
     return;
   }
-  operation_ = context_.workers.Decrypt(
+  operation_ = context_.workers.Submit(
       WorkerDecryptRequest(request_->key_id(), request_->ciphertext(), request_->annotations(),
                            deadline_),
       WorkerChoice(), [self = shared_from_this()](Reply<ipc::DecryptAnswer> reply) {

@@ -80,7 +80,7 @@ class DecryptCall final : public std::enable_shared_from_this<DecryptCall> {
   Done done_;
   bool discovered_ = false;  // an unknown key_id is looked up once; one step at a time
   std::atomic<std::uint32_t> version_{0};
-  std::atomic<OperationId> operation_{0};
+  std::atomic<RequestId> operation_{0};
   std::atomic<bool> ended_{false};
 };
 

@@ -112,10 +112,11 @@ void EncryptCall::Ask(std::string plaintext) {
       End(cause);
       return;
     }
-    operation_ = context_.workers.Encrypt(
-        std::move(request), [self = shared_from_this()](Reply<ipc::EncryptAnswer> reply) {
-          self->Guarded([&] { self->OnEncrypted(std::move(reply)); });
-        });
+    operation_ =
+        context_.workers.Submit(std::move(request), WorkerChoice(),
+                                [self = shared_from_this()](Reply<ipc::EncryptAnswer> reply) {
+                                  self->Guarded([&] { self->OnEncrypted(std::move(reply)); });
+                                });
   });
 }
 
@@ -204,7 +205,7 @@ void EncryptCall::Verify(Verifier verifier) {
   ipc::DecryptRequest request = WorkerDecryptRequest(response_.key_id(), response_.ciphertext(),
                                                      response_.annotations(), until);
   request.set_fresh_connection(verifier == Verifier::kSameWorker);
-  operation_ = context_.workers.Decrypt(
+  operation_ = context_.workers.Submit(
       std::move(request), choice,
       [self = shared_from_this(), verifier](Reply<ipc::DecryptAnswer> reply) {
         self->Guarded([&] { self->OnVerified(verifier, std::move(reply)); });

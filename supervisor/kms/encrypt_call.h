@@ -79,7 +79,7 @@ class EncryptCall final : public KmsCall, public std::enable_shared_from_this<En
   std::shared_ptr<const ActiveKey> key_;
   v2::EncryptResponse response_;
   Slot encrypted_by_ = 0;
-  std::atomic<OperationId> operation_{0};
+  std::atomic<RequestId> operation_{0};
   std::atomic<bool> ended_{false};
 };
 

@@ -153,8 +153,8 @@ class LiveKeyQuery final {
     ipc::MetadataRequest request;
     request.set_deadline_ns((BootNow() + ReadLimit()).count());
     const WorkerChoice choice{.only = usable->slot};
-    tree_->workers().ReadMetadata(std::move(request), choice,
-                                  [this](const MetadataReply& reply) { OnReply(reply); });
+    tree_->workers().Submit(std::move(request), choice,
+                            [this](const MetadataReply& reply) { OnReply(reply); });
   }
 
   void OnReply(const MetadataReply& reply) {

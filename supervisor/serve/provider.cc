@@ -126,7 +126,7 @@ std::optional<StartFailure> Provider::BuildStatus() {
   scheduler_ = std::make_unique<LoopScheduler>(*loop_);
   Result<std::unique_ptr<KeyStatus>> status =
       KeyStatus::Create({.scheduler = *scheduler_,
-                         .gateway = tree_->workers(),
+                         .workers = tree_->workers(),
                          .store = base_.state->store(),
                          .log = *base_.log,
                          .metrics = *metrics_},

@@ -1,4 +1,4 @@
-// Serialises metadata probe, deep probe and discovery: one holds the gate, the others wait in the
+// Serialises metadata probe, deep probe and discovery: one holds the mutex, the others wait in the
 // order they came (docs/contract.md#probes-and-health). A mutex for work that waits for callbacks;
 // one thread only.
 
@@ -16,7 +16,7 @@ class AsyncMutex final {
   AsyncMutex(const AsyncMutex&) = delete;
   AsyncMutex& operator=(const AsyncMutex&) = delete;
 
-  // Runs `work` as soon as the gate is free, perhaps now. Whoever runs must call Leave() once.
+  // Runs `work` as soon as the mutex is free, perhaps now. Whoever runs must call Leave() once.
   void Enter(std::function<void()> work) {
     if (held_) {
       waiting_.push_back(std::move(work));

@@ -43,7 +43,7 @@ void DeepProbe::Run(std::uint32_t version, Decrypter decrypter, Done done) {
   request.set_deadline_ns((scheduler_.Now() + timeout_).count());
   request.set_version(version);
   request.set_plaintext(plaintext_.data(), plaintext_.size());
-  gateway_.ProbeEncrypt(
+  workers_.Submit(
       std::move(request), {},
       [this, version](const Reply<ipc::ProbeEncryptAnswer>& reply) { Decrypt(version, reply); });
 }
@@ -66,7 +66,7 @@ void DeepProbe::Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnsw
                              .fallback = decrypter_ == Decrypter::kAnotherWorker
                                              ? WorkerChoice::Fallback::kFail
                                              : WorkerChoice::Fallback::kSameWorker};
-  gateway_.ProbeDecrypt(
+  workers_.Submit(
       std::move(request), another,
       [this](const Reply<ipc::ProbeDecryptAnswer>& decrypted) { Compare(decrypted.answer); });
 }

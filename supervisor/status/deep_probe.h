@@ -22,8 +22,8 @@ class DeepProbe final {
   using Done = std::function<void(std::optional<ProbeFailure>)>;
 
   // `timeout` is for each of the two calls. References must outlive the object.
-  DeepProbe(WorkerPool& gateway, Scheduler& scheduler, BootTime timeout)
-      : gateway_(gateway), scheduler_(scheduler), timeout_(timeout) {}
+  DeepProbe(WorkerPool& workers, Scheduler& scheduler, BootTime timeout)
+      : workers_(workers), scheduler_(scheduler), timeout_(timeout) {}
 
   DeepProbe(const DeepProbe&) = delete;
   DeepProbe& operator=(const DeepProbe&) = delete;
@@ -39,7 +39,7 @@ class DeepProbe final {
   void Compare(const ipc::ProbeDecryptAnswer& answer);
   void End(std::optional<ProbeFailure> failure);
 
-  WorkerPool& gateway_;
+  WorkerPool& workers_;
   Scheduler& scheduler_;
   BootTime timeout_;
   std::array<std::uint8_t, 32> plaintext_{};

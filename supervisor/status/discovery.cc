@@ -36,7 +36,7 @@ bool ReadBudget::Take(BootTime now) {
 }
 
 std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) const {
-  if (parts_.keeper.shown().decryptable.contains(question.key_id)) {
+  if (parts_.publisher.shown().decryptable.contains(question.key_id)) {
     return DiscoveryOutcome::kKnown;
   }
   const auto key_id = contract::KeyId::Parse(question.key_id);
@@ -44,10 +44,10 @@ std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) c
     return DiscoveryOutcome::kUnknown;
   }
   const contract::KeyRecord* record =
-      parts_.keeper.state().has_value() ? parts_.keeper.state()->Find(*key_id) : nullptr;
+      parts_.publisher.state().has_value() ? parts_.publisher.state()->Find(*key_id) : nullptr;
   if (record != nullptr) {
-    // A removed key stays unknown; one that decrypts is about to be published by whoever has the
-    // gate.
+    // A removed key stays unknown; one that decrypts is about to be published by whoever holds the
+    // mutex.
     return contract::Decrypts(record->state) ? std::nullopt
                                              : std::optional(DiscoveryOutcome::kUnknown);
   }
@@ -81,7 +81,7 @@ void Discovery::Expire(std::list<Waiting>::iterator waiting) {
 void Discovery::Start() {
   if (!under_way_) {
     under_way_ = true;
-    parts_.gate.Enter([this] { OnGate(); });
+    parts_.mutex.Enter([this] { OnGate(); });
   }
 }
 
@@ -105,7 +105,7 @@ void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
 }
 
 void Discovery::OnGate() {
-  AnswerAll(std::nullopt);  // a probe that had the gate may have read what they wait for
+  AnswerAll(std::nullopt);  // a probe that held the mutex may have read what they wait for
   const BootTime now = parts_.scheduler.Now();
   if (!waiting_.empty() && budget_.Take(now)) {
     parts_.probe.Run(ProbePurpose::kDiscovery, now + kReadLimit,
@@ -113,14 +113,14 @@ void Discovery::OnGate() {
     return;
   }
   under_way_ = false;
-  parts_.gate.Leave();
+  parts_.mutex.Leave();
   AnswerAll(DiscoveryOutcome::kUnavailable);
 }
 
 void Discovery::OnRead(BootTime began, const MetadataResult& result) {
   parts_.reporter.Probed(ProbeKind::kDiscovery, parts_.scheduler.Now() - began, result.failure);
   under_way_ = false;
-  parts_.gate.Leave();
+  parts_.mutex.Leave();
   // Whoever joined after the read began is answered by it too: it is younger than kFresh.
   const bool looked = result.keys == MetadataResult::Keys::kComplete;
   AnswerAll(looked ? std::nullopt : std::optional(DiscoveryOutcome::kUnavailable));

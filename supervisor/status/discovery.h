@@ -35,9 +35,9 @@ class Discovery final {
  public:
   struct Parts {
     Scheduler& scheduler;
-    AsyncMutex& gate;
+    AsyncMutex& mutex;
     MetadataProbe& probe;
-    RegistryPublisher& keeper;
+    RegistryPublisher& publisher;
     StatusReporter& reporter;
   };
 
@@ -73,7 +73,7 @@ class Discovery final {
   Parts parts_;
   ReadBudget budget_;
   std::list<Waiting> waiting_;
-  bool under_way_ = false;  // waits for the gate, or reads
+  bool under_way_ = false;  // waits for the mutex, or reads
 };
 
 }  // namespace baokms::supervisor

@@ -24,7 +24,7 @@ Result<std::unique_ptr<KeyStatus>> KeyStatus::Create(Parts parts,
                                                      contract::ConfigIdentity identity,
                                                      StatusOptions options) {
   std::unique_ptr<KeyStatus> status(new KeyStatus(parts, std::move(identity), options));
-  BAOKMS_TRY(status->keeper_.Start());
+  BAOKMS_TRY(status->publisher_.Start());
   status->Refresh();
   return status;
 }
@@ -34,11 +34,11 @@ KeyStatus::KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptio
       options_(options),
       reporter_(parts.log, parts.metrics),
       health_(options.max_staleness),
-      keeper_(parts.gateway, parts.store, reporter_, [this] { OnShown(); }),
-      deep_(parts.gateway, parts.scheduler, options.operation_timeout),
-      metadata_({.gateway = parts.gateway,
+      publisher_(parts.workers, parts.store, reporter_, [this] { OnShown(); }),
+      deep_(parts.workers, parts.scheduler, options.operation_timeout),
+      metadata_({.workers = parts.workers,
                  .scheduler = parts.scheduler,
-                 .keeper = keeper_,
+                 .publisher = publisher_,
                  .health = health_,
                  .deep = deep_,
                  .reporter = reporter_},
@@ -47,9 +47,9 @@ KeyStatus::KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptio
                  .operation_timeout = options.operation_timeout,
                  .probe_interval = options.probe_interval}),
       discovery_({.scheduler = parts.scheduler,
-                  .gate = gate_,
+                  .mutex = probe_mutex_,
                   .probe = metadata_,
-                  .keeper = keeper_,
+                  .publisher = publisher_,
                   .reporter = reporter_}),
       metadata_breaker_(parts.scheduler),
       deep_breaker_(parts.scheduler),
@@ -64,7 +64,7 @@ void KeyStatus::Start() {
   } else {
     parts_.scheduler.At(now + options_.grace_timeout, [this] { OnGraceOver(); });
   }
-  const auto workers = parts_.gateway.Workers();
+  const auto workers = parts_.workers.Workers();
   if (std::ranges::any_of(workers,
                           [](const WorkerState& w) { return w.ready && w.token_usable; })) {
     StartRound(Round::kScheduled);
@@ -94,7 +94,7 @@ void KeyStatus::StartRound(Round round) {
   round_ = round;
   round_failed_ = false;
   if (round == Round::kDeepOnly) {
-    gate_.Enter([this] { ProbeDeep(); });
+    probe_mutex_.Enter([this] { ProbeDeep(); });
     return;
   }
   parts_.scheduler.Cancel(round_timer_);
@@ -103,7 +103,7 @@ void KeyStatus::StartRound(Round round) {
     metadata_breaker_.AllowTrial();
     deep_breaker_.AllowTrial();
   }
-  gate_.Enter([this] { ProbeMetadata(); });
+  probe_mutex_.Enter([this] { ProbeMetadata(); });
 }
 
 void KeyStatus::ProbeMetadata() {
@@ -172,7 +172,7 @@ void KeyStatus::ProbeDeep() {
     return;
   }
   const BootTime began = parts_.scheduler.Now();
-  const std::uint32_t version = keeper_.shown().active_version;
+  const std::uint32_t version = publisher_.shown().active_version;
   deep_.Run(version, DeepProbe::Decrypter::kAnotherIfThereIsOne,
             [this, began, version](const std::optional<ProbeFailure>& failure) {
               OnDeep(began, version, failure);
@@ -188,9 +188,9 @@ void KeyStatus::OnDeep(BootTime began,
     deep_breaker_.Failed(CountedNow());
     health_.DeepFailed(*failure, now);
     round_failed_ = true;
-  } else if (version == keeper_.shown().active_version) {
+  } else if (version == publisher_.shown().active_version) {
     deep_breaker_.Succeeded();
-    health_.DeepGood(keeper_.shown().active_key_id);
+    health_.DeepGood(publisher_.shown().active_key_id);
     last_deep_ = now;
   }
   EndRound();
@@ -208,7 +208,7 @@ void KeyStatus::EndRound() {
   }
   ScheduleDeep();
   ReportOverdue();
-  gate_.Leave();
+  probe_mutex_.Leave();
   if (std::exchange(round_missed_, false) && round_ == Round::kDeepOnly && !round_failed_) {
     StartRound(Round::kScheduled);
   } else if (std::exchange(round_wanted_, false)) {
@@ -231,7 +231,7 @@ void KeyStatus::OnGraceOver() {
   grace_over_ = true;
   metadata_.AllowOneWitness();
   ReportOverdue();
-  if (any_round_ended_ && !keeper_.state().has_value()) {
+  if (any_round_ended_ && !publisher_.state().has_value()) {
     OnWorkerUsable();
   }
 }
@@ -251,13 +251,13 @@ bool KeyStatus::IsHealthy() const {
 }
 
 void KeyStatus::OnShown() {
-  health_.SetActive(keeper_.shown().active_key_id);
+  health_.SetActive(publisher_.shown().active_key_id);
   Refresh();
 }
 
 void KeyStatus::Refresh() {
   const BootTime now = parts_.scheduler.Now();
-  StatusView view{keeper_.shown()};
+  StatusView view{publisher_.shown()};
   view.health = health_.CurrentHealth(now);
   view.metadata_at = health_.metadata_at();
   view.metadata_at_unix = health_.metadata_at_unix();
@@ -280,10 +280,10 @@ void KeyStatus::Refresh() {
 }
 
 std::string_view KeyStatus::RotationState() const {
-  if (!keeper_.state().has_value()) {
+  if (!publisher_.state().has_value()) {
     return "unknown";
   }
-  return PendingOf(*keeper_.state()) != nullptr ? "pending" : "active";
+  return PendingOf(*publisher_.state()) != nullptr ? "pending" : "active";
 }
 
 Diagnostics KeyStatus::MakeDiagnostics() const {
@@ -298,9 +298,9 @@ Diagnostics KeyStatus::MakeDiagnostics() const {
   diagnostics.deep_error_class = health_.deep_error_class();
   diagnostics.rotation_state = RotationState();
   diagnostics.persistence_degraded = degraded_;
-  if (!keeper_.shown().active_key_id.empty()) {
-    diagnostics.key_id_hash = contract::HashText(keeper_.shown().active_key_id);
-    diagnostics.transit_key_version = keeper_.shown().active_version;
+  if (!publisher_.shown().active_key_id.empty()) {
+    diagnostics.key_id_hash = contract::HashText(publisher_.shown().active_key_id);
+    diagnostics.transit_key_version = publisher_.shown().active_version;
   }
   if (deferral_ != Deferral::kNone) {
     diagnostics.rotation_deferred = ToString(deferral_);

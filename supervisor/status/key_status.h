@@ -52,7 +52,7 @@ class KeyStatus final : public StatusSource {
   // Everything must outlive the object. `store` is loaded and its lock is held.
   struct Parts {
     Scheduler& scheduler;
-    WorkerPool& gateway;
+    WorkerPool& workers;
     RegistryStore& store;
     LogSink& log;
     Metrics& metrics;
@@ -119,10 +119,10 @@ class KeyStatus final : public StatusSource {
   StatusReporter reporter_;
   StatusCache cache_;
   HealthTracker health_;
-  RegistryPublisher keeper_;
+  RegistryPublisher publisher_;
   DeepProbe deep_;
   MetadataProbe metadata_;
-  AsyncMutex gate_;
+  AsyncMutex probe_mutex_;
   Discovery discovery_;
   Breaker metadata_breaker_;
   Breaker deep_breaker_;

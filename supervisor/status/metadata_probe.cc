@@ -68,8 +68,8 @@ Counting MetadataProbe::CountingNow() {
 
 void MetadataProbe::FinishEarlierSave() {
   // A failure shows in unfinished_change(), which is judged once metadata was read.
-  (void)parts_.keeper.FinishSave();
-  if (parts_.keeper.state().has_value() && parts_.keeper.NeedsPublish()) {
+  (void)parts_.publisher.FinishSave();
+  if (parts_.publisher.state().has_value() && parts_.publisher.NeedsPublish()) {
     PublishThen(&MetadataProbe::Read);
     return;
   }
@@ -77,7 +77,7 @@ void MetadataProbe::FinishEarlierSave() {
 }
 
 void MetadataProbe::PublishThen(void (MetadataProbe::*next)()) {
-  parts_.keeper.Publish([this, next](const Status& published) {
+  parts_.publisher.Publish([this, next](const Status& published) {
     if (!published.has_value()) {
       Fail(ProbeReason::kStatePublishFailed);
       return;
@@ -89,8 +89,8 @@ void MetadataProbe::PublishThen(void (MetadataProbe::*next)()) {
 void MetadataProbe::Read() {
   ipc::MetadataRequest request;
   request.set_deadline_ns(Deadline().count());
-  parts_.gateway.ReadMetadata(std::move(request), {},
-                              [this](const Reply<ipc::MetadataAnswer>& reply) { OnRead(reply); });
+  parts_.workers.Submit(std::move(request), {},
+                        [this](const Reply<ipc::MetadataAnswer>& reply) { OnRead(reply); });
 }
 
 void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
@@ -109,7 +109,7 @@ void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
   slot_ = reply.slot;
   answer_ = reply.answer;
   metadata_ = ToMetadata(answer_);
-  if (parts_.keeper.state().has_value()) {
+  if (parts_.publisher.state().has_value()) {
     CheckAnswers();
   } else {
     CheckFirstAnswers();
@@ -122,7 +122,7 @@ void MetadataProbe::CheckFirstAnswers() {
     Fail(ProbeReason::kProfileInvalid);
     return;
   }
-  if (parts_.keeper.unfinished_change() != RotationChange::kNone) {
+  if (parts_.publisher.unfinished_change() != RotationChange::kNone) {
     Fail(ProbeReason::kStateSaveFailed);
     return;
   }
@@ -139,10 +139,10 @@ void MetadataProbe::CheckFirstAnswers() {
 
 void MetadataProbe::CheckAnswers() {
   counting_ = CountingNow();
-  observation_ = Observe(*parts_.keeper.state(), metadata_, options_.identity, options_.rotation,
+  observation_ = Observe(*parts_.publisher.state(), metadata_, options_.identity, options_.rotation,
                          counting_, parts_.scheduler.UnixNow());
   if (observation_.failure.has_value()) {
-    result_.finding = DescribeFinding(*observation_.failure, *parts_.keeper.state(), metadata_);
+    result_.finding = DescribeFinding(*observation_.failure, *parts_.publisher.state(), metadata_);
     if (observation_.failure == RotationFailure::kRegistryFull) {
       Defer(Deferral::kRegistryFull);
     } else {
@@ -153,7 +153,7 @@ void MetadataProbe::CheckAnswers() {
   if (observation_.change == RotationChange::kKeys) {
     last_complete_.reset();  // OpenBao has keys that the registry has not: earlier reads are void
   }
-  if (parts_.keeper.unfinished_change() != RotationChange::kNone) {
+  if (parts_.publisher.unfinished_change() != RotationChange::kNone) {
     CheckUnfinishedSave();
   } else if (observation_.next.has_value()) {
     Confirm(&MetadataProbe::SaveNext);
@@ -167,7 +167,7 @@ void MetadataProbe::Confirm(void (MetadataProbe::*next)()) {
   request.set_deadline_ns(Deadline().count());
   const WorkerChoice another{
       .only = std::nullopt, .not_this = slot_, .fallback = WorkerChoice::Fallback::kFail};
-  parts_.gateway.ReadMetadata(
+  parts_.workers.Submit(
       std::move(request), another,
       [this, next](const Reply<ipc::MetadataAnswer>& reply) { OnConfirmation(reply, next); });
 }
@@ -180,7 +180,7 @@ void MetadataProbe::OnConfirmation(const Reply<ipc::MetadataAnswer>& reply,
     return;
   }
   const bool enough =
-      !parts_.keeper.state().has_value() && witness_ == FirstStateWitness::kOneIsEnough;
+      !parts_.publisher.state().has_value() && witness_ == FirstStateWitness::kOneIsEnough;
   if (!answered && !enough) {
     Defer(Deferral::kSecondWorker);
     return;
@@ -196,7 +196,7 @@ void MetadataProbe::SaveNext() {
   if (counting_ == Counting::kCounts) {
     last_counted_ = began_;
   }
-  if (!parts_.keeper.Save(*observation_.next, observation_.change).has_value()) {
+  if (!parts_.publisher.Save(*observation_.next, observation_.change).has_value()) {
     CheckUnfinishedSave();
     return;
   }
@@ -206,10 +206,10 @@ void MetadataProbe::SaveNext() {
 // Bookkeeping that can not be saved does no harm as long as the disk holds what was published and
 // everything else is good (docs/contract.md#durability).
 void MetadataProbe::CheckUnfinishedSave() {
-  const auto& state = parts_.keeper.state();
+  const auto& state = parts_.publisher.state();
   const bool harmless =
-      state.has_value() && parts_.keeper.unfinished_change() == RotationChange::kBookkeeping &&
-      parts_.keeper.DiskHoldsState() && EncryptionWith(*state, metadata_) == Encryption::kOpen &&
+      state.has_value() && parts_.publisher.unfinished_change() == RotationChange::kBookkeeping &&
+      parts_.publisher.DiskHoldsState() && EncryptionWith(*state, metadata_) == Encryption::kOpen &&
       parts_.health.DeepIsGood(parts_.scheduler.Now());
   if (!harmless) {
     Fail(ProbeReason::kStateSaveFailed);
@@ -225,7 +225,7 @@ void MetadataProbe::AdvanceRotation() {
     return;
   }
   const BootTime now = parts_.scheduler.Now();
-  timer_ = AdvanceTimer(*parts_.keeper.state(), options_.rotation, timer_, now);
+  timer_ = AdvanceTimer(*parts_.publisher.state(), options_.rotation, timer_, now);
   if (!IsDue(timer_, options_.rotation, now)) {
     Finish();
   } else if (witnesses_ == Witnesses::kOne) {
@@ -236,7 +236,7 @@ void MetadataProbe::AdvanceRotation() {
 }
 
 void MetadataProbe::ProbeCandidate() {
-  const contract::KeyRecord& candidate = *PendingOf(*parts_.keeper.state());
+  const contract::KeyRecord& candidate = *PendingOf(*parts_.publisher.state());
   const BootTime began = parts_.scheduler.Now();
   parts_.deep.Run(
       static_cast<std::uint32_t>(candidate.version.number), DeepProbe::Decrypter::kAnotherWorker,
@@ -251,7 +251,7 @@ void MetadataProbe::ProbeCandidate() {
 }
 
 void MetadataProbe::PromoteCandidate() {
-  const auto& state = *parts_.keeper.state();
+  const auto& state = *parts_.publisher.state();
   const Promotion promotion = Promote(state, parts_.scheduler.UnixNow());
   if (!promotion.next.has_value()) {
     Fail(ProbeReason::kStateUnavailable);
@@ -262,7 +262,7 @@ void MetadataProbe::PromoteCandidate() {
   }
   parts_.health.CandidateGood(PendingOf(state)->key_id.text());
   timer_.reset();
-  if (!parts_.keeper.Save(*promotion.next, RotationChange::kKeys).has_value()) {
+  if (!parts_.publisher.Save(*promotion.next, RotationChange::kKeys).has_value()) {
     Fail(ProbeReason::kStateSaveFailed);
     return;
   }
@@ -285,7 +285,7 @@ void MetadataProbe::Fail(const ProbeFailure& failure) {
 }
 
 void MetadataProbe::Finish() {
-  const auto& state = parts_.keeper.state();
+  const auto& state = parts_.publisher.state();
   if (!state.has_value()) {
     Fail(ProbeReason::kMetadataUnverified);  // the first state waits for a second worker
     return;

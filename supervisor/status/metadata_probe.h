@@ -52,9 +52,9 @@ enum class FirstStateWitness : std::uint8_t { kTwoWorkers, kOneIsEnough };
 class MetadataProbe final {
  public:
   struct Parts {
-    WorkerPool& gateway;
+    WorkerPool& workers;
     Scheduler& scheduler;
-    RegistryPublisher& keeper;
+    RegistryPublisher& publisher;
     HealthTracker& health;
     DeepProbe& deep;
     StatusReporter& reporter;

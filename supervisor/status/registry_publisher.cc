@@ -11,7 +11,7 @@ Status RegistryPublisher::Start() {
     table = BAOKMS_TRY(MakeKeyTable(*state(), generation_));
     Show(*state(), generation_);
   }
-  gateway_.PublishKeyTable(std::move(table), [] {});
+  workers_.PublishKeyTable(std::move(table), [] {});
   return {};
 }
 
@@ -41,7 +41,7 @@ void RegistryPublisher::Publish(std::function<void(Status)> done) {
     return;
   }
   const std::uint64_t generation = ++generation_;
-  gateway_.PublishKeyTable(*std::move(table), [this, generation, durable, done = std::move(done)] {
+  workers_.PublishKeyTable(*std::move(table), [this, generation, durable, done = std::move(done)] {
     Show(durable, generation);
     done({});
   });

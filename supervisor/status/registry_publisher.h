@@ -25,11 +25,11 @@ class RegistryPublisher final {
   using OnShown = std::function<void()>;
 
   // References must outlive the object. `store` is loaded and its lock is held.
-  RegistryPublisher(WorkerPool& gateway,
+  RegistryPublisher(WorkerPool& workers,
                     RegistryStore& store,
                     StatusReporter& reporter,
                     OnShown on_shown)
-      : gateway_(gateway), store_(store), reporter_(reporter), on_shown_(std::move(on_shown)) {}
+      : workers_(workers), store_(store), reporter_(reporter), on_shown_(std::move(on_shown)) {}
 
   RegistryPublisher(const RegistryPublisher&) = delete;
   RegistryPublisher& operator=(const RegistryPublisher&) = delete;
@@ -68,7 +68,7 @@ class RegistryPublisher final {
  private:
   void Show(contract::RegistryState state, std::uint64_t generation);
 
-  WorkerPool& gateway_;
+  WorkerPool& workers_;
   RegistryStore& store_;
   StatusReporter& reporter_;
   OnShown on_shown_;

@@ -8,7 +8,7 @@
 namespace baokms::supervisor {
 
 void RefusedRequests::Add(const contract::Sha256Digest& fingerprint, BootTime now) {
-  if (entries_.size() == kMostEntries) {
+  if (entries_.size() == kMaxEntries) {
     entries_.pop_front();
   }
   entries_.push_back({fingerprint, now + kRefusedFor});

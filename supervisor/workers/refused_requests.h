@@ -17,7 +17,7 @@ class RefusedRequests final {
   static constexpr BootTime kRefusedFor = std::chrono::minutes(10);
 
   // Each entry cost two worker processes, so an attacker is slowed down by their restarts.
-  static constexpr std::size_t kMostEntries = 256;
+  static constexpr std::size_t kMaxEntries = 256;
 
   void Add(const contract::Sha256Digest& fingerprint, BootTime now);
 

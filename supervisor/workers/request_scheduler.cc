@@ -12,7 +12,7 @@
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/operation.h"
+#include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
@@ -89,54 +89,54 @@ RequestScheduler::Picked RequestScheduler::PickAnother(const WorkerChoice& choic
   return {same_is_free ? Choice::kTakeFresh : Choice::kWait, same};
 }
 
-void RequestScheduler::Give(const OperationPtr& operation,
+void RequestScheduler::Give(const PendingRequestPtr& pending,
                             Picked picked,
                             BootTime now,
                             Steps& steps) {
-  if (picked.choice == Choice::kTakeFresh && operation->type == ipc::MessageType::kDecryptRequest) {
-    operation->request = OverFreshConnection(*operation->request);
+  if (picked.choice == Choice::kTakeFresh) {
+    UseFreshConnection(*pending);
   }
-  operation->slot = picked.slot;
-  operation->sent = now;
+  pending->slot = picked.slot;
+  pending->sent = now;
   Worker& worker = workers_[picked.slot];
   if (worker.Load() == 0) {
     worker.heard = now;
   }
   ++worker.in_flight;
-  if (!operation->choice.not_this && !operation->choice.only) {
+  if (!pending->choice.not_this && !pending->choice.only) {
     first_slot_ = picked.slot;
   }
-  steps.sends.push_back({picked.slot, operation->id, operation->type, operation->request});
+  steps.sends.push_back({picked.slot, pending->id, pending->type, pending->request});
 }
 
-void RequestScheduler::Place(const OperationPtr& operation, BootTime now, Steps& steps) {
-  const Picked picked = Pick(operation->choice, now);
+void RequestScheduler::Place(const PendingRequestPtr& pending, BootTime now, Steps& steps) {
+  const Picked picked = Pick(pending->choice, now);
   if (picked.choice == Choice::kTake || picked.choice == Choice::kTakeFresh) {
-    Give(operation, picked, now, steps);
+    Give(pending, picked, now, steps);
     return;
   }
-  if (picked.choice == Choice::kWait && waiting_.size() < kMostWaiting) {
-    waiting_.push_back(operation);
+  if (picked.choice == Choice::kWait && waiting_.size() < kMaxWaiting) {
+    waiting_.push_back(pending);
     return;
   }
-  (void)Remove(operation->id);
-  steps.ended.push_back({operation, picked.choice == Choice::kWait ? ipc::OUTCOME_OVERLOADED
-                                                                   : ipc::OUTCOME_UNAVAILABLE});
+  (void)Remove(pending->id);
+  steps.ended.push_back({pending, picked.choice == Choice::kWait ? ipc::OUTCOME_OVERLOADED
+                                                                 : ipc::OUTCOME_UNAVAILABLE});
 }
 
-RequestScheduler::Steps RequestScheduler::Submit(OperationPtr operation, BootTime now) {
+RequestScheduler::Steps RequestScheduler::Submit(PendingRequestPtr pending, BootTime now) {
   Steps steps;
-  operation->submitted = now;
-  if (operation->deadline <= now) {
-    steps.ended.push_back({std::move(operation), ipc::OUTCOME_TIMEOUT});
-  } else if (operations_.size() >= kMostOperations) {
-    steps.ended.push_back({std::move(operation), ipc::OUTCOME_OVERLOADED});
-  } else if (!refused_.empty() && refused_.Contains(Fingerprint(*operation), now)) {
-    steps.ended.push_back({std::move(operation), ipc::OUTCOME_INTERNAL});
+  pending->submitted = now;
+  if (pending->deadline <= now) {
+    steps.ended.push_back({std::move(pending), ipc::OUTCOME_TIMEOUT});
+  } else if (requests_.size() >= kMaxRequests) {
+    steps.ended.push_back({std::move(pending), ipc::OUTCOME_OVERLOADED});
+  } else if (!refused_.empty() && refused_.Contains(Fingerprint(*pending), now)) {
+    steps.ended.push_back({std::move(pending), ipc::OUTCOME_INTERNAL});
   } else {
-    operations_.emplace(operation->id, operation);
-    deadlines_.emplace(operation->deadline, operation->id);
-    Place(operation, now, steps);
+    requests_.emplace(pending->id, pending);
+    deadlines_.emplace(pending->deadline, pending->id);
+    Place(pending, now, steps);
   }
   return steps;
 }
@@ -155,52 +155,52 @@ void RequestScheduler::WorkerLeaving(Slot slot) {
 RequestScheduler::Steps RequestScheduler::WorkerGone(Slot slot, Suspicion suspicion, BootTime now) {
   Steps steps;
   workers_[slot] = Worker();
-  std::vector<OperationPtr> orphans;
-  for (const auto& [id, operation] : operations_) {
-    if (operation->slot == slot) {
-      orphans.push_back(operation);
+  std::vector<PendingRequestPtr> orphans;
+  for (const auto& [id, pending] : requests_) {
+    if (pending->slot == slot) {
+      orphans.push_back(pending);
     }
   }
-  std::ranges::sort(orphans, {}, &Operation::id);
+  std::ranges::sort(orphans, {}, &PendingRequest::id);
   const bool had_trial = trial_ && trial_->slot == slot;
   if (had_trial) {
-    const auto suspect = operations_.find(trial_->id);
-    if (suspect != operations_.end() && !suspect->second->slot) {
+    const auto suspect = requests_.find(trial_->id);
+    if (suspect != requests_.end() && !suspect->second->slot) {
       suspects_.push_front(suspect->second);  // it had not been sent yet
     }
     trial_.reset();
   }
-  for (const OperationPtr& operation : orphans) {
-    operation->slot.reset();
-    Replay(operation, suspicion, now, steps);
+  for (const PendingRequestPtr& pending : orphans) {
+    pending->slot.reset();
+    Replay(pending, suspicion, now, steps);
   }
   Pump(now, steps);
   return steps;
 }
 
-void RequestScheduler::Replay(const OperationPtr& operation,
+void RequestScheduler::Replay(const PendingRequestPtr& pending,
                               Suspicion suspicion,
                               BootTime now,
                               Steps& steps) {
-  const bool on_trial = operation->trust == Operation::Trust::kOnTrial;
+  const bool on_trial = pending->trust == PendingRequest::Trust::kOnTrial;
   if (suspicion == Suspicion::kRequests && on_trial) {
-    refused_.Add(Fingerprint(*operation), now);
-    (void)Remove(operation->id);
-    steps.ended.push_back({operation, ipc::OUTCOME_INTERNAL});
+    refused_.Add(Fingerprint(*pending), now);
+    (void)Remove(pending->id);
+    steps.ended.push_back({pending, ipc::OUTCOME_INTERNAL});
     return;
   }
-  ++operation->replays;
+  ++pending->replays;
   if (suspicion == Suspicion::kRequests || on_trial) {
-    operation->trust = Operation::Trust::kSuspect;
-    suspects_.push_back(operation);
+    pending->trust = PendingRequest::Trust::kSuspect;
+    suspects_.push_back(pending);
     return;
   }
-  Place(operation, now, steps);
+  Place(pending, now, steps);
 }
 
 void RequestScheduler::PumpTrials(BootTime now, Steps& steps) {
   while (!trial_ && !suspects_.empty()) {
-    const OperationPtr suspect = suspects_.front();
+    const PendingRequestPtr suspect = suspects_.front();
     const Picked picked = Pick(suspect->choice, now);
     if (picked.choice == Choice::kWait) {
       return;
@@ -211,41 +211,41 @@ void RequestScheduler::PumpTrials(BootTime now, Steps& steps) {
       steps.ended.push_back({suspect, ipc::OUTCOME_UNAVAILABLE});
       continue;
     }
-    if (picked.choice == Choice::kTakeFresh && suspect->type == ipc::MessageType::kDecryptRequest) {
-      suspect->request = OverFreshConnection(*suspect->request);
+    if (picked.choice == Choice::kTakeFresh) {
+      UseFreshConnection(*suspect);
     }
     trial_ = Trial{suspect->id, picked.slot};
   }
   if (!trial_) {
     return;
   }
-  const OperationPtr& suspect = operations_.at(trial_->id);
+  const PendingRequestPtr& suspect = requests_.at(trial_->id);
   const Worker& worker = workers_[trial_->slot];
   // Alone means alone: what was given up may be the culprit and is still being worked on.
   const bool idle = worker.ready && worker.Load() == 0;
-  if (suspect->trust == Operation::Trust::kSuspect && idle) {
-    suspect->trust = Operation::Trust::kOnTrial;
+  if (suspect->trust == PendingRequest::Trust::kSuspect && idle) {
+    suspect->trust = PendingRequest::Trust::kOnTrial;
     Give(suspect, {Choice::kTake, trial_->slot}, now, steps);
   }
 }
 
 void RequestScheduler::Pump(BootTime now, Steps& steps) {
   PumpTrials(now, steps);
-  std::deque<OperationPtr> waiting;
+  std::deque<PendingRequestPtr> waiting;
   waiting.swap(waiting_);
-  for (const OperationPtr& operation : waiting) {
-    Place(operation, now, steps);
+  for (const PendingRequestPtr& pending : waiting) {
+    Place(pending, now, steps);
   }
 }
 
 Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
-                                                            OperationId id,
+                                                            RequestId id,
                                                             std::size_t kind,
                                                             BootTime now) {
   Worker& worker = workers_[slot];
   worker.heard = now;
-  const auto found = operations_.find(id);
-  if (found == operations_.end() || found->second->slot != slot) {
+  const auto found = requests_.find(id);
+  if (found == requests_.end() || found->second->slot != slot) {
     if (worker.abandoned.erase(id) == 0 && (id == 0 || id > worker.forgotten_up_to)) {
       return Error(ErrorCode::kProtocolViolation, "answer to something that was not asked");
     }
@@ -263,28 +263,26 @@ Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
   return answered;
 }
 
-RequestScheduler::Steps RequestScheduler::Cancel(OperationId id, BootTime now) {
+RequestScheduler::Steps RequestScheduler::Cancel(RequestId id, BootTime now) {
   Steps steps;
-  const auto found = operations_.find(id);
-  if (found == operations_.end()) {
+  const auto found = requests_.find(id);
+  if (found == requests_.end()) {
     return steps;
   }
-  const OperationPtr operation = found->second;
-  const std::optional<Slot> slot = operation->slot;
+  const PendingRequestPtr pending = found->second;
+  const std::optional<Slot> slot = pending->slot;
   (void)Remove(id);
   if (slot) {
-    GiveUp(*operation, steps);
+    GiveUp(*pending, steps);
   }
   Pump(now, steps);
   return steps;
 }
 
-RequestScheduler::Steps RequestScheduler::Abort(OperationId id,
-                                                ipc::Outcome outcome,
-                                                BootTime now) {
+RequestScheduler::Steps RequestScheduler::Abort(RequestId id, ipc::Outcome outcome, BootTime now) {
   Steps steps;
-  if (OperationPtr operation = Remove(id)) {
-    steps.ended.push_back({std::move(operation), outcome});
+  if (PendingRequestPtr pending = Remove(id)) {
+    steps.ended.push_back({std::move(pending), outcome});
     Pump(now, steps);
   }
   return steps;
@@ -293,11 +291,11 @@ RequestScheduler::Steps RequestScheduler::Abort(OperationId id,
 RequestScheduler::Steps RequestScheduler::Expire(BootTime now) {
   Steps steps;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
-    OperationPtr operation = Remove(deadlines_.begin()->second);
-    if (operation->slot) {
-      GiveUp(*operation, steps);
+    PendingRequestPtr pending = Remove(deadlines_.begin()->second);
+    if (pending->slot) {
+      GiveUp(*pending, steps);
     }
-    steps.ended.push_back({std::move(operation), ipc::OUTCOME_TIMEOUT});
+    steps.ended.push_back({std::move(pending), ipc::OUTCOME_TIMEOUT});
   }
   if (!steps.ended.empty()) {
     Pump(now, steps);
@@ -312,36 +310,36 @@ std::optional<BootTime> RequestScheduler::NextDeadline() const {
   return deadlines_.begin()->first;
 }
 
-// Takes the operation out of every list; null when there is none of this id.
-OperationPtr RequestScheduler::Remove(OperationId id) {
-  const auto found = operations_.find(id);
-  if (found == operations_.end()) {
+// Takes the request out of every list; null when there is none of this id.
+PendingRequestPtr RequestScheduler::Remove(RequestId id) {
+  const auto found = requests_.find(id);
+  if (found == requests_.end()) {
     return nullptr;
   }
-  OperationPtr operation = std::move(found->second);
-  operations_.erase(found);
-  deadlines_.erase({operation->deadline, id});
+  PendingRequestPtr pending = std::move(found->second);
+  requests_.erase(found);
+  deadlines_.erase({pending->deadline, id});
   if (trial_ && trial_->id == id) {
     trial_.reset();
   }
-  if (operation->slot) {
-    --workers_[*operation->slot].in_flight;
+  if (pending->slot) {
+    --workers_[*pending->slot].in_flight;
   } else {
-    std::erase(waiting_, operation);
-    std::erase(suspects_, operation);
+    std::erase(waiting_, pending);
+    std::erase(suspects_, pending);
   }
-  return operation;
+  return pending;
 }
 
 // The worker may still answer, so its id is remembered.
-void RequestScheduler::GiveUp(const Operation& operation, Steps& steps) {
-  Worker& worker = workers_[*operation.slot];
-  worker.abandoned.insert(operation.id);
-  if (worker.abandoned.size() > kMostAbandoned) {
+void RequestScheduler::GiveUp(const PendingRequest& pending, Steps& steps) {
+  Worker& worker = workers_[*pending.slot];
+  worker.abandoned.insert(pending.id);
+  if (worker.abandoned.size() > kMaxAbandoned) {
     worker.forgotten_up_to = *worker.abandoned.begin();
     worker.abandoned.erase(worker.abandoned.begin());
   }
-  steps.stops.push_back({*operation.slot, operation.id});
+  steps.stops.push_back({*pending.slot, pending.id});
 }
 
 }  // namespace baokms::supervisor

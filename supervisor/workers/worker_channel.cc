@@ -12,8 +12,9 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
 #include "supervisor/spawner/child_key.h"
-#include "supervisor/workers/operation.h"
+#include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/worker_events.h"
+#include "supervisor/workers/worker_requests.h"
 
 namespace baokms::supervisor {
 
@@ -38,11 +39,7 @@ WorkerChannel::WorkerChannel(EventLoop& loop,
                               [this](const ipc::KeyTableAnswer& answer) {
                                 return owner_.OnKeyTable(incarnation_, answer);
                               });
-  AcceptAnswer<ipc::EncryptAnswer>(MessageType::kEncryptAnswer);
-  AcceptAnswer<ipc::DecryptAnswer>(MessageType::kDecryptAnswer);
-  AcceptAnswer<ipc::MetadataAnswer>(MessageType::kMetadataAnswer);
-  AcceptAnswer<ipc::ProbeEncryptAnswer>(MessageType::kProbeEncryptAnswer);
-  AcceptAnswer<ipc::ProbeDecryptAnswer>(MessageType::kProbeDecryptAnswer);
+  WorkerRequests::ForEach([this]<typename Row>(Row /*row*/) { AcceptAnswer<Row>(); });
   Accept<ipc::TokenStatus>(MessageType::kTokenStatus,
                            [this](const ipc::TokenStatus& status) -> Status {
                              for (const ipc::Call& call : status.calls()) {
@@ -53,9 +50,10 @@ WorkerChannel::WorkerChannel(EventLoop& loop,
                            });
 }
 
-template <typename Answer>
-void WorkerChannel::AcceptAnswer(MessageType type) {
-  Accept<Answer>(type, [this](Answer& answer) -> Status {
+template <typename Row>
+void WorkerChannel::AcceptAnswer() {
+  using Answer = typename Row::Answer;
+  Accept<Answer>(Row::kAnswerType, [this](Answer& answer) -> Status {
     if constexpr (std::is_same_v<Answer, ipc::MetadataAnswer>) {
       if (BAOKMS_TRY(metadata_parts_.Join(answer)) == ipc::MetadataParts::Progress::kMoreToCome) {
         return {};

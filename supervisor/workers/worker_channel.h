@@ -12,7 +12,7 @@
 #include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
-#include "supervisor/workers/operation.h"
+#include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/worker_events.h"
 
 namespace baokms::supervisor {
@@ -48,8 +48,8 @@ class WorkerChannel final : public ChildChannel {
 
   void OnClosed(const Error& why) override { owner_.OnClosed(incarnation_, why); }
 
-  template <typename Answer>
-  void AcceptAnswer(ipc::MessageType type);
+  template <typename Row>
+  void AcceptAnswer();
 
   Incarnation incarnation_;
   Owner& owner_;

@@ -1,50 +1,34 @@
-// The supervisor's way to its workers: submit an operation, get its answer. Which worker does it,
-// and what happens when that worker dies, is decided behind this interface; what an answer means is
-// decided in front of it.
+// The supervisor's interface to its workers: submit a request, get its answer. The pool decides
+// which worker handles the request and what happens when that worker dies; the caller decides what
+// the answer means.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/workers/worker_requests.h"
 
 namespace baokms::supervisor {
 
-// A worker's slot: 0 .. isolation.workers - 1. A slot outlives the processes that fill it.
-using Slot = std::uint32_t;
+// Identifies one submitted request; never reused. 0 identifies none.
+using RequestId = std::uint64_t;
 
-// Names one submitted operation; never reused. 0 names none.
-using OperationId = std::uint64_t;
-
-// Which worker may take an operation.
+// Which worker may handle a request.
 struct WorkerChoice {
-  // This one; the operation fails (OUTCOME_UNAVAILABLE) when it is gone.
+  // This one; the request fails (OUTCOME_UNAVAILABLE) when it is gone.
   std::optional<Slot> only{};
   // Any other one; with kSameWorker this one after all, over a fresh connection, when there is no
   // other one.
   std::optional<Slot> not_this{};
   enum class Fallback : std::uint8_t { kFail, kSameWorker } fallback = Fallback::kFail;
 };
-
-// An answer, or how it was impossible to get one: `answer.outcome()` is then OUTCOME_TIMEOUT (the
-// deadline passed), OUTCOME_UNAVAILABLE (no worker that the choice allows), OUTCOME_OVERLOADED (a
-// queue is full) or OUTCOME_INTERNAL (the request is to blame for the death of workers).
-template <typename Answer>
-struct Reply {
-  Answer answer;
-  Slot slot = 0;               // the worker that answered
-  std::uint32_t queue_us = 0;  // until it was sent to a worker
-  std::uint32_t ipc_us = 0;    // from then to the answer, less what the worker accounts for
-  std::uint32_t replays = 0;   // times it moved to another worker
-};
-
-template <typename Answer>
-using OnReply = std::function<void(Reply<Answer>)>;
 
 // What one worker is good for right now.
 struct WorkerState {
@@ -63,22 +47,15 @@ class WorkerPool {
  public:
   virtual ~WorkerPool() = default;
 
-  virtual OperationId Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) = 0;
-  virtual OperationId Decrypt(ipc::DecryptRequest request,
-                              WorkerChoice choice,
-                              OnReply<ipc::DecryptAnswer> done) = 0;
-  virtual OperationId ReadMetadata(ipc::MetadataRequest request,
-                                   WorkerChoice choice,
-                                   OnReply<ipc::MetadataAnswer> done) = 0;
-  virtual OperationId ProbeEncrypt(ipc::ProbeEncryptRequest request,
-                                   WorkerChoice choice,
-                                   OnReply<ipc::ProbeEncryptAnswer> done) = 0;
-  virtual OperationId ProbeDecrypt(ipc::ProbeDecryptRequest request,
-                                   WorkerChoice choice,
-                                   OnReply<ipc::ProbeDecryptAnswer> done) = 0;
+  // Sends a request of the table to a worker that `choice` allows.
+  template <typename Request>
+  RequestId Submit(Request request, WorkerChoice choice, OnReply<AnswerTo<Request>> done) {
+    return SubmitAny(std::move(request), choice, std::move(done));
+  }
 
-  // The callback will not start any more. Harmless for an operation that has ended.
-  virtual void Cancel(OperationId operation) = 0;
+  // The callback does not run any more, unless it runs already. Harmless for a request that has
+  // ended.
+  virtual void Cancel(RequestId request) = 0;
 
   // Gives every worker this table, whose generation must be larger than the last one's. `done`
   // runs once all live workers have acknowledged it (workers that refuse it or do not answer in
@@ -93,6 +70,9 @@ class WorkerPool {
   WorkerPool() = default;
   WorkerPool(const WorkerPool&) = default;
   WorkerPool& operator=(const WorkerPool&) = default;
+
+  // The alternatives of `request` and `done` belong to the same row.
+  virtual RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) = 0;
 };
 
 }  // namespace baokms::supervisor

@@ -23,52 +23,52 @@ WorkerSessions::WorkerSessions(EventLoop& loop,
                                WorkerEvents& events,
                                Listener& listener,
                                std::size_t workers,
-                               RosterLimits limits)
-    : loop_(loop), events_(events), listener_(listener), limits_(limits), members_(workers) {
+                               SessionTimeouts limits)
+    : loop_(loop), events_(events), listener_(listener), limits_(limits), sessions_(workers) {
 }
 
 WorkerSessions::~WorkerSessions() {
-  for (const Member& member : members_) {
-    loop_.Cancel(member.timer);
+  for (const Session& session : sessions_) {
+    loop_.Cancel(session.timer);
   }
 }
 
-WorkerSessions::Member* WorkerSessions::Find(Incarnation who) {
-  if (who.slot >= members_.size() || members_[who.slot].who != who) {
+WorkerSessions::Session* WorkerSessions::Find(Incarnation who) {
+  if (who.slot >= sessions_.size() || sessions_[who.slot].who != who) {
     return nullptr;
   }
-  Member& member = members_[who.slot];
-  return member.phase == Phase::kEmpty ? nullptr : &member;
+  Session& session = sessions_[who.slot];
+  return session.phase == Phase::kEmpty ? nullptr : &session;
 }
 
 std::shared_ptr<WorkerChannel> WorkerSessions::ChannelOf(Incarnation who) const {
-  if (who.slot >= members_.size() || members_[who.slot].who != who) {
+  if (who.slot >= sessions_.size() || sessions_[who.slot].who != who) {
     return nullptr;
   }
-  return members_[who.slot].channel;
+  return sessions_[who.slot].channel;
 }
 
 Status WorkerSessions::Attach(Slot slot, UniqueFd channel) {
-  if (slot >= members_.size()) {
+  if (slot >= sessions_.size()) {
     return Error(ErrorCode::kInvalidArgument, "there is no such worker slot");
   }
-  Member& member = members_[slot];
-  if (member.phase != Phase::kEmpty) {
-    Finish(member, member.cause.value_or(ExitCause::kOther));
+  Session& session = sessions_[slot];
+  if (session.phase != Phase::kEmpty) {
+    Finish(session, session.cause.value_or(ExitCause::kOther));
   }
-  member.who = {slot, ++last_incarnation_};
-  member.channel =
-      BAOKMS_TRY(WorkerChannel::Create(loop_, std::move(channel), member.who, *this, events_));
-  member.phase = Phase::kExpectHello;
-  Expect(member, limits_.hello);
+  session.who = {slot, ++last_incarnation_};
+  session.channel =
+      BAOKMS_TRY(WorkerChannel::Create(loop_, std::move(channel), session.who, *this, events_));
+  session.phase = Phase::kExpectHello;
+  Expect(session, limits_.hello);
   return {};
 }
 
 // Starts the time within which the worker has to say what it owes.
-void WorkerSessions::Expect(Member& member, BootTime within) {
-  loop_.Cancel(member.timer);
-  member.timer = loop_.After(within, [this, who = member.who] {
-    if (Member* late = Find(who)) {
+void WorkerSessions::Expect(Session& session, BootTime within) {
+  loop_.Cancel(session.timer);
+  session.timer = loop_.After(within, [this, who = session.who] {
+    if (Session* late = Find(who)) {
       late->timer = 0;
       CloseChannel(*late);
       TellBreach(*late, Error(ErrorCode::kDeadlineExceeded, "worker owes a message or its end"));
@@ -77,42 +77,42 @@ void WorkerSessions::Expect(Member& member, BootTime within) {
 }
 
 Status WorkerSessions::OnWorkerHello(Incarnation from) {
-  Member* member = Find(from);
-  if (member == nullptr || member->phase != Phase::kExpectHello) {
+  Session* session = Find(from);
+  if (session == nullptr || session->phase != Phase::kExpectHello) {
     return Error(ErrorCode::kProtocolViolation, "Hello out of turn");
   }
-  loop_.Cancel(std::exchange(member->timer, 0));
-  member->phase = Phase::kExpectTable;
-  return table_ ? SendTable(*member) : Status();
+  loop_.Cancel(std::exchange(session->timer, 0));
+  session->phase = Phase::kExpectTable;
+  return table_ ? SendTable(*session) : Status();
 }
 
-Status WorkerSessions::SendTable(Member& member) {
-  BAOKMS_TRY(member.channel->Send(ipc::MessageType::kKeyTable, *table_));
-  member.unacknowledged.push_back(table_->generation());
-  if (member.unacknowledged.size() == 1) {
-    Expect(member, limits_.key_table);
+Status WorkerSessions::SendTable(Session& session) {
+  BAOKMS_TRY(session.channel->Send(ipc::MessageType::kKeyTable, *table_));
+  session.unacknowledged.push_back(table_->generation());
+  if (session.unacknowledged.size() == 1) {
+    Expect(session, limits_.key_table);
   }
   return {};
 }
 
 Status WorkerSessions::OnKeyTable(Incarnation from, const ipc::KeyTableAnswer& answer) {
-  Member* member = Find(from);
-  if (member == nullptr || member->phase == Phase::kClosed || member->unacknowledged.empty() ||
-      member->unacknowledged.front() != answer.generation()) {
+  Session* session = Find(from);
+  if (session == nullptr || session->phase == Phase::kClosed || session->unacknowledged.empty() ||
+      session->unacknowledged.front() != answer.generation()) {
     return Error(ErrorCode::kProtocolViolation, "answer to a key table that was not sent");
   }
   if (answer.outcome() != ipc::OUTCOME_OK) {
     return Error(ErrorCode::kFailedPrecondition, "worker refuses its key table");
   }
-  member->unacknowledged.pop_front();
-  loop_.Cancel(std::exchange(member->timer, 0));
-  if (!member->unacknowledged.empty()) {
-    Expect(*member, limits_.key_table);
+  session->unacknowledged.pop_front();
+  loop_.Cancel(std::exchange(session->timer, 0));
+  if (!session->unacknowledged.empty()) {
+    Expect(*session, limits_.key_table);
   }
   listener_.OnTableAcknowledged(from, answer);
-  if (member->phase == Phase::kExpectTable && member->unacknowledged.empty()) {
-    member->phase = Phase::kReady;
-    listener_.OnWorkerReady(from, member->channel);
+  if (session->phase == Phase::kExpectTable && session->unacknowledged.empty()) {
+    session->phase = Phase::kReady;
+    listener_.OnWorkerReady(from, session->channel);
     events_.OnReady(from);
   }
   RunFinishedPublications();
@@ -120,73 +120,73 @@ Status WorkerSessions::OnKeyTable(Incarnation from, const ipc::KeyTableAnswer& a
 }
 
 Status WorkerSessions::OnAnswer(Incarnation from, AnyAnswer answer) {
-  const Member* member = Find(from);
-  if (member == nullptr || member->phase != Phase::kReady) {
+  const Session* session = Find(from);
+  if (session == nullptr || session->phase != Phase::kReady) {
     return Error(ErrorCode::kProtocolViolation, "answer before anything was asked");
   }
   return listener_.OnWorkerAnswer(from, std::move(answer));
 }
 
 void WorkerSessions::OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) {
-  const Member* member = Find(from);
-  if (member != nullptr && member->phase != Phase::kClosed) {
+  const Session* session = Find(from);
+  if (session != nullptr && session->phase != Phase::kClosed) {
     listener_.OnWorkerToken(from, status);
     events_.OnTokenStatus(from, status);
   }
 }
 
 void WorkerSessions::OnClosed(Incarnation from, const Error& why) {
-  Member* member = Find(from);
-  if (member == nullptr) {
+  Session* session = Find(from);
+  if (session == nullptr) {
     return;
   }
-  CloseChannel(*member);
-  if (member->cause) {
-    Finish(*member, *member->cause);
+  CloseChannel(*session);
+  if (session->cause) {
+    Finish(*session, *session->cause);
   } else if (why.code() == ErrorCode::kUnavailable) {
-    Expect(*member, limits_.exit);  // the news of its process is on the way
+    Expect(*session, limits_.exit);  // the news of its process is on the way
   } else {
-    TellBreach(*member, why);
+    TellBreach(*session, why);
   }
 }
 
-void WorkerSessions::TellBreach(Member& member, const Error& why) {
-  if (member.cause) {
-    Finish(member, *member.cause);
-  } else if (!std::exchange(member.breach_told, true)) {
-    events_.OnBreach(member.who.slot, why);
+void WorkerSessions::TellBreach(Session& session, const Error& why) {
+  if (session.cause) {
+    Finish(session, *session.cause);
+  } else if (!std::exchange(session.breach_told, true)) {
+    events_.OnBreach(session.who.slot, why);
   }
 }
 
-void WorkerSessions::CloseChannel(Member& member) {
-  if (member.phase == Phase::kClosed) {
+void WorkerSessions::CloseChannel(Session& session) {
+  if (session.phase == Phase::kClosed) {
     return;
   }
-  loop_.Cancel(std::exchange(member.timer, 0));
-  member.phase = Phase::kClosed;
-  member.channel.reset();
-  listener_.OnWorkerLeaving(member.who);
+  loop_.Cancel(std::exchange(session.timer, 0));
+  session.phase = Phase::kClosed;
+  session.channel.reset();
+  listener_.OnWorkerLeaving(session.who);
   RunFinishedPublications();
 }
 
 void WorkerSessions::Detached(Slot slot, ExitCause cause) {
-  if (slot >= members_.size() || members_[slot].phase == Phase::kEmpty) {
+  if (slot >= sessions_.size() || sessions_[slot].phase == Phase::kEmpty) {
     return;
   }
-  Member& member = members_[slot];
-  member.cause = member.breach_told ? ExitCause::kProtocolBreach : cause;
-  if (member.phase == Phase::kClosed) {
-    Finish(member, *member.cause);
+  Session& session = sessions_[slot];
+  session.cause = session.breach_told ? ExitCause::kProtocolBreach : cause;
+  if (session.phase == Phase::kClosed) {
+    Finish(session, *session.cause);
   } else {
-    Expect(member, limits_.exit);  // what it wrote before its end is still to be read
+    Expect(session, limits_.exit);  // what it wrote before its end is still to be read
   }
 }
 
-void WorkerSessions::Finish(Member& member, ExitCause cause) {
-  CloseChannel(member);
-  const Incarnation who = member.who;
-  loop_.Cancel(member.timer);
-  member = Member();
+void WorkerSessions::Finish(Session& session, ExitCause cause) {
+  CloseChannel(session);
+  const Incarnation who = session.who;
+  loop_.Cancel(session.timer);
+  session = Session();
   listener_.OnWorkerGone(who, cause);
 }
 
@@ -195,13 +195,13 @@ void WorkerSessions::Publish(ipc::KeyTable table, std::function<void()> done) {
   publications_.push_back({generation, std::move(done)});
   if (!table_ || table_->generation() < generation) {
     table_ = std::move(table);
-    for (Member& member : members_) {
-      if (member.phase != Phase::kReady && member.phase != Phase::kExpectTable) {
+    for (Session& session : sessions_) {
+      if (session.phase != Phase::kReady && session.phase != Phase::kExpectTable) {
         continue;
       }
-      if (const Status sent = SendTable(member); !sent) {
-        CloseChannel(member);
-        TellBreach(member, sent.error());
+      if (const Status sent = SendTable(session); !sent) {
+        CloseChannel(session);
+        TellBreach(session, sent.error());
       }
     }
   }
@@ -210,9 +210,9 @@ void WorkerSessions::Publish(ipc::KeyTable table, std::function<void()> done) {
 
 void WorkerSessions::RunFinishedPublications() {
   std::uint64_t acknowledged = table_ ? table_->generation() : 0;
-  for (const Member& member : members_) {
-    if (member.phase == Phase::kReady && !member.unacknowledged.empty()) {
-      acknowledged = std::min(acknowledged, member.unacknowledged.front() - 1);
+  for (const Session& session : sessions_) {
+    if (session.phase == Phase::kReady && !session.unacknowledged.empty()) {
+      acknowledged = std::min(acknowledged, session.unacknowledged.front() - 1);
     }
   }
   std::erase_if(publications_, [&](Publication& publication) {

@@ -1,5 +1,5 @@
-// The life of the workers' channels: Hello, key tables and their acknowledgements, the end. What a
-// worker is asked, and what its answers mean, is not decided here.
+// The life of the workers' channels: Hello, key tables and their acknowledgements, and the end.
+// What workers are asked, and what their answers mean, is not decided here.
 
 #pragma once
 
@@ -22,7 +22,7 @@
 namespace baokms::supervisor {
 
 // How long a worker may take. Generous: a busy node must not lose workers to its own slowness.
-struct RosterLimits {
+struct SessionTimeouts {
   BootTime hello = std::chrono::seconds(10);     // from its start to its Hello
   BootTime key_table = std::chrono::seconds(5);  // from a table to its acknowledgement
   BootTime exit = std::chrono::seconds(1);       // between the ends of channel and process
@@ -50,12 +50,12 @@ class WorkerSessions final : private WorkerChannel::Owner {
     Listener& operator=(const Listener&) = default;
   };
 
-  // Everything passed by reference must outlive the roster.
+  // Everything passed by reference must outlive the object.
   WorkerSessions(EventLoop& loop,
                  WorkerEvents& events,
                  Listener& listener,
                  std::size_t workers,
-                 RosterLimits limits);
+                 SessionTimeouts limits);
   WorkerSessions(const WorkerSessions&) = delete;
   WorkerSessions& operator=(const WorkerSessions&) = delete;
   ~WorkerSessions() override;
@@ -64,7 +64,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
   // kInvalidArgument: there is no such slot.
   Status Attach(Slot slot, UniqueFd channel);
 
-  // The slot's process has ended. Its last words are still read before it counts as gone.
+  // The slot's process has ended. What it wrote before is still read before it counts as gone.
   void Detached(Slot slot, ExitCause cause);
 
   // As WorkerPool::PublishKeyTable().
@@ -82,7 +82,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
     kClosed,  // its channel is over; its process may still be ending
   };
 
-  struct Member {
+  struct Session {
     Incarnation who;
     Phase phase = Phase::kEmpty;
     std::shared_ptr<WorkerChannel> channel;
@@ -103,19 +103,19 @@ class WorkerSessions final : private WorkerChannel::Owner {
   void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;
   void OnClosed(Incarnation from, const Error& why) override;
 
-  Member* Find(Incarnation who);
-  Status SendTable(Member& member);
-  void Expect(Member& member, BootTime within);
-  void TellBreach(Member& member, const Error& why);
-  void CloseChannel(Member& member);
-  void Finish(Member& member, ExitCause cause);
+  Session* Find(Incarnation who);
+  Status SendTable(Session& session);
+  void Expect(Session& session, BootTime within);
+  void TellBreach(Session& session, const Error& why);
+  void CloseChannel(Session& session);
+  void Finish(Session& session, ExitCause cause);
   void RunFinishedPublications();
 
   EventLoop& loop_;
   WorkerEvents& events_;
   Listener& listener_;
-  RosterLimits limits_;
-  std::vector<Member> members_;
+  SessionTimeouts limits_;
+  std::vector<Session> sessions_;
   std::uint64_t last_incarnation_ = 0;
   std::optional<ipc::KeyTable> table_;
   std::vector<Publication> publications_;

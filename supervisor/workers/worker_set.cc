@@ -16,7 +16,7 @@
 #include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/operation.h"
+#include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/request_scheduler.h"
 #include "supervisor/workers/worker_channel.h"
 #include "supervisor/workers/worker_events.h"
@@ -33,7 +33,7 @@ RequestScheduler::Suspicion SuspicionOf(ExitCause cause) {
              : RequestScheduler::Suspicion::kNone;
 }
 
-OperationId IdOf(const AnyAnswer& answer) {
+RequestId IdOf(const AnyAnswer& answer) {
   return std::visit([](const auto& typed) { return typed.id(); }, answer);
 }
 
@@ -42,12 +42,12 @@ OperationId IdOf(const AnyAnswer& answer) {
 WorkerSet::WorkerSet(EventLoop& loop,
                      WorkerEvents& events,
                      std::size_t workers,
-                     RosterLimits limits)
+                     SessionTimeouts limits)
     : loop_(loop),
-      schedule_(workers),
+      scheduler_(workers),
       channels_(workers),
       states_(workers),
-      roster_(loop, events, *this, workers, limits) {
+      sessions_(loop, events, *this, workers, limits) {
   for (std::size_t slot = 0; slot < workers; ++slot) {
     states_[slot].slot = static_cast<Slot>(slot);
   }
@@ -59,15 +59,15 @@ WorkerSet::~WorkerSet() {
 }
 
 Status WorkerSet::Attach(Slot slot, UniqueFd channel) {
-  return roster_.Attach(slot, std::move(channel));
+  return sessions_.Attach(slot, std::move(channel));
 }
 
 void WorkerSet::Detached(Slot slot, ExitCause cause) {
-  roster_.Detached(slot, cause);
+  sessions_.Detached(slot, cause);
 }
 
 Status WorkerSet::AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer, UniqueFd socket) {
-  const std::shared_ptr<WorkerChannel> channel = roster_.ChannelOf(to);
+  const std::shared_ptr<WorkerChannel> channel = sessions_.ChannelOf(to);
   if (channel == nullptr) {
     return Error(ErrorCode::kNotFound, "the worker that asked is gone");
   }
@@ -75,56 +75,20 @@ Status WorkerSet::AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer
 }
 
 Status WorkerSet::SendTunables(Incarnation to, const ipc::Tunables& tunables) {
-  const std::shared_ptr<WorkerChannel> channel = roster_.ChannelOf(to);
+  const std::shared_ptr<WorkerChannel> channel = sessions_.ChannelOf(to);
   if (channel == nullptr) {
     return Error(ErrorCode::kNotFound, "the worker is gone");
   }
   return channel->Send(MessageType::kTunables, tunables);
 }
 
-OperationId WorkerSet::Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) {
-  return Submit(MessageType::kEncryptRequest, std::move(request), WorkerChoice(), std::move(done));
-}
-
-OperationId WorkerSet::Decrypt(ipc::DecryptRequest request,
-                               WorkerChoice choice,
-                               OnReply<ipc::DecryptAnswer> done) {
-  return Submit(MessageType::kDecryptRequest, std::move(request), choice, std::move(done));
-}
-
-OperationId WorkerSet::ReadMetadata(ipc::MetadataRequest request,
-                                    WorkerChoice choice,
-                                    OnReply<ipc::MetadataAnswer> done) {
-  return Submit(MessageType::kMetadataRequest, std::move(request), choice, std::move(done));
-}
-
-OperationId WorkerSet::ProbeEncrypt(ipc::ProbeEncryptRequest request,
-                                    WorkerChoice choice,
-                                    OnReply<ipc::ProbeEncryptAnswer> done) {
-  return Submit(MessageType::kProbeEncryptRequest, std::move(request), choice, std::move(done));
-}
-
-OperationId WorkerSet::ProbeDecrypt(ipc::ProbeDecryptRequest request,
-                                    WorkerChoice choice,
-                                    OnReply<ipc::ProbeDecryptAnswer> done) {
-  return Submit(MessageType::kProbeDecryptRequest, std::move(request), choice, std::move(done));
-}
-
-template <typename Request, typename Done>
-OperationId WorkerSet::Submit(MessageType type, Request request, WorkerChoice choice, Done done) {
-  auto operation = std::make_shared<Operation>();
-  operation->id = ++last_id_;
-  operation->type = type;
-  operation->choice = choice;
-  operation->deadline = BootTime(request.deadline_ns());
-  operation->done = std::move(done);
-  request.set_id(operation->id);
-  operation->request = HoldRequest(std::move(request));
-  const OperationId id = operation->id;
+RequestId WorkerSet::SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) {
+  const RequestId id = ++last_id_;
   Work work;
   {
+    PendingRequestPtr pending = MakePending(id, std::move(request), choice, std::move(done));
     const std::lock_guard lock(mutex_);
-    work = Locked(schedule_.Submit(std::move(operation), BootNow()));
+    work = Locked(scheduler_.Submit(std::move(pending), BootNow()));
   }
   Do(std::move(work), CallbackFrom::kLoop);
   return id;
@@ -137,7 +101,7 @@ WorkerSet::Work WorkerSet::Locked(RequestScheduler::Steps steps) {
     work.channels = channels_;
   }
   work.steps = std::move(steps);
-  const std::optional<BootTime> next = schedule_.NextDeadline();
+  const std::optional<BootTime> next = scheduler_.NextDeadline();
   if (next && (!armed_for_ || *next < *armed_for_)) {
     armed_for_ = next;
     work.arm = next;
@@ -155,7 +119,7 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
     if (const auto& channel = work.channels[stop.slot]) {
       ipc::CancelRequest request;
       request.set_id(stop.id);
-      // Best effort: a worker that can not be told ends by itself or is dead.
+      // Best effort: a worker that cannot be told ends by itself or is dead.
       (void)channel->Send(MessageType::kCancelRequest, request).has_value();
     }
   }
@@ -164,9 +128,9 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
   }
   for (const RequestScheduler::Ended& ended : work.steps.ended) {
     if (from == CallbackFrom::kHere) {
-      Fail(*ended.operation, ended.outcome, BootNow());
+      Fail(*ended.pending, ended.outcome, BootNow());
     } else {
-      Post([ended] { Fail(*ended.operation, ended.outcome, BootNow()); });
+      Post([ended] { Fail(*ended.pending, ended.outcome, BootNow()); });
     }
   }
 }
@@ -174,29 +138,30 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
 void WorkerSet::SendOne(const RequestScheduler::Send& send, WorkerChannel& channel) {
   const Status sent = channel.Send(send.type, *send.request);
   if (sent || sent.error().code() == ErrorCode::kUnavailable) {
-    return;  // a worker that is gone is noticed by its channel, and the operation moves on
+    return;  // a worker that is gone is noticed by its channel, and the pending moves on
   }
   Post([this, id = send.id] {
     Work work;
     {
       const std::lock_guard lock(mutex_);
-      work = Locked(schedule_.Abort(id, ipc::OUTCOME_OVERLOADED, BootNow()));
+      work = Locked(scheduler_.Abort(id, ipc::OUTCOME_OVERLOADED, BootNow()));
     }
     Do(std::move(work), CallbackFrom::kHere);
   });
 }
 
-void WorkerSet::Cancel(OperationId operation) {
+void WorkerSet::Cancel(RequestId request) {
   Work work;
   {
     const std::lock_guard lock(mutex_);
-    work = Locked(schedule_.Cancel(operation, BootNow()));
+    work = Locked(scheduler_.Cancel(request, BootNow()));
   }
   Do(std::move(work), CallbackFrom::kLoop);
 }
 
 void WorkerSet::PublishKeyTable(ipc::KeyTable table, std::function<void()> done) {
-  Post([this, table = std::move(table), done = std::move(done)] { roster_.Publish(table, done); });
+  Post(
+      [this, table = std::move(table), done = std::move(done)] { sessions_.Publish(table, done); });
 }
 
 std::vector<WorkerState> WorkerSet::Workers() const {
@@ -217,7 +182,7 @@ void WorkerSet::ArmTimer(BootTime when) {
   timer_ = loop_.At(when, [this] { OnDeadline(); });
 }
 
-// The timer is set for the earliest deadline when it was set; most operations are over by then, so
+// The timer is set for the earliest deadline when it was set; most requests are over by then, so
 // it often finds nothing to end and only looks for the next one.
 void WorkerSet::OnDeadline() {
   timer_ = 0;
@@ -225,7 +190,7 @@ void WorkerSet::OnDeadline() {
   {
     const std::lock_guard lock(mutex_);
     armed_for_.reset();
-    work = Locked(schedule_.Expire(BootNow()));
+    work = Locked(scheduler_.Expire(BootNow()));
   }
   Do(std::move(work), CallbackFrom::kHere);
 }
@@ -236,7 +201,7 @@ void WorkerSet::OnWorkerReady(Incarnation who, std::shared_ptr<WorkerChannel> ch
     const std::lock_guard lock(mutex_);
     channels_[who.slot] = std::move(channel);
     states_[who.slot].ready = true;
-    work = Locked(schedule_.WorkerReady(who.slot, BootNow()));
+    work = Locked(scheduler_.WorkerReady(who.slot, BootNow()));
   }
   Do(std::move(work), CallbackFrom::kHere);
 }
@@ -248,17 +213,17 @@ void WorkerSet::OnTableAcknowledged(Incarnation who, const ipc::KeyTableAnswer& 
 
 Status WorkerSet::OnWorkerAnswer(Incarnation who, AnyAnswer answer) {
   Work work;
-  OperationPtr operation;
+  PendingRequestPtr pending;
   const BootTime now = BootNow();
   {
     const std::lock_guard lock(mutex_);
     RequestScheduler::Answered answered =
-        BAOKMS_TRY(schedule_.Answer(who.slot, IdOf(answer), answer.index(), now));
-    operation = std::move(answered.operation);
+        BAOKMS_TRY(scheduler_.Answer(who.slot, IdOf(answer), answer.index(), now));
+    pending = std::move(answered.pending);
     work = Locked(std::move(answered.steps));
   }
-  if (operation != nullptr) {
-    Complete(*operation, std::move(answer), who.slot, now);
+  if (pending != nullptr) {
+    Complete(*pending, std::move(answer), who.slot, now);
   }
   Do(std::move(work), CallbackFrom::kHere);
   return {};
@@ -280,14 +245,14 @@ void WorkerSet::OnWorkerLeaving(Incarnation who) {
   channels_[who.slot].reset();
   states_[who.slot] = WorkerState();
   states_[who.slot].slot = who.slot;
-  schedule_.WorkerLeaving(who.slot);
+  scheduler_.WorkerLeaving(who.slot);
 }
 
 void WorkerSet::OnWorkerGone(Incarnation who, ExitCause cause) {
   Work work;
   {
     const std::lock_guard lock(mutex_);
-    work = Locked(schedule_.WorkerGone(who.slot, SuspicionOf(cause), BootNow()));
+    work = Locked(scheduler_.WorkerGone(who.slot, SuspicionOf(cause), BootNow()));
   }
   Do(std::move(work), CallbackFrom::kHere);
 }

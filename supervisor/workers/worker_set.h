@@ -1,5 +1,5 @@
-// The workers as one gateway: requests go to the least busy one, and move on when it dies. What an
-// operation means is the caller's business.
+// The worker pool over real worker processes: a request goes to the least busy worker, and to
+// another one if that worker dies. What a request means is up to the caller.
 
 #pragma once
 
@@ -16,7 +16,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/operation.h"
+#include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/request_scheduler.h"
 #include "supervisor/workers/worker_channel.h"
 #include "supervisor/workers/worker_events.h"
@@ -30,7 +30,10 @@ namespace baokms::supervisor {
 class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
  public:
   // `loop` and `events` must outlive the set. `workers` is the number of slots, at least 1.
-  WorkerSet(EventLoop& loop, WorkerEvents& events, std::size_t workers, RosterLimits limits = {});
+  WorkerSet(EventLoop& loop,
+            WorkerEvents& events,
+            std::size_t workers,
+            SessionTimeouts limits = {});
   WorkerSet(const WorkerSet&) = delete;
   WorkerSet& operator=(const WorkerSet&) = delete;
   ~WorkerSet() override;
@@ -50,25 +53,12 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   // What SIGHUP changed. kNotFound as above.
   Status SendTunables(Incarnation to, const ipc::Tunables& tunables);
 
-  OperationId Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) override;
-  OperationId Decrypt(ipc::DecryptRequest request,
-                      WorkerChoice choice,
-                      OnReply<ipc::DecryptAnswer> done) override;
-  OperationId ReadMetadata(ipc::MetadataRequest request,
-                           WorkerChoice choice,
-                           OnReply<ipc::MetadataAnswer> done) override;
-  OperationId ProbeEncrypt(ipc::ProbeEncryptRequest request,
-                           WorkerChoice choice,
-                           OnReply<ipc::ProbeEncryptAnswer> done) override;
-  OperationId ProbeDecrypt(ipc::ProbeDecryptRequest request,
-                           WorkerChoice choice,
-                           OnReply<ipc::ProbeDecryptAnswer> done) override;
-  void Cancel(OperationId operation) override;
+  void Cancel(RequestId request) override;
   void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) override;
   [[nodiscard]] std::vector<WorkerState> Workers() const override;
 
  private:
-  // One step of the schedule with the channels it needs, taken under the lock and done without it.
+  // What one event asks for, with the channels it needs: taken under the lock, done without it.
   struct Work {
     RequestScheduler::Steps steps;
     std::vector<std::shared_ptr<WorkerChannel>> channels;  // by slot; only those that are needed
@@ -84,8 +74,7 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   void OnWorkerLeaving(Incarnation who) override;
   void OnWorkerGone(Incarnation who, ExitCause cause) override;
 
-  template <typename Request, typename Done>
-  OperationId Submit(ipc::MessageType type, Request request, WorkerChoice choice, Done done);
+  RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override;
   Work Locked(RequestScheduler::Steps steps);
   void Do(Work work, CallbackFrom from);
   void SendOne(const RequestScheduler::Send& send, WorkerChannel& channel);
@@ -98,14 +87,14 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   EventLoop& loop_;
   // Outlives the set inside tasks that were posted to the loop.
   std::shared_ptr<WorkerSet*> self_ = std::make_shared<WorkerSet*>(this);
-  std::atomic<OperationId> last_id_{0};
+  std::atomic<RequestId> last_id_{0};
   mutable std::mutex mutex_;
-  RequestScheduler schedule_;                             // guarded by mutex_
+  RequestScheduler scheduler_;                            // guarded by mutex_
   std::vector<std::shared_ptr<WorkerChannel>> channels_;  // guarded by mutex_; null: not ready
   std::vector<WorkerState> states_;                       // guarded by mutex_
   std::optional<BootTime> armed_for_;                     // guarded by mutex_
   EventLoop::TimerId timer_ = 0;                          // the loop's thread only
-  WorkerSessions roster_;                                 // the loop's thread only
+  WorkerSessions sessions_;                               // the loop's thread only
 };
 
 }  // namespace baokms::supervisor

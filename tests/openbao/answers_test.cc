@@ -172,7 +172,7 @@ TEST(AnswersTest, TakesAsManyVersionsAsTheContractAndNoMore) {
   const auto metadata_with = [](std::size_t count) {
     std::string keys;
     for (std::size_t i = 1; i <= count; ++i) {
-      keys += (i == 1 ? "\"" : ",\"") + std::to_string(i) + "\":1700000060";
+      keys += (i == 1 ? "\"" : ",\"") + std::to_string(i) + "\":1";  // short: the body fits
     }
     return ParseKeyMetadata(Replaced(kMetadata, R"("1":1700000060,"2":1700000120)", keys));
   };

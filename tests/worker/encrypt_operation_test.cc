@@ -155,11 +155,11 @@ TEST_F(EncryptOperationTest, ClassifiesWhatOpenBaoMade) {
 
 TEST_F(EncryptOperationTest, WipesThePlaintextOfARequest) {
   ipc::EncryptRequest request = MakeEncrypt();
-  ASSERT_TRUE(kms->OnEncrypt(request).has_value());
+  ASSERT_TRUE(kms->Admit<EncryptOperation>(request).has_value());
   EXPECT_EQ(request.plaintext(), std::string(25, '\0'));
   ipc::EncryptRequest refused = MakeEncrypt(2);
   refused.set_table_generation(9);
-  ASSERT_TRUE(kms->OnEncrypt(refused).has_value());
+  ASSERT_TRUE(kms->Admit<EncryptOperation>(refused).has_value());
   EXPECT_EQ(refused.plaintext(), std::string(25, '\0'));
 }
 

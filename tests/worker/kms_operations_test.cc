@@ -17,7 +17,11 @@
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_rig.h"
 #include "tests/worker/rig.h"
+#include "worker/decrypt_operation.h"
+#include "worker/encrypt_operation.h"
 #include "worker/limits.h"
+#include "worker/metadata_operation.h"
+#include "worker/probe_operations.h"
 
 namespace baokms::worker {
 namespace {
@@ -51,7 +55,7 @@ TEST_F(KmsOperationsTest, TellsMoreVersionsThanOneDatagramHolds) {
   ipc::MetadataRequest request;
   request.set_id(77);
   request.set_deadline_ns(Soon());
-  ASSERT_TRUE(kms->OnMetadata(request).has_value());
+  ASSERT_TRUE(kms->Admit<MetadataOperation>(request).has_value());
   RunUntil([this] { return answers.size() == 2; });
   ASSERT_EQ(answers.size(), 2U);
   ipc::MetadataParts parts;
@@ -109,7 +113,7 @@ TEST_F(KmsOperationsTest, ProbesWithAnAadOfItsOwn) {
   encrypt.set_deadline_ns(Soon());
   encrypt.set_version(3);
   encrypt.set_plaintext("32 random bytes");
-  ASSERT_TRUE(kms->OnProbeEncrypt(encrypt).has_value());
+  ASSERT_TRUE(kms->Admit<ProbeEncryptOperation>(encrypt).has_value());
   const auto sealed = TakeAnswer<ipc::ProbeEncryptAnswer>();
   EXPECT_EQ(sealed.outcome(), ipc::OUTCOME_OK);
 
@@ -122,21 +126,21 @@ TEST_F(KmsOperationsTest, ProbesWithAnAadOfItsOwn) {
   decrypt.set_deadline_ns(Soon());
   decrypt.set_version(3);
   decrypt.set_ciphertext(sealed.ciphertext());
-  ASSERT_TRUE(kms->OnProbeDecrypt(decrypt).has_value());
+  ASSERT_TRUE(kms->Admit<ProbeDecryptOperation>(decrypt).has_value());
   EXPECT_EQ(TakeAnswer<ipc::ProbeDecryptAnswer>().plaintext(), "32 random bytes");
 
   decrypt.set_version(2);
-  ASSERT_TRUE(kms->OnProbeDecrypt(decrypt).has_value());
+  ASSERT_TRUE(kms->Admit<ProbeDecryptOperation>(decrypt).has_value());
   EXPECT_EQ(TakeAnswer<ipc::ProbeDecryptAnswer>().outcome(), ipc::OUTCOME_ANNOTATIONS_MISMATCH);
   encrypt.set_version(0);
-  ASSERT_TRUE(kms->OnProbeEncrypt(encrypt).has_value());
+  ASSERT_TRUE(kms->Admit<ProbeEncryptOperation>(encrypt).has_value());
   EXPECT_EQ(TakeAnswer<ipc::ProbeEncryptAnswer>().outcome(), ipc::OUTCOME_INVALID_REQUEST);
 }
 
 TEST_F(KmsOperationsTest, CancelledRequestsAreAnsweredOnceAndLeaveNoCall) {
   transit.on_decrypt = nullptr;
   ipc::DecryptRequest request = MakeDecrypt(9, 2);
-  ASSERT_TRUE(kms->OnDecrypt(request).has_value());
+  ASSERT_TRUE(kms->Admit<DecryptOperation>(request).has_value());
   EXPECT_EQ(transit.open(), 1U);
   ipc::CancelRequest cancel;
   cancel.set_id(9);
@@ -152,7 +156,7 @@ TEST_F(KmsOperationsTest, CancelledMetadataSaysSoOfBothHalves) {
   ipc::MetadataRequest request;
   request.set_id(3);
   request.set_deadline_ns(Soon());
-  ASSERT_TRUE(kms->OnMetadata(request).has_value());
+  ASSERT_TRUE(kms->Admit<MetadataOperation>(request).has_value());
   ipc::CancelRequest cancel;
   cancel.set_id(3);
   ASSERT_TRUE(kms->OnCancel(cancel).has_value());
@@ -164,11 +168,11 @@ TEST_F(KmsOperationsTest, CancelledMetadataSaysSoOfBothHalves) {
 TEST_F(KmsOperationsTest, IdsInUseAndIdZeroAreBreaches) {
   transit.on_decrypt = nullptr;
   ipc::DecryptRequest request = MakeDecrypt(4, 2);
-  ASSERT_TRUE(kms->OnDecrypt(request).has_value());
+  ASSERT_TRUE(kms->Admit<DecryptOperation>(request).has_value());
   ipc::EncryptRequest same_id = MakeEncrypt(4);
-  EXPECT_EQ(kms->OnEncrypt(same_id).error().code(), ErrorCode::kProtocolViolation);
+  EXPECT_EQ(kms->Admit<EncryptOperation>(same_id).error().code(), ErrorCode::kProtocolViolation);
   ipc::DecryptRequest zero = MakeDecrypt(0, 2);
-  EXPECT_EQ(kms->OnDecrypt(zero).error().code(), ErrorCode::kProtocolViolation);
+  EXPECT_EQ(kms->Admit<DecryptOperation>(zero).error().code(), ErrorCode::kProtocolViolation);
 }
 
 TEST_F(KmsOperationsTest, RequestsBeyondTheLimitAreRefusedAndTheirPlaceIsGivenBack) {
@@ -176,7 +180,7 @@ TEST_F(KmsOperationsTest, RequestsBeyondTheLimitAreRefusedAndTheirPlaceIsGivenBa
   ipc::DecryptRequest request = MakeDecrypt(1, 2);
   for (std::uint64_t id = 1; id <= kMaxOperations; ++id) {
     request.set_id(id);
-    ASSERT_TRUE(kms->OnDecrypt(request).has_value());
+    ASSERT_TRUE(kms->Admit<DecryptOperation>(request).has_value());
   }
   EXPECT_TRUE(answers.empty());
   EXPECT_EQ(Encrypt(MakeEncrypt(kMaxOperations + 1)).outcome(), ipc::OUTCOME_OVERLOADED);

@@ -12,6 +12,9 @@
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/rig.h"
+#include "worker/decrypt_operation.h"
+#include "worker/encrypt_operation.h"
+#include "worker/metadata_operation.h"
 
 namespace baokms::worker {
 
@@ -57,12 +60,12 @@ class KmsTest : public RigTest {
   }
 
   ipc::EncryptAnswer Encrypt(ipc::EncryptRequest request) {
-    EXPECT_TRUE(kms->OnEncrypt(request).has_value());
+    EXPECT_TRUE(kms->Admit<EncryptOperation>(request).has_value());
     return TakeAnswer<ipc::EncryptAnswer>();
   }
 
   ipc::DecryptAnswer Decrypt(ipc::DecryptRequest request) {
-    EXPECT_TRUE(kms->OnDecrypt(request).has_value());
+    EXPECT_TRUE(kms->Admit<DecryptOperation>(request).has_value());
     return TakeAnswer<ipc::DecryptAnswer>();
   }
 
@@ -70,7 +73,7 @@ class KmsTest : public RigTest {
     ipc::MetadataRequest request;
     request.set_id(77);
     request.set_deadline_ns(Soon());
-    EXPECT_TRUE(kms->OnMetadata(request).has_value());
+    EXPECT_TRUE(kms->Admit<MetadataOperation>(request).has_value());
     return TakeAnswer<ipc::MetadataAnswer>();
   }
 };

@@ -14,6 +14,7 @@
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_rig.h"
 #include "tests/worker/rig.h"
+#include "worker/decrypt_operation.h"
 #include "worker/token_state_machine.h"
 
 namespace baokms::worker {
@@ -31,7 +32,7 @@ TEST_F(TransitCallTest, RepeatsOnceWithAnotherTokenAfter401) {
     return {{ErrorClass::kOk, Secret("payload")}};
   };
   ipc::DecryptRequest request = MakeDecrypt(1, 2);
-  ASSERT_TRUE(kms->OnDecrypt(request).has_value());
+  ASSERT_TRUE(kms->Admit<DecryptOperation>(request).has_value());
   GiveToken(1, "s.second");
   const auto answer = TakeAnswer<ipc::DecryptAnswer>();
   EXPECT_EQ(answer.outcome(), ipc::OUTCOME_OK);
@@ -47,7 +48,7 @@ TEST_F(TransitCallTest, DoesNotRepeatTwice) {
     return {{ErrorClass::kUnauthenticated, {}}};
   };
   ipc::DecryptRequest request = MakeDecrypt(1, 2);
-  ASSERT_TRUE(kms->OnDecrypt(request).has_value());
+  ASSERT_TRUE(kms->Admit<DecryptOperation>(request).has_value());
   GiveToken(1, "s.second");
   const auto answer = TakeAnswer<ipc::DecryptAnswer>();
   EXPECT_EQ(answer.outcome(), ipc::OUTCOME_UNAUTHENTICATED);
@@ -80,7 +81,7 @@ TEST_F(TransitCallTest, WaitsForTheFirstTokenWithinTheDeadline) {
   first.set_deadline_ns(Soon(20ms));
   EXPECT_EQ(Decrypt(first).outcome(), ipc::OUTCOME_TIMEOUT);
   ipc::DecryptRequest second = MakeDecrypt(2, 2);
-  ASSERT_TRUE(kms->OnDecrypt(second).has_value());
+  ASSERT_TRUE(kms->Admit<DecryptOperation>(second).has_value());
   GiveToken(1, "s.second");
   EXPECT_EQ(TakeAnswer<ipc::DecryptAnswer>().outcome(), ipc::OUTCOME_OK);
 }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -108,53 +109,7 @@ class FakeWorkerPool final : public WorkerPool {
 
   explicit FakeWorkerPool(EventLoop& loop) : loop_(loop) {}
 
-  OperationId Encrypt(ipc::EncryptRequest request, OnReply<ipc::EncryptAnswer> done) override {
-    const std::lock_guard lock(mutex_);
-    encrypts.push_back(request);
-    if (auto answer = on_encrypt(request)) {
-      Reply<ipc::EncryptAnswer> reply;
-      reply.answer = *std::move(answer);
-      loop_.Post([done = std::move(done), reply] { done(reply); });
-    }
-    return ++last_id_;
-  }
-
-  OperationId Decrypt(ipc::DecryptRequest request,
-                      WorkerChoice choice,
-                      OnReply<ipc::DecryptAnswer> done) override {
-    const std::lock_guard lock(mutex_);
-    decrypts.emplace_back(request, choice);
-    const OperationId id = ++last_id_;
-    if (auto answer = on_decrypt(request, choice)) {
-      Reply<ipc::DecryptAnswer> reply;
-      reply.answer = *std::move(answer);
-      reply.slot = SlotFor(choice);
-      loop_.Post([done = std::move(done), reply] { done(reply); });
-    } else {
-      open_.emplace(id, std::move(done));
-    }
-    return id;
-  }
-
-  OperationId ReadMetadata(ipc::MetadataRequest,
-                           WorkerChoice,
-                           OnReply<ipc::MetadataAnswer>) override {
-    throw std::logic_error("not part of the service");
-  }
-
-  OperationId ProbeEncrypt(ipc::ProbeEncryptRequest,
-                           WorkerChoice,
-                           OnReply<ipc::ProbeEncryptAnswer>) override {
-    throw std::logic_error("not part of the service");
-  }
-
-  OperationId ProbeDecrypt(ipc::ProbeDecryptRequest,
-                           WorkerChoice,
-                           OnReply<ipc::ProbeDecryptAnswer>) override {
-    throw std::logic_error("not part of the service");
-  }
-
-  void Cancel(OperationId operation) override {
+  void Cancel(RequestId operation) override {
     const std::lock_guard lock(mutex_);
     cancelled.push_back(operation);
     open_.erase(operation);
@@ -168,7 +123,7 @@ class FakeWorkerPool final : public WorkerPool {
 
   // Answers every open Decrypt.
   void AnswerOpen(const ipc::DecryptAnswer& answer) {
-    std::map<OperationId, OnReply<ipc::DecryptAnswer>> open;
+    std::map<RequestId, OnReply<ipc::DecryptAnswer>> open;
     {
       const std::lock_guard lock(mutex_);
       open.swap(open_);
@@ -194,9 +149,37 @@ class FakeWorkerPool final : public WorkerPool {
   std::atomic<bool> other_worker_ready{true};
   std::vector<ipc::EncryptRequest> encrypts;
   std::vector<std::pair<ipc::DecryptRequest, WorkerChoice>> decrypts;
-  std::vector<OperationId> cancelled;
+  std::vector<RequestId> cancelled;
 
  private:
+  RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override {
+    const std::lock_guard lock(mutex_);
+    const RequestId id = ++last_id_;
+    if (const auto* encrypt = std::get_if<ipc::EncryptRequest>(&request)) {
+      encrypts.push_back(*encrypt);
+      if (auto answer = on_encrypt(*encrypt)) {
+        Reply<ipc::EncryptAnswer> reply;
+        reply.answer = *std::move(answer);
+        loop_.Post([done = std::get<OnReply<ipc::EncryptAnswer>>(std::move(done)), reply] {
+          done(reply);
+        });
+      }
+      return id;
+    }
+    const auto& decrypt = std::get<ipc::DecryptRequest>(request);  // the service asks nothing else
+    auto on_reply = std::get<OnReply<ipc::DecryptAnswer>>(std::move(done));
+    decrypts.emplace_back(decrypt, choice);
+    if (auto answer = on_decrypt(decrypt, choice)) {
+      Reply<ipc::DecryptAnswer> reply;
+      reply.answer = *std::move(answer);
+      reply.slot = SlotFor(choice);
+      loop_.Post([on_reply = std::move(on_reply), reply] { on_reply(reply); });
+    } else {
+      open_.emplace(id, std::move(on_reply));
+    }
+    return id;
+  }
+
   Slot SlotFor(const WorkerChoice& choice) const {
     if (choice.only) {
       return *choice.only;
@@ -206,8 +189,8 @@ class FakeWorkerPool final : public WorkerPool {
 
   EventLoop& loop_;
   std::mutex mutex_;
-  std::map<OperationId, OnReply<ipc::DecryptAnswer>> open_;
-  OperationId last_id_ = 0;
+  std::map<RequestId, OnReply<ipc::DecryptAnswer>> open_;
+  RequestId last_id_ = 0;
 };
 
 class FakeStatus final : public StatusSource {

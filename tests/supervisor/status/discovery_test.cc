@@ -37,34 +37,34 @@ class DiscoveryTest : public KeyStatusTestBase {
 
 TEST_F(DiscoveryTest, SaysUnknownOnlyAfterLooking) {
   StartGood();
-  const std::size_t before = gateway_.Count("metadata");
+  const std::size_t before = workers_.Count("metadata");
   EXPECT_EQ(Discover(kNobody), Outcome::kUnknown);
-  EXPECT_EQ(gateway_.Count("metadata"), before + 1);
+  EXPECT_EQ(workers_.Count("metadata"), before + 1);
 }
 
 TEST_F(DiscoveryTest, AnswersFromAReadThatIsYoungerThanFiveSeconds) {
   StartGood();
-  const std::size_t before = gateway_.Count("metadata");
+  const std::size_t before = workers_.Count("metadata");
   ASSERT_EQ(Discover(kNobody), Outcome::kUnknown);
   scheduler_.Advance(seconds(5) - milliseconds(1));
   EXPECT_EQ(Discover(KeyIdOf(7)), Outcome::kUnknown);
-  EXPECT_EQ(gateway_.Count("metadata"), before + 1);
+  EXPECT_EQ(workers_.Count("metadata"), before + 1);
   scheduler_.Advance(milliseconds(1));
   EXPECT_EQ(Discover(KeyIdOf(7)), Outcome::kUnknown);
-  EXPECT_EQ(gateway_.Count("metadata"), before + 2);
+  EXPECT_EQ(workers_.Count("metadata"), before + 2);
 }
 
 TEST_F(DiscoveryTest, AnswersFromAScheduledProbeToo) {
   StartGood();
   scheduler_.Advance(seconds(25));
-  const std::size_t before = gateway_.Count("metadata");
+  const std::size_t before = workers_.Count("metadata");
   EXPECT_EQ(Discover(kNobody), Outcome::kUnknown);
-  EXPECT_EQ(gateway_.Count("metadata"), before);
+  EXPECT_EQ(workers_.Count("metadata"), before);
 }
 
 TEST_F(DiscoveryTest, FindsAKeyThatAPeerAlreadyUses) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kKnown);
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
   EXPECT_EQ(status_->View()->active_version, 1U);
@@ -76,8 +76,8 @@ TEST_F(DiscoveryTest, FindsAKeyThatAPeerAlreadyUses) {
 
 TEST_F(DiscoveryTest, FindsVersionsInBetweenAsRetired) {
   StartGood();
-  gateway_.AddVersion();
-  gateway_.AddVersion();
+  workers_.AddVersion();
+  workers_.AddVersion();
   EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kKnown);
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(3)));
   EXPECT_EQ(PendingOf(*store_->current())->version.number, 3);
@@ -85,12 +85,12 @@ TEST_F(DiscoveryTest, FindsVersionsInBetweenAsRetired) {
 
 TEST_F(DiscoveryTest, SavesBeforeItPublishesAndPublishesBeforeItAnswers) {
   StartGood();
-  gateway_.AddVersion();
-  gateway_.before_acknowledgement = [this] {
+  workers_.AddVersion();
+  workers_.before_acknowledgement = [this] {
     EXPECT_NE(dir_.Read("reg.json").find(KeyIdOf(2)), std::string::npos);
     EXPECT_FALSE(status_->View()->decryptable.contains(KeyIdOf(2)));
   };
-  gateway_.latency = milliseconds(1);
+  workers_.latency = milliseconds(1);
   const auto answer = Ask(KeyIdOf(2), seconds(2));
   scheduler_.Advance(milliseconds(2));
   EXPECT_FALSE(answer->has_value()) << "read and confirmed, not yet acknowledged";
@@ -100,14 +100,14 @@ TEST_F(DiscoveryTest, SavesBeforeItPublishesAndPublishesBeforeItAnswers) {
 
 TEST_F(DiscoveryTest, IsUnavailableWhenTheReadFails) {
   StartGood();
-  gateway_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
+  workers_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
   EXPECT_EQ(Discover(kNobody), Outcome::kUnavailable);
 }
 
 TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCanNotBeConfirmed) {
   StartGood();
-  gateway_.AddVersion();
-  gateway_.ready = {0};
+  workers_.AddVersion();
+  workers_.ready = {0};
   EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kUnavailable);
   EXPECT_EQ(Discover(kNobody), Outcome::kUnavailable) << "it could be among the unconfirmed ones";
   EXPECT_EQ(store_->current()->contents().generation, 1U);
@@ -117,8 +117,8 @@ TEST_F(DiscoveryTest, IsUnavailableForAKeyThatWasSeenButNotConfirmedYet) {
   StartGood();
   scheduler_.Advance(seconds(22));
   EXPECT_EQ(Discover(kNobody), Outcome::kUnknown);
-  gateway_.AddVersion();
-  gateway_.ready = {0};
+  workers_.AddVersion();
+  workers_.ready = {0};
   scheduler_.Advance(seconds(3));
   ASSERT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
   EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kUnavailable)
@@ -127,7 +127,7 @@ TEST_F(DiscoveryTest, IsUnavailableForAKeyThatWasSeenButNotConfirmedYet) {
 
 TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCanNotBeSaved) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   ops_.FailAt(1, FaultyFileOps::After::kIsDead);
   EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kUnavailable);
   EXPECT_FALSE(status_->View()->decryptable.contains(KeyIdOf(2)));
@@ -140,11 +140,11 @@ TEST_F(DiscoveryTest, NeverChangesStatus) {
   StartGood();
   const auto before = status_->View();
   for (const ipc::Outcome outcome : {ipc::OUTCOME_NOT_FOUND, ipc::OUTCOME_PERMISSION_DENIED}) {
-    gateway_.FailAll(outcome);
+    workers_.FailAll(outcome);
     EXPECT_EQ(Discover(kNobody), Outcome::kUnavailable);
     EXPECT_EQ(status_->View()->health, before->health);
   }
-  gateway_.faults.clear();
+  workers_.faults.clear();
   scheduler_.Advance(seconds(5));
   ASSERT_EQ(Discover(kNobody), Outcome::kUnknown);
   EXPECT_EQ(status_->View()->metadata_at, before->metadata_at) << "nor makes it younger";
@@ -152,17 +152,17 @@ TEST_F(DiscoveryTest, NeverChangesStatus) {
 
 TEST_F(DiscoveryTest, WorksWhileStatusIsUnhealthy) {
   StartGood();
-  gateway_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
+  workers_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
   scheduler_.Advance(minutes(5) + seconds(9));  // to where no probe has just read
   ASSERT_FALSE(Ready());
-  gateway_.AddVersion();
+  workers_.AddVersion();
   EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kKnown);
 }
 
 TEST_F(DiscoveryTest, WorksWhileEncryptionIsBlocked) {
   StartGood();
-  gateway_.AddVersion();
-  gateway_.key.set_min_encryption_version(2);
+  workers_.AddVersion();
+  workers_.key.set_min_encryption_version(2);
   EXPECT_EQ(Discover(KeyIdOf(2)), Outcome::kKnown);
   scheduler_.Advance(seconds(6));
   EXPECT_EQ(Discover(kNobody), Outcome::kUnknown);
@@ -170,18 +170,18 @@ TEST_F(DiscoveryTest, WorksWhileEncryptionIsBlocked) {
 
 TEST_F(DiscoveryTest, WorksWhileTheBreakerIsOpen) {
   StartGood();
-  gateway_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
+  workers_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
   scheduler_.Advance(seconds(24 + 8 + 60 + 1));
-  const std::size_t before = gateway_.Count("metadata");
-  gateway_.faults.clear();
+  const std::size_t before = workers_.Count("metadata");
+  workers_.faults.clear();
   EXPECT_EQ(Discover(kNobody), Outcome::kUnknown);
-  EXPECT_EQ(gateway_.Count("metadata"), before + 1);
+  EXPECT_EQ(workers_.Count("metadata"), before + 1);
 }
 
 TEST_F(DiscoveryTest, SharesOneReadAmongAllThatWait) {
   StartGood();
-  gateway_.latency = milliseconds(100);
-  const std::size_t before = gateway_.Count("metadata");
+  workers_.latency = milliseconds(100);
+  const std::size_t before = workers_.Count("metadata");
   std::vector<std::shared_ptr<std::optional<Outcome>>> answers;
   for (int i = 0; i < 50; ++i) {
     answers.push_back(Ask(KeyIdOf(10 + i), seconds(2)));
@@ -191,25 +191,25 @@ TEST_F(DiscoveryTest, SharesOneReadAmongAllThatWait) {
   for (const auto& answer : answers) {
     EXPECT_EQ(*answer, Outcome::kUnknown);
   }
-  EXPECT_EQ(gateway_.Count("metadata"), before + 1);
+  EXPECT_EQ(workers_.Count("metadata"), before + 1);
 }
 
 TEST_F(DiscoveryTest, ReadsAtMostThreeTimesAtOnceAndThenOncePerFiveSeconds) {
   StartGood();
-  gateway_.FailAll(ipc::OUTCOME_TIMEOUT);
-  const std::size_t before = gateway_.Count("metadata");
+  workers_.FailAll(ipc::OUTCOME_TIMEOUT);
+  const std::size_t before = workers_.Count("metadata");
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(Discover(kNobody), Outcome::kUnavailable);
   }
-  EXPECT_EQ(gateway_.Count("metadata"), before + 3);
+  EXPECT_EQ(workers_.Count("metadata"), before + 3);
   scheduler_.Advance(seconds(5));
-  gateway_.faults.clear();
+  workers_.faults.clear();
   EXPECT_EQ(Discover(kNobody), Outcome::kUnknown);
 }
 
 TEST_F(DiscoveryTest, AnswersAtTheDeadlineWhenNothingElseDoes) {
   StartGood();
-  gateway_.latency = seconds(3);
+  workers_.latency = seconds(3);
   const auto impatient = Ask(kNobody, seconds(1));
   const auto patient = Ask(kNobody, seconds(4));
   scheduler_.Advance(seconds(1));
@@ -221,14 +221,14 @@ TEST_F(DiscoveryTest, AnswersAtTheDeadlineWhenNothingElseDoes) {
 
 TEST_F(DiscoveryTest, WaitsForTheGateAndUsesWhatTheProbeThatHadItFound) {
   StartGood();
-  gateway_.latency = milliseconds(500);
-  gateway_.AddVersion();
+  workers_.latency = milliseconds(500);
+  workers_.AddVersion();
   scheduler_.Advance(seconds(24));  // the scheduled probe has begun
-  const std::size_t before = gateway_.Count("metadata");
+  const std::size_t before = workers_.Count("metadata");
   const auto answer = Ask(KeyIdOf(2), seconds(5));
   scheduler_.Advance(seconds(3));
   EXPECT_EQ(*answer, Outcome::kKnown);
-  EXPECT_EQ(gateway_.Count("metadata"), before + 1) << "only the probe's confirmation";
+  EXPECT_EQ(workers_.Count("metadata"), before + 1) << "only the probe's confirmation";
 }
 
 TEST_F(DiscoveryTest, KeepsARemovedKeyUnknownWithoutLooking) {
@@ -239,15 +239,15 @@ TEST_F(DiscoveryTest, KeepsARemovedKeyUnknownWithoutLooking) {
   const auto state = contract::RegistryState::Create(contents).value();
   dir_.Write("reg.json", contract::SerializeState(state));
   Load();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   StartGood();
-  const std::size_t before = gateway_.Count("metadata");
+  const std::size_t before = workers_.Count("metadata");
   EXPECT_EQ(Discover(KeyIdOf(1)), Outcome::kUnknown);
-  EXPECT_EQ(gateway_.Count("metadata"), before);
+  EXPECT_EQ(workers_.Count("metadata"), before);
 }
 
 TEST_F(DiscoveryTest, IsUnavailableWithoutARegistry) {
-  gateway_.AddVersion();
+  workers_.AddVersion();
   CreateAndStart();
   EXPECT_EQ(Discover(kNobody), Outcome::kUnavailable);
 }

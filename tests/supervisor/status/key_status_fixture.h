@@ -8,9 +8,9 @@
 #include <string>
 #include <utility>
 
-#include "fake_gateway.h"
 #include "fake_observers.h"
 #include "fake_scheduler.h"
+#include "fake_worker_pool.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "supervisor/status/key_status.h"
@@ -48,7 +48,7 @@ class KeyStatusTestBase : public ::testing::Test {
 
   void Create() {
     status_ = KeyStatus::Create({.scheduler = scheduler_,
-                                 .gateway = gateway_,
+                                 .workers = workers_,
                                  .store = *store_,
                                  .log = log_,
                                  .metrics = metrics_},
@@ -94,7 +94,7 @@ class KeyStatusTestBase : public ::testing::Test {
   TestDirectory dir_;
   FaultyFileOps ops_;
   FakeScheduler scheduler_;
-  FakeWorkerPool gateway_{scheduler_};
+  FakeWorkerPool workers_{scheduler_};
   FakeLog log_;
   ::testing::NiceMock<MockMetrics> metrics_;
   StatusOptions options_;

@@ -27,13 +27,13 @@ class KeyStatusOutageTest : public KeyStatusTestBase {
  protected:
   // The times, in whole seconds from now, at which metadata is read during `duration`.
   std::vector<std::int64_t> ReadTimes(BootTime duration) {
-    const std::size_t before = gateway_.calls.size();
+    const std::size_t before = workers_.calls.size();
     const BootTime start = scheduler_.Now();
     scheduler_.Advance(duration);
     std::vector<std::int64_t> times;
-    for (std::size_t i = before; i < gateway_.calls.size(); ++i) {
-      if (gateway_.calls[i].operation == "metadata") {
-        times.push_back(std::chrono::duration_cast<seconds>(gateway_.calls[i].at - start).count());
+    for (std::size_t i = before; i < workers_.calls.size(); ++i) {
+      if (workers_.calls[i].operation == "metadata") {
+        times.push_back(std::chrono::duration_cast<seconds>(workers_.calls[i].at - start).count());
       }
     }
     return times;
@@ -45,7 +45,7 @@ class TransportFailureTest : public KeyStatusOutageTest,
 
 TEST_P(TransportFailureTest, KeepsTheLastGoodStatusUntilItIsStale) {
   CreateAndStart();
-  gateway_.FailAll(GetParam());
+  workers_.FailAll(GetParam());
   scheduler_.Advance(minutes(2));
   EXPECT_TRUE(Ready());
   EXPECT_NE(status_->Diagnose().metadata_error_class, "");
@@ -55,7 +55,7 @@ TEST_P(TransportFailureTest, KeepsTheLastGoodStatusUntilItIsStale) {
   EXPECT_THAT(status_->Diagnose().reasons, Contains("status_stale"));
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1)));
 
-  gateway_.faults.clear();
+  workers_.faults.clear();
   scheduler_.Advance(minutes(1) + seconds(31));
   EXPECT_TRUE(Ready());
 }
@@ -67,11 +67,11 @@ class DefiniteFindingTest : public KeyStatusOutageTest,
 
 TEST_P(DefiniteFindingTest, ChangesStatusAtOnceAndBack) {
   CreateAndStart();
-  gateway_.FailAll(GetParam());
+  workers_.FailAll(GetParam());
   scheduler_.Advance(seconds(31));
   ExpectHealth(Health::kUnhealthy);
   EXPECT_THAT(status_->Diagnose().reasons, Contains("metadata_read_failed"));
-  gateway_.faults.clear();
+  workers_.faults.clear();
   scheduler_.Advance(seconds(3));
   EXPECT_TRUE(Ready());
 }
@@ -102,14 +102,14 @@ constexpr BadKey kBadKeys[] = {
 
 TEST_F(KeyStatusOutageTest, FindsEveryBadKeyAndRecovers) {
   CreateAndStart();
-  const ipc::MetadataAnswer good = gateway_.key;
+  const ipc::MetadataAnswer good = workers_.key;
   for (const BadKey& bad : kBadKeys) {
     SCOPED_TRACE(bad.name);
-    bad.spoil(gateway_.key);
+    bad.spoil(workers_.key);
     scheduler_.Advance(seconds(31));
     EXPECT_FALSE(Ready());
     EXPECT_THAT(status_->Diagnose().reasons, ElementsAre(bad.reason));
-    gateway_.key = good;
+    workers_.key = good;
     scheduler_.Advance(seconds(31));
     EXPECT_TRUE(Ready());
   }
@@ -117,7 +117,7 @@ TEST_F(KeyStatusOutageTest, FindsEveryBadKeyAndRecovers) {
 
 TEST_F(KeyStatusOutageTest, SaysWhenTheUpsertPolicyCanNotBeRead) {
   CreateAndStart();
-  gateway_.faults[0].upsert = ipc::OUTCOME_PERMISSION_DENIED;
+  workers_.faults[0].upsert = ipc::OUTCOME_PERMISSION_DENIED;
   scheduler_.Advance(seconds(31));
   EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("upsert_check_failed"));
   EXPECT_EQ(status_->Diagnose().metadata_error_class, "permission_denied");
@@ -125,62 +125,62 @@ TEST_F(KeyStatusOutageTest, SaysWhenTheUpsertPolicyCanNotBeRead) {
 
 TEST_F(KeyStatusOutageTest, RepeatsAfterOneTwoAndFiveSecondsThenAtTheRegularInterval) {
   CreateAndStart();
-  gateway_.FailAll(ipc::OUTCOME_NOT_FOUND);
+  workers_.FailAll(ipc::OUTCOME_NOT_FOUND);
   EXPECT_THAT(ReadTimes(seconds(70)), ElementsAre(30, 31, 33, 38, 68));
 }
 
 TEST_F(KeyStatusOutageTest, RepeatsAtTheRetryIntervalUntilTheFirstSuccess) {
-  gateway_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
+  workers_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
   CreateAndStart();
-  ASSERT_EQ(gateway_.Count("metadata"), 1U);
+  ASSERT_EQ(workers_.Count("metadata"), 1U);
   // The breaker counts 0, 13 and 18, and lets one trial through 30 s later.
   EXPECT_THAT(ReadTimes(seconds(55)), ElementsAre(1, 3, 8, 13, 18, 48));
-  gateway_.faults.clear();
+  workers_.faults.clear();
   scheduler_.Advance(seconds(35));
   EXPECT_TRUE(Ready());
 }
 
 TEST_F(KeyStatusOutageTest, ShowsTheBreakerAndKeepsStatusWhileItIsOpen) {
   CreateAndStart();
-  gateway_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
+  workers_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
   EXPECT_CALL(metrics_, BreakerState(0)).Times(::testing::AnyNumber());
   EXPECT_CALL(metrics_, BreakerState(1)).Times(::testing::AtLeast(1));
   scheduler_.Advance(seconds(30 + 1 + 2 + 5 + 30 + 30 + 1));
   EXPECT_TRUE(Ready()) << "99 s old, and stale only after 120";
   scheduler_.Advance(minutes(2));
   EXPECT_FALSE(Ready());
-  gateway_.faults.clear();
+  workers_.faults.clear();
   scheduler_.Advance(minutes(1));
   EXPECT_TRUE(Ready());
 }
 
 TEST_F(KeyStatusOutageTest, RecoversAtOnceWhenAWorkerGetsATokenWhileTheBreakerIsOpen) {
-  gateway_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
+  workers_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
   CreateAndStart();
   scheduler_.Advance(seconds(20));
   EXPECT_THAT(status_->Diagnose().reasons, Contains("circuit_breaker_open"));
-  gateway_.faults.clear();
+  workers_.faults.clear();
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   EXPECT_TRUE(Ready());
 }
 
 TEST_F(KeyStatusOutageTest, SaysOnceThatBootstrapIsOverdueAndGoesOn) {
-  gateway_.FailAll(ipc::OUTCOME_SEALED);
+  workers_.FailAll(ipc::OUTCOME_SEALED);
   CreateAndStart();
   scheduler_.Advance(seconds(59));
   EXPECT_TRUE(log_.Of("status.bootstrap_overdue").empty());
   scheduler_.Advance(minutes(10));
   ASSERT_EQ(log_.Of("status.bootstrap_overdue").size(), 1U);
   EXPECT_EQ(log_.Of("status.bootstrap_overdue")[0].level, LogLevel::kError);
-  gateway_.faults.clear();
+  workers_.faults.clear();
   scheduler_.Advance(minutes(1));
   EXPECT_TRUE(Ready());
 }
 
 TEST_F(KeyStatusOutageTest, ReportsTheFirstFailureWithAGraceTimeoutOfZero) {
   options_.grace_timeout = BootTime::zero();
-  gateway_.FailAll(ipc::OUTCOME_SEALED);
+  workers_.FailAll(ipc::OUTCOME_SEALED);
   CreateAndStart();
   EXPECT_EQ(log_.Of("status.bootstrap_overdue").size(), 1U);
 }
@@ -188,14 +188,14 @@ TEST_F(KeyStatusOutageTest, ReportsTheFirstFailureWithAGraceTimeoutOfZero) {
 TEST_F(KeyStatusOutageTest, KeepsStatusThroughATransportFailureOfTheDeepProbeForAWhile) {
   CreateAndStart();
   scheduler_.Advance(minutes(4) + seconds(50));
-  gateway_.faults[0].encrypt = ipc::OUTCOME_TIMEOUT;
+  workers_.faults[0].encrypt = ipc::OUTCOME_TIMEOUT;
   scheduler_.Advance(seconds(20));
   EXPECT_TRUE(Ready());
   EXPECT_EQ(status_->Diagnose().deep_error_class, "timeout");
   scheduler_.Advance(minutes(2));
   EXPECT_FALSE(Ready());
   EXPECT_THAT(status_->Diagnose().reasons, Contains("deep_probe_failed"));
-  gateway_.faults.clear();
+  workers_.faults.clear();
   scheduler_.Advance(minutes(1) + seconds(31));
   EXPECT_TRUE(Ready());
 }
@@ -223,29 +223,29 @@ TEST_F(KeyStatusOutageTest, TurnsBadAtOnceOnADefiniteDeepFinding) {
     SCOPED_TRACE(row.name);
     Restart();
     ASSERT_TRUE(Ready());
-    gateway_.faults[0] = row.faults;
+    workers_.faults[0] = row.faults;
     scheduler_.Advance(minutes(5) + seconds(1));
     EXPECT_THAT(status_->Diagnose().reasons, Contains(row.reason));
-    gateway_.faults.clear();
+    workers_.faults.clear();
   }
 }
 
 TEST_F(KeyStatusOutageTest, NoticesAWorkerThatDecryptsToSomethingElse) {
-  gateway_.faults[1].garbles_plaintext = true;
+  workers_.faults[1].garbles_plaintext = true;
   CreateAndStart();
   EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("deep_probe_invalid"));
 }
 
 TEST_F(KeyStatusOutageTest, AcceptsTheLargestCiphertextOfTheProtocol) {
   CreateAndStart();
-  gateway_.faults[0].ciphertext = "vault:v1:" + std::string(1014, 'A');
+  workers_.faults[0].ciphertext = "vault:v1:" + std::string(1014, 'A');
   scheduler_.Advance(minutes(5));
   // 1,023 bytes pass the size check; it is the decryption that does not match.
-  EXPECT_EQ(gateway_.Count("decrypt"), 2U);
+  EXPECT_EQ(workers_.Count("decrypt"), 2U);
 }
 
 TEST_F(KeyStatusOutageTest, LogsFailuresAsWarningsWithReasonAndClass) {
-  gateway_.FailAll(ipc::OUTCOME_SEALED);
+  workers_.FailAll(ipc::OUTCOME_SEALED);
   EXPECT_CALL(metrics_, MetadataObservation(std::string_view("sealed"))).Times(1);
   CreateAndStart();
   const auto probes = log_.Of("status.probe");
@@ -265,13 +265,13 @@ TEST_F(KeyStatusOutageTest, CallsAViewStaleByEitherClock) {
 
 TEST_F(KeyStatusOutageTest, SurvivesTheLossOfAllWorkers) {
   CreateAndStart();
-  gateway_.ready = {};
+  workers_.ready = {};
   scheduler_.Advance(minutes(1));
   EXPECT_TRUE(Ready());
   EXPECT_EQ(status_->Diagnose().metadata_error_class, "unavailable");
   scheduler_.Advance(minutes(2));
   EXPECT_FALSE(Ready());
-  gateway_.ready = {1};
+  workers_.ready = {1};
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   EXPECT_TRUE(Ready());
@@ -279,12 +279,12 @@ TEST_F(KeyStatusOutageTest, SurvivesTheLossOfAllWorkers) {
 
 TEST_F(KeyStatusOutageTest, DoesNotProbeForEveryWorkerThatStarts) {
   CreateAndStart();
-  const std::size_t before = gateway_.Count("metadata");
+  const std::size_t before = workers_.Count("metadata");
   for (int i = 0; i < 100; ++i) {
     status_->OnWorkerUsable();
     scheduler_.RunDue();
   }
-  EXPECT_EQ(gateway_.Count("metadata"), before);
+  EXPECT_EQ(workers_.Count("metadata"), before);
 }
 
 }  // namespace

@@ -46,16 +46,16 @@ TEST_F(KeyStatusRotationTest, PromotesThreeToThreeAndAHalfMinutesLaterWithoutABl
   status_->Start();
   scheduler_.RunDue();
   ASSERT_TRUE(was_healthy);
-  gateway_.latency = milliseconds(5);
+  workers_.latency = milliseconds(5);
   scheduler_.Advance(seconds(10));
-  gateway_.AddVersion();
+  workers_.AddVersion();
   const BootTime took = TimeUntilActive(2, minutes(10));
   EXPECT_GE(took, minutes(3));
   EXPECT_LE(took, minutes(3) + seconds(31));
   EXPECT_TRUE(Ready());
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1)));
   EXPECT_EQ(status_->View()->active_key_id, KeyIdOf(2));
-  EXPECT_EQ(status_->View()->table_generation, gateway_.tables.back().generation());
+  EXPECT_EQ(status_->View()->table_generation, workers_.tables.back().generation());
 
   const auto promoted = log_.Of("key.promoted");
   ASSERT_EQ(promoted.size(), 1U);
@@ -69,14 +69,14 @@ TEST_F(KeyStatusRotationTest, PromotesThreeToThreeAndAHalfMinutesLaterWithoutABl
 
 TEST_F(KeyStatusRotationTest, ProbesTheCandidateOnTwoWorkersBeforeItIsPublished) {
   StartGood();
-  gateway_.AddVersion();
-  gateway_.before_acknowledgement = [this] {
-    if (gateway_.tables.back().active_key_id() == KeyIdOf(2)) {
+  workers_.AddVersion();
+  workers_.before_acknowledgement = [this] {
+    if (workers_.tables.back().active_key_id() == KeyIdOf(2)) {
       EXPECT_EQ(store_->current()->active().version.number, 2) << "saved first";
       EXPECT_EQ(status_->View()->active_version, 1U) << "shown last";
       bool encrypted = false;
       bool decrypted = false;
-      for (const auto& call : gateway_.calls) {
+      for (const auto& call : workers_.calls) {
         encrypted = encrypted || (call.operation == "encrypt" && call.version == 2);
         decrypted = decrypted || (call.operation == "decrypt" && call.version == 2);
       }
@@ -88,45 +88,45 @@ TEST_F(KeyStatusRotationTest, ProbesTheCandidateOnTwoWorkersBeforeItIsPublished)
 
 TEST_F(KeyStatusRotationTest, LetsThePendingKeyDecryptLongBeforeItEncrypts) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(seconds(30));
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
   EXPECT_EQ(status_->View()->active_version, 1U);
-  EXPECT_EQ(gateway_.tables.back().active_key_id(), KeyIdOf(1));
+  EXPECT_EQ(workers_.tables.back().active_key_id(), KeyIdOf(1));
   EXPECT_EQ(status_->Diagnose().rotation_state, "pending");
 }
 
 TEST_F(KeyStatusRotationTest, GoesOnWithTheOldKeyWhileTheCandidateFailsItsProbe) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(2));
-  gateway_.faults[0].ciphertext = "vault:v1:AAAA";  // right for nobody but version 1
+  workers_.faults[0].ciphertext = "vault:v1:AAAA";  // right for nobody but version 1
   scheduler_.Advance(minutes(2));
   EXPECT_EQ(status_->View()->active_version, 1U);
   EXPECT_TRUE(Ready());
-  gateway_.faults.clear();
+  workers_.faults.clear();
   EXPECT_LE(TimeUntilActive(2, minutes(10)), seconds(31));
   EXPECT_EQ(log_.Of("key.promoted").size(), 1U);
 }
 
 TEST_F(KeyStatusRotationTest, DoesNotPromoteWhatOnlyOneWorkerCouldUse) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(2));
-  gateway_.faults[1].lie = [this](ipc::MetadataAnswer&) {
-    gateway_.ready = {0};
+  workers_.faults[1].lie = [this](ipc::MetadataAnswer&) {
+    workers_.ready = {0};
   };  // its last words
   scheduler_.Advance(minutes(2));
   EXPECT_EQ(status_->View()->active_version, 1U);
   EXPECT_TRUE(Ready());
-  gateway_.faults.clear();
-  gateway_.ready = {0, 1};
+  workers_.faults.clear();
+  workers_.ready = {0, 1};
   EXPECT_LE(TimeUntilActive(2, minutes(10)), seconds(31));
 }
 
 TEST_F(KeyStatusRotationTest, StartsTheDelayAgainAfterARestart) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(3));
   ASSERT_EQ(Count(), 3);
   ASSERT_EQ(status_->View()->active_version, 1U);
@@ -139,9 +139,9 @@ TEST_F(KeyStatusRotationTest, StartsTheDelayAgainAfterARestart) {
 
 TEST_F(KeyStatusRotationTest, StartsTheDelayAgainWithAnotherCandidate) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(3));
-  gateway_.AddVersion();
+  workers_.AddVersion();
   EXPECT_GE(TimeUntilActive(3, minutes(10)), minutes(3));
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
   EXPECT_EQ(log_.Of("key.promoted").size(), 1U) << "version 2 was never active";
@@ -150,7 +150,7 @@ TEST_F(KeyStatusRotationTest, StartsTheDelayAgainWithAnotherCandidate) {
 TEST_F(KeyStatusRotationTest, PromotesInTheProbeThatReachesStabilityWithoutADelay) {
   options_.rotation = {.required_observations = 2, .activation_delay = BootTime::zero()};
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(seconds(21));
   EXPECT_EQ(status_->View()->active_version, 1U);
   scheduler_.Advance(seconds(30));
@@ -159,33 +159,33 @@ TEST_F(KeyStatusRotationTest, PromotesInTheProbeThatReachesStabilityWithoutADela
 
 TEST_F(KeyStatusRotationTest, CountsOncePerIntervalHoweverOftenItProbes) {
   StartGood();
-  gateway_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
+  workers_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
   scheduler_.Advance(minutes(5));
   ASSERT_FALSE(Ready());  // so that every usable worker makes a round
-  gateway_.AddVersion();
+  workers_.AddVersion();
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   ASSERT_EQ(Count(), 1);
-  const std::size_t before = gateway_.Count("metadata");
+  const std::size_t before = workers_.Count("metadata");
   for (int i = 0; i < 10; ++i) {
     scheduler_.Advance(seconds(1));
     status_->OnWorkerUsable();
   }
   scheduler_.RunDue();
-  EXPECT_GE(gateway_.Count("metadata"), before + 10);
+  EXPECT_GE(workers_.Count("metadata"), before + 10);
   EXPECT_EQ(Count(), 1);
 }
 
 TEST_F(KeyStatusRotationTest, PromotesOnlyOnTheWordOfTwoWorkers) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(2));
   ASSERT_EQ(Count(), 3);
-  gateway_.ready = {0};
+  workers_.ready = {0};
   scheduler_.Advance(minutes(10));
   EXPECT_EQ(status_->View()->active_version, 1U);
   EXPECT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
-  gateway_.ready = {0, 1};
+  workers_.ready = {0, 1};
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   EXPECT_EQ(status_->View()->active_version, 2U);
@@ -193,13 +193,13 @@ TEST_F(KeyStatusRotationTest, PromotesOnlyOnTheWordOfTwoWorkers) {
 
 TEST_F(KeyStatusRotationTest, WaitsForASecondWorker) {
   StartGood();
-  gateway_.ready = {0};
-  gateway_.AddVersion();
+  workers_.ready = {0};
+  workers_.AddVersion();
   scheduler_.Advance(minutes(10));
   EXPECT_TRUE(Ready());
   EXPECT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
   EXPECT_EQ(store_->current()->contents().generation, 1U);
-  gateway_.ready = {0, 1};
+  workers_.ready = {0, 1};
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   EXPECT_EQ(Count(), 1);
@@ -208,22 +208,22 @@ TEST_F(KeyStatusRotationTest, WaitsForASecondWorker) {
 
 TEST_F(KeyStatusRotationTest, WaitsUntilBothWorkersSeeTheSame) {
   StartGood();
-  gateway_.AddVersion();
-  gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
+  workers_.AddVersion();
+  workers_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
     answer.set_latest_version(1);
     FakeWorkerPool::ForgetNewest(answer);
   };
   scheduler_.Advance(minutes(10));
   EXPECT_TRUE(Ready());
   EXPECT_EQ(store_->current()->contents().generation, 1U);
-  gateway_.faults.clear();
+  workers_.faults.clear();
   EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
 }
 
 TEST_F(KeyStatusRotationTest, IsUnhealthyWhileEncryptionIsBlockedAndGoodAfterPromotion) {
   StartGood();
-  gateway_.AddVersion();
-  gateway_.key.set_min_encryption_version(2);
+  workers_.AddVersion();
+  workers_.key.set_min_encryption_version(2);
   scheduler_.Advance(seconds(30));
   EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("encryption_blocked"));
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1)));
@@ -235,17 +235,17 @@ TEST_F(KeyStatusRotationTest, FailsOnRollbackAndRecovers) {
   options_.rotation.activation_delay = BootTime::zero();
   options_.rotation.required_observations = 1;
   StartGood();
-  const ipc::MetadataAnswer old = gateway_.key;
-  gateway_.AddVersion();
-  const ipc::MetadataAnswer rotated = gateway_.key;
+  const ipc::MetadataAnswer old = workers_.key;
+  workers_.AddVersion();
+  const ipc::MetadataAnswer rotated = workers_.key;
   scheduler_.Advance(seconds(30));
   ASSERT_EQ(status_->View()->active_version, 2U);
-  gateway_.key = old;
+  workers_.key = old;
   scheduler_.Advance(seconds(30));
   EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("version_rollback"));
   EXPECT_EQ(status_->View()->active_version, 2U);
   EXPECT_EQ(status_->View()->decryptable.size(), 2U);
-  gateway_.key = rotated;
+  workers_.key = rotated;
   scheduler_.Advance(seconds(31));
   EXPECT_TRUE(Ready());
 }
@@ -254,9 +254,9 @@ TEST_F(KeyStatusRotationTest, IsUnhealthyWhenARetiredKeyMayNoLongerDecrypt) {
   options_.rotation.activation_delay = BootTime::zero();
   options_.rotation.required_observations = 1;
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(seconds(30));
-  gateway_.key.set_min_decryption_version(2);
+  workers_.key.set_min_decryption_version(2);
   scheduler_.Advance(seconds(30));
   EXPECT_FALSE(Ready());
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1))) << "Decrypt says it itself";
@@ -267,13 +267,13 @@ TEST_F(KeyStatusRotationTest, GoesOnWithTheActiveVersionWhenTheRegistryIsFull) {
   StartGood();
   EXPECT_CALL(metrics_, RegistryRecords(::testing::Ne(kMost))).Times(::testing::AnyNumber());
   EXPECT_CALL(metrics_, RegistryRecords(kMost)).Times(::testing::AtLeast(1));
-  while (gateway_.key.latest_version() < kMost) {
-    gateway_.AddVersion();
+  while (workers_.key.latest_version() < kMost) {
+    workers_.AddVersion();
   }
   ASSERT_LE(TimeUntilActive(kMost, minutes(10)), minutes(5));
   EXPECT_THAT(status_->Diagnose().finding, ::testing::HasSubstr("holds 16384 of at most 16384"));
   EXPECT_EQ(log_.Of("key.finding").back().level, LogLevel::kWarn);
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(5));
   EXPECT_TRUE(Ready());
   EXPECT_EQ(status_->View()->active_version, kMost);
@@ -285,7 +285,7 @@ TEST_F(KeyStatusRotationTest, GoesOnWithTheActiveVersionWhenTheRegistryIsFull) {
 
 TEST_F(KeyStatusRotationTest, StaysGoodButDegradedWhenOnlyBookkeepingCanNotBeSaved) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(seconds(20));
   ASSERT_EQ(Count(), 1);
   ops_.FailAt(1, FaultyFileOps::After::kIsDead);
@@ -304,7 +304,7 @@ TEST_F(KeyStatusRotationTest, StaysGoodButDegradedWhenOnlyBookkeepingCanNotBeSav
 
 TEST_F(KeyStatusRotationTest, IsUnhealthyWhenBookkeepingCanNotBeSavedAndTheDiskIsNotTheOldOne) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(seconds(20));
   ops_.FailAt(7, FaultyFileOps::After::kIsDead);  // after the rename: the new file is there
   scheduler_.Advance(seconds(30));
@@ -317,7 +317,7 @@ TEST_F(KeyStatusRotationTest, IsUnhealthyWhenBookkeepingCanNotBeSavedAndTheDiskI
 
 TEST_F(KeyStatusRotationTest, IsUnhealthyWhenNewKeysCanNotBeSaved) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   ops_.FailAt(1, FaultyFileOps::After::kIsDead);
   scheduler_.Advance(seconds(20));
   EXPECT_FALSE(Ready());
@@ -331,7 +331,7 @@ TEST_F(KeyStatusRotationTest, IsUnhealthyWhenNewKeysCanNotBeSaved) {
 
 TEST_F(KeyStatusRotationTest, FinishesAPromotionThatCouldNotBeSaved) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(3) + seconds(10));
   ASSERT_EQ(Count(), 3);
   ops_.FailAt(1, FaultyFileOps::After::kIsDead);
@@ -348,7 +348,7 @@ TEST_F(KeyStatusRotationTest, FinishesAPromotionThatCouldNotBeSaved) {
 
 TEST_F(KeyStatusRotationTest, FloorsAWallClockThatStepsBackAndSaysSo) {
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(seconds(30));
   const std::int64_t observed = PendingOf(*store_->current())->observed_at_unix;
   scheduler_.StepWallClock(-100'000);
@@ -363,7 +363,7 @@ TEST_F(KeyStatusRotationTest, FloorsAWallClockThatStepsBackAndSaysSo) {
 TEST_F(KeyStatusRotationTest, LeavesTheDiskAloneOnceStable) {
   options_.rotation.activation_delay = std::chrono::hours(10);
   StartGood();
-  gateway_.AddVersion();
+  workers_.AddVersion();
   scheduler_.Advance(minutes(2));
   ASSERT_EQ(Count(), 3);
   ops_.FailAt(0, FaultyFileOps::After::kIsDead);
@@ -374,16 +374,16 @@ TEST_F(KeyStatusRotationTest, LeavesTheDiskAloneOnceStable) {
 
 TEST_F(KeyStatusRotationTest, SurvivesAFlippingBackendWithoutGoingBack) {
   StartGood();
-  const ipc::MetadataAnswer old = gateway_.key;
-  gateway_.AddVersion();
-  const ipc::MetadataAnswer rotated = gateway_.key;
+  const ipc::MetadataAnswer old = workers_.key;
+  workers_.AddVersion();
+  const ipc::MetadataAnswer rotated = workers_.key;
   scheduler_.Advance(seconds(30));
   for (int i = 0; i < 20; ++i) {
-    gateway_.key = i % 3 == 0 ? old : rotated;
+    workers_.key = i % 3 == 0 ? old : rotated;
     scheduler_.Advance(seconds(30));
     EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(2)));
   }
-  gateway_.key = rotated;
+  workers_.key = rotated;
   EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
 }
 

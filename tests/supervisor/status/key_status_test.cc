@@ -27,7 +27,7 @@ TEST_F(KeyStatusTest, IsHealthyAtOnceWhenWorkersAndKeyAre) {
   const auto view = status_->View();
   EXPECT_EQ(view->active_key_id, KeyIdOf(1));
   EXPECT_EQ(view->active_version, 1U);
-  EXPECT_EQ(view->table_generation, gateway_.tables.back().generation());
+  EXPECT_EQ(view->table_generation, workers_.tables.back().generation());
   EXPECT_TRUE(view->decryptable.contains(KeyIdOf(1)));
 
   const Diagnostics diagnostics = status_->Diagnose();
@@ -40,7 +40,7 @@ TEST_F(KeyStatusTest, IsHealthyAtOnceWhenWorkersAndKeyAre) {
 }
 
 TEST_F(KeyStatusTest, SaysUnavailableBeforeAnythingWasFound) {
-  gateway_.ready = {};
+  workers_.ready = {};
   CreateAndStart();
   ExpectHealth(Health::kUnavailable);
   EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("state_unavailable", "metadata_unverified"));
@@ -49,19 +49,19 @@ TEST_F(KeyStatusTest, SaysUnavailableBeforeAnythingWasFound) {
 }
 
 TEST_F(KeyStatusTest, OffersAnEmptyTableSoThatWorkersBecomeReady) {
-  gateway_.ready = {};
+  workers_.ready = {};
   CreateAndStart();
-  ASSERT_EQ(gateway_.tables.size(), 1U);
-  EXPECT_EQ(gateway_.tables[0].generation(), 1U);
-  EXPECT_EQ(gateway_.tables[0].versions().version_size(), 0);
+  ASSERT_EQ(workers_.tables.size(), 1U);
+  EXPECT_EQ(workers_.tables[0].generation(), 1U);
+  EXPECT_EQ(workers_.tables[0].versions().version_size(), 0);
 }
 
 TEST_F(KeyStatusTest, ProbesAsSoonAsAWorkerIsUsable) {
-  gateway_.ready = {};
-  gateway_.latency = milliseconds(1);
+  workers_.ready = {};
+  workers_.latency = milliseconds(1);
   CreateAndStart();
   scheduler_.Advance(milliseconds(40));
-  gateway_.ready = {0, 1};
+  workers_.ready = {0, 1};
   status_->OnWorkerUsable();
   scheduler_.Advance(milliseconds(10));
   EXPECT_TRUE(Ready());
@@ -69,14 +69,14 @@ TEST_F(KeyStatusTest, ProbesAsSoonAsAWorkerIsUsable) {
 
 TEST_F(KeyStatusTest, LetsAValidRegistryDecryptBeforeAnyWorkerOrAnswer) {
   SaveFirst();
-  gateway_.ready = {};
+  workers_.ready = {};
   Create();
   const auto view = status_->View();
   EXPECT_EQ(view->health, Health::kUnavailable);
   EXPECT_TRUE(view->decryptable.contains(KeyIdOf(1)));
   EXPECT_EQ(view->active_key_id, KeyIdOf(1));
-  ASSERT_EQ(gateway_.tables.size(), 1U);
-  EXPECT_EQ(gateway_.tables[0].active_key_id(), KeyIdOf(1));
+  ASSERT_EQ(workers_.tables.size(), 1U);
+  EXPECT_EQ(workers_.tables[0].active_key_id(), KeyIdOf(1));
 }
 
 TEST_F(KeyStatusTest, DoesNotWriteWhenNothingChanges) {
@@ -89,8 +89,8 @@ TEST_F(KeyStatusTest, DoesNotWriteWhenNothingChanges) {
 }
 
 TEST_F(KeyStatusTest, WritesTheFirstStateBeforeItIsPublished) {
-  gateway_.before_acknowledgement = [this] {
-    if (gateway_.tables.back().versions().version_size() > 0) {
+  workers_.before_acknowledgement = [this] {
+    if (workers_.tables.back().versions().version_size() > 0) {
       EXPECT_TRUE(dir_.Has("reg.json"));
       EXPECT_TRUE(dir_.Has("reg.json.checkpoint"));
       EXPECT_FALSE(status_->View()->decryptable.contains(KeyIdOf(1)))
@@ -107,14 +107,14 @@ TEST_F(KeyStatusTest, WritesTheFirstStateBeforeItIsPublished) {
 }
 
 TEST_F(KeyStatusTest, BuildsTheFirstStateOnlyOnTheWordOfTwoWorkers) {
-  gateway_.ready = {0};
+  workers_.ready = {0};
   CreateAndStart();
   scheduler_.Advance(seconds(59));
   EXPECT_FALSE(dir_.Has("reg.json"));
   EXPECT_EQ(status_->Diagnose().rotation_deferred, "second_worker_missing");
   EXPECT_EQ(log_.Of("rotation.deferred").size(), 1U) << "said once, not at every probe";
 
-  gateway_.ready = {0, 1};
+  workers_.ready = {0, 1};
   status_->OnWorkerUsable();
   scheduler_.RunDue();
   EXPECT_TRUE(Ready());
@@ -122,7 +122,7 @@ TEST_F(KeyStatusTest, BuildsTheFirstStateOnlyOnTheWordOfTwoWorkers) {
 }
 
 TEST_F(KeyStatusTest, TakesOneWorkersWordForTheFirstStateAfterTheGraceTimeout) {
-  gateway_.ready = {0};
+  workers_.ready = {0};
   CreateAndStart();
   scheduler_.Advance(seconds(61));
   EXPECT_TRUE(Ready());
@@ -130,7 +130,7 @@ TEST_F(KeyStatusTest, TakesOneWorkersWordForTheFirstStateAfterTheGraceTimeout) {
 }
 
 TEST_F(KeyStatusTest, DoesNotWaitLongerForASecondWorkerThatFails) {
-  gateway_.faults[1].metadata = ipc::OUTCOME_AUTH_FAILED;
+  workers_.faults[1].metadata = ipc::OUTCOME_AUTH_FAILED;
   CreateAndStart();
   scheduler_.Advance(seconds(59));
   EXPECT_FALSE(dir_.Has("reg.json"));
@@ -139,7 +139,7 @@ TEST_F(KeyStatusTest, DoesNotWaitLongerForASecondWorkerThatFails) {
 }
 
 TEST_F(KeyStatusTest, NeverTakesOneWorkersWordAgainstAnothers) {
-  gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
+  workers_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
     answer.mutable_versions()->set_created_unix(0, 1'700'000'061);
   };
   CreateAndStart();
@@ -151,7 +151,7 @@ TEST_F(KeyStatusTest, NeverTakesOneWorkersWordAgainstAnothers) {
 }
 
 TEST_F(KeyStatusTest, RefusesToStartOverWithARotatedKey) {
-  gateway_.AddVersion();
+  workers_.AddVersion();
   CreateAndStart();
   scheduler_.Advance(minutes(5));
   EXPECT_FALSE(dir_.Has("reg.json"));
@@ -172,7 +172,7 @@ TEST_F(KeyStatusTest, FinishesAFirstStateThatCouldNotBeSaved) {
 TEST_F(KeyStatusTest, EncryptsOnOneWorkerAndDecryptsOnAnother) {
   CreateAndStart();
   std::optional<Slot> encrypted;
-  for (const auto& call : gateway_.calls) {
+  for (const auto& call : workers_.calls) {
     if (call.operation == "encrypt") {
       encrypted = call.slot;
     }
@@ -180,34 +180,34 @@ TEST_F(KeyStatusTest, EncryptsOnOneWorkerAndDecryptsOnAnother) {
       EXPECT_NE(encrypted, call.slot);
     }
   }
-  EXPECT_EQ(gateway_.Count("decrypt"), 1U);
+  EXPECT_EQ(workers_.Count("decrypt"), 1U);
 }
 
 TEST_F(KeyStatusTest, UsesTheSameWorkerForBothWhenThereIsOnlyOne) {
   SaveFirst();
-  gateway_.ready = {1};
+  workers_.ready = {1};
   CreateAndStart();
   EXPECT_TRUE(Ready());
-  EXPECT_EQ(gateway_.Count("decrypt"), 1U);
+  EXPECT_EQ(workers_.Count("decrypt"), 1U);
 }
 
 TEST_F(KeyStatusTest, ProbesAtTheConfiguredIntervals) {
   CreateAndStart();
-  const std::size_t metadata = gateway_.Count("metadata");
-  const std::size_t deep = gateway_.Count("encrypt");
+  const std::size_t metadata = workers_.Count("metadata");
+  const std::size_t deep = workers_.Count("encrypt");
   scheduler_.Advance(minutes(10) + seconds(1));
-  EXPECT_EQ(gateway_.Count("metadata") - metadata, 20U);
-  EXPECT_EQ(gateway_.Count("encrypt") - deep, 2U);
+  EXPECT_EQ(workers_.Count("metadata") - metadata, 20U);
+  EXPECT_EQ(workers_.Count("encrypt") - deep, 2U);
 }
 
 TEST_F(KeyStatusTest, ProbesDeeplyBetweenMetadataProbesWhenThatIsAskedFor) {
   options_.deep_probe_interval = seconds(10);
   CreateAndStart();
-  const std::size_t metadata = gateway_.Count("metadata");
-  const std::size_t deep = gateway_.Count("encrypt");
+  const std::size_t metadata = workers_.Count("metadata");
+  const std::size_t deep = workers_.Count("encrypt");
   scheduler_.Advance(minutes(1) + seconds(1));
-  EXPECT_EQ(gateway_.Count("metadata") - metadata, 2U);
-  EXPECT_GE(gateway_.Count("encrypt") - deep, 5U);
+  EXPECT_EQ(workers_.Count("metadata") - metadata, 2U);
+  EXPECT_GE(workers_.Count("encrypt") - deep, 5U);
 }
 
 TEST_F(KeyStatusTest, TellsItsListenerAboutEachChange) {

@@ -16,9 +16,9 @@
 
 #include "common/contract/checkpoint.h"
 #include "common/contract/registry_json.h"
-#include "fake_gateway.h"
 #include "fake_observers.h"
 #include "fake_scheduler.h"
+#include "fake_worker_pool.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "histories.h"
@@ -57,8 +57,8 @@ class Node {
     options_.deep_probe_interval = minutes(5);
     options_.max_staleness = minutes(2);
     options_.rotation = {.required_observations = 3, .activation_delay = minutes(2)};
-    gateway_.before_acknowledgement = [this] {
-      CheckTable(gateway_.tables.back());
+    workers_.before_acknowledgement = [this] {
+      CheckTable(workers_.tables.back());
     };
     Start();
   }
@@ -67,40 +67,40 @@ class Node {
   Node& operator=(const Node&) = delete;
   ~Node() = default;
 
-  void Rotate() { gateway_.AddVersion(); }
+  void Rotate() { workers_.AddVersion(); }
 
   void FailDisk(std::uint32_t one_in) { disk_.FailOneIn(one_in); }
 
   // Something may be wrong with what workers see or do from now on, until the next call.
   void ChangeWeather() {
-    gateway_.faults.clear();
-    gateway_.ready = {0, 1};
+    workers_.faults.clear();
+    workers_.ready = {0, 1};
     const std::uint32_t slot = Pick(random_, 2);
     switch (Pick(random_, 12)) {
       case 0:
-        gateway_.ready = {slot};
+        workers_.ready = {slot};
         break;
       case 1:
-        gateway_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
+        workers_.FailAll(ipc::OUTCOME_CONNECTION_FAILED);
         break;
       case 2:
-        gateway_.faults[slot].metadata = ipc::OUTCOME_TIMEOUT;
+        workers_.faults[slot].metadata = ipc::OUTCOME_TIMEOUT;
         break;
       case 3:
-        gateway_.faults[slot].lie = [](ipc::MetadataAnswer& answer) {
+        workers_.faults[slot].lie = [](ipc::MetadataAnswer& answer) {
           SetBack(answer, 1);
         };
         break;
       case 4:  // all replicas are behind
-        gateway_.faults[0].lie = gateway_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
+        workers_.faults[0].lie = workers_.faults[1].lie = [](ipc::MetadataAnswer& answer) {
           SetBack(answer, (answer.latest_version() + 1) / 2);
         };
         break;
       case 5:
-        gateway_.faults[0].encrypt = gateway_.faults[1].encrypt = ipc::OUTCOME_INVALID_REQUEST;
+        workers_.faults[0].encrypt = workers_.faults[1].encrypt = ipc::OUTCOME_INVALID_REQUEST;
         break;
       case 6:
-        gateway_.faults[slot].lie = [](ipc::MetadataAnswer& answer) {
+        workers_.faults[slot].lie = [](ipc::MetadataAnswer& answer) {
           ipc::KeyVersions& seen = *answer.mutable_versions();
           const int newest = seen.version_size() - 1;
           seen.set_created_unix(newest, seen.created_unix(newest) + 1);
@@ -112,8 +112,8 @@ class Node {
   }
 
   void ClearSky() {
-    gateway_.faults.clear();
-    gateway_.ready = {0, 1};
+    workers_.faults.clear();
+    workers_.ready = {0, 1};
     disk_.FailOneIn(0);
   }
 
@@ -124,7 +124,7 @@ class Node {
   // Somebody decrypts with the newest key that exists.
   void AskForNewest() {
     const std::string key_id(
-        MakeRecord(gateway_.key.latest_version(), contract::RecordState::kActive).key_id.text());
+        MakeRecord(workers_.key.latest_version(), contract::RecordState::kActive).key_id.text());
     status_->Discover(key_id, scheduler_.Now(), scheduler_.Now() + seconds(2),
                       [this, key_id](DiscoveryOutcome outcome) {
                         EXPECT_TRUE(outcome != DiscoveryOutcome::kKnown ||
@@ -148,9 +148,9 @@ class Node {
 
   [[nodiscard]] std::string Registry() const { return Shape(*store_->current()); }
 
-  [[nodiscard]] std::int64_t newest() const { return gateway_.key.latest_version(); }
+  [[nodiscard]] std::int64_t newest() const { return workers_.key.latest_version(); }
 
-  [[nodiscard]] std::size_t probes() const { return gateway_.Count("metadata"); }
+  [[nodiscard]] std::size_t probes() const { return workers_.Count("metadata"); }
 
  private:
   static void SetBack(ipc::MetadataAnswer& answer, std::int64_t latest) {
@@ -170,7 +170,7 @@ class Node {
           << Describe(*problem);
     } while (problem.has_value());
     status_ = KeyStatus::Create({.scheduler = scheduler_,
-                                 .gateway = gateway_,
+                                 .workers = workers_,
                                  .store = *store_,
                                  .log = log_,
                                  .metrics = metrics_},
@@ -223,7 +223,7 @@ class Node {
   StatusOptions options_;
   MemoryDisk disk_{random_};
   FakeScheduler scheduler_;
-  FakeWorkerPool gateway_{scheduler_};
+  FakeWorkerPool workers_{scheduler_};
   FakeLog log_;
   ::testing::NiceMock<MockMetrics> metrics_;
   std::unique_ptr<RegistryStore> store_;

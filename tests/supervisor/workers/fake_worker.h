@@ -162,7 +162,7 @@ class RecordingWorkerEvents final : public RecordingEvents<WorkerEvents> {
 // A loop, a worker set with two slots and a published key table without entries.
 class WorkerSetTestBase : public ::testing::Test {
  protected:
-  explicit WorkerSetTestBase(RosterLimits limits = {}) : set_(*loop_, events_, 2, limits) {
+  explicit WorkerSetTestBase(SessionTimeouts limits = {}) : set_(*loop_, events_, 2, limits) {
     Publish(1);
   }
 
@@ -174,13 +174,13 @@ class WorkerSetTestBase : public ::testing::Test {
     RunFor(*loop_, std::chrono::milliseconds(2));
   }
 
-  OperationId Decrypt(const std::string& ciphertext,
-                      WorkerChoice choice = {},
-                      BootTime within = std::chrono::seconds(5)) {
+  RequestId Decrypt(const std::string& ciphertext,
+                    WorkerChoice choice = {},
+                    BootTime within = std::chrono::seconds(5)) {
     ipc::DecryptRequest request;
     request.set_ciphertext(ciphertext);
     request.set_deadline_ns((BootNow() + within).count());
-    return set_.Decrypt(request, choice, [this](Reply<ipc::DecryptAnswer> reply) {
+    return set_.Submit(request, choice, [this](Reply<ipc::DecryptAnswer> reply) {
       replies_.push_back(std::move(reply));
     });
   }

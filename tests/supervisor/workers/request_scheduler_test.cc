@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/operation.h"
+#include "supervisor/workers/pending_request.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -24,18 +24,12 @@ constexpr BootTime kNow = std::chrono::seconds(100);
 constexpr BootTime kDeadline = std::chrono::seconds(102);
 constexpr std::size_t kDecryptKind = 1;
 
-OperationPtr Make(OperationId id, WorkerChoice choice = {}, const std::string& what = "") {
-  auto operation = std::make_shared<Operation>();
-  operation->id = id;
-  operation->type = ipc::MessageType::kDecryptRequest;
-  operation->choice = choice;
-  operation->deadline = kDeadline;
-  operation->done = OnReply<ipc::DecryptAnswer>([](const Reply<ipc::DecryptAnswer>&) {});
+PendingRequestPtr Make(RequestId id, WorkerChoice choice = {}, const std::string& what = "") {
   ipc::DecryptRequest request;
-  request.set_id(id);
+  request.set_deadline_ns(kDeadline.count());
   request.set_ciphertext(what.empty() ? std::to_string(id) : what);
-  operation->request = HoldRequest(request);
-  return operation;
+  return MakePending(id, std::move(request), choice,
+                     OnReply<ipc::DecryptAnswer>([](const Reply<ipc::DecryptAnswer>&) {}));
 }
 
 std::vector<Slot> SlotsOf(const RequestScheduler::Steps& steps) {
@@ -57,44 +51,44 @@ std::vector<ipc::Outcome> OutcomesOf(const RequestScheduler::Steps& steps) {
 class RequestSchedulerTest : public ::testing::Test {
  protected:
   void AllReady() {
-    schedule_.WorkerReady(0, kNow);
-    schedule_.WorkerReady(1, kNow);
-    schedule_.WorkerReady(2, kNow);
+    scheduler_.WorkerReady(0, kNow);
+    scheduler_.WorkerReady(1, kNow);
+    scheduler_.WorkerReady(2, kNow);
   }
 
-  RequestScheduler schedule_{3};
+  RequestScheduler scheduler_{3};
 };
 
 TEST_F(RequestSchedulerTest, SpreadsEvenlyAndPrefersTheLeastBusy) {
   AllReady();
   std::vector<Slot> slots;
-  for (OperationId id = 1; id <= 3; ++id) {
-    slots.push_back(SlotsOf(schedule_.Submit(Make(id), kNow)).at(0));
+  for (RequestId id = 1; id <= 3; ++id) {
+    slots.push_back(SlotsOf(scheduler_.Submit(Make(id), kNow)).at(0));
   }
   EXPECT_THAT(slots, ::testing::UnorderedElementsAre(0U, 1U, 2U));
-  ASSERT_TRUE(schedule_.Answer(slots[1], 2, kDecryptKind, kNow).has_value());
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(4), kNow)), ElementsAre(slots[1]));
+  ASSERT_TRUE(scheduler_.Answer(slots[1], 2, kDecryptKind, kNow).has_value());
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(4), kNow)), ElementsAre(slots[1]));
 }
 
 TEST_F(RequestSchedulerTest, StaysWithTheLastOneWhenAllAreIdle) {
   AllReady();
-  const Slot first = SlotsOf(schedule_.Submit(Make(1), kNow)).at(0);
-  ASSERT_TRUE(schedule_.Answer(first, 1, kDecryptKind, kNow).has_value());
+  const Slot first = SlotsOf(scheduler_.Submit(Make(1), kNow)).at(0);
+  ASSERT_TRUE(scheduler_.Answer(first, 1, kDecryptKind, kNow).has_value());
   // What asks for another worker does not change it: the second half of an Encrypt.
-  const Slot other = SlotsOf(schedule_.Submit(Make(2, {.not_this = first}), kNow)).at(0);
+  const Slot other = SlotsOf(scheduler_.Submit(Make(2, {.not_this = first}), kNow)).at(0);
   EXPECT_NE(other, first);
-  ASSERT_TRUE(schedule_.Answer(other, 2, kDecryptKind, kNow).has_value());
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(3), kNow)), ElementsAre(first));
+  ASSERT_TRUE(scheduler_.Answer(other, 2, kDecryptKind, kNow).has_value());
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(3), kNow)), ElementsAre(first));
 }
 
 TEST_F(RequestSchedulerTest, StuckWorkerDoesNotLookIdle) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.Expire(kDeadline);
-  schedule_.WorkerReady(1, kNow);
-  for (OperationId id = 2; id <= 4; ++id) {
-    EXPECT_THAT(SlotsOf(schedule_.Submit(Make(id), kNow)), ElementsAre(1U));
-    ASSERT_TRUE(schedule_.Answer(1, id, kDecryptKind, kNow).has_value());
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.Expire(kDeadline);
+  scheduler_.WorkerReady(1, kNow);
+  for (RequestId id = 2; id <= 4; ++id) {
+    EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(id), kNow)), ElementsAre(1U));
+    ASSERT_TRUE(scheduler_.Answer(1, id, kDecryptKind, kNow).has_value());
   }
 }
 
@@ -104,20 +98,20 @@ class HangingWorkerTest : public RequestSchedulerTest {
   static constexpr BootTime kLater = kDeadline + BootTime(1);
 
   HangingWorkerTest() {
-    schedule_.WorkerReady(0, kNow);
-    schedule_.Submit(Make(1), kNow);
-    schedule_.Submit(Make(2), kNow);
-    schedule_.Expire(kDeadline);
-    schedule_.WorkerReady(1, kDeadline);
+    scheduler_.WorkerReady(0, kNow);
+    scheduler_.Submit(Make(1), kNow);
+    scheduler_.Submit(Make(2), kNow);
+    scheduler_.Expire(kDeadline);
+    scheduler_.WorkerReady(1, kDeadline);
   }
 
   std::vector<Slot> SlotsOfNext(WorkerChoice choice = {}) {
-    const OperationPtr operation = Make(++last_id_, choice);
-    operation->deadline = kLater + kDeadline;
-    return SlotsOf(schedule_.Submit(operation, kLater));
+    const PendingRequestPtr pending = Make(++last_id_, choice);
+    pending->deadline = kLater + kDeadline;
+    return SlotsOf(scheduler_.Submit(pending, kLater));
   }
 
-  OperationId last_id_ = 10;
+  RequestId last_id_ = 10;
 };
 
 TEST_F(HangingWorkerTest, GetsNothingWhileAnotherOneAnswers) {
@@ -130,12 +124,12 @@ TEST_F(HangingWorkerTest, IsTrustedAgainWithItsNextAnswer) {
   EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
   EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
   EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
-  ASSERT_TRUE(schedule_.Answer(0, 1, kDecryptKind, kLater).has_value());
+  ASSERT_TRUE(scheduler_.Answer(0, 1, kDecryptKind, kLater).has_value());
   EXPECT_THAT(SlotsOfNext(), ElementsAre(0U));
 }
 
 TEST_F(HangingWorkerTest, IsTriedWhenThereIsNoOther) {
-  schedule_.WorkerGone(1, Suspicion::kNone, kLater);
+  scheduler_.WorkerGone(1, Suspicion::kNone, kLater);
   EXPECT_THAT(SlotsOfNext(), ElementsAre(0U));
 }
 
@@ -146,195 +140,196 @@ TEST_F(HangingWorkerTest, DoesNotHoldUpWhatTheSameWorkerMayDo) {
 }
 
 TEST_F(RequestSchedulerTest, WorkerThatMayStillAnswerTheCancellationDoesNotHang) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.Cancel(1, kNow);
-  schedule_.WorkerReady(1, kNow);
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(2), kNow)), ElementsAre(1U));
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(3), kNow)), ElementsAre(1U));
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(4), kNow)), ElementsAre(0U));
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.Cancel(1, kNow);
+  scheduler_.WorkerReady(1, kNow);
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(2), kNow)), ElementsAre(1U));
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(3), kNow)), ElementsAre(1U));
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(4), kNow)), ElementsAre(0U));
   const BootTime silent = kNow + RequestScheduler::kSilence;
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(5), silent)), ElementsAre(1U));
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(6), silent)), ElementsAre(1U));
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(5), silent)), ElementsAre(1U));
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(6), silent)), ElementsAre(1U));
 }
 
 TEST_F(RequestSchedulerTest, OnlyThisWorkerOrNone) {
-  schedule_.WorkerReady(1, kNow);
-  EXPECT_THAT(OutcomesOf(schedule_.Submit(Make(1, {.only = 0}), kNow)),
+  scheduler_.WorkerReady(1, kNow);
+  EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(1, {.only = 0}), kNow)),
               ElementsAre(ipc::OUTCOME_UNAVAILABLE));
-  EXPECT_THAT(OutcomesOf(schedule_.Submit(Make(2, {.only = 9}), kNow)),
+  EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(2, {.only = 9}), kNow)),
               ElementsAre(ipc::OUTCOME_UNAVAILABLE));
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(3, {.only = 1}), kNow)), ElementsAre(1U));
-  EXPECT_THAT(OutcomesOf(schedule_.WorkerGone(1, Suspicion::kNone, kNow)),
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(3, {.only = 1}), kNow)), ElementsAre(1U));
+  EXPECT_THAT(OutcomesOf(scheduler_.WorkerGone(1, Suspicion::kNone, kNow)),
               ElementsAre(ipc::OUTCOME_UNAVAILABLE));
 }
 
 TEST_F(RequestSchedulerTest, AnotherWorkerOrNone) {
-  schedule_.WorkerReady(1, kNow);
+  scheduler_.WorkerReady(1, kNow);
   const WorkerChoice another{.not_this = 1};
-  EXPECT_THAT(OutcomesOf(schedule_.Submit(Make(1, another), kNow)),
+  EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(1, another), kNow)),
               ElementsAre(ipc::OUTCOME_UNAVAILABLE));
-  schedule_.WorkerReady(2, kNow);
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(2, another), kNow)), ElementsAre(2U));
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(3, another), kNow)), ElementsAre(2U));
+  scheduler_.WorkerReady(2, kNow);
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(2, another), kNow)), ElementsAre(2U));
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(3, another), kNow)), ElementsAre(2U));
 }
 
 TEST_F(RequestSchedulerTest, FallsBackToTheSameWorkerOverAFreshConnection) {
-  schedule_.WorkerReady(1, kNow);
+  scheduler_.WorkerReady(1, kNow);
   const WorkerChoice either{.not_this = 1, .fallback = WorkerChoice::Fallback::kSameWorker};
-  const RequestScheduler::Steps alone = schedule_.Submit(Make(1, either), kNow);
+  const RequestScheduler::Steps alone = scheduler_.Submit(Make(1, either), kNow);
   ASSERT_THAT(SlotsOf(alone), ElementsAre(1U));
   EXPECT_TRUE(static_cast<const ipc::DecryptRequest&>(*alone.sends[0].request).fresh_connection());
-  schedule_.WorkerReady(0, kNow);
-  const RequestScheduler::Steps other = schedule_.Submit(Make(2, either), kNow);
+  scheduler_.WorkerReady(0, kNow);
+  const RequestScheduler::Steps other = scheduler_.Submit(Make(2, either), kNow);
   ASSERT_THAT(SlotsOf(other), ElementsAre(0U));
   EXPECT_FALSE(static_cast<const ipc::DecryptRequest&>(*other.sends[0].request).fresh_connection());
 }
 
 TEST_F(RequestSchedulerTest, WaitsForAWorkerWithinItsBound) {
-  for (OperationId id = 1; id <= RequestScheduler::kMostWaiting; ++id) {
-    const RequestScheduler::Steps steps = schedule_.Submit(Make(id), kNow);
+  for (RequestId id = 1; id <= RequestScheduler::kMaxWaiting; ++id) {
+    const RequestScheduler::Steps steps = scheduler_.Submit(Make(id), kNow);
     ASSERT_TRUE(steps.sends.empty() && steps.ended.empty()) << id;
   }
-  EXPECT_THAT(OutcomesOf(schedule_.Submit(Make(5000), kNow)), ElementsAre(ipc::OUTCOME_OVERLOADED));
-  schedule_.Cancel(1, kNow);
-  EXPECT_THAT(schedule_.Submit(Make(5001), kNow).ended, IsEmpty());
-  EXPECT_THAT(schedule_.WorkerReady(0, kNow).sends, SizeIs(RequestScheduler::kMostWaiting));
+  EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(5000), kNow)),
+              ElementsAre(ipc::OUTCOME_OVERLOADED));
+  scheduler_.Cancel(1, kNow);
+  EXPECT_THAT(scheduler_.Submit(Make(5001), kNow).ended, IsEmpty());
+  EXPECT_THAT(scheduler_.WorkerReady(0, kNow).sends, SizeIs(RequestScheduler::kMaxWaiting));
 }
 
 TEST_F(RequestSchedulerTest, BoundsOperationsInAll) {
   AllReady();
-  for (OperationId id = 1; id <= RequestScheduler::kMostOperations; ++id) {
-    ASSERT_THAT(schedule_.Submit(Make(id), kNow).sends, SizeIs(1));
+  for (RequestId id = 1; id <= RequestScheduler::kMaxRequests; ++id) {
+    ASSERT_THAT(scheduler_.Submit(Make(id), kNow).sends, SizeIs(1));
   }
-  EXPECT_THAT(OutcomesOf(schedule_.Submit(Make(99999), kNow)),
+  EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(99999), kNow)),
               ElementsAre(ipc::OUTCOME_OVERLOADED));
 }
 
 TEST_F(RequestSchedulerTest, PastDeadlineIsNotEvenTried) {
   AllReady();
-  const RequestScheduler::Steps steps = schedule_.Submit(Make(1), kDeadline);
+  const RequestScheduler::Steps steps = scheduler_.Submit(Make(1), kDeadline);
   EXPECT_THAT(OutcomesOf(steps), ElementsAre(ipc::OUTCOME_TIMEOUT));
   EXPECT_THAT(steps.sends, IsEmpty());
 }
 
 TEST_F(RequestSchedulerTest, ExpiryEndsWaitingAndRunningAlike) {
-  schedule_.Submit(Make(1), kNow);
-  EXPECT_EQ(schedule_.NextDeadline(), kDeadline);
-  EXPECT_THAT(schedule_.Expire(kDeadline - BootTime(1)).ended, IsEmpty());
-  schedule_.WorkerReady(0, kNow);
-  const RequestScheduler::Steps steps = schedule_.Expire(kDeadline);
+  scheduler_.Submit(Make(1), kNow);
+  EXPECT_EQ(scheduler_.NextDeadline(), kDeadline);
+  EXPECT_THAT(scheduler_.Expire(kDeadline - BootTime(1)).ended, IsEmpty());
+  scheduler_.WorkerReady(0, kNow);
+  const RequestScheduler::Steps steps = scheduler_.Expire(kDeadline);
   EXPECT_THAT(OutcomesOf(steps), ElementsAre(ipc::OUTCOME_TIMEOUT));
   EXPECT_THAT(steps.stops, SizeIs(1));
-  EXPECT_EQ(schedule_.NextDeadline(), std::nullopt);
+  EXPECT_EQ(scheduler_.NextDeadline(), std::nullopt);
 }
 
 TEST_F(RequestSchedulerTest, AnswersNobodyAskedForAreBreaches) {
   AllReady();
-  const Slot asked = SlotsOf(schedule_.Submit(Make(7), kNow)).at(0);
+  const Slot asked = SlotsOf(scheduler_.Submit(Make(7), kNow)).at(0);
   const Slot other = asked == 0 ? 1 : 0;
-  EXPECT_FALSE(schedule_.Answer(asked, 8, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(schedule_.Answer(asked, 0, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(schedule_.Answer(other, 7, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(schedule_.Answer(asked, 7, kDecryptKind + 1, kNow).has_value());
-  EXPECT_TRUE(schedule_.Answer(asked, 7, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(schedule_.Answer(asked, 7, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 8, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 0, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(other, 7, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 7, kDecryptKind + 1, kNow).has_value());
+  EXPECT_TRUE(scheduler_.Answer(asked, 7, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 7, kDecryptKind, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, LateAnswerIsDroppedOnce) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  EXPECT_THAT(schedule_.Cancel(1, kNow).stops, SizeIs(1));
-  const auto late = schedule_.Answer(0, 1, kDecryptKind, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  EXPECT_THAT(scheduler_.Cancel(1, kNow).stops, SizeIs(1));
+  const auto late = scheduler_.Answer(0, 1, kDecryptKind, kNow);
   ASSERT_TRUE(late.has_value());
-  EXPECT_EQ(late->operation, nullptr);
-  EXPECT_FALSE(schedule_.Answer(0, 1, kDecryptKind, kNow).has_value());
+  EXPECT_EQ(late->pending, nullptr);
+  EXPECT_FALSE(scheduler_.Answer(0, 1, kDecryptKind, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, SuccessorOfAWorkerWasNeverAsked) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.Cancel(1, kNow);
-  schedule_.WorkerGone(0, Suspicion::kNone, kNow);
-  schedule_.WorkerReady(0, kNow);
-  EXPECT_FALSE(schedule_.Answer(0, 1, kDecryptKind, kNow).has_value());
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.Cancel(1, kNow);
+  scheduler_.WorkerGone(0, Suspicion::kNone, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  EXPECT_FALSE(scheduler_.Answer(0, 1, kDecryptKind, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, OrdinaryDeathsReplayAgainAndAgain) {
-  schedule_.WorkerReady(0, kNow);
-  const OperationPtr operation = Make(1);
-  schedule_.Submit(operation, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  const PendingRequestPtr pending = Make(1);
+  scheduler_.Submit(pending, kNow);
   for (std::uint32_t death = 1; death <= 5; ++death) {
-    EXPECT_THAT(schedule_.WorkerGone(0, Suspicion::kNone, kNow).ended, IsEmpty());
-    EXPECT_EQ(operation->replays, death);
-    EXPECT_THAT(SlotsOf(schedule_.WorkerReady(0, kNow)), ElementsAre(0U));
+    EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kNone, kNow).ended, IsEmpty());
+    EXPECT_EQ(pending->replays, death);
+    EXPECT_THAT(SlotsOf(scheduler_.WorkerReady(0, kNow)), ElementsAre(0U));
   }
 }
 
 TEST_F(RequestSchedulerTest, SuspectsAreTriedOneByOneOnAnIdleWorker) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.Submit(Make(2), kNow);
-  schedule_.WorkerReady(1, kNow);
-  schedule_.Submit(Make(3), kNow);  // keeps worker 1 busy
-  EXPECT_THAT(schedule_.WorkerGone(0, Suspicion::kRequests, kNow).sends, IsEmpty());
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.Submit(Make(2), kNow);
+  scheduler_.WorkerReady(1, kNow);
+  scheduler_.Submit(Make(3), kNow);  // keeps worker 1 busy
+  EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kRequests, kNow).sends, IsEmpty());
 
-  const auto first = schedule_.Answer(1, 3, kDecryptKind, kNow);
+  const auto first = scheduler_.Answer(1, 3, kDecryptKind, kNow);
   ASSERT_TRUE(first.has_value());
   ASSERT_THAT(first->steps.sends, SizeIs(1));
   EXPECT_EQ(first->steps.sends[0].id, 1U);
-  EXPECT_THAT(schedule_.Submit(Make(4), kNow).sends, IsEmpty());
+  EXPECT_THAT(scheduler_.Submit(Make(4), kNow).sends, IsEmpty());
 
-  const auto second = schedule_.Answer(1, 1, kDecryptKind, kNow);
+  const auto second = scheduler_.Answer(1, 1, kDecryptKind, kNow);
   ASSERT_THAT(second->steps.sends, SizeIs(1));
   EXPECT_EQ(second->steps.sends[0].id, 2U);
 
-  const auto third = schedule_.Answer(1, 2, kDecryptKind, kNow);
+  const auto third = scheduler_.Answer(1, 2, kDecryptKind, kNow);
   ASSERT_THAT(third->steps.sends, SizeIs(1));
   EXPECT_EQ(third->steps.sends[0].id, 4U);
 }
 
 TEST_F(RequestSchedulerTest, OthersGoOnBesideATrial) {
   AllReady();
-  const Slot busy = SlotsOf(schedule_.Submit(Make(1), kNow)).at(0);
-  const RequestScheduler::Steps trial = schedule_.WorkerGone(busy, Suspicion::kRequests, kNow);
+  const Slot busy = SlotsOf(scheduler_.Submit(Make(1), kNow)).at(0);
+  const RequestScheduler::Steps trial = scheduler_.WorkerGone(busy, Suspicion::kRequests, kNow);
   ASSERT_THAT(trial.sends, SizeIs(1));
-  for (OperationId id = 2; id <= 5; ++id) {
-    const std::vector<Slot> slots = SlotsOf(schedule_.Submit(Make(id), kNow));
+  for (RequestId id = 2; id <= 5; ++id) {
+    const std::vector<Slot> slots = SlotsOf(scheduler_.Submit(Make(id), kNow));
     ASSERT_THAT(slots, SizeIs(1));
     EXPECT_NE(slots[0], trial.sends[0].slot);
   }
 }
 
 TEST_F(RequestSchedulerTest, OnlyTheSuspectOnTrialIsBlamed) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1, {}, "guilty"), kNow);
-  schedule_.Submit(Make(2, {}, "innocent"), kNow);
-  schedule_.WorkerGone(0, Suspicion::kRequests, kNow);
-  EXPECT_THAT(schedule_.WorkerReady(1, kNow).sends, SizeIs(1));
-  EXPECT_THAT(OutcomesOf(schedule_.WorkerGone(1, Suspicion::kRequests, kNow)),
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1, {}, "guilty"), kNow);
+  scheduler_.Submit(Make(2, {}, "innocent"), kNow);
+  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  EXPECT_THAT(scheduler_.WorkerReady(1, kNow).sends, SizeIs(1));
+  EXPECT_THAT(OutcomesOf(scheduler_.WorkerGone(1, Suspicion::kRequests, kNow)),
               ElementsAre(ipc::OUTCOME_INTERNAL));
-  const RequestScheduler::Steps next = schedule_.WorkerReady(2, kNow);
+  const RequestScheduler::Steps next = scheduler_.WorkerReady(2, kNow);
   ASSERT_THAT(next.sends, SizeIs(1));
   EXPECT_EQ(next.sends[0].id, 2U);
-  ASSERT_TRUE(schedule_.Answer(2, 2, kDecryptKind, kNow).has_value());
+  ASSERT_TRUE(scheduler_.Answer(2, 2, kDecryptKind, kNow).has_value());
 
-  EXPECT_THAT(OutcomesOf(schedule_.Submit(Make(3, {}, "guilty"), kNow)),
+  EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(3, {}, "guilty"), kNow)),
               ElementsAre(ipc::OUTCOME_INTERNAL));
-  EXPECT_THAT(SlotsOf(schedule_.Submit(Make(4, {}, "innocent"), kNow)), ElementsAre(2U));
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(4, {}, "innocent"), kNow)), ElementsAre(2U));
 }
 
 TEST_F(RequestSchedulerTest, BlameEndsAfterTenMinutes) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1, {}, "guilty"), kNow);
-  schedule_.WorkerGone(0, Suspicion::kRequests, kNow);
-  schedule_.WorkerReady(0, kNow);
-  schedule_.WorkerGone(0, Suspicion::kRequests, kNow);
-  schedule_.WorkerReady(0, kNow);
-  const auto submit_at = [&](OperationId id, BootTime when) {
-    const OperationPtr operation = Make(id, {}, "guilty");
-    operation->deadline = when + std::chrono::seconds(1);
-    return schedule_.Submit(operation, when);
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1, {}, "guilty"), kNow);
+  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  const auto submit_at = [&](RequestId id, BootTime when) {
+    const PendingRequestPtr pending = Make(id, {}, "guilty");
+    pending->deadline = when + std::chrono::seconds(1);
+    return scheduler_.Submit(pending, when);
   };
   const BootTime end = kNow + RefusedRequests::kRefusedFor;
   EXPECT_THAT(OutcomesOf(submit_at(2, end - BootTime(1))), ElementsAre(ipc::OUTCOME_INTERNAL));
@@ -342,63 +337,63 @@ TEST_F(RequestSchedulerTest, BlameEndsAfterTenMinutes) {
 }
 
 TEST_F(RequestSchedulerTest, TrialKilledFromOutsideIsNoProof) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.WorkerGone(0, Suspicion::kRequests, kNow);
-  EXPECT_THAT(schedule_.WorkerReady(0, kNow).sends, SizeIs(1));
-  EXPECT_THAT(schedule_.WorkerGone(0, Suspicion::kNone, kNow).ended, IsEmpty());
-  EXPECT_THAT(schedule_.WorkerReady(0, kNow).sends, SizeIs(1));
-  EXPECT_TRUE(schedule_.Answer(0, 1, kDecryptKind, kNow).has_value());
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  EXPECT_THAT(scheduler_.WorkerReady(0, kNow).sends, SizeIs(1));
+  EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kNone, kNow).ended, IsEmpty());
+  EXPECT_THAT(scheduler_.WorkerReady(0, kNow).sends, SizeIs(1));
+  EXPECT_TRUE(scheduler_.Answer(0, 1, kDecryptKind, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, TrialWaitsForWhatWasGivenUp) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.WorkerReady(1, kNow);
-  schedule_.Submit(Make(2), kNow);
-  schedule_.Cancel(2, kNow);  // worker 1 is still at it
-  EXPECT_THAT(schedule_.WorkerGone(0, Suspicion::kRequests, kNow).sends, IsEmpty());
-  const auto late = schedule_.Answer(1, 2, kDecryptKind, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.WorkerReady(1, kNow);
+  scheduler_.Submit(Make(2), kNow);
+  scheduler_.Cancel(2, kNow);  // worker 1 is still at it
+  EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kRequests, kNow).sends, IsEmpty());
+  const auto late = scheduler_.Answer(1, 2, kDecryptKind, kNow);
   ASSERT_TRUE(late.has_value());
   EXPECT_THAT(SlotsOf(late->steps), ElementsAre(1U));
 }
 
 TEST_F(RequestSchedulerTest, WorkerThatDiesBeforeATrialBeginsLeavesTheSuspectWaiting) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.WorkerReady(1, kNow);
-  schedule_.Submit(Make(2), kNow);  // busy, so the trial has to wait for it
-  schedule_.WorkerGone(0, Suspicion::kRequests, kNow);
-  EXPECT_THAT(schedule_.WorkerGone(1, Suspicion::kNone, kNow).ended, IsEmpty());
-  const RequestScheduler::Steps steps = schedule_.WorkerReady(2, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.WorkerReady(1, kNow);
+  scheduler_.Submit(Make(2), kNow);  // busy, so the trial has to wait for it
+  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  EXPECT_THAT(scheduler_.WorkerGone(1, Suspicion::kNone, kNow).ended, IsEmpty());
+  const RequestScheduler::Steps steps = scheduler_.WorkerReady(2, kNow);
   ASSERT_FALSE(steps.sends.empty());
   EXPECT_EQ(steps.sends[0].id, 1U);
-  const auto answered = schedule_.Answer(2, 1, kDecryptKind, kNow);
+  const auto answered = scheduler_.Answer(2, 1, kDecryptKind, kNow);
   ASSERT_TRUE(answered.has_value());
   ASSERT_THAT(answered->steps.sends, SizeIs(1));
   EXPECT_EQ(answered->steps.sends[0].id, 2U);
 }
 
 TEST_F(RequestSchedulerTest, CancelledSuspectFreesItsWorker) {
-  schedule_.WorkerReady(0, kNow);
-  schedule_.Submit(Make(1), kNow);
-  schedule_.WorkerGone(0, Suspicion::kRequests, kNow);
-  schedule_.WorkerReady(0, kNow);
-  EXPECT_THAT(schedule_.Submit(Make(2), kNow).sends, IsEmpty());
-  EXPECT_THAT(SlotsOf(schedule_.Cancel(1, kNow)), ElementsAre(0U));
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1), kNow);
+  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  EXPECT_THAT(scheduler_.Submit(Make(2), kNow).sends, IsEmpty());
+  EXPECT_THAT(SlotsOf(scheduler_.Cancel(1, kNow)), ElementsAre(0U));
 }
 
 TEST(FingerprintTest, IgnoresBookkeepingOnly) {
-  const OperationPtr one = Make(1, {}, "same");
-  const OperationPtr two = Make(2, {}, "same");
-  two->request = OverFreshConnection(*two->request);
+  const PendingRequestPtr one = Make(1, {}, "same");
+  const PendingRequestPtr two = Make(2, {}, "same");
+  UseFreshConnection(*two);
   EXPECT_EQ(Fingerprint(*one), Fingerprint(*two));
   EXPECT_NE(Fingerprint(*one), Fingerprint(*Make(3, {}, "other")));
-  const OperationPtr probe = Make(4);
-  probe->type = ipc::MessageType::kProbeDecryptRequest;
   ipc::ProbeDecryptRequest request;
   request.set_ciphertext("same");
-  probe->request = HoldRequest(request);
+  const PendingRequestPtr probe =
+      MakePending(4, std::move(request), {},
+                  OnReply<ipc::ProbeDecryptAnswer>([](const Reply<ipc::ProbeDecryptAnswer>&) {}));
   EXPECT_NE(Fingerprint(*one), Fingerprint(*probe));
 }
 
@@ -408,12 +403,12 @@ TEST(RefusedRequestsTest, OldestEntryMakesRoom) {
   const auto fingerprint = [](std::size_t i) {
     return contract::Sha256(contract::AsBytes(std::to_string(i)));
   };
-  for (std::size_t i = 0; i <= RefusedRequests::kMostEntries; ++i) {
+  for (std::size_t i = 0; i <= RefusedRequests::kMaxEntries; ++i) {
     refused.Add(fingerprint(i), kNow);
   }
   EXPECT_FALSE(refused.Contains(fingerprint(0), kNow));
   EXPECT_TRUE(refused.Contains(fingerprint(1), kNow));
-  EXPECT_TRUE(refused.Contains(fingerprint(RefusedRequests::kMostEntries), kNow));
+  EXPECT_TRUE(refused.Contains(fingerprint(RefusedRequests::kMaxEntries), kNow));
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ TEST_F(WorkerSetTest, ShorterDeadlineAfterALongerOneIsKept) {
 TEST_F(WorkerSetTest, CancelledOperationDoesNotCallBack) {
   FakeWorker worker(set_, 0);
   worker.BecomeReady(*loop_);
-  const OperationId id = Decrypt("unwanted");
+  const RequestId id = Decrypt("unwanted");
   const auto request = AwaitDecrypt(worker);
   set_.Cancel(id);
   set_.Cancel(id);
@@ -281,7 +281,7 @@ TEST_F(WorkerSetTest, EveryKindOfOperationGoesThere) {
   ipc::EncryptRequest encrypt;
   encrypt.set_deadline_ns(deadline);
   encrypt.set_plaintext("p");
-  set_.Encrypt(encrypt, [&](const Reply<ipc::EncryptAnswer>&) { seen += "e"; });
+  set_.Submit(encrypt, {}, [&](const Reply<ipc::EncryptAnswer>&) { seen += "e"; });
   ipc::EncryptAnswer encrypted;
   encrypted.set_id(worker.Await<ipc::EncryptRequest>(*loop_, MessageType::kEncryptRequest).id());
   encrypted.set_outcome(ipc::OUTCOME_OK);
@@ -289,7 +289,7 @@ TEST_F(WorkerSetTest, EveryKindOfOperationGoesThere) {
 
   ipc::MetadataRequest metadata;
   metadata.set_deadline_ns(deadline);
-  set_.ReadMetadata(metadata, {}, [&](const Reply<ipc::MetadataAnswer>&) { seen += "m"; });
+  set_.Submit(metadata, {}, [&](const Reply<ipc::MetadataAnswer>&) { seen += "m"; });
   ipc::MetadataAnswer read;
   read.set_id(worker.Await<ipc::MetadataRequest>(*loop_, MessageType::kMetadataRequest).id());
   read.set_outcome(ipc::OUTCOME_OK);
@@ -298,7 +298,7 @@ TEST_F(WorkerSetTest, EveryKindOfOperationGoesThere) {
 
   ipc::ProbeEncryptRequest probe;
   probe.set_deadline_ns(deadline);
-  set_.ProbeEncrypt(probe, {}, [&](const Reply<ipc::ProbeEncryptAnswer>&) { seen += "p"; });
+  set_.Submit(probe, {}, [&](const Reply<ipc::ProbeEncryptAnswer>&) { seen += "p"; });
   ipc::ProbeEncryptAnswer probed;
   probed.set_id(
       worker.Await<ipc::ProbeEncryptRequest>(*loop_, MessageType::kProbeEncryptRequest).id());
@@ -307,7 +307,7 @@ TEST_F(WorkerSetTest, EveryKindOfOperationGoesThere) {
 
   ipc::ProbeDecryptRequest reverse;
   reverse.set_deadline_ns(deadline);
-  set_.ProbeDecrypt(reverse, {}, [&](const Reply<ipc::ProbeDecryptAnswer>&) { seen += "d"; });
+  set_.Submit(reverse, {}, [&](const Reply<ipc::ProbeDecryptAnswer>&) { seen += "d"; });
   ipc::ProbeDecryptAnswer reversed;
   reversed.set_id(
       worker.Await<ipc::ProbeDecryptRequest>(*loop_, MessageType::kProbeDecryptRequest).id());
@@ -329,8 +329,8 @@ TEST_F(WorkerSetTest, TakesOperationsFromManyThreads) {
       for (int j = 0; j < kEach; ++j) {
         ipc::DecryptRequest request;
         request.set_deadline_ns((BootNow() + std::chrono::seconds(10)).count());
-        const OperationId id =
-            set_.Decrypt(request, {}, [&](const Reply<ipc::DecryptAnswer>&) { ++answered; });
+        const RequestId id =
+            set_.Submit(request, {}, [&](const Reply<ipc::DecryptAnswer>&) { ++answered; });
         if (j % 5 == 0) {
           set_.Cancel(id);
         }

@@ -4,12 +4,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "fake_scheduler.h"
@@ -91,65 +94,6 @@ class FakeWorkerPool final : public WorkerPool {
     return count;
   }
 
-  OperationId ReadMetadata(ipc::MetadataRequest,
-                           WorkerChoice choice,
-                           OnReply<ipc::MetadataAnswer> done) override {
-    Reply<ipc::MetadataAnswer> reply;
-    const auto slot = Choose("metadata", 0, choice);
-    if (!slot.has_value()) {
-      reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);
-      return Answer(std::move(done), std::move(reply));
-    }
-    reply.slot = *slot;
-    reply.answer = key;
-    Faults& fault = faults[*slot];
-    reply.answer.set_outcome(fault.metadata);
-    reply.answer.set_upsert_outcome(fault.upsert);
-    if (fault.lie) {
-      fault.lie(reply.answer);
-    }
-    return Answer(std::move(done), std::move(reply));
-  }
-
-  OperationId ProbeEncrypt(ipc::ProbeEncryptRequest request,
-                           WorkerChoice choice,
-                           OnReply<ipc::ProbeEncryptAnswer> done) override {
-    Reply<ipc::ProbeEncryptAnswer> reply;
-    const auto slot = Choose("encrypt", request.version(), choice);
-    if (!slot.has_value()) {
-      reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);
-      return Answer(std::move(done), std::move(reply));
-    }
-    reply.slot = *slot;
-    const Faults& fault = faults[*slot];
-    reply.answer.set_outcome(fault.encrypt);
-    const std::string right =
-        "vault:v" + std::to_string(request.version()) + ":" + request.plaintext();
-    reply.answer.set_ciphertext(fault.ciphertext.empty() ? right : fault.ciphertext);
-    return Answer(std::move(done), std::move(reply));
-  }
-
-  OperationId ProbeDecrypt(ipc::ProbeDecryptRequest request,
-                           WorkerChoice choice,
-                           OnReply<ipc::ProbeDecryptAnswer> done) override {
-    Reply<ipc::ProbeDecryptAnswer> reply;
-    const auto slot = Choose("decrypt", request.version(), choice);
-    if (!slot.has_value()) {
-      reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);
-      return Answer(std::move(done), std::move(reply));
-    }
-    reply.slot = *slot;
-    const Faults& fault = faults[*slot];
-    reply.answer.set_outcome(fault.decrypt);
-    const std::string& ciphertext = request.ciphertext();
-    std::string plaintext = ciphertext.substr(ciphertext.find(':', 6) + 1);
-    if (fault.garbles_plaintext) {
-      plaintext[0] = static_cast<char>(plaintext[0] ^ 1);
-    }
-    reply.answer.set_plaintext(plaintext);
-    return Answer(std::move(done), std::move(reply));
-  }
-
   void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) override {
     calls.push_back({"publish", 0, 0, scheduler_.Now()});
     tables.push_back(std::move(table));
@@ -169,16 +113,82 @@ class FakeWorkerPool final : public WorkerPool {
     return states;
   }
 
-  // The probes do not use these.
-  OperationId Encrypt(ipc::EncryptRequest, OnReply<ipc::EncryptAnswer>) override { std::abort(); }
+  void Cancel(RequestId) override {}
 
-  OperationId Decrypt(ipc::DecryptRequest, WorkerChoice, OnReply<ipc::DecryptAnswer>) override {
+ private:
+  RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override {
+    std::visit(
+        [&]<typename Request>(const Request& typed) {
+          using Answer = AnswerTo<Request>;
+          Reply<Answer> reply;
+          if (const auto slot = Choose(NameOf(typed), VersionOf(typed), choice)) {
+            reply.slot = *slot;
+            Fill(typed, faults[*slot], reply.answer);
+          } else {
+            reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);
+          }
+          scheduler_.At(scheduler_.Now() + latency,
+                        [done = std::get<OnReply<Answer>>(std::move(done)),
+                         reply = std::move(reply)] { done(reply); });
+        },
+        request);
+    return ++last_request_;
+  }
+
+  static std::string NameOf(const ipc::MetadataRequest&) { return "metadata"; }
+
+  static std::string NameOf(const ipc::ProbeEncryptRequest&) { return "encrypt"; }
+
+  static std::string NameOf(const ipc::ProbeDecryptRequest&) { return "decrypt"; }
+
+  template <typename Request>
+  static std::string NameOf(const Request&) {
+    std::abort();  // the probes do not use the others
+  }
+
+  template <typename Request>
+  static std::uint32_t VersionOf(const Request& request) {
+    if constexpr (requires { request.version(); }) {
+      return request.version();
+    }
+    return 0;
+  }
+
+  void Fill(const ipc::MetadataRequest&, const Faults& fault, ipc::MetadataAnswer& answer) {
+    answer = key;
+    answer.set_outcome(fault.metadata);
+    answer.set_upsert_outcome(fault.upsert);
+    if (fault.lie) {
+      fault.lie(answer);
+    }
+  }
+
+  static void Fill(const ipc::ProbeEncryptRequest& request,
+                   const Faults& fault,
+                   ipc::ProbeEncryptAnswer& answer) {
+    answer.set_outcome(fault.encrypt);
+    const std::string right =
+        "vault:v" + std::to_string(request.version()) + ":" + request.plaintext();
+    answer.set_ciphertext(fault.ciphertext.empty() ? right : fault.ciphertext);
+  }
+
+  static void Fill(const ipc::ProbeDecryptRequest& request,
+                   const Faults& fault,
+                   ipc::ProbeDecryptAnswer& answer) {
+    answer.set_outcome(fault.decrypt);
+    const std::string& ciphertext = request.ciphertext();
+    std::string plaintext = ciphertext.substr(ciphertext.find(':', 6) + 1);
+    if (fault.garbles_plaintext) {
+      plaintext[0] = static_cast<char>(plaintext[0] ^ 1);
+    }
+    answer.set_plaintext(plaintext);
+  }
+
+  template <typename Request, typename Answer>
+  static void Fill(const Request&, const Faults&, Answer&) {
     std::abort();
   }
 
-  void Cancel(OperationId) override {}
-
- private:
   std::optional<Slot> Choose(const std::string& operation,
                              std::uint32_t version,
                              const WorkerChoice& choice) {
@@ -200,15 +210,8 @@ class FakeWorkerPool final : public WorkerPool {
     return chosen;
   }
 
-  template <typename A>
-  OperationId Answer(OnReply<A> done, Reply<A> reply) {
-    scheduler_.At(scheduler_.Now() + latency,
-                  [done = std::move(done), reply = std::move(reply)] { done(reply); });
-    return ++last_operation_;
-  }
-
   FakeScheduler& scheduler_;
-  OperationId last_operation_ = 0;
+  RequestId last_request_ = 0;
 };
 
 }  // namespace baokms::supervisor

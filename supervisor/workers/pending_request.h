@@ -1,0 +1,63 @@
+// One request on its way to a worker and back. It knows neither channels nor locks.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include <google/protobuf/message_lite.h>
+
+#include "common/base/clock.h"
+#include "common/contract/encoding.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "supervisor/workers/worker_pool.h"
+#include "supervisor/workers/worker_requests.h"
+
+namespace baokms::supervisor {
+
+using SharedMessage = std::shared_ptr<const google::protobuf::MessageLite>;
+
+struct PendingRequest {
+  // Fixed from the start.
+  RequestId id = 0;
+  ipc::MessageType type{};
+  WorkerChoice choice;
+  BootTime deadline{};
+  AnyDone done;
+
+  SharedMessage request;  // never changed, only replaced
+  BootTime submitted{};
+  BootTime sent{};           // to the worker that has it now
+  std::optional<Slot> slot;  // the worker that has it now
+  std::uint32_t replays = 0;
+
+  // How far it is under suspicion of killing workers.
+  enum class Trust : std::uint8_t {
+    kNormal,
+    kSuspect,  // was with a worker that crashed; waits for a worker that has nothing else
+    kOnTrial,  // alone on a worker
+  } trust = Trust::kNormal;
+};
+
+using PendingRequestPtr = std::shared_ptr<PendingRequest>;
+
+// Takes a request over and fills in its id. What its row calls a secret is wiped when the last
+// owner of the message is gone.
+PendingRequestPtr MakePending(RequestId id, AnyRequest request, WorkerChoice choice, AnyDone done);
+
+// Identifies what a request asks for: type and payload, without id, deadline and bookkeeping.
+contract::Sha256Digest Fingerprint(const PendingRequest& pending);
+
+// Makes the request use a connection of its own, if it is one that can ask for that.
+void UseFreshConnection(PendingRequest& pending);
+
+// Calls back with `answer`, which must have the index of `done`.
+void Complete(const PendingRequest& pending, AnyAnswer answer, Slot slot, BootTime now);
+
+// Calls back with an empty answer of this outcome.
+void Fail(const PendingRequest& pending, ipc::Outcome outcome, BootTime now);
+
+}  // namespace baokms::supervisor

@@ -1,0 +1,113 @@
+// Every request that a worker answers, as one table. Submitting, holding, scheduling, receiving and
+// completing a request are all derived from its row, so that a new request is a row here and an
+// operation in worker/.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <variant>
+
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+
+namespace baokms::supervisor {
+
+// A worker's slot: 0 .. isolation.workers - 1. A slot outlives the processes that fill it.
+using Slot = std::uint32_t;
+
+// An answer, or why there is none: `answer.outcome()` is then OUTCOME_TIMEOUT (the deadline
+// passed), OUTCOME_UNAVAILABLE (no worker that the choice allows), OUTCOME_OVERLOADED (a queue is
+// full) or OUTCOME_INTERNAL (the request is to blame for the death of workers).
+template <typename Answer>
+struct Reply {
+  Answer answer;
+  Slot slot = 0;               // the worker that answered
+  std::uint32_t queue_us = 0;  // until it was sent to a worker
+  std::uint32_t ipc_us = 0;    // from then to the answer, less what the worker accounts for
+  std::uint32_t replays = 0;   // times it moved to another worker
+};
+
+template <typename Answer>
+using OnReply = std::function<void(Reply<Answer>)>;
+
+// What is wiped once nobody needs the request any more.
+enum class RequestSecret : std::uint8_t { kNone, kPlaintext };
+
+template <typename Message>
+concept HasPlaintext = requires(Message& message) {
+  message.mutable_plaintext();
+};
+
+// One row. Sizes and rates are in the table of message types, which both ends share
+// (ipc/message_type.cc).
+template <typename RequestMessage,
+          typename AnswerMessage,
+          ipc::MessageType kRequestType,
+          RequestSecret kRequestSecret>
+struct WorkerRequestRow {
+  using Request = RequestMessage;
+  using Answer = AnswerMessage;
+  static constexpr ipc::MessageType kType = kRequestType;
+  static constexpr ipc::MessageType kAnswerType = ipc::AnswerTypeOf(kRequestType);
+  static constexpr RequestSecret kSecret = kRequestSecret;
+
+  static_assert((kSecret == RequestSecret::kPlaintext) == HasPlaintext<Request>,
+                "a request with a plaintext has to be wiped");
+};
+
+template <typename... Rows>
+struct WorkerRequestTable {
+  // The same order in all three: an answer fits a callback when the indices are equal.
+  using AnyRequest = std::variant<typename Rows::Request...>;
+  using AnyAnswer = std::variant<typename Rows::Answer...>;
+  using AnyDone = std::variant<OnReply<typename Rows::Answer>...>;
+
+  // Calls `visit` with each row.
+  template <typename Visitor>
+  static void ForEach(const Visitor& visit) {
+    (visit(Rows()), ...);
+  }
+};
+
+using WorkerRequests = WorkerRequestTable<WorkerRequestRow<ipc::EncryptRequest,
+                                                           ipc::EncryptAnswer,
+                                                           ipc::MessageType::kEncryptRequest,
+                                                           RequestSecret::kPlaintext>,
+                                          WorkerRequestRow<ipc::DecryptRequest,
+                                                           ipc::DecryptAnswer,
+                                                           ipc::MessageType::kDecryptRequest,
+                                                           RequestSecret::kNone>,
+                                          WorkerRequestRow<ipc::MetadataRequest,
+                                                           ipc::MetadataAnswer,
+                                                           ipc::MessageType::kMetadataRequest,
+                                                           RequestSecret::kNone>,
+                                          WorkerRequestRow<ipc::ProbeEncryptRequest,
+                                                           ipc::ProbeEncryptAnswer,
+                                                           ipc::MessageType::kProbeEncryptRequest,
+                                                           RequestSecret::kPlaintext>,
+                                          WorkerRequestRow<ipc::ProbeDecryptRequest,
+                                                           ipc::ProbeDecryptAnswer,
+                                                           ipc::MessageType::kProbeDecryptRequest,
+                                                           RequestSecret::kNone>>;
+
+using AnyRequest = WorkerRequests::AnyRequest;
+using AnyAnswer = WorkerRequests::AnyAnswer;
+using AnyDone = WorkerRequests::AnyDone;
+
+// The row of a request or of an answer.
+template <typename Message, typename Table = WorkerRequests>
+struct RowOf;
+
+template <typename Message, typename Row, typename... Rest>
+struct RowOf<Message, WorkerRequestTable<Row, Rest...>>
+    : std::conditional_t<std::is_same_v<Message, typename Row::Request> ||
+                             std::is_same_v<Message, typename Row::Answer>,
+                         std::type_identity<Row>,
+                         RowOf<Message, WorkerRequestTable<Rest...>>> {};
+
+template <typename Request>
+using AnswerTo = typename RowOf<Request>::type::Answer;
+
+}  // namespace baokms::supervisor
