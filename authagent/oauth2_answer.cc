@@ -64,7 +64,7 @@ bool IsNull(const JsonAny& value) {
 }
 
 // A token that OpenBao accepts as a JWT is a bearer token, so a server that leaves the type out
-// loses nothing by it (docs/decisions/0006-answers-of-token-endpoints.md).
+// loses nothing by it (docs/decisions/0007-answers-of-token-endpoints.md).
 bool IsBearer(const JsonAny& type) {
   const auto* text = std::get_if<std::string>(&type);
   return IsNull(type) || (text != nullptr && EqualsIgnoringCase(*text, "bearer"));

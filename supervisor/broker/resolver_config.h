@@ -1,6 +1,6 @@
 // The system's configuration of name lookups: resolv.conf(5) and the `hosts` line of
 // nsswitch.conf(5), reduced to the order in which a name is looked up
-// (docs/decisions/0005-name-lookup.md).
+// (docs/decisions/0006-name-lookup.md).
 
 #pragma once
 

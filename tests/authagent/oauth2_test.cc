@@ -104,7 +104,7 @@ TEST(OAuth2AnswerTest, TakesABearerToken) {
   }
 }
 
-// docs/decisions/0006-answers-of-token-endpoints.md
+// docs/decisions/0007-answers-of-token-endpoints.md
 TEST(OAuth2AnswerTest, TakesTheDeviationsOfCommonServers) {
   struct Row {
     const char* more;

@@ -44,7 +44,8 @@ class BaoProxy:
             )
         )
         self.daemon = workspace.daemon(
-            "bao-proxy", [fetched("openbao"), "proxy", f"-config={config}"], env={}
+            "bao-proxy", [fetched("openbao"), "proxy", f"-config={config}"],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(config.parent)},  # it runs sh to find its home
         )
 
     @property

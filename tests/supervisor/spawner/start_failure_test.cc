@@ -90,7 +90,7 @@ class StartFailureTest : public ::testing::Test {
 TEST_F(StartFailureTest, AWorkerRefusesItsSetup) {
   const UniqueFd setup = EmptySetup<ipc::WorkerSetup>();
   ExpectFailure(Start(BAOKMS_WORKER, {setup.get(), peer_.get()}), ErrorCode::kInvalidArgument, 0,
-                "set-up: log level or version");
+                "provider name is not valid");
 }
 
 TEST_F(StartFailureTest, AnAuthAgentRefusesItsSetup) {
