@@ -16,8 +16,6 @@ std::string_view ToString(ErrorCode code) {
       return "failed-precondition";
     case ErrorCode::kPermissionDenied:
       return "permission-denied";
-    case ErrorCode::kAuthenticationFailed:
-      return "authentication-failed";
     case ErrorCode::kResourceExhausted:
       return "resource-exhausted";
     case ErrorCode::kUnavailable:

@@ -1,6 +1,6 @@
 // What can go wrong, in a form that can cross a trust boundary.
 //
-// An Error carries a code, an errno and a string *literal*. It can not carry a formatted string, so
+// An Error carries a code, an errno and a string *literal*. It cannot carry a formatted string, so
 // no key byte, token or attacker-chosen text can leave a process inside an error or reach a log
 // through one.
 
@@ -15,17 +15,16 @@ namespace baokms {
 // The closed list of local failures. What OpenBao answered is openbao::ErrorClass, and what a
 // KMS client is told is supervisor/kms/error_policy.h: neither travels in here.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument = 1,   // the peer sent something malformed
-  kNotFound,              // no such key, no such version
-  kFailedPrecondition,    // right request, wrong state (not unsealed, not confined yet)
-  kPermissionDenied,      // the policy says no
-  kAuthenticationFailed,  // AEAD tag mismatch; never more detail than this
-  kResourceExhausted,     // a limit in ipc/limits.h or an rlimit
-  kUnavailable,           // try again: worker restarting, OpenBao unreachable
-  kDeadlineExceeded,      // the request's deadline passed
-  kProtocolViolation,     // the other process broke the IPC contract; it must be killed
-  kSystem,                // a system call failed; sys_errno is set
-  kInternal,              // a bug
+  kInvalidArgument = 1,  // the peer sent something malformed
+  kNotFound,             // there is no such file, key, token or version
+  kFailedPrecondition,   // the request is right, but the state is not
+  kPermissionDenied,     // owner, mode or links of a file do not keep others out of it
+  kResourceExhausted,    // a limit of ours or an rlimit is reached
+  kUnavailable,          // a retry may succeed: a peer is busy, restarting or unreachable
+  kDeadlineExceeded,     // the request's deadline passed
+  kProtocolViolation,    // the other process broke the IPC contract; it must be killed
+  kSystem,               // a system call failed; sys_errno is set
+  kInternal,             // a bug
 };
 
 std::string_view ToString(ErrorCode code);

@@ -1,5 +1,5 @@
 // What a log record is, without saying where it goes. A child sends its records to the supervisor;
-// the supervisor writes all of them as one stream (supervisor/logging).
+// the supervisor writes all of them as one stream (supervisor/observe).
 
 #pragma once
 

@@ -79,33 +79,6 @@ Status CloseFrom(int first) {
   return {};
 }
 
-Status MoveDescriptor(UniqueFd fd, int target) {
-  if (fd.get() == target) {
-    if (::fcntl(target, F_SETFD, 0) != 0) {
-      return Error(ErrorCode::kSystem, "fcntl(F_SETFD)", errno);
-    }
-    (void)fd.release();
-    return {};
-  }
-  if (::dup2(fd.get(), target) < 0) {
-    return Error(ErrorCode::kSystem, "dup2", errno);
-  }
-  return {};
-}
-
-Status NullStandardDescriptors() {
-  UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null.valid()) {
-    return Error(ErrorCode::kSystem, "open /dev/null", errno);
-  }
-  for (int fd = 0; fd <= 2; ++fd) {
-    if (::dup2(null.get(), fd) < 0) {
-      return Error(ErrorCode::kSystem, "dup2", errno);
-    }
-  }
-  return {};
-}
-
 Status SetCloseOnExec(int fd) {
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
     return Error(ErrorCode::kSystem, "fcntl(F_SETFD)", errno);

@@ -40,12 +40,6 @@ Status RequireOpenDescriptors(int count);
 // Closes every descriptor from `first` up (close_range(2)).
 Status CloseFrom(int first);
 
-// Moves `fd` to the number `target`, without close-on-exec.
-Status MoveDescriptor(UniqueFd fd, int target);
-
-// Opens /dev/null as 0, 1 and 2.
-Status NullStandardDescriptors();
-
 // Marks a descriptor close-on-exec.
 Status SetCloseOnExec(int fd);
 

@@ -21,7 +21,7 @@ class StateLock final {
   // or lock file could be under somebody else's control (owner, mode, links).
   static Result<StateLock> Acquire(FileOps& ops, const StateDirectory& directory);
 
-  // Writes this process's id into the file, for commands that look for the running provider.
+  // Writes this process's id into the file, for the operator who wants to know who holds the lock.
   [[nodiscard]] Status WritePid(FileOps& ops) const;
 
  private:
@@ -29,8 +29,5 @@ class StateLock final {
 
   UniqueFd fd_;
 };
-
-// The process id in the lock file if that process holds the lock now. Needs no right to write.
-Result<std::optional<::pid_t>> FindLockHolder(FileOps& ops, const StateDirectory& directory);
 
 }  // namespace baokms::supervisor

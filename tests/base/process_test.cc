@@ -102,38 +102,6 @@ TEST(ProcessTest, ClosesEverythingFromANumberUp) {
             0);
 }
 
-TEST(ProcessTest, MovesADescriptorForTheNextProgram) {
-  EXPECT_EQ(InChild([] {
-              UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-              const int number = null.get();
-              if (!MoveDescriptor(std::move(null), 90)) {
-                return false;
-              }
-              return !IsOpen(number) && ::fcntl(90, F_GETFD) == 0;
-            }),
-            0);
-}
-
-TEST(ProcessTest, KeepsADescriptorThatIsInItsPlaceAlready) {
-  EXPECT_EQ(InChild([] {
-              UniqueFd in_place(::fcntl(0, F_DUPFD_CLOEXEC, 80));
-              if (!MoveDescriptor(std::move(in_place), 80) || ::fcntl(80, F_GETFD) != 0) {
-                return false;
-              }
-              return SetCloseOnExec(80) && ::fcntl(80, F_GETFD) == FD_CLOEXEC;
-            }),
-            0);
-}
-
-TEST(ProcessTest, StandardDescriptorsBecomeNull) {
-  EXPECT_EQ(InChild([] {
-              char byte = 0;
-              return NullStandardDescriptors() && ::read(0, &byte, 1) == 0 &&
-                     ::write(1, "x", 1) == 1 && ::write(2, "x", 1) == 1;
-            }),
-            0);
-}
-
 TEST(DeadMansTimerTest, KillsAProcessThatHangsWithAllSignalsBlocked) {
   const int status = InChild([] {
     sigset_t all;
