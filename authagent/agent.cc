@@ -1,16 +1,13 @@
 #include "authagent/agent.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <memory>
 #include <string>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

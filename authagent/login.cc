@@ -43,7 +43,8 @@ constexpr BootTime kComplaint = std::chrono::minutes(1);
 // A warning: OpenBao revokes a token after that many requests, and a worker's next request is
 // denied before the worker logs in again.
 constexpr std::string_view kLimitedUses =
-    "the token can be used for a limited number of requests only: set token_num_uses of the role to "
+    "the token can be used for a limited number of requests only: set token_num_uses of the role "
+    "to "
     "0";
 
 // The supervisor, and OpenBao's audit log, count a login a moment after us: for their minute to be

@@ -1,11 +1,10 @@
 // bao-kms-authagent: alone reads the credential, logs in to OpenBao and hands tokens to workers.
 // Started by the spawner only.
 
-#include <cstdint>
-#include <memory>
-
 #include <unistd.h>
 
+#include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 

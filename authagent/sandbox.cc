@@ -1,11 +1,10 @@
 #include "authagent/sandbox.h"
 
 #include <sys/prctl.h>
-
-#include <cerrno>
-
 #include <sched.h>
 #include <seccomp.h>
+
+#include <cerrno>
 
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"

@@ -1,6 +1,7 @@
 #include "authagent/secret_file.h"
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -10,9 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/error.h"

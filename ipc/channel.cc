@@ -1,6 +1,7 @@
 #include "ipc/channel.h"
 
 #include <sys/socket.h>
+#include <strings.h>
 
 #include <array>
 #include <cerrno>
@@ -10,9 +11,6 @@
 #include <optional>
 #include <span>
 #include <string>
-
-#include <strings.h>
-
 #include <utility>
 
 #include <google/protobuf/message_lite.h>

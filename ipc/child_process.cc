@@ -1,12 +1,10 @@
 #include "ipc/child_process.h"
 
 #include <sys/resource.h>
-
-#include <cerrno>
-
 #include <fcntl.h>
 #include <time.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "common/base/error.h"

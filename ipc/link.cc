@@ -1,15 +1,13 @@
 #include "ipc/link.h"
 
 #include <sys/epoll.h>
+#include <strings.h>
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
-
-#include <strings.h>
-
 #include <utility>
 
 #include <google/protobuf/message_lite.h>

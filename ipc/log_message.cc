@@ -19,7 +19,8 @@ namespace {
 
 std::string Bounded(std::string_view text, std::size_t longest) {
   std::string result(text.substr(0, longest));
-  std::ranges::replace_if(result, [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::ranges::replace_if(
+      result, [](char c) { return c < ' ' || c > '~'; }, '?');
   return result;
 }
 

@@ -23,6 +23,7 @@ class UpwardLog final : public LogSink {
   UpwardLog(LogLevel lowest, Send send) : lowest_(lowest), send_(std::move(send)) {}
 
   void Write(const baokms::LogRecord& record) override;
+
   [[nodiscard]] bool Enabled(LogLevel level) const override { return level >= lowest_; }
 
   // Holds from the next record on; to be called on the thread that logs.

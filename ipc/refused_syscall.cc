@@ -1,14 +1,13 @@
 #include "ipc/refused_syscall.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-
-#include <unistd.h>
 
 #include "common/base/error.h"
 #include "common/base/result.h"

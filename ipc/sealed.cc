@@ -2,15 +2,12 @@
 
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
-
-#include <fcntl.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include <google/protobuf/message_lite.h>
 

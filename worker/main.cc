@@ -1,9 +1,8 @@
 // bao-kms-worker: holds one OpenBao token and talks to Transit. Started by the spawner only.
 
-#include <memory>
-
 #include <unistd.h>
 
+#include <memory>
 #include <utility>
 
 #include "common/base/result.h"

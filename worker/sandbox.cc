@@ -1,8 +1,8 @@
 #include "worker/sandbox.h"
 
-#include <cerrno>
-
 #include <seccomp.h>
+
+#include <cerrno>
 
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"

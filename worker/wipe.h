@@ -2,11 +2,11 @@
 
 #pragma once
 
+#include <strings.h>
+
 #include <cstdint>
 #include <span>
 #include <string>
-
-#include <strings.h>
 
 namespace baokms::worker {
 

@@ -1,6 +1,7 @@
 #include "authagent/pkcs11/client_certificate.h"
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,9 +15,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

@@ -1,10 +1,10 @@
 #include "common/base/clock.h"
 
+#include <time.h>
+
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
-
-#include <time.h>
 
 namespace baokms {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -10,9 +11,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

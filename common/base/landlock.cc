@@ -2,15 +2,12 @@
 
 #include <linux/landlock.h>
 #include <sys/syscall.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include "common/base/error.h"
 #include "common/base/result.h"

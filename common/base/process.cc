@@ -2,16 +2,14 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <climits>
 #include <csignal>
 #include <cstdint>
-
-#include <fcntl.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/error.h"

@@ -4,14 +4,13 @@
 #pragma once
 
 #include <sys/resource.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <string_view>
-
-#include <time.h>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"

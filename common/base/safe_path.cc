@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,15 +11,9 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

@@ -2,23 +2,17 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <initializer_list>
 #include <memory>
-
-#include <sched.h>
-#include <seccomp.h>
-
 #include <string>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/error.h"

@@ -1,6 +1,7 @@
 #include "common/base/secret_buffer.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -9,9 +10,6 @@
 #include <cstring>
 #include <mutex>
 #include <span>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/error.h"

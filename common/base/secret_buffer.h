@@ -16,8 +16,8 @@ class SecretBuffer {
   // Holds nothing; Reveal() is empty.
   SecretBuffer() = default;
 
-  // Gives zeroed whole pages with mlock, MADV_DONTDUMP and MADV_WIPEONFORK. Fails closed when any of
-  // the three does. A few pages are kept for the next short secret.
+  // Gives zeroed whole pages with mlock, MADV_DONTDUMP and MADV_WIPEONFORK. Fails closed when any
+  // of the three does. A few pages are kept for the next short secret.
   static Result<SecretBuffer> Allocate(std::size_t size);
 
   // Copies `source` in and then wipes it. The caller's copy is gone afterwards.

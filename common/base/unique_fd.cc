@@ -1,10 +1,9 @@
 #include "common/base/unique_fd.h"
 
-#include <cerrno>
-#include <cstdlib>
-
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 namespace baokms {

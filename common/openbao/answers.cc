@@ -1,14 +1,13 @@
 #include "common/openbao/answers.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <strings.h>
-
 #include <utility>
 #include <vector>
 

@@ -1,11 +1,9 @@
 #include "common/openbao/broker_connector.h"
 
 #include <sys/socket.h>
-
-#include <cstdint>
-
 #include <fcntl.h>
 
+#include <cstdint>
 #include <map>
 #include <utility>
 #include <vector>

@@ -3,20 +3,16 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <ares.h>
+#include <netdb.h>
 
 #include <algorithm>
-
-#include <ares.h>
-
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <functional>
 #include <memory>
-
-#include <netdb.h>
-
 #include <set>
 #include <string>
 #include <utility>

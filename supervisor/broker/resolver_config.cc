@@ -1,5 +1,7 @@
 #include "supervisor/broker/resolver_config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -8,9 +10,6 @@
 #include <cstddef>
 #include <cstdio>
 #include <memory>
-
-#include <unistd.h>
-
 #include <utility>
 
 namespace baokms::supervisor {

@@ -1,15 +1,13 @@
 #include "supervisor/children/exit_status.h"
 
 #include <sys/wait.h>
+#include <seccomp.h>
 
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <optional>
-
-#include <seccomp.h>
-
 #include <string>
 
 #include "ipc/child_descriptors.h"

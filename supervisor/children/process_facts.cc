@@ -1,19 +1,16 @@
 #include "supervisor/children/process_facts.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

@@ -1,15 +1,11 @@
 #include "supervisor/children/start_spawner.h"
 
 #include <sys/types.h>
-
-#include <cerrno>
-
 #include <fcntl.h>
-
-#include <string>
-
 #include <unistd.h>
 
+#include <cerrno>
+#include <string>
 #include <utility>
 
 #include "common/base/error.h"

@@ -1,10 +1,9 @@
 #include "supervisor/cli/prepare.h"
 
-#include <algorithm>
-#include <iterator>
-
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/setup/url.h"

@@ -3,16 +3,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
 #include <optional>
-
-#include <poll.h>
-#include <unistd.h>
-
 #include <vector>
 
 namespace baokms::supervisor {

@@ -1,10 +1,10 @@
 #include "supervisor/config/derived.h"
 
+#include <grp.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-
-#include <grp.h>
 
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/text_rules.h"

@@ -1,19 +1,15 @@
 #include "supervisor/config/host_checks.h"
 
 #include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <climits>
 #include <cstring>
-
-#include <fcntl.h>
-
 #include <fstream>
 #include <memory>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/setup/ca_bundle.h"

@@ -1,11 +1,10 @@
 #include "supervisor/config/load.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
-#include <fcntl.h>
-
 #include <utility>
 #include <variant>
 

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -9,9 +10,6 @@
 #include <cstring>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/error.h"

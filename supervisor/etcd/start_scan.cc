@@ -1,18 +1,14 @@
 #include "supervisor/etcd/start_scan.h"
 
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
-
-#include <fcntl.h>
-
 #include <optional>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

@@ -2,13 +2,11 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <fcntl.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <memory>
 #include <optional>
 #include <string>

@@ -1,12 +1,11 @@
 #include "supervisor/kms/decrypt_call.h"
 
+#include <strings.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-
-#include <strings.h>
-
 #include <utility>
 
 #include "common/base/clock.h"

@@ -1,13 +1,12 @@
 #include "supervisor/kms/encrypt_call.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <strings.h>
-
 #include <utility>
 
 #include <openssl/crypto.h>

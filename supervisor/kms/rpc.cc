@@ -1,13 +1,13 @@
 #include "supervisor/kms/rpc.h"
 
+#include <strings.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
-
-#include <strings.h>
 
 #include <google/protobuf/message_lite.h>
 #include <grpc/support/time.h>

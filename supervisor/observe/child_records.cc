@@ -24,8 +24,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kReserved = {"ts", "level", "message", "process", "pid"};
 
 // Fields that are numbers; everything travels as text.
-constexpr std::array<std::string_view, 4> kWholeNumbers = {
-    "ends_in_s", "slot", "token_num_uses", "transit_key_version"};
+constexpr std::array<std::string_view, 4> kWholeNumbers = {"ends_in_s", "slot", "token_num_uses",
+                                                           "transit_key_version"};
 constexpr std::array<std::string_view, 1> kFloats = {"duration_ms"};
 
 bool IsName(std::string_view text) {

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -10,9 +11,6 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
-
-#include <unistd.h>
-
 #include <utility>
 #include <variant>
 

@@ -2,15 +2,13 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <netdb.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <memory>
-
-#include <netdb.h>
-
 #include <string>
 #include <utility>
 

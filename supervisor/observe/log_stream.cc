@@ -1,5 +1,7 @@
 #include "supervisor/observe/log_stream.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -9,9 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/clock.h"

@@ -3,11 +3,11 @@
 
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string_view>
-
-#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"

@@ -1,5 +1,8 @@
 #include "supervisor/observe/log_writer.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -11,14 +14,8 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-
-#include <poll.h>
-
 #include <string>
 #include <thread>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/clock.h"

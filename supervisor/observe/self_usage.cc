@@ -2,19 +2,16 @@
 
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <optional>
 #include <system_error>
-
-#include <unistd.h>
 
 #include "common/base/unique_fd.h"
 

@@ -1,14 +1,11 @@
 #include "supervisor/registry/file_ops.h"
 
-#include <cerrno>
-#include <cstdio>
-
 #include <fcntl.h>
-
-#include <type_traits>
-
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <type_traits>
 #include <utility>
 
 namespace baokms::supervisor {

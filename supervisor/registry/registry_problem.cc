@@ -21,7 +21,8 @@ constexpr std::array<Words, 5> kWords = {{
      "checkpoint together from one backup"},
     {"does not fit its checkpoint (missing, older or unrelated state)",
      "run import-state with the registry of a healthy node, or restore the state file and its "
-     "checkpoint together from the newest backup, or run recover-state; never delete the checkpoint "
+     "checkpoint together from the newest backup, or run recover-state; never delete the "
+     "checkpoint "
      "to get past this"},
     {"belongs to another configuration",
      "check provider name, cluster id, instance id, namespace, mount and key in the configuration, "

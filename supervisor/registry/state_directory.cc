@@ -1,13 +1,11 @@
 #include "supervisor/registry/state_directory.h"
 
 #include <sys/stat.h>
+#include <fcntl.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <span>
 
 #include "common/contract/encoding.h"

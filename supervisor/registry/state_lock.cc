@@ -2,16 +2,13 @@
 
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include "common/contract/encoding.h"
 

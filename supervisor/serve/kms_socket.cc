@@ -4,18 +4,14 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/un.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-
-#include <fcntl.h>
-#include <poll.h>
-
 #include <string>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/error.h"

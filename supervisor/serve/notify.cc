@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
@@ -14,9 +15,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/clock.h"

@@ -1,5 +1,7 @@
 #include "supervisor/serve/provider.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -9,9 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 #include <variant>
 

@@ -2,12 +2,11 @@
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sched.h>
+#include <seccomp.h>
 
 #include <csignal>
 #include <cstdint>
-
-#include <sched.h>
-#include <seccomp.h>
 
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -9,9 +10,6 @@
 #include <exception>
 #include <memory>
 #include <thread>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include "common/base/error.h"

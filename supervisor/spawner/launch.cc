@@ -1,6 +1,8 @@
 #include "supervisor/spawner/launch.h"
 
 #include <sys/types.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -8,13 +10,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
-
-#include <fcntl.h>
-
 #include <string>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include "common/base/error.h"

@@ -1,13 +1,12 @@
 #include "supervisor/spawner/own_directory.h"
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstddef>
-
-#include <unistd.h>
 
 #include "common/base/error.h"
 

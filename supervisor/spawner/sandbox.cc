@@ -1,11 +1,10 @@
 #include "supervisor/spawner/sandbox.h"
 
 #include <sys/socket.h>
+#include <seccomp.h>
 
 #include <cerrno>
 #include <optional>
-
-#include <seccomp.h>
 
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"

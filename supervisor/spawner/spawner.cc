@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -11,9 +12,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

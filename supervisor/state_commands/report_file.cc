@@ -1,11 +1,10 @@
 #include "supervisor/state_commands/report_file.h"
 
 #include <sys/types.h>
-
-#include <cerrno>
-
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include "common/base/unique_fd.h"
 #include "supervisor/config/safe_file.h"

@@ -1,12 +1,11 @@
 #include "supervisor/workers/pending_request.h"
 
+#include <strings.h>
+
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <string>
-
-#include <strings.h>
-
 #include <utility>
 #include <variant>
 

@@ -1,14 +1,13 @@
 #include "authagent/client_secret.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 #include "authagent/jwt_file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -8,9 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include <gtest/gtest.h>

@@ -1,5 +1,7 @@
 #include "authagent/oauth2.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -10,9 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

@@ -3,17 +3,14 @@
 #include "authagent/sandbox.h"
 
 #include <sys/stat.h>
+#include <seccomp.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-
-#include <seccomp.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

@@ -11,22 +11,19 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
-
-#include <fcntl.h>
-#include <sched.h>
-
 #include <string>
 #include <system_error>
 #include <thread>
-
-#include <time.h>
-#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"

@@ -1,20 +1,16 @@
 #include "common/base/event_loop.h"
 
 #include <sys/epoll.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <memory>
 #include <string>
 #include <thread>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include <gtest/gtest.h>

@@ -2,19 +2,15 @@
 
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <seccomp.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <memory>
-
-#include <seccomp.h>
-
 #include <string>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include <gtest/gtest.h>

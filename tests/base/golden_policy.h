@@ -25,8 +25,7 @@ inline void ExpectReviewedPolicy(const Result<SeccompPolicy>& policy, const std:
   ASSERT_TRUE(policy) << policy.error().ToString();
   const Result<std::string> text = policy->ToText();
   ASSERT_TRUE(text) << text.error().ToString();
-  const std::string path =
-      TestDataPath(folder + "/sandbox.x86_64.pfc.golden");
+  const std::string path = TestDataPath(folder + "/sandbox.x86_64.pfc.golden");
   if (std::getenv("BAOKMS_REGENERATE") != nullptr) {
     std::ofstream(path) << *text;
     return;

@@ -5,20 +5,16 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-
-#include <fcntl.h>
-
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include <gtest/gtest.h>

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,9 +12,6 @@
 #include <fstream>
 #include <sstream>
 #include <string>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

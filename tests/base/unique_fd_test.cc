@@ -1,13 +1,10 @@
 #include "common/base/unique_fd.h"
 
-#include <cerrno>
-
 #include <fcntl.h>
-
-#include <type_traits>
-
 #include <unistd.h>
 
+#include <cerrno>
+#include <type_traits>
 #include <utility>
 
 #include <gtest/gtest.h>

@@ -9,17 +9,15 @@
 // was refused; after three "x" every C_Login gives CKR_PIN_LOCKED. FAULTY_MODULE is the real
 // module.
 
-#include <algorithm>
-#include <cstdlib>
-
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
-
-#include <unistd.h>
 
 #include <p11-kit/pkcs11.h>
 

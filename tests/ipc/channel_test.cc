@@ -1,20 +1,16 @@
 #include "ipc/channel.h"
 
 #include <sys/socket.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-
-#include <dirent.h>
-#include <fcntl.h>
-
 #include <optional>
 #include <string>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

@@ -1,10 +1,9 @@
 #include "ipc/dispatch.h"
 
-#include <chrono>
-#include <cstdint>
-
 #include <fcntl.h>
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

@@ -1,14 +1,11 @@
 #include "ipc/sealed.h"
 
 #include <sys/mman.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
-
-#include <fcntl.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,10 @@
 #include "common/openbao/broker_connector.h"
 
 #include <sys/socket.h>
+#include <fcntl.h>
 
 #include <chrono>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <memory>
 #include <vector>
 

@@ -1,15 +1,12 @@
 // After Create() a client needs no file and no new descriptor: what a worker relies on.
 
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <ctime>
-
-#include <fcntl.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 #include "tests/openbao/ignored_connect.h"
 
-#include <initializer_list>
-
 #include <seccomp.h>
+
+#include <initializer_list>
 
 #include <gtest/gtest.h>
 

@@ -2,23 +2,19 @@
 // once and with the right code, and leaks no descriptor. What is no breach leaves it serving.
 
 #include <sys/socket.h>
+#include <fcntl.h>
+#include <poll.h>
 
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
-
-#include <fcntl.h>
-
 #include <filesystem>
 #include <functional>
 #include <iterator>
 #include <memory>
 #include <optional>
 #include <ostream>
-
-#include <poll.h>
-
 #include <string>
 #include <thread>
 #include <utility>

@@ -4,16 +4,13 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <seccomp.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-
-#include <seccomp.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

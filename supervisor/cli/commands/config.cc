@@ -1,8 +1,7 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
-
-#include <unistd.h>
 
 #include "common/contract/identity.h"
 #include "supervisor/cli/commands/commands.h"

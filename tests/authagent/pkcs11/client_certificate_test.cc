@@ -2,6 +2,8 @@
 
 #include "authagent/pkcs11/client_certificate.h"
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -9,8 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 #include <openssl/bio.h>

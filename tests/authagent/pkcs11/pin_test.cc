@@ -2,15 +2,14 @@
 
 #include "authagent/pkcs11/pin.h"
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include <gtest/gtest.h>

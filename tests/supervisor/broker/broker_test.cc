@@ -4,17 +4,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <fcntl.h>
+#include <poll.h>
 
 #include <chrono>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <memory>
 #include <optional>
-
-#include <poll.h>
-
 #include <string>
 #include <string_view>
 #include <utility>

@@ -5,24 +5,18 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <netdb.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
-
-#include <netdb.h>
-
 #include <optional>
-
-#include <sched.h>
-
 #include <set>
 #include <string>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include <gtest/gtest.h>

@@ -3,11 +3,10 @@
 
 #include "supervisor/children/agent_channel.h"
 
-#include <chrono>
-#include <cstdint>
-
 #include <fcntl.h>
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <ostream>

@@ -2,11 +2,10 @@
 
 #include "supervisor/children/children.h"
 
-#include <chrono>
-#include <csignal>
-
 #include <fcntl.h>
 
+#include <chrono>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <ostream>

@@ -1,16 +1,13 @@
 #include "supervisor/children/exit_status.h"
 
 #include <sys/wait.h>
+#include <seccomp.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdint>
 #include <optional>
-
-#include <seccomp.h>
-
 #include <string>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

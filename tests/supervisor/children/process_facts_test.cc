@@ -1,18 +1,14 @@
 #include "supervisor/children/process_facts.h"
 
 #include <sys/prctl.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include <gtest/gtest.h>

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -13,9 +14,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -186,10 +184,7 @@ TEST_F(ProbeTest, FailsAtTheFirstWrongAnswer) {
       {"status error", {.status = bad}, {"fail kms.status"}, "failed with UNAVAILABLE"},
       {"old version", {.version = "v1beta1"}, {"fail kms.status"}, "does not speak KMS v2"},
       {"unhealthy", {.healthz = "unhealthy"}, {"fail kms.status"}, "reports that it is unhealthy"},
-      {"foreign key id",
-       {.key_id = "1"},
-       {"pass kms.status", "fail kms.key_id"},
-       "not in this"},
+      {"foreign key id", {.key_id = "1"}, {"pass kms.status", "fail kms.key_id"}, "not in this"},
       {"too large", {.padding = 70'000}, {"fail kms.status"}, "RESOURCE_EXHAUSTED"},
       {"encrypt error",
        {.encrypt = bad},

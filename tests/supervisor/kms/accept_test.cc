@@ -1,19 +1,13 @@
 #include "supervisor/kms/accept.h"
 
 #include <sys/resource.h>
-
-#include <chrono>
-
 #include <fcntl.h>
-
-#include <memory>
-
 #include <poll.h>
-
-#include <string>
-
 #include <unistd.h>
 
+#include <chrono>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include <gmock/gmock.h>

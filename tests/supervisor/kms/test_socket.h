@@ -4,13 +4,11 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <stdlib.h>
 
 #include <cstring>
 #include <filesystem>
 #include <stdexcept>
-
-#include <stdlib.h>
-
 #include <string>
 
 #include "common/base/unique_fd.h"

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdint>
@@ -11,9 +12,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include <gmock/gmock.h>

@@ -1,5 +1,7 @@
 #include "supervisor/observe/log_stream.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -9,9 +11,6 @@
 #include <string>
 #include <string_view>
 #include <thread>
-
-#include <unistd.h>
-
 #include <utility>
 #include <vector>
 

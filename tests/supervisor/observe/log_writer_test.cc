@@ -1,16 +1,13 @@
 #include "supervisor/observe/log_writer.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include <gtest/gtest.h>

@@ -5,12 +5,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <poll.h>
 
 #include <array>
 #include <cstdint>
-
-#include <poll.h>
-
 #include <string>
 #include <string_view>
 

@@ -3,13 +3,12 @@
 
 #pragma once
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <limits>
 #include <span>
 #include <string>

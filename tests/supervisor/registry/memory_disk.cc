@@ -1,11 +1,10 @@
 #include "memory_disk.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-
-#include <fcntl.h>
-
 #include <utility>
 
 namespace baokms::supervisor {

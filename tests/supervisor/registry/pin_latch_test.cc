@@ -3,13 +3,12 @@
 #include "supervisor/registry/pin_latch.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

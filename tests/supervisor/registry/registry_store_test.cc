@@ -1,10 +1,10 @@
 #include "supervisor/registry/registry_store.h"
 
+#include <unistd.h>
+
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <unistd.h>
 
 #include "common/contract/registry_json.h"
 #include "faulty_file_ops.h"

@@ -2,11 +2,10 @@
 
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <string>
-
-#include <unistd.h>
 
 #include "faulty_file_ops.h"
 #include "gtest/gtest.h"

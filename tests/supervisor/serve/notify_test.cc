@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -11,8 +12,6 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include <unistd.h>
 
 #include <gtest/gtest.h>
 

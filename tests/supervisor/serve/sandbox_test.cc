@@ -6,18 +6,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
-
-#include <fcntl.h>
-
 #include <future>
 #include <thread>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include <gtest/gtest.h>

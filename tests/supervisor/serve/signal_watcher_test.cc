@@ -3,13 +3,11 @@
 #include "supervisor/serve/signal_watcher.h"
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <future>
-
-#include <unistd.h>
-
 #include <utility>
 
 #include <gtest/gtest.h>

@@ -3,20 +3,16 @@
 #include "supervisor/spawner/launch.h"
 
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstdlib>
-
-#include <fcntl.h>
-
 #include <filesystem>
 #include <mutex>
 #include <string>
 #include <thread>
-
-#include <unistd.h>
-
 #include <vector>
 
 #include <gmock/gmock.h>

@@ -1,13 +1,11 @@
 // A program for Launch() to start: says on descriptor 3 what it was born with, a line a fact.
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstddef>
-
-#include <fcntl.h>
-
 #include <string>
-
-#include <unistd.h>
 
 namespace {
 

@@ -3,10 +3,10 @@
 
 #include "supervisor/spawner/sandbox.h"
 
-#include <optional>
-
 #include <sched.h>
 #include <seccomp.h>
+
+#include <optional>
 
 #include <gtest/gtest.h>
 

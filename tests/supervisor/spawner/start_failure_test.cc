@@ -3,17 +3,13 @@
 
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <poll.h>
 
 #include <cerrno>
 #include <cstdint>
-
-#include <fcntl.h>
-
 #include <memory>
 #include <optional>
-
-#include <poll.h>
-
 #include <string>
 #include <vector>
 

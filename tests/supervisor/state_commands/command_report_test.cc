@@ -14,8 +14,8 @@ CommandReport Sample() {
   report.Add("hash", std::string("krs1.x"));
   report.Add("generation", std::uint64_t{18446744073709551615U});
   report.AddRows("removedVersions", "remove",
-                {{{"transitVersion", std::int64_t{1}}, {"keyIdHash", std::string("H")}},
-                 {{"transitVersion", std::int64_t{2}}, {"keyIdHash", std::string("I")}}});
+                 {{{"transitVersion", std::int64_t{1}}, {"keyIdHash", std::string("H")}},
+                  {{"transitVersion", std::int64_t{2}}, {"keyIdHash", std::string("I")}}});
   report.AddNumbers("needed", {2, 3});
   return report;
 }

@@ -2,10 +2,9 @@
 
 #pragma once
 
-#include <chrono>
-
 #include <dirent.h>
 
+#include <chrono>
 #include <functional>
 
 #include <gtest/gtest.h>
