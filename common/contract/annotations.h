@@ -1,4 +1,4 @@
-// The annotations that accompany every ciphertext, and the checks of those that come back.
+// The annotations that accompany every ciphertext, and the checks of those in requests.
 //
 // A Decrypt request is checked in the order CheckAnnotationLimits(), ParseAnnotations(),
 // CompareAnnotations(); the key is looked up after the first. Nothing here is secret.

@@ -189,7 +189,7 @@ void Exchange::LimitConnecting(Call& call) {
 
 void Exchange::SocketCame(ConnectAttempt& attempt) {
   if (attempt.owner == nullptr) {
-    Pump();  // gives it to the first call that waits for any connection
+    Pump();  // assigns it to the first call that waits for any connection
     return;
   }
   Call& call = *attempt.owner;

@@ -48,7 +48,7 @@ class Exchange final : private TransferHost,
   // Drops all calls without notifying their handlers.
   ~Exchange() override;
 
-  // Starts the call. Its handler is told later, never from inside this function.
+  // Starts the call. Its handler is notified later, never from inside this function.
   CallId Submit(NewCall what);
 
   // Drops the call without notifying its handler.
