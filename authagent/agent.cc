@@ -50,7 +50,7 @@ using ipc::MessageType;
 
 namespace {
 
-// A login uses a connection of its own; one per slot at the same time.
+// Every login uses its own connection, and each slot may have one login in progress.
 constexpr std::uint32_t kMaxConnections = ipc::kMaxWorkers;
 
 openbao::ClientOptions LoginClientOptions(const ipc::OpenBaoSetup& setup) {
@@ -156,7 +156,7 @@ Agent::Agent(ipc::ChildSession& session,
 
 void Agent::AcceptFromSupervisor() {
   ipc::Dispatch& table = session_.table();
-  session_.AcceptTunables([](const ipc::Tunables&) {});  // the log level is all that concerns it
+  session_.AcceptTunables([](const ipc::Tunables&) {});  // only the log level concerns the agent
   table.AddWithDescriptor<ipc::ConnectAnswer>(
       MessageType::kConnectAnswer, ipc::kPhaseServing, ipc::Descriptor::kOptional,
       [this](const ipc::ConnectAnswer& answer, UniqueFd fd) {
@@ -173,7 +173,7 @@ Status Agent::Open(const ipc::AgentSetup& setup) {
       openbao::Client::Create(session_.loop(), connector_, LoginClientOptions(setup.openbao())));
   api_ = std::make_unique<ClientLoginApi>(*client_);
   BAOKMS_TRY(OpenCredential(setup));
-  LoginOutlet& outlet = *this;  // a private base: only a member may convert
+  LoginOutlet& outlet = *this;  // a private base, which only a member may convert to
   desk_ = std::make_unique<LoginService>(session_.loop(), *credential_, *api_, outlet,
                                          session_.log(), ToLoginOptions(setup));
   return {};
@@ -279,7 +279,7 @@ Status Agent::OpenSeat(Slot slot) {
   return {};
 }
 
-// May be called from inside the link's own callbacks, so that the link is destroyed later.
+// May be called from inside the link's own callbacks, so the link is destroyed later.
 void Agent::CloseSeat(Slot slot, const Error& error) {
   WorkerSlotChannel& seat = seats_[slot];
   if (std::exchange(seat.closing, true)) {
@@ -287,7 +287,7 @@ void Agent::CloseSeat(Slot slot, const Error& error) {
   }
   session_.loop().Post([&seat] { seat.link.reset(); });
   if (error.code() == ErrorCode::kUnavailable) {
-    return;  // the spawner is gone and so is this worker; nobody can fill the slot again
+    return;  // the spawner and this worker are gone; the slot cannot be filled again
   }
   session_.log().Write({LogLevel::kError,
                         "auth.worker_muted",

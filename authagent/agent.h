@@ -1,5 +1,5 @@
-// The auth agent as a whole: its channels, its OpenBao client and its credential on one loop. It
-// serves logins until the supervisor is gone; it never sees a KMS request.
+// The auth agent: its channels, its OpenBao client and its credential on one loop. It serves logins
+// until the supervisor is gone, and never receives a KMS request.
 
 #pragma once
 
@@ -33,20 +33,20 @@
 
 namespace baokms::authagent {
 
-// How often the credential is asked whether it was replaced
+// Interval between checks whether the credential was replaced
 // (docs/authentication.md#rotation-at-a-glance).
 inline constexpr BootTime kCredentialPoll = std::chrono::seconds(5);
 
-// Enters the filter for the time after a PKCS#11 module was opened; gives its name.
+// Installs the filter for the time after a PKCS#11 module was opened; returns its name.
 using Narrow = std::function<Result<std::string>()>;
 
 class Agent final : private LoginOutlet {
  public:
-  // Opens everything that the filter later forbids to open, `session` included, which must outlive
-  // the agent; `workers` are its ends of the pairs with the workers, one per slot. Receives nothing
-  // yet. Fails on a set-up that is not complete and when the kernel or libcurl has no room.
-  // With a PKCS#11 module in the set-up a second thread is started, for that module alone, and
-  // `narrow` is called once the module is open.
+  // Opens everything that the filter later forbids to open. `session` must outlive the agent;
+  // `workers` are its ends of the pairs with the workers, one per slot. Receives nothing yet. Fails
+  // on an incomplete set-up, and when the kernel or libcurl is out of resources. If the set-up has
+  // a PKCS#11 module, a second thread is started for that module alone, and `narrow` is called once
+  // the module is open.
   static Result<std::unique_ptr<Agent>> Prepare(const ipc::AgentSetup& setup,
                                                 ipc::ChildSession& session,
                                                 std::vector<UniqueFd> workers,
@@ -56,18 +56,18 @@ class Agent final : private LoginOutlet {
   Agent& operator=(const Agent&) = delete;
   ~Agent() override = default;
 
-  // Introduces itself to the supervisor, then serves. Returns when the supervisor is gone
-  // (kSupervisorGone), broke the protocol (kPeerBreach) or the loop cannot go on (kLoopFailed). To
-  // be called once, inside the filter.
+  // Sends Hello to the supervisor, then serves. Returns when the supervisor is gone
+  // (kSupervisorGone) or violated the protocol (kPeerBreach), or when the loop fails (kLoopFailed).
+  // Call it once, with the filter installed.
   ipc::ExitCode Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
 
  private:
-  // A worker slot's channel. `channel` outlives the link, so that a muted slot can be opened again.
+  // A worker slot's channel. `channel` outlives the link, so that a muted slot can be served again.
   struct WorkerSlotChannel {
     UniqueFd channel;
     std::unique_ptr<ipc::Link> link;
     ipc::Dispatch table;
-    bool closing = false;  // the link is done for; a task that destroys it is on its way
+    bool closing = false;  // the link is closed; a posted task will destroy it
   };
 
   Agent(ipc::ChildSession& session, const ipc::AgentSetup& setup, std::vector<UniqueFd> workers);
@@ -92,15 +92,15 @@ class Agent final : private LoginOutlet {
   openbao::BrokerConnector connector_;
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<LoginApi> api_;
-  std::unique_ptr<openbao::FormPoster> poster_;  // with OAuth 2.0 only
+  std::unique_ptr<openbao::FormPoster> poster_;  // set with OAuth 2.0 only
   Narrow narrow_;
   ipc::ConfinementReport confinement_;  // as last reported
   std::unique_ptr<NativeThread> native_thread_;
   std::unique_ptr<Credential> credential_;
-  HsmCredential* hsm_ = nullptr;  // the credential, when it is one
+  HsmCredential* hsm_ = nullptr;  // the credential, if it is of this type
   std::unique_ptr<LoginService> desk_;
-  // A worker that broke the protocol is not listened to for this long. Its slot then gets another
-  // chance, because another process may fill it.
+  // How long messages of a worker that violated the protocol are ignored. Afterwards its slot is
+  // served again, because another process may fill it.
   BootTime mute_;
   std::vector<WorkerSlotChannel> seats_;
 };

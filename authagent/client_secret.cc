@@ -18,7 +18,7 @@
 namespace baokms::authagent {
 namespace {
 
-// The owner's execute bit, group write and execute, everything for others.
+// Owner execute, group write and execute, and all permissions of others.
 constexpr mode_t kForbiddenBits = 0137;
 
 constexpr Literal kContent = "client secret empty, or with NUL, CR or LF inside";

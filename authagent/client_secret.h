@@ -1,5 +1,5 @@
-// The OAuth 2.0 client secret in a file: read again before each grant, so that replacing the file
-// is all a rotation takes. The bytes go from the file into locked memory and nowhere else.
+// The OAuth 2.0 client secret in a file. It is read before each grant, so a rotation only has to
+// replace the file. The bytes are read into locked memory and are not copied elsewhere.
 
 #pragma once
 
@@ -14,17 +14,17 @@
 
 namespace baokms::authagent {
 
-// The most a client secret file may hold (docs/config.md#files).
+// The maximum size of a client secret file (docs/config.md#files).
 inline constexpr std::size_t kMaxClientSecretFile = std::size_t{64} * 1024;
 
-// Reads the secret from `path` under the rules of common/base/safe_path.h: at most rw for the
-// owner, r for the group. One line end at its end (CR LF or LF) is dropped, other white space
-// belongs to it. kInvalidArgument: empty, or NUL, CR or LF inside; every other code as
-// OpenSafeFile().
+// Reads the secret from `path` under the rules of common/base/safe_path.h: at most read and write
+// for the owner and read for the group. One line end (CR LF or LF) at the end is dropped; any other
+// white space is part of the secret. kInvalidArgument: empty, or NUL, CR or LF inside; other codes
+// as OpenSafeFile().
 Result<SecretBuffer> ReadClientSecret(const std::string& path, uid_t own_user);
 
-// The code for logs of why ReadClientSecret() failed: "file_missing", "unsafe_permissions", ...
-// (docs/authentication.md#oauth-20-client-credentials).
+// Returns the reason code for logs why ReadClientSecret() failed: "file_missing",
+// "unsafe_permissions", ... (docs/authentication.md#oauth-20-client-credentials).
 [[nodiscard]] std::string_view SecretFileReason(const Error& error);
 
 }  // namespace baokms::authagent

@@ -17,12 +17,13 @@
 namespace baokms::authagent {
 namespace {
 
-// One connection and one channel per worker slot, the credential file, and what a loop needs.
+// One connection and one channel per worker slot, the credential file, and the loop's own
+// descriptors.
 constexpr rlim_t kOpenFiles = 96;
-// Measured below 8 MiB; room for a JWT and a CA bundle of the largest allowed size.
+// Measured usage is below 8 MiB; this leaves room for a JWT and a CA bundle of the maximum size.
 constexpr rlim_t kDataBytes = rlim_t{96} << 20U;
 
-// Vendor code: token files, sockets, stacks and heaps of its own.
+// Vendor code may need token files, sockets, and its own stacks and heaps.
 constexpr rlim_t kModuleOpenFiles = 512;
 constexpr rlim_t kModuleDataBytes = rlim_t{512} << 20U;
 
@@ -40,7 +41,7 @@ ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
 
 Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup) {
   if (!setup.pkcs11().access().writes_files()) {
-    return 0U;  // its filter lets it change nothing anywhere
+    return 0U;  // its filter prevents it from changing any file
   }
   return ChangeFilesOnlyBelow(setup.pkcs11().state_directory());
 }

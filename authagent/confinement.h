@@ -1,4 +1,4 @@
-// What the agent's set-up says about its own limits and filters, for main() to apply in order.
+// The limits and filters of the agent, as its set-up determines them, for main() to apply in order.
 
 #pragma once
 
@@ -14,15 +14,15 @@ namespace baokms::authagent {
 
 [[nodiscard]] ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup);
 
-// Keeps a PKCS#11 module from changing files outside its state directory; to be called before any
-// thread exists. Gives Landlock's ABI, 0 where it is not in force.
+// Prevents a PKCS#11 module from changing files outside its state directory. Call it before any
+// thread exists. Returns Landlock's ABI version, or 0 where Landlock is not in force.
 Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup);
 
-// Enters the filter for the start: the only one for a JWT, the first one for a PKCS#11 module.
-// Gives what there is to report about it.
+// Installs the filter for the start: the only one with a JWT, the first one with a PKCS#11 module.
+// Returns the report about it.
 Result<ipc::ConfinementReport> EnterFirstFilter(const ipc::AgentSetup& setup);
 
-// Enters the rest, once the module is open.
+// Returns the function that installs the narrow filter once the module is open.
 [[nodiscard]] Narrow NarrowingOf(const ipc::AgentSetup& setup);
 
 }  // namespace baokms::authagent

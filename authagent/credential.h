@@ -1,6 +1,6 @@
-// What the agent logs in with: a seam, so that a login does not know whether its JWT was read from
-// a file or granted by an OAuth 2.0 server, or whether it is a certificate. A credential never logs
-// in by itself.
+// The credential that the agent logs in with, as an interface: a login does not depend on whether
+// it is a JWT from a file, a JWT from an OAuth 2.0 server, or a certificate. A credential never
+// logs in by itself.
 
 #pragma once
 
@@ -18,28 +18,28 @@ class TlsIdentity;
 
 namespace baokms::authagent {
 
-// How a credential or a login stands (docs/authentication.md#status-words).
+// The state of a credential or a login (docs/authentication.md#status-words).
 enum class AuthStatus : std::uint8_t {
   kOk,
-  kError,       // no word of its own: not readable, not reachable
+  kError,       // no status of its own: not readable, not reachable
   kAuthFailed,  // OpenBao refused the credential
   kJwtExpired,
   kJwtNearExpiry,
   kJwtInvalid,
   kOAuth2Credential,   // the client secret cannot be used
   kOAuth2Rejected,     // the token endpoint refused the grant
-  kOAuth2Unavailable,  // not reached, or it could not answer now
-  kOAuth2Response,     // an answer that is not what RFC 6749 says
-  kOAuth2Request,      // no request could be made
+  kOAuth2Unavailable,  // not reachable, or unable to answer now
+  kOAuth2Response,     // an answer that does not conform to RFC 6749
+  kOAuth2Request,      // the request could not be built
   kCertExpired,
   kCertNearExpiry,
   kCertInvalid,
 };
 
-// The word for logs and metrics: "ok", "jwt_expired".
+// Returns the status word for logs and metrics: "ok", "jwt_expired".
 [[nodiscard]] std::string_view ToString(AuthStatus status);
 
-// A verdict with its reason. `reason` is fixed text that may name a claim, never a value.
+// A status with its reason. `reason` is fixed text that may name a claim, never its value.
 struct Finding {
   AuthStatus status = AuthStatus::kError;
   std::string_view reason;
@@ -47,17 +47,17 @@ struct Finding {
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-// A credential as one login needs it.
+// A credential in the form that one login needs.
 struct Acquired {
   Finding finding;
-  std::int64_t ends_unix = 0;  // when it expires; 0: unknown, or a new one is had for each login
-  std::int64_t due_unix = 0;   // a replacement is overdue from then on; 0: never
-  // Unless finding.status is kOk both are empty; one of them is what to log in with.
+  std::int64_t ends_unix = 0;  // when it expires; 0: unknown, or each login obtains a new one
+  std::int64_t due_unix = 0;   // a replacement is overdue from this time on; 0: never
+  // Both are empty unless finding.status is kOk; otherwise one of them is set.
   SecretBuffer jwt;
   std::shared_ptr<const openbao::TlsIdentity> identity;
 };
 
-// Belongs to the loop's thread.
+// Must be used on the loop's thread only.
 class Credential {
  public:
   Credential() = default;
@@ -65,11 +65,12 @@ class Credential {
   Credential& operator=(const Credential&) = delete;
   virtual ~Credential() = default;
 
-  // Fetches the credential as it is now and checks it. `done` is called exactly once, on the loop's
+  // Obtains the current credential and checks it. `done` is called exactly once, on the loop's
   // thread and at `deadline` at the latest; possibly before Acquire() returns.
   virtual void Acquire(BootTime deadline, std::function<void(Acquired)> done) = 0;
 
-  // Whether what the last Acquire() saw has been replaced since. Cheap; asked every few seconds.
+  // Returns whether the credential has been replaced since the last Acquire(). Cheap; called every
+  // few seconds.
   [[nodiscard]] virtual bool Replaced() const = 0;
 };
 

@@ -23,10 +23,10 @@ namespace {
 
 using contract::JsonAny;
 
-// 9999-12-31T23:59:59Z. Nothing later can be meant, and up to here a double is exact to 1/4096 s.
+// 9999-12-31T23:59:59Z. Later times are not plausible; up to here a double is exact to 1/4096 s.
 constexpr double kLatestTime = 253'402'300'799.0;
 
-// Claims of one token, members of one claim: far above any real token.
+// Maximum number of claims of one token, and of members of one claim: far above any real token.
 constexpr std::size_t kMaxMembers = 256;
 
 struct Parts {
@@ -59,7 +59,7 @@ Result<Parts> Split(std::string_view token) {
   return parts;
 }
 
-// Padding is tolerated where it is what base64 would have.
+// Accepts the padding that base64 would have.
 Result<std::string> DecodePart(std::string_view part) {
   const std::size_t unpadded = part.find_last_not_of('=') + 1;
   const std::size_t padding = part.size() - unpadded;
@@ -74,7 +74,7 @@ Result<std::string> DecodePart(std::string_view part) {
   return std::string(bytes->begin(), bytes->end());
 }
 
-// Header or payload. Claims that nobody asked for are skipped.
+// Reads the header or payload. Unknown claims are skipped.
 bool ReadObject(std::string_view text, const std::vector<contract::JsonMember>& members) {
   return contract::ReadJson(text,
                             {.max_bytes = kMaxJwtFile,

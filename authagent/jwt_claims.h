@@ -1,6 +1,6 @@
-// What a compact JWT says about itself, and whether that is what the configuration expects: pure
-// functions. The signature is OpenBao's to verify; these checks find mistakes before OpenBao does
-// and can say which claim is wrong. No value of a claim leaves this file in a message.
+// Parses a compact JWT and compares its claims with the configuration: pure functions. OpenBao
+// verifies the signature; these checks find mistakes earlier and can name the wrong claim. Values
+// of claims never appear in messages.
 
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace baokms::authagent {
 
-// The claims that are looked at. Times are seconds since 1970, possibly with a fraction (RFC 7519,
+// The claims that are checked. Times are seconds since 1970, possibly with a fraction (RFC 7519,
 // NumericDate), between 0 and the end of the year 9999.
 struct JwtClaims {
   std::string issuer;
@@ -28,7 +28,7 @@ struct JwtClaims {
   friend bool operator==(const JwtClaims&, const JwtClaims&) = default;
 };
 
-// What is expected of them; an empty expectation is not checked.
+// The expected claims; an empty expectation is not checked.
 struct JwtRules {
   std::int64_t min_remaining_s = 0;
   std::int64_t leeway_s = 0;
@@ -37,16 +37,16 @@ struct JwtRules {
   std::string expected_subject{};
 };
 
-// Takes a compact JWT apart. Refused: other than three parts, an empty part, characters outside
+// Parses a compact JWT. Refused are: other than three parts, an empty part, characters outside
 // base64url, a header without `alg` or with "none", a payload that is not one strict JSON object,
-// claims of the wrong type, no `exp`. The error is what to tell the operator.
+// claims of the wrong type, a missing `exp`. The error text is intended for the operator.
 Result<JwtClaims> ParseJwt(std::span<const std::uint8_t> token);
 
-// Judges the claims at `now_unix`, in the order of docs/authentication.md#jwt-from-a-file.
+// Checks the claims at `now_unix`, in the order of docs/authentication.md#jwt-from-a-file.
 Finding CheckClaims(const JwtClaims& claims, const JwtRules& rules, std::int64_t now_unix);
 
-// From when on a replacement is overdue: a tenth of the JWT's life before it is refused for being
-// too near its end. Without `iat` that moment itself.
+// Returns the time from which a replacement is overdue: a tenth of the JWT's lifetime before the
+// moment at which it is refused as too close to its expiry. Without `iat`, that moment itself.
 [[nodiscard]] std::int64_t DueUnix(const JwtClaims& claims, const JwtRules& rules);
 
 }  // namespace baokms::authagent

@@ -22,7 +22,7 @@
 namespace baokms::authagent {
 namespace {
 
-// Group write and execute, everything for others.
+// Group write and execute, and all permissions of others.
 constexpr mode_t kForbiddenBits = 0037;
 
 using Bytes = std::span<const std::uint8_t>;
@@ -81,7 +81,7 @@ Acquired JwtFile::ReadAndCheck() const {
 }
 
 void JwtFile::Acquire(BootTime /*deadline*/, std::function<void(Acquired)> done) {
-  // Before the file is read: what replaces it in between is then seen by Replaced().
+  // Stamped before the file is read, so that Replaced() detects a replacement in between.
   seen_ = StampFile(options_.path);
   done(ReadAndCheck());
 }

@@ -1,5 +1,5 @@
-// The JWT that something else keeps fresh in a file: read again for every login, so that replacing
-// the file is all it takes. The bytes go from the file into locked memory and nowhere else.
+// The JWT in a file that another program keeps fresh. It is read for every login, so replacing the
+// file is sufficient. The bytes are read into locked memory and are not copied elsewhere.
 
 #pragma once
 
@@ -19,12 +19,12 @@
 
 namespace baokms::authagent {
 
-// The most a JWT file may hold (docs/config.md#files). A JWT has one to four KiB.
+// The maximum size of a JWT file (docs/config.md#files). A JWT has one to four KiB.
 inline constexpr std::size_t kMaxJwtFile = std::size_t{1024} * 1024;
 
 // Reads the JWT from `path` under the rules of common/base/safe_path.h: no group write or execute,
-// nothing for others. Whitespace around it is dropped. kInvalidArgument: nothing else in the file,
-// or whitespace inside; every other code as OpenSafeFile().
+// no permissions for others. Surrounding whitespace is dropped. kInvalidArgument: the file is
+// otherwise empty, or has whitespace inside; other codes as OpenSafeFile().
 Result<SecretBuffer> ReadJwtFile(const std::string& path, uid_t own_user);
 
 class JwtFile final : public Credential {
@@ -37,7 +37,7 @@ class JwtFile final : public Credential {
 
   explicit JwtFile(Options options) : options_(std::move(options)) {}
 
-  // Answers before it returns: a local file needs no waiting.
+  // Calls `done` before it returns, because reading a local file needs no waiting.
   void Acquire(BootTime deadline, std::function<void(Acquired)> done) override;
 
   [[nodiscard]] bool Replaced() const override;

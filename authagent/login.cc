@@ -32,26 +32,25 @@
 namespace baokms::authagent {
 namespace {
 
-// Requests of one slot that are looked at in a minute. A worker's own back-off allows far fewer;
-// each one costs a read of the credential, a status and a log record.
+// Requests of one slot that are processed per minute. A worker's own back-off allows far fewer;
+// each request costs one read of the credential, one status and one log record.
 constexpr std::size_t kMaxAttempts = 60;
 
-// How often a credential that is refused, or overdue for replacement, is looked at and complained
-// about.
+// How often a credential that is refused, or overdue for replacement, is checked and logged.
 constexpr BootTime kComplaint = std::chrono::minutes(1);
 
-// A warning: OpenBao revokes a token after that many requests, and a worker's next request is
-// denied before the worker logs in again.
+// A warning: OpenBao revokes a token after that many requests, and the worker's next request is
+// then denied before the worker logs in again.
 constexpr std::string_view kLimitedUses =
     "the token can be used for a limited number of requests only: set token_num_uses of the role "
     "to "
     "0";
 
-// The supervisor, and OpenBao's audit log, count a login a moment after us: for their minute to be
-// over as well.
+// The supervisor, and OpenBao's audit log, count a login slightly later than the agent; this delay
+// ensures that their minute has passed as well.
 constexpr BootTime kCountedLater = std::chrono::seconds(1);
 
-// The status of a login that reached the network. A refusal by OpenBao is distinguished from an
+// Returns the status of a login that reached the network. A refusal by OpenBao differs from an
 // outage.
 Finding ToFinding(const openbao::CallReport& report) {
   switch (report.error_class) {
@@ -93,7 +92,7 @@ LoginService::LoginService(EventLoop& loop,
       outlet_(outlet),
       log_(log),
       options_(std::move(options)) {
-  // A slot's share keeps one worker from using up the logins of the others.
+  // Each slot has a share, so that one worker cannot use up the logins of the others.
   const std::size_t share = options_.budget_per_minute / std::max(1U, options_.workers);
   for (Slot slot = 0; slot < options_.workers; ++slot) {
     slots_.push_back({std::nullopt, std::nullopt, MinuteWindow<>(std::max(share, kMaxAttempts)),
@@ -113,7 +112,7 @@ void LoginService::Request(Slot slot, const ipc::LoginRequest& request) {
   Begin(slot);
 }
 
-// Starts the waiting request of a slot that has nothing in progress.
+// Starts the waiting request of a slot that has none in progress.
 void LoginService::Begin(Slot slot) {
   SlotState& state = slots_[slot];
   if (state.active || !state.waiting) {
@@ -134,8 +133,8 @@ void LoginService::Begin(Slot slot) {
                       [this, slot](Acquired acquired) { OnCredential(slot, std::move(acquired)); });
 }
 
-// Without a status and a record: a worker that asks without end must not flood the supervisor
-// through us.
+// Sends no status and logs no record, so that a worker that asks endlessly cannot flood the
+// supervisor through the agent.
 void LoginService::RefuseQuietly(Slot slot, ipc::Outcome outcome) {
   SendFailure(slot, *slots_[slot].active, outcome, AuthStatus::kError);
   Finish(slot);
@@ -157,7 +156,8 @@ void LoginService::OnCredential(Slot slot, Acquired acquired) {
 }
 
 void LoginService::LogIn(Slot slot, Acquired acquired) {
-  // A connection per login: the supervisor counts logins by the connections it makes for us.
+  // Each login uses its own connection, because the supervisor counts logins by the connections
+  // that it opens for the agent.
   const openbao::CallContext context{.deadline = slots_[slot].active->deadline,
                                      .token = nullptr,
                                      .connection = openbao::ConnectionUse::kFresh};
@@ -222,8 +222,8 @@ void LoginService::Fail(Slot slot,
   Finish(slot);
 }
 
-// The budget is the provider's own and says nothing about OpenBao, so what is shown is why the last
-// login failed. `wait` tells the worker when to ask again; zero: as after other failures.
+// The budget is the provider's own limit, independent of OpenBao, so the reported reason is that of
+// the last failed login. `wait` tells the worker when to ask again; zero: as after other failures.
 void LoginService::FailForBudget(Slot slot, BootTime wait) {
   const Finding& finding = last_failure_.finding;
   SendFailure(slot, *slots_[slot].active, last_failure_.outcome, finding.status, wait);
@@ -276,7 +276,7 @@ void LoginService::LogLogin(Slot slot, Finding finding, LogFields more) {
 
 void LoginService::Finish(Slot slot) {
   slots_[slot].active.reset();
-  // Not at once: a credential that answers at once would make this a recursion.
+  // Posted, because a credential that answers immediately would otherwise cause a recursion.
   loop_.Post([this, slot] { Begin(slot); });
 }
 

@@ -1,6 +1,6 @@
-// Logs in for the workers: one request of a slot is one credential read, one login at OpenBao and
-// one token handed over. It knows no channels and keeps no token: what OpenBao gave is sent and
-// wiped in the same callback.
+// Logs in for the workers: each request of a slot leads to one credential read, one login at
+// OpenBao and one token for the worker. It is independent of channels and keeps no token: the token
+// is sent and wiped in the callback that receives it.
 
 #pragma once
 
@@ -22,10 +22,10 @@
 
 namespace baokms::authagent {
 
-// A worker slot: 0 .. workers - 1.
+// A worker slot, from 0 to workers - 1.
 using Slot = std::uint32_t;
 
-// Where answers go. None of these calls may call back into LoginService.
+// Receives the answers. None of these functions may call back into LoginService.
 class LoginOutlet {
  public:
   LoginOutlet() = default;
@@ -42,15 +42,16 @@ struct LoginOptions {
   std::string auth_mount;
   std::string role;  // or the name of a certificate role, which may be empty
   std::uint32_t workers = 0;
-  BootTime timeout{};                    // the longest that one login may take
-  std::uint32_t budget_per_minute = 12;  // logins of all slots; each slot may use its share of it
+  BootTime timeout{};                    // the maximum duration of one login
+  std::uint32_t budget_per_minute = 12;  // logins of all slots; each slot may use its share
 };
 
-// Belongs to the loop's thread. Per slot at most one login is in progress and one request waits:
-// a worker asks again only when it gave up on the request before, so a newer one replaces it.
+// Must be used on the loop's thread only. Each slot has at most one login in progress and one
+// waiting request: a worker sends another only after it gave up on the previous one, so a newer
+// request replaces it.
 class LoginService final {
  public:
-  // All references must outlive the desk.
+  // All references must outlive the service.
   LoginService(EventLoop& loop,
                Credential& credential,
                LoginApi& api,
@@ -62,21 +63,21 @@ class LoginService final {
   LoginService& operator=(const LoginService&) = delete;
   ~LoginService() = default;
 
-  // Takes a worker's well-formed request; it is answered with a token or a failure, by its deadline
-  // or the time-out, whichever is earlier. `slot` is below LoginOptions::workers.
+  // Accepts a worker's well-formed request. It is answered with a token or a failure by its
+  // deadline or the time-out, whichever is earlier. `slot` must be below LoginOptions::workers.
   void Request(Slot slot, const ipc::LoginRequest& request);
 
-  // Reads and checks the credential now, without logging in, and reports what was found.
+  // Reads and checks the credential now, without logging in, and reports the result.
   void CheckCredential();
 
-  // CheckCredential() if the credential was replaced since it was last read; and every minute while
-  // it is refused or its replacement is overdue, so that the log keeps saying so.
+  // Calls CheckCredential() if the credential was replaced since it was last read, and every minute
+  // while it is refused or its replacement is overdue, so that the log repeats the problem.
   void Watch();
 
  private:
   using LogFields = decltype(LogRecord::fields);
 
-  // Why a login failed. As long as none did, there is only the budget to name.
+  // Why a login failed. Until the first failure, the only possible reason is the budget.
   struct LoginFailure {
     ipc::Outcome outcome = ipc::OUTCOME_LOGIN_BUDGET;
     Finding finding{AuthStatus::kError, "the login budget is used up"};
@@ -121,10 +122,10 @@ class LoginService final {
   LogSink& log_;
   LoginOptions options_;
   std::vector<SlotState> slots_;
-  LoginFailure last_failure_;  // of any slot, since the last login that succeeded
+  LoginFailure last_failure_;  // of any slot, since the last successful login
   std::int64_t credential_ends_unix_ = 0;
   std::int64_t credential_due_unix_ = 0;
-  AuthStatus credential_status_ = AuthStatus::kOk;  // as last read
+  AuthStatus credential_status_ = AuthStatus::kOk;  // when it was last read
   BootTime last_check_{};
   bool checking_ = false;
 };

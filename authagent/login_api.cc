@@ -17,15 +17,15 @@ namespace {
 
 using openbao::ErrorClass;
 
-// Whether a connection without a certificate was refused for the lack of it. Servers say so with
-// "certificate required" over TLS 1.3, and with "bad certificate" over TLS 1.2.
+// Returns whether a connection without a certificate was refused because of it. Servers send
+// "certificate required" over TLS 1.3 and "bad certificate" over TLS 1.2.
 bool RequiresCertificate(const openbao::CallReport& report) {
   const openbao::TlsAlert alert = report.tls_alert();
   return report.error_class == ErrorClass::kTlsFailed &&
          (alert == openbao::kCertificateRequired || alert == openbao::kBadCertificate);
 }
 
-// Whether TLS was established, whatever the server said then.
+// Returns whether TLS was established, whatever the server answered then.
 bool WasConnected(ErrorClass error_class) {
   switch (error_class) {
     case ErrorClass::kTlsFailed:

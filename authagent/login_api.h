@@ -1,4 +1,4 @@
-// The calls to OpenBao that a login makes, as an interface: tests answer them without a network.
+// The calls to OpenBao that a login makes, as an interface that tests implement without a network.
 
 #pragma once
 
@@ -11,8 +11,8 @@
 
 namespace baokms::authagent {
 
-// Same promises as openbao::Client::LoginJwt() and LoginCert(): `done` runs later, on the loop's
-// thread, exactly once, at the context's deadline at the latest.
+// Has the guarantees of openbao::Client::LoginJwt() and LoginCert(): `done` runs later, on the
+// loop's thread, exactly once and at the context's deadline at the latest.
 class LoginApi {
  public:
   LoginApi() = default;
@@ -33,7 +33,7 @@ class LoginApi {
                          openbao::Done<openbao::AuthValue> done) = 0;
 };
 
-// The real one. `client` must outlive it.
+// The production implementation. `client` must outlive it.
 class ClientLoginApi final : public LoginApi {
  public:
   explicit ClientLoginApi(openbao::Client& client) : client_(client) {}
@@ -44,9 +44,9 @@ class ClientLoginApi final : public LoginApi {
                 const SecretBuffer& jwt,
                 openbao::Done<openbao::AuthValue> done) override;
 
-  // Before the first login it connects once without a certificate, as workers do. A listener that
-  // requires client certificates ends the login with kTlsFailed and the alert kCertificateRequired:
-  // the token would be of no use to a worker.
+  // Before the first login it connects once without a certificate, as workers do. If the listener
+  // requires client certificates, the login ends with kTlsFailed and the alert
+  // kCertificateRequired, because a worker could not use the token.
   void LoginCert(const openbao::CallContext& context,
                  std::string_view auth_mount,
                  std::string_view name,
@@ -55,7 +55,7 @@ class ClientLoginApi final : public LoginApi {
 
  private:
   openbao::Client& client_;
-  bool workers_can_connect_ = false;  // as the last probe of the listener found
+  bool workers_can_connect_ = false;  // according to the last probe of the listener
 };
 
 }  // namespace baokms::authagent

@@ -1,5 +1,5 @@
-// bao-kms-authagent: alone reads the credential, logs in to OpenBao and hands tokens to workers.
-// Started by the spawner only.
+// bao-kms-authagent: the only process that reads the credential; logs in to OpenBao and passes
+// tokens to workers. Started only by the spawner.
 
 #include <unistd.h>
 
@@ -32,7 +32,7 @@ std::vector<UniqueFd> TakeWorkerChannels(std::uint32_t workers) {
   return channels;
 }
 
-// The order is the argument: nothing is received before the filter is in force.
+// The order is security-critical: nothing is received before the filter is installed.
 Status Start(ipc::ChildSession& session) {
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::AgentSetup>(ipc::kSetupDescriptor));
   if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
@@ -45,8 +45,8 @@ Status Start(ipc::ChildSession& session) {
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   ipc::ConfinementReport confinement = BAOKMS_TRY(EnterFirstFilter(setup));
   confinement.set_landlock_abi(landlock_abi);
-  // No destructor runs: the kernel frees faster, and libcurl's clean-up asks for calls that the
-  // filter refuses.
+  // No destructor runs: the kernel releases everything faster, and libcurl's clean-up needs system
+  // calls that the filter refuses.
   ::_exit(static_cast<int>(agent->Run(std::move(proc), confinement)));
 }
 

@@ -28,7 +28,7 @@ Acquired Refused(AuthStatus status, std::string_view reason) {
 }  // namespace
 
 void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
-  // Before the file is read: what replaces it in between is then seen by Replaced().
+  // Stamped before the file is read, so that Replaced() detects a replacement in between.
   seen_ = StampFile(options_.client_secret_file);
   const Result<SecretBuffer> secret =
       ReadClientSecret(options_.client_secret_file, options_.own_user);
@@ -47,7 +47,7 @@ void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> 
         });
 }
 
-// Neither when it ends nor when it is due is of interest: the next login has another one.
+// Expiry and due time are not needed, because the next login obtains a new token.
 Acquired OAuth2Credential::ClassifyAnswer(const openbao::FormAnswer& answer,
                                           std::int64_t asked_unix) const {
   GrantOutcome grant = ClassifyGrant(answer);

@@ -1,5 +1,5 @@
-// The JWT that an OAuth 2.0 token endpoint grants for a client secret: a new one for every login.
-// The endpoint's answer is checked like a JWT from a file; OpenBao verifies the signature.
+// The JWT that an OAuth 2.0 token endpoint grants for a client secret; every login obtains a new
+// one. The endpoint's token is checked like a JWT from a file; OpenBao verifies the signature.
 
 #pragma once
 
@@ -28,17 +28,18 @@ class OAuth2Credential final : public Credential {
     JwtRules rules;
   };
 
-  // How a form reaches the token endpoint: openbao::FormPoster::Post(), or what a test has.
+  // Sends a form to the token endpoint: openbao::FormPoster::Post(), or a replacement in tests.
   using Post = std::function<void(
       openbao::FormRequest, BootTime deadline, std::function<void(openbao::FormAnswer)>)>;
 
-  // What `post` uses must outlive the credential, and the credential its last answer.
+  // The objects that `post` uses must outlive the credential, and the credential must outlive its
+  // last answer.
   OAuth2Credential(Options options, Post post)
       : options_(std::move(options)), post_(std::move(post)) {}
 
   void Acquire(BootTime deadline, std::function<void(Acquired)> done) override;
 
-  // Whether the client secret was.
+  // Returns whether the client secret was replaced.
   [[nodiscard]] bool Replaced() const override;
 
  private:

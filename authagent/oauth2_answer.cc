@@ -27,7 +27,7 @@ namespace {
 using contract::JsonAny;
 using openbao::ErrorClass;
 
-// Members of one object of a grant: far above any real one.
+// Maximum number of members of one object of a grant: far above any real one.
 constexpr std::size_t kMaxMembers = 256;
 
 // A lifetime beyond 100 years is a mistake.
@@ -41,7 +41,7 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower_case) {
   return std::ranges::equal(text, lower_case, {}, Lower);
 }
 
-// The media type without its parameters.
+// Compares the media type without its parameters.
 bool IsJson(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) {
@@ -63,14 +63,14 @@ bool IsNull(const JsonAny& value) {
          std::holds_alternative<contract::JsonNull>(value);
 }
 
-// A token that OpenBao accepts as a JWT is a bearer token, so a server that leaves the type out
-// loses nothing by it (docs/decisions/0007-answers-of-token-endpoints.md).
+// A token that OpenBao accepts as a JWT is a bearer token, so a missing type is accepted
+// (docs/decisions/0007-answers-of-token-endpoints.md).
 bool IsBearer(const JsonAny& type) {
   const auto* text = std::get_if<std::string>(&type);
   return IsNull(type) || (text != nullptr && EqualsIgnoringCase(*text, "bearer"));
 }
 
-// The digits of a positive decimal number; 0 for any other text.
+// Parses a positive decimal number; returns 0 for any other text.
 double ParseDigits(std::string_view text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -80,7 +80,8 @@ double ParseDigits(std::string_view text) {
              : 0;
 }
 
-// Reads `expires_in`, a number or its decimal text. False when it is neither, or out of range.
+// Reads `expires_in`, a number or its decimal text. Returns false when it is neither, or out of
+// range.
 bool ReadLifetime(const JsonAny& value, std::optional<std::int64_t>& seconds) {
   if (IsNull(value)) {
     return true;

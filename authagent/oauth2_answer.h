@@ -1,5 +1,5 @@
-// What a token endpoint's answer is worth (RFC 6749, sections 4.4.3, 5.1 and 5.2): pure functions.
-// Nothing of an answer gets into a message.
+// Classifies the response of a token endpoint (RFC 6749, sections 4.4.3, 5.1 and 5.2): pure
+// functions. No content of a response appears in messages.
 
 #pragma once
 
@@ -18,8 +18,9 @@ struct GrantOutcome {
   std::optional<std::int64_t> expires_in;  // seconds
 };
 
-// kOAuth2Unavailable: no answer, 429 or 5xx. kOAuth2Rejected: any other status but 200.
-// kOAuth2Response: a 200 that is no bearer token as JSON. The token itself is not looked at.
+// Returns kOAuth2Unavailable without a response or for 429 or 5xx, kOAuth2Rejected for any other
+// status except 200, and kOAuth2Response for a 200 that is not a bearer token in JSON. The token
+// itself is not examined.
 GrantOutcome ClassifyGrant(const openbao::FormAnswer& answer);
 
 }  // namespace baokms::authagent

@@ -26,7 +26,7 @@ bool IsUnreserved(char c) {
          c == '.' || c == '_' || c == '~';
 }
 
-// application/x-www-form-urlencoded.
+// Appends `text` encoded as application/x-www-form-urlencoded.
 void AppendEncoded(WipedBuffer& out, std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   for (const char c : text) {
@@ -89,7 +89,8 @@ Result<openbao::FormRequest> BuildGrant(const GrantRequest& request, const Secre
   }
   const std::string_view secret_text = TextOf(secret.Reveal());
   openbao::FormRequest form;
-  // Wide enough for every character in its encoded form: a buffer that grows would copy the secret.
+  // Reserves enough for every character in its encoded form: a growing buffer would copy the
+  // secret.
   form.body.Reserve(3 * (secret_text.size() + request.client_id.size()) + 512);
   AppendField(form.body, "grant_type", "client_credentials");
   if (request.auth == ClientAuth::kPost) {

@@ -1,5 +1,5 @@
-// The form of an OAuth 2.0 client credentials grant (RFC 6749, sections 2.3.1 and 4.4) as bytes to
-// send. Pure: it reads no file and sends nothing.
+// Builds the form of an OAuth 2.0 client credentials grant (RFC 6749, sections 2.3.1 and 4.4) as
+// bytes to send. It reads no file and sends nothing.
 
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace baokms::authagent {
 
-// How the client shows its secret.
+// How the client authenticates.
 enum class ClientAuth : std::uint8_t {
   kBasic,  // client_secret_basic: an Authorization header
-  kPost,   // client_secret_post: in the form
+  kPost,   // client_secret_post: in the form body
 };
 
-// What is asked for, and as whom.
+// The requested grant and the client's identity.
 struct GrantRequest {
   std::string client_id{};
   ClientAuth auth = ClientAuth::kBasic;
@@ -28,7 +28,7 @@ struct GrantRequest {
   std::vector<std::string> resources{};  // RFC 8707
 };
 
-// kInvalidArgument: no client id or no secret.
+// Builds the request. kInvalidArgument: no client id or no secret.
 Result<openbao::FormRequest> BuildGrant(const GrantRequest& request, const SecretBuffer& secret);
 
 }  // namespace baokms::authagent

@@ -13,17 +13,18 @@
 namespace baokms::authagent {
 namespace {
 
-// SoftHSM writes its token at each login; told EACCES it goes on without, and a kill at that moment
-// costs nothing (docs/authentication.md).
+// SoftHSM writes its token at each login. It continues after EACCES, and nothing is lost if it is
+// killed at that moment (docs/authentication.md).
 Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
-  // Configuration, objects of the token and their directory.
+  // The configuration, the token's objects and their directory.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(statx),
                            SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(pread64),
                            SCMP_SYS(lseek), SCMP_SYS(access), SCMP_SYS(getdents64)}));
   return access.writes_files() ? policy.AllowChangingFiles() : policy.AllowOpenToReadElseRefuse();
 }
 
-// EACCES, not the end, for what is not allowed: modules talk to syslog when something is wrong.
+// Refused calls fail with EACCES instead of ending the process, because modules write to syslog
+// when an error occurs.
 Status AllowNetwork(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   switch (access.network()) {
     case ipc::ModuleAccess::NETWORK_UNIX:
@@ -35,7 +36,7 @@ Status AllowNetwork(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   }
 }
 
-// What only opening the module needs: its code is mapped, its threads begin.
+// Only needed to open the module: its code is mapped and its threads start.
 Status AllowLoading(SeccompPolicy& policy) {
   BAOKMS_TRY(policy.AllowExecutableMemory({"the PKCS#11 module and its libraries are mapped"}));
   BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD));
@@ -48,11 +49,12 @@ Status AllowLoading(SeccompPolicy& policy) {
 
 Result<SeccompPolicy> BuildPolicy() {
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());
-  // The JWT file, read at each login by a checked walk of its path: reading only, never creating.
+  // The JWT file, read at each login by a checked walk of its path: only for reading, never
+  // creating.
   BAOKMS_TRY(policy.AllowOpenToRead());
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(readlinkat),
                            SCMP_SYS(pread64), SCMP_SYS(geteuid)}));
-  // libcurl 7.88 calls connect() on the connected descriptor it was given (its issue 10626).
+  // libcurl 7.88 calls connect() on the already connected descriptor it receives (its issue 10626).
   BAOKMS_TRY(policy.Refuse({SCMP_SYS(connect)}, 0));
   return policy;
 }
@@ -66,13 +68,13 @@ Result<SeccompPolicy> BuildModulePolicy(const ipc::ModuleAccess& access, ModuleS
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());
   BAOKMS_TRY(AllowFiles(policy, access));
   BAOKMS_TRY(AllowNetwork(policy, access));
-  // Vendor code asks who and where it is.
+  // Vendor code queries its user and its host.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
                            SCMP_SYS(uname), SCMP_SYS(sysinfo)}));
   if (stage == ModuleStage::kLoading) {
     BAOKMS_TRY(AllowLoading(policy));
   }
-  // The next filter: the second stage, then that of the loop's thread alone.
+  // Permits the next filters: the second stage, then that of the loop's thread alone.
   BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(prctl), 0, PR_SET_NO_NEW_PRIVS));
   BAOKMS_TRY(policy.Allow({SCMP_SYS(seccomp)}));
   return policy;
@@ -86,7 +88,7 @@ Status EnterLoadingSandbox(const ipc::ModuleAccess& access) {
 Status EnterModuleSandbox(const ipc::ModuleAccess& access) {
   SeccompPolicy module = BAOKMS_TRY(BuildModulePolicy(access, ModuleStage::kServing));
   SeccompPolicy own = BAOKMS_TRY(BuildPolicy());
-  // In this order: all threads have to have the same filters when the first one comes.
+  // The order matters: all threads must have the same filters when the first one is installed.
   BAOKMS_TRY(module.Install());
   return own.Install(SeccompPolicy::Scope::kThisThread);
 }

@@ -1,4 +1,4 @@
-// What the auth agent may ask of the kernel.
+// The system call filters of the auth agent.
 
 #pragma once
 
@@ -10,30 +10,31 @@
 
 namespace baokms::authagent {
 
-// The names that the agent reports for its filters.
+// The names under which the agent reports its filters.
 inline constexpr const char* kFilterName = "auth_agent";
 inline constexpr const char* kLoadingFilterName = "auth_agent_pkcs11_loading";
 inline constexpr const char* kModuleFilterName = "auth_agent_pkcs11";
 
-// The policy as data, so that a test can print it, freeze it and try to break it without this
-// process confining itself.
+// Returns the policy as data, so that a test can print it, compare it with a golden file and try to
+// break it without confining itself.
 Result<SeccompPolicy> BuildPolicy();
 
-// Applies it to this process, for good. Call it before the first byte from a channel is parsed.
+// Applies the policy to this process permanently. Call it before parsing the first byte from a
+// channel.
 Status EnterSandbox();
 
-// With a PKCS#11 module there are two stages: wide while the module is loaded and its session is
-// opened, narrow for the rest of the process's life.
+// A PKCS#11 module has two stages: a wide filter while the module is loaded and its session is
+// opened, and a narrow one for the rest of the process's lifetime.
 enum class ModuleStage : std::uint8_t { kLoading, kServing };
 
-// What the thread of vendor code may ask of the kernel, as data.
+// Returns the policy of the thread that runs vendor code, as data.
 Result<SeccompPolicy> BuildModulePolicy(const ipc::ModuleAccess& access, ModuleStage stage);
 
-// In place of EnterSandbox(): the first stage, for all threads.
+// Replaces EnterSandbox(): installs the first stage on all threads.
 Status EnterLoadingSandbox(const ipc::ModuleAccess& access);
 
-// The second stage, for all threads; the calling one, which has the loop and the network, gets
-// BuildPolicy() on top.
+// Installs the second stage on all threads; the calling thread, which has the loop and the network,
+// additionally gets BuildPolicy().
 Status EnterModuleSandbox(const ipc::ModuleAccess& access);
 
 }  // namespace baokms::authagent

@@ -21,8 +21,8 @@
 namespace baokms::authagent {
 namespace {
 
-// U+FEFF as editors put it before UTF-8 and UTF-16 text. It cannot be seen, and a token or a server
-// counts it as part of the secret.
+// U+FEFF as editors write it before UTF-8 and UTF-16 text. It is invisible, but a token or a server
+// treats it as part of the secret.
 constexpr std::array<std::string_view, 3> kByteOrderMarks = {"\xEF\xBB\xBF", "\xFF\xFE",
                                                              "\xFE\xFF"};
 
@@ -32,7 +32,7 @@ bool BeginsWithByteOrderMark(std::span<const std::uint8_t> content) {
                              [text](std::string_view mark) { return text.starts_with(mark); });
 }
 
-// Fills `buffer` from the descriptor; returns how much there was.
+// Fills `buffer` from the descriptor and returns the number of bytes read.
 Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
@@ -55,7 +55,7 @@ Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
 
 Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rules) {
   const SafeFile file = BAOKMS_TRY(OpenSafeFile(path, rules));
-  // One byte more than there should be shows a file that is being written.
+  // One more byte than expected, to detect a file that is being written.
   SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(file.size + 1));
   const std::size_t size = BAOKMS_TRY(ReadAll(file.fd.get(), raw.RevealMutable()));
   if (size != file.size) {

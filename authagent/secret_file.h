@@ -1,5 +1,5 @@
 // Reads a whole credential file into locked memory, under the rules of common/base/safe_path.h. It
-// does not know what the bytes mean.
+// does not interpret the bytes.
 
 #pragma once
 
@@ -21,7 +21,8 @@ struct SecretFile {
   [[nodiscard]] std::span<const std::uint8_t> content() const { return raw.Reveal().first(size); }
 };
 
-// As OpenSafeFile(); also kUnavailable when the file grows or shrinks while it is read.
+// Reads the file. Codes as OpenSafeFile(); also kUnavailable when the file grows or shrinks
+// meanwhile.
 Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rules);
 
 }  // namespace baokms::authagent

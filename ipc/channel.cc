@@ -24,7 +24,8 @@
 namespace baokms::ipc {
 namespace {
 
-// Room for more descriptors than one, so that a breach is seen and each descriptor gets closed.
+// Room for more than one descriptor, so that a protocol violation is detected and every descriptor
+// is closed.
 constexpr std::size_t kDescriptorRoom = 4;
 
 struct ControlBuffer {
@@ -42,7 +43,7 @@ struct Attached {
   std::size_t count = 0;
 };
 
-// Takes ownership of every descriptor in the control data before anything is judged.
+// Takes ownership of every descriptor in the control data before any of it is checked.
 Attached TakeDescriptors(msghdr* header) {
   Attached attached;
   for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
@@ -97,7 +98,7 @@ Result<EncodedMessage> EncodedMessage::Encode(MessageType type,
     return Error(ErrorCode::kResourceExhausted, "message over the maximum of its type");
   }
   std::string bytes;
-  bytes.reserve(kHeaderSize + size);  // once, so that no copy of a secret is left behind
+  bytes.reserve(kHeaderSize + size);  // reallocation would leave a copy of a secret behind
   PutHeader(&bytes, type);
   if (!message.AppendToString(&bytes)) {
     return Error(ErrorCode::kInternal, "message not serialisable");

@@ -1,5 +1,5 @@
-// One end of a SOCK_SEQPACKET pair: whole datagrams in and out, at most one descriptor attached
-// (unix(7), SCM_RIGHTS). It neither waits nor queues, and does not know what a message means.
+// One end of a SOCK_SEQPACKET pair: sends and receives whole datagrams with at most one attached
+// descriptor (unix(7), SCM_RIGHTS). It neither blocks nor queues, and does not interpret messages.
 
 #pragma once
 
@@ -19,7 +19,7 @@ class MessageLite;
 
 namespace baokms::ipc {
 
-// A received datagram. `body` points into the buffer that was given to Receive().
+// A received datagram. `body` points into the buffer that was passed to ReceiveDatagram().
 struct Datagram {
   MessageType type{};
   std::span<std::uint8_t> body;
@@ -31,14 +31,14 @@ struct ChannelPair {
   UniqueFd second;
 };
 
-// Makes a connected, non-blocking, close-on-exec pair.
+// Creates a connected, non-blocking, close-on-exec pair.
 Result<ChannelPair> MakeChannelPair();
 
-// A message ready to be sent: type number and bytes. Wiped when it dies, since it may hold
-// plaintext.
+// A message that is ready to be sent: type number and bytes. Wiped on destruction, because it may
+// contain plaintext.
 class EncodedMessage final {
  public:
-  // Fails when the message is over the maximum of its type.
+  // Encodes a message. Fails when it exceeds the maximum of its type.
   static Result<EncodedMessage> Encode(MessageType type,
                                        const google::protobuf::MessageLite& message);
   static Result<EncodedMessage> Encode(MessageType type, std::span<const std::uint8_t> body);
@@ -59,13 +59,14 @@ class EncodedMessage final {
 
 enum class SendState : std::uint8_t { kSent, kWouldBlock };
 
-// Sends one datagram on `channel`, with `attached` (-1: none) as its descriptor; the caller keeps
-// both. kUnavailable: the peer is gone.
+// Sends one datagram on `channel` with the descriptor `attached` (-1: none); the caller keeps both.
+// Fails with kUnavailable when the peer is gone.
 Result<SendState> SendDatagram(int channel, const EncodedMessage& message, int attached);
 
-// Receives one datagram into `buffer` (kMaxDatagram bytes at least); nothing when none is waiting.
-// kUnavailable: the peer is gone. kProtocolViolation: too short, of no known type, over the maximum
-// of its type, or with more than one descriptor; all attached descriptors are closed then.
+// Receives one datagram into `buffer` (at least kMaxDatagram bytes), or returns nothing when none
+// is waiting. kUnavailable: the peer is gone. kProtocolViolation: the datagram is too short, of
+// unknown type, over the maximum of its type, or has more than one descriptor; all attached
+// descriptors are then closed.
 Result<std::optional<Datagram>> ReceiveDatagram(int channel, std::span<std::uint8_t> buffer);
 
 }  // namespace baokms::ipc

@@ -1,5 +1,5 @@
-// The descriptors every child of ours is born with, by number, and the exit codes it may end with.
-// Everything else is closed before its program starts.
+// The numbers of the descriptors that each child inherits, and the exit codes it may use. Every
+// other descriptor is closed before its program starts.
 
 #pragma once
 
@@ -14,24 +14,24 @@ inline constexpr int kSetupDescriptor = 4;  // sealed memfd (ipc/sealed.h)
 // Worker: its end of the pair with the agent. Agent: the first of its ends, one per worker slot.
 inline constexpr int kFirstPeerChannel = 5;
 
-// The spawner, in place of a peer channel.
+// Used by the spawner instead of a peer channel.
 inline constexpr int kWorkerSetupDescriptor = 5;
 inline constexpr int kAgentSetupDescriptor = 6;
 inline constexpr int kWorkerProgramDescriptor = 7;
 inline constexpr int kAgentProgramDescriptor = 8;
 inline constexpr int kSpawnerDescriptors = 9;
 
-// Worker slots at most (isolation.workers): each holds a token and about 5 MB.
+// Maximum number of worker slots (isolation.workers): each holds a token and about 5 MB.
 inline constexpr std::uint32_t kMaxWorkers = 16;
 
-// How a child says why it ended.
+// The exit codes with which a child reports why it ended.
 enum class ExitCode : int {
-  kSupervisorGone = 0,   // end of file on the channel: the ordinary end
-  kStartFailed = 70,     // before the filter; the reason is in the log
-  kPeerBreach = 71,      // a peer broke the protocol
+  kSupervisorGone = 0,   // end of file on the channel: the regular end
+  kStartFailed = 70,     // before the filter was installed; the log has the reason
+  kPeerBreach = 71,      // a peer violated the protocol
   kLoopFailed = 72,      // epoll or the channel failed
-  kModuleFailed = 73,    // the PKCS#11 module gave an error that it does not recover from
-  kModuleHung = 74,      // a call into the PKCS#11 module did not come back
+  kModuleFailed = 73,    // the PKCS#11 module returned an unrecoverable error
+  kModuleHung = 74,      // a call into the PKCS#11 module did not return
   kRefusedSyscall = 97,  // reserved for the filter's handler (ipc/refused_syscall.h)
 };
 

@@ -34,8 +34,8 @@ Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   files.status = BAOKMS_TRY(OpenOwn("/proc/self/status"));
   files.statm = BAOKMS_TRY(OpenOwn("/proc/self/statm"));
   files.limits = BAOKMS_TRY(OpenOwn("/proc/self/limits"));
-  // OpenSSL asks for the time zone when it verifies a certificate; libc reads its file now, not
-  // then.
+  // OpenSSL needs the time zone when it verifies a certificate. libc reads the zone file here,
+  // because it cannot do so later.
   ::tzset();
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(LimitResource(RLIMIT_FSIZE, limits.file_bytes));

@@ -1,5 +1,6 @@
-// The first steps of every child program, before it parses a byte: the same for worker and auth
-// agent, in the order that is the security argument (docs/architecture.md); and the last one.
+// The first steps of every child program before it parses any input, identical for worker and auth
+// agent and in a security-critical order (docs/architecture.md); and the exit code of its last
+// step.
 
 #pragma once
 
@@ -12,28 +13,29 @@
 
 namespace baokms::ipc {
 
-// What a child needs of the kernel; anything above is a bug or an attack.
+// The resources that a child needs from the kernel; any higher use indicates a bug or an attack.
 struct ChildLimits {
   const char* process_name = nullptr;  // at most 15 characters (prctl(2), PR_SET_NAME)
-  int fixed_descriptors = 0;           // it is born with 0 .. this - 1
+  int fixed_descriptors = 0;           // inherits the descriptors 0 to this - 1
   rlim_t open_files = 0;
   rlim_t data_bytes = 0;  // RLIMIT_DATA: private writable memory
   rlim_t file_bytes = 0;  // RLIMIT_FSIZE: the largest file it may write
 };
 
-// The child's own /proc files, opened while it still can; the supervisor reads them later, because
-// nobody else may once the process is not dumpable.
+// The child's own /proc files, opened while that is still possible. The supervisor reads them
+// later, because no other process may open them once the child is not dumpable.
 struct ProcFiles {
   UniqueFd status;
   UniqueFd statm;
   UniqueFd limits;
 };
 
-// Checks and closes descriptors, hardens the process, sets its limits, ignores the signals that a
-// service manager sends to a group. Only after it is anything read or allocated from outside.
+// Checks the inherited descriptors and closes all others, hardens the process, sets its limits, and
+// ignores the signals that a service manager sends to a process group. No outside input may be read
+// before this call.
 Result<ProcFiles> BeginChild(const ChildLimits& limits);
 
-// How a child ends whose channel to the supervisor closed because of `why`.
+// Returns the exit code of a child whose channel to the supervisor closed because of `why`.
 ExitCode ExitCodeAfter(const Error& why);
 
 }  // namespace baokms::ipc

@@ -1,5 +1,5 @@
-// A child's side of its channel to the supervisor: the event loop it turns, Hello, the descriptors
-// and reports it introduces itself with, its log, and its end. The same for every child program.
+// A child's side of its channel to the supervisor: the event loop, Hello, the descriptors and
+// reports sent at start, the log, and the exit. The same for every child program.
 
 #pragma once
 
@@ -24,7 +24,7 @@
 
 namespace baokms::ipc {
 
-// Belongs to the loop's thread. Must outlive everything that was given its loop, log or table.
+// Must be used on the loop's thread only, and must outlive every user of its loop, log or table.
 class ChildSession final {
  public:
   ChildSession(Role role, UniqueFd supervisor);
@@ -32,44 +32,44 @@ class ChildSession final {
   ChildSession& operator=(const ChildSession&) = delete;
   ~ChildSession() = default;
 
-  // Makes the loop, the channel on it and the heartbeat: after BeginChild(), which closes what a
-  // program was not born with, and before the filter, which forbids new descriptors. Nothing is
-  // received before Run(). Fails when the kernel has no room.
+  // Creates the loop, the channel on it and the heartbeat. Call it after BeginChild(), which closes
+  // all descriptors that were not inherited, and before the filter, which forbids new ones. Nothing
+  // is received before Run(). Fails when the kernel is out of resources.
   Status Open(LogLevel lowest);
 
-  // For as long as Open() has succeeded.
+  // Available once Open() has succeeded.
   [[nodiscard]] EventLoop& loop() { return *loop_; }
 
-  // Sends records to the supervisor, which writes them. One that cannot be sent is lost: a
-  // supervisor that is gone is noticed by reading.
+  // Sends log records to the supervisor, which writes them. A record that cannot be sent is lost:
+  // that the supervisor is gone is detected when reading.
   [[nodiscard]] LogSink& log() { return log_; }
 
-  // What the supervisor may say besides HelloAnswer. To be filled before Run().
+  // The messages that the supervisor may send besides HelloAnswer. Fill it before Run().
   [[nodiscard]] Dispatch& table() { return table_; }
 
   // Adds Tunables to the table; their log level is applied here, before `apply` gets the rest.
   void AcceptTunables(std::function<void(const Tunables&)> apply);
 
-  // Sends a message or ends the process: a supervisor that is gone, or has not read for megabytes,
-  // hears nobody.
+  // Sends a message. If the supervisor is gone, or has left megabytes unread, the process ends
+  // instead.
   void Tell(MessageType type, const google::protobuf::MessageLite& message);
 
-  // Sends Hello, the descriptors of the process's own /proc files and what confines it. An error
-  // has to end the process, with ExitCodeAfter().
+  // Sends Hello, the descriptors of the process's own /proc files and the confinement report. After
+  // an error the process must end with ExitCodeAfter().
   Status Introduce(ProcFiles proc, const ConfinementReport& confinement);
 
-  // Only the first of these, for a process that has nothing to show.
+  // Sends Hello only, for a process that has no files or confinement to report.
   Status SayHello();
 
-  // Turns the loop; calls `greeted` once the supervisor has answered the Hello. Returns when the
-  // supervisor is gone or broke the protocol, or after End().
+  // Runs the loop and calls `greeted` once the supervisor has answered the Hello. Returns when the
+  // supervisor is gone or violated the protocol, or after End().
   ExitCode Run(std::function<void()> greeted);
 
   // Makes Run() return `code`.
   void End(ExitCode code);
 
-  // Says why this process cannot start, at any time before Run(). Best effort: it is the last thing
-  // that the process does.
+  // Reports why this process cannot start; may be called at any time before Run(). Best effort: it
+  // is the last action of the process.
   void SendStartFailure(const Error& why) const;
 
  private:
@@ -88,12 +88,12 @@ class ChildSession final {
   ExitCode end_ = ExitCode::kLoopFailed;
 };
 
-// The main() of a child program. `start` sets the process up and ends it itself when it has served;
-// what it returns is why the process did not start, which is sent to the supervisor. Returns the
-// exit code for that.
+// Implements main() of a child program. `start` sets the process up, serves and then exits the
+// process itself; if it returns, its status says why the process did not start, which is sent to
+// the supervisor. Returns the exit code for that case.
 int RunChild(Role role, const std::function<Status(ChildSession&)>& start);
 
-// Sends a StartFailure on `channel`; what cannot be sent is lost.
+// Sends a StartFailure on `channel`, best effort.
 void SendStartFailure(int channel, const Error& why);
 
 }  // namespace baokms::ipc

@@ -18,8 +18,8 @@
 namespace baokms::ipc {
 namespace {
 
-// The lite runtime keeps unknown fields, counts them in a message's size, and generates no accessor
-// for them in proto3. They sit in a protected member of the base class.
+// The lite runtime keeps unknown fields and counts them in the size of a message, but generates no
+// accessor for them in proto3. They are in a protected member of the base class.
 struct Metadata : google::protobuf::MessageLite {
   static bool HasUnknown(const google::protobuf::MessageLite& message) {
     return (message.*&Metadata::_internal_metadata_).have_unknown_fields();

@@ -1,7 +1,7 @@
-// Which message may arrive when, as data: one row per message with its handler, the phases it is
-// allowed in and whether a descriptor comes along. The form (ipc/message_form.h) and the rate
-// (ipc/limits.h) of every message are checked here, before its handler sees it, so that no channel
-// can forget one. Anything else is a breach of the protocol.
+// Defines as data which message may arrive when: one row per message type with its handler, the
+// phases in which it is allowed, and whether it carries a descriptor. The form (ipc/message_form.h)
+// and the rate (ipc/limits.h) of every message are checked here before its handler runs, so that no
+// channel can omit a check. Anything else violates the protocol.
 
 #pragma once
 
@@ -28,28 +28,28 @@ class MessageLite;
 
 namespace baokms::ipc {
 
-// Whether a parsed message carries fields at its top level that its type does not have.
+// Returns whether a parsed message has top-level fields that its type does not define.
 [[nodiscard]] bool HasUnknownFields(const google::protobuf::MessageLite& message);
 
-// Phases of one channel, as bits. Each side keeps its own current phase.
+// The phases of one channel, as bits. Each side tracks its own current phase.
 enum Phase : std::uint32_t {
   kPhaseHello = 1,    // before the peer's Hello
-  kPhaseServing = 2,  // after it
+  kPhaseServing = 2,  // after the peer's Hello
 };
 
 enum class Descriptor : std::uint8_t { kNone, kOptional, kRequired };
 
 class Dispatch final {
  public:
-  // Gets the raw body, which is wiped after the call. An error ends the peer.
+  // Receives the raw body, which is wiped after the call. An error terminates the peer.
   using RawHandler = std::function<Status(std::span<std::uint8_t> body, UniqueFd fd)>;
 
   // Adds one row. `phases` is a set of Phase bits.
   void AddRaw(MessageType type, std::uint32_t phases, Descriptor descriptor, RawHandler handler);
 
-  // Adds a row whose body is the protobuf message `Message`. Bytes that are not one, or not the one
-  // way to write it (a field twice, a long varint, a default written out, a field that this build
-  // does not know), and messages that CheckForm() refuses are breaches.
+  // Adds a row whose body is the protobuf message `Message`. Bodies that do not parse, that are not
+  // in canonical form (a repeated singular field, an overlong varint, an explicit default, a field
+  // that this build does not know), or that CheckForm() refuses are protocol violations.
   template <typename Message>
   void Add(MessageType type, std::uint32_t phases, std::function<Status(Message&)> handler) {
     AddRaw(type, phases, Descriptor::kNone,
@@ -72,11 +72,12 @@ class Dispatch final {
            });
   }
 
-  // Hands the datagram to its row. kProtocolViolation: no row, wrong phase, missing or extra
-  // descriptor, more than FlowLimitOf() allows by `now`, malformed, or the handler says so.
+  // Passes the datagram to its row. Returns kProtocolViolation when there is no row, the phase is
+  // wrong, a descriptor is missing or unexpected, the rate at `now` exceeds FlowLimitOf(), the
+  // message is malformed, or the handler reports a violation.
   Status Deliver(Datagram datagram, Phase phase, BootTime now = BootNow());
 
-  // The table as text, a row a line: for tests and for reviewers.
+  // Returns the table as text, one row per line, for tests and reviewers.
   [[nodiscard]] std::string ToText() const;
 
  private:
@@ -85,7 +86,7 @@ class Dispatch final {
     std::uint32_t phases;
     Descriptor descriptor;
     RawHandler handler;
-    std::optional<TokenBucket> flow;  // none: the type has no limit of its own
+    std::optional<TokenBucket> flow;  // none: the type has no rate limit of its own
   };
 
   template <typename Message>

@@ -1,5 +1,5 @@
-// The lists of key versions in messages, written and read in one place, so that both ends of a
-// channel hold the same numbers possible.
+// Writes and checks the lists of key versions in messages, so that both ends of a channel apply the
+// same limits.
 
 #pragma once
 
@@ -11,17 +11,17 @@
 
 namespace baokms::ipc {
 
-// Appends one version. A creation time that is no time (negative, or above kMaxCreatedUnix) becomes
-// 0, which nobody accepts as one. False, and nothing appended: `version` is not between 1 and
-// kMaxVersionNumber.
+// Appends one version. An invalid creation time (negative, or above kMaxCreatedUnix) is written as
+// 0, which no receiver accepts as a time. Returns false and appends nothing when `version` is not
+// between 1 and kMaxVersionNumber.
 [[nodiscard]] bool AppendVersion(std::int64_t version,
                                  std::int64_t created_unix,
                                  KeyVersions& list);
 
 [[nodiscard]] std::size_t CountVersions(const KeyVersions& list);
 
-// kProtocolViolation: more than kMaxKeyVersions, a version without a creation time beside it, or a
-// number that AppendVersion() does not write.
+// Fails with kProtocolViolation for more than kMaxKeyVersions versions, a version without a
+// matching creation time, or a number that AppendVersion() does not write.
 Status CheckForm(const KeyVersions& list);
 
 }  // namespace baokms::ipc

@@ -1,6 +1,6 @@
-// Every maximum of the IPC channels, with its reason: how large a message may be, what its fields
-// may hold, and how often one peer may send it. Both ends of a channel include this file, so that
-// they cannot disagree. A message over a maximum is a breach of the protocol, and its sender is
+// Every maximum of the IPC channels, with its reason: the size of each message, the range of its
+// fields, and the rate at which one peer may send it. Both ends of a channel include this file, so
+// they cannot disagree. A message that exceeds a maximum violates the protocol, and its sender is
 // killed.
 
 #pragma once
@@ -12,35 +12,37 @@
 
 namespace baokms::ipc {
 
-// The type number in front of every message.
+// The type number at the start of every message.
 inline constexpr std::size_t kHeaderSize = 2;
 
 // Control messages hold a few numbers and words of a fixed vocabulary.
 inline constexpr std::size_t kMaxControlBody = 512;
 
-// A log record of a child: 16 fields of at most 256 bytes and their keys (ipc/log_message.h cuts).
+// A log record of a child: 16 fields of at most 256 bytes and their keys (ipc/log_message.h
+// truncates).
 inline constexpr std::size_t kMaxLogBody = 8 * 1024;
 inline constexpr std::size_t kMaxLogFields = 16;
 inline constexpr std::size_t kMaxLogText = 256;
 
-// Names of events and keys are constants of ours; the longest has about 30 characters.
+// Event and field names are our constants; the longest has about 30 characters.
 inline constexpr std::size_t kMaxLogName = 64;
 
-// Versions in one datagram: a full registry (contract::kMaxKeyRecords), so that a key table is
-// always one message. It also has to fit the kernel's default send buffer
-// (net.core.wmem_default), which holds 208 KiB.
+// Versions in one datagram: a full registry (contract::kMaxKeyRecords), so that a key table always
+// fits into one message. It must also fit into the kernel's default send buffer
+// (net.core.wmem_default) of 208 KiB.
 inline constexpr std::size_t kMaxKeyVersions = 16384;
 
-// Versions in metadata (contract::kMaxListedVersions), which may come in several datagrams.
+// Versions in metadata (contract::kMaxListedVersions), which may be split into several datagrams.
 inline constexpr std::size_t kMaxMetadataVersions = 16 * kMaxKeyVersions;
 
 // OpenBao counts versions with an int, and 2^31 rotations are out of reach.
 inline constexpr std::int64_t kMaxVersionNumber = INT32_MAX;
 
-// Seconds since 1970, so that a varint of six bytes holds them: the year 141,000 and something.
+// Seconds since 1970, up to about the year 141,000, so that a six-byte varint holds them.
 inline constexpr std::int64_t kMaxCreatedUnix = (std::int64_t{1} << 42) - 1;
 
-// A version below 2^31 takes five bytes and its creation time six; two lists add tags and lengths.
+// A version below 2^31 takes five bytes and its creation time six; the two lists add tags and
+// lengths.
 inline constexpr std::size_t kMaxKeyVersionsSize = kMaxKeyVersions * (5 + 6) + 32;
 
 // The versions, a generation and one key_id.
@@ -49,7 +51,7 @@ inline constexpr std::size_t kMaxKeyTableBody = kMaxKeyVersionsSize + 256;
 // The versions, flags, calls and one name.
 inline constexpr std::size_t kMaxMetadataBody = kMaxKeyVersionsSize + 4096;
 
-// A DecryptRequest repeats what gRPC accepted (at most 64 KiB) and adds three numbers.
+// A DecryptRequest contains what gRPC accepted (at most 64 KiB) and adds three numbers.
 inline constexpr std::size_t kMaxDecryptRequestBody = 65'536 + 256;
 
 // Plaintext that still gives a ciphertext below 1,024 bytes, or that ciphertext and eight
@@ -59,71 +61,72 @@ inline constexpr std::size_t kMaxKmsBody = 8 * 1024;
 // The description of a TLS alert is one byte (RFC 8446, section 6).
 inline constexpr std::uint32_t kMaxTlsAlert = 255;
 
-// HTTP exchanges that one operation can need: first try, retry, token replaced, retry; a metadata
-// read is two of these.
+// HTTP exchanges that one operation may need: first attempt, retry, new token, retry; reading the
+// metadata takes two of these sequences.
 inline constexpr std::size_t kMaxCalls = 16;
 
-// Addresses of one name that are used and reported: a name with more is a mistake or an attack.
-// Their numbers fit a control message (kMaxControlBody) with five bytes each.
+// Addresses of one name that are used and reported; a name with more is a mistake or an attack.
+// Their numbers fit into a control message (kMaxControlBody) at five bytes each.
 inline constexpr std::size_t kMaxAddresses = 16;
 
-// As much as the client takes from OpenBao (openbao::kMaxTokenBytes).
+// The longest token that the client accepts from OpenBao (openbao::kMaxTokenBytes).
 inline constexpr std::size_t kMaxToken = 32 * 1024;
 inline constexpr std::size_t kTokenHeaderSize = 16 + 4 + 1;
 inline constexpr std::size_t kMaxTokenBody = kTokenHeaderSize + kMaxToken;
 
 inline constexpr std::size_t kLoginRequestIdSize = 16;
 
-// A status word of TokenStatus, AgentStatus or LoginFailed: lower case letters, digits and '_'. The
-// longest of the vocabulary has 18 characters.
+// A status word of TokenStatus, AgentStatus or LoginFailed: lower-case letters, digits and '_'. The
+// longest word of the vocabulary has 18 characters.
 inline constexpr std::size_t kMaxStatusWord = 32;
 
 // A request ID of OpenBao, a UUID today.
 inline constexpr std::size_t kMaxRequestId = 128;
 
-// "aes256-gcm96" and the like, as OpenBao names key types.
+// The name of a key type in OpenBao, such as "aes256-gcm96".
 inline constexpr std::size_t kMaxKeyTypeName = 64;
 
-// The step in a StartFailure is a literal of ours; the longest has about 80 characters.
+// The step in a StartFailure is one of our literals; the longest has about 80 characters.
 inline constexpr std::size_t kMaxStep = 160;
 
-// Leases beyond 100 years are mistakes; their nanoseconds would not fit into 64 bits.
+// Leases beyond 100 years are mistakes, and their nanoseconds would not fit into 64 bits.
 inline constexpr std::int64_t kMaxLeaseSeconds = std::int64_t{100} * 366 * 24 * 3600;
 
-// Points in time end with the year 9999, as those of certificates do (RFC 5280, 4.1.2.5).
+// Points in time end with the year 9999, like those of certificates (RFC 5280, 4.1.2.5).
 inline constexpr std::int64_t kMaxUnixTime = 253'402'300'799;
 
-// ConnectRequests without an answer, those included that nobody waits for any more. A client has at
-// most 64 connections; a child that lets more pile up is not honest, and a broker that does is not
-// answering.
+// Unanswered ConnectRequests, including those whose caller has given up. A client has at most 64
+// connections; a child that accumulates more is compromised, and a broker that does is not
+// responding.
 inline constexpr std::size_t kMaxUnansweredConnects = 256;
 
-// Connections that a child asks for in a second before it refuses its own requests: more than a
-// worker can complete a TLS handshake on.
+// Connections that a child may request per second before it refuses its own requests: more than the
+// number of TLS handshakes that a worker can complete.
 inline constexpr double kConnectsPerSecond = 2000;
 
-// How often one peer may send a message of one type. A supervisor that stood still for a moment
-// finds everything that was sent meanwhile at once, so that each burst is at least ten seconds'
-// worth.
+// The rate at which one peer may send messages of one type. A supervisor that was suspended briefly
+// receives everything that was sent meanwhile at once, so each burst covers at least ten seconds.
 struct FlowLimit {
-  double burst = 0;       // 0: no limit of its own
-  double per_second = 0;  // 0: `burst` is all there may ever be on one channel
+  double burst = 0;       // 0: no rate limit of its own
+  double per_second = 0;  // 0: `burst` is the total for the lifetime of a channel
 };
 
-// The largest datagram of all; receive buffers have this size.
+// The largest datagram of any type; receive buffers have this size.
 inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxMetadataBody;
 
-// Descriptors that may wait for a slow peer on one channel: an answer to each ConnectRequest.
+// Descriptors that may be queued for a slow peer on one channel: one answer per ConnectRequest.
 inline constexpr std::size_t kMaxQueuedDescriptors = kMaxUnansweredConnects;
 
-// What may wait for a slow peer on one channel. A worker has at most 112 requests (the sum of the
-// default per-method limits), nearly all far below 4 KiB; a peer that lets more pile up is stuck.
+// Bytes that may be queued for a slow peer on one channel. A worker has at most 112 requests (the
+// sum of the default per-method limits), nearly all far below 4 KiB; a peer that leaves more unread
+// is stuck.
 inline constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
 
-// The most a body of this type may hold; 0 for a number that is not a message.
+// Returns the maximum size of a body of this type; 0 for a number that is not a message type.
 [[nodiscard]] std::size_t MaxBodySize(MessageType type);
 
-// How often a peer may send this type; the same table as the sizes (ipc/message_type.cc).
+// Returns how often a peer may send this type, from the same table as the sizes
+// (ipc/message_type.cc).
 [[nodiscard]] FlowLimit FlowLimitOf(MessageType type);
 
 }  // namespace baokms::ipc

@@ -24,7 +24,7 @@
 namespace baokms::ipc {
 namespace {
 
-// Datagrams handled before the loop looks at other descriptors again.
+// Datagrams to handle before the loop serves other descriptors again.
 constexpr int kBatch = 16;
 
 constexpr std::uint32_t kReading = EPOLLIN | EPOLLRDHUP;
@@ -124,7 +124,8 @@ void Link::OnReady(std::uint32_t events) {
       return;
     }
   }
-  // A hang-up is met by reading: what the peer said before it left still counts.
+  // A hang-up is detected by reading, so that everything the peer sent before it left is still
+  // processed.
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     if (const Status received = ReceiveSome(); !received) {
       Close(received.error());

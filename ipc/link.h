@@ -1,5 +1,5 @@
 // A channel on an event loop: receives into locked memory that is wiped after each datagram, and
-// queues what a slow peer does not take yet. The owner decides what a datagram means.
+// queues what a slow peer does not accept yet. The owner interprets the datagrams.
 
 #pragma once
 
@@ -21,20 +21,20 @@
 
 namespace baokms::ipc {
 
-// How much of `kMaxDatagram` this link has to be able to receive.
+// How much of `kMaxDatagram` this link must be able to receive.
 enum class LinkKind : std::uint8_t {
   kGeneral,  // any message
-  kToken,    // agent and worker: the body of a Token at most
+  kToken,    // agent and worker: the body of a Token is the largest
 };
 
-// Send() may be called from any thread; everything else belongs to the loop's thread. Destroy it
-// there too, never from inside its own callbacks.
+// Send() may be called from any thread; everything else must be called on the loop's thread.
+// Destroy the link on that thread too, but never from inside its own callbacks.
 class Link final {
  public:
-  // What the owner does with a datagram. An error means that the peer broke the protocol.
+  // Handles a datagram. An error means that the peer violated the protocol.
   using OnDatagram = std::function<Status(Datagram)>;
-  // Called once, when the peer is gone (kUnavailable) or broke the protocol (kProtocolViolation).
-  // Nothing is received after it.
+  // Called once, when the peer is gone (kUnavailable) or violated the protocol
+  // (kProtocolViolation). Nothing is received afterwards.
   using OnClosed = std::function<void(const Error&)>;
 
   // `loop` must outlive the link.
@@ -45,10 +45,9 @@ class Link final {
   Link& operator=(const Link&) = delete;
   ~Link();
 
-  // Sends or queues one message; with `attached`, that descriptor goes along and is closed here.
-  // kResourceExhausted: over the message's maximum, or kMaxQueuedBytes or kMaxQueuedDescriptors are
-  // waiting already.
-  // kUnavailable: the peer is gone.
+  // Sends or queues one message. With `attached`, that descriptor is sent along and closed here.
+  // kResourceExhausted: the message exceeds its maximum, or kMaxQueuedBytes or
+  // kMaxQueuedDescriptors are already queued. kUnavailable: the peer is gone.
   Status Send(MessageType type, const google::protobuf::MessageLite& message);
   Status Send(MessageType type, const google::protobuf::MessageLite& message, UniqueFd attached);
   Status SendBytes(MessageType type, std::span<const std::uint8_t> body);
@@ -82,7 +81,7 @@ class Link final {
   OnDatagram on_datagram_;
   OnClosed on_closed_;
   bool closed_ = false;
-  // Outlives the link inside tasks that Send() posted to the loop.
+  // Outlives the link in tasks that Send() posted to the loop.
   std::shared_ptr<Link*> self_ = std::make_shared<Link*>(this);
   std::mutex mutex_;
   std::deque<Queued> queue_;            // guarded by mutex_

@@ -1,4 +1,5 @@
-// Log records of a child on their way to the supervisor, which writes all of them as one stream.
+// Converts a child's log records into messages for the supervisor, which writes all records as one
+// stream.
 
 #pragma once
 
@@ -10,12 +11,12 @@
 
 namespace baokms::ipc {
 
-// The record as a message, cut to what ipc/limits.h allows: fields beyond kMaxLogFields are left
-// out, texts end at kMaxLogText bytes, and every byte that is not printable ASCII becomes '?'.
+// Converts a record, truncated to the limits of ipc/limits.h: fields beyond kMaxLogFields are
+// omitted, texts end at kMaxLogText bytes, and every byte that is not printable ASCII becomes '?'.
 LogRecord ToMessage(const baokms::LogRecord& record);
 
-// Sends records at `lowest` and above; drops what can not be sent. `send` must be callable from any
-// thread that logs.
+// Sends records at level `lowest` and above, and drops those that cannot be sent. `send` must be
+// callable from any thread that logs.
 class UpwardLog final : public LogSink {
  public:
   using Send = std::function<void(const LogRecord&)>;
@@ -26,7 +27,7 @@ class UpwardLog final : public LogSink {
 
   [[nodiscard]] bool Enabled(LogLevel level) const override { return level >= lowest_; }
 
-  // Holds from the next record on; to be called on the thread that logs.
+  // Takes effect from the next record on. Call it on the thread that logs.
   void SetLowest(LogLevel lowest) { lowest_ = lowest; }
 
  private:

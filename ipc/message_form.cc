@@ -27,7 +27,7 @@ constexpr std::string_view kRequestIdCharacters =
 constexpr std::string_view kStatusCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_";
 constexpr std::string_view kEventCharacters = "abcdefghijklmnopqrstuvwxyz0123456789_.-";
 
-// Nothing after it is looked at: the sender is killed, and the log says which check it failed.
+// The first failed check ends the examination: the sender is killed, and the log names that check.
 Status Require(bool holds, Literal what) {
   return holds ? Status() : Status(Error(ErrorCode::kProtocolViolation, what));
 }
@@ -44,7 +44,7 @@ bool IsPrintable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-// Before 1970 as well: a certificate may say anything about its own end.
+// Times before 1970 are allowed, because a certificate may contain any expiry time.
 bool IsTime(std::int64_t unix_seconds) {
   return unix_seconds >= -kMaxUnixTime && unix_seconds <= kMaxUnixTime;
 }
@@ -66,7 +66,7 @@ Status CheckCalls(const Calls& calls) {
                  "too many or malformed calls in a message");
 }
 
-// Of a message about one child.
+// Checks a message that concerns one child.
 template <typename Message>
 Status CheckChild(const Message& message) {
   return Require((message.role() == ROLE_WORKER && message.slot() < kMaxWorkers) ||
@@ -138,7 +138,7 @@ Status CheckForm(const KeyTableAnswer& answer) {
 
 Status CheckForm(const MetadataAnswer& answer) {
   BAOKMS_TRY(CheckOutcomeAndCalls(answer.outcome(), answer.calls()));
-  // config/keys may not have been read when the key itself could not be.
+  // config/keys may be unread when the key itself could not be read.
   const bool upsert_may_be_unread =
       answer.outcome() != OUTCOME_OK && answer.upsert_outcome() == OUTCOME_UNSPECIFIED;
   BAOKMS_TRY(Require((IsStated(answer.upsert_outcome()) || upsert_may_be_unread) &&

@@ -1,9 +1,9 @@
-// The form of every message: counts, enumerations, ranges and alphabets. The sender may have been
-// taken over, so anything that an honest one could not have sent is a breach of the protocol. What
-// a message means, and whether it comes at the right moment, is decided by whoever receives it.
+// Checks the form of every message: counts, enumerations, ranges and alphabets. The sender may be
+// compromised, so anything that an honest sender cannot produce is a protocol violation. The
+// receiver decides what a message means and whether it arrives at the right moment.
 //
-// Dispatch::Add() calls CheckForm() for every message it parses: a message type without an overload
-// here does not compile, so that no channel can forget the check.
+// Dispatch::Add() calls CheckForm() for every message it parses. A message type without an overload
+// here does not compile, so no channel can omit the check.
 
 #pragma once
 
@@ -14,9 +14,10 @@
 
 namespace baokms::ipc {
 
-// Every function: kProtocolViolation when the message is one that no honest peer sends.
+// Every function returns kProtocolViolation for a message that no honest peer sends.
 
-// Of this build's protocol version and a known role; which role the receiver knows.
+// Requires this build's protocol version and a known role; the receiver checks which role it
+// expects.
 Status CheckForm(const Hello& hello);
 Status CheckForm(const HelloAnswer& answer);
 
@@ -40,7 +41,7 @@ Status CheckForm(const Spawned& spawned);
 Status CheckForm(const Kill& kill);
 Status CheckForm(const Exited& exited);
 
-// Any number may stand in these: the receiver looks it up and refuses one that it does not know.
+// These may contain any number: the receiver looks it up and refuses unknown ones.
 inline Status CheckForm(const SyscallRefused& /*refused*/) {
   return {};
 }
@@ -53,7 +54,7 @@ inline Status CheckForm(const ConnectVerdict& /*verdict*/) {
   return {};
 }
 
-// What a client of the KMS may have caused is answered with an outcome instead (worker/).
+// Values that a KMS client may have caused are answered with an outcome instead (worker/).
 inline Status CheckForm(const KeyTable& /*table*/) {
   return {};
 }
@@ -62,7 +63,7 @@ inline Status CheckForm(const CancelRequest& /*request*/) {
   return {};
 }
 
-// An answer of a worker that has nothing more to check than what all of them have.
+// Checks an answer of a worker that has only the members common to all answers.
 Status CheckOutcomeAndCalls(Outcome outcome, const google::protobuf::RepeatedPtrField<Call>& calls);
 
 template <typename Answer>
@@ -77,7 +78,7 @@ Status CheckForm(const Answer& answer) {
   return CheckOutcomeAndCalls(answer.outcome(), answer.calls());
 }
 
-// A request to a worker: see KeyTable.
+// Checks a request to a worker; see KeyTable.
 template <typename Request>
 
 requires requires(const Request& request) {

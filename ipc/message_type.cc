@@ -17,9 +17,9 @@ struct TypeFacts {
   FlowLimit flow{};
 };
 
-// Messages without a limit of their own, and why that is safe: what the supervisor sends, because
-// the children trust its volume; and the answers to it, because an answer that nobody asked for is
-// a breach, so that the requests are the limit.
+// Messages without a rate limit of their own, and why that is safe: children trust the supervisor
+// with the volume of what it sends; and answers to the supervisor are limited by its requests,
+// because an unsolicited answer violates the protocol.
 constexpr FlowLimit kAsAsked{};
 
 constexpr FlowLimit kOnce{.burst = 1};
@@ -27,13 +27,14 @@ constexpr FlowLimit kOnce{.burst = 1};
 constexpr FlowLimit kThreeTimes{.burst = 3};
 // The auth agent enters a second, narrower filter once its PKCS#11 module is open.
 constexpr FlowLimit kTwice{.burst = 2};
-// A child logs changes of its state, not requests.
+// A child logs changes of its state, not individual requests.
 constexpr FlowLimit kRecords{.burst = 1000, .per_second = 100};
-// After each login or renewal, which back off, and for the agent after each look at the credential.
+// Sent after each login or renewal, which back off, and by the agent after each check of the
+// credential.
 constexpr FlowLimit kStatuses{.burst = 400, .per_second = 20};
-// The child keeps to kConnectsPerSecond itself (common/openbao/broker_connector.h).
+// The child itself enforces kConnectsPerSecond (common/openbao/broker_connector.h).
 constexpr FlowLimit kConnects{.burst = 10 * kConnectsPerSecond, .per_second = kConnectsPerSecond};
-// A connection that turned out well may turn out badly later.
+// A connection that was reported as usable may be reported as unusable later.
 constexpr FlowLimit kVerdicts{.burst = 2 * kConnects.burst, .per_second = 2 * kConnects.per_second};
 // A PIN is tried at start and when its file changes.
 constexpr FlowLimit kPinAttempts{.burst = 20, .per_second = 1};

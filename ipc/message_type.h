@@ -1,5 +1,5 @@
-// The number of every message, written out once. Requests and events are even; the answer to a
-// request is the request's number plus one. Numbers are never reused.
+// The number of every message type. Requests and events are even; the answer to a request has the
+// request's number plus one. Numbers are never reused.
 
 #pragma once
 
@@ -47,7 +47,7 @@ enum class MessageType : std::uint16_t {
 
   kLoginRequest = 50,
   kToken = 51,
-  kLoginFailed = 53,  // the other answer to kLoginRequest
+  kLoginFailed = 53,  // the alternative answer to kLoginRequest
 
   kSpawn = 60,
   kSpawned = 61,
@@ -55,12 +55,12 @@ enum class MessageType : std::uint16_t {
   kExited = 64,
 };
 
-// The answer to a request of this type.
+// Returns the type of the answer to a request of this type.
 [[nodiscard]] constexpr MessageType AnswerTypeOf(MessageType request) {
   return static_cast<MessageType>(static_cast<std::uint16_t>(request) + 1);
 }
 
-// "EncryptRequest"; "unknown" for a number that is not in the list.
+// Returns the name of a type, such as "EncryptRequest", or "unknown".
 [[nodiscard]] std::string_view ToString(MessageType type);
 
 }  // namespace baokms::ipc

@@ -1,5 +1,5 @@
-// A MetadataAnswer with more versions than one datagram holds: cut by the worker, put together
-// again by the supervisor.
+// Splits a MetadataAnswer with more versions than one datagram holds in the worker, and joins the
+// parts again in the supervisor.
 
 #pragma once
 
@@ -11,18 +11,18 @@
 
 namespace baokms::ipc {
 
-// The datagrams of `answer`, in the order they have to be sent, with nothing in between: full parts
-// with `more_versions`, then the answer with the rest.
+// Returns the datagrams of `answer`, which must be sent in this order without any other message in
+// between: full parts with `more_versions`, then the answer with the remaining versions.
 std::vector<MetadataAnswer> SplitMetadata(MetadataAnswer answer);
 
-// What one worker has sent of an answer so far.
+// Collects the parts of one worker's answer.
 class MetadataParts final {
  public:
   enum class Progress : std::uint8_t { kMoreToCome, kComplete };
 
-  // Takes the next datagram, whose form was checked; kComplete: `answer` is whole now.
-  // kProtocolViolation: it goes on with another id, a part is not full, or there are more than
-  // kMaxMetadataVersions.
+  // Adds the next datagram, whose form has been checked. When the result is kComplete, `answer` is
+  // complete. Fails with kProtocolViolation when the id changes, a part is not full, or there are
+  // more than kMaxMetadataVersions.
   Result<Progress> Join(MetadataAnswer& answer);
 
  private:

@@ -17,11 +17,11 @@
 namespace baokms::ipc {
 namespace {
 
-// A signal handler gets no argument of ours, so this is the one variable of the project that is
-// not owned by main(). Written once, before the filter.
+// A signal handler receives no arguments of ours, so this is the only variable of the project that
+// main() does not own. It is written once, before the filter is installed.
 volatile sig_atomic_t report_channel = -1;
 
-// Async-signal-safe (signal-safety(7)): writes the message's bytes by hand and calls nothing that
+// Async-signal-safe (signal-safety(7)): encodes the message by hand and calls nothing that
 // allocates or locks.
 void Report(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const auto type = static_cast<std::uint16_t>(MessageType::kSyscallRefused);

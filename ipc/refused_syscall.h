@@ -1,5 +1,5 @@
-// The SIGSYS handler of a confined child: says which system call its filter refused and ends the
-// process. After a plain kill the parent would learn nothing but the signal.
+// The SIGSYS handler of a confined child: reports which system call the filter refused, and ends
+// the process. If the filter killed the process directly, its parent would learn only the signal.
 
 #pragma once
 
@@ -8,8 +8,9 @@
 namespace baokms::ipc {
 
 // Installs the handler, which sends SyscallRefused on `supervisor_channel` and exits with
-// ExitCode::kRefusedSyscall. Call it once, before the filter; rt_sigaction is in no filter, so
-// nothing can replace it afterwards. The descriptor must stay open for the process's life.
+// ExitCode::kRefusedSyscall. Call it once, before the filter is installed; no filter allows
+// rt_sigaction, so the handler cannot be replaced afterwards. The descriptor must stay open for the
+// lifetime of the process.
 Status ReportRefusedSyscalls(int supervisor_channel);
 
 }  // namespace baokms::ipc

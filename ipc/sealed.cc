@@ -66,7 +66,7 @@ Result<std::string> ReadSealed(int fd) {
     return Error(ErrorCode::kFailedPrecondition, "sealed set-up is too large");
   }
   std::string bytes(size, '\0');
-  // One memfd serves every incarnation of a child, so its file position is not ours to move.
+  // One memfd serves every successive process of a child, so its file position must not be moved.
   const ssize_t n = ::pread(fd, bytes.data(), bytes.size(), 0);
   if (n < 0 || static_cast<std::size_t>(n) != size) {
     return Error(ErrorCode::kSystem, "read of sealed set-up", errno);

@@ -1,5 +1,5 @@
-// Sealed set-ups: a protobuf message in a memfd that nobody can change any more (memfd_create(2),
-// fcntl(2) F_ADD_SEALS). The reader checks the seals, so it knows that what it trusts is final.
+// Sealed set-ups: a protobuf message in an immutable memfd (memfd_create(2), fcntl(2) F_ADD_SEALS).
+// The reader checks the seals, so it knows that the values it trusts are final.
 
 #pragma once
 
@@ -17,13 +17,14 @@ class MessageLite;
 
 namespace baokms::ipc {
 
-// A CA bundle of at most 1 MiB is the largest part of any set-up.
+// The largest part of any set-up is a CA bundle of at most 1 MiB.
 inline constexpr std::size_t kMaxSetup = 2 * 1024 * 1024;
 
-// Writes `message` into a new sealed memfd, close-on-exec, positioned at its start.
+// Writes `message` into a new sealed memfd, close-on-exec and positioned at its start.
 Result<UniqueFd> SealMessage(const google::protobuf::MessageLite& message);
 
-// All bytes of a sealed memfd. kFailedPrecondition: a seal is missing or it is over kMaxSetup.
+// Returns all bytes of a sealed memfd. kFailedPrecondition: a seal is missing or it exceeds
+// kMaxSetup.
 Result<std::string> ReadSealed(int fd);
 
 // Reads and parses a sealed memfd.

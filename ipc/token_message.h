@@ -1,5 +1,6 @@
-// The Token message: raw bytes, not protobuf, so that a token is only ever in buffers of ours.
-// Layout: request id (16), lease in seconds (4, little endian), renewable (1: 0 or 1), token.
+// The Token message: raw bytes instead of protobuf, so that a token is only ever in buffers that
+// this project wipes. Layout: request id (16), lease in seconds (4, little endian), renewable (1: 0
+// or 1), token.
 
 #pragma once
 
@@ -22,11 +23,12 @@ struct TokenMessage {
   SecretBuffer token;
 };
 
-// The body of a Token datagram, in locked memory. kInvalidArgument: the token is empty or longer
-// than kMaxToken.
+// Encodes the body of a Token datagram in locked memory. kInvalidArgument: the token is empty or
+// longer than kMaxToken.
 Result<SecretBuffer> EncodeToken(const TokenMessage& message);
 
-// Reads a body and wipes it. kProtocolViolation: too short, too long, or a flag that is not 0 or 1.
+// Decodes a body and wipes it. kProtocolViolation: too short, too long, or a flag other than 0 or
+// 1.
 Result<TokenMessage> DecodeToken(std::span<std::uint8_t> body);
 
 }  // namespace baokms::ipc

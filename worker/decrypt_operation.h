@@ -1,5 +1,5 @@
-// Decrypt: every check of docs/contract.md#decrypt, in its order, before OpenBao hears of the
-// request.
+// Decrypt: makes every check of docs/contract.md#decrypt in that order before it sends a request to
+// OpenBao.
 
 #pragma once
 
@@ -21,7 +21,7 @@ class DecryptOperation final : public AnsweringOperation<ipc::DecryptRequest,
   DecryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}
 
-  // May end the operation at once.
+  // Starts the operation, which may end immediately.
   void Begin(const ipc::DecryptRequest& request);
 
  private:
@@ -29,8 +29,8 @@ class DecryptOperation final : public AnsweringOperation<ipc::DecryptRequest,
   std::string associated_data_;
 };
 
-// The checks alone: OUTCOME_OK with the key to use, else what is wrong. KEY_ID_UNKNOWN comes before
-// anything about annotations (docs/contract.md#decrypt).
+// The result of the checks: OUTCOME_OK with the key to use, or the first failure. KEY_ID_UNKNOWN
+// takes precedence over all failures of annotations (docs/contract.md#decrypt).
 struct DecryptCheck {
   ipc::Outcome outcome = ipc::OUTCOME_INTERNAL;
   const TableKey* key = nullptr;

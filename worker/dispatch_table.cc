@@ -25,7 +25,7 @@ using ipc::Descriptor;
 using ipc::kPhaseServing;
 using Type = ipc::MessageType;
 
-// A handler that is a member function.
+// Makes a handler from a member function.
 template <typename Message, typename Receiver>
 std::function<Status(Message&)> To(Receiver& receiver, Status (Receiver::*handler)(Message&)) {
   return [&receiver, handler](Message& message) {
@@ -41,7 +41,7 @@ std::function<Status(Message&)> To(Receiver& receiver,
   };
 }
 
-// The requests, by the operations that answer them.
+// Adds the requests, given by the operations that answer them.
 template <typename... Kinds>
 void AddRequests(ipc::Dispatch& table, KmsOperations& kms) {
   (table.Add(Kinds::kType, kPhaseServing, To(kms, &KmsOperations::Admit<Kinds>)), ...);

@@ -1,4 +1,4 @@
-// Everything a worker accepts, and when: one table per channel. What is not in here ends the
+// The messages that a worker accepts, and when: one table per channel. Any other message ends the
 // worker.
 
 #pragma once
@@ -10,13 +10,13 @@
 
 namespace baokms::worker {
 
-// Adds what the supervisor may say, besides what every child is told (ipc/child_session.h).
-// Everything must outlive the table.
+// Adds the supervisor's messages, except those common to all children (ipc/child_session.h). All
+// arguments must outlive the table.
 void AcceptFromSupervisor(ipc::Dispatch& table,
                           openbao::BrokerConnector& connector,
                           KmsOperations& operations);
 
-// What the auth agent may say. `tokens` must outlive the table.
+// Returns the table of the auth agent's messages. `tokens` must outlive the table.
 ipc::Dispatch FromAgent(TokenSource& tokens);
 
 }  // namespace baokms::worker

@@ -52,7 +52,7 @@ ipc::Outcome EncryptOperation::Prepare(ipc::EncryptRequest& request) {
   if (allowed != ipc::OUTCOME_OK) {
     return allowed;
   }
-  key_ = *key;  // the table may change meanwhile
+  key_ = *key;  // the table may change in the meantime
   Result<SecretBuffer> plaintext =
       SecretBuffer::TakeFrom(MutableBytes(*request.mutable_plaintext()));
   if (!plaintext) {

@@ -1,5 +1,5 @@
-// Encrypt: with the active key of the admission's table, and only once metadata that this worker
-// read itself confirms that key.
+// Encrypt: uses the active key of the table under which the request was admitted, and only after
+// metadata that this worker itself read has confirmed that key.
 
 #pragma once
 
@@ -23,7 +23,7 @@ class EncryptOperation final : public AnsweringOperation<ipc::EncryptRequest,
   EncryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}
 
-  // Takes the plaintext out of `request`. May end the operation at once.
+  // Starts the operation, which may end immediately. Takes the plaintext out of `request`.
   void Begin(ipc::EncryptRequest& request);
 
  private:
@@ -31,7 +31,7 @@ class EncryptOperation final : public AnsweringOperation<ipc::EncryptRequest,
   void ReadMetadata();
   void Encrypt();
   void OnEncrypted(ipc::Outcome outcome, openbao::EncryptValue value);
-  bool PutAnnotations();  // false: the plugin version is no text
+  bool PutAnnotations();  // false: the plugin version is not valid UTF-8
 
   std::optional<TableKey> key_;
   SecretBuffer plaintext_;

@@ -75,7 +75,7 @@ void KeyTable::TakeOver(Keys keys, const TableKey* active, BootTime now) {
   } else {
     active_.reset();
   }
-  keys_ = std::move(keys);  // a map keeps its elements where they are
+  keys_ = std::move(keys);  // moving a map does not move its elements
 }
 
 const TableKey* KeyTable::Find(const contract::KeyId& key_id) const {

@@ -1,5 +1,5 @@
-// The keys this worker works with. The supervisor says which there are and which one encrypts; what
-// a key_id means is derived here, never believed.
+// The keys of this worker. The supervisor lists the key versions and the one that encrypts; the
+// key_id of each is derived here and never taken from the supervisor.
 
 #pragma once
 
@@ -17,33 +17,33 @@
 
 namespace baokms::worker {
 
-// One key with everything that requests need of it.
+// One key with all values that requests need.
 struct TableKey {
   contract::KeyBinding binding;
   contract::KeyVersion version;
-  std::string associated_data;  // base64, as Transit wants it
+  std::string associated_data;  // base64, as Transit requires it
 };
 
 class KeyTable final {
  public:
   explicit KeyTable(contract::KeyIdentity identity) : identity_(std::move(identity)) {}
 
-  // Takes over a whole table or nothing of it. OUTCOME_OK, or the reason of the refusal:
-  // STALE_TABLE (its generation is not larger, or its active version is below one that was active
-  // before), REQUEST_LIMIT (a malformed list of versions, or too many), KEY_ID_MALFORMED (a version
-  // that has no key_id, or is there twice), KEY_ID_UNKNOWN (the active key_id is not the one that
-  // is derived here for any of the versions).
+  // Replaces the whole table, or leaves it unchanged. Returns OUTCOME_OK or the reason of the
+  // refusal: STALE_TABLE (its generation is not larger, or its active version is below one that was
+  // active before), REQUEST_LIMIT (a malformed or too long list of versions), KEY_ID_MALFORMED (a
+  // version that has no valid key_id, or a duplicate), KEY_ID_UNKNOWN (the active key_id matches
+  // none of the key_ids derived here).
   ipc::Outcome Accept(const ipc::KeyTable& table, BootTime now);
 
-  // The key of this id, or null. Lives until the next Accept().
+  // Returns the key with this id, or null. The pointer is valid until the next Accept().
   [[nodiscard]] const TableKey* Find(const contract::KeyId& key_id) const;
 
-  // The key that encrypts; null while encryption is blocked.
+  // Returns the key that encrypts, or null while encryption is blocked.
   [[nodiscard]] const TableKey* active() const;
 
-  // The key that a request admitted under `generation` may encrypt with; null when it may not. A
-  // table is prepared here before the supervisor switches to it, so for kStraddle after Accept()
-  // the active key of the table before is good for requests of that older table.
+  // Returns the key with which a request admitted under `generation` may encrypt, or null. Workers
+  // receive a table before the supervisor switches to it, so for kStraddle after Accept() the
+  // active key of the previous table remains valid for requests admitted under that table.
   [[nodiscard]] const TableKey* FindForEncryption(const contract::KeyId& key_id,
                                                   std::uint64_t generation,
                                                   BootTime now) const;

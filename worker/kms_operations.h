@@ -1,5 +1,5 @@
-// All requests of the supervisor that are in progress: admits them, bounds them, and sees to it
-// that each is answered exactly once. What a request means is in the operation's own file.
+// All requests of the supervisor that are in progress: admits them, bounds their number, and
+// ensures that each is answered exactly once. Each operation's own file implements the request.
 
 #pragma once
 
@@ -31,7 +31,7 @@
 
 namespace baokms::worker {
 
-// Everything belongs to the loop's thread.
+// Must be used on the loop's thread only.
 class KmsOperations final {
  public:
   using Send = std::function<void(ipc::MessageType, const google::protobuf::MessageLite&)>;
@@ -47,13 +47,13 @@ class KmsOperations final {
 
   Status OnKeyTable(const ipc::KeyTable& table);
 
-  // Begins the operation that answers `request`, or refuses it with an answer. What the request
-  // holds as a plaintext is wiped. kProtocolViolation: the id is 0 or in use.
+  // Starts the operation that answers `request`, or answers with a refusal. Plaintext in the
+  // request is wiped. kProtocolViolation: the id is 0 or in use.
   template <typename Kind>
   Status Admit(typename Kind::Request& request);
 
-  // Answers OUTCOME_CANCELED; nothing when the request is unknown, since its answer may have
-  // crossed the cancellation.
+  // Answers OUTCOME_CANCELED. Sends nothing when the request is unknown, because its answer may
+  // have crossed the cancellation.
   Status OnCancel(const ipc::CancelRequest& request);
 
  private:

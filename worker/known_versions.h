@@ -1,5 +1,5 @@
-// Which key versions exist and since when, from metadata that this worker read from OpenBao itself.
-// Nothing the supervisor says comes in here.
+// The key versions that exist and their creation times, from metadata that this worker itself read
+// from OpenBao. No input of the supervisor is stored here.
 
 #pragma once
 
@@ -13,14 +13,14 @@ namespace baokms::worker {
 
 class KnownVersions final {
  public:
-  // Replaces everything by what was just read. Metadata with nonsensical version numbers or
-  // creation times is not believed: what was known before stays.
+  // Replaces all versions with those just read. Metadata with invalid version numbers or creation
+  // times is ignored, and the known versions stay.
   void Remember(const contract::TransitKeyMetadata& metadata);
 
   enum class Answer : std::uint8_t {
     kConfirmed,
-    kRefuted,  // the version does not exist (any more), or was created in another second
-    kUnknown,  // nothing was read yet, or nothing since this version can have been made
+    kRefuted,  // the version does not exist (any more), or has another creation second
+    kUnknown,  // nothing was read, or nothing since this version may have been created
   };
 
   [[nodiscard]] Answer Confirm(contract::KeyVersion version) const;

@@ -1,5 +1,5 @@
-// Every maximum of a worker, each with its reason. What may travel on its channels is bounded in
-// ipc/limits.h, what OpenBao may answer in common/openbao/http_limits.h.
+// Every maximum of a worker, each with its reason. ipc/limits.h bounds the messages on its
+// channels, common/openbao/http_limits.h the responses of OpenBao.
 
 #pragma once
 
@@ -11,43 +11,44 @@
 
 namespace baokms::worker {
 
-// Requests in progress. The configuration allows 1,024 of each KMS method; the rest is for
-// verifications, probes and metadata, which all may meet on the only worker that is left.
+// Requests in progress. The configuration allows 1,024 of each KMS method; the remainder is for
+// verifications, probes and metadata reads, all of which may reach the only remaining worker.
 inline constexpr std::size_t kMaxOperations = 2 * 1024 + 1024;
 
-// A request lives at most this long, whatever deadline it names. Above any openbao.timeout that
-// makes sense, and far below what could pile up.
+// The maximum duration of a request, whatever deadline it has. Longer than any reasonable
+// openbao.timeout, and short enough to prevent requests from accumulating.
 inline constexpr BootTime kLongestOperation = std::chrono::minutes(2);
 
-// Transit answers a 403 for a denied path and for a dead token alike. What renew-self said about a
-// token is believed for this long (docs/contract.md#token-lifetime).
+// Transit answers 403 both for a denied path and for a dead token. The result of a renew-self for a
+// token is reused for this long (docs/contract.md#token-lifetime).
 inline constexpr BootTime kVerdictLife = std::chrono::seconds(30);
 
 // Waits after a failed login or renewal, and between logins that replace rejected tokens
-// (docs/contract.md#token-lifetime). Each also ends at TokenTiming::longest_wait.
+// (docs/contract.md#token-lifetime). TokenTiming::longest_wait also limits each of them.
 inline constexpr BootTime kFirstBackoff = std::chrono::seconds(1);
 inline constexpr BootTime kLongestBackoff = std::chrono::seconds(60);
 inline constexpr BootTime kFirstCooldown = std::chrono::seconds(5);
 inline constexpr BootTime kLongestCooldown = std::chrono::minutes(5);
 
-// The login budget counts a minute; an agent that names a longer wait is mistaken.
+// The login budget covers one minute; a longer wait reported by an agent is an error.
 inline constexpr BootTime kLongestBudgetWait = std::chrono::seconds(70);
 
-// After this long without a rejection the next one is the first again.
+// After this long without a rejection, the next one counts as the first again.
 inline constexpr BootTime kQuietPeriod = std::chrono::minutes(10);
 
-// A table reaches the workers before the supervisor switches to it. Requests admitted under the
-// table before arrive until the slowest worker has acknowledged, and then live for their deadline.
+// Workers receive a table before the supervisor switches to it. Requests admitted under the
+// previous table arrive until the slowest worker has acknowledged, and then last until their
+// deadline.
 inline constexpr BootTime kStraddle = std::chrono::seconds(30);
 
-// A token that does not expire is looked at this often at least and at most.
+// The shortest and the longest interval between checks of a token that does not expire.
 inline constexpr BootTime kShortestCheck = std::chrono::minutes(1);
 inline constexpr BootTime kLongestCheck = std::chrono::hours(1);
 
-// Waits differ by up to this share, so that workers and nodes do not act together.
+// Waits are randomised by up to this share, so that workers and nodes do not act simultaneously.
 inline constexpr double kJitter = 0.25;
 
-// A login that takes longer is not going to come back.
+// A login that takes longer is considered lost.
 inline constexpr BootTime kLongestLoginTimeout = std::chrono::minutes(10);
 
 }  // namespace baokms::worker

@@ -1,4 +1,4 @@
-// bao-kms-worker: holds one OpenBao token and talks to Transit. Started by the spawner only.
+// bao-kms-worker: holds one OpenBao token and calls Transit. Started only by the spawner.
 
 #include <unistd.h>
 
@@ -20,12 +20,14 @@
 namespace baokms::worker {
 namespace {
 
-// Two channels, 16 kept-alive connections, as many on their way, and what a loop needs.
+// Two channels, 16 kept-alive connections, as many being established, and the loop's own
+// descriptors.
 constexpr rlim_t kOpenFiles = 96;
-// Measured below 10 MiB; room for the largest metadata answer and every request at its maximum.
+// Measured usage is below 10 MiB; this leaves room for the largest metadata response and for every
+// request at its maximum.
 constexpr rlim_t kDataBytes = rlim_t{128} << 20U;
 
-// The order is the argument: nothing is received before the filter is in force.
+// The order is security-critical: nothing is received before the filter is installed.
 Status Start(ipc::ChildSession& session) {
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-worker",
                                                     .fixed_descriptors = ipc::kFirstPeerChannel + 1,
@@ -38,8 +40,8 @@ Status Start(ipc::ChildSession& session) {
   BAOKMS_TRY(EnterSandbox());
   ipc::ConfinementReport confinement;
   confinement.set_filter_name(kFilterName);
-  // No destructor runs: the kernel frees faster, and libcurl's clean-up asks for calls that the
-  // filter refuses.
+  // No destructor runs: the kernel releases everything faster, and libcurl's clean-up needs system
+  // calls that the filter refuses.
   ::_exit(static_cast<int>(worker->Run(std::move(proc), confinement)));
 }
 

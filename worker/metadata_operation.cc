@@ -14,10 +14,11 @@
 namespace baokms::worker {
 namespace {
 
-// A type name that does not fit is no type we know; the supervisor judges it by its absence.
+// A longer type name is not one that we know; it is omitted, and the supervisor treats that as
+// unsupported.
 constexpr std::size_t kMaxTypeName = 64;
 
-// False when a version is out of range. There are at most kMaxMetadataVersions: the client's limit.
+// Returns false when a version is out of range. The client limits the list to kMaxMetadataVersions.
 bool PutVersions(const contract::TransitKeyMetadata& metadata, ipc::MetadataAnswer& answer) {
   return std::ranges::all_of(metadata.versions, [&answer](const contract::KeyVersion& version) {
     return ipc::AppendVersion(version.number, version.created_at_unix, *answer.mutable_versions());

@@ -1,5 +1,5 @@
-// MetadataRequest: reads config/keys and the key, at the same time, and remembers which versions
-// exist: what this worker later accepts for encryption.
+// MetadataRequest: reads config/keys and the key concurrently, and stores which versions exist;
+// this worker later encrypts only with those.
 
 #pragma once
 

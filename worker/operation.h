@@ -1,5 +1,5 @@
-// What all requests of the supervisor have in common: one answer each, also when they are
-// cancelled. What each one does is in its own file.
+// The common part of all operations for the supervisor: each sends exactly one answer, even when it
+// is cancelled. The operations themselves are in their own files.
 
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace baokms::worker {
 
-// What operations work with. Everything outlives them.
+// What operations use. Every member must outlive them.
 struct OperationContext {
   TokenCall::Sources sources;
   const KeyTable& keys;
@@ -27,12 +27,12 @@ struct OperationContext {
   std::string plugin_version;
 };
 
-// Destroying one ends it without an answer.
+// Destroying an operation ends it without an answer.
 class Operation {
  public:
   virtual ~Operation() = default;
 
-  // Answers OUTCOME_CANCELED. The object is gone afterwards.
+  // Answers OUTCOME_CANCELED and destroys the object.
   virtual void Cancel() = 0;
 
   Operation(const Operation&) = delete;
@@ -42,8 +42,8 @@ class Operation {
   Operation() = default;
 };
 
-// The operation that a request of type `kRequestType` begins. A class of this kind has a function
-// Begin(Request&), which may end the operation at once, and a row in worker/dispatch_table.cc.
+// Base class of the operation for requests of type `kRequestType`. A derived class has a function
+// Begin(Request&), which may end the operation immediately, and a row in worker/dispatch_table.cc.
 template <typename RequestMessage, typename AnswerMessage, ipc::MessageType kRequestType>
 class AnsweringOperation : public Operation {
  public:
@@ -60,9 +60,9 @@ class AnsweringOperation : public Operation {
   void Cancel() override { End(ipc::OUTCOME_CANCELED); }
 
  protected:
-  // Calls Transit with the token and the deadline of the operation, and adds what the call took to
-  // the answer. `exchange` as in TransitCall; `done` gets the outcome, and a value that is
-  // meaningful with OUTCOME_OK.
+  // Calls Transit with the token and deadline of the operation, and adds the call's records to the
+  // answer. `exchange` is as in TransitCall; `done` receives the outcome, and a value that is
+  // meaningful only with OUTCOME_OK.
   template <typename Value>
   void CallTransit(typename TransitCall<Value>::Exchange exchange,
                    std::function<void(ipc::Outcome, Value)> done,
@@ -76,7 +76,7 @@ class AnsweringOperation : public Operation {
     calls_.back()->Begin();
   }
 
-  // The last thing an operation does: nothing of it may be touched afterwards.
+  // Sends the answer and destroys the operation; no member may be used afterwards.
   void End(ipc::Outcome outcome) {
     answer_.set_outcome(outcome);
     const Reply reply = std::move(reply_);

@@ -1,5 +1,5 @@
-// The two halves of the deep probe: Transit with the status-probe AAD, which no ciphertext of the
-// cluster has, and with any version, because a candidate is probed before it is active.
+// The two halves of the deep probe: Transit calls with the status-probe AAD, which no ciphertext of
+// the cluster has. They accept any version, because a candidate is probed before it becomes active.
 
 #pragma once
 
@@ -22,7 +22,7 @@ class ProbeEncryptOperation final
   ProbeEncryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}
 
-  // Takes the plaintext out of `request`. May end the operation at once.
+  // Starts the operation, which may end immediately. Takes the plaintext out of `request`.
   void Begin(ipc::ProbeEncryptRequest& request);
 
  private:
@@ -37,7 +37,7 @@ class ProbeDecryptOperation final
   ProbeDecryptOperation(const OperationContext& context, BootTime deadline, Reply reply)
       : AnsweringOperation(context, deadline, std::move(reply)) {}
 
-  // May end the operation at once.
+  // Starts the operation, which may end immediately.
   void Begin(const ipc::ProbeDecryptRequest& request);
 
  private:

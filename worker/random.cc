@@ -13,7 +13,7 @@ namespace baokms::worker {
 namespace {
 
 void Fill(std::span<std::uint8_t> bytes) {
-  // Up to 256 bytes are never cut short (getrandom(2)).
+  // Requests of up to 256 bytes are never interrupted (getrandom(2)).
   if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
     std::abort();
   }

@@ -6,11 +6,11 @@
 
 namespace baokms::worker {
 
-// Unpredictable: an answer to a login is matched by it. Aborts when the kernel has no random
-// bytes, since nothing could be asked for safely then.
+// Returns an unpredictable id, which matches a login answer to its request. Aborts when the kernel
+// provides no random bytes, because no request would be safe then.
 ipc::LoginRequestId NewLoginRequestId();
 
-// A number from [0, 1).
+// Returns a number from [0, 1).
 double UniformRandom();
 
 }  // namespace baokms::worker

@@ -11,7 +11,7 @@ namespace baokms::worker {
 
 Result<SeccompPolicy> BuildPolicy() {
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());
-  // libcurl 7.88 calls connect() on the connected descriptor it was given (its issue 10626).
+  // libcurl 7.88 calls connect() on the already connected descriptor it receives (its issue 10626).
   BAOKMS_TRY(policy.Refuse({SCMP_SYS(connect)}, 0));
   return policy;
 }

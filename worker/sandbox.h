@@ -1,4 +1,4 @@
-// What a worker may ask of the kernel.
+// The system call filter of a worker.
 
 #pragma once
 
@@ -7,14 +7,15 @@
 
 namespace baokms::worker {
 
-// The name that the worker reports for its filter.
+// The name under which the worker reports its filter.
 inline constexpr const char* kFilterName = "worker";
 
-// The policy as data, so that a test can print it, freeze it and try to break it without this
-// process confining itself.
+// Returns the policy as data, so that a test can print it, compare it with a golden file and try to
+// break it without confining itself.
 Result<SeccompPolicy> BuildPolicy();
 
-// Applies it to this process, for good. Call it before the first byte from a channel is parsed.
+// Applies the policy to this process permanently. Call it before parsing the first byte from a
+// channel.
 Status EnterSandbox();
 
 }  // namespace baokms::worker

@@ -1,4 +1,4 @@
-// How much of a token's life is left, by the clock that says the worse.
+// The remaining lifetime of a token, according to the more pessimistic of two clocks.
 
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace baokms::worker {
 
-// Both clocks, read together.
+// The readings of both clocks at one time.
 struct Instant {
   BootTime boot{};
   std::chrono::nanoseconds wall{};  // since 1970; may step in either direction
@@ -18,20 +18,21 @@ struct Instant {
   static Instant Now() { return {BootNow(), std::chrono::system_clock::now().time_since_epoch()}; }
 };
 
-// The age is the larger of boot-time and wall-clock age and never shrinks: neither a suspended
-// machine nor a clock that steps back gives a token time that OpenBao did not give it.
+// The age of the token is the larger of its boot-time age and its wall-clock age, and never
+// decreases. Neither a suspend nor a clock that steps back extends the lifetime that OpenBao
+// granted.
 class TokenLease final {
  public:
-  // `seconds` is OpenBao's lease_duration: 0 does not expire; it is bounded to
-  // ipc::kMaxLeaseSeconds.
+  // `seconds` is OpenBao's lease_duration, limited to ipc::kMaxLeaseSeconds; 0 means that the token
+  // does not expire.
   TokenLease(Instant obtained, std::int64_t seconds);
 
   [[nodiscard]] bool expires() const { return length_ != BootTime::zero(); }
 
-  // The whole of it; zero when it does not expire.
+  // Returns the total lifetime; zero when the token does not expire.
   [[nodiscard]] BootTime length() const { return length_; }
 
-  // What is left at `now`, at least zero; nothing when it does not expire.
+  // Returns the remaining lifetime at `now`, at least zero; nothing when the token does not expire.
   std::optional<BootTime> Remaining(Instant now);
 
  private:

@@ -99,7 +99,7 @@ void TokenSource::ApplyOne(const TokenAction& action) {
     case TokenAction::Kind::kLoginTimedOut:
       login_.reset();
       Report(Attempt::kLogin, ipc::OUTCOME_AUTH_FAILED, "error", {});
-      LogAttempt(Attempt::kLogin, "error");  // other ends of a login are in the agent's records
+      LogAttempt(Attempt::kLogin, "error");  // the agent logs all other ends of a login
       break;
   }
 }
@@ -137,7 +137,7 @@ void TokenSource::OnRenewed(const TokenAction& action,
   Apply(machine_.RenewalEnded(action.attempt, end, Instant::Now()));
   incoming_ = SecretBuffer();
   if (action.kind == TokenAction::Kind::kProbe && report.error_class != ErrorClass::kOk) {
-    // Refused probes say something about a policy; they are not renewals that failed.
+    // Refused probes concern a policy; they are not failed renewals.
     ReportState(openbao::ToOutcome(report.error_class), report.calls);
     return;
   }
@@ -230,7 +230,7 @@ void TokenSource::SettleSoon() {
   if (settle_ == 0) {
     settle_ = around_.loop.After({}, [this] {
       settle_ = 0;
-      Tick();  // an expiry may be what the waiter met
+      Tick();  // a call may be waiting because the token expired
     });
   }
 }
@@ -252,7 +252,7 @@ std::optional<TokenSource::Ready> TokenSource::Decide(const Waiter& waiter) {
   return std::nullopt;
 }
 
-// A callback may end other waits and start new ones, so each is looked up again.
+// A callback may end other waits and start new ones, so each wait is looked up again.
 void TokenSource::Settle() {
   std::vector<WaitId> ids;
   ids.reserve(waiters_.size());

@@ -1,5 +1,6 @@
-// The worker's token: gets it from the auth agent, keeps it in locked memory, renews and replaces
-// it as worker/token_state_machine.h decides, and tells the supervisor (never the token itself).
+// The worker's token: obtains it from the auth agent, keeps it in locked memory, renews and
+// replaces it as worker/token_state_machine.h decides, and reports its state (never the token) to
+// the supervisor.
 
 #pragma once
 
@@ -24,7 +25,7 @@
 
 namespace baokms::worker {
 
-// What a token source needs of its surroundings. The references must outlive it.
+// The interfaces that a token source uses. The references must outlive it.
 struct TokenSurroundings {
   EventLoop& loop;
   openbao::Transit& transit;
@@ -33,7 +34,7 @@ struct TokenSurroundings {
   std::function<void(const ipc::TokenStatus&)> tell_supervisor;
 };
 
-// Everything belongs to the loop's thread. Callbacks never run inside the call that asked for them.
+// Must be used on the loop's thread only. Callbacks never run inside the call that requested them.
 class TokenSource final {
  public:
   TokenSource(TokenSurroundings surroundings,
@@ -46,15 +47,15 @@ class TokenSource final {
   // Starts the first login.
   void Start();
 
-  // As TokenStateMachine's.
+  // See TokenStateMachine::SetRefreshBefore().
   void SetRefreshBefore(BootTime refresh_before) { machine_.SetRefreshBefore(refresh_before); }
 
-  // Messages of the agent. An answer that nobody waits for is dropped; kProtocolViolation for one
-  // that is malformed.
+  // Handles messages of the agent. Answers to requests that were abandoned are dropped; malformed
+  // ones return kProtocolViolation.
   Status OnToken(std::span<std::uint8_t> body);
   Status OnLoginFailed(const ipc::LoginFailed& message);
 
-  // The token to use now; null when there is none. Valid until the loop runs again.
+  // The current token; null when there is none. Valid until control returns to the loop.
   struct Current {
     const SecretBuffer* token = nullptr;
     std::uint64_t generation = 0;
@@ -62,13 +63,13 @@ class TokenSource final {
 
   [[nodiscard]] Current Take();
 
-  // How a wait ended.
+  // The result of a wait.
   struct Ready {
     enum class Kind : std::uint8_t {
-      kToken,        // Take() gives one
-      kUnavailable,  // there is none; `outcome` says why
+      kToken,        // a token is available from Take()
+      kUnavailable,  // no token; `outcome` has the reason
       kTimedOut,     // the deadline passed
-      kKept,         // the rejected token stays; OpenBao's refusal stands
+      kKept,         // the rejected token stays, and so does OpenBao's refusal
     };
 
     Kind kind{};
@@ -78,19 +79,19 @@ class TokenSource final {
   using OnReady = std::function<void(Ready)>;
   using WaitId = std::uint64_t;
 
-  // Waits for a token.
+  // Waits for a token until `deadline`.
   WaitId Wait(BootTime deadline, OnReady ready);
 
-  // Says that OpenBao refused the token of `generation`, and waits for what comes of it.
+  // Reports that OpenBao refused the token of `generation`, and waits for the resulting decision.
   WaitId WaitAfterRejection(std::uint64_t generation,
                             Rejection how,
                             BootTime deadline,
                             OnReady ready);
 
-  // The same without waiting: the call was repeated already.
+  // Reports a refusal without waiting, because the call was already repeated.
   void NoteRejection(std::uint64_t generation, Rejection how);
 
-  // The callback will not run. Harmless for a wait that is over.
+  // Cancels a wait, so that its callback does not run. Does nothing for a wait that has ended.
   void CancelWait(WaitId wait);
 
  private:
@@ -122,7 +123,7 @@ class TokenSource final {
               ipc::Outcome outcome,
               std::string_view status,
               const std::vector<openbao::CallRecord>& calls);
-  // A change that was no login and no renewal: `status` stays empty.
+  // Reports a change other than a login or renewal; `status` stays empty.
   void ReportState(ipc::Outcome outcome, const std::vector<openbao::CallRecord>& calls);
   ipc::TokenStatus StatusNow();
   void LogAttempt(Attempt attempt, std::string_view status);

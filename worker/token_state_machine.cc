@@ -28,7 +28,7 @@ bool IsRefusal(ErrorClass error_class) {
          error_class == ErrorClass::kPermissionDenied;
 }
 
-// Whether OpenBao said anything at all.
+// Returns whether OpenBao answered at all.
 bool IsAnswer(ErrorClass error_class) {
   switch (error_class) {
     case ErrorClass::kTlsFailed:
@@ -42,7 +42,8 @@ bool IsAnswer(ErrorClass error_class) {
   }
 }
 
-// What a caller without a token is told: an outage by its name, all else is authentication.
+// Returns the outcome for callers without a token: an outage keeps its own outcome, and every other
+// cause is an authentication failure.
 ipc::Outcome ForCallers(ipc::Outcome outcome) {
   switch (outcome) {
     case ipc::OUTCOME_PRECONDITION_FAILED:
@@ -60,7 +61,7 @@ ipc::Outcome ForCallers(ipc::Outcome outcome) {
   }
 }
 
-// `first`, doubled `times` times, but never above `longest`.
+// Returns `first` doubled `times` times, limited to `longest`.
 BootTime Doubled(BootTime first, std::uint32_t times, BootTime longest) {
   BootTime wait = first;
   for (std::uint32_t i = 0; i < times && wait < longest; ++i) {
@@ -120,7 +121,7 @@ TokenActions TokenStateMachine::StartRefresh(Instant now) {
     return StartRenewal(Flight::kCheck, flight_deadline_, now);
   }
   if (token_ && token_->renewable && !token_->exhausted && timing_.mode == RenewalMode::kBySelf) {
-    // Half of the time, so that a renewal that hangs leaves the login its share.
+    // Half of the time, so that a hanging renewal leaves time for the login.
     return StartRenewal(Flight::kRenewal, now.boot + timing_.login_timeout / 2, now);
   }
   return StartLogin(flight_deadline_, now);
@@ -168,8 +169,8 @@ void TokenStateMachine::NoteOutcome(ipc::Outcome outcome) {
 }
 
 void TokenStateMachine::SetTimes(Instant now) {
-  // A renewal that brought hardly anything leaves the lead of the whole life: waiting for a third
-  // of the little that is left would be cutting it fine.
+  // After a renewal that extended the token hardly at all, the lead time is based on the original
+  // lifetime: a third of the short remainder would leave too little time.
   const BootTime length = token_->exhausted ? token_->first_length : token_->lease.length();
   const BootTime lead = std::min(timing_.refresh_before, length / 3);
   token_->lead = Scaled(lead, 1.0 + kJitter * random_());
@@ -180,7 +181,8 @@ void TokenStateMachine::SetTimes(Instant now) {
 }
 
 void TokenStateMachine::Hold(TokenGrant grant, Instant now) {
-  // OpenBao counts from some moment after the question: no token is taken for alive after its end.
+  // OpenBao starts counting after the request was sent, so a token is never considered alive after
+  // its end.
   const TokenLease lease(flight_began_, grant.lease_seconds);
   token_ = Held{lease, {}, {}, lease.length(), grant.renewable};
   ++generation_;
@@ -267,7 +269,7 @@ TokenActions TokenStateMachine::AfterRefusedProbe(Flight flight, ErrorClass refu
   if (certainty == Certainty::kSuspected) {
     verdict_ = Verdict{generation_, Finding::kUnproven, now.boot};
     if (flight == Flight::kCheck) {
-      return {};  // nobody was refused anything yet
+      return {};  // no call has been refused yet
     }
   }
   return Recover(certainty, now);
@@ -294,7 +296,7 @@ TokenActions TokenStateMachine::Rejected(std::uint64_t generation, Rejection how
     return Recover(Certainty::kDead, now);
   }
   if (flight_ != Flight::kNone) {
-    return {};  // what is under way decides
+    return {};  // the operation in progress decides
   }
   const std::optional<Finding> finding = FreshFinding(now.boot);
   if (!finding) {
@@ -330,7 +332,7 @@ TokenActions TokenStateMachine::Recover(Certainty certainty, Instant instant) {
   return actions;
 }
 
-// Every login that replaces a rejected token makes the next one wait.
+// Delays the next login: called for every login that replaces a rejected token.
 void TokenStateMachine::BeginCooldown(BootTime now) {
   const BootTime longest = std::min(kLongestCooldown, timing_.longest_wait);
   cooldown_until_ = now + Doubled(kFirstCooldown, recoveries_, longest);

@@ -1,5 +1,6 @@
-// The life cycle of one token as a pure state machine: events and clock readings in, actions out.
-// It holds no token, sends nothing and reads no clock; worker/token_source.h does.
+// The life cycle of one token as a pure state machine: its inputs are events and clock readings,
+// its outputs are actions. It holds no token, sends nothing and reads no clock;
+// worker/token_source.h does.
 
 #pragma once
 
@@ -17,27 +18,27 @@ namespace baokms::worker {
 
 enum class RenewalMode : std::uint8_t {
   kBySelf,   // the worker renews its token and logs in when that fails
-  kByLogin,  // the method binds tokens to a credential of the agent: always a new login
+  kByLogin,  // tokens are bound to a credential of the agent, so every refresh is a login
 };
 
-// Fixed for the life of the process; from the sealed set-up.
+// Fixed for the lifetime of the process; from the sealed set-up.
 struct TokenTiming {
   BootTime refresh_before{};  // auth.loginBeforeTokenExpiry
-  BootTime login_timeout{};   // a whole refresh, renewal and login together
-  BootTime longest_wait{};    // caps every back-off and every cooldown
-  BootTime check_interval{};  // how often a token that does not expire is looked at
+  BootTime login_timeout{};   // for a whole refresh, renewal and login together
+  BootTime longest_wait{};    // limits every back-off and every cooldown
+  BootTime check_interval{};  // interval between checks of a token that does not expire
   RenewalMode mode = RenewalMode::kBySelf;
 };
 
 struct TokenAction {
   enum class Kind : std::uint8_t {
-    kLogin,          // ask the agent; `attempt` names the answer, which is due at `deadline`
+    kLogin,          // ask the agent; `attempt` identifies the answer, due at `deadline`
     kRenew,          // renew-self with the current token until `deadline`
-    kProbe,          // the same, to learn whether the token is alive
-    kCancelRenewal,  // forget the renewal or probe that is under way
-    kAdoptToken,     // the token that just came is the current one from now on
+    kProbe,          // the same, to find out whether the token is alive
+    kCancelRenewal,  // abandon the renewal or probe in progress
+    kAdoptToken,     // make the token just received the current one
     kDropToken,      // wipe the current token
-    kLoginTimedOut,  // the agent did not answer in time; its answer is unwanted from now on
+    kLoginTimedOut,  // the agent missed the deadline; ignore its answer
   };
 
   Kind kind{};
@@ -49,96 +50,98 @@ struct TokenAction {
 
 using TokenActions = std::vector<TokenAction>;
 
-// What a login or a renewal granted.
+// The grant of a login or renewal.
 struct TokenGrant {
   std::int64_t lease_seconds = 0;  // 0: does not expire
   bool renewable = false;
 };
 
-// How a renew-self ended. `grant` counts with kOk only.
+// The result of a renew-self. `grant` is set only with kOk.
 struct RenewalEnd {
   openbao::ErrorClass error_class = openbao::ErrorClass::kUnknown;
   TokenGrant grant;
   enum class Token : std::uint8_t { kKept, kReplaced } token = Token::kKept;
 };
 
-// How OpenBao refused a call with the token.
+// How OpenBao refused a call that used the token.
 enum class Rejection : std::uint8_t { kUnauthenticated, kDenied };
 
-// One login or renewal at a time, whoever wants it. Every event returns what has to be done, in
-// order; after each event NextWake() says when Tick() is due.
+// Runs at most one login or renewal at a time. Every event returns the actions to take, in order;
+// after each event NextWake() returns when Tick() is due.
 class TokenStateMachine final {
  public:
   // `random` returns numbers from [0, 1).
   TokenStateMachine(TokenTiming timing, std::function<double()> random);
 
-  // auth.loginBeforeTokenExpiry was changed; holds for tokens that are granted from now on.
+  // Changes auth.loginBeforeTokenExpiry for tokens that are granted from now on.
   void SetRefreshBefore(BootTime refresh_before) { timing_.refresh_before = refresh_before; }
 
-  // Time has passed. Starts the first login, too.
+  // Handles the passage of time; also starts the first login.
   TokenActions Tick(Instant now);
 
-  // The agent answered the login `attempt`. Nothing when it is not the one under way. With a
-  // `budget_wait` nobody tried to log in: the login budget is used up for this long.
+  // Handle the agent's answer to the login `attempt`. They return no actions unless that login is
+  // in progress. With a `budget_wait` no login was attempted: the login budget is exhausted for
+  // this long.
   TokenActions LoginSucceeded(std::uint64_t attempt, TokenGrant grant, Instant now);
   TokenActions LoginFailed(std::uint64_t attempt,
                            ipc::Outcome outcome,
                            Instant now,
                            BootTime budget_wait = {});
 
-  // The renewal `attempt` ended. Nothing when it is not the one under way: a late success does not
-  // bring a rejected token back.
+  // Handles the end of the renewal `attempt`. Returns no actions unless it is in progress: a late
+  // success does not restore a rejected token.
   TokenActions RenewalEnded(std::uint64_t attempt, const RenewalEnd& end, Instant now);
 
-  // OpenBao refused a call that used the token of this generation.
+  // Handles OpenBao's refusal of a call that used the token of this generation.
   TokenActions Rejected(std::uint64_t generation, Rejection how, Instant now);
 
   enum class Answer : std::uint8_t {
-    kUsable,       // take the current token
-    kWait,         // a login or renewal is under way
-    kUnavailable,  // no token now; last_outcome() says why
-    kKept,         // the rejected token stays current: the refusal stands
+    kUsable,       // use the current token
+    kWait,         // a login or renewal is in progress
+    kUnavailable,  // no token now; last_outcome() has the reason
+    kKept,         // the rejected token stays current, and the refusal is final
   };
 
-  // Whether a call may start.
+  // Returns whether a call may start.
   [[nodiscard]] Answer Ask(Instant now);
 
-  // What becomes of a call whose token of this generation was rejected. kUsable: another token is
-  // there now.
+  // Returns how a call continues whose token of this generation was rejected. kUsable: a different
+  // token is available now.
   [[nodiscard]] Answer AskAfterRejection(std::uint64_t generation, Instant now);
 
-  // When Tick() has to be called at the latest; nothing when an answer has to come first.
+  // Returns the time by which Tick() must be called; nothing when an answer must arrive first.
   [[nodiscard]] std::optional<BootTime> NextWake(Instant now);
 
-  // Names the current token; grows with every kAdoptToken.
+  // Identifies the current token; increases with every kAdoptToken.
   [[nodiscard]] std::uint64_t generation() const { return generation_; }
 
-  // What callers without a token are told.
+  // Returns the outcome for callers without a token.
   [[nodiscard]] ipc::Outcome last_outcome() const { return last_outcome_; }
 
-  // What is left of the current token; nothing when there is none or it does not expire.
+  // Returns the remaining lifetime of the current token; nothing when there is none or it does not
+  // expire.
   [[nodiscard]] std::optional<BootTime> Remaining(Instant now);
 
  private:
   enum class Flight : std::uint8_t {
     kNone,
     kLogin,
-    kRenewal,  // a refresh: a login follows when it fails
-    kProbe,    // somebody met a 403: is the token alive?
-    kCheck,    // a token without expiry is looked at from time to time
+    kRenewal,  // a refresh: a login follows if it fails
+    kProbe,    // after a 403: is the token alive?
+    kCheck,    // the periodic check of a token without expiry
   };
 
   struct Held {
     TokenLease lease;
-    BootTime lead;          // refreshed when this much is left
-    BootTime check_at;      // for leases without end
-    BootTime first_length;  // as the login granted it
+    BootTime lead;          // refresh when this much is left
+    BootTime check_at;      // for tokens that do not expire
+    BootTime first_length;  // the lifetime that the login granted
     bool renewable;
-    bool renewed = false;    // renew-self has worked for this token
-    bool exhausted = false;  // renewals bring hardly anything any more (the maximum TTL is near)
+    bool renewed = false;    // a renew-self of this token succeeded
+    bool exhausted = false;  // renewals hardly extend it any more (near the maximum TTL)
   };
 
-  // What renew-self said about the current token after a 403.
+  // The result of renew-self for the current token after a 403.
   enum class Finding : std::uint8_t { kAlive, kUnproven };
 
   struct Verdict {
@@ -164,8 +167,8 @@ class TokenStateMachine final {
   TokenActions AfterFailedRenewal(openbao::ErrorClass failure, Instant now);
   void Fail(ipc::Outcome outcome, BootTime now);
 
-  // Keeps why there is no token. The login budget is the provider's own limit and never replaces
-  // the last real cause.
+  // Stores why there is no token. The login budget is the provider's own limit and never replaces
+  // the last actual cause.
   void NoteOutcome(ipc::Outcome outcome);
   void Hold(TokenGrant grant, Instant now);
   void Extend(const TokenGrant& grant, Instant now);
@@ -179,12 +182,12 @@ class TokenStateMachine final {
   std::uint64_t attempt_ = 0;
   Instant flight_began_;
   BootTime flight_deadline_{};
-  BootTime retry_at_{};  // no refresh before it
+  BootTime retry_at_{};  // no refresh before this time
   std::uint32_t failures_ = 0;
   std::optional<Verdict> verdict_;
   std::optional<BootTime> last_rejection_;
   BootTime cooldown_until_{};
-  bool recovery_pending_ = false;  // the next login is one, as soon as the cooldown has ended
+  bool recovery_pending_ = false;  // a login follows as soon as the cooldown has ended
   std::uint32_t recoveries_ = 0;
   ipc::Outcome last_outcome_ = ipc::OUTCOME_AUTH_FAILED;
 };

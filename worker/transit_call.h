@@ -1,5 +1,5 @@
-// One call of Transit that needs the token: waits for a token, calls, and after a 401 or 403
-// repeats the call once with another token if there is one.
+// One call to Transit that needs the token: waits for a token, makes the call, and after a 401 or
+// 403 repeats it once if another token is available.
 
 #pragma once
 
@@ -16,15 +16,15 @@
 
 namespace baokms::worker {
 
-// How a call ended, and what it took.
+// The outcome of a call, and the exchanges it took.
 struct CallEnd {
   ipc::Outcome outcome = ipc::OUTCOME_INTERNAL;
   std::vector<openbao::CallRecord> calls;
   ipc::Stages stages;
 };
 
-// The part that does not depend on which call it is: token and retry. Destroying it ends the call
-// without a callback; that is allowed from inside the callback, too.
+// The part that is independent of the type of call: token and retry. Destroying it ends the call
+// without a callback, which is also permitted inside the callback.
 class TokenCall {
  public:
   struct Sources {
@@ -40,18 +40,18 @@ class TokenCall {
   void Begin() { Call(); }
 
  protected:
-  // `deadline` bounds everything. Both sources must outlive the call.
+  // `deadline` limits the whole call. Both sources must outlive it.
   TokenCall(Sources sources, BootTime deadline, openbao::ConnectionUse connection)
       : sources_(sources), deadline_(deadline), connection_(connection) {}
 
-  // Ends one exchange.
+  // Handles the end of one exchange.
   void OnReport(openbao::CallReport report);
 
  private:
   // Starts one exchange, which ends with OnReport().
   virtual openbao::CallId Start(const openbao::CallContext& context) = 0;
 
-  // Hands the result to the caller. May destroy this object.
+  // Passes the result to the caller. May destroy this object.
   virtual void Deliver(CallEnd end) = 0;
 
   void Call();
@@ -67,17 +67,17 @@ class TokenCall {
   TokenSource::WaitId wait_ = 0;
   BootTime waiting_since_{};
   std::uint64_t generation_ = 0;         // of the token in use
-  std::optional<ipc::Outcome> refusal_;  // the first one; there is no second repetition
+  std::optional<ipc::Outcome> refusal_;  // the first one; the call is repeated only once
 };
 
 template <typename Value>
 class TransitCall final : public TokenCall {
  public:
-  // Starts one exchange with the given token and gives its name. Called again for the repetition.
+  // Starts one exchange with the given token and returns its id. Called again for the repetition.
   using Exchange =
       std::function<openbao::CallId(const openbao::CallContext&, openbao::Done<Value>)>;
 
-  // The value is meaningful with OUTCOME_OK only.
+  // The value is meaningful only with OUTCOME_OK.
   using Done = std::function<void(CallEnd, Value)>;
 
   TransitCall(Sources sources,

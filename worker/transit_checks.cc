@@ -34,7 +34,7 @@ ipc::Outcome OutcomeOfReceived(contract::Verdict verdict) {
 }
 
 ipc::Outcome CheckEncrypted(const openbao::EncryptValue& value, std::int64_t version) {
-  // OpenBao writes 0 when it does not say the version.
+  // OpenBao writes 0 when it does not state the version.
   const std::int64_t stated = value.key_version.value_or(0);
   if (stated != 0 && stated != version) {
     return ipc::OUTCOME_BAD_ANSWER;

@@ -1,5 +1,5 @@
-// What is checked before and after a call of Transit, for requests of callers and for probes alike,
-// and what each result means for the answer.
+// The checks before and after a call to Transit, for requests of callers and for probes alike, and
+// the outcomes that the answers report.
 
 #pragma once
 
@@ -16,24 +16,24 @@ enum class Verdict : std::uint8_t;
 
 namespace baokms::worker {
 
-// A plaintext that is to be sent: INVALID_REQUEST when it is empty, REQUEST_LIMIT when its
-// ciphertext would be too long, else OUTCOME_OK.
+// Checks a plaintext before it is sent: INVALID_REQUEST when it is empty, REQUEST_LIMIT when its
+// ciphertext would be too long, otherwise OUTCOME_OK.
 ipc::Outcome CheckPlaintext(std::string_view plaintext, std::int64_t version);
 
-// A ciphertext that a caller sent: REQUEST_LIMIT, or ANNOTATIONS_MISMATCH when it was not made with
-// the key version of its key_id (docs/contract.md#decrypt).
+// Returns the outcome for a ciphertext from a caller: REQUEST_LIMIT, or ANNOTATIONS_MISMATCH when
+// it was not made with the key version of its key_id (docs/contract.md#decrypt).
 ipc::Outcome OutcomeOfReceived(contract::Verdict verdict);
 
-// What Transit answered to Encrypt with `version`: RESPONSE_LIMIT, or BAD_ANSWER when the
-// ciphertext is not of that version.
+// Checks Transit's answer to Encrypt with `version`: RESPONSE_LIMIT, or BAD_ANSWER when the
+// ciphertext has another version.
 ipc::Outcome CheckEncrypted(const openbao::EncryptValue& value, std::int64_t version);
 
-// What Transit answered to Decrypt: BAD_ANSWER when it is empty or more than any accepted
-// ciphertext can hold.
+// Checks Transit's answer to Decrypt: BAD_ANSWER when it is empty or longer than any accepted
+// ciphertext permits.
 ipc::Outcome CheckDecrypted(const SecretBuffer& plaintext);
 
-// Puts the plaintext of a call that ended with `outcome` into `answer` if it may go there. Returns
-// the outcome of the answer.
+// Moves the plaintext of a call that ended with `outcome` into `answer` if the checks permit.
+// Returns the outcome of the answer.
 template <typename Answer>
 ipc::Outcome PutPlaintext(ipc::Outcome outcome, const SecretBuffer& plaintext, Answer& answer) {
   if (outcome == ipc::OUTCOME_OK) {

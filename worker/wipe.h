@@ -1,4 +1,5 @@
-// Overwrites plaintext where it lies in strings that are not ours: bytes fields of messages.
+// Overwrites plaintext in place in strings that this project does not allocate: bytes fields of
+// messages.
 
 #pragma once
 
@@ -10,13 +11,13 @@
 
 namespace baokms::worker {
 
-// The bytes of a string, to be taken over or wiped.
+// Returns the bytes of a string, to be moved from or wiped.
 inline std::span<std::uint8_t> MutableBytes(std::string& text) {
   return {reinterpret_cast<std::uint8_t*>(text.data()), text.size()};
 }
 
-// Wipes a string when the scope ends, whichever way. The string must outlive the scope and must not
-// be moved from before.
+// Wipes a string at the end of the scope, on every path. The string must outlive the scope and must
+// not be moved from in it.
 class WipeAtEnd final {
  public:
   explicit WipeAtEnd(std::string& text) : text_(text) {}

@@ -71,7 +71,8 @@ Status Worker::Open(WorkerOptions options, UniqueFd agent) {
   });
   AcceptFromSupervisor(session_.table(), connector_, *operations_);
   from_agent_ = FromAgent(*tokens_);
-  // The spawner keeps both ends of this channel, so that its end of file is a breach, too.
+  // The spawner keeps both ends of this channel open, so an end of file is a protocol violation,
+  // too.
   agent_ = BAOKMS_TRY(ipc::Link::Create(
       loop, std::move(agent), ipc::LinkKind::kToken,
       [this](ipc::Datagram datagram) {

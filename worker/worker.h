@@ -1,5 +1,5 @@
-// The worker as a whole: two channels, one OpenBao client, one token and the KMS operations on one
-// loop. It serves until the supervisor is gone and never sees a JWT.
+// The worker: two channels, one OpenBao client, one token and the KMS operations on one loop. It
+// serves until the supervisor is gone and never receives a JWT.
 
 #pragma once
 
@@ -24,9 +24,9 @@ namespace baokms::worker {
 
 class Worker final {
  public:
-  // Opens everything that the filter later forbids to open, `session` included, which must outlive
-  // the worker; `agent` is its end of the pair with the auth agent. Receives nothing yet. Fails on
-  // a set-up that no valid configuration gives and when the kernel or libcurl has no room.
+  // Opens everything that the filter later forbids to open. `session` must outlive the worker;
+  // `agent` is its end of the pair with the auth agent. Receives nothing yet. Fails on a set-up
+  // that no valid configuration produces, and when the kernel or libcurl is out of resources.
   static Result<std::unique_ptr<Worker>> Prepare(const ipc::WorkerSetup& setup,
                                                  ipc::ChildSession& session,
                                                  UniqueFd agent);
@@ -35,9 +35,9 @@ class Worker final {
   Worker& operator=(const Worker&) = delete;
   ~Worker() = default;
 
-  // Introduces itself to the supervisor, asks for its first token, then serves. Returns when the
-  // supervisor is gone (kSupervisorGone), when it or the agent broke the protocol (kPeerBreach), or
-  // when the loop cannot go on (kLoopFailed). To be called once, inside the filter.
+  // Sends Hello to the supervisor, requests the first token, then serves. Returns when the
+  // supervisor is gone (kSupervisorGone), when it or the agent violated the protocol (kPeerBreach),
+  // or when the loop fails (kLoopFailed). Call it once, with the filter installed.
   ipc::ExitCode Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
 
  private:
@@ -51,7 +51,7 @@ class Worker final {
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<TokenSource> tokens_;
   std::unique_ptr<KmsOperations> operations_;
-  ipc::Dispatch from_agent_;  // the agent has no Hello: it is served from the start
+  ipc::Dispatch from_agent_;  // the agent sends no Hello: it is served from the start
   std::unique_ptr<ipc::Link> agent_;
 };
 

@@ -1,4 +1,4 @@
-// The sealed set-up of a worker, checked and in the types its parts take.
+// The sealed set-up of a worker, checked and converted to the types that its parts use.
 
 #pragma once
 
@@ -23,8 +23,8 @@ struct WorkerOptions {
   LogLevel log_level = LogLevel::kInfo;
 };
 
-// kInvalidArgument for values that no valid configuration gives: the set-up is the only trusted
-// input, so a doubtful one ends the worker.
+// Fails with kInvalidArgument for values that no valid configuration produces: the set-up is the
+// only trusted input, so an invalid one ends the worker.
 Result<WorkerOptions> ReadSetup(const ipc::WorkerSetup& setup);
 
 }  // namespace baokms::worker

@@ -37,13 +37,13 @@
 namespace baokms::authagent {
 namespace {
 
-// Group write and execute, everything for others.
+// Group write and execute, and all permissions of others.
 constexpr mode_t kForbiddenBits = 0037;
 
-// NIST SP 800-57, part 1: less is not allowed any more.
+// NIST SP 800-57, part 1: smaller keys are no longer allowed.
 constexpr int kMinRsaBits = 2048;
 
-// What PEM_read_bio() hands out.
+// The parts that PEM_read_bio() returns.
 struct PemBlock {
   struct Free {
     void operator()(void* memory) const { OPENSSL_free(memory); }
@@ -67,7 +67,7 @@ std::optional<PemBlock> NextBlock(BIO& bio) {
   return read ? std::optional(std::move(block)) : std::nullopt;
 }
 
-// True when NextBlock() stopped because there was nothing more to read.
+// Returns true when NextBlock() stopped at the end of the input.
 bool AtEnd() {
   const unsigned long error = ERR_peek_last_error();
   const bool at_end =
@@ -121,7 +121,7 @@ Result<std::vector<std::uint8_t>> ReadAll(const SafeFile& file) {
   return content;
 }
 
-// Nothing when it is strong enough.
+// Returns the weakness, or an empty text when the signature is strong enough.
 std::string_view WeaknessOfSignature(X509& leaf) {
   int digest = NID_undef;
   if (X509_get_signature_info(&leaf, &digest, nullptr, nullptr, nullptr) != 1) {
@@ -153,10 +153,10 @@ std::string_view WeaknessOfKey(EVP_PKEY& key) {
   return {};
 }
 
-// Extended key usage has to be there and to allow client authentication; key usage, when there, has
-// to allow signatures (RFC 5280, sections 4.2.1.3 and 4.2.1.12).
+// Requires an extended key usage that allows client authentication, and a key usage, if present,
+// that allows signatures (RFC 5280, sections 4.2.1.3 and 4.2.1.12).
 std::string_view WrongUse(X509& leaf) {
-  // Reads the extensions; a broken one makes it fail.
+  // Parses the extensions; an invalid one sets the flag.
   if ((X509_get_extension_flags(&leaf) & EXFLAG_INVALID) != 0) {
     return "certificate with extensions that cannot be read";
   }

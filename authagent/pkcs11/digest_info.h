@@ -1,4 +1,4 @@
-// The one piece of ASN.1 that signing through PKCS#11 needs. It is a constant: nothing is parsed.
+// The only ASN.1 structure that signing through PKCS#11 needs. It is a constant; nothing is parsed.
 
 #pragma once
 
@@ -11,7 +11,8 @@
 
 namespace baokms::authagent {
 
-// DER of DigestInfo, which CKM_RSA_PKCS pads and signs (RFC 8017, section 9.2, note 1).
+// Returns the DER encoding of DigestInfo, which CKM_RSA_PKCS pads and signs (RFC 8017, section 9.2,
+// note 1).
 [[nodiscard]] std::vector<std::uint8_t> DigestInfo(DigestKind kind,
                                                    std::span<const std::uint8_t> digest);
 

@@ -34,15 +34,15 @@
 namespace baokms::authagent {
 namespace {
 
-// How soon another PIN, or a latch that was cleared, is noticed.
+// How soon a new PIN, or a cleared latch, is noticed.
 constexpr BootTime kPinPoll = std::chrono::seconds(5);
 
-// A process that cannot open its module answers logins with the reason for this long, then makes
-// room for one that tries anew.
+// A process that cannot open its module answers logins with the reason for this long, then exits so
+// that a new one can try.
 constexpr BootTime kBrokenLife = std::chrono::seconds(5);
 
-// TLS waits for its signature on the loop's thread, and the dead man's timer of the process does
-// not wait longer than 15 s.
+// TLS waits for its signature on the loop's thread, and the process's dead man's timer fires after
+// 15 s.
 constexpr BootTime kLongestSignature = std::chrono::seconds(10);
 
 std::string_view ReasonOf(ipc::PinAttemptAnswer::Verdict verdict) {
@@ -64,7 +64,7 @@ bool IsNativeError(const Error& error) {
   return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kDeadlineExceeded;
 }
 
-// For TLS, when the token cannot do everything that fits the key.
+// Returns the algorithms for TLS when the token does not support everything that suits the key.
 std::string AlgorithmsOf(const HsmKeyFacts& facts) {
   if (facts.kind != KeyKind::kRsa || (facts.rsa_pkcs1 && facts.rsa_pss)) {
     return {};
@@ -126,7 +126,7 @@ void HsmCredential::OnOpened(Result<std::shared_ptr<HsmSession>> session) {
   AskForAttempt();
 }
 
-// Also later: while it waits, it asks again and again with the PIN as it is then.
+// Also called later: in kWaiting it asks repeatedly, with the PIN that the file then contains.
 void HsmCredential::AskForAttempt() {
   Result<SecretBuffer> pin = ReadPinFile(options_.pin_file, options_.own_user);
   if (!pin) {
@@ -174,7 +174,7 @@ void HsmCredential::OnLoggedIn(const Status& status) {
       host_.end_attempt(ipc::PinAttemptEnd::RESULT_NOT_TRIED);
       break;
     case PinVerdict::kUnknown:
-      break;  // without an end the attempt stays latched: the token may have counted it
+      break;  // without an end the attempt stays recorded: the token may have counted it
   }
   Break(status.error());
 }
@@ -211,8 +211,8 @@ void HsmCredential::BecomeReady(const HsmKeyFacts& facts) {
   host_.changed();
 }
 
-// The PIN, or the latch, needs somebody's hand. This process keeps its module open meanwhile, so
-// that nothing is tried twice.
+// An operator must change the PIN or clear the latch. This process keeps its module open meanwhile,
+// so that nothing is tried twice.
 void HsmCredential::WaitForPin(std::string reason) {
   state_ = State::kWaiting;
   if (reason != reason_) {
@@ -228,8 +228,8 @@ void HsmCredential::WaitForPin(std::string reason) {
   });
 }
 
-// Starting over would find the same key again, and would show the PIN to the token each time. So
-// the process stays, and says what is wrong to every login until it is restarted.
+// A new process would find the same key, and would present the PIN to the token each time. The
+// process therefore stays and reports the problem to every login until it is restarted.
 void HsmCredential::OnKeyFailed(const Error& error) {
   if (!IsKeyProperty(error)) {
     return Break(error);
@@ -250,7 +250,7 @@ void HsmCredential::Break(const Error& error) {
   loop_.After(kBrokenLife, [this] { host_.end(ipc::ExitCode::kModuleFailed); });
 }
 
-// A session that was in order is lost: its successor is there in no time.
+// A working session was lost, so the process exits and its successor replaces it quickly.
 void HsmCredential::OnSignFailed(const Error& error) {
   reason_ = Describe(error);
   const bool hung = error.code() == ErrorCode::kDeadlineExceeded;
@@ -267,12 +267,12 @@ void HsmCredential::EndProcess(ipc::ExitCode code, std::string_view status) {
 }
 
 void HsmCredential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
-  // Before the file is read: what replaces it in between is then seen by Replaced().
+  // Stamped before the file is read, so that Replaced() detects a replacement in between.
   seen_ = StampFile(options_.certificate_file);
   Serve(ByDeadline(deadline, std::move(done)));
 }
 
-// Calls `done` once: with the answer, or at the deadline when there is none by then.
+// Calls `done` once: with the answer, or at the deadline if there is none by then.
 HsmCredential::Answer HsmCredential::ByDeadline(BootTime deadline, Answer done) {
   const auto pending = std::make_shared<Answer>(std::move(done));
   const EventLoop::TimerId timer = loop_.At(deadline, [this, pending] {
@@ -348,7 +348,7 @@ Acquired HsmCredential::Identify(const ClientCertificate& certificate) {
   parts.key = std::shared_ptr<EVP_PKEY>(std::move(*key));
   parts.signature_algorithms = AlgorithmsOf(facts_);
   parts.versions = facts_.kind == KeyKind::kRsa && !facts_.rsa_pss
-                       ? openbao::TlsIdentity::Versions::kTls12Only  // 1.3 knows PSS alone
+                       ? openbao::TlsIdentity::Versions::kTls12Only  // TLS 1.3 has RSA-PSS only
                        : openbao::TlsIdentity::Versions::kAll;
   acquired.identity = std::make_shared<const openbao::TlsIdentity>(std::move(parts));
   return acquired;

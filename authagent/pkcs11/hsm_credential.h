@@ -1,6 +1,7 @@
-// A certificate whose key is in a PKCS#11 module, as the credential of logins. It opens the module
-// once, asks before it shows the PIN to the token, and never tries to mend a session: when anything
-// but the PIN is refused, the process ends and its successor starts anew.
+// A certificate whose key is in a PKCS#11 module, as a login credential. It opens the module once,
+// asks for permission before it presents the PIN to the token, and never recovers a session in
+// place: after any failure except a refused PIN or an unusable key, the process ends and a new one
+// starts.
 
 #pragma once
 
@@ -36,21 +37,21 @@ struct HsmOptions {
   std::string pin_salt;
   uid_t own_user = 0;
   CertificateRules rules;
-  BootTime call_limit{};  // a native call that takes longer hangs
+  BootTime call_limit{};  // a native call that takes longer is considered hung
 };
 
-// What the credential needs of the process around it. None of these may call back into it.
+// The functions of the process that the credential uses. None of these may call back into it.
 struct HsmHost {
   std::function<void(std::uint16_t tag)> begin_attempt;  // answered by OnPinAnswer()
   std::function<void(ipc::PinAttemptEnd::Result)> end_attempt;
-  std::function<Status()> confine;         // everything is open: the narrow filter may come
-  std::function<void()> changed;           // Acquire() has something new to say
-  std::function<void(ipc::ExitCode)> end;  // the process is done for
+  std::function<Status()> confine;         // everything is open: install the narrow filter
+  std::function<void()> changed;           // Acquire() would now answer differently
+  std::function<void(ipc::ExitCode)> end;  // the process must exit
 };
 
 class HsmCredential final : public Credential {
  public:
-  // All references must outlive it.
+  // All references must outlive the credential.
   HsmCredential(EventLoop& loop,
                 NativeThread& thread,
                 LogSink& log,
@@ -58,13 +59,13 @@ class HsmCredential final : public Credential {
                 HsmOptions options,
                 HsmHost host);
 
-  // Opens the module, on the native thread. To be called once, on the loop.
+  // Opens the module, on the native thread. Call it once, on the loop's thread.
   void Start();
 
-  // The supervisor's word on begin_attempt(). kProtocolViolation: it was not asked.
+  // Handles the supervisor's answer to begin_attempt(). kProtocolViolation: it was not requested.
   Status OnPinAnswer(ipc::PinAttemptAnswer::Verdict verdict);
 
-  // Waits for the session while it is being opened; signs a probe each time.
+  // Obtains the credential; waits while the session is being opened, and signs a probe each time.
   void Acquire(BootTime deadline, std::function<void(Acquired)> done) override;
 
   [[nodiscard]] bool Replaced() const override;
@@ -72,18 +73,18 @@ class HsmCredential final : public Credential {
  private:
   enum class State : std::uint8_t {
     kClosed,
-    kOpening,    // module, token and session
-    kAsking,     // whether the PIN may be tried
-    kLoggingIn,  // the PIN, then the key
-    kWaiting,    // for another PIN, or for the latch to be cleared
-    kUnusable,   // the key cannot do what TLS needs; only another key can
+    kOpening,    // opening module, token and session
+    kAsking,     // asking whether the PIN may be tried
+    kLoggingIn,  // presenting the PIN, then finding the key
+    kWaiting,    // waiting for another PIN, or for the latch to be cleared
+    kUnusable,   // the key does not support what TLS needs; only another key can help
     kReady,
     kBroken,  // about to end
   };
 
   using Answer = std::function<void(Acquired)>;
 
-  // Runs `native` on the module's thread and then `next` on the loop, unless it hangs.
+  // Runs `native` on the module's thread and then `next` on the loop, unless `native` hangs.
   template <typename T>
   void CallNative(std::function<Result<T>()> native, std::function<void(Result<T>)> next);
 
@@ -116,9 +117,9 @@ class HsmCredential final : public Credential {
   std::shared_ptr<HsmSession> session_;
   HsmKeyFacts facts_;
   std::unique_ptr<ThreadedKey> key_;
-  std::shared_ptr<SecretBuffer> pin_;  // from reading its file until the token has judged it
+  std::shared_ptr<SecretBuffer> pin_;  // held until the token has accepted or refused it
   std::string reason_ = "PKCS#11 module not open yet";
-  std::vector<Answer> waiters_;  // for kReady
+  std::vector<Answer> waiters_;  // waiting for kReady
   FileStamp seen_;
 };
 

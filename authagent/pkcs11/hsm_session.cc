@@ -23,7 +23,7 @@
 namespace baokms::authagent {
 namespace {
 
-// Slots of one module. Network HSMs with hundreds of partitions exist.
+// Maximum number of slots of one module. Network HSMs with hundreds of partitions exist.
 constexpr CK_ULONG kMaxSlots = 1024;
 
 struct PssFacts {
@@ -51,7 +51,7 @@ Status Check(Literal function, CK_RV result) {
 }  // namespace
 
 void HsmSession::ReleaseModule::operator()(CK_FUNCTION_LIST* module) const {
-  // Its last words change nothing: what is left is given back by the kernel.
+  // The result is irrelevant: the kernel releases whatever is left.
   (void)p11_kit_module_finalize(module);
   p11_kit_module_release(module);
 }
@@ -107,7 +107,7 @@ Result<CK_SLOT_ID> HsmSession::FindSlot(const KeySelection& selection) {
 }
 
 Status HsmSession::Login(std::span<const std::uint8_t> pin) {
-  // C_Login takes a pointer to something that it does not change.
+  // C_Login takes a non-const pointer but does not modify the PIN.
   const CK_RV result = module_->C_Login(session_, CKU_USER, const_cast<std::uint8_t*>(pin.data()),
                                         static_cast<CK_ULONG>(pin.size()));
   return result == CKR_USER_ALREADY_LOGGED_IN ? Status() : Check("C_Login", result);
@@ -173,7 +173,7 @@ Result<KeyKind> HsmSession::ReadKeyKind() {
   }
 }
 
-// A token need not have these attributes; what is not there forbids nothing.
+// A token need not have these attributes; a missing one forbids nothing.
 Status HsmSession::CheckKeyFlags() {
   if (ReadFlag(CKA_ALWAYS_AUTHENTICATE).value_or(false)) {
     return Error(ErrorCode::kFailedPrecondition,

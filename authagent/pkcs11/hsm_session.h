@@ -1,6 +1,6 @@
-// One session with one token of a PKCS#11 module, and the private key in it. Every call goes into
-// the vendor's code and may hang: one thread alone uses this, and never the one that has the loop.
-// Nothing is repaired here: after a failure the process is to end.
+// One session with one token of a PKCS#11 module, and the private key in it. Every call enters the
+// vendor's code and may hang, so a single thread uses it, which is never the loop's thread. Nothing
+// is recovered here: after a failure the process must end.
 
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace baokms::authagent {
 
-// What the key is and what its token will do with it.
+// The type of the key, and the mechanisms that its token supports.
 struct HsmKeyFacts {
   KeyKind kind = KeyKind::kRsa;
   bool rsa_pkcs1 = false;  // CKM_RSA_PKCS
@@ -28,26 +28,26 @@ struct HsmKeyFacts {
 
 class HsmSession final : public SigningKey {
  public:
-  // Loads the module, initialises it and opens a read-only session with the selected token. Errors
-  // as in module_error.h; kNotFound: no token matches, kFailedPrecondition: more than one does.
+  // Loads and initialises the module and opens a read-only session with the selected token. Errors
+  // as in module_error.h; kNotFound: no token matches; kFailedPrecondition: more than one does.
   static Result<std::unique_ptr<HsmSession>> Open(const KeySelection& selection);
 
   HsmSession(const HsmSession&) = delete;
   HsmSession& operator=(const HsmSession&) = delete;
 
-  // Ends the session and gives the module back.
+  // Closes the session and releases the module.
   ~HsmSession() override;
 
-  // C_Login as the token's user: one attempt. A token that is logged in already is a success.
+  // Calls C_Login for the token's user once. If the user is logged in already, this is a success.
   Status Login(std::span<const std::uint8_t> pin);
 
-  // Finds the key and reads its properties, once, after Login(). kNotFound: no key matches.
+  // Finds the key and reads its properties. Call it once, after Login(). kNotFound: no key matches.
   // kFailedPrecondition: more than one does, or a property of the key or of the token makes it
-  // unusable for TLS, which only a change on the token can mend. kUnavailable: a native call
+  // unusable for TLS, which only a change on the token can correct. kUnavailable: a native call
   // failed.
   Result<HsmKeyFacts> FindKey(const KeySelection& selection);
 
-  // C_Sign, after FindKey().
+  // Calls C_Sign. Call it after FindKey().
   Result<std::vector<std::uint8_t>> Sign(const SignatureRequest& request) override;
 
  private:
@@ -63,7 +63,7 @@ class HsmSession final : public SigningKey {
   Result<CK_OBJECT_HANDLE> FindPrivateKey(const KeySelection& selection);
   Result<KeyKind> ReadKeyKind();
   Status CheckKeyFlags();
-  // Nothing when the token does not say.
+  // Returns nothing when the token does not state the attribute.
   [[nodiscard]] std::optional<bool> ReadFlag(CK_ATTRIBUTE_TYPE attribute);
   [[nodiscard]] bool CanSign(CK_MECHANISM_TYPE mechanism);
   Result<std::vector<std::uint8_t>> SignWith(CK_MECHANISM mechanism,

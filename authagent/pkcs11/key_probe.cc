@@ -69,7 +69,7 @@ bool VerifyText(EVP_PKEY& key,
                           kText.size()) == 1;
 }
 
-// OpenSSL forgets why a signature failed; this does not.
+// Records why a signature failed, because OpenSSL discards the reason.
 class RememberingKey final : public SigningKey {
  public:
   explicit RememberingKey(SigningKey& inner) : inner_(inner) {}

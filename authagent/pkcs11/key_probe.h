@@ -1,5 +1,5 @@
-// Proves that a private key belongs to a certificate, by a signature of a fixed text. Nothing else
-// is ever signed outside TLS.
+// Proves that a private key belongs to a certificate, by signing a fixed text. Nothing else is ever
+// signed outside TLS.
 
 #pragma once
 
@@ -11,12 +11,12 @@
 
 namespace baokms::authagent {
 
-// Signs and verifies with `public_key`. kFailedPrecondition: the two do not belong together; errors
-// of the signer as they are.
+// Signs and verifies with `public_key`. kFailedPrecondition: the keys do not match; errors of the
+// signer are returned unchanged.
 Status ProbeKey(EVP_PKEY& public_key, SigningKey& signer, const HsmKeyFacts& facts);
 
-// A signature for its own sake, before the filter: what the module loads for its first one is there
-// afterwards.
+// Makes one signature before the filter is installed, so that everything the module loads for its
+// first signature is already present.
 Status WarmUpKey(SigningKey& signer, const HsmKeyFacts& facts);
 
 }  // namespace baokms::authagent

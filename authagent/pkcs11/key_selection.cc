@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view kFileScheme = "file://";
 
-// A path, or a file URI of this host (RFC 7512, section 2.4).
+// Returns the path of a plain path or of a file URI of this host (RFC 7512, section 2.4).
 std::string PinFileOf(const char* source) {
   if (source == nullptr) {
     return std::string();

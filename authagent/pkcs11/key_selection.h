@@ -1,5 +1,5 @@
-// Which module, which token on it and which private key on that: by labels, or by a PKCS#11 URI
-// (RFC 7512). It asks no module; what it says is matched by others.
+// Selects a module, a token on it and a private key on the token, by labels or by a PKCS#11 URI
+// (RFC 7512). It calls no module; its users compare it with what a module reports.
 
 #pragma once
 
@@ -18,23 +18,25 @@ namespace baokms::authagent {
 
 class KeySelection final {
  public:
-  // The token and the key pair with these labels, which common/setup/value_rules.h accepts.
+  // Selects the token and the key pair with these labels, which common/setup/value_rules.h accepts.
   static Result<KeySelection> FromLabels(const std::string& module_path,
                                          const std::string& token_label,
                                          const std::string& key_label);
 
-  // A URI that common/setup/pkcs11_uri.h accepts. `module_path` counts where it has no module-path.
+  // Selects by a URI that common/setup/pkcs11_uri.h accepts. `module_path` is used if the URI has
+  // no module-path.
   static Result<KeySelection> FromUri(const std::string& uri, const std::string& module_path);
 
   [[nodiscard]] const std::string& module_path() const { return module_path_; }
 
-  // The file that pin-source names; empty without one.
+  // Returns the file that pin-source names; empty without pin-source.
   [[nodiscard]] const std::string& pin_file() const { return pin_file_; }
 
-  // Whether the selection is of this token.
+  // Returns whether the selection includes this token.
   [[nodiscard]] bool Matches(const CK_TOKEN_INFO& token) const;
 
-  // CKA_LABEL, CKA_ID: what the private key must have besides its class. Borrowed.
+  // Returns the attributes that the private key must have besides its class (CKA_LABEL, CKA_ID).
+  // Borrowed from this object.
   [[nodiscard]] std::pair<CK_ATTRIBUTE*, std::size_t> KeyAttributes() const;
 
  private:

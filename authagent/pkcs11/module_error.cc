@@ -158,7 +158,7 @@ bool IsKeyProperty(const Error& error) {
     case CKR_KEY_TYPE_INCONSISTENT:
     case CKR_MECHANISM_INVALID:
     case CKR_MECHANISM_PARAM_INVALID:
-    case CKR_USER_NOT_LOGGED_IN:  // after a login: the key wants another one for each signature
+    case CKR_USER_NOT_LOGGED_IN:  // after a login: the key requires a login for each signature
       return true;
     default:
       return false;
@@ -176,7 +176,7 @@ PinVerdict ClassifyLogin(const Error& error) {
     case CKR_PIN_EXPIRED:
     case CKR_PIN_LOCKED:
       return PinVerdict::kRefused;
-    // The session, the library or the token was gone before the PIN could be looked at.
+    // The session, the library or the token was lost before the PIN could be checked.
     case CKR_CRYPTOKI_NOT_INITIALIZED:
     case CKR_SESSION_CLOSED:
     case CKR_SESSION_HANDLE_INVALID:

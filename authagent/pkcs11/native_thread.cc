@@ -43,7 +43,7 @@ void NativeThread::Post(Task task) {
 }
 
 bool NativeThread::RunAndWait(Task task, BootTime limit) {
-  // Shared, because a task that hangs outlives this call.
+  // Shared, because a hanging task outlives this call.
   struct End {
     std::mutex mutex;
     std::condition_variable reached;

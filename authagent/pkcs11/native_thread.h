@@ -1,5 +1,5 @@
-// The one thread that calls into a PKCS#11 module. A call that hangs keeps this thread for ever;
-// whoever waits notices by the clock and ends the process.
+// The only thread that calls into a PKCS#11 module. A call that hangs blocks this thread
+// permanently; its waiters detect that by a time limit and end the process.
 
 #pragma once
 
@@ -19,20 +19,21 @@ class NativeThread final {
  public:
   using Task = std::function<void()>;
 
-  // Start it before the system call filter: a confined process starts no thread.
+  // Starts the thread. Call it before the system call filter is installed: a confined process
+  // cannot start one.
   static Result<std::unique_ptr<NativeThread>> Start();
 
   NativeThread(const NativeThread&) = delete;
   NativeThread& operator=(const NativeThread&) = delete;
 
-  // Waits for the task in progress; the ones behind it are dropped.
+  // Waits for the task in progress; tasks queued after it are dropped.
   ~NativeThread();
 
-  // Runs `task` after the ones before it. It tells its end by itself (EventLoop::Post()).
+  // Runs `task` after the ones before it. The task must report its end itself (EventLoop::Post()).
   void Post(Task task);
 
-  // Runs `task` and waits for its end; false when that took longer than `limit`. The task goes on
-  // all the same, so that the caller must not touch what it uses any more.
+  // Runs `task` and waits for its end. Returns false when that takes longer than `limit`; the task
+  // then continues, so the caller must no longer access what the task uses.
   [[nodiscard]] bool RunAndWait(Task task, BootTime limit);
 
  private:

@@ -23,7 +23,7 @@
 namespace baokms::authagent {
 namespace {
 
-// Group write and execute, everything for others.
+// Group write and execute, and all permissions of others.
 constexpr mode_t kForbiddenBits = 0037;
 
 constexpr std::size_t kSha256Size = 32;
@@ -49,7 +49,7 @@ Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user) {
 }
 
 Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin) {
-  // Freeing the context wipes what it holds of the PIN.
+  // Freeing the context wipes the data of the PIN in it.
   const std::unique_ptr<EVP_MD_CTX, Deleter<EVP_MD_CTX_free>> context(EVP_MD_CTX_new());
   std::array<std::uint8_t, kSha256Size> digest{};
   const std::span<const std::uint8_t> secret = pin.Reveal();

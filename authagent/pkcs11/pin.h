@@ -1,5 +1,5 @@
-// The token's PIN, from its file into locked memory, and the tag by which the supervisor tells one
-// PIN from another without learning it.
+// The token's PIN, read from its file into locked memory, and the tag by which the supervisor
+// distinguishes PINs without learning them.
 
 #pragma once
 
@@ -15,16 +15,16 @@
 
 namespace baokms::authagent {
 
-// The most a PIN file may hold (docs/config.md#files).
+// The maximum size of a PIN file (docs/config.md#files).
 inline constexpr std::size_t kMaxPinFile = 4096;
 
-// Reads exactly one non-empty line; CR and LF at its end are dropped. The file has no group write
-// or execute and nothing for others. kInvalidArgument: another content; every other code as
-// OpenSafeFile().
+// Reads exactly one non-empty line; CR and LF at its end are dropped. The file must have no group
+// write or execute permission and none for others. kInvalidArgument: any other content; other codes
+// as OpenSafeFile().
 Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user);
 
-// 16 bits of SHA-256 over `salt` and the PIN: enough to see that the PIN was changed, too little to
-// check a guess by.
+// Returns 16 bits of SHA-256 over `salt` and the PIN: enough to detect that the PIN was changed,
+// too few to confirm a guess.
 Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin);
 
 }  // namespace baokms::authagent

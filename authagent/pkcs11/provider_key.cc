@@ -48,7 +48,7 @@ ProviderKey& KeyOf(void* data) {
   return *static_cast<ProviderKey*>(data);
 }
 
-// OpenSSL frees it through FreeKey().
+// OpenSSL frees the result through FreeKey().
 void* NewKey(void* /*provider*/) {
   return std::make_unique<ProviderKey>().release();
 }
@@ -61,14 +61,15 @@ int HasParts(const void* data, int /*selection*/) {
   return data != nullptr && static_cast<const ProviderKey*>(data)->public_key != nullptr ? 1 : 0;
 }
 
-// TLS compares a key with its certificate.
+// Called by TLS to compare a key with its certificate.
 int SameKey(const void* a, const void* b, int /*selection*/) {
   const auto& first = *static_cast<const ProviderKey*>(a);
   const auto& second = *static_cast<const ProviderKey*>(b);
   return EVP_PKEY_eq(first.public_key.get(), second.public_key.get());
 }
 
-// Ours with its signer, or a public key of OpenSSL's that one of ours is compared with.
+// Imports one of our keys with its signer, or a public key of OpenSSL for comparison with one of
+// ours.
 int Import(const char* type, void* data, const OSSL_PARAM* params) {
   ProviderKey& key = KeyOf(data);
   if (const OSSL_PARAM* found = OSSL_PARAM_locate_const(params, kPartsParameter)) {
@@ -113,7 +114,7 @@ const OSSL_PARAM* ImportTypes(int /*selection*/) {
   return kTypes.data();
 }
 
-// Sizes, group and digest names: the public half knows them all.
+// Returns sizes, group and digest names, which the public half has.
 int GetParams(void* data, OSSL_PARAM* params) {
   const ProviderKey& key = KeyOf(data);
   return key.public_key == nullptr ? 0 : EVP_PKEY_get_params(key.public_key.get(), params);
@@ -132,7 +133,7 @@ const OSSL_PARAM* GettableParams(void* /*provider*/) {
   return kParams.data();
 }
 
-// Names of our own, so that OpenSSL never looks for the operation in another provider.
+// Our own names prevent OpenSSL from looking for the operation in another provider.
 const char* SignatureNameRsa(int /*operation*/) {
   return kSignatureRsa;
 }
@@ -219,7 +220,7 @@ const char* NameOf(KeyKind kind) {
 }  // namespace
 
 Status LoadSigningProvider() {
-  // A provider that is named keeps the default one from being loaded by itself.
+  // Loading a provider explicitly keeps the default one from being loaded implicitly.
   if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1 ||
       OSSL_PROVIDER_load(nullptr, "default") == nullptr ||
       OSSL_PROVIDER_add_builtin(nullptr, kProviderName, InitProvider) != 1 ||
@@ -227,9 +228,9 @@ Status LoadSigningProvider() {
       EVP_set_default_properties(nullptr, "?provider=default") != 1) {
     return Error(ErrorCode::kInternal, "OpenSSL does not take the signing provider");
   }
-  // OpenSSL 3.0 remembers what it found for a name without asking for whom. A signature of ours has
-  // it look up our EC keys; had nobody asked before, every EC key and group of TLS would be looked
-  // for here from then on.
+  // OpenSSL 3.0 caches the first result of a name for all callers. One of our signatures makes it
+  // look up our EC keys; without an earlier lookup, every EC key and group of TLS would be searched
+  // for in this provider from then on.
   for (const KeyKind kind : {KeyKind::kRsa, KeyKind::kEc, KeyKind::kEd25519}) {
     EVP_KEYMGMT* const first = EVP_KEYMGMT_fetch(nullptr, NameOf(kind), nullptr);
     const bool theirs = first != nullptr && !IsOurs(*first);

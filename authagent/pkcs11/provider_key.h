@@ -1,5 +1,5 @@
 // An OpenSSL provider whose private keys are SigningKeys: OpenSSL hashes and encodes, the
-// SigningKey signs. It has RSA (PKCS#1 v1.5 and PSS), ECDSA and Ed25519, and nothing but signing
+// SigningKey signs. It supports RSA (PKCS#1 v1.5 and PSS), ECDSA and Ed25519, and signing only
 // (docs/decisions/0003-own-provider-for-pkcs11.md).
 
 #pragma once
@@ -16,15 +16,16 @@ namespace baokms::authagent {
 
 using EvpKey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
-// Makes the provider known to this process, for good. OpenSSL's own provider stays the first choice
-// for everything else. Call it before the system call filter, and before MakeProviderKey().
+// Registers the provider in this process permanently. OpenSSL's own provider remains the first
+// choice for everything else. Call it before the system call filter is installed, and before
+// MakeProviderKey().
 Status LoadSigningProvider();
 
-// What a public key is; kInvalidArgument: none of the kinds above.
+// Returns the type of a public key; kInvalidArgument: none of the types above.
 Result<KeyKind> KindOf(const EVP_PKEY& public_key);
 
-// A key pair of `public_key` (borrowed for the call) whose private half is `signer`, which must
-// outlive it and everything that TLS made of it.
+// Creates a key pair of `public_key` (borrowed for the call) whose private half is `signer`.
+// `signer` must outlive the pair and everything that TLS created from it.
 Result<EvpKey> MakeProviderKey(EVP_PKEY& public_key, SigningKey& signer);
 
 }  // namespace baokms::authagent

@@ -46,7 +46,7 @@ const DigestFacts* FindDigest(const char* name) {
   return found == kDigests.end() ? nullptr : found;
 }
 
-// One signature to come. RSA starts as PKCS#1 v1.5, as OpenSSL has it.
+// One signature operation. RSA defaults to PKCS#1 v1.5, as in OpenSSL.
 struct SignatureContext {
   const ProviderKey* key = nullptr;
   KeyKind kind = KeyKind::kRsa;
@@ -58,7 +58,7 @@ SignatureContext& ContextOf(void* data) {
   return *static_cast<SignatureContext*>(data);
 }
 
-// OpenSSL frees it through FreeSignatureContext().
+// OpenSSL frees the result through FreeSignatureContext().
 void* NewContext(void* /*provider*/, const char* /*properties*/) {
   return std::make_unique<SignatureContext>().release();
 }
@@ -67,7 +67,7 @@ void FreeSignatureContext(void* data) {
   const std::unique_ptr<SignatureContext> context(static_cast<SignatureContext*>(data));
 }
 
-// The text or the number of a parameter that OpenSSL writes in either way.
+// Returns a parameter that OpenSSL writes either as text or as a number.
 std::string TextOf(const OSSL_PARAM& param) {
   const char* text = nullptr;
   if (OSSL_PARAM_get_utf8_string_ptr(&param, &text) == 1 && text != nullptr) {
@@ -86,7 +86,7 @@ bool SetPadding(SignatureContext& context, const std::string& mode) {
   return mode == OSSL_PKEY_RSA_PAD_MODE_PKCSV15 || mode == std::to_string(RSA_PKCS1_PADDING);
 }
 
-// TLS has salts as long as the digest and no others (RFC 8446, section 4.2.3).
+// TLS uses only salts as long as the digest (RFC 8446, section 4.2.3).
 bool IsDigestSalt(const std::string& length) {
   return length == OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST ||
          length == std::to_string(RSA_PSS_SALTLEN_DIGEST);
@@ -141,7 +141,7 @@ std::optional<std::vector<std::uint8_t>> Digest(const DigestFacts& facts,
   return digest;
 }
 
-// From PKCS#11's r and s to the DER that TLS wants (RFC 3279, section 2.2.3).
+// Converts PKCS#11's r and s into the DER encoding that TLS requires (RFC 3279, section 2.2.3).
 std::optional<std::vector<std::uint8_t>> EncodeEcdsa(std::span<const std::uint8_t> signature) {
   const std::size_t half = signature.size() / 2;
   if (half == 0 || signature.size() % 2 != 0) {
@@ -166,9 +166,9 @@ std::optional<std::vector<std::uint8_t>> EncodeEcdsa(std::span<const std::uint8_
   return der;
 }
 
-// The part of a digest that ECDSA signs: no more bytes than the order of the curve has (FIPS 186-5,
-// section 6.4.1). Not every module truncates by itself. The curve is the certificate's, because a
-// private key need not have CKA_EC_PARAMS (PKCS#11 3.0, section 2.3.4).
+// Returns the part of a digest that ECDSA signs: no more bytes than the order of the curve has
+// (FIPS 186-5, section 6.4.1). Not every module truncates by itself. The curve is taken from the
+// certificate, because a private key need not have CKA_EC_PARAMS (PKCS#11 3.0, section 2.3.4).
 std::span<const std::uint8_t> TruncateToOrder(const EVP_PKEY& public_key,
                                               std::span<const std::uint8_t> digest) {
   const auto order_bytes = static_cast<std::size_t>(EVP_PKEY_get_bits(&public_key) + 7) / 8;
@@ -208,7 +208,7 @@ std::optional<std::vector<std::uint8_t>> MakeSignature(const SignatureContext& c
   return context.kind == KeyKind::kEc ? EncodeEcdsa(*signature) : std::optional(*signature);
 }
 
-// The first call, without a buffer, asks for the size.
+// OpenSSL calls it first without a buffer, to obtain the size.
 int SignAtOnce(void* data,
                unsigned char* signature,
                std::size_t* size,

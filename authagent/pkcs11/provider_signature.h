@@ -1,5 +1,5 @@
-// The signature operations of the provider in provider_key.h: one call per signature, which is all
-// that TLS makes. Private to that provider.
+// The signature operations of the provider in provider_key.h: one call per signature, the only form
+// that TLS uses. Private to that provider.
 
 #pragma once
 
@@ -14,13 +14,13 @@ inline constexpr const char* kSignatureRsa = "BAOKMS-RSA";
 inline constexpr const char* kSignatureEc = "BAOKMS-EC";
 inline constexpr const char* kSignatureEd25519 = "BAOKMS-ED25519";
 
-// What an EVP_PKEY of the provider holds.
+// The data of an EVP_PKEY of the provider.
 struct ProviderKey {
   EvpKey public_key;             // OpenSSL's own
-  SigningKey* signer = nullptr;  // null: only compared with, never signed with
+  SigningKey* signer = nullptr;  // null: used for comparison only
 };
 
-// The function table for all three names.
+// Returns the function table for all three names.
 const OSSL_DISPATCH* SignatureFunctions();
 
 }  // namespace baokms::authagent

@@ -1,5 +1,5 @@
-// A private key that signs and is never seen: the seam between TLS and the module that holds the
-// key. Tests put a key of their own behind it.
+// A private key that signs and cannot be read: the interface between TLS and the module that holds
+// the key. Tests implement it with keys of their own.
 
 #pragma once
 
@@ -12,14 +12,14 @@
 
 namespace baokms::authagent {
 
-// Bytes. A signature of RSA-16384 is the longest there is.
+// In bytes. A signature of RSA-16384 is the longest possible.
 inline constexpr std::size_t kMaxSignature = 2048;
 
 enum class KeyKind : std::uint8_t { kRsa, kEc, kEd25519 };
 
 enum class SignatureScheme : std::uint8_t {
   kRsaPkcs1,  // RFC 8017, section 8.2
-  kRsaPss,    // RFC 8017, section 8.1; MGF1 and salt length by the digest, as TLS wants it
+  kRsaPss,    // RFC 8017, section 8.1; MGF1 and salt length by the digest, as TLS requires
   kEcdsa,     // FIPS 186-5; the signature is r and s, each as long as the group's order
   kEd25519,   // RFC 8032
 };
@@ -28,8 +28,8 @@ enum class DigestKind : std::uint8_t { kSha256, kSha384, kSha512 };
 
 struct SignatureRequest {
   SignatureScheme scheme = SignatureScheme::kEcdsa;
-  DigestKind digest = DigestKind::kSha256;  // not for Ed25519
-  // The digest of what is signed, for EC no longer than the order; for Ed25519 the text itself.
+  DigestKind digest = DigestKind::kSha256;  // unused for Ed25519
+  // The digest of the data to sign, for EC no longer than the order; for Ed25519 the data itself.
   std::span<const std::uint8_t> input;
 };
 
@@ -40,7 +40,7 @@ class SigningKey {
   SigningKey& operator=(const SigningKey&) = delete;
   virtual ~SigningKey() = default;
 
-  // The signature as PKCS#11 gives it. May take as long as its owner allows.
+  // Returns the signature in PKCS#11's format. May take as long as its owner allows.
   virtual Result<std::vector<std::uint8_t>> Sign(const SignatureRequest& request) = 0;
 };
 

@@ -22,7 +22,7 @@ ThreadedKey::ThreadedKey(NativeThread& thread,
 }
 
 Result<std::vector<std::uint8_t>> ThreadedKey::Sign(const SignatureRequest& request) {
-  // Shared with the task, which goes on when nobody waits for it any more.
+  // Shared with the task, which continues when no caller waits for it any more.
   struct Work {
     SignatureRequest request;
     std::vector<std::uint8_t> input;
@@ -34,7 +34,7 @@ Result<std::vector<std::uint8_t>> ThreadedKey::Sign(const SignatureRequest& requ
   work->request = request;
   work->input.assign(request.input.begin(), request.input.end());
   work->request.input = work->input;
-  // Not `this`: the task may begin after the key is gone.
+  // Does not use `this`, because the task may start after the key was destroyed.
   const bool ended = thread_.RunAndWait(
       [work, &inner = inner_] { work->signature = inner.Sign(work->request); }, limit_);
   if (!ended) {

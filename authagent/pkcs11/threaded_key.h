@@ -1,5 +1,6 @@
-// The HSM's key as TLS uses it: TLS runs on the loop's thread and wants its signature at once, the
-// module is called on its own thread. Waiting is limited, so that a module that hangs is noticed.
+// The HSM's key for TLS: TLS runs on the loop's thread and needs its signature synchronously, but
+// the module is called on its own thread. The wait is limited, so that a hanging module is
+// detected.
 
 #pragma once
 
@@ -16,7 +17,7 @@ namespace baokms::authagent {
 
 class ThreadedKey final : public SigningKey {
  public:
-  // `thread` and `inner` must outlive the key and every call that hangs. `failed` hears of each
+  // `thread` and `inner` must outlive the key and every hanging call. `failed` is called for each
   // failure, on the caller's thread; kDeadlineExceeded: `inner` did not answer within `limit`.
   ThreadedKey(NativeThread& thread,
               SigningKey& inner,

@@ -11,7 +11,8 @@ namespace {
 
 timespec Read(clockid_t clock) {
   timespec now{};
-  // Fails only for a clock the kernel does not have; going on with a made-up time would be worse.
+  // Fails only for a clock that the kernel does not have. Continuing with an invented time would be
+  // worse than aborting.
   if (::clock_gettime(clock, &now) != 0) {
     std::abort();
   }

@@ -8,13 +8,13 @@
 
 namespace baokms {
 
-// Nanoseconds since boot, suspended time included (clock_gettime(2), CLOCK_BOOTTIME). The same in
-// every process, so it is what a deadline on an IPC channel is measured in.
+// Returns the nanoseconds since boot, including suspended time (clock_gettime(2), CLOCK_BOOTTIME).
+// The value is the same in every process, so deadlines on IPC channels are expressed in it.
 using BootTime = std::chrono::duration<std::int64_t, std::nano>;
 
 [[nodiscard]] BootTime BootNow();
 
-// Whole Unix seconds (CLOCK_REALTIME). May step in either direction.
+// Returns the whole Unix seconds (CLOCK_REALTIME). The value may step in either direction.
 [[nodiscard]] std::int64_t UnixNow();
 
 }  // namespace baokms

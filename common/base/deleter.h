@@ -1,5 +1,5 @@
-// Owns what a C library allocated: std::unique_ptr<X509, Deleter<X509_free>>. The library's
-// function is a template argument, so that this header needs no library.
+// Owns an object that a C library allocated: std::unique_ptr<X509, Deleter<X509_free>>. The
+// library's function is a template argument so that this header depends on no library.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// Elapsed times as the numbers that messages and records carry.
+// Converts elapsed times into the numbers that messages and records carry.
 
 #pragma once
 
@@ -11,14 +11,14 @@
 
 namespace baokms {
 
-// Whole microseconds; 0 for a negative time, and the largest number for one above 71 minutes.
+// Returns whole microseconds: 0 for a negative time, and the maximum for a time above 71 minutes.
 [[nodiscard]] constexpr std::uint32_t Microseconds(BootTime elapsed) {
   const auto count = std::chrono::duration_cast<std::chrono::microseconds>(elapsed).count();
   return static_cast<std::uint32_t>(
       std::clamp<std::int64_t>(count, 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
-// Milliseconds with three decimals, as `duration_ms` of a log record.
+// Returns milliseconds with three decimals, as `duration_ms` of a log record.
 [[nodiscard]] constexpr double Milliseconds(BootTime elapsed) {
   const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(elapsed);
   return std::chrono::duration<double, std::milli>(whole).count();

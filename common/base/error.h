@@ -1,4 +1,4 @@
-// What can go wrong, in a form that can cross a trust boundary.
+// Failures in a form that may cross a trust boundary.
 //
 // An Error carries a code, an errno and a string *literal*. It cannot carry a formatted string, so
 // no key byte, token or attacker-chosen text can leave a process inside an error or reach a log
@@ -12,24 +12,24 @@
 
 namespace baokms {
 
-// The closed list of local failures. What OpenBao answered is openbao::ErrorClass, and what a
-// KMS client is told is supervisor/kms/error_policy.h: neither travels in here.
+// The closed list of local failures. Answers of OpenBao are classified by openbao::ErrorClass, and
+// answers to KMS clients by supervisor/kms/error_policy.h; neither is represented here.
 enum class ErrorCode : std::uint8_t {
   kInvalidArgument = 1,  // the peer sent something malformed
-  kNotFound,             // there is no such file, key, token or version
-  kFailedPrecondition,   // the request is right, but the state is not
-  kPermissionDenied,     // owner, mode or links of a file do not keep others out of it
-  kResourceExhausted,    // a limit of ours or an rlimit is reached
+  kNotFound,             // a file, key, token or version does not exist
+  kFailedPrecondition,   // the request is valid, but the state does not allow it
+  kPermissionDenied,     // owner, mode or links of a file do not keep other users out of it
+  kResourceExhausted,    // one of our limits or an rlimit is reached
   kUnavailable,          // a retry may succeed: a peer is busy, restarting or unreachable
   kDeadlineExceeded,     // the request's deadline passed
-  kProtocolViolation,    // the other process broke the IPC contract; it must be killed
+  kProtocolViolation,    // the other process broke the IPC contract and must be killed
   kSystem,               // a system call failed; sys_errno is set
   kInternal,             // a bug
 };
 
 std::string_view ToString(ErrorCode code);
 
-// A string fixed at compile time. The consteval constructor is the guarantee: a char buffer, a
+// A string fixed at compile time. The consteval constructor guarantees it: a char buffer, a
 // std::string or anything else that exists only at run time does not compile here.
 class Literal {
  public:
@@ -57,7 +57,7 @@ class [[nodiscard]] Error {
 
   [[nodiscard]] constexpr int sys_errno() const { return sys_errno_; }
 
-  // "system: open: Permission denied (spawn.cc:41)", for logs.
+  // Returns the text for logs: "system: open: Permission denied (spawn.cc:41)".
   [[nodiscard]] std::string ToString() const;
 
  private:

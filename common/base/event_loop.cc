@@ -34,7 +34,7 @@ Result<std::unique_ptr<EventLoop>> EventLoop::Create() {
   std::unique_ptr<EventLoop> loop(new EventLoop(std::move(epoll), std::move(wake)));
   BAOKMS_TRY(loop->Watch(wake_fd, EPOLLIN, [wake_fd](std::uint32_t) {
     std::uint64_t count = 0;
-    // Nothing to learn from the count; an EAGAIN means another wake-up already took it.
+    // The count carries no information. EAGAIN means that another wake-up has already consumed it.
     (void)!::read(wake_fd, &count, sizeof count);
   }));
   return loop;
@@ -63,7 +63,8 @@ Status EventLoop::Modify(int fd, std::uint32_t events) {
 
 void EventLoop::Unwatch(int fd) {
   if (watched_.erase(fd) > 0) {
-    // ENOENT/EBADF: the owner closed it first; the kernel has forgotten it already.
+    // ENOENT or EBADF: the owner closed the descriptor first, and the kernel has already removed
+    // it.
     (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   }
 }
@@ -105,7 +106,7 @@ void EventLoop::Stop() {
 
 void EventLoop::Wake() {
   const std::uint64_t one = 1;
-  // EAGAIN: the counter is at its maximum, so a wake-up is pending anyway.
+  // EAGAIN: the counter is at its maximum, so a wake-up is already pending.
   (void)!::write(wake_.get(), &one, sizeof one);
 }
 
@@ -146,7 +147,7 @@ void EventLoop::RunPosted() {
 void EventLoop::Dispatch(const epoll_event& event) {
   const auto found = watched_.find(event.data.fd);
   if (found == watched_.end()) {
-    return;  // unwatched by an earlier callback of the same round
+    return;  // removed by an earlier callback of the same round
   }
   const std::shared_ptr<Watched> keep_alive = found->second;
   keep_alive->callback(event.events);

@@ -1,5 +1,5 @@
-// One thread's epoll loop: descriptors, timers, and tasks posted from other threads. It knows
-// nothing of messages or processes.
+// The epoll loop of one thread: descriptors, timers, and tasks posted from other threads. It is
+// independent of messages and processes.
 
 #pragma once
 
@@ -21,48 +21,50 @@
 
 namespace baokms {
 
-// Everything but Post() and Stop() belongs to the thread that calls Run(). All descriptors the
-// loop needs are opened by Create(), so a filter may forbid new ones afterwards.
+// All functions except Post() and Stop() must be called on the thread that calls Run(). Create()
+// opens every descriptor that the loop needs, so a system call filter may forbid new ones
+// afterwards.
 class EventLoop final {
  public:
-  // Called with the epoll events that are ready. May watch and unwatch anything, itself included.
+  // Called with the ready epoll events. The callback may watch and unwatch any descriptor,
+  // including its own.
   using FdCallback = std::function<void(std::uint32_t events)>;
   using Task = std::function<void()>;
 
-  // Names one pending timer; never reused by the same loop. 0 names none.
+  // Identifies one pending timer and is never reused by the same loop. 0 identifies no timer.
   using TimerId = std::uint64_t;
 
-  // Fails when the kernel has no descriptor left.
+  // Creates a loop. Fails when no file descriptor is available.
   static Result<std::unique_ptr<EventLoop>> Create();
 
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
   ~EventLoop() = default;
 
-  // Watches `fd`, which stays the caller's and must be unwatched before it is closed. `events` are
-  // EPOLL* bits, level-triggered. Fails if it is watched already.
+  // Watches `fd`, which the caller keeps and must unwatch before closing it. `events` are EPOLL*
+  // bits, level-triggered. Fails if `fd` is already watched.
   Status Watch(int fd, std::uint32_t events, FdCallback callback);
 
   // Changes the events of a watched descriptor.
   Status Modify(int fd, std::uint32_t events);
 
-  // Forgets `fd`; its callback is not called again. Harmless when it is not watched.
+  // Stops watching `fd`; its callback is not called again. Does nothing when `fd` is not watched.
   void Unwatch(int fd);
 
-  // Calls `task` once, at `when` or as soon after it as the loop gets to it.
+  // Calls `task` once, at `when` or as soon afterwards as the loop can.
   TimerId At(BootTime when, Task task);
   TimerId After(BootTime delay, Task task);
 
-  // Harmless for a timer that has fired or was cancelled.
+  // Cancels a timer. Does nothing for a timer that has fired or was already cancelled.
   void Cancel(TimerId timer);
 
-  // Runs `task` on the loop's thread. Callable from any thread.
+  // Runs `task` on the loop's thread. May be called from any thread.
   void Post(Task task);
 
-  // Runs until Stop(). Fails only when epoll itself does.
+  // Runs until Stop() is called. Fails only when epoll itself fails.
   Status Run();
 
-  // Makes Run() return after the callback in progress. Callable from any thread.
+  // Makes Run() return after the current callback. May be called from any thread.
   void Stop();
 
  private:

@@ -28,7 +28,7 @@ Heartbeat::~Heartbeat() {
 }
 
 void Heartbeat::Beat() {
-  // A timer that cannot be postponed ends the process, which is what it is for.
+  // If the timer cannot be postponed, the kernel ends the process, as intended.
   if (timer_.Postpone()) {
     next_ = loop_.After(interval_, [this] { Beat(); });
   }

@@ -1,5 +1,5 @@
-// Keeps a dead man's timer from going off for as long as an event loop turns: a child that hangs,
-// or was stopped, is ended by the kernel and started again by its supervisor.
+// Postpones a dead man's timer for as long as an event loop runs: the kernel kills a child that
+// hangs or was stopped, and its supervisor starts a new one.
 
 #pragma once
 
@@ -15,13 +15,13 @@ namespace baokms {
 
 class Heartbeat final {
  public:
-  // No callback of ours takes a second; a child that hangs or was stopped is gone before an API
-  // server's second retry.
+  // None of our callbacks takes a second, and a child that hangs or was stopped is gone before an
+  // API server's second retry.
   static constexpr std::int64_t kSecondsToLive = 15;
 
-  // Creates and arms the timer; call it before the filter is installed, which forbids
-  // timer_create(2). Postpones the timer from the first turn of `loop` on, three times in each
-  // `seconds_to_live`. `loop` must outlive it.
+  // Creates and arms the timer. Call it before the filter is installed, because the filter forbids
+  // timer_create(2). From the first iteration of `loop` on, the timer is postponed three times in
+  // each `seconds_to_live`. `loop` must outlive the heartbeat.
   static Result<std::unique_ptr<Heartbeat>> Create(EventLoop& loop,
                                                    std::int64_t seconds_to_live = kSecondsToLive);
 

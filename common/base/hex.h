@@ -21,7 +21,8 @@ inline constexpr std::string_view kHexDigits = "0123456789abcdef";
   return text;
 }
 
-// Fills `bytes`. False when `text` is not exactly as long or has another character in it.
+// Decodes `text` into `bytes`. Returns false when the length does not match or `text` contains any
+// other character.
 [[nodiscard]] inline bool FromHex(std::string_view text, std::span<std::uint8_t> bytes) {
   if (text.size() != 2 * bytes.size()) {
     return false;

@@ -1,5 +1,5 @@
-// File rights that the kernel takes from this process by path (landlock(7)), where it can. System
-// call filters see no paths; this is what tells one directory from another.
+// Removes file access rights from this process by path (landlock(7)), where the kernel supports it.
+// System call filters cannot inspect paths, so only this can restrict access to one directory.
 
 #pragma once
 
@@ -10,9 +10,10 @@
 
 namespace baokms {
 
-// From now on this thread, and every one it starts, changes files below `directory` only; reading
-// stays as it was, and so do open descriptors. Needs no_new_privs. Gives the kernel's ABI version;
-// 0: it has no Landlock, and nothing changed. Fails when `directory` cannot be opened.
+// Restricts this thread, and every thread it starts, to changing files below `directory`; reading
+// and open descriptors are not affected. Requires no_new_privs. Returns the kernel's Landlock ABI
+// version, or 0 when the kernel has no Landlock and nothing changed. Fails when `directory` cannot
+// be opened.
 Result<std::uint32_t> ChangeFilesOnlyBelow(const std::string& directory);
 
 }  // namespace baokms

@@ -1,4 +1,4 @@
-// Counts events of the last minute against a limit. It does not wait and knows no reasons.
+// Limits the number of events per minute. It never waits.
 
 #pragma once
 
@@ -13,14 +13,14 @@
 
 namespace baokms {
 
-// `Id` names an event that may be given back. Not thread-safe; holds `limit` events at most.
+// `Id` identifies an event that can be given back. Not thread-safe; stores at most `limit` events.
 template <typename Id = std::monostate>
 class MinuteWindow final {
  public:
-  // `limit` events fit into any minute; at least one does.
+  // Allows `limit` events in any minute, but at least one.
   explicit MinuteWindow(std::size_t limit) : limit_(limit == 0 ? 1 : limit) {}
 
-  // Whether one more event fits; it is counted then.
+  // Counts one more event and returns true if it is within the limit.
   [[nodiscard]] bool Take(BootTime now, Id id = {}) {
     Forget(now);
     if (events_.size() >= limit_) {
@@ -30,19 +30,19 @@ class MinuteWindow final {
     return true;
   }
 
-  // That event does not count after all.
+  // Removes an event from the count.
   void GiveBack(const Id& id) {
     std::erase_if(events_, [&](const auto& event) { return event.second == id; });
   }
 
-  // How many more events fit.
+  // Returns how many more events are allowed now.
   [[nodiscard]] std::size_t Remaining(BootTime now) const {
     const auto counted =
         std::ranges::count_if(events_, [now](const auto& event) { return Counts(event, now); });
     return limit_ - static_cast<std::size_t>(counted);
   }
 
-  // How long until one more event fits; zero when it does now.
+  // Returns the time until one more event is allowed; zero when one is allowed now.
   [[nodiscard]] BootTime UntilNext(BootTime now) {
     Forget(now);
     return events_.size() < limit_ ? BootTime::zero() : events_.front().first + kWindow - now;

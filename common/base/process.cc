@@ -40,7 +40,7 @@ Status LimitResource(__rlimit_resource resource, rlim_t value) {
   if (::getrlimit(resource, &limit) != 0) {
     return Error(ErrorCode::kSystem, "getrlimit", errno);
   }
-  // Never up: a lower hard limit of the service stays in force.
+  // Never raise the limit: a lower hard limit of the service stays in force.
   limit.rlim_max = value < limit.rlim_max ? value : limit.rlim_max;
   limit.rlim_cur = limit.rlim_max;
   if (::setrlimit(resource, &limit) != 0) {

@@ -1,5 +1,5 @@
-// What a process of ours does to itself before it trusts anybody: hardening steps shared by the
-// supervisor and its children. Filters are in seccomp_policy.h.
+// Hardening steps that the supervisor and its children apply to themselves before they process any
+// input. System call filters are in seccomp_policy.h.
 
 #pragma once
 
@@ -17,45 +17,45 @@
 
 namespace baokms {
 
-// no_new_privs, not dumpable (prctl(2): no core file, no ptrace, /proc/self owned by root), no core
-// file (RLIMIT_CORE 0).
+// Sets no_new_privs, makes the process not dumpable (prctl(2): no core file, no ptrace, /proc/self
+// owned by root) and sets RLIMIT_CORE to 0.
 Status HardenSelf();
 
-// The name that ps shows, at most 15 characters (PR_SET_NAME of prctl(2)). execveat(2) on a
-// descriptor names a process after the descriptor's number.
+// Sets the name that ps shows, at most 15 characters (PR_SET_NAME of prctl(2)). Without it, a
+// process started by execveat(2) is named after the number of the descriptor.
 Status NameProcess(const char* name);
 
-// Soft and hard limit at once (setrlimit(2)).
+// Sets the soft and the hard limit (setrlimit(2)). A lower hard limit is kept.
 Status LimitResource(__rlimit_resource resource, rlim_t value);
 
-// Ignores SIGTERM, SIGINT, SIGHUP and SIGPIPE: systemd signals the whole group, and a child ends
-// when its supervisor does.
+// Ignores SIGTERM, SIGINT, SIGHUP and SIGPIPE: systemd signals the whole process group, and a child
+// exits when its supervisor does.
 Status IgnoreGroupSignals();
 
-// Fails unless descriptors 0..`count`-1 are open: a fixed descriptor that is missing would be
-// replaced by the first one that a library opens.
+// Fails unless descriptors 0..`count`-1 are open. Otherwise the first file that a library opens
+// would take the number of the missing descriptor.
 Status RequireOpenDescriptors(int count);
 
-// Closes every descriptor from `first` up (close_range(2)).
+// Closes every descriptor from `first` upwards (close_range(2)).
 Status CloseFrom(int first);
 
 // Marks a descriptor close-on-exec.
 Status SetCloseOnExec(int fd);
 
-// A timer of the kernel that sends this process SIGKILL unless it is postponed in time: a child
-// that hangs cannot outlive its supervisor, whatever its loop does (timer_create(2)).
+// A kernel timer that sends SIGKILL to this process unless it is postponed in time, so that a child
+// that hangs cannot outlive its supervisor (timer_create(2)).
 class DeadMansTimer final {
  public:
-  // Armed at once.
+  // Creates the timer and arms it immediately.
   static Result<DeadMansTimer> Create(std::int64_t seconds);
 
   DeadMansTimer(DeadMansTimer&& other) noexcept;
   DeadMansTimer& operator=(DeadMansTimer&&) = delete;
   DeadMansTimer(const DeadMansTimer&) = delete;
   DeadMansTimer& operator=(const DeadMansTimer&) = delete;
-  ~DeadMansTimer() = default;  // the timer ends with the process, not before
+  ~DeadMansTimer() = default;  // the timer must live as long as the process
 
-  // Starts the waiting time anew.
+  // Restarts the timer with its full duration.
   Status Postpone();
 
  private:

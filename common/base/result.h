@@ -1,8 +1,8 @@
-// Result<T>: a T or the Error that explains why there is none.
+// Result<T>: a T, or the Error that explains why there is none.
 //
-// The interface is the subset of C++23's std::expected that we use, so that `Result` can become an
-// alias once our compilers have it. Two things are stricter: the type is [[nodiscard]], and reading
-// the wrong side aborts.
+// The interface is the subset of C++23's std::expected that this project uses, so that `Result` can
+// become an alias once the supported compilers provide it. Two rules are stricter: the type is
+// [[nodiscard]], and reading the wrong alternative aborts.
 
 #pragma once
 
@@ -34,7 +34,7 @@ class [[nodiscard]] Result {
 
   [[nodiscard]] T& value() & { return *Checked(std::get_if<0>(&state_)); }
 
-  // By value, so that `for (auto& x : F().value())` does not read a dead temporary.
+  // Returns by value, so that `for (auto& x : F().value())` does not read a dangling temporary.
   [[nodiscard]] T value() && { return std::move(*Checked(std::get_if<0>(&state_))); }
 
   [[nodiscard]] const Error& error() const { return *Checked(std::get_if<1>(&state_)); }

@@ -24,14 +24,14 @@
 namespace baokms {
 namespace {
 
-// As many as the kernel follows (path_resolution(7)).
+// The same number that the kernel follows (path_resolution(7)).
 constexpr int kMaxLinks = 40;
 
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
 constexpr mode_t kPermissionBits = 07777;
 
-// The parts of a path, the last one first, so that the next one is at the back.
+// Returns the components of a path in reverse order, so that the next one is at the back.
 std::vector<std::string> ReversedParts(std::string_view path) {
   std::vector<std::string> parts;
   while (!path.empty()) {
@@ -51,7 +51,8 @@ struct WalkRules {
   FinalSymlink final_symlink = FinalSymlink::kByRule;
 };
 
-// One walk from the root directory to the last part of a path. Each step answers what stopped it.
+// One walk from the root directory to the last component of a path. Each step returns the reason if
+// the walk must stop.
 class Walk final {
  public:
   using Stop = std::optional<PathRefusal>;
@@ -72,7 +73,7 @@ class Walk final {
     return stop;
   }
 
-  // The directory that the last part was opened in, and its name there; for a second open.
+  // The directory in which the last component was opened, and its name there, for a second open.
   [[nodiscard]] int parent() const { return parent_.get(); }
 
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -85,7 +86,7 @@ class Walk final {
     return {rule, at_, bits, sys_errno};
   }
 
-  // Owner and mode of what the walk found, or of its second descriptor.
+  // Checks owner and mode of the object that the walk found, or of its second descriptor.
   [[nodiscard]] Stop CheckFound(const struct stat& info, mode_t forbidden_bits) const {
     if (info.st_uid != 0 && info.st_uid != rules_.own_user) {
       return Refuse(PathRule::kOwner);
@@ -110,7 +111,7 @@ class Walk final {
     return std::nullopt;
   }
 
-  // Enters what is at hand as a directory and looks at the next part.
+  // Enters the current directory and examines the next component.
   Stop Step() {
     if (Stop stop = CheckDirectory()) {
       return stop;
@@ -136,7 +137,7 @@ class Walk final {
 
   void LeavePart() { at_.resize(std::max<std::size_t>(at_.rfind('/'), 1)); }
 
-  // The directory the next part will be looked up in.
+  // Checks the directory in which the next component will be looked up.
   Stop CheckDirectory() {
     if (!S_ISDIR(info_.st_mode)) {
       return Refuse(PathRule::kDirectory, ENOTDIR);
@@ -255,8 +256,8 @@ Error PathRefusal::ToError() const {
   return Error(ErrorCode::kUnavailable, "file replaced while it was opened", sys_errno);
 }
 
-// A regular file was seen under its name just before the second open; O_NONBLOCK keeps a pipe that
-// replaced it from holding us up.
+// The walk found a regular file just before this second open. O_NONBLOCK keeps a FIFO that replaced
+// it from blocking the process.
 Opened OpenFileByRules(const std::string& path, const FileRules& rules) {
   const WalkRules walk_rules{rules.own_user, rules.directories, FinalSymlink::kByRule};
   Walk walk(path, walk_rules);

@@ -22,7 +22,7 @@
 namespace baokms {
 namespace {
 
-// Flags of openat() that change a file or make one.
+// Flags with which openat() may modify or create a file.
 constexpr std::uint64_t kChanging = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 
 constexpr std::array<std::uint64_t, 3> kFamilies = {AF_UNIX, AF_INET, AF_INET6};
@@ -56,7 +56,7 @@ Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action, Kernel
   for (const auto& [attribute, value] : {
            std::pair{SCMP_FLTATR_CTL_TSYNC, 1U},
            std::pair{SCMP_FLTATR_CTL_LOG, kernel_log == KernelLog::kRefusals ? 1U : 0U},
-           std::pair{SCMP_FLTATR_CTL_OPTIMIZE, 2U},  // binary tree: the hot calls are many
+           std::pair{SCMP_FLTATR_CTL_OPTIMIZE, 2U},  // binary tree: many of the calls are frequent
            std::pair{SCMP_FLTATR_ACT_BADARCH, static_cast<std::uint32_t>(SCMP_ACT_KILL_PROCESS)},
        }) {
     if (const int r = ::seccomp_attr_set(context, attribute, value); r < 0) {
@@ -64,8 +64,8 @@ Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action, Kernel
     }
   }
   SeccompPolicy policy(std::move(filter));
-  // glibc tries clone3 first and falls back to clone on ENOSYS; clone's flags are in a register, so
-  // a filter can judge them, clone3's are in memory.
+  // glibc tries clone3 first and falls back to clone on ENOSYS. A filter can check the flags of
+  // clone, which are in a register, but not those of clone3, which are in memory.
   BAOKMS_TRY(policy.Refuse({SCMP_SYS(clone3)}, ENOSYS));
   return policy;
 }
@@ -77,12 +77,12 @@ Result<SeccompPolicy> SeccompPolicy::CreateForChild() {
 Result<SeccompPolicy> SeccompPolicy::CreateForTalkingChild() {
   SeccompPolicy policy = BAOKMS_TRY(CreateForChild());
   BAOKMS_TRY(policy.KillDangerous());
-  BAOKMS_TRY(policy.AllowOpenTransfers());  // the channels it was born with, brokered sockets
-  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl looks at the sockets it is given
-  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; nothing executable
-  BAOKMS_TRY(policy.AllowWaiting());        // its event loop
+  BAOKMS_TRY(policy.AllowOpenTransfers());  // inherited channels, brokered sockets
+  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl inspects the sockets it receives
+  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; no executable memory
+  BAOKMS_TRY(policy.AllowWaiting());        // the event loop
   BAOKMS_TRY(policy.AllowEntropy());        // TLS
-  BAOKMS_TRY(policy.AllowOwnTimers());      // postpones its dead man's timer
+  BAOKMS_TRY(policy.AllowOwnTimers());      // postponing the dead man's timer
   BAOKMS_TRY(policy.AllowExit());
   return policy;
 }
@@ -303,7 +303,7 @@ Status SeccompPolicy::AllowStartingPrograms(DangerousGrant grant) {
   if (grant.reason.empty()) {
     return Error(ErrorCode::kInvalidArgument, "a dangerous grant without a reason");
   }
-  // A new user namespace would give a process every capability inside it.
+  // A new user namespace would give the process every capability inside it.
   constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                         CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
   BAOKMS_TRY(AllowMasked(SCMP_SYS(clone), 0, kNamespaces, 0));

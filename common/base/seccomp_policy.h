@@ -1,5 +1,5 @@
-// An allow-list of system calls, written as a list of needs. What is not named is refused: in a
-// child it ends the process, in the supervisor it fails with EPERM and a line in the kernel log.
+// An allow-list of system calls, expressed as a list of needs. All other calls are refused: a child
+// is terminated, and in the supervisor the call fails with EPERM and a line in the kernel log.
 
 #pragma once
 
@@ -15,24 +15,25 @@ struct scmp_arg_cmp;
 
 namespace baokms {
 
-// Passed to the calls below that widen the attack surface beyond what a confined program needs.
-// Found by grep; each use says why it is there.
+// Required by the functions below that extend the attack surface beyond the needs of a confined
+// program. Every use can be found by grep and states its reason.
 struct DangerousGrant {
   std::string_view reason;
 };
 
 class SeccompPolicy {
  public:
-  // For a worker, the auth agent and the spawner: a call outside the list raises SIGSYS, whose
-  // handler (ipc/refused_syscall.h) reports the number and ends the process; the calls of
-  // KillDangerous() end it at once. A foreign architecture ends it too.
+  // Creates the policy of a worker, the auth agent or the spawner. A call outside the list raises
+  // SIGSYS, whose handler (ipc/refused_syscall.h) reports the number and ends the process. The
+  // calls of KillDangerous() and a foreign architecture kill the process immediately.
   static Result<SeccompPolicy> CreateForChild();
 
-  // The same, with what a worker and the auth agent both need: an event loop over channels and
-  // brokered sockets, TLS, memory, their timer.
+  // The same, with the needs that a worker and the auth agent share: an event loop on channels and
+  // brokered sockets, TLS, memory and the dead man's timer.
   static Result<SeccompPolicy> CreateForTalkingChild();
 
-  // For the supervisor, where ending the process would be an outage: EPERM and a kernel log line.
+  // Creates the policy of the supervisor, whose termination would be an outage: a refused call
+  // fails with EPERM and a line in the kernel log.
   static Result<SeccompPolicy> CreateForSupervisor();
 
   SeccompPolicy(SeccompPolicy&&) noexcept;
@@ -41,63 +42,63 @@ class SeccompPolicy {
   SeccompPolicy& operator=(const SeccompPolicy&) = delete;
   ~SeccompPolicy();
 
-  // Groups. docs/security.md repeats the reason per call.
+  // Groups of calls. docs/security.md states the reason for each call.
   Status AllowMemory();         // mmap/mprotect without PROT_EXEC, munmap, mremap, brk, mlock, ...
-  Status AllowOpenTransfers();  // read, write, send, receive, close, fcntl on what is open already
+  Status AllowOpenTransfers();  // read, write, send, receive, close, fcntl on open descriptors
   Status AllowSocketTuning();   // getsockopt, setsockopt, getsockname, getpeername
   Status AllowWaiting();        // epoll, poll, futex, clocks
   Status AllowEntropy();        // getrandom
   Status AllowExit();           // exit, exit_group, rt_sigreturn, rt_sigprocmask
-  Status AllowOwnTimers();      // timer_settime, for the timer that ends an orphan
+  Status AllowOwnTimers();      // timer_settime, for the dead man's timer
 
-  // Exactly these calls, whatever their arguments.
+  // Allows these calls with any arguments.
   Status Allow(std::initializer_list<int> syscalls);
 
-  // `syscall` only when its argument `index` (0..5) equals `value`.
+  // Allows `syscall` only when its argument `index` (0..5) equals `value`.
   Status AllowWhen(int syscall, unsigned index, std::uint64_t value);
 
-  // `syscall` only when the bits of `mask` in its argument `index` (0..5) are those of `value`.
+  // Allows `syscall` only when the `mask` bits of its argument `index` (0..5) equal `value`.
   Status AllowMasked(int syscall, unsigned index, std::uint64_t mask, std::uint64_t value);
 
-  // Fails with this errno instead of ending the process: for probes that a library makes and
-  // survives without. 0: the call answers success and does nothing.
+  // Makes these calls fail with `with_errno` instead of ending the process, for probes that a
+  // library can do without. With 0 the call reports success and does nothing.
   Status Refuse(std::initializer_list<int> syscalls, int with_errno);
 
-  // The same errno for a call whose argument `index` has a bit of `bits`, is not `value`, or is
-  // above `value`. What AllowMasked() or AllowWhen() let through must not be among them.
+  // Fails with the same errno when argument `index` has a bit of `bits`, is not `value`, or is
+  // above `value`. These conditions must not overlap with what AllowMasked() or AllowWhen() allow.
   Status RefuseWithAnyBit(int syscall, unsigned index, std::uint64_t bits, int with_errno);
   Status RefuseUnless(int syscall, unsigned index, std::uint64_t value, int with_errno);
   Status RefuseAbove(int syscall, unsigned index, std::uint64_t value, int with_errno);
 
-  // Calls that no process of ours has a use for after start. They end a child without a handler.
+  // Kills a child, without running its handler, on calls that none of our processes needs after
+  // start-up.
   Status KillDangerous();
 
-  // openat() of what is there, to read it.
+  // Allows openat() for reading existing files.
   Status AllowOpenToRead();
 
-  // The same for code that is told EACCES, and lives on, when it would change a file; and what
-  // code needs that does change files.
+  // The same for code that continues after EACCES when it tries to modify a file, and for code that
+  // does need to modify files.
   Status AllowOpenToReadElseRefuse();
   Status AllowChangingFiles();
 
-  // Sockets of its own, for code that lives on when another family is answered EACCES: local ones,
-  // or local and internet ones.
+  // Allows creating local sockets, or local and internet sockets, for code that continues after
+  // EACCES for any other family.
   Status AllowLocalSockets();
   Status AllowInternetSockets();
 
-  // mmap and mprotect with any protection: a program that is yet to be loaded needs it.
+  // Allows mmap and mprotect with any protection, as the loader of a program requires.
   Status AllowExecutableMemory(DangerousGrant grant);
 
-  // execveat, the fork that comes before it (into no new namespace) and the wait after it.
+  // Allows execveat, the preceding fork (into no new namespace) and the wait for the child.
   Status AllowStartingPrograms(DangerousGrant grant);
 
   enum class Scope : std::uint8_t { kAllThreads, kThisThread };
 
-  // Sets no_new_privs and loads the filter, on all threads unless told otherwise. There is no way
-  // back.
+  // Sets no_new_privs and loads the filter, by default on all threads. This cannot be undone.
   Status Install(Scope scope = Scope::kAllThreads);
 
-  // libseccomp's pseudo filter code: the text that the golden files freeze.
+  // Returns libseccomp's pseudo filter code: the text that the golden files record.
   [[nodiscard]] Result<std::string> ToText() const;
 
  private:
@@ -107,7 +108,8 @@ class SeccompPolicy {
 
   explicit SeccompPolicy(std::unique_ptr<Filter> filter);
 
-  // A child reports a refusal itself; a line per refused connect() would only fill the kernel log.
+  // A child reports a refusal itself. One line per refused connect() would only fill the kernel
+  // log.
   enum class KernelLog : std::uint8_t { kKillsOnly, kRefusals };
 
   static Result<SeccompPolicy> Create(std::uint32_t default_action, KernelLog kernel_log);

@@ -18,9 +18,9 @@
 namespace baokms {
 namespace {
 
-constexpr std::size_t kPage = 4096;  // of x86_64 and of our aarch64 target (Debian's kernels)
+constexpr std::size_t kPage = 4096;  // x86_64 and our aarch64 target (Debian's kernels)
 
-// Nothing may lie in the memory yet.
+// Call it before anything secret is written to the memory.
 Status Guard(void* memory, std::size_t size) {
   if (::mlock(memory, size) != 0) {
     return Error(ErrorCode::kSystem, "mlock", errno);
@@ -35,12 +35,12 @@ Status Guard(void* memory, std::size_t size) {
 }
 
 // Wiped pages that stay mapped and guarded for the next short secret: every Decrypt needs one, and
-// five system calls with a page fault are a noticeable part of its cost. Thread-safe.
+// five system calls with a page fault are a significant part of its cost. Thread-safe.
 class SparePages final {
  public:
   constexpr SparePages() = default;
 
-  // A zeroed and guarded page, or null. The caller owns it.
+  // Returns a zeroed and guarded page that the caller owns, or null.
   std::uint8_t* Take() {
     const std::lock_guard lock(mutex_);
     while (count_ > 0) {
@@ -53,7 +53,7 @@ class SparePages final {
     return nullptr;
   }
 
-  // Takes over a wiped and guarded page. False when there are enough.
+  // Takes ownership of a wiped and guarded page. Returns false when enough pages are kept already.
   bool Keep(std::uint8_t* page) {
     const std::lock_guard lock(mutex_);
     if (count_ == pages_.size()) {
@@ -65,15 +65,16 @@ class SparePages final {
   }
 
  private:
-  // A forked child finds zeros (MADV_WIPEONFORK) instead, and its pages are not locked (mlock(2)).
+  // In a forked child the mark reads as zero (MADV_WIPEONFORK); the child's pages are not locked
+  // (mlock(2)).
   static constexpr std::uint8_t kMark = 0xa5;
 
   std::mutex mutex_;
-  std::array<std::uint8_t*, 16> pages_{};  // as many as a busy worker has secrets at one time
+  std::array<std::uint8_t*, 16> pages_{};  // the number of secrets a busy worker holds at once
   std::size_t count_ = 0;
 };
 
-// Part of the allocator, as the free lists of malloc are.
+// Part of the allocator, like the free lists of malloc.
 constinit SparePages spare_pages;
 
 }  // namespace
@@ -131,9 +132,9 @@ void SecretBuffer::Destroy() {
   if (data_ == nullptr) {
     return;
   }
-  ::explicit_bzero(data_, size_);  // nobody was given more of it
+  ::explicit_bzero(data_, size_);  // no caller received more than this
   if (mapped_ != kPage || !spare_pages.Keep(data_)) {
-    (void)::munmap(data_, mapped_);  // also unlocks
+    (void)::munmap(data_, mapped_);  // also unlocks the pages
   }
   data_ = nullptr;
   size_ = 0;

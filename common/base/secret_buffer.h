@@ -1,5 +1,5 @@
-// Memory for key material: locked, kept out of core dumps and of forked children, wiped when it
-// dies.
+// Memory for key material: locked, excluded from core dumps and from forked children, and wiped
+// when it is released.
 
 #pragma once
 
@@ -13,14 +13,14 @@ namespace baokms {
 
 class SecretBuffer {
  public:
-  // Holds nothing; Reveal() is empty.
+  // Creates an empty buffer; Reveal() returns an empty span.
   SecretBuffer() = default;
 
-  // Gives zeroed whole pages with mlock, MADV_DONTDUMP and MADV_WIPEONFORK. Fails closed when any
-  // of the three does. A few pages are kept for the next short secret.
+  // Allocates zeroed whole pages with mlock, MADV_DONTDUMP and MADV_WIPEONFORK. Fails when any of
+  // the three fails. A few released pages are kept for the next short secret.
   static Result<SecretBuffer> Allocate(std::size_t size);
 
-  // Copies `source` in and then wipes it. The caller's copy is gone afterwards.
+  // Copies `source` into a new buffer and wipes `source`.
   static Result<SecretBuffer> TakeFrom(std::span<std::uint8_t> source);
 
   SecretBuffer(const SecretBuffer&) = delete;
@@ -29,15 +29,15 @@ class SecretBuffer {
   SecretBuffer& operator=(SecretBuffer&& other) noexcept;
   ~SecretBuffer();
 
-  // The only two ways to the bytes. Named to be found by grep; there is no operator[], no begin(),
-  // no ToString().
+  // The only access to the bytes, named so that grep finds it. There is no operator[], no begin()
+  // and no ToString().
   [[nodiscard]] std::span<const std::uint8_t> Reveal() const { return {data_, size_}; }
 
   [[nodiscard]] std::span<std::uint8_t> RevealMutable() { return {data_, size_}; }
 
   [[nodiscard]] std::size_t size() const { return size_; }
 
-  // Constant time in the contents (not in the lengths).
+  // Compares in time that depends on the lengths only, not on the contents.
   friend bool operator==(const SecretBuffer& a, const SecretBuffer& b);
 
  private:

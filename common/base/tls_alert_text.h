@@ -1,5 +1,5 @@
-// What the alerts of TLS mean, in the words of RFC 8446, section 6.2. OpenSSL's own table does not
-// know the alerts that came with TLS 1.3.
+// Names of the TLS alerts, as RFC 8446, section 6.2 spells them. OpenSSL's own table lacks the
+// alerts that TLS 1.3 added.
 
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace baokms {
 
-// "certificate required" for 116. "unknown alert" for a number without a meaning.
+// Returns "certificate required" for 116, and "unknown alert" for an unassigned number.
 constexpr std::string_view TlsAlertText(std::uint32_t alert) {
   switch (alert) {
     case 10:

@@ -1,4 +1,4 @@
-// A token bucket: how often something may happen, with room for a burst. Not thread-safe.
+// A token bucket: limits the rate of events and allows bursts. Not thread-safe.
 
 #pragma once
 
@@ -11,12 +11,12 @@ namespace baokms {
 
 class TokenBucket final {
  public:
-  // Starts full. `burst` events fit at once, and `per_second` more every second after that; 0 makes
-  // `burst` the total for the life of the bucket.
+  // Creates a full bucket. `burst` events are allowed at once, and `per_second` more every second
+  // after that. With 0, `burst` is the total for the lifetime of the bucket.
   constexpr TokenBucket(double burst, double per_second)
       : burst_(burst), per_second_(per_second), tokens_(burst) {}
 
-  // Whether one more event fits; it is counted then. `now` must not run backwards.
+  // Counts one more event and returns true if the bucket has room. `now` must never decrease.
   [[nodiscard]] bool Take(BootTime now) {
     const std::chrono::duration<double> elapsed = now - filled_at_;
     tokens_ = std::min(burst_, tokens_ + elapsed.count() * per_second_);

@@ -13,8 +13,9 @@ void UniqueFd::reset(int fd) {
   if (old < 0) {
     return;
   }
-  // EBADF means that someone else closed our descriptor: a descriptor we do not own may be next.
-  // Stop here. EINTR is not retried: on Linux the descriptor is gone either way.
+  // EBADF means that other code closed our descriptor and may close one that is not ours next, so
+  // the process stops here. EINTR is not retried: on Linux the descriptor is released in either
+  // case.
   if (::close(old) != 0 && errno == EBADF) {
     std::abort();
   }

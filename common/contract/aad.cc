@@ -20,7 +20,7 @@ std::string CanonicalAad(const KeyBinding& key) {
   json.Text("transit_mount_hash", key.mount_hash);
   json.Text("transit_key_hash", key.lineage_hash);
   json.Text("key_id_hash", key.key_id_hash);
-  // A string here, while the Transit request has the same version as a number.
+  // The AAD has the version as a string; the Transit request has it as a number.
   json.Text("key_version", std::to_string(key.transit_version));
   json.EndObject();
   return std::move(json).Take();

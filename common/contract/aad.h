@@ -1,5 +1,5 @@
-// The additional authenticated data that binds a ciphertext to its key, cluster and purpose. There
-// is no mode without it. Nothing from a request goes into it.
+// The additional authenticated data that binds a ciphertext to its key, cluster and purpose. It is
+// mandatory, and no part of it comes from a request.
 
 #pragma once
 
@@ -10,18 +10,18 @@
 
 namespace baokms::contract {
 
-// The probe that runs in the background authenticates this text instead, so that its ciphertexts
-// can never pass for data of the cluster.
+// The background probe authenticates this text instead, so its ciphertexts can never be mistaken
+// for data of the cluster.
 inline constexpr std::string_view kStatusProbeAad = "openbao-kubernetes-kms/status-probe/v1";
 
-// Base64 of kStatusProbeAad, as Transit wants it.
+// Base64 of kStatusProbeAad, as Transit requires it.
 inline constexpr std::string_view kStatusProbeAssociatedData =
     "b3BlbmJhby1rdWJlcm5ldGVzLWttcy9zdGF0dXMtcHJvYmUvdjE=";
 
-// The canonical bytes: compact Go JSON in the order of the contract.
+// Returns the canonical bytes: compact Go JSON in the order of the contract.
 std::string CanonicalAad(const KeyBinding& key);
 
-// Base64 of the canonical bytes: Transit's `associated_data`.
+// Returns base64 of the canonical bytes: Transit's `associated_data`.
 std::string AssociatedData(const KeyBinding& key);
 
 }  // namespace baokms::contract

@@ -45,7 +45,7 @@ bool IsAnnotationKey(std::string_view key) {
   return IsLabel(key);
 }
 
-// Checks all keys before any value is looked at, as the contract orders it.
+// Checks all keys before any value is examined, in the order of the contract.
 Status CheckKeys(std::span<const AnnotationView> annotations) {
   if (annotations.empty()) {
     return Invalid("there are no annotations");

@@ -1,7 +1,7 @@
-// The annotations that travel with every ciphertext, and the checks on their way back.
+// The annotations that accompany every ciphertext, and the checks of those in requests.
 //
 // A Decrypt request is checked in the order CheckAnnotationLimits(), ParseAnnotations(),
-// CompareAnnotations(); the key is looked up after the first. Nothing in here is secret.
+// CompareAnnotations(); the key is looked up after the first. Nothing here is secret.
 
 #pragma once
 
@@ -17,13 +17,13 @@
 
 namespace baokms::contract {
 
-// One entry of the map, as it came in. The caller owns the text.
+// One received entry of the map. The caller owns the text.
 struct AnnotationView {
   std::string_view key;
   std::string_view value;
 };
 
-// One entry of the map, as we write it. `key` is a constant of ours.
+// One entry of the map to be sent. `key` is one of our constants.
 struct Annotation {
   std::string_view key;
   std::string value;
@@ -31,34 +31,34 @@ struct Annotation {
   friend bool operator==(const Annotation&, const Annotation&) = default;
 };
 
-// What the annotations say. The hashes are 43 characters each.
+// The values of the annotations. The hashes are 43 characters each.
 struct AnnotationFields {
   std::string key_id_hash;
   std::int64_t transit_version = 0;
   std::string mount_hash;
   std::string lineage_hash;
-  std::string namespace_hash;  // empty when there is none
+  std::string namespace_hash;  // empty when there is no namespace
   std::string plugin_version;  // informative, never compared
 
   friend bool operator==(const AnnotationFields&, const AnnotationFields&) = default;
 };
 
-// The entries for data encrypted with `key`, in the order of the contract's table.
+// Builds the entries for data encrypted with `key`, in the order of the contract's table.
 // `plugin_version` must be non-empty UTF-8.
 Result<std::vector<Annotation>> BuildAnnotations(const KeyBinding& key,
                                                  std::string_view plugin_version);
 
-// The entries for `fields`; the inverse of ParseAnnotations().
+// Builds the entries for `fields`; the inverse of ParseAnnotations().
 std::vector<Annotation> EncodeAnnotations(const AnnotationFields& fields);
 
-// kInvalid for anything that is not UTF-8, then kLimit for 32768 bytes or more.
+// Returns kInvalid for anything that is not UTF-8, then kLimit for 32768 bytes or more.
 Verdict CheckAnnotationLimits(std::span<const AnnotationView> annotations);
 
-// Reads the map. Unknown keys are ignored as long as they have the form of a domain name. Any
-// failure is Verdict::kInvalid; a key that is there twice is one, too.
+// Parses the map. Unknown keys are ignored if they have the form of a domain name. Every failure
+// corresponds to Verdict::kInvalid, including a duplicate key.
 Result<AnnotationFields> ParseAnnotations(std::span<const AnnotationView> annotations);
 
-// kAccepted when the annotations were made for `key`, else kMismatch.
+// Returns kAccepted when the annotations were made for `key`, and kMismatch otherwise.
 Verdict CompareAnnotations(const AnnotationFields& fields, const KeyBinding& key);
 
 }  // namespace baokms::contract

@@ -1,5 +1,5 @@
-// The checkpoint beside the state file: the last generation this node has accepted. It makes a
-// state file that was set back, or swapped for an unrelated one, visible at start.
+// The checkpoint beside the state file: the last generation that this node accepted. It reveals at
+// start-up that a state file was rolled back or replaced by an unrelated one.
 
 #pragma once
 
@@ -19,24 +19,25 @@ struct Checkpoint {
   friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
-// The checkpoint to be written after `state` is on disk.
+// Returns the checkpoint to write after `state` is on disk.
 Checkpoint CheckpointOf(const RegistryState& state);
 
-// The exact bytes of the file: two-space indented, with a final newline.
+// Returns the exact bytes of the file: indented by two spaces, with a final newline.
 std::string SerializeCheckpoint(const Checkpoint& checkpoint);
 
-// Reads a file of at most kMaxCheckpointFileBytes, however it is spaced.
+// Parses a file of at most kMaxCheckpointFileBytes with any whitespace.
 Result<Checkpoint> ParseCheckpoint(std::string_view text);
 
-// What the two files say together.
+// The result of comparing the two files.
 enum class CheckpointVerdict : std::uint8_t {
-  kNotFound,         // neither exists: the first state may be made
-  kAccepted,         // they agree
+  kNotFound,         // neither exists: the first state may be created
+  kAccepted,         // they match
   kWriteCheckpoint,  // state accepted; the checkpoint is missing or one linked generation behind
   kRollback,         // state missing, older, skipping or unlinked: the program must not start
 };
 
-// nullptr: the file does not exist. A file that exists but does not parse must not come here.
+// Compares the files; nullptr means that a file does not exist. A file that exists but cannot be
+// parsed must not be passed as nullptr.
 CheckpointVerdict CompareWithCheckpoint(const RegistryState* state, const Checkpoint* checkpoint);
 
 }  // namespace baokms::contract

@@ -12,8 +12,8 @@
 namespace baokms::contract {
 namespace {
 
-// Three bytes, or fewer at the end, and the four characters that stand for them. Wiped on the way
-// out, as they may be part of a secret.
+// Up to three bytes and the four characters that encode them. Wiped on destruction, because they
+// may be part of a secret.
 class Group {
  public:
   Group() = default;
@@ -30,7 +30,7 @@ class Group {
     return std::span(characters_).first(4);
   }
 
-  // Empty when `text` is not what Encode() makes of some bytes.
+  // Returns an empty span when `text` is not the encoding of any bytes.
   std::span<const std::uint8_t> Decode(std::span<const std::uint8_t, 4> text) {
     if (EVP_DecodeBlock(bytes_.data(), text.data(), 4) != 3) {
       return {};
@@ -42,7 +42,7 @@ class Group {
 
  private:
   std::array<std::uint8_t, 3> bytes_{};
-  std::array<std::uint8_t, 5> characters_{};  // libcrypto adds a NUL
+  std::array<std::uint8_t, 5> characters_{};  // libcrypto appends a NUL
 };
 
 constexpr Error BadBase64() {

@@ -3,7 +3,7 @@
 namespace baokms::contract {
 namespace {
 
-// Whole seconds since 1970; a clock that stands before that is broken.
+// Whole seconds since 1970. An earlier time means that the clock is wrong.
 constexpr std::int64_t kFirstSecond = 1;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The state of a node that has none yet. Only for a key that was never rotated: an older version
-// could otherwise be in use without this node knowing.
+// The first state of a node. It is built only for a key that was never rotated: otherwise an older
+// version could be in use without this node's knowledge.
 
 #pragma once
 
@@ -12,9 +12,9 @@
 
 namespace baokms::contract {
 
-// Generation 1 with version 1 active since `now_unix`. kFailedPrecondition when the key was
-// rotated or version 1 can not be used. The caller has checked the profile, and that neither state
-// file nor checkpoint exists.
+// Builds generation 1 with version 1 active since `now_unix`. Fails with kFailedPrecondition when
+// the key was rotated or version 1 cannot be used. The caller must have checked the key's profile,
+// and that neither a state file nor a checkpoint exists.
 Result<RegistryState> BuildFirstState(const ConfigIdentity& identity,
                                       const TransitKeyMetadata& metadata,
                                       std::int64_t now_unix);

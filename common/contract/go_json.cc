@@ -8,7 +8,7 @@
 namespace baokms::contract {
 namespace {
 
-// `value` as \u and four digits; only code points below U+10000 come here.
+// Returns `value` as \u and four digits. It must be below U+10000.
 std::string UnicodeEscape(char32_t value) {
   std::string escape = "\\u";
   for (unsigned shift = 16; shift > 0; shift -= 4) {
@@ -17,7 +17,7 @@ std::string UnicodeEscape(char32_t value) {
   return escape;
 }
 
-// The escape of one code point, or "" when it is written as it is.
+// Returns the escape sequence of one code point, or "" when it is written unchanged.
 std::string Escape(CodePoint point) {
   switch (point.value) {
     case U'"':

@@ -1,7 +1,7 @@
 // Writes JSON exactly as Go's encoding/json does in its default, HTML-safe mode. Three hashes of
-// the contract are taken over such text, so every byte counts.
+// the contract are computed over such text, so every byte matters.
 //
-// Members come out in the order of the calls; names are our own constants and are not escaped.
+// Members are written in the order of the calls. Names are our own constants and are not escaped.
 
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace baokms::contract {
 
-// Appends `text` as a quoted Go JSON string. Invalid UTF-8 becomes the six characters \ufffd, one
-// per bad byte.
+// Returns `text` as a quoted Go JSON string. Each byte of invalid UTF-8 becomes the six characters
+// \ufffd.
 std::string GoJsonString(std::string_view text);
 
 class GoJsonWriter {
@@ -26,22 +26,22 @@ class GoJsonWriter {
 
   explicit GoJsonWriter(Style style) : style_(style) {}
 
-  // The document itself, or an element of the open array.
+  // Begins the document itself, or an element of the open array.
   void BeginObject();
   void EndObject();
 
-  // A member of the open object.
+  // Begins an array member of the open object.
   void BeginArray(std::string_view name);
   void EndArray();
   void Text(std::string_view name, std::string_view value);
   void Number(std::string_view name, std::uint64_t value);
   void Number(std::string_view name, std::int64_t value);
 
-  // Go's `omitempty`: nothing is written for "" and 0.
+  // Go's `omitempty`: writes nothing for "" and 0.
   void TextUnlessEmpty(std::string_view name, std::string_view value);
   void NumberUnlessZero(std::string_view name, std::int64_t value);
 
-  // The finished text; every Begin must have had its End.
+  // Returns the finished text; every Begin call must have had its End call.
   [[nodiscard]] std::string Take() && { return std::move(text_); }
 
  private:

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kFingerprintDomain = "openbao-kubernetes-kms/config-identity/v1";
 
-// Unicode's White_Space property, which is what Go trims.
+// Unicode's White_Space property, which defines what Go trims.
 bool IsWhitespace(char32_t c) {
   return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
@@ -28,7 +28,7 @@ bool IsForbiddenEverywhere(char32_t c) {
   return c == U'\0' || c == U'\r' || c == U'\n' || c == U'\t';
 }
 
-// What all values have in common, and that no character satisfies `forbidden`.
+// Checks the rules that all values share, and that no character satisfies `forbidden`.
 template <typename Predicate>
 bool IsCleanText(std::string_view text, Predicate forbidden) {
   if (text.empty() || text.size() > kMaxIdentityFieldBytes) {

@@ -1,7 +1,7 @@
-// Who a key belongs to: the configured names that go into every key_id, and the fingerprint that
+// The identity of a key: the configured names that enter every key_id, and the fingerprint that
 // ties a state directory to one configuration.
 //
-// Strings are taken as they are: no trimming, no case folding, no Unicode normalisation.
+// Strings are used unchanged: no trimming, no case folding, no Unicode normalisation.
 
 #pragma once
 
@@ -25,7 +25,7 @@ struct KeyIdentity {
   friend bool operator==(const KeyIdentity&, const KeyIdentity&) = default;
 };
 
-// A KeyIdentity with the place in OpenBao where this node finds the key.
+// A KeyIdentity and the location in OpenBao where this node finds the key.
 struct ConfigIdentity {
   KeyIdentity key;
   std::string transit_mount_path;
@@ -41,26 +41,27 @@ struct FingerprintTag {
 
 using IdentityFingerprint = TaggedDigest<FingerprintTag>;
 
-// The rules for single values. All want valid UTF-8 of at most kMaxIdentityFieldBytes, no NUL, CR,
-// LF or TAB, and no Unicode whitespace at either end.
+// Rules for single values. All require valid UTF-8 of at most kMaxIdentityFieldBytes, without NUL,
+// CR, LF or TAB, and without leading or trailing Unicode whitespace.
 
-// Any other non-empty text.
+// Returns whether `text` is any other non-empty text.
 bool IsIdentifier(std::string_view text);
 
-// Empty, or segments joined by '/', none of them empty, "." or "..", and no '%'.
+// Returns whether `text` is empty, or segments joined by '/', none of them empty, "." or "..", and
+// contains no '%'.
 bool IsNamespacePath(std::string_view text);
 
-// Segments as above, not empty, without control characters.
+// Returns whether `text` is a non-empty list of such segments without control characters.
 bool IsMountPath(std::string_view text);
 
-// [A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?, which is OpenBao's own rule.
+// Returns whether `text` matches [A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?, OpenBao's own rule.
 bool IsTransitKeyName(std::string_view text);
 
-// Checks every value; the error names the first that is wrong.
+// Checks every value; the error names the first invalid one.
 Status Validate(const KeyIdentity& identity);
 Status Validate(const ConfigIdentity& identity);
 
-// "cfg1." and the hash of the configured identity. Fails when Validate() does.
+// Returns "cfg1." and the hash of the configured identity. Fails when Validate() does.
 Result<IdentityFingerprint> Fingerprint(const ConfigIdentity& identity);
 
 }  // namespace baokms::contract

@@ -1,4 +1,4 @@
-// How this folder refuses input that breaks a rule of the contract.
+// The error for input that breaks a rule of the contract.
 
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace baokms::contract {
 
-// The text names the rule and never what was read.
+// Returns kInvalidArgument. `what` names the rule and never the input.
 constexpr Error Invalid(Literal what) {
   return Error(ErrorCode::kInvalidArgument, what);
 }

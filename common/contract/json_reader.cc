@@ -19,8 +19,8 @@ bool IsEmptyButWritten(const JsonMember& member, bool empty) {
   return empty && member.presence == Presence::kOmittedWhenEmpty;
 }
 
-// Each puts a value of one JSON type where `target` wants it, and is false when it wants another
-// type.
+// Each function stores a value of one JSON type in `target` and returns false when the target has
+// another type.
 template <typename Target>
 bool StoreText(const Target& target, std::string& value) {
   if constexpr (std::is_same_v<Target, std::string*> || std::is_same_v<Target, JsonAny*>) {
@@ -69,7 +69,7 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
     });
   }
 
-  // Only what has a minus sign comes here.
+  // Called only for numbers with a minus sign.
   bool number_integer(number_integer_t value) override { return Signed(value); }
 
   bool number_unsigned(number_unsigned_t value) override {
@@ -141,7 +141,7 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
     return false;
   }
 
-  // Whether every required member was there.
+  // Returns whether every required member was present.
   [[nodiscard]] bool complete() const { return complete_; }
 
  private:
@@ -149,29 +149,29 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
 
   struct Level {
     Kind kind{};
-    bool is_skipped = false;           // nothing in it is wanted
-    const JsonMember* list = nullptr;  // whose elements or entries these are
+    bool is_skipped = false;           // no member of it was requested
+    const JsonMember* list = nullptr;  // the list that this level's values belong to
     std::vector<JsonMember> own{};     // the members of an object in a JsonObjects
     std::span<const JsonMember> members{};
     std::vector<bool> seen{};             // by member
-    const JsonMember* current = nullptr;  // whose value comes next
-    std::size_t count = 0;                // objects so far, in a JsonObjects
-    std::string name{};                   // of the value that comes next
+    const JsonMember* current = nullptr;  // the member of the next value
+    std::size_t count = 0;                // number of objects so far, in a JsonObjects
+    std::string name{};                   // the name of the next value
     std::unordered_set<std::string> names{};
   };
 
-  // The member that the next value belongs to; null when it belongs to none.
+  // Returns the requested member that the next value belongs to, or null.
   [[nodiscard]] const JsonMember* Wanted() const {
     return levels_.empty() ? nullptr : levels_.back().current;
   }
 
-  // The list that the next value is a direct element or entry of, if it is one that is wanted.
+  // Returns the requested list that directly contains the next value, or null.
   [[nodiscard]] const JsonMember* EnclosingList() const {
     return levels_.empty() ? nullptr : levels_.back().list;
   }
 
-  // Whether a value that nobody wants may stand here: not as the document itself, nor among values
-  // of one type.
+  // Returns whether a value that was not requested may be skipped here. It may not be the document
+  // itself, nor stand in a list of one type.
   [[nodiscard]] bool MaySkip() {
     const JsonMember* list = EnclosingList();
     if (list == nullptr) {
@@ -195,7 +195,7 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
 
-  // Hands a value to the wanted member; `as_any` is what a JsonAny makes of it.
+  // Stores a value in the requested member; `as_any` is its representation for a JsonAny.
   template <typename StoreFunction>
   bool Store(JsonAny as_any, StoreFunction store) {
     const JsonMember* member = Wanted();
@@ -261,7 +261,7 @@ class Reader final : public nlohmann::json_sax<nlohmann::json> {
       return false;
     }
     Level level{.kind = Kind::kObject, .own = objects.begin()};
-    level.members = level.own;  // the vector's memory stays where it is when the level moves
+    level.members = level.own;  // moving the level does not move the vector's memory
     Open(std::move(level));
     return true;
   }
@@ -303,7 +303,7 @@ Status ReadJson(std::string_view text,
   if (text.size() > rules.max_bytes) {
     return Error(ErrorCode::kResourceExhausted, "JSON document exceeds its size limit");
   }
-  // The library takes a NUL for the end of its input and skips a byte order mark.
+  // The library treats a NUL as the end of its input and skips a byte order mark.
   if (text.find('\0') != std::string_view::npos || text.starts_with(kByteOrderMark)) {
     return Error(ErrorCode::kInvalidArgument, "JSON document has a NUL or a byte order mark");
   }
@@ -312,7 +312,7 @@ Status ReadJson(std::string_view text,
   try {
     is_good = nlohmann::json::sax_parse(text, &reader);
   } catch (const std::exception&) {
-    is_good = false;  // the library throws only when memory runs out
+    is_good = false;  // the library throws only when memory is exhausted
   }
   if (!is_good) {
     return Error(ErrorCode::kInvalidArgument, "JSON document is malformed or of another shape");

@@ -1,5 +1,5 @@
-// One key version with every derived value that annotations and AAD are made of. Made once per key,
-// so that no request hashes anything twice.
+// One key version with all values derived from it for annotations and AAD. It is created once per
+// key, so that requests compute no hash twice.
 
 #pragma once
 
@@ -16,7 +16,7 @@ struct KeyBinding {
   KeyId key_id;
   std::int64_t transit_version;
   std::string provider_name;  // raw, as the AAD carries it
-  std::string key_id_hash;    // this and all below: H() of the value, 43 characters
+  std::string key_id_hash;    // this and all members below: H() of the value, 43 characters
   std::string cluster_hash;
   std::string instance_hash;
   std::string namespace_hash;  // empty when there is no namespace
@@ -24,7 +24,7 @@ struct KeyBinding {
   std::string lineage_hash;
 };
 
-// Derives the key_id and the hashes. Fails when DeriveKeyId() does.
+// Derives the key_id and the hashes. Fails when DeriveKeyId() fails.
 Result<KeyBinding> BindKey(const KeyIdentity& identity, KeyVersion version);
 
 }  // namespace baokms::contract

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kKeyIdDomain = "openbao-kubernetes-kms/key-id/v1";
 
-// A NUL ends every part, the last one too. No part can contain one.
+// Appends a part and the NUL that terminates every part, including the last. No part can contain a
+// NUL.
 void AppendPart(std::string& preimage, std::string_view part) {
   preimage.append(part).push_back('\0');
 }

@@ -1,4 +1,4 @@
-// The key_id of KMS v2: a hash of who the key belongs to and which version of it this is.
+// The key_id of KMS v2: a hash of the key's identity and version.
 
 #pragma once
 
@@ -17,10 +17,11 @@ struct KeyIdTag {
   static constexpr Literal kMalformed{"key_id is malformed"};
 };
 
-// "obk2." and 43 characters. KeyId::Parse() accepts only what DeriveKeyId() can make.
+// "obk2." and 43 characters. KeyId::Parse() accepts only values that DeriveKeyId() can produce.
 using KeyId = TaggedDigest<KeyIdTag>;
 
-// One version of a Transit key. A version that was created in another second is another key.
+// One version of a Transit key. The creation time is part of it: the same number with another
+// creation second is a different key.
 struct KeyVersion {
   std::int64_t number = 0;           // from 1
   std::int64_t created_at_unix = 0;  // whole seconds, from 1
@@ -28,10 +29,11 @@ struct KeyVersion {
   friend bool operator==(const KeyVersion&, const KeyVersion&) = default;
 };
 
-// The whole UTC second that `time` lies in.
+// Returns the whole UTC second that contains `time`.
 std::int64_t ToUnixSeconds(std::chrono::system_clock::time_point time);
 
-// Fails when the identity is not valid, or number or creation time is not positive.
+// Derives the key_id. Fails when the identity is invalid, or the number or creation time is not
+// positive.
 Result<KeyId> DeriveKeyId(const KeyIdentity& identity, KeyVersion version);
 
 }  // namespace baokms::contract

@@ -1,4 +1,5 @@
-// What OpenBao says about the Transit key, and whether such a key may protect a cluster.
+// OpenBao's description of the Transit key, and the rules that decide whether the key may protect a
+// cluster.
 
 #pragma once
 
@@ -13,8 +14,8 @@
 
 namespace baokms::contract {
 
-// The fields of the key metadata answer. Every flag starts as what would be refused, so a reader
-// that forgets one makes the key unusable instead of trusted.
+// The fields of the key metadata response. Every flag defaults to the value that is refused, so a
+// reader that omits one makes the key unusable instead of trusted.
 struct TransitKeyMetadata {
   std::string name;
   std::string type;
@@ -28,7 +29,7 @@ struct TransitKeyMetadata {
   bool exportable = true;
   bool allow_plaintext_backup = true;
   bool deletion_allowed = true;
-  bool imported_key = true;  // from here on: read and reported, not judged, but soft_deleted is
+  bool imported_key = true;  // from here on: reported but not checked, except soft_deleted
   bool soft_deleted = true;
   bool supports_encryption = false;
   bool supports_decryption = false;
@@ -39,29 +40,30 @@ struct TransitKeyMetadata {
   friend bool operator==(const TransitKeyMetadata&, const TransitKeyMetadata&) = default;
 };
 
-// Something about the key that blocks its use. All texts are constants.
+// A property of the key that blocks its use. All texts are constants.
 struct ProfileFinding {
   std::string_view code;     // unsupported_type, exportable, ...
   std::string_view impact;   // cryptographic_safety or api_server_availability
-  std::string_view message;  // for people
+  std::string_view message;  // for the operator
 
   friend bool operator==(const ProfileFinding&, const ProfileFinding&) = default;
 };
 
-// The version numbers make sense together. To be checked before FindProfileProblems().
+// Checks that the version numbers are consistent. Call it before FindProfileProblems().
 Status CheckVersionBounds(const TransitKeyMetadata& metadata);
 
-// Every finding in the order of the contract's table; empty when the key may be used.
+// Returns every finding in the order of the contract's table; empty when the key may be used.
 std::vector<ProfileFinding> FindProfileProblems(const TransitKeyMetadata& metadata);
 
-// Every version entry is in range, has a creation time and is there once, and the latest version
-// has one. At most kMaxListedVersions. To be checked after FindProfileProblems().
+// Checks that every version entry is in range, has a creation time and is unique, and that the
+// latest version has an entry. Allows at most kMaxListedVersions entries. Call it after
+// FindProfileProblems().
 Status CheckVersionEntries(const TransitKeyMetadata& metadata);
 
-// "blocking/<impact>: <message>", joined by "; ".
+// Returns "blocking/<impact>: <message>" for each finding, joined by "; ".
 std::string FormatFindings(std::span<const ProfileFinding> findings);
 
-// The creation second of version `number`; kNotFound when the metadata does not show it.
+// Returns the creation second of version `number`; kNotFound when the metadata does not list it.
 Result<std::int64_t> CreationTime(const TransitKeyMetadata& metadata, std::int64_t number);
 
 }  // namespace baokms::contract

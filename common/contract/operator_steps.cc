@@ -12,7 +12,7 @@ constexpr Error Refused(Literal what) {
   return Error(ErrorCode::kFailedPrecondition, what);
 }
 
-// The generation after `from`, with nothing changed yet.
+// Returns the generation after `from`, with otherwise unchanged contents.
 RegistryContents Successor(const RegistryState& from) {
   RegistryContents contents = from.contents();
   contents.generation += 1;
@@ -20,7 +20,7 @@ RegistryContents Successor(const RegistryState& from) {
   return contents;
 }
 
-// Gives every record that `picks` the state `target`.
+// Sets the state of every record that `picks` selects to `target`.
 template <typename Picks>
 Result<OperatorStep> Change(const RegistryState& state, RecordState target, Picks picks) {
   OperatorStep step;
@@ -41,7 +41,8 @@ bool IsRetiredOrRemoved(RecordState state) {
   return state == RecordState::kRetired || state == RecordState::kRemoved;
 }
 
-// Equal but for a change between retired and removed below the active version.
+// Returns whether the records differ only by a change between retired and removed, below the active
+// version.
 bool IsOperatorChange(const KeyRecord& before, KeyRecord after, std::int64_t active_version) {
   if (before.state != after.state &&
       (!IsRetiredOrRemoved(before.state) || !IsRetiredOrRemoved(after.state) ||

@@ -1,8 +1,7 @@
 // The key registry: every version of the key that this node ever used, which one is active, and the
-// hash chain over its generations.
+// hash chain over the generations.
 //
-// A RegistryState that exists is valid. Nothing in here is secret, and nothing reads or writes
-// files.
+// Every RegistryState object is valid. Nothing here is secret, and nothing reads or writes files.
 
 #pragma once
 
@@ -25,27 +24,27 @@ struct StateHashTag {
   static constexpr Literal kMalformed{"state hash is malformed"};
 };
 
-// Hash over one generation of the registry.
+// The hash of one generation of the registry.
 using StateHash = TaggedDigest<StateHashTag>;
 
-// In the order in which records are written.
+// The states in the order in which records are written.
 enum class RecordState : std::uint8_t {
   kActive,    // encrypts and decrypts
-  kPending,   // decrypts; the next active one
+  kPending,   // decrypts; becomes active next
   kRetired,   // decrypts
-  kRejected,  // of older programs; never written, never decrypts
-  kRemoved,   // taken out by the operator; never decrypts
+  kRejected,  // from older programs; never written, never decrypts
+  kRemoved,   // removed by the operator; never decrypts
 };
 
-// The text in the state file.
+// Returns the text that the state file uses.
 std::string_view ToString(RecordState state);
 std::optional<RecordState> ParseRecordState(std::string_view text);
 
-// True for the states whose keys decrypt.
+// Returns whether keys in this state decrypt.
 bool Decrypts(RecordState state);
 
-// One key version. The only AAD mode there is, `aad.required`, is not stored in here: a state file
-// with another one does not parse. Times are Unix seconds, 0 when it did not happen.
+// One key version. The AAD mode is always `aad.required` and is not stored here: a state file with
+// another mode does not parse. Times are Unix seconds, 0 when the event has not happened.
 struct KeyRecord {
   KeyIdentity identity;
   KeyVersion version;
@@ -59,7 +58,7 @@ struct KeyRecord {
   friend bool operator==(const KeyRecord&, const KeyRecord&) = default;
 };
 
-// What a generation says; the order of `records` is part of it.
+// The contents of one generation; the order of `records` is significant.
 struct RegistryContents {
   IdentityFingerprint identity_fingerprint;
   std::uint64_t generation = 1;
@@ -80,10 +79,11 @@ class RegistryState {
 
   [[nodiscard]] const StateHash& current_hash() const { return current_hash_; }
 
-  // The one record that encrypts.
+  // Returns the only record that encrypts.
   [[nodiscard]] const KeyRecord& active() const { return contents_.records[active_index_]; }
 
-  // The record of `key_id` in whatever state, or nullptr. Lives as long as this object.
+  // Returns the record of `key_id` in any state, or nullptr. The pointer is valid as long as this
+  // object is.
   [[nodiscard]] const KeyRecord* Find(const KeyId& key_id) const;
 
   friend bool operator==(const RegistryState&, const RegistryState&) = default;
@@ -97,11 +97,12 @@ class RegistryState {
   std::size_t active_index_;
 };
 
-// The order in which the state machine writes records: by state, then version descending, then
-// key_id ascending.
+// Sorts records as the state machine writes them: by state, then version descending, then key_id
+// ascending.
 std::vector<KeyRecord> InWriteOrder(std::vector<KeyRecord> records);
 
-// The state belongs to this configuration: equal fingerprint, and equal identity in every record.
+// Checks that the state belongs to this configuration: equal fingerprint, and equal identity in
+// every record.
 Status CheckBelongsTo(const RegistryState& state, const ConfigIdentity& identity);
 
 }  // namespace baokms::contract

@@ -19,7 +19,7 @@ constexpr std::string_view kLegacySchema = "keyregistry.openbao-kms/v1alpha1";
 constexpr std::string_view kAadMode = "aad.required";
 constexpr std::string_view kRecordsName = "snapshots";
 
-// Writing. The order of the calls is the order in the file.
+// Writing. The order of the calls determines the order in the file.
 
 void WriteRecord(GoJsonWriter& json, const KeyRecord& record) {
   json.BeginObject();
@@ -41,7 +41,7 @@ void WriteRecord(GoJsonWriter& json, const KeyRecord& record) {
   json.EndObject();
 }
 
-// What one schema begins with: v1alpha1 has no fingerprint.
+// The first members of each schema; v1alpha1 has no fingerprint.
 struct Heading {
   std::string_view schema;
   std::string_view fingerprint;
@@ -51,7 +51,7 @@ Heading CurrentHeading(const RegistryContents& contents) {
   return {.schema = kSchema, .fingerprint = contents.identity_fingerprint.text()};
 }
 
-// `current_hash` is empty in the text that it is the hash of.
+// `current_hash` is empty in the text over which the hash is computed.
 std::string Write(GoJsonWriter::Style style,
                   const Heading& heading,
                   const RegistryContents& contents,
@@ -75,7 +75,7 @@ std::string Write(GoJsonWriter::Style style,
   return std::move(json).Take();
 }
 
-// Reading: first into plain structs, then into types that can not be wrong.
+// Reading: first into plain structs, then into types that enforce their rules.
 
 struct RawRecord {
   std::string provider_name;
@@ -125,7 +125,7 @@ std::vector<JsonMember> RecordMembers(RawRecord& record) {
           {"promotedAtUnix", &record.promoted_at_unix, kOptional}};
 }
 
-// Reads a file of `schema`; the older schema is the newer one without the fingerprint.
+// Reads a file of `schema`; the older schema lacks the fingerprint.
 Result<RawState> ReadState(std::string_view text, std::string_view schema) {
   RawState state;
   std::vector<JsonMember> members = {
@@ -237,7 +237,7 @@ Result<LegacyState> ParseLegacyState(std::string_view text, const IdentityFinger
   RawState raw = BAOKMS_TRY(ReadState(text, kLegacySchema));
   const StateHash stored = BAOKMS_TRY(StateHash::Parse(raw.current_hash));
   RegistryContents contents = BAOKMS_TRY(ToContents(std::move(raw), bound_to));
-  // For its rules; its hash is of the new schema.
+  // Only to apply its rules; its hash is that of the new schema.
   (void)BAOKMS_TRY(RegistryState::Create(contents));
   const std::string body = Write(GoJsonWriter::Style::kCompact,
                                  {.schema = kLegacySchema, .fingerprint = {}}, contents, "");

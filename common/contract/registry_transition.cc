@@ -11,7 +11,7 @@ bool IsActiveOrRetired(RecordState state) {
   return state == RecordState::kActive || state == RecordState::kRetired;
 }
 
-// `after` is what became of `before`, or nullptr.
+// `after` is the new version of the record `before`, or nullptr when it is gone.
 Status CheckRecordKept(const KeyRecord& before, const KeyRecord* after) {
   switch (before.state) {
     case RecordState::kActive:

@@ -1,5 +1,5 @@
-// Which generation of the registry may follow which, when the state machine saves. Operator
-// commands that retire and restore keys have rules of their own.
+// The transitions between generations of the registry that the state machine may save. Operator
+// commands that retire and restore keys have their own rules.
 
 #pragma once
 
@@ -8,8 +8,8 @@
 
 namespace baokms::contract {
 
-// `to` may be saved over `from`: same configuration, newer and linked generation, active version
-// not smaller, no key lost that data may be encrypted with, removed records as they were.
+// Checks that `to` may be saved over `from`: same configuration, newer and linked generation,
+// active version not smaller, no key lost that may have encrypted data, removed records unchanged.
 Status CheckTransition(const RegistryState& from, const RegistryState& to);
 
 }  // namespace baokms::contract

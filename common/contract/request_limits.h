@@ -1,5 +1,5 @@
-// The size limits of whole KMS requests and answers, in the order in which they are checked.
-// Emptiness is not checked here: it has its own texts.
+// The size limits of complete KMS requests and responses, checked in a fixed order. Empty values
+// are not checked here, because they have their own error texts.
 
 #pragma once
 
@@ -11,8 +11,9 @@
 
 namespace baokms::contract {
 
-// Ciphertext, then key_id, then annotations. kLimit, kInvalid (annotations that are not UTF-8) or
-// kAccepted. Also for the answer to Encrypt, which is bounded in the same way.
+// Checks the ciphertext, then the key_id, then the annotations. Returns kLimit, kInvalid
+// (annotations that are not UTF-8) or kAccepted. Also applies to the response to Encrypt, which has
+// the same limits.
 Verdict CheckSealedLimits(std::string_view ciphertext,
                           std::string_view key_id,
                           std::span<const AnnotationView> annotations);

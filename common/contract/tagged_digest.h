@@ -1,5 +1,6 @@
-// A SHA-256 digest in its written form: a five character prefix that says what was hashed, then 43
-// characters of base64url. Distinct types for distinct prefixes, so one can not stand for another.
+// A SHA-256 digest in its written form: a five-character prefix that names what was hashed, then 43
+// characters of base64url. Each prefix has its own type, so one digest cannot be used in place of
+// another.
 
 #pragma once
 
@@ -16,7 +17,7 @@ namespace baokms::contract {
 inline constexpr std::size_t kDigestPrefixBytes = 5;
 inline constexpr std::size_t kTaggedDigestBytes = kDigestPrefixBytes + kEncodedDigestBytes;
 
-// `Tag` names kPrefix (5 characters) and kMalformed (the error of Parse).
+// `Tag` defines kPrefix (5 characters) and kMalformed (the error text of Parse()).
 template <typename Tag>
 class TaggedDigest {
  public:
@@ -29,7 +30,7 @@ class TaggedDigest {
     return made;
   }
 
-  // Accepts exactly the 48 characters that FromDigest() can make.
+  // Accepts exactly the 48 characters that FromDigest() can produce.
   static Result<TaggedDigest> Parse(std::string_view text) {
     if (text.size() != kTaggedDigestBytes || !text.starts_with(Tag::kPrefix) ||
         !IsEncodedDigest(text.substr(kDigestPrefixBytes))) {
@@ -40,7 +41,7 @@ class TaggedDigest {
     return parsed;
   }
 
-  // Lives as long as this object does.
+  // Returns the text, which is valid as long as this object is.
   [[nodiscard]] std::string_view text() const { return {text_.data(), text_.size()}; }
 
   friend bool operator==(const TaggedDigest& a, const TaggedDigest& b) {

@@ -1,6 +1,6 @@
 // The text form of a Transit ciphertext, `vault:v<N>:<base64>`, and the sizes that follow from it.
 //
-// The text is passed on as it came; it is looked into only to be refused.
+// The text is passed on unchanged; it is parsed only to refuse malformed ones.
 
 #pragma once
 
@@ -13,17 +13,17 @@
 
 namespace baokms::contract {
 
-// The key version inside a well-formed ciphertext of 1 to kMaxCiphertextBytes: canonical version,
-// canonical base64 of a nonce, at least one byte and a tag. OpenBao itself is laxer, so that one
-// ciphertext has several spellings there.
+// Returns the key version of a well-formed ciphertext of 1 to kMaxCiphertextBytes: a canonical
+// version, and canonical base64 of a nonce, at least one byte and a tag. OpenBao is less strict and
+// accepts several spellings of one ciphertext.
 Result<std::int64_t> ParseCiphertextVersion(std::string_view ciphertext);
 
-// kLimit above kMaxCiphertextBytes; kMismatch when the form is wrong or the version inside is not
-// `version`; else kAccepted. An empty text is kMismatch: callers have an own answer for it.
+// Returns kLimit above kMaxCiphertextBytes, kMismatch when the form is wrong or the version is not
+// `version`, and kAccepted otherwise. An empty text is kMismatch; callers report it separately.
 Verdict CheckCiphertext(std::string_view ciphertext, std::int64_t version);
 
-// The longest plaintext whose ciphertext under this key version stays within kMaxCiphertextBytes:
-// 731 bytes for versions of one digit. Kubernetes sends 32.
+// Returns the length of the longest plaintext whose ciphertext under this key version fits into
+// kMaxCiphertextBytes: 731 bytes for single-digit versions. Kubernetes sends 32.
 std::size_t MaxPlaintextBytes(std::int64_t version);
 
 }  // namespace baokms::contract

@@ -9,8 +9,8 @@ constexpr CodePoint kInvalid{0xFFFD, 1, false};
 
 struct Lead {
   std::size_t length;  // of the whole sequence; 0 when no sequence starts with this byte
-  char32_t bits;       // what the first byte contributes
-  char32_t smallest;   // anything below is an overlong form
+  char32_t bits;       // the bits of the first byte
+  char32_t smallest;   // smaller values are overlong forms
 };
 
 Lead ClassifyLead(std::uint8_t byte) {

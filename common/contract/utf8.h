@@ -1,5 +1,5 @@
 // UTF-8 as the Unicode standard defines it: no overlong forms, no surrogates, nothing above
-// U+10FFFF. Never depends on the locale.
+// U+10FFFF. Independent of the locale.
 
 #pragma once
 
@@ -10,12 +10,12 @@ namespace baokms::contract {
 
 struct CodePoint {
   char32_t value;
-  std::size_t length;  // bytes taken, at least 1
+  std::size_t length;  // bytes consumed, at least 1
   bool valid;          // false: `value` is U+FFFD and `length` is 1
 };
 
-// Decodes the first code point of `text`, which must not be empty. An invalid byte is taken alone,
-// so the next call starts at the byte after it.
+// Decodes the first code point of `text`, which must not be empty. An invalid byte is consumed
+// alone, so the next call continues with the byte after it.
 CodePoint DecodeCodePoint(std::string_view text);
 
 bool IsValidUtf8(std::string_view text);

@@ -1,5 +1,5 @@
-// What a check of a KMS request found. The supervisor turns it into a gRPC code and text; nothing
-// else about the cause may reach the client.
+// The result of checking a KMS request. The supervisor translates it into a gRPC code and text; no
+// other information about the cause may reach the client.
 
 #pragma once
 

@@ -18,7 +18,8 @@ void AddressSearch::Note(std::uint32_t address, std::uint32_t untried) {
   if (address != 0) {
     tried_.push_back(address);
   }
-  // The list of tried addresses has to fit a request, however often the name changes meanwhile.
+  // The list of tried addresses must fit into a request, however often the name's addresses change
+  // in the meantime.
   untried_ = tried_.size() < ipc::kMaxAddresses ? untried : 0;
 }
 

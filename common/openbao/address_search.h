@@ -1,4 +1,4 @@
-// The order in which one call goes through the addresses of all endpoints, each address once.
+// The order in which one call tries the addresses of all endpoints, each address once.
 
 #pragma once
 
@@ -9,30 +9,30 @@ namespace baokms::openbao {
 
 class AddressSearch final {
  public:
-  // Nothing has been tried; the search begins at endpoint `first` of `endpoint_count`.
+  // Starts a new search at endpoint `first` of `endpoint_count`; no address has been tried.
   void Begin(std::uint32_t first, std::uint32_t endpoint_count);
 
-  // Begins again where the search began.
+  // Starts again at the endpoint where the search began.
   void Restart() { Begin(first_, endpoint_count_); }
 
   [[nodiscard]] std::uint32_t endpoint() const { return endpoint_; }
 
-  // Numbers of the current endpoint's addresses that were tried, the latest one last.
+  // Returns the numbers of the current endpoint's addresses that were tried, the latest last.
   [[nodiscard]] const std::vector<std::uint32_t>& tried() const { return tried_; }
 
-  // The connector's answer for the current endpoint: `address` (0: none) is now tried, and
-  // `untried` more are left.
+  // Records the connector's answer for the current endpoint: `address` (0: none) has been tried,
+  // and `untried` more remain.
   void Note(std::uint32_t address, std::uint32_t untried);
 
-  // The latest address may be tried once more.
+  // Permits one more attempt to the latest address.
   void AllowAgain();
 
-  // Moves on to an untried address: of this endpoint, or of the next one after the last endpoint
-  // wraps around to the first. False when every address of every endpoint was tried.
+  // Moves to an address that was not tried: of this endpoint, or of the next one (the first follows
+  // the last). Returns false when every address of every endpoint was tried.
   [[nodiscard]] bool Next();
 
-  // Addresses that are left behind the current one, as far as is known: an endpoint that was not
-  // asked yet counts as one.
+  // Returns the number of addresses that remain after the current one, as far as known: an endpoint
+  // that was not queried yet counts as one.
   [[nodiscard]] std::uint32_t remaining() const;
 
  private:

@@ -42,7 +42,7 @@ JsonMember RequestId(std::string& target) {
   return {"request_id", &target, Presence::kOptional};
 }
 
-// Members that nobody asked for may come with any version of OpenBao.
+// Unknown members are skipped, because any version of OpenBao may add some.
 bool Read(std::string_view body, const std::vector<JsonMember>& members) {
   return contract::ReadJson(body,
                             {.max_bytes = kMaxMetadataBodyBytes,
@@ -56,8 +56,8 @@ std::span<std::uint8_t> AsMutableBytes(std::string& text) {
   return {reinterpret_cast<std::uint8_t*>(text.data()), text.size()};
 }
 
-// A secret as it stands in the answer. Empty text leaves the buffer empty. `text` is the JSON
-// library's own buffer, which is wiped.
+// Reads a secret as it appears in the response. Empty text leaves the buffer empty. `text` is the
+// JSON library's own buffer, which is wiped.
 JsonText Secret(SecretBuffer& target) {
   return {[&target](std::string& text) {
     if (text.empty()) {
@@ -89,7 +89,7 @@ bool DecodeInto(SecretBuffer& target, std::string_view text) {
   return true;
 }
 
-// The same for a secret in base64, which has to be canonical.
+// The same for a secret in base64, which must be canonical.
 JsonText Base64Secret(SecretBuffer& target) {
   return {[&target](std::string& text) {
     const bool is_stored = text.empty() || DecodeInto(target, text);
@@ -98,7 +98,7 @@ JsonText Base64Secret(SecretBuffer& target) {
   }};
 }
 
-// `data.keys` of the metadata: version -> creation second.
+// Reads `data.keys` of the metadata: the creation second of each version.
 contract::JsonIntegers Versions(std::vector<contract::KeyVersion>& versions) {
   return {[&versions](std::string_view name, std::int64_t created) {
     const auto number = contract::ParsePositiveDecimal(name);
@@ -120,7 +120,7 @@ contract::JsonTexts KnownPhrases(ErrorTexts& texts) {
   }};
 }
 
-// Finishes a parser: `parsed` is what Read() said.
+// Completes a parser: `parsed` is the result of Read().
 template <typename Value>
 Result<Answer<Value>> Finish(bool parsed, Answer<Value> answer) {
   if (!parsed) {
@@ -153,7 +153,8 @@ Result<Answer<AuthValue>> ParseAuth(std::string_view body, Presence token) {
 Result<Answer<contract::TransitKeyMetadata>> ParseKeyMetadata(std::string_view body) {
   Answer<contract::TransitKeyMetadata> answer{};
   contract::TransitKeyMetadata& key = answer.value;
-  // Not in every answer: OpenBao says the first only of derived keys, older servers lack others.
+  // Not in every response: OpenBao states the first only for derived keys, and older servers lack
+  // others.
   key.convergent_encryption = false;
   key.soft_deleted = false;
   key.imported_key = false;

@@ -1,5 +1,5 @@
-// Turns the bodies of OpenBao's answers into values: pure functions over untrusted text. The only
-// thing kept of an error body is which of two known phrases it contains.
+// Parses the bodies of OpenBao's responses: pure functions over untrusted text. Of an error body,
+// only the presence of two known phrases is kept.
 
 #pragma once
 
@@ -20,22 +20,22 @@ struct Answer {
   std::string request_id;  // at most ipc::kMaxRequestId of [A-Za-z0-9-_.:], else empty
 };
 
-// Each fails with kInvalidArgument when the body is not the documented JSON.
+// Each function fails with kInvalidArgument when the body is not the documented JSON.
 Result<Answer<contract::TransitKeyMetadata>> ParseKeyMetadata(std::string_view body);
 Result<Answer<UpsertValue>> ParseUpsert(std::string_view body);
 Result<Answer<EncryptValue>> ParseEncrypt(std::string_view body);
 
-// The plaintext may be empty: size() is 0 then.
+// The plaintext may be empty; its size() is then 0.
 Result<Answer<SecretBuffer>> ParseDecrypt(std::string_view body);
 
-// A login must bring a token, a renewal may keep the old one.
+// A login must return a token; a renewal may keep the old one.
 Result<Answer<AuthValue>> ParseLogin(std::string_view body);
 Result<Answer<AuthValue>> ParseRenewal(std::string_view body);
 
-// An error body; anything that is not strict JSON has no texts.
+// Parses an error body; a body that is not strict JSON yields no texts.
 Answer<ErrorTexts> ParseErrors(std::string_view body);
 
-// True when every byte may stand in an HTTP header value of ours: visible ASCII.
+// Returns whether every byte is visible ASCII and may be part of an HTTP header value.
 [[nodiscard]] bool IsHeaderSafe(std::string_view text);
 
 }  // namespace baokms::openbao

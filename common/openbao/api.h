@@ -1,6 +1,6 @@
-// The OpenBao calls that this project makes, typed: one asynchronous function per row of
-// docs/contract.md#requests-to-openbao. It knows HTTP paths and JSON bodies, but neither the life
-// cycle of tokens nor key ids nor IPC.
+// A typed interface to the OpenBao calls of this project: one asynchronous function per row of
+// docs/contract.md#requests-to-openbao. It covers HTTP paths and JSON bodies, but not the life
+// cycle of tokens, key ids or IPC.
 
 #pragma once
 
@@ -34,18 +34,18 @@ struct Endpoint {
   std::string path_prefix;  // "" or "/prefix" as in the URL, no trailing slash
 };
 
-// Fixed for the life of the process; from the sealed set-up.
+// Fixed for the lifetime of the process; from the sealed set-up.
 struct ClientOptions {
-  std::vector<Endpoint> endpoints;  // tried in order, the last good one first
-  std::string ca_pem;               // the only roots
-  std::string server_name;          // SNI and certificate check
+  std::vector<Endpoint> endpoints;  // tried in order, starting with the last good one
+  std::string ca_pem;               // the only trusted roots
+  std::string server_name;          // for SNI and certificate verification
   std::string namespace_path;       // X-Vault-Namespace; empty: not sent
   std::string transit_mount;        // without leading or trailing '/'
-  std::string transit_key;          // both empty: this client only logs in and renews
+  std::string transit_key;  // mount and key are empty in a client that only logs in and renews
   std::uint32_t max_connections = 16;
 };
 
-// One HTTP exchange that took place, for metrics.
+// One completed HTTP exchange, for metrics.
 struct CallRecord {
   ipc::Operation operation = ipc::OPERATION_UNSPECIFIED;
   ErrorClass error_class = ErrorClass::kUnknown;
@@ -54,14 +54,14 @@ struct CallRecord {
   TlsAlert tls_alert = kNoTlsAlert;
 };
 
-// What every call gets back besides its own value. The value is meaningful only with kOk.
+// The part of the result that all calls share. A call's own value is meaningful only with kOk.
 struct CallReport {
   ErrorClass error_class = ErrorClass::kUnknown;
   std::vector<CallRecord> calls;  // more than one after a retry
   std::uint32_t connect_us = 0;
   std::uint32_t openbao_us = 0;
 
-  // With which the server ended the last connection.
+  // Returns the alert with which the server ended the last connection.
   [[nodiscard]] TlsAlert tls_alert() const {
     return calls.empty() ? kNoTlsAlert : calls.back().tls_alert;
   }
@@ -69,31 +69,31 @@ struct CallReport {
 
 struct EncryptValue {
   std::string ciphertext;
-  std::optional<std::int64_t> key_version;  // absent when OpenBao did not say
+  std::optional<std::int64_t> key_version;  // absent when OpenBao did not state it
 };
 
 struct AuthValue {
   SecretBuffer token;              // empty after a renewal that kept the token
   std::int64_t lease_seconds = 0;  // 0: does not expire
   bool renewable = false;
-  std::int64_t num_uses = 0;  // requests after which OpenBao revokes the token; 0: no such limit
+  std::int64_t num_uses = 0;  // requests after which OpenBao revokes the token; 0: unlimited
 };
 
 struct UpsertValue {
   bool disable_upsert = false;
 };
 
-// Which connection a call may use.
+// The connection that a call may use.
 enum class ConnectionUse : std::uint8_t {
   kAny,
-  kFresh,  // a connection made for this call alone and closed after it
+  kFresh,  // a connection for this call alone, closed after it
 };
 
-// Names one call in progress; 0 names none.
+// Identifies a call in progress; 0 identifies none.
 using CallId = std::uint64_t;
 
-// What each call needs besides its arguments. `token` must outlive the call's start only: it is
-// copied into the request at once.
+// The parameters that all calls share. `token` is copied into the request when the call starts, and
+// need not outlive that.
 struct CallContext {
   BootTime deadline{};                  // the call ends with kTimeout at this time at the latest
   const SecretBuffer* token = nullptr;  // null: no X-Vault-Token (logins)
@@ -103,8 +103,8 @@ struct CallContext {
 template <typename Value>
 using Done = std::function<void(CallReport, Value)>;
 
-// What a worker asks of OpenBao, as an interface: tests stand in for OpenBao behind it. The
-// client's promises below hold for every implementation.
+// The OpenBao calls of a worker, as an interface that tests implement. The guarantees of Client
+// apply to every implementation.
 class Transit {
  public:
   Transit() = default;
@@ -118,14 +118,14 @@ class Transit {
   // GET <mount>/config/keys
   virtual CallId ReadUpsert(const CallContext& context, Done<UpsertValue> done) = 0;
 
-  // POST <mount>/encrypt/<key>. Refuses (kInvalidRequest) version <= 0, empty plaintext or AAD.
+  // POST <mount>/encrypt/<key>. Refuses (kInvalidRequest) version <= 0, and empty plaintext or AAD.
   virtual CallId Encrypt(const CallContext& context,
                          std::int64_t key_version,
                          std::span<const std::uint8_t> plaintext,
                          std::string_view aad_base64,
                          Done<EncryptValue> done) = 0;
 
-  // POST <mount>/decrypt/<key>. Refuses (kInvalidRequest) empty ciphertext or AAD.
+  // POST <mount>/decrypt/<key>. Refuses (kInvalidRequest) an empty ciphertext or AAD.
   virtual CallId Decrypt(const CallContext& context,
                          std::string_view ciphertext,
                          std::string_view aad_base64,
@@ -136,17 +136,20 @@ class Transit {
                            std::int64_t increment_seconds,
                            Done<AuthValue> done) = 0;
 
-  // The callback will not run; the exchange is torn down. Harmless for a finished call.
+  // Cancels a call: its exchange is aborted and its callback does not run. Does nothing for a call
+  // that has ended.
   virtual void Cancel(CallId call) = 0;
 };
 
 // Asynchronous client on one EventLoop. Every callback runs on the loop's thread, never from inside
-// the call that started it, exactly once unless the call is cancelled. Answers over the limits of
-// http_limits.h, redirects, malformed or ambiguous JSON are errors of their class.
+// the call that started it, and exactly once unless the call is cancelled. Responses over the
+// limits of http_limits.h, redirects, and malformed or ambiguous JSON are reported as errors of
+// their class.
 class Client final : public Transit {
  public:
-  // Fails when libcurl cannot be set up or the CA bundle holds no certificate. Must run before the
-  // system call filter is entered; `loop` and `connector` must outlive the client.
+  // Creates a client. Fails when libcurl cannot be set up or the CA bundle holds no certificate.
+  // Call it before the system call filter is installed; `loop` and `connector` must outlive the
+  // client.
   static Result<std::unique_ptr<Client>> Create(EventLoop& loop,
                                                 Connector& connector,
                                                 ClientOptions options);
@@ -176,16 +179,17 @@ class Client final : public Transit {
                   const SecretBuffer& jwt,
                   Done<AuthValue> done);
 
-  // POST <auth mount>/login {"name"}; an empty name is left out and OpenBao tries every role. The
-  // connection shows `identity`, so it is made for this call alone whatever the context says.
+  // POST <auth mount>/login {"name"}; an empty name is omitted, and OpenBao then tries every role.
+  // Because the connection presents `identity`, it is made for this call alone, whatever `context`
+  // specifies.
   CallId LoginCert(const CallContext& context,
                    std::string_view auth_mount,
                    std::string_view name,
                    std::shared_ptr<const TlsIdentity> identity,
                    Done<AuthValue> done);
 
-  // GET sys/health, without a token and without a client certificate: how a connection of a worker
-  // ends. OpenBao does not audit it. Any HTTP status is an answer, and so in no way a TLS failure.
+  // GET sys/health, without a token or client certificate, to test whether a worker could connect.
+  // OpenBao does not audit it. Any HTTP status shows that TLS works.
   CallId ProbeListener(const CallContext& context, Done<std::monostate> done);
 
  private:

@@ -21,7 +21,7 @@
 namespace baokms::openbao {
 namespace {
 
-// -1: not a socket, or no such option.
+// Returns the value of a socket option, or -1 when `fd` is not a socket or lacks the option.
 int SocketOption(int fd, int name) {
   int value = -1;
   socklen_t size = sizeof value;
@@ -51,7 +51,7 @@ ErrorClass ClassOfFailure(ipc::Outcome outcome) {
   }
 }
 
-// Checks that do not depend on the request.
+// Makes the checks that do not depend on the request.
 Status CheckAnswer(const ipc::ConnectAnswer& answer, const UniqueFd& fd) {
   const bool connected = answer.outcome() == ipc::OUTCOME_OK;
   if (connected != fd.valid()) {

@@ -1,6 +1,6 @@
-// The connector of a process that is not allowed to create sockets: it asks the supervisor's broker
-// over IPC for a connection to a numbered endpoint and validates the answer. How the messages
-// travel is left to its owner.
+// The connector of a process that may not create sockets: it requests connections to numbered
+// endpoints from the supervisor's broker over IPC and validates the answers. Its owner transports
+// the messages.
 
 #pragma once
 
@@ -22,14 +22,15 @@
 
 namespace baokms::openbao {
 
-// The broker resolves the name and starts to connect; it does not wait for the connection. Longer
-// than any connect limit (timeout/3), after which the client asks for the next address.
+// The broker resolves the name and starts to connect, but does not wait for the connection. This
+// limit is longer than any connect limit (timeout/3), after which the client requests the next
+// address.
 inline constexpr BootTime kConnectAnswerTimeout = std::chrono::seconds(10);
 
-// Everything belongs to the loop's thread. `loop` must outlive the connector.
+// Must be used on the loop's thread only. `loop` must outlive the connector.
 class BrokerConnector final : public Connector {
  public:
-  // Sends its two messages.
+  // Sends the connector's two messages.
   struct Outgoing {
     std::function<void(const ipc::ConnectRequest&)> request;
     std::function<void(const ipc::ConnectVerdict&)> verdict;
@@ -40,24 +41,25 @@ class BrokerConnector final : public Connector {
   BrokerConnector& operator=(const BrokerConnector&) = delete;
   ~BrokerConnector() override;
 
-  // With kMaxUnansweredConnects unanswered requests, or more than kConnectsPerSecond, nothing is
-  // sent and the callback gets kConnectionFailed (ipc/limits.h): the broker would end this process.
+  // See Connector. With kMaxUnansweredConnects unanswered requests, or above kConnectsPerSecond,
+  // nothing is sent and the callback receives kConnectionFailed (ipc/limits.h), because the broker
+  // would otherwise terminate this process.
   RequestId RequestSocket(std::uint32_t endpoint,
                           const std::vector<std::uint32_t>& tried,
                           Callback callback) override;
   void CancelRequest(RequestId request) override;
   void Report(std::uint64_t socket_id, Verdict verdict) override;
 
-  // The broker's answer with its descriptor. kProtocolViolation: no request has this id, success
-  // without an address or a descriptor, failure with a descriptor, more addresses than an endpoint
-  // can have, or a descriptor that is not a non-blocking TCP socket.
+  // Handles the broker's answer with its descriptor. kProtocolViolation: no request has this id,
+  // success comes without an address or descriptor, failure comes with a descriptor, there are more
+  // addresses than an endpoint can have, or the descriptor is not a non-blocking TCP socket.
   Status OnAnswer(const ipc::ConnectAnswer& answer, UniqueFd fd);
 
  private:
   struct Pending {
     Callback callback;
     EventLoop::TimerId timer = 0;
-    bool sent = false;  // an answer will come
+    bool sent = false;  // an answer will arrive
   };
 
   void GiveUp(RequestId request);
@@ -66,7 +68,7 @@ class BrokerConnector final : public Connector {
   EventLoop& loop_;
   Outgoing outgoing_;
   std::map<RequestId, Pending> pending_;
-  std::set<RequestId> abandoned_;  // cancelled or timed out; the answer is still to come
+  std::set<RequestId> abandoned_;  // cancelled or timed out, but not answered yet
   RequestId last_id_ = 0;
   TokenBucket rate_{ipc::kConnectsPerSecond, ipc::kConnectsPerSecond};
 };

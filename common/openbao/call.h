@@ -1,5 +1,5 @@
-// The state of one call in progress: its request, how far it got, and what will be reported about
-// it. exchange.cc changes it.
+// The state of one call in progress: its request, its progress, and the report about it.
+// exchange.cc changes it.
 
 #pragma once
 
@@ -22,7 +22,7 @@
 
 namespace baokms::openbao {
 
-// Interprets the answer of one call. Deliver() is called at most once, as the last thing.
+// Interprets the response to one call. Deliver() is called at most once, after all other functions.
 class CallHandler {
  public:
   CallHandler() = default;
@@ -30,18 +30,17 @@ class CallHandler {
   CallHandler& operator=(const CallHandler&) = delete;
   virtual ~CallHandler() = default;
 
-  // Says what `answer` came to and keeps its value. `transport` is the outcome of an incomplete
-  // answer as far as the transport knows; `request_id` may be set to the server's name for the
-  // request.
+  // Classifies `answer` and keeps its value. `transport` is the transport's own outcome for an
+  // incomplete response; `request_id` may be set to the server's id of the request.
   virtual Outcome Classify(const HttpResponse& answer,
                            const Outcome& transport,
                            std::string& request_id) = 0;
 
-  // Gives the report, and the value that Classify() kept, to the caller.
+  // Passes the report, and the value that Classify() kept, to the caller.
   virtual void Deliver(CallReport report) = 0;
 };
 
-// A call as the typed client hands it over.
+// A call as submitted by the typed client.
 struct NewCall {
   ipc::Operation operation = ipc::OPERATION_UNSPECIFIED;
   OutgoingRequest request;
@@ -49,8 +48,8 @@ struct NewCall {
   ConnectionUse use = ConnectionUse::kAny;
   std::unique_ptr<CallHandler> handler;
   std::shared_ptr<const TlsIdentity> identity{};  // client certificate of new connections, or null
-  ErrorClass refusal = ErrorClass::kOk;           // not kOk: end with this, send nothing
-  bool once = false;  // no request is repeated, and no address is tried a second time
+  ErrorClass refusal = ErrorClass::kOk;           // not kOk: end with this error and send nothing
+  bool once = false;                              // repeat no request, and try no address twice
 };
 
 struct Call {
@@ -62,29 +61,29 @@ struct Call {
     kWaiting,  // for a connection
     kRunning,  // in libcurl
     kPausing,  // before a repetition
-    kRefused,  // ends at the next turn of the loop
+    kRefused,  // ends in the next iteration of the loop
   };
   Phase phase = Phase::kWaiting;
-  BootTime wake_at{};  // when the clock next concerns this call: its deadline at the latest
+  BootTime wake_at{};  // when the clock next affects this call: at its deadline at the latest
 
-  // The connection it needs.
+  // The connection that the call needs.
   enum class Need : std::uint8_t {
     kAny,  // an idle one, or a new one
     kOwn,  // a new one, to the next address of `search`
   };
   Need need = Need::kAny;
   AddressSearch search;
-  std::vector<Peer> refused_peers;            // sealed or redirecting servers: not asked again
-  ConnectAttempt* connect_attempt = nullptr;  // asked for, not here yet
+  std::vector<Peer> refused_peers;            // sealed or redirecting servers: not used again
+  ConnectAttempt* connect_attempt = nullptr;  // requested, but not received yet
   Transfer* transfer = nullptr;               // while kRunning
-  BrokeredSocket socket;                      // at hand, until libcurl takes it
+  BrokeredSocket socket;                      // held until libcurl takes it
   std::uint32_t address = 0;                  // the number of the address it leads to
 
-  BootTime connect_limit{};         // the longest that one connection may take
-  bool connecting = false;          // no idle connection was free: connect_limit counts
+  BootTime connect_limit{};         // the maximum time for one connection attempt
+  bool connecting = false;          // no idle connection was free: connect_limit applies
   bool on_idle_connection = false;  // the attempt uses a connection of an earlier call
   bool peer_was_refused = false;    // the new connection led to one of refused_peers
-  std::uint64_t socket_id = 0;      // connection of the current answer, noted while it was open
+  std::uint64_t socket_id = 0;      // connection of the current response, stored while it was open
   std::optional<Peer> peer;
 
   std::size_t attempts = 0;

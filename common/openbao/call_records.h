@@ -1,4 +1,4 @@
-// HTTP exchanges in the form in which they go to the supervisor.
+// Converts the records of HTTP exchanges into the form that is sent to the supervisor.
 
 #pragma once
 
@@ -12,8 +12,8 @@
 
 namespace baokms::openbao {
 
-// Adds `records` to those already in `calls` (the repeated ipc::Call of a message), up to
-// ipc::kMaxCalls in all.
+// Appends `records` to `calls` (the repeated ipc::Call of a message), up to ipc::kMaxCalls in
+// total.
 template <typename Calls>
 void AppendCalls(const std::vector<CallRecord>& records, Calls& calls) {
   for (const CallRecord& record : records) {

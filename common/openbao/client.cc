@@ -15,7 +15,7 @@
 namespace baokms::openbao {
 namespace {
 
-// Interprets OpenBao's answers: a value with 2xx, and errors with any other status.
+// Interprets OpenBao's responses: a value for 2xx, and error texts for any other status.
 class OpenBaoHandler : public CallHandler {
  public:
   Outcome Classify(const HttpResponse& answer,
@@ -38,12 +38,12 @@ class OpenBaoHandler : public CallHandler {
   }
 
  protected:
-  // Reads the body of a 2xx answer and keeps its value. Returns the answer's request_id; fails when
-  // the body is not the documented one.
+  // Parses the body of a 2xx response and keeps its value. Returns the response's request_id; fails
+  // when the body is not the documented one.
   virtual Result<std::string> Parse(std::string_view body) = 0;
 };
 
-// Joins a parser with the caller's callback.
+// Connects a parser with the caller's callback.
 template <typename Value>
 class TypedHandler final : public OpenBaoHandler {
  public:
@@ -75,7 +75,7 @@ Result<Answer<std::monostate>> IgnoreBody(std::string_view /*body*/) {
   return Answer<std::monostate>{};
 }
 
-// False when the token cannot be a header value.
+// Returns false when the token cannot be a header value.
 bool AddToken(const SecretBuffer& token, WipedBuffer& header) {
   const auto bytes = token.Reveal();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -104,9 +104,9 @@ std::string Bracketed(const std::string& host) {
   return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
-// libcurl checks the certificate against the URL's host, which is therefore the server name. The
-// address given to CONNECT_TO keeps the connections of different endpoints apart. It is never
-// connected to, because every socket comes from the connector.
+// libcurl verifies the certificate against the URL's host, which is therefore the server name. The
+// address in CONNECT_TO keeps the connections of different endpoints apart. libcurl never connects
+// to it, because every socket comes from the connector.
 Route MakeRoute(const ClientOptions& options, std::size_t index) {
   const Endpoint& endpoint = options.endpoints[index];
   const std::string port = std::to_string(endpoint.port);
@@ -115,8 +115,8 @@ Route MakeRoute(const ClientOptions& options, std::size_t index) {
       .base_url =
           "https://" + Bracketed(options.server_name) + ":" + port + endpoint.path_prefix + "/v1/",
       .connect_to = "::192.0.2." + std::to_string(index + 1) + ":",
-      // X-Vault-Request as every OpenBao client sends it: `bao proxy` with require_request_header
-      // answers 412 without it, because a browser that was tricked into a request cannot add it.
+      // Every OpenBao client sends X-Vault-Request: `bao proxy` with require_request_header answers
+      // 412 without it, because a browser that was tricked into a request cannot add it.
       .headers = {"Host: " + Bracketed(endpoint.host) + shown_port, "X-Vault-Request: true"},
       .content_type = "Content-Type: application/json",
   };

@@ -1,4 +1,4 @@
-// From the sealed set-up to the options of an OpenBao client.
+// Converts the sealed set-up into the options of an OpenBao client.
 
 #pragma once
 
@@ -7,8 +7,8 @@
 
 namespace baokms::openbao {
 
-// Endpoints, roots, server name and namespace, without a Transit key. `setup` has been checked
-// (common/setup/set_up_checks.h).
+// Returns endpoints, roots, server name and namespace, without a Transit key. `setup` must have
+// been checked (common/setup/set_up_checks.h).
 ClientOptions ToClientOptions(const ipc::OpenBaoSetup& setup);
 
 }  // namespace baokms::openbao

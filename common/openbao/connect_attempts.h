@@ -1,6 +1,6 @@
-// Connections that were asked of the connector and are not in libcurl's hands yet: each is meant
-// for one call, or spare because its call found another connection first. Bounds how long a spare
-// one is kept.
+// Connections that were requested from the connector and that libcurl does not own yet. Each
+// belongs to one call, or is spare because its call obtained another connection first. Spare ones
+// are kept for a limited time.
 
 #pragma once
 
@@ -16,14 +16,14 @@ namespace baokms::openbao {
 
 struct Call;
 
-// One connection that was asked for. Owned by ConnectAttempts.
+// One requested connection. Owned by ConnectAttempts.
 struct ConnectAttempt {
   std::uint32_t endpoint = 0;
   bool is_first = true;              // to the address that worked last
   Call* owner = nullptr;             // null: spare
-  Connector::RequestId request = 0;  // 0 once `answer` is here
+  Connector::RequestId request = 0;  // 0 once `answer` has arrived
   SocketAnswer answer;
-  EventLoop::TimerId expiry = 0;  // of a spare one
+  EventLoop::TimerId expiry = 0;  // of a spare attempt
 };
 
 class ConnectAttempts final {
@@ -35,10 +35,10 @@ class ConnectAttempts final {
     Listener& operator=(const Listener&) = delete;
     virtual ~Listener() = default;
 
-    // The socket of `attempt` has arrived; the listener may take it with Take().
+    // The socket of `attempt` has arrived; the listener may obtain it with Take().
     virtual void SocketCame(ConnectAttempt& attempt) = 0;
 
-    // There will be no socket. `owner` is null for a spare one.
+    // No socket will arrive. `owner` is null for a spare attempt.
     virtual void SocketFailed(Call* owner, const SocketAnswer& answer) = 0;
   };
 
@@ -52,25 +52,26 @@ class ConnectAttempts final {
   ConnectAttempts(const ConnectAttempts&) = delete;
   ConnectAttempts& operator=(const ConnectAttempts&) = delete;
 
-  // Cancels everything.
+  // Cancels all attempts.
   ~ConnectAttempts();
 
-  // Asks for a connection for `owner`, to an address of `endpoint` that is not in `tried`.
+  // Requests a connection for `owner`, to an address of `endpoint` that is not in `tried`.
   ConnectAttempt& Ask(std::uint32_t endpoint, const std::vector<std::uint32_t>& tried, Call& owner);
 
-  // Gives `owner` a spare attempt to the last good address of `endpoint`; null when there is none.
+  // Assigns to `owner` a spare attempt to the last good address of `endpoint`; returns null when
+  // there is none.
   ConnectAttempt* Reuse(std::uint32_t endpoint, Call& owner);
 
-  // Hands out the socket that came and forgets the attempt.
+  // Returns the socket that arrived and forgets the attempt.
   SocketAnswer Take(ConnectAttempt& attempt);
 
-  // The owner does not need it any more; another call may take it for kSpareSocketLife.
+  // Releases the attempt from its owner; another call may use it for kSpareSocketLife.
   void MakeSpare(ConnectAttempt& attempt);
 
-  // Withdraws the request or closes the socket.
+  // Cancels the request or closes the socket.
   void Drop(ConnectAttempt& attempt);
 
-  // Attempts to `endpoint`, spare ones included.
+  // Returns the number of attempts to `endpoint`, including spare ones.
   [[nodiscard]] std::uint32_t count(std::uint32_t endpoint) const { return count_[endpoint]; }
 
  private:

@@ -1,5 +1,5 @@
-// The live connections that libcurl holds: the endpoint and address of each, its peer, and what was
-// reported about it to the broker.
+// The live connections that libcurl holds: the endpoint and address of each, its peer, and the
+// reports about it to the broker.
 
 #pragma once
 
@@ -27,31 +27,33 @@ class Connections final {
   // `connector` must outlive this object. Endpoints are numbered from 0 to `endpoint_count` - 1.
   Connections(Connector& connector, std::size_t endpoint_count);
 
-  // Takes over `socket` as a connection to address number `address` of `endpoint`; libcurl owns the
-  // descriptor from here on.
+  // Takes ownership of `socket` as a connection to address number `address` of `endpoint`, and
+  // returns its descriptor, which libcurl owns from then on.
   int Adopt(BrokeredSocket socket, std::uint32_t endpoint, std::uint32_t address);
 
   // Closes `fd`. A connection that never became usable is reported as unusable.
   void Close(int fd);
 
-  // TLS is established on `fd`, as `tls_session`. Reported once.
+  // Records that TLS is established on `fd`, as `tls_session`. Reported once.
   void NoteUsable(int fd, const void* tls_session);
 
-  // The connection for which NoteUsable() was given `tls_session`; -1 when there is none.
+  // Returns the connection for which NoteUsable() received `tls_session`, or -1.
   [[nodiscard]] int Find(const void* tls_session) const;
 
-  // Nothing will be reported about `fd`: its call ended before it could become usable.
+  // Suppresses reports about `fd`, because its call ended before the connection could become
+  // usable.
   void Silence(int fd);
 
   [[nodiscard]] std::uint32_t live(std::uint32_t endpoint) const { return live_[endpoint]; }
 
-  // Names the connection in Connector::Report(); 0 when `fd` is not one of them.
+  // Returns the id for Connector::Report(); 0 when `fd` is not one of these connections.
   [[nodiscard]] std::uint64_t SocketId(int fd) const;
 
-  // The number of the address that `fd` was opened to; 0 when `fd` is not one of them.
+  // Returns the number of the address that `fd` connects to; 0 when `fd` is not one of these
+  // connections.
   [[nodiscard]] std::uint32_t Address(int fd) const;
 
-  // Absent when `fd` is not connected.
+  // Returns the peer; absent when `fd` is not connected.
   [[nodiscard]] static std::optional<Peer> PeerOf(int fd);
 
  private:
@@ -60,7 +62,7 @@ class Connections final {
     std::uint32_t endpoint;
     std::uint32_t address;
     bool reported = false;
-    const void* tls_session = nullptr;  // a name only
+    const void* tls_session = nullptr;  // an identifier, never dereferenced
   };
 
   Connector& connector_;

@@ -1,5 +1,5 @@
-// Where the client gets its connections from. A worker and the auth agent are not allowed to create
-// sockets, so their connector asks the supervisor's broker over IPC.
+// The source of the client's connections. A worker and the auth agent may not create sockets, so
+// their connector requests them from the supervisor's broker over IPC.
 
 #pragma once
 
@@ -29,26 +29,26 @@ struct SocketAnswer {
 
 class Connector {
  public:
-  // Ids of pending requests; 0 names none.
+  // Identifies a pending request; 0 identifies none.
   using RequestId = std::uint64_t;
   using Callback = std::function<void(SocketAnswer)>;
 
   virtual ~Connector() = default;
 
-  // Asks for a connection to endpoint `endpoint` (index into the sealed set-up), to an address that
-  // is not in `tried`: with an empty list the address that worked last, otherwise the one that
+  // Requests a connection to endpoint `endpoint` (an index into the sealed set-up), to an address
+  // that is not in `tried`: with an empty list the address that worked last, otherwise the one that
   // follows the last of `tried` in a fixed order. The callback runs later on the loop's thread,
   // exactly once unless the request is cancelled.
   virtual RequestId RequestSocket(std::uint32_t endpoint,
                                   const std::vector<std::uint32_t>& tried,
                                   Callback callback) = 0;
 
-  // The callback will not run. A socket that arrives anyway is closed.
+  // Cancels the request: its callback does not run, and a socket that still arrives is closed.
   virtual void CancelRequest(RequestId request) = 0;
 
-  // Reports how the connection turned out: usable once TLS is established, unusable when that never
-  // happened. Unusable may follow usable when the server is sealed or redirects. Called from inside
-  // libcurl: must not call back into the client.
+  // Reports the result of the connection: usable once TLS is established, unusable when that never
+  // happened. Unusable may follow usable when the server is sealed or redirects. It is called from
+  // inside libcurl and must not call back into the client.
   enum class Verdict : std::uint8_t { kUsable, kUnusable };
   virtual void Report(std::uint64_t socket_id, Verdict verdict) = 0;
 

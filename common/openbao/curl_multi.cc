@@ -69,7 +69,7 @@ CurlMulti::~CurlMulti() {
 }
 
 bool CurlMulti::Add(void* easy) {
-  driving_ = true;  // libcurl's wish to be run at once is granted below, without a timer
+  driving_ = true;  // a timeout of 0 is handled below, without a timer
   const bool added = curl_multi_add_handle(handle_, easy) == CURLM_OK;
   driving_ = false;
   if (!added) {
@@ -101,8 +101,7 @@ void CurlMulti::Forget(int fd) {
   }
 }
 
-// A watch that fails leaves the transfer to its deadline: the only errors are of a kernel out of
-// memory.
+// If watching fails, the transfer ends at its deadline: the kernel reports only a lack of memory.
 void CurlMulti::SetInterest(int fd, std::uint32_t events) {
   const auto found = watched_.find(fd);
   if (found == watched_.end()) {
@@ -157,9 +156,10 @@ void CurlMulti::OnReady(int fd, std::uint32_t events) {
   Dispatch();
 }
 
-// A server that speaks on an idle connection is closing it. libcurl looks with MSG_PEEK and takes
-// a TLS close alert for a sign of life, so the alert is taken away and only the end remains. Other
-// bytes make the connection useless, which its next request finds out and repeats elsewhere.
+// Data from a server on an idle connection announces its end. libcurl peeks with MSG_PEEK and
+// mistakes a TLS close alert for a sign of life, so the alert is read here and only the end of file
+// remains. Any other bytes make the connection unusable; the next request on it detects this and is
+// repeated on another one.
 void CurlMulti::OnIdleReady(int fd) {
   std::array<char, 4096> scrap{};
   const ssize_t count = ::recv(fd, scrap.data(), scrap.size(), MSG_DONTWAIT);
@@ -169,7 +169,7 @@ void CurlMulti::OnIdleReady(int fd) {
 }
 
 void CurlMulti::Drive(int fd, int events) {
-  constexpr int kMaxRounds = 16;  // the rest waits for the next turn of the loop
+  constexpr int kMaxRounds = 16;  // the rest waits for the next iteration of the loop
   int running = 0;
   driving_ = true;
   run_again_ = false;

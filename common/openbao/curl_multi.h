@@ -1,5 +1,6 @@
-// libcurl's multi handle driven by an EventLoop: descriptors and timers in, finished transfers out.
-// No polling, and no system call for a descriptor that keeps the interest it has.
+// Drives libcurl's multi handle with an EventLoop: its inputs are descriptors and timers, its
+// output is finished transfers. It does not poll, and makes no system call for a descriptor whose
+// events of interest are unchanged.
 
 #pragma once
 
@@ -22,12 +23,12 @@ class CurlMulti final {
     Listener& operator=(const Listener&) = delete;
     virtual ~Listener() = default;
 
-    // `easy` ended with `curl_code` and is no longer in the multi handle. Never called from inside
+    // `easy` ended with `curl_code` and was removed from the multi handle. Never called from inside
     // Add() or Remove().
     virtual void Finished(void* easy, int curl_code) = 0;
   };
 
-  // Keeps at most `max_idle` idle connections. Must run before the system call filter is entered.
+  // Keeps at most `max_idle` idle connections. Call it before the system call filter is installed.
   static Result<std::unique_ptr<CurlMulti>> Create(EventLoop& loop,
                                                    Listener& listener,
                                                    std::uint32_t max_idle);
@@ -35,16 +36,17 @@ class CurlMulti final {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  // Closes all connections. All easy handles must have been removed.
+  // Closes all connections. Every easy handle must have been removed before.
   ~CurlMulti();
 
-  // Starts `easy` (a CURL), on the wire if possible, before it returns. False when libcurl refuses.
+  // Starts `easy` (a CURL), and sends its request before returning if possible. Returns false when
+  // libcurl refuses.
   [[nodiscard]] bool Add(void* easy);
 
-  // Stops `easy`; Finished() will not be called. A connection in use is closed.
+  // Stops `easy`; Finished() is not called. A connection in use is closed.
   void Remove(void* easy);
 
-  // `fd` is about to be closed.
+  // Stops watching `fd`, which is about to be closed.
   void Forget(int fd);
 
  private:
@@ -57,7 +59,7 @@ class CurlMulti final {
 
   struct Watched {
     std::uint32_t events;
-    bool in_use;  // by a transfer; otherwise an idle connection, watched for its end
+    bool in_use;  // by a transfer; otherwise idle and watched for its end
   };
 
   CurlMulti(EventLoop& loop, Listener& listener, void* handle);

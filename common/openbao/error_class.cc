@@ -27,7 +27,7 @@ constexpr std::array<Row, 18> kRows{{
     {ErrorClass::kDnsFailed, "dns_failed", ipc::OUTCOME_DNS_FAILED},
     {ErrorClass::kConnectionFailed, "connection_failed", ipc::OUTCOME_CONNECTION_FAILED},
     {ErrorClass::kUnknown, "unknown", ipc::OUTCOME_UNKNOWN_STATUS},
-    // The labels are a closed list that dashboards know; this is its "other backend error".
+    // The labels are a closed list known to dashboards; this is its "other backend error".
     {ErrorClass::kUndecodable, "unavailable", ipc::OUTCOME_UNDECODABLE},
     {ErrorClass::kLoginBudgetUsedUp, "rate_limited", ipc::OUTCOME_LOGIN_BUDGET},
     {ErrorClass::kCanceled, "canceled", ipc::OUTCOME_CANCELED},

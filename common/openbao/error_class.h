@@ -1,5 +1,5 @@
-// How a call to OpenBao ended, as classes: the only thing about a failure that leaves the client.
-// Texts of OpenBao are read to choose the class and dropped.
+// The outcome of a call to OpenBao as a class, which is all that leaves the client about a failure.
+// Texts of OpenBao are used to choose the class and then dropped.
 
 #pragma once
 
@@ -10,8 +10,8 @@
 
 namespace baokms::openbao {
 
-// Error classes of docs/contract.md#error-classes (HTTP status and transport), plus the two ends
-// that are not OpenBao's.
+// Error classes of docs/contract.md#error-classes (HTTP status and transport), and two outcomes
+// that OpenBao does not cause.
 enum class ErrorClass : std::uint8_t {
   kOk,
   kInvalidRequest,
@@ -19,24 +19,24 @@ enum class ErrorClass : std::uint8_t {
   kPermissionDenied,
   kNotFound,
   kDecryptFailed,
-  kPreconditionFailed,  // 412: a proxy in front of OpenBao requires something else of requests
+  kPreconditionFailed,  // 412: a proxy in front of OpenBao requires something else from requests
   kRateLimited,
   kSealed,
   kUnavailable,
   kTlsFailed,
   kDnsFailed,
   kConnectionFailed,
-  kUnknown,      // an HTTP status with no class of its own
-  kUndecodable,  // a 2xx answer that is not the documented JSON; has no class towards the caller
-  kLoginBudgetUsedUp,  // the provider's own limit; says nothing about OpenBao
+  kUnknown,      // an HTTP status without a class of its own
+  kUndecodable,  // a 2xx response that is not the documented JSON; has no class towards the caller
+  kLoginBudgetUsedUp,  // the provider's own limit, independent of OpenBao
   kCanceled,
   kTimeout,
 };
 
-// The label that metrics and logs use: "ok", "invalid_request", ... "canceled", "timeout".
+// Returns the label for metrics and logs: "ok", "invalid_request", ... "canceled", "timeout".
 [[nodiscard]] std::string_view ToString(ErrorClass error_class);
 
-// The same on an IPC channel.
+// Returns the corresponding outcome for an IPC channel.
 [[nodiscard]] ipc::Outcome ToOutcome(ErrorClass error_class);
 
 }  // namespace baokms::openbao

@@ -124,7 +124,7 @@ void Exchange::Pump() {
   }
 }
 
-// True when the call does not have to wait any longer.
+// Returns true when the call does not have to wait any longer.
 bool Exchange::Serve(Call& call) {
   const std::uint32_t endpoint = call.search.endpoint();
   if (call.need == Call::Need::kAny && connections_.live(endpoint) > running_[endpoint]) {
@@ -171,11 +171,12 @@ void Exchange::TakeAnswer(Call& call, SocketAnswer answer) {
   call.socket = std::move(answer.socket);
   call.address = answer.address;
   call.search.Note(answer.address, answer.untried);
-  LimitConnecting(call);  // now that the number of addresses is known
+  LimitConnecting(call);  // the number of addresses is now known
 }
 
-// A connection may take a third of the call's time, or less when addresses are left that need time
-// as well: an equal share of what remains, with one more share for the exchange itself.
+// A connection attempt may take a third of the call's time. If untried addresses remain, it may
+// take only an equal share of the remaining time, where the exchange itself counts as one more
+// share.
 void Exchange::LimitConnecting(Call& call) {
   const std::uint32_t others = call.search.remaining();
   BootTime limit = call.connect_limit;
@@ -188,7 +189,7 @@ void Exchange::LimitConnecting(Call& call) {
 
 void Exchange::SocketCame(ConnectAttempt& attempt) {
   if (attempt.owner == nullptr) {
-    Pump();  // gives it to the first call that waits for any connection
+    Pump();  // assigns it to the first call that waits for any connection
     return;
   }
   Call& call = *attempt.owner;
@@ -203,14 +204,14 @@ void Exchange::SocketFailed(Call* owner, const SocketAnswer& answer) {
     call.connect_attempt = nullptr;
     std::erase(waiting_, owner);
     if (answer.error_class == ErrorClass::kLoginBudgetUsedUp) {
-      // No exchange took place; what an earlier attempt met is what the caller needs to know.
+      // No exchange took place, so the error of an earlier attempt is more useful to the caller.
       Complete(call, call.attempts > 0 ? call.last_error : answer.error_class);
       return;
     }
     call.search.Note(answer.address, answer.untried);
     const Outcome outcome{.error_class = answer.error_class, .remedy = Remedy::kOtherAddress};
     if (answer.address == 0 && !call.search.tried().empty()) {
-      FollowUp(call, outcome);  // there is no further address: no attempt took place
+      FollowUp(call, outcome);  // no address is left, and no attempt took place
     } else {
       EndAttempt(call, outcome, {});
     }
@@ -218,7 +219,7 @@ void Exchange::SocketFailed(Call* owner, const SocketAnswer& answer) {
   Pump();
 }
 
-// Puts the call on the wire. The caller takes it out of waiting_.
+// Sends the request of the call. The caller removes the call from waiting_.
 void Exchange::Start(Call& call, ConnectionMode mode) {
   if (mode == ConnectionMode::kPooled) {
     if (call.connect_attempt != nullptr) {
@@ -292,7 +293,7 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
   Call& call = *transfer.call();
   const void* const tls = transfer.tls_session();
   if (const int known = connections_.Find(tls); known >= 0) {
-    transfer.set_descriptor(known);  // an idle one; TakeSocket() noted a new one
+    transfer.set_descriptor(known);  // an idle one; TakeSocket() stores a new one
   }
   const int fd = transfer.descriptor();
   call.address = connections_.Address(fd);
@@ -310,8 +311,8 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
   return Decision::kGoOn;
 }
 
-// The answer of a proxy, a standby, a sealed or a broken server: the connection would lead to the
-// same server again, so it is not kept.
+// After the response of a proxy, or of a standby, sealed or broken server, the connection is not
+// kept, because it would lead to the same server again.
 void Exchange::BeginAnswer(Transfer& transfer) {
   const long status = transfer.status();
   if ((status >= 300 && status < 400) || status >= 500) {

@@ -1,6 +1,6 @@
-// Runs HTTPS calls over brokered sockets: a queue in front of the connections, and one attempt
-// after another until there is an answer, the deadline has come or every address was tried. What a
-// call means is its handler's business.
+// Runs HTTPS calls over brokered sockets: calls queue for connections, and each makes one attempt
+// after another until it has a response, its deadline has passed or every address was tried. Its
+// handler interprets the response.
 
 #pragma once
 
@@ -25,13 +25,13 @@
 
 namespace baokms::openbao {
 
-// Fixed for the life of an Exchange.
+// Fixed for the lifetime of an Exchange.
 struct ExchangeOptions {
-  std::vector<Route> routes;          // one for each endpoint; calls begin at the last good one
+  std::vector<Route> routes;          // one per endpoint; calls start with the last good one
   std::uint32_t first_endpoint = 0;   // the connector's number of the first route's endpoint
-  std::string ca_pem;                 // the only roots
-  std::uint32_t max_connections = 0;  // to one endpoint
-  std::size_t max_calls = kMaxCalls;  // in progress, waiting ones included
+  std::string ca_pem;                 // the only trusted roots
+  std::uint32_t max_connections = 0;  // per endpoint
+  std::size_t max_calls = kMaxCalls;  // in progress, including waiting ones
 };
 
 class Exchange final : private TransferHost,
@@ -45,13 +45,13 @@ class Exchange final : private TransferHost,
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  // Drops all calls without telling their handlers.
+  // Drops all calls without notifying their handlers.
   ~Exchange() override;
 
-  // Starts the call. Its handler is told later, never from inside this function.
+  // Starts the call. Its handler is notified later, never from inside this function.
   CallId Submit(NewCall what);
 
-  // Drops the call without telling its handler.
+  // Drops the call without notifying its handler.
   void Cancel(CallId id);
 
  private:
@@ -71,7 +71,7 @@ class Exchange final : private TransferHost,
   void SocketCame(ConnectAttempt& attempt) override;
   void SocketFailed(Call* owner, const SocketAnswer& answer) override;
 
-  // exchange.cc: connections for waiting calls.
+  // exchange.cc: assigns connections to waiting calls.
   void Enqueue(Call& call);
   void Pump();
   [[nodiscard]] bool Serve(Call& call);
@@ -83,7 +83,7 @@ class Exchange final : private TransferHost,
   Transfer* AcquireTransfer();
   void ReleaseTransfer(Call& call);
 
-  // exchange_retry.cc: what follows an attempt.
+  // exchange_retry.cc: decides how to continue after an attempt.
   void EndAttempt(Call& call, Outcome outcome, std::string request_id);
   void FollowUp(Call& call, const Outcome& outcome);
   [[nodiscard]] bool GoToNextAddress(Call& call);
@@ -94,7 +94,7 @@ class Exchange final : private TransferHost,
   void StopAttempt(Call& call);
   void OnConnectLimit(Call& call);
 
-  // One alarm for all deadlines.
+  // One timer for all deadlines.
   void WakeAt(Call& call, BootTime when);
   void OnAlarm();
   void HandleDue(Call& call, BootTime now);
@@ -113,12 +113,12 @@ class Exchange final : private TransferHost,
   std::vector<Transfer*> free_transfers_;
   std::unordered_map<CallId, std::unique_ptr<Call>> calls_;
   std::deque<Call*> waiting_;
-  std::vector<std::uint32_t> running_;  // by endpoint
+  std::vector<std::uint32_t> running_;  // per endpoint
   std::uint32_t preferred_endpoint_ = 0;
   CallId last_id_ = 0;
   EventLoop::TimerId alarm_ = 0;
   BootTime alarm_at_{};
-  std::minstd_rand jitter_;  // spreads repetitions; nothing secret depends on it
+  std::minstd_rand jitter_;  // spreads repetitions; not security-relevant
 };
 
 }  // namespace baokms::openbao

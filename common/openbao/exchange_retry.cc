@@ -20,7 +20,7 @@ void Exchange::Finished(void* easy, int curl_code) {
   Call& call = *transfer.call();
   --running_[call.search.endpoint()];
   if (curl_code != CURLE_OK && transfer.lacked_socket()) {
-    // The idle connection had been closed meanwhile, which is no failure: use a new one.
+    // The idle connection was closed in the meantime, which is not an error: use a new one.
     ReleaseTransfer(call);
     call.need = Call::Need::kOwn;
     Enqueue(call);
@@ -56,7 +56,7 @@ void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
     connector_.Report(call.socket_id, Connector::Verdict::kUnusable);
   }
   if (outcome.remedy == Remedy::kOtherAddress && call.on_idle_connection) {
-    call.search.Note(call.address, 1);  // whether there are others, the connector knows
+    call.search.Note(call.address, 1);  // only the connector knows whether there are more
   }
   FollowUp(call, outcome);
 }
@@ -77,14 +77,14 @@ void Exchange::FollowUp(Call& call, const Outcome& outcome) {
   Complete(call, outcome.remedy == Remedy::kOtherAddress ? call.last_error : outcome.error_class);
 }
 
-// Moves the call to an address that it has not tried. False when there is none.
+// Moves the call to an address that it has not tried. Returns false when there is none.
 bool Exchange::GoToNextAddress(Call& call) {
   const std::uint32_t endpoint = call.search.endpoint();
   if (call.attempts >= kMaxAttempts || !call.search.Next()) {
     return false;
   }
-  // An idle connection of the next endpoint serves as well, unless it could lead to a server that
-  // refused: the peer of a new connection is checked.
+  // An idle connection of the next endpoint may be used, unless it could lead to a server that
+  // refused; only the peer of a new connection is checked.
   const bool any = call.search.endpoint() != endpoint && call.refused_peers.empty() &&
                    call.what.use == ConnectionUse::kAny;
   call.need = any ? Call::Need::kAny : Call::Need::kOwn;
@@ -101,9 +101,9 @@ bool Exchange::RepeatLater(Call& call, const Outcome& outcome) {
   }
   call.repeated = true;
   if (outcome.error_class != ErrorClass::kConnectionFailed) {
-    call.search.AllowAgain();  // the server answered, and may answer better
+    call.search.AllowAgain();  // the server answered, and may succeed the next time
   } else {
-    call.need = Call::Need::kOwn;  // other idle connections may have been cut as well
+    call.need = Call::Need::kOwn;  // other idle connections may be broken as well
     if (!call.on_idle_connection && !call.search.Next()) {
       call.search.Restart();
     }
@@ -150,8 +150,8 @@ void Exchange::StopAttempt(Call& call) {
   call.socket.fd.reset();
 }
 
-// The connection took too long: on to the next address. When all were tried and the call still has
-// time, it begins again, because a load balancer may choose a server that responds.
+// The connection attempt took too long, so the call moves to the next address. When all were tried
+// and time is left, it starts again, because a load balancer may choose a server that responds.
 void Exchange::OnConnectLimit(Call& call) {
   StopAttempt(call);
   AddRecord(call, ErrorClass::kConnectionFailed, {});
@@ -188,7 +188,7 @@ void Exchange::OnAlarm() {
     }
   }
   for (const CallId id : due) {
-    const auto found = calls_.find(id);  // an earlier one's callback may have cancelled it
+    const auto found = calls_.find(id);  // the callback of an earlier call may have cancelled it
     if (found != calls_.end() && found->second->wake_at <= now) {
       HandleDue(*found->second, now);
     }

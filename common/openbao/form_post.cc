@@ -18,7 +18,7 @@ constexpr long kWanted = 200;
 constexpr char kConnectTo[] = "::192.0.2.1:";
 constexpr char kProxy[] = "http://192.0.2.1:1";
 
-// Keeps the answer as it came.
+// Keeps the response unchanged.
 class FormHandler final : public CallHandler {
  public:
   explicit FormHandler(FormPoster::Done done) : done_(std::move(done)) {}
@@ -32,7 +32,7 @@ class FormHandler final : public CallHandler {
       answer_.body.Append(answer.body);
     }
     if (answer.extent == HttpResponse::Extent::kComplete || answer.status != kWanted) {
-      return {.error_class = ErrorClass::kOk};  // of any other answer only the status counts
+      return {.error_class = ErrorClass::kOk};  // of any other response only the status is used
     }
     return answer.extent == HttpResponse::Extent::kOverLimit
                ? Outcome{.error_class = ErrorClass::kUndecodable}

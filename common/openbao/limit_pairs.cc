@@ -1,6 +1,6 @@
-// The limits that two layers have for the same thing, compared. Whatever one end lets through the
-// other has to take: a pair that differs is a value that is accepted first and refused later, for
-// ever. This folder sees all three tables.
+// Compares limits that two layers define for the same thing. Each layer must accept what the other
+// accepts: otherwise a value could be accepted first and then refused permanently. This folder has
+// access to all three tables.
 
 #include "common/contract/limits.h"
 #include "common/openbao/http_limits.h"
@@ -8,10 +8,10 @@
 
 namespace baokms::openbao {
 
-// The whole registry has to reach the workers.
+// The whole registry must fit into a message to the workers.
 static_assert(ipc::kMaxKeyVersions == contract::kMaxKeyRecords);
 
-// Whatever a worker reads of the key has to reach the supervisor, and be judged there.
+// All metadata that a worker reads must reach the supervisor, which checks it.
 static_assert(ipc::kMaxMetadataVersions == contract::kMaxListedVersions);
 static_assert(contract::kMaxListedVersions >= contract::kMaxKeyRecords);
 
@@ -19,18 +19,18 @@ static_assert(contract::kMaxListedVersions >= contract::kMaxKeyRecords);
 // the limit of the body is reached before the number of entries is.
 static_assert(kMaxMetadataBodyBytes / 16 <= contract::kMaxListedVersions);
 
-// All parts of one metadata answer may have to wait for a slow supervisor at once.
+// All parts of one metadata answer may be queued for a slow supervisor at the same time.
 static_assert(ipc::kMaxMetadataVersions / ipc::kMaxKeyVersions * ipc::kMaxDatagram <=
               ipc::kMaxQueuedBytes);
 
-// A token that the agent takes from OpenBao has to reach a worker, which sends it back to OpenBao.
+// A token that the agent receives from OpenBao must reach a worker, which sends it to OpenBao.
 static_assert(ipc::kMaxToken == kMaxTokenBytes);
 
-// A DecryptRequest carries what gRPC accepted; a KMS answer carries a ciphertext and its calls.
+// A DecryptRequest contains what gRPC accepted; a KMS answer contains a ciphertext and its calls.
 static_assert(ipc::kMaxDecryptRequestBody > contract::kMaxGrpcMessageBytes);
 static_assert(ipc::kMaxKmsBody > contract::kMaxCiphertextBytes + ipc::kMaxCalls * 170);
 
-// The state file holds every record that the registry may have.
+// The state file has room for the maximum number of records.
 static_assert(contract::kMaxRecordBytes > 6 * contract::kMaxIdentityFieldBytes);
 static_assert(contract::kMaxStateFileBytes / contract::kMaxRecordBytes >= contract::kMaxKeyRecords);
 

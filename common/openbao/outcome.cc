@@ -27,7 +27,7 @@ ErrorClass TransportClass(int curl_code) {
     case CURLE_COULDNT_RESOLVE_PROXY:
       return ErrorClass::kDnsFailed;
     case CURLE_COULDNT_CONNECT:
-    case CURLE_OPERATION_TIMEDOUT:  // ETIMEDOUT of the socket; libcurl has no time limit of ours
+    case CURLE_OPERATION_TIMEDOUT:  // the socket's ETIMEDOUT; libcurl has no time limit from us
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
@@ -64,7 +64,8 @@ ErrorClass StatusClass(long status, const ErrorTexts& texts) {
 
 Outcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert) {
   if (alert != kNoTlsAlert && progress != Progress::kAnswering) {
-    // The server refused the connection, and with TLS 1.3 possibly after our side of the handshake.
+    // The server refused the connection; with TLS 1.3 possibly after our side completed the
+    // handshake.
     return {
         .error_class = ErrorClass::kTlsFailed, .remedy = Remedy::kOtherAddress, .tls_alert = alert};
   }

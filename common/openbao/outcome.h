@@ -1,4 +1,4 @@
-// What one HTTP exchange came to: its error class, and what may be done about it.
+// The outcome of one HTTP exchange: its error class, and the possible remedy.
 
 #pragma once
 
@@ -12,12 +12,12 @@
 namespace baokms::openbao {
 
 enum class Remedy : std::uint8_t {
-  kNone,          // the answer stands
+  kNone,          // the outcome is final
   kOtherAddress,  // only another address can help
-  kRepeat,        // the same again, once, after a short wait
+  kRepeat,        // repeat the request once, after a short wait
 };
 
-// What is kept of the error texts of an answer: which known phrases occur in them.
+// The known phrases that occur in the error texts of a response.
 struct ErrorTexts {
   bool sealed = false;                 // "sealed"
   bool authentication_failed = false;  // "message authentication failed"
@@ -26,23 +26,23 @@ struct ErrorTexts {
 struct Outcome {
   ErrorClass error_class = ErrorClass::kUnknown;
   Remedy remedy = Remedy::kNone;
-  std::chrono::seconds wait{0};  // at least this long before a kRepeat
+  std::chrono::seconds wait{0};  // minimum wait before a kRepeat
   TlsAlert tls_alert = kNoTlsAlert;
 };
 
-// How far an exchange came that libcurl could not complete.
+// The progress of an exchange that libcurl could not complete.
 enum class Progress : std::uint8_t {
   kConnecting,  // TLS not established
-  kSent,        // established, no byte of an answer
-  kAnswering,   // a part of the answer came
+  kSent,        // TLS established, no byte of a response received
+  kAnswering,   // part of a response received
 };
 
-// An exchange without a complete answer. `curl_code` is a CURLcode other than CURLE_OK, `alert`
-// what the server ended the connection with.
+// Classifies an exchange without a complete response. `curl_code` is a CURLcode other than
+// CURLE_OK; `alert` is the TLS alert with which the server ended the connection.
 Outcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert = kNoTlsAlert);
 
-// A complete answer with a status other than 2xx (docs/contract.md#error-classes,
-// docs/contract.md#retries). `retry_after` is the header's number of seconds.
+// Classifies a complete response with a status other than 2xx (docs/contract.md#error-classes,
+// docs/contract.md#retries). `retry_after` is the value of the header if it is a number of seconds.
 Outcome ClassifyStatus(long status,
                        const ErrorTexts& texts,
                        std::optional<std::chrono::seconds> retry_after);

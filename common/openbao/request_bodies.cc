@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kUpperHexDigits = "0123456789ABCDEF";
 
-// Room for the names, quotes and numbers of any body here.
+// Room for the names, quotes and numbers of any of these bodies.
 constexpr std::size_t kFraming = 96;
 
 std::size_t HighDigit(char c) {

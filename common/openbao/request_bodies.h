@@ -1,4 +1,4 @@
-// Builds the JSON bodies of our requests in memory that is wiped.
+// Builds the JSON bodies of requests in memory that is wiped.
 
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace baokms::openbao {
 
-// Each fails with kInvalidArgument when a guard of docs/contract.md#requests-to-openbao does, a
-// text is not UTF-8, or a field is over its maximum in http_limits.h.
+// Each function fails with kInvalidArgument when a guard of docs/contract.md#requests-to-openbao
+// fails, a text is not UTF-8, or a field exceeds its maximum in http_limits.h.
 
 // {"plaintext":B64,"associated_data":...,"key_version":N}
 Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,
@@ -33,7 +33,7 @@ Result<WipedBuffer> BuildCertLogin(std::string_view name);
 // {"increment":"<seconds>s"}
 Result<WipedBuffer> BuildRenewal(std::int64_t increment_seconds);
 
-// Percent-encodes a path: everything but '/' and the unreserved characters of RFC 3986.
+// Percent-encodes a path, except '/' and the unreserved characters of RFC 3986.
 std::string EncodePath(std::string_view path);
 
 }  // namespace baokms::openbao

@@ -41,7 +41,7 @@ void WatchNewAlerts(void* ssl_ctx, TlsAlert& target) {
 
 void WatchAlerts(const void* ssl, TlsAlert& target) {
   if (ssl != nullptr) {
-    // Without memory the alert is attributed to the call that opened the connection.
+    // If memory is exhausted, the alert is attributed to the call that opened the connection.
     (void)SSL_set_ex_data(static_cast<SSL*>(const_cast<void*>(ssl)), SessionIndex(), &target);
   }
 }

@@ -16,7 +16,7 @@ inline constexpr TlsAlert kBadCertificate = 42;
 inline constexpr TlsAlert kCertificateRequired = 116;
 
 // Stores alerts that arrive on connections of `ssl_ctx` (an SSL_CTX) in `target`, until
-// WatchAlerts() names another target for a connection. `target` must outlive the connections.
+// WatchAlerts() sets another target for a connection. `target` must outlive the connections.
 void WatchNewAlerts(void* ssl_ctx, TlsAlert& target);
 
 // Stores alerts that arrive on `ssl` (an SSL) in `target` from now on.

@@ -16,22 +16,23 @@
 namespace baokms::openbao {
 namespace {
 
-// Whether `issuer` signed `certificate`. Without key identifiers, OpenSSL itself takes the first
-// certificate of the right name for the issuer and never comes back to the second one, so that the
-// order of a bundle with an authority's old and new root would decide.
+// Returns whether `issuer` signed `certificate`. Without key identifiers, OpenSSL takes the first
+// certificate with the issuer's name and never tries another, so in a bundle with an authority's
+// old and new root the order would decide.
 int IsIssuer(X509_STORE_CTX* /*context*/, X509* certificate, X509* issuer) {
   if (X509_check_issued(issuer, certificate) != X509_V_OK) {
     return 0;
   }
   const bool signed_by_it = X509_verify(certificate, X509_get0_pubkey(issuer)) == 1;
-  ERR_clear_error();  // another candidate may fit
+  ERR_clear_error();  // another candidate may match
   return signed_by_it ? 1 : 0;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<CurlLibrary>> CurlLibrary::Create() {
-  // First, so that libcurl's own initialisation finds OpenSSL done without a configuration file.
+  // Comes first, so that libcurl's own initialisation finds OpenSSL initialised without a
+  // configuration file.
   if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) {
     return Error(ErrorCode::kInternal, "OpenSSL cannot be initialised");
   }
@@ -56,7 +57,7 @@ Result<TlsRoots> TlsRoots::Parse(std::string_view pem) {
     }
     return {};
   }));
-  // Every certificate of the bundle is trusted as it is, root or not.
+  // Every certificate of the bundle is a trust anchor, whether it is a root or not.
   X509_STORE_set_flags(store.get(), X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
   X509_STORE_set_check_issued(store.get(), &IsIssuer);
   return TlsRoots(std::shared_ptr<void>(

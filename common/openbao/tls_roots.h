@@ -1,6 +1,6 @@
-// Sets up OpenSSL and libcurl for a process that will lose files and sockets, and holds the only
-// certificates it trusts. Must not read a configuration file, a default directory or the
-// environment.
+// Initialises OpenSSL and libcurl in a process that will lose access to files and sockets, and
+// holds the only certificates it trusts. It must not read a configuration file, a default directory
+// or the environment.
 
 #pragma once
 
@@ -12,8 +12,8 @@
 
 namespace baokms::openbao {
 
-// libcurl's global state for as long as this object lives. Everything that uses libcurl is made
-// after it and destroyed before it.
+// Holds libcurl's global state. Objects that use libcurl must be created after it and destroyed
+// before it.
 class CurlLibrary final {
  public:
   static Result<std::unique_ptr<CurlLibrary>> Create();
@@ -29,7 +29,7 @@ class CurlLibrary final {
 // The trusted certificates, parsed once and shared by all connections.
 class TlsRoots final {
  public:
-  // Fails when `pem` holds no certificate or one that cannot be read.
+  // Parses a bundle. Fails when `pem` holds no certificate or an unreadable one.
   static Result<TlsRoots> Parse(std::string_view pem);
 
   // Makes `ssl_ctx` (an SSL_CTX) trust these certificates and no others.

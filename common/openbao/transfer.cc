@@ -23,7 +23,7 @@ bool IsSuccess(long status) {
   return status >= 200 && status < 300;
 }
 
-// The value of `line` when it is the header `name` (lower case, with its colon).
+// Returns the value of `line` if it is the header `name` (lower case, with its colon).
 std::optional<std::string_view> HeaderValue(std::string_view line, std::string_view name) {
   if (line.size() < name.size() ||
       !std::equal(name.begin(), name.end(), line.begin(), [](char expected, char c) {
@@ -51,8 +51,8 @@ std::optional<std::chrono::seconds> ParseSeconds(std::string_view text) {
 
 }  // namespace
 
-// The lists that libcurl reads while a request runs. It copies none of them, so there is no copy of
-// a token to wipe; the texts belong to the route and the request.
+// The lists that libcurl reads while a request runs. libcurl does not copy them, so no copy of a
+// token has to be wiped; the texts belong to the route and the request.
 struct Transfer::HeaderList {
   std::array<curl_slist, kMaxRouteHeaders + 3> nodes{};  // no "Expect", a secret, a content type
   std::size_t used = 0;
@@ -74,7 +74,7 @@ struct Transfer::HeaderList {
   }
 };
 
-// The functions that libcurl calls.
+// The callbacks that libcurl invokes.
 struct Transfer::Callbacks {
   static std::size_t Header(char* data, std::size_t size, std::size_t count, void* self) {
     return static_cast<Transfer*>(self)->TakeHeader({data, size * count});
@@ -92,7 +92,7 @@ struct Transfer::Callbacks {
     return fd < 0 ? CURL_SOCKET_BAD : fd;
   }
 
-  // Connections outlive the transfer that opened them, so this gets the host.
+  // Connections outlive the transfer that opened them, so this callback receives the host.
   static int Close(void* host, curl_socket_t fd) {
     static_cast<TransferHost*>(host)->CloseSocket(fd);
     return 0;
@@ -101,7 +101,8 @@ struct Transfer::Callbacks {
   static int Connected(void* self, char* /*peer*/, char* /*local*/, int /*port*/, int /*port*/) {
     auto& transfer = *static_cast<Transfer*>(self);
     transfer.progress_ = Progress::kSent;
-    WatchAlerts(transfer.tls_session(), transfer.tls_alert_);  // an idle connection has its maker's
+    // A reused connection still stores its alerts in the transfer that opened it.
+    WatchAlerts(transfer.tls_session(), transfer.tls_alert_);
     return transfer.host_.BeginRequest(transfer) == TransferHost::Decision::kGoOn
                ? CURL_PREREQFUNC_OK
                : CURL_PREREQFUNC_ABORT;
@@ -143,21 +144,21 @@ Status Transfer::SetFixedOptions() {
   set(CURLOPT_PROTOCOLS_STR, "https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_NOPROXY, "");  // with an explicit proxy or none: the environment is not consulted
+  set(CURLOPT_NOPROXY, "");  // an explicit proxy or none: ignore the environment
   set(CURLOPT_HTTPPROXYTUNNEL, 1L);
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  // A proxy gets none of our headers: one of them may be the client secret.
+  // A proxy receives none of our headers, because one of them may be the client secret.
   set(CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_TCP_NODELAY, 1L);
   set(CURLOPT_PATH_AS_IS, 1L);
-  // Allocated for each request and, as all memory of ours, overwritten when it is freed. The
-  // defaults (16 and 64 KiB) push everything else out of the processor's caches. Larger bodies take
-  // turns.
+  // The buffers are allocated for each request and, like all our memory, overwritten when they are
+  // freed. The defaults (16 and 64 KiB) evict everything else from the CPU caches. Larger bodies
+  // are transferred in several steps.
   set(CURLOPT_BUFFERSIZE, 4096L);
-  set(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);  // the smallest that libcurl accepts
+  set(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);  // the smallest size that libcurl accepts
   set(CURLOPT_MAXAGE_CONN, kIdleConnectionSeconds);
-  // Trust: TlsRoots and nothing else. Debian's libcurl has a default directory and file.
+  // Trust nothing but TlsRoots. Debian's libcurl has a default directory and file.
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(CURLOPT_SSL_VERIFYPEER, 1L);
   set(CURLOPT_SSL_VERIFYHOST, 2L);
@@ -165,7 +166,7 @@ Status Transfer::SetFixedOptions() {
   set(CURLOPT_CAPATH, static_cast<char*>(nullptr));
   set(CURLOPT_SSL_CTX_FUNCTION, &Callbacks::Tls);
   set(CURLOPT_SSL_CTX_DATA, static_cast<void*>(this));
-  set(CURLOPT_SSL_SESSIONID_CACHE, 0L);  // every new connection shows its certificate
+  set(CURLOPT_SSL_SESSIONID_CACHE, 0L);  // every new connection presents its certificate
   set(CURLOPT_OPENSOCKETFUNCTION, &Callbacks::Open);
   set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set(CURLOPT_CLOSESOCKETFUNCTION, &Callbacks::Close);
@@ -208,8 +209,8 @@ bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, Conne
   set(CURLOPT_CONNECT_TO, route.connect_to.empty() ? nullptr : &headers_->connect_to);
   set(CURLOPT_HTTPHEADER, headers_->nodes.data());
   set(CURLOPT_FRESH_CONNECT, mode == ConnectionMode::kPooled ? 0L : 1L);
-  // Until an answer begins: a connection that fails is closed, and closing it is when libcurl reads
-  // the alert that a server sent before it went away.
+  // Applies until a response begins: a failed connection is closed, and on closing it libcurl reads
+  // the alert that the server sent before it disconnected.
   set(CURLOPT_FORBID_REUSE, 1L);
   is_kept_ = mode != ConnectionMode::kNewOnce;
   if (has_body) {

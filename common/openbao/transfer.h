@@ -1,6 +1,6 @@
-// One libcurl easy handle with everything that libcurl points to while a request runs: URL, headers
-// and bodies. Created once and used for many requests. When a request runs, on which connection,
-// and what its answer means is decided by its owner.
+// One libcurl easy handle with everything that libcurl references while a request runs: URL,
+// headers and bodies. It is created once and used for many requests. Its owner decides when a
+// request runs, on which connection, and what its response means.
 
 #pragma once
 
@@ -24,8 +24,8 @@ namespace baokms::openbao {
 class Transfer;
 struct Call;
 
-// The owner of a transfer. Called from inside libcurl: must not add, remove or destroy
-// transfers.
+// The owner of a transfer. Its functions are called from inside libcurl and must not add, remove or
+// destroy transfers.
 class TransferHost {
  public:
   TransferHost() = default;
@@ -33,53 +33,54 @@ class TransferHost {
   TransferHost& operator=(const TransferHost&) = delete;
   virtual ~TransferHost() = default;
 
-  // The socket for a new connection, libcurl's until CloseSocket(); -1 when none is at hand.
+  // Returns the socket for a new connection, which libcurl owns until CloseSocket(); -1 when none
+  // is available.
   virtual int TakeSocket(Transfer& transfer) = 0;
   virtual void CloseSocket(int fd) = 0;
 
   enum class Decision : std::uint8_t { kGoOn, kAbandon };
 
-  // TLS is established, the request is about to be sent.
+  // TLS is established and the request is about to be sent.
   virtual Decision BeginRequest(Transfer& transfer) = 0;
 
   // The headers of the final answer are complete.
   virtual void BeginAnswer(Transfer& transfer) = 0;
 };
 
-// Where the requests for one endpoint go. The texts are passed to libcurl, which copies none of the
-// headers.
+// The destination of the requests for one endpoint. The texts are passed to libcurl, which does not
+// copy the headers.
 struct Route {
-  std::string base_url;      // a request's path is appended to it
-  std::string connect_to{};  // libcurl's CONNECT_TO: names this endpoint's connections
-  std::string proxy{};       // the sockets lead to an HTTP proxy, named so; empty: they do not
+  std::string base_url;              // the path of a request is appended to it
+  std::string connect_to{};          // libcurl's CONNECT_TO: identifies this endpoint's connections
+  std::string proxy{};               // the HTTP proxy that the sockets lead to; empty: none
   std::vector<std::string> headers;  // sent with every request, at most kMaxRouteHeaders
   std::string content_type;          // header line of requests with a body
 };
 
 inline constexpr std::size_t kMaxRouteHeaders = 4;
 
-// One request; must stay where it is while a transfer runs it.
+// One request; must not move while a transfer runs it.
 struct OutgoingRequest {
   std::string path{};           // percent-encoded
   WipedBuffer body;             // empty: GET
   WipedBuffer secret_header;    // one header line with its NUL, or empty
-  std::size_t body_limit = 0;   // of a 2xx answer
-  std::size_t error_limit = 0;  // of the body of any other answer
+  std::size_t body_limit = 0;   // for a 2xx response
+  std::size_t error_limit = 0;  // for the body of any other response
 };
 
-// The answer to a request, valid until its transfer is used again.
+// The response to a request, valid until its transfer is used again.
 struct HttpResponse {
   enum class Extent : std::uint8_t {
     kComplete,
     kOverLimit,  // more headers or body than allowed; the rest was not read
-    kCut,        // the connection ended first
+    kCut,        // the connection ended before the response was complete
   };
 
   Extent extent = Extent::kComplete;
   long status = 0;
   std::string_view content_type;                    // as sent; empty when there is none
   std::string_view body;                            // never more than the request's limit
-  std::optional<std::chrono::seconds> retry_after;  // when it is a plain number
+  std::optional<std::chrono::seconds> retry_after;  // if it is a plain number
 };
 
 enum class ConnectionMode : std::uint8_t {
@@ -90,53 +91,53 @@ enum class ConnectionMode : std::uint8_t {
 
 class Transfer final {
  public:
-  // `host` and `roots` must outlive the transfer and all connections it made.
+  // `host` and `roots` must outlive the transfer and all connections it opened.
   static Result<std::unique_ptr<Transfer>> Create(TransferHost& host, const TlsRoots& roots);
 
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
   ~Transfer();
 
-  // Readies the handle for `call`'s request. False when libcurl has no memory.
+  // Prepares the handle for `call`'s request. Returns false when libcurl is out of memory.
   [[nodiscard]] bool Prepare(Call& call,
                              Route& route,
                              OutgoingRequest& request,
                              ConnectionMode mode);
 
-  // Forgets the call and wipes what came. Not while libcurl runs it.
+  // Forgets the call and wipes the response. Not allowed while libcurl runs the request.
   void Finish();
 
-  // Closes the connection after this answer. Callable from BeginAnswer().
+  // Closes the connection after this response. May be called from BeginAnswer().
   void RetireConnection();
 
   [[nodiscard]] Call* call() const { return call_; }
 
   [[nodiscard]] long status() const;
 
-  // What came of the answer. `complete`: libcurl received all of it.
+  // Returns the received response. `complete`: libcurl received all of it.
   [[nodiscard]] HttpResponse answer(bool complete) const;
 
   [[nodiscard]] Progress progress() const { return progress_; }
 
-  // The alert with which the server ended the connection in use.
+  // Returns the alert with which the server ended the connection in use.
   [[nodiscard]] TlsAlert tls_alert() const { return tls_alert_; }
 
-  // libcurl wanted a new connection and TakeSocket() had none.
+  // Returns whether libcurl needed a new connection and TakeSocket() had none.
   [[nodiscard]] bool lacked_socket() const { return lacked_socket_; }
 
-  // The connection in use; -1 before it is known.
+  // Returns the connection in use; -1 before it is known.
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
-  // Names the connection in use from BeginRequest() to BeginAnswer(), also when libcurl took an
-  // idle one: the address of its TLS session.
+  // Returns the address of the TLS session in use, which identifies the connection from
+  // BeginRequest() to BeginAnswer() even if libcurl took an idle one.
   [[nodiscard]] const void* tls_session() const;
 
   void set_descriptor(int fd) { descriptor_ = fd; }
 
-  // The CURL handle, for CurlMulti alone.
+  // Returns the CURL handle, for use by CurlMulti only.
   [[nodiscard]] void* handle() const { return handle_; }
 
-  // The transfer that `handle` belongs to.
+  // Returns the transfer that owns `handle`.
   static Transfer& Of(void* handle);
 
  private:

@@ -1,5 +1,6 @@
-// Growing memory for HTTP bodies and headers that may carry secrets: wiped whenever it lets go of
-// bytes. Not locked: answers are up to 4 MiB; a secret that stays goes into a SecretBuffer.
+// A growing buffer for HTTP bodies and headers that may contain secrets: its memory is wiped
+// whenever it is released. It is not locked, because responses have up to 4 MiB; a secret that is
+// kept is moved into a SecretBuffer.
 
 #pragma once
 
@@ -20,22 +21,22 @@ class WipedBuffer final {
   WipedBuffer& operator=(WipedBuffer&& other) noexcept;
   ~WipedBuffer();
 
-  // Makes room for `capacity` bytes in all; what is there is moved and its old place wiped.
+  // Reserves `capacity` bytes in total; existing content is moved and its old memory wiped.
   void Reserve(std::size_t capacity);
 
   void Append(std::string_view text);
 
   void Append(char character) { Append(std::string_view(&character, 1)); }
 
-  // Adds `size` bytes of unspecified content and returns them, to be written to at once.
+  // Appends `size` bytes of unspecified content and returns them; the caller must fill them.
   std::span<std::uint8_t> Extend(std::size_t size);
 
-  // Wipes the content. Keeps the memory only when it is small.
+  // Wipes the content. Keeps the memory only if it is small.
   void Clear();
 
   [[nodiscard]] std::string_view text() const;
 
-  // The same bytes for libraries that take a pointer; not NUL-terminated.
+  // Returns the same bytes for libraries that take a pointer; not NUL-terminated.
   [[nodiscard]] char* data();
 
   [[nodiscard]] std::size_t size() const { return size_; }

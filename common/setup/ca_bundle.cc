@@ -22,7 +22,7 @@ struct Free {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
 
-// Whether PEM_read_bio_X509() stopped because there was nothing more to read.
+// Returns whether PEM_read_bio_X509() stopped at the end of the input.
 bool AtEnd() {
   const unsigned long error = ERR_peek_last_error();
   const bool at_end =

@@ -1,5 +1,5 @@
-// A PEM bundle of certificate authorities, read in one way by whoever checks it and by whoever
-// trusts it.
+// The one parser for PEM bundles of certificate authorities, used both to check a bundle and to
+// trust it.
 
 #pragma once
 
@@ -10,12 +10,12 @@
 
 namespace baokms::setup {
 
-// Calls `use` with each certificate (an X509, which lives as long as the call) and stops when it
-// fails. Fails with kInvalidArgument, with the rest of a sentence about the file, when the bundle
-// has no certificate or one that cannot be read. Text around the certificates is skipped.
+// Calls `use` with each certificate (an X509 that is valid during the call) and stops when it
+// fails. Fails with kInvalidArgument, and with text that completes a sentence about the file, when
+// the bundle contains no certificate or an unreadable one. Text around the certificates is skipped.
 Status ForEachCertificate(std::string_view pem, const std::function<Status(void* x509)>& use);
 
-// ForEachCertificate() for the verdict alone.
+// Checks a bundle as ForEachCertificate() does, without using the certificates.
 Status CheckCaBundle(std::string_view pem);
 
 }  // namespace baokms::setup

@@ -1,5 +1,5 @@
-// Every maximum of a sealed set-up, each with its reason. The configuration refuses what is beyond
-// them, and so does the process that receives the set-up.
+// Every maximum of a sealed set-up, each with its reason. Both the configuration and the process
+// that receives the set-up refuse anything above them.
 
 #pragma once
 
@@ -11,16 +11,16 @@
 
 namespace baokms::setup {
 
-// Addresses of OpenBao: each one takes an address of 192.0.2.0/24 as its name within libcurl, and
-// no cluster has more than a handful of nodes.
+// Addresses of OpenBao. Each one uses an address of 192.0.2.0/24 as its name within libcurl, and no
+// cluster has more than a handful of nodes.
 inline constexpr std::size_t kMaxEndpoints = 64;
 
-// More than 16 connections per process bring nothing (tests/bench/README.md); the rest is room for
-// measurements.
+// More than 16 connections per process bring no benefit (tests/bench/README.md); the remainder
+// leaves room for measurements.
 inline constexpr std::uint32_t kMaxConnections = 64;
 
-// A lease, or any other time, beyond 100 years is a mistake; the sum of two such times still fits
-// into 64 bits of nanoseconds.
+// A lease or any other duration beyond 100 years is a mistake. The sum of two such durations still
+// fits into 64 bits of nanoseconds.
 inline constexpr std::int64_t kLongestSeconds = ipc::kMaxLeaseSeconds;
 inline constexpr std::chrono::nanoseconds kLongestTime = std::chrono::seconds(kLongestSeconds);
 
@@ -28,7 +28,7 @@ inline constexpr std::chrono::nanoseconds kLongestTime = std::chrono::seconds(kL
 inline constexpr std::size_t kMaxHostName = 253;
 inline constexpr std::size_t kMaxHostLabel = 63;
 
-// CK_TOKEN_INFO (PKCS #11) has fixed fields of these sizes.
+// CK_TOKEN_INFO (PKCS #11) has fixed-size fields of these lengths.
 inline constexpr std::size_t kMaxTokenLabel = 32;
 inline constexpr std::size_t kMaxTokenSerial = 16;
 inline constexpr std::size_t kMaxSlotDescription = 64;

@@ -25,7 +25,7 @@ struct Attribute {
   std::string_view name;
   Part part;
   Form form;
-  std::size_t max;  // bytes after decoding; 0: the URI's own length is the limit
+  std::size_t max;  // bytes after decoding; 0: limited by the length of the URI only
 };
 
 // RFC 7512, section 2.3, without module-name (module-path is unambiguous) and pin-value.
@@ -127,7 +127,7 @@ Status CheckAttribute(std::string_view name, std::string_view text, Part part) {
   return {};
 }
 
-// Calls `visit` with name and value of each attribute of one part until it fails.
+// Calls `visit` with name and value of each attribute of one component until it fails.
 template <typename Visit>
 Status ForEach(std::string_view part, char separator, Visit visit) {
   while (!part.empty()) {

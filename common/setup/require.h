@@ -1,4 +1,4 @@
-// Short forms for rules that fail with fixed text.
+// Short forms of checks that fail with fixed text.
 
 #pragma once
 
@@ -11,7 +11,7 @@ constexpr Error Invalid(Literal what) {
   return {ErrorCode::kInvalidArgument, what};
 }
 
-// kInvalidArgument with `what` unless `holds`.
+// Returns kInvalidArgument with `what` unless `holds`.
 inline Status Require(bool holds, Literal what) {
   return holds ? Status() : Status(Invalid(what));
 }

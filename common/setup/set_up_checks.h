@@ -1,8 +1,8 @@
-// Whether a sealed set-up is complete and each value of it is one that the configuration allows.
+// Checks that a sealed set-up is complete and that the configuration allows each of its values.
 //
-// The supervisor checks the set-ups that it made, before it starts anything, and a child checks the
-// one that it received. Because both call these functions, a child that starts at all accepts its
-// set-up. The error names the key of the configuration that the value is from.
+// The supervisor checks the set-ups that it made before it starts any process, and each child
+// checks the one that it received. Because both call these functions, a child always accepts the
+// set-up it was started with. The error names the configuration key that the value came from.
 
 #pragma once
 

@@ -28,7 +28,7 @@ bool IsAlpha(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// Nothing unless the text is digits and a number from 1 to 65535.
+// Returns the port if the text is a decimal number from 1 to 65535.
 std::optional<std::uint16_t> ParsePort(std::string_view text) {
   std::uint16_t port = 0;
   const char* end = text.data() + text.size();
@@ -47,7 +47,7 @@ struct UrlParts {
   std::string_view path;
 };
 
-// Visible ASCII only: anything else has to be percent-encoded in a URL.
+// Returns whether the text is visible ASCII; any other character must be percent-encoded in a URL.
 bool IsUrlText(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; }) &&
          text.find_first_of("\"<>\\^`{|}") == std::string_view::npos;
@@ -81,7 +81,7 @@ std::optional<UrlParts> SplitUrl(std::string_view text) {
   return parts;
 }
 
-// host, host:port, [v6], [v6]:port.
+// Splits host, host:port, [v6] or [v6]:port.
 Result<HttpsAddress> SplitAuthority(std::string_view authority) {
   HttpsAddress address;
   address.authority = std::string(authority);

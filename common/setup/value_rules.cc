@@ -39,12 +39,13 @@ bool IsLabel(std::string_view label) {
          std::ranges::all_of(label, IsHostCharacter);
 }
 
-// What the URL standard and libcurl take for (a part of) an IPv4 address: digits, or 0x and more.
+// Returns whether the URL standard and libcurl would read the label as (part of) an IPv4 address:
+// digits, or 0x and more.
 bool LooksLikeNumber(std::string_view label) {
   return std::ranges::all_of(label, IsDigit) || label.starts_with("0x") || label.starts_with("0X");
 }
 
-// Labels joined by dots, with one more dot at the end allowed; the last one is no number.
+// Checks labels joined by dots; a trailing dot is allowed, and the last label must not be a number.
 bool IsDnsName(std::string_view name) {
   if (name.size() > kMaxHostName) {
     return false;
@@ -70,7 +71,7 @@ bool HasControl(std::string_view text) {
       text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-// The clearest thing that is wrong with a text which must be an identifier.
+// Returns the most specific error for a text that must be an identifier.
 Status CheckLine(std::string_view text) {
   BAOKMS_TRY(Require(text.find_first_of(std::string_view("\0\r\n\t", 4)) == std::string_view::npos,
                      "must not contain NUL, CR, LF or TAB"));
