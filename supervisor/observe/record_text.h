@@ -26,10 +26,9 @@ using RecordTime = std::chrono::sys_time<std::chrono::microseconds>;
 // Returns for example "INFO".
 [[nodiscard]] std::string_view LevelWord(LogLevel level);
 
-// Returns
-// {"ts":"2026-01-31T23:59:59.000001Z","level":"INFO","message":"kms.request","process":"supervisor",
-// "pid":1, and the fields in order}. Floats are rounded to three decimal places; bytes that are not
-// UTF-8 are replaced.
+// Returns {"ts":"2026-01-31T23:59:59.000001Z","level":"INFO","message":"kms.request",
+// "process":"supervisor","pid":1, and the fields in order}. Floats are rounded to three decimal
+// places; bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string RecordToJson(const LogRecord& record,
                                        const RecordSource& source,
                                        RecordTime time);
