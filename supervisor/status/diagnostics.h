@@ -24,7 +24,7 @@ struct Diagnostics {
   std::string key_id_hash;            // empty: no active key
   std::uint32_t transit_key_version = 0;
   // Why a change of the registry is deferred: "second_worker_missing" (permanent with a single
-  // worker), "workers_disagree" or "save_unfinished". Empty if none is deferred.
+  // worker), "workers_disagree", "save_unfinished" or "registry_full". Empty if none is deferred.
   std::string rotation_deferred;
   std::string finding;  // describes a problem with the key's metadata; empty: none
 };
