@@ -7,8 +7,8 @@
 namespace baokms::supervisor {
 namespace {
 
-// Addresses whose numbers are remembered. A service that gives out a few of many addresses with
-// each answer stays below it; past it, only the latest answer counts.
+// Maximum number of addresses whose numbers are remembered. A service that returns a few of many
+// addresses with each answer stays below it; beyond it, only the latest answer counts.
 constexpr std::size_t kMaxKnown = 256;
 
 }  // namespace
@@ -18,7 +18,7 @@ std::uint32_t AddressList::NumberOf(const SocketAddress& address) {
   if (found != known_.end()) {
     return found->number;
   }
-  last_number_ = std::max(last_number_ + 1, std::uint32_t{1});  // 0 names none
+  last_number_ = std::max(last_number_ + 1, std::uint32_t{1});  // 0 identifies none
   known_.push_back({last_number_, address});
   return last_number_;
 }
@@ -35,7 +35,7 @@ void AddressList::Replace(const std::vector<SocketAddress>& resolved) {
     }
   }
   std::ranges::stable_sort(next, {}, [this](const Numbered& entry) {
-    return PositionOf(entry.number);  // new ones: behind all others, in the resolver's order
+    return PositionOf(entry.number);  // new ones: after all others, in the resolver's order
   });
   current_ = std::move(next);
 }

@@ -1,6 +1,6 @@
-// The addresses of one endpoint in a fixed order, each under a number that stays the same for as
-// long as the process runs, so that a call can say which of them it has tried while lookups and
-// other calls change the list.
+// The addresses of one endpoint in a fixed order. Each has a number that stays the same for the
+// life of the process, so that a call can say which of them it has tried while lookups and other
+// calls change the list.
 
 #pragma once
 
@@ -17,26 +17,26 @@ class AddressList final {
   struct Choice {
     std::uint32_t number = 0;  // never 0
     SocketAddress address;
-    std::uint32_t untried = 0;  // addresses that are neither this one nor in `tried`
+    std::uint32_t untried = 0;  // number of addresses that are neither this one nor in `tried`
   };
 
-  // Takes over the result of a lookup. Addresses that were known keep their number and come first
-  // in the order that they had: a name server that rotates its answers does not change it.
+  // Replaces the addresses with the result of a lookup. Known addresses keep their number and come
+  // first in their previous order, so a name server that rotates its answers does not change it.
   void Replace(const std::vector<SocketAddress>& resolved);
 
   [[nodiscard]] bool empty() const { return current_.empty(); }
 
-  // The address that follows the last one of `tried`, skipping the others of `tried`; with an empty
-  // list the preferred address. Absent when all were tried.
+  // Returns the address that follows the last one of `tried`, skipping the others in `tried`; with
+  // an empty list the preferred address. Returns nothing if all were tried.
   template <typename Numbers>
   [[nodiscard]] std::optional<Choice> Pick(const Numbers& tried) const {
     return PickAfter({tried.begin(), tried.end()});
   }
 
-  // The address serves: it becomes the preferred one.
+  // Marks the address as usable: it becomes the preferred one.
   void NoteUsable(std::uint32_t number);
 
-  // The address does not serve: when it was the preferred one, the one after it becomes that.
+  // Marks the address as unusable: if it was the preferred one, the next one becomes preferred.
   void NoteUnusable(std::uint32_t number);
 
  private:
@@ -50,7 +50,7 @@ class AddressList final {
   std::uint32_t NumberOf(const SocketAddress& address);
 
   std::vector<Numbered> current_;
-  std::vector<Numbered> known_;  // those of earlier lookups as well
+  std::vector<Numbered> known_;  // including those of earlier lookups
   std::uint32_t preferred_ = 0;
   std::uint32_t last_number_ = 0;
 };

@@ -28,17 +28,17 @@
 namespace baokms::supervisor {
 namespace {
 
-// How long an answer of the resolver serves: long enough that a burst of connections is one lookup,
-// short enough that a moved OpenBao is found at once.
+// How long the resolver's answer is reused: long enough that a burst of connections needs one
+// lookup, short enough that a moved OpenBao is found immediately.
 constexpr BootTime kAddressLifetime = std::chrono::seconds(1);
 
-// Connections whose verdict may still come. A worker has at most 16 in its pool, so most of them
-// are long closed when this many have been made.
+// Maximum number of connections whose verdict is still expected. A worker has at most 16 in its
+// pool, so most of them have long been closed by the time this many were opened.
 constexpr std::size_t kMaxRemembered = 1024;
 
-// How long a lookup may go on for the requests that come later, while earlier ones have been told
-// that the name did not resolve: a long search list on slow servers takes this long in the C
-// library as well (5 s and two attempts by default).
+// How long a lookup may continue for later requests after earlier ones were told that the name did
+// not resolve: a long search list on slow servers takes this long in the C library as well (5 s and
+// two attempts by default).
 constexpr BootTime kLookupLimit = std::chrono::seconds(10);
 
 constexpr int kUserTimeoutMs = 3000;
@@ -61,7 +61,7 @@ Result<UniqueFd> StartConnect(const SocketAddress& address) {
   BAOKMS_TRY(SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1));
   BAOKMS_TRY(SetOption(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs));
   BAOKMS_TRY(SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1));
-  // connect(2) takes any sockaddr through this cast; sockaddr_storage is made for it.
+  // connect(2) takes every address type through this cast, for which sockaddr_storage is designed.
   const auto* target = reinterpret_cast<const sockaddr*>(&address.storage);
   if (::connect(fd.get(), target, address.size) != 0 && errno != EINPROGRESS) {
     return Error(ErrorCode::kUnavailable, "connect", errno);
@@ -73,7 +73,7 @@ Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
                                                Metrics& metrics,
                                                std::vector<BrokerEndpoint> endpoints,
                                                BootTime connect_limit) {
-  // Shared, because a std::function has to be copyable; the broker holds the only one.
+  // Shared because a std::function must be copyable; the broker holds the only copy.
   const std::shared_ptr<Resolver> resolver = BAOKMS_TRY(Resolver::Create(loop));
   return CreateWith(
       loop,
@@ -133,7 +133,7 @@ void Broker::LookUp(std::uint32_t endpoint) {
            [this, endpoint](const std::vector<SocketAddress>& addresses) {
              EndpointState& resolved = endpoints_[endpoint];
              resolved.looking_up = false;
-             // A name server that is down does not make a known address wrong.
+             // A name server that is down does not invalidate known addresses.
              if (!addresses.empty()) {
                resolved.addresses.Replace(addresses);
                resolved.resolved_at = BootNow();
@@ -142,7 +142,7 @@ void Broker::LookUp(std::uint32_t endpoint) {
            });
 }
 
-// With the addresses that are known now.
+// Answers the waiting requests with the addresses that are known now.
 void Broker::AnswerWaiting(std::uint32_t endpoint) {
   EndpointState& state = endpoints_[endpoint];
   loop_.Cancel(std::exchange(state.patience, 0));
@@ -197,7 +197,7 @@ void Broker::Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdi
     addresses.NoteUsable(connection.address);
   } else {
     addresses.NoteUnusable(connection.address);
-    connections_.erase(found);  // an unusable connection stays that
+    connections_.erase(found);  // an unusable connection never becomes usable again
   }
 }
 

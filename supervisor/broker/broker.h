@@ -1,6 +1,6 @@
-// Opens the connections that the workers and the auth agent are not allowed to open themselves: to
-// numbered endpoints only, and handed over while they are still being established. TLS ends in the
-// child, so the broker never sees what the connections carry.
+// Opens the connections that the workers and the auth agent may not open themselves: to numbered
+// endpoints only, and handed over while they are still being established. TLS is terminated in the
+// child, so the broker never sees the content of a connection.
 
 #pragma once
 
@@ -34,14 +34,14 @@ struct BrokerAnswer {
   ipc::Outcome outcome = ipc::OUTCOME_CONNECTION_FAILED;
   UniqueFd socket{};
   std::uint32_t address = 0;  // number of the address that was tried; 0: none
-  std::uint32_t untried = 0;  // addresses that the call has still not tried
+  std::uint32_t untried = 0;  // number of addresses that the call has not tried yet
 };
 
-// Lives on the loop's thread.
+// Belongs to the loop's thread.
 class Broker final {
  public:
   using Callback = std::function<void(BrokerAnswer)>;
-  // Resolver::Resolve(), or a test's substitute.
+  // Resolver::Resolve(), or a test's replacement.
   using LookUpName =
       std::function<void(const std::string&, std::uint16_t, BootTime, Resolver::Callback)>;
 
@@ -52,7 +52,8 @@ class Broker final {
                                                 std::vector<BrokerEndpoint> endpoints,
                                                 BootTime connect_limit);
 
-  // The same with another way to look up names, which calls back as the resolver does.
+  // Like Create(), with another function to look up names, which must call back as the resolver
+  // does.
   static std::unique_ptr<Broker> CreateWith(EventLoop& loop,
                                             LookUpName look_up,
                                             Metrics& metrics,
@@ -63,19 +64,20 @@ class Broker final {
   Broker& operator=(const Broker&) = delete;
   ~Broker();
 
-  // Starts a connection to an address of `endpoint` that `request` does not name as tried, and
-  // calls back, later or at once, with a connecting socket. The first address is the one that
-  // worked last; the others follow in a fixed order. A connect(2) that fails at once is answered
-  // with OUTCOME_CONNECTION_FAILED and the address's number, so that the caller goes on to the
-  // next. OUTCOME_INVALID_REQUEST: there is no such endpoint, or more addresses were tried than an
-  // endpoint can have. `asked_by` and the request's id name the connection in Verdict().
+  // Starts a connection to an address of `endpoint` that `request` does not list as tried, and
+  // calls back, immediately or later, with a connecting socket. The first address is the one that
+  // worked last; the others follow in a fixed order. A connect(2) that fails immediately is
+  // answered with OUTCOME_CONNECTION_FAILED and the address's number, so that the caller continues
+  // with the next one. OUTCOME_INVALID_REQUEST: there is no such endpoint, or more addresses were
+  // tried than an endpoint can have. `asked_by` and the request's id identify the connection in
+  // Verdict().
   void Connect(std::string_view asked_by,
                const ipc::ConnectRequest& request,
                const Callback& callback);
 
-  // How a connection that `asked_by` asked for turned out. A usable one may become unusable later,
-  // when its server is sealed or redirects. Unknown ids are ignored: an old id is no protocol
-  // violation, and a false verdict can only change the order of addresses.
+  // Records whether a connection that `asked_by` requested is usable. A usable one may become
+  // unusable later, when its server is sealed or redirects. Unknown ids are ignored: an old id is
+  // no protocol violation, and a false verdict can only change the order of addresses.
   void Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdict);
 
  private:
@@ -84,7 +86,7 @@ class Broker final {
     AddressList addresses{};
     BootTime resolved_at{};
     std::vector<std::function<void()>> waiting{};  // for the lookup in progress
-    EventLoop::TimerId patience = 0;               // of those that wait
+    EventLoop::TimerId patience = 0;               // time limit of the waiting requests
     bool looking_up = false;
   };
 
@@ -111,8 +113,8 @@ class Broker final {
   std::map<std::pair<std::string, std::uint64_t>, Connection> connections_;
 };
 
-// A non-blocking TCP socket on which connect(2) was called, with TCP_NODELAY and a TCP_USER_TIMEOUT
-// of 3 s (tcp(7)): a dead peer is noticed within a request's time.
+// Returns a non-blocking TCP socket on which connect(2) was called, with TCP_NODELAY and a
+// TCP_USER_TIMEOUT of 3 s (tcp(7)), so that a dead peer is detected within a request's time.
 Result<UniqueFd> StartConnect(const SocketAddress& address);
 
 }  // namespace baokms::supervisor

@@ -29,13 +29,13 @@ namespace baokms::supervisor {
 
 namespace {
 
-// How long one name server has for one query, before another one, or the same, is asked again:
-// short enough that a dead first server does not cost a call its time.
+// How long one name server may take for one query before another server, or the same one, is asked
+// again: short enough that a first server that is down does not fail a call.
 constexpr BootTime kQueryTimeout = std::chrono::milliseconds(500);
 constexpr int kQueryTries = 3;
 
-// c-ares does not tell a server that is down from one that cannot answer now, and says of a hosts
-// file without the name that the connection was refused.
+// c-ares does not distinguish a server that is down from one that cannot answer now, and reports a
+// hosts file without the name as a refused connection.
 LookupStatus StatusOf(const LookupService& service, int ares_status) {
   if (ares_status == ARES_SUCCESS) {
     return LookupStatus::kSuccess;
@@ -46,7 +46,7 @@ LookupStatus StatusOf(const LookupService& service, int ares_status) {
                                                                      : LookupStatus::kUnavailable;
 }
 
-// getaddrinfo(3) opens no file and asks nobody when the host has to be numeric.
+// getaddrinfo(3) opens no file and sends no query if the host must be numeric.
 std::vector<SocketAddress> ParseNumeric(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
@@ -66,8 +66,8 @@ std::vector<SocketAddress> ParseNumeric(const std::string& host, std::uint16_t p
 
 }  // namespace
 
-// One name that is looked up: in each service of the `hosts` line, and in DNS under each name that
-// the search list gives, on a c-ares channel of its own. Ends exactly once.
+// The lookup of one name: in each service of the `hosts` line, and in DNS under each name that the
+// search list yields, with a c-ares channel for each query. Calls back exactly once.
 class Resolver::Lookup final {
  public:
   Lookup(Resolver& owner, EventLoop& loop, Callback callback)
@@ -101,7 +101,7 @@ class Resolver::Lookup final {
  private:
   [[nodiscard]] const LookupService& service() const { return services_[service_]; }
 
-  // Asks the current service for the current name.
+  // Queries the current service for the current name.
   void Ask() {
     const bool dns = service().kind == LookupService::Kind::kDns;
     std::string lookups = dns ? "b" : "f";
@@ -120,7 +120,7 @@ class Resolver::Lookup final {
       Finish();
       return;
     }
-    // A family at a time: a server that fails for AAAA must not cost the addresses of A.
+    // One address family at a time: a server that fails for AAAA must not lose the addresses of A.
     const std::string& name = dns ? names_[name_] : host_;
     outstanding_ = 2;
     for (const int family : {AF_INET6, AF_INET}) {
@@ -133,8 +133,8 @@ class Resolver::Lookup final {
     ScheduleTimeout();
   }
 
-  // Goes on after the current name: later, because c-ares may be calling and its channel must not
-  // be destroyed under it.
+  // Continues after the current name. Deferred, because c-ares may be inside a callback and its
+  // channel must not be destroyed then.
   void Proceed() {
     next_ = loop_.After(BootTime::zero(), [this] {
       next_ = 0;
@@ -161,7 +161,7 @@ class Resolver::Lookup final {
   void CloseChannel() {
     loop_.Cancel(timer_);
     if (channel_ != nullptr) {
-      ::ares_destroy(std::exchange(channel_, nullptr));  // ends queries with ARES_EDESTRUCTION
+      ::ares_destroy(std::exchange(channel_, nullptr));  // ends its queries with ARES_EDESTRUCTION
     }
     for (const int fd : watched_) {
       loop_.Unwatch(fd);
@@ -250,12 +250,12 @@ class Resolver::Lookup final {
   std::string host_;
   std::string port_;
   std::vector<LookupService> services_;
-  std::vector<std::string> names_;  // for DNS
+  std::vector<std::string> names_;  // the names to query in DNS
   std::size_t service_ = 0;
   std::size_t name_ = 0;
-  LookupStatus status_ = LookupStatus::kNotFound;  // of the current service so far
+  LookupStatus status_ = LookupStatus::kNotFound;  // result of the current service so far
   ares_channel channel_ = nullptr;
-  int outstanding_ = 0;  // queries of the current name
+  int outstanding_ = 0;  // number of unfinished queries of the current name
   std::set<int> watched_;
   EventLoop::TimerId timer_ = 0;
   EventLoop::TimerId limit_ = 0;

@@ -1,7 +1,7 @@
 // Resolves host names as the C library does, without calling it: getaddrinfo(3) loads NSS modules
-// and opens files, neither of which a confined process may do. The order of the services and of the
-// names comes from nsswitch.conf and resolv.conf, which are read for each lookup so that a change
-// is noticed; c-ares reads the hosts file and asks the name servers.
+// and opens files, neither of which a confined process may do. The order of services and names
+// comes from nsswitch.conf and resolv.conf, which are read for each lookup so that changes are
+// noticed; c-ares reads the hosts file and queries the name servers.
 
 #pragma once
 
@@ -20,7 +20,7 @@
 
 namespace baokms::supervisor {
 
-// An address to connect to, as connect(2) takes it.
+// An address in the form that connect(2) takes.
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -32,19 +32,19 @@ struct SocketAddress {
 
 class Resolver final {
  public:
-  // An empty list: the name did not resolve in time.
+  // Receives an empty list if the name did not resolve in time.
   using Callback = std::function<void(std::vector<SocketAddress>)>;
 
-  // Fails when c-ares cannot be set up. `loop` must outlive the resolver.
+  // Fails if c-ares cannot be initialised. `loop` must outlive the resolver.
   static Result<std::unique_ptr<Resolver>> Create(EventLoop& loop);
 
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
 
-  // Looks up `host` (a numeric address stands for itself) and calls back later on the loop's
-  // thread, after `limit` at the latest. IPv6 addresses come first, otherwise the order is that of
-  // the hosts file or the name server; addresses over ipc::kMaxAddresses are left out.
+  // Looks up `host` (a numeric address resolves to itself) and calls back later on the loop's
+  // thread, after `limit` at the latest. IPv6 addresses come first; apart from that, the order is
+  // that of the hosts file or the name server. Addresses beyond ipc::kMaxAddresses are dropped.
   void Resolve(const std::string& host, std::uint16_t port, BootTime limit, Callback callback);
 
  private:

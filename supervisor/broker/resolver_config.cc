@@ -15,13 +15,13 @@
 namespace baokms::supervisor {
 namespace {
 
-// Search domains that are used. Kubernetes allows a pod 32; glibc has no limit.
+// Maximum number of search domains in use. Kubernetes allows a pod 32; glibc has no limit.
 constexpr std::size_t kMaxSearchDomains = 32;
 
 // glibc's limit (RES_MAXNDOTS).
 constexpr unsigned kMaxNdots = 15;
 
-// Of a configuration file. Real ones have a few hundred bytes.
+// Maximum size of a configuration file. Real ones have a few hundred bytes.
 constexpr std::size_t kMaxFileBytes = std::size_t{64} * 1024;
 
 constexpr std::string_view kBlank = " \t\r\n\f\v";
@@ -54,8 +54,8 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
-// Empty when the file cannot be read; cut at kMaxFileBytes. Standard I/O needs no more system calls
-// than c-ares does for the same files.
+// Returns the file's text, truncated at kMaxFileBytes; empty if it cannot be read. Standard I/O
+// needs no more system calls than c-ares does for the same files.
 std::string ReadText(const char* path) {
   std::string text;
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path, "re"), &std::fclose);
@@ -98,7 +98,7 @@ void AddServices(std::string_view name, std::vector<LookupService>& services) {
 
 std::vector<LookupService> ParseServices(std::string_view line) {
   std::vector<LookupService> services;
-  bool usable = false;  // the last service is one of ours: actions belong to it
+  bool usable = false;  // whether the last service is supported, so that actions apply to it
   while (!line.empty()) {
     if (line.front() == '[') {
       const std::size_t end = std::min(line.find(']'), line.size());
@@ -151,7 +151,7 @@ SearchRules ParseResolvConf(std::string_view text, std::string_view host_name) {
     const std::vector<std::string_view> words = Words(line);
     if (words.size() < 2 ||
         std::string_view("#; \t").find(line.front()) != std::string_view::npos) {
-      continue;  // comments, and as in glibc lines that do not begin with the keyword
+      continue;  // comments and, as in glibc, lines that do not begin with the keyword
     }
     if (words[0] == "domain") {
       domains = {words[1]};

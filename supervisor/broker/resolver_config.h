@@ -11,7 +11,7 @@
 
 namespace baokms::supervisor {
 
-// What came of one source of addresses, as nsswitch.conf(5) calls it.
+// The result of one source of addresses, in the terms of nsswitch.conf(5).
 enum class LookupStatus : std::uint8_t { kSuccess, kNotFound, kUnavailable, kTryAgain };
 
 // One service of the `hosts` line.
@@ -19,7 +19,7 @@ struct LookupService {
   enum class Kind : std::uint8_t { kHostsFile, kDns };
 
   Kind kind = Kind::kHostsFile;
-  // Bit 1 << status is set: the lookup ends with this status ("return").
+  // A bit mask: if bit 1 << status is set, a lookup with this status ends here ("return").
   std::uint8_t returns_on = 1U << static_cast<unsigned>(LookupStatus::kSuccess);
 
   [[nodiscard]] bool ReturnsOn(LookupStatus status) const {
@@ -27,30 +27,31 @@ struct LookupService {
   }
 };
 
-// The `hosts` line of an nsswitch.conf. `files` is the hosts file and `dns` is DNS. `resolve`,
-// which asks systemd-resolved, is both, because that service reads the hosts file and resolv.conf
-// names it or its servers. Other services cannot be asked by a confined process and are skipped
-// together with their actions: a service such as `mdns4_minimal` or `myhostname` must not hide the
-// others. Without a usable service: `files dns`.
+// Parses the `hosts` line of an nsswitch.conf. `files` is the hosts file and `dns` is DNS.
+// `resolve`, which asks systemd-resolved, stands for both, because that service reads the hosts
+// file and resolv.conf names it or its servers. A confined process cannot query other services;
+// they are skipped together with their actions, so that a service such as `mdns4_minimal` or
+// `myhostname` does not hide the others. Without a usable service: `files dns`.
 [[nodiscard]] std::vector<LookupService> ParseNsswitch(std::string_view text);
 
-// What decides, by resolv.conf(5), under which names DNS is asked. Servers and transport are left
-// to c-ares.
+// The settings of resolv.conf(5) that decide under which names DNS is queried. Servers and
+// transport are left to c-ares.
 struct SearchRules {
   std::vector<std::string> domains;  // without a final dot; "" is the root
   unsigned ndots = 1;
 };
 
-// `host_name`, as of gethostname(2), gives the domain when there is no `search` or `domain` line.
+// Parses a resolv.conf. `host_name`, as returned by gethostname(2), provides the domain if there is
+// no `search` or `domain` line.
 [[nodiscard]] SearchRules ParseResolvConf(std::string_view text, std::string_view host_name);
 
-// The absolute names, each with its final dot, that DNS is asked for in turn: the name as it is
-// first or last, depending on its dots, and below each search domain. A name that ends in a dot
-// stands for itself alone.
+// Returns the absolute names, each with its final dot, for which DNS is queried in turn: the name
+// itself, first or last depending on its dots, and the name within each search domain. A name that
+// ends in a dot is queried only as it is.
 [[nodiscard]] std::vector<std::string> CandidateNames(std::string_view host,
                                                       const SearchRules& rules);
 
-// The same rules of this machine, read anew.
+// Read the same rules from this machine's current files.
 [[nodiscard]] std::vector<LookupService> ReadLookupServices();
 [[nodiscard]] SearchRules ReadSearchRules();
 

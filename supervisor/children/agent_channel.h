@@ -1,5 +1,5 @@
-// The supervisor's channel to the auth agent: what only the agent may say. Nothing secret comes
-// over it; tokens go from the agent to the workers directly.
+// The supervisor's channel to the auth agent, with the messages that only the agent may send.
+// Nothing secret passes over it; tokens go from the agent directly to the workers.
 
 #pragma once
 
@@ -15,17 +15,17 @@
 
 namespace baokms::supervisor {
 
-// Everything runs on the loop's thread. Contents are checked for form only.
+// Every function is called on the loop's thread. Messages were checked for form only.
 class AgentEvents {
  public:
   virtual ~AgentEvents() = default;
 
-  // The agent broke the protocol or left its channel: kill it. Comes once at most.
+  // The agent violated the protocol or closed its channel: it must be killed. Called at most once.
   virtual void OnAgentBreach(const Error& why) = 0;
 
   virtual void OnAgentReady() = 0;
 
-  // Its calls come through ChildEvents::OnCall() as well, before this.
+  // The calls in it were reported through ChildEvents::OnCall() before this.
   virtual void OnAgentStatus(const ipc::AgentStatus& status) = 0;
   virtual void OnAgentPinAttempt(std::uint16_t tag) = 0;
   virtual void OnAgentPinResult(ipc::PinAttemptEnd::Result result) = 0;
@@ -48,7 +48,7 @@ class AgentChannel final : public ChildChannel {
   // Answers OnAgentPinAttempt().
   Status AnswerPinAttempt(ipc::PinAttemptAnswer::Verdict verdict);
 
-  // What SIGHUP changed.
+  // Sends the settings that SIGHUP changed.
   Status SendTunables(const ipc::Tunables& tunables);
 
  private:

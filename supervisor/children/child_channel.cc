@@ -39,7 +39,7 @@ ChildChannel::~ChildChannel() {
 }
 
 Status ChildChannel::Open(UniqueFd channel) {
-  // Weak: the link may outlive its channel until the loop destroys it.
+  // A weak reference, because the link may outlive its channel until the loop destroys it.
   const std::weak_ptr<ChildChannel> weak = weak_from_this();
   link_ = BAOKMS_TRY(ipc::Link::Create(
       loop_, std::move(channel), ipc::LinkKind::kGeneral,
@@ -71,8 +71,7 @@ Status ChildChannel::AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd so
   return link_->Send(MessageType::kConnectAnswer, answer, std::move(socket));
 }
 
-// What a process says about itself may come before its Hello: it is confined by then, or has failed
-// to be.
+// A process may report about itself before its Hello: it is confined by then, or has failed to be.
 void ChildChannel::AcceptReports() {
   dispatch_.AddWithDescriptor<ipc::ProcDescriptor>(
       MessageType::kProcDescriptor, kAnyPhase, ipc::Descriptor::kRequired,
@@ -131,7 +130,7 @@ Status ChildChannel::TakeDescriptor(const ipc::ProcDescriptor& message, UniqueFd
 }
 
 Status ChildChannel::TakeConfinement(const ipc::ConfinementReport& report) {
-  // Only the auth agent has a second filter, which it enters once its PKCS#11 module is open.
+  // Only the auth agent installs a second filter, once its PKCS#11 module is open.
   if (std::exchange(confinement_seen_, true) && who_.key.role != ipc::ROLE_AUTH_AGENT) {
     return Error(ErrorCode::kProtocolViolation, "confinement reported twice");
   }

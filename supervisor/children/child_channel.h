@@ -1,8 +1,9 @@
-// The supervisor's end of the channel to one child process, with everything that is the same for
-// each of them: Hello, the reports that a process makes about itself, its log records and its
-// requests for connections. A channel to a worker, the auth agent or the spawner adds the messages
-// that only it may receive. Form and rate of every message are checked before its handler sees it
-// (ipc/dispatch.h); whatever is not allowed closes the channel for good, and the child is killed.
+// The supervisor's end of the channel to one child process, with everything that all children have
+// in common: Hello, the reports that a process makes about itself, its log records and its requests
+// for connections. A channel to a worker, the auth agent or the spawner adds the messages that only
+// it may receive. Form and rate of every message are checked before its handler runs
+// (ipc/dispatch.h); a message that is not allowed closes the channel permanently, and the child is
+// killed.
 
 #pragma once
 
@@ -25,34 +26,34 @@
 
 namespace baokms::supervisor {
 
-// One process that filled a place. Numbers are never reused for a key, so that an answer to a
-// process that has ended cannot reach its successor.
+// One process in a slot. Numbers are never reused for a key, so that an answer to a process that
+// has exited cannot reach its successor.
 struct ChildProcess {
   ChildKey key;
   std::uint64_t number = 0;
 };
 
-// What any child may say. Runs on the loop's thread, with no lock held. The contents have been
-// checked for form only; whoever implements this decides what to believe.
+// The messages that any child may send. Every function is called on the loop's thread, with no lock
+// held. Messages were checked for form only; the implementation decides what to trust.
 class ChildEvents {
  public:
   virtual ~ChildEvents() = default;
 
-  // `descriptor` is the child's own /proc/self/<kind>; each kind comes once at most.
+  // `descriptor` is the child's own /proc/self/<kind>; each kind arrives at most once.
   virtual void OnProcDescriptor(const ChildProcess& from,
                                 ipc::ProcDescriptor::Kind kind,
                                 UniqueFd descriptor) = 0;
   virtual void OnConfinement(const ChildProcess& from, const ipc::ConfinementReport& report) = 0;
   virtual void OnLogRecord(const ChildProcess& from, const ipc::LogRecord& record) = 0;
 
-  // The child ends itself after either of these.
+  // The child exits by itself after either of these.
   virtual void OnSyscallRefused(const ChildProcess& from, std::uint32_t number) = 0;
   virtual void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) = 0;
 
   virtual void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) = 0;
   virtual void OnConnectVerdict(const ChildProcess& from, const ipc::ConnectVerdict& verdict) = 0;
 
-  // One HTTP exchange with OpenBao, from any message that reports some.
+  // One HTTP exchange with OpenBao, from any message that reports exchanges.
   virtual void OnCall(const ChildProcess& from, const ipc::Call& call) = 0;
 
  protected:
@@ -61,16 +62,17 @@ class ChildEvents {
   ChildEvents& operator=(const ChildEvents&) = default;
 };
 
-// Send() may be called from any thread and the last owner may be on any thread; everything else
-// belongs to the loop's thread. Held by std::shared_ptr only.
+// Send() may be called from any thread, and the last reference may be dropped on any thread;
+// everything else belongs to the loop's thread. Must be held by std::shared_ptr.
 class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
  public:
   ChildChannel(const ChildChannel&) = delete;
   ChildChannel& operator=(const ChildChannel&) = delete;
-  // The link itself is destroyed by the loop's thread a moment later.
+  // The loop's thread destroys the link itself shortly afterwards.
   virtual ~ChildChannel();
 
-  // Receives on the supervisor's end of the pair from the loop's next turn on. To be called once.
+  // Starts receiving on the supervisor's end of the pair in the loop's next turn. Must be called
+  // once.
   Status Open(UniqueFd channel);
 
   // As ipc::Link::Send().
@@ -79,26 +81,28 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
               const google::protobuf::MessageLite& message,
               UniqueFd attached);
 
-  // Answers a ConnectRequest; the socket is closed here once it is on its way.
+  // Answers a ConnectRequest; the supervisor's copy of the socket is closed once it was sent.
   Status AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket);
 
  protected:
   // `loop` and `events` must outlive the channel.
   ChildChannel(EventLoop& loop, const ChildProcess& who, ChildEvents& events);
 
-  // After the child's first message, which has been answered by then. An error is a breach.
+  // Called after the child's first message, which has been answered by then. A returned error is a
+  // protocol violation.
   virtual Status OnHello() = 0;
-  // Once. kUnavailable: the child closed its end, so its process has most likely ended. Otherwise
-  // it broke the protocol and has to be killed.
+  // Called once. kUnavailable: the child closed its end, so its process has most likely exited. Any
+  // other code: it violated the protocol and must be killed.
   virtual void OnClosed(const Error& why) = 0;
 
-  // Adds a message that this kind of child may send after its Hello. An error is a breach.
+  // Adds a message that this kind of child may send after its Hello. An error that the handler
+  // returns is a protocol violation.
   template <typename Message>
   void Accept(ipc::MessageType type, std::function<Status(Message&)> handler) {
     dispatch_.Add<Message>(type, ipc::kPhaseServing, std::move(handler));
   }
 
-  // Adds ConnectRequest and ConnectVerdict, for a child that talks to OpenBao.
+  // Adds ConnectRequest and ConnectVerdict, for a child that connects to OpenBao.
   void AcceptConnectRequests();
 
   [[nodiscard]] const ChildProcess& who() const { return who_; }

@@ -29,14 +29,14 @@ namespace {
 
 using ipc::MessageType;
 
-// A child that lived this long was healthy: its next start is at once.
+// A child that lived this long was healthy: it is restarted without delay.
 constexpr BootTime kHealthyLife = std::chrono::seconds(10);
 constexpr BootTime kFirstDelay = std::chrono::milliseconds(50);
 constexpr BootTime kLongestDelay = std::chrono::seconds(5);
 
 }  // namespace
 
-// The channel to the spawner, which is a child as well: it starts and ends the others.
+// The channel to the spawner, which is a child as well: it starts and kills the others.
 class Children::SpawnerChannel final : public ChildChannel {
  public:
   SpawnerChannel(EventLoop& loop, ChildEvents& events, Children& owner)
@@ -96,14 +96,14 @@ void Children::Start(std::uint32_t workers) {
 void Children::Spawn(const ChildKey& key) {
   Result<ipc::ChannelPair> pair = ipc::MakeChannelPair();
   if (!pair) {
-    SpawnLater(key);  // out of descriptors; they come back
+    SpawnLater(key);  // out of descriptors; some may be free later
     return;
   }
   ipc::Spawn request;
   request.set_role(key.role);
   request.set_slot(key.slot);
   children_[key].pending_channel = std::move(pair->first);
-  // Fails only when the spawner is gone, which spawner_gone tells.
+  // Fails only if the spawner is gone, which spawner_gone reports.
   (void)spawner_->Send(MessageType::kSpawn, request, std::move(pair->second)).has_value();
 }
 
@@ -153,7 +153,8 @@ Status Children::OnExited(const ipc::Exited& exited) {
     return Error(ErrorCode::kProtocolViolation, "Exited for a child that does not run");
   }
   found->second.pid = 0;
-  // Let what the child sent before its end arrive first: its channel is read in the same round.
+  // Lets the messages that the child sent before its exit arrive first: its channel is read in the
+  // same turn of the loop.
   loop_.Post([this, key, status = exited.wait_status()] {
     Ended(key, ExitStatusOf(status, children_[key].refused_syscall));
   });
@@ -188,7 +189,7 @@ void Children::Kill(const ChildKey& key) {
 }
 
 void Children::NoteRefusedSyscall(const ChildKey& key, std::uint32_t number) {
-  if (key == kSpawnerKey) {  // nobody else tells how it ends
+  if (key == kSpawnerKey) {  // no other process reports how it exits
     const ExitStatus death =
         ExitStatusOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, number);
     metrics_.SeccompViolation(ProcessName(key), death.syscall);

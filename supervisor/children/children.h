@@ -1,5 +1,5 @@
-// Keeps the auth agent and the workers running: asks the spawner for them, learns of their ends,
-// starts them again with back-off. Their channels belong to those that talk to them.
+// Keeps the auth agent and the workers running: asks the spawner to start them, is notified when
+// they exit, and restarts them with back-off. It does not own their channels.
 
 #pragma once
 
@@ -25,20 +25,20 @@
 
 namespace baokms::supervisor {
 
-// What the owner does with the events. All run on the loop's thread.
+// Callbacks for the owner. All run on the loop's thread.
 struct ChildrenHooks {
-  // A new incarnation was started; `channel` is the supervisor's end of its pair.
+  // A new process was started; `channel` is the supervisor's end of its pair.
   std::function<void(const ChildKey&, pid_t, UniqueFd channel)> started;
-  // It ended, and its channel says nothing any more.
+  // The process exited, and its channel delivers no more messages.
   std::function<void(const ChildKey&, const ExitStatus&)> ended;
-  // The spawner is gone: nobody can start a child any more.
+  // The spawner is gone: no child can be started any longer.
   std::function<void()> spawner_gone;
 };
 
 class Children final {
  public:
-  // `events` gets what the spawner says about itself. Everything passed by reference must outlive
-  // it.
+  // `events` receives the spawner's reports about itself. Everything passed by reference must
+  // outlive the object.
   static Result<std::unique_ptr<Children>> Create(EventLoop& loop,
                                                   LogSink& log,
                                                   Metrics& metrics,
@@ -50,19 +50,20 @@ class Children final {
   Children& operator=(const Children&) = delete;
   ~Children() = default;
 
-  // Starts the agent and `workers` workers as soon as the spawner has said Hello.
+  // Starts the agent and `workers` workers once the spawner has sent its Hello.
   void Start(std::uint32_t workers);
 
-  // Ends a child that broke the protocol or does not answer; it is started again after its end.
+  // Kills a child that violated the protocol or does not answer; it is restarted after its exit.
   void Kill(const ChildKey& key);
 
-  // The child's filter reported a refused call; believed once the exit code says the same.
+  // Records that the child's filter reported a refused call; used only if the exit code confirms
+  // it.
   void NoteRefusedSyscall(const ChildKey& key, std::uint32_t number);
 
-  // 0 when the slot is empty.
+  // Returns the child's process id, or 0 if the slot is empty.
   [[nodiscard]] pid_t PidOf(const ChildKey& key) const;
 
-  // No child is started any more.
+  // Starts no more children.
   void StopRestarting() { stopping_ = true; }
 
  private:
@@ -70,7 +71,7 @@ class Children final {
 
   struct Child {
     pid_t pid = 0;
-    UniqueFd pending_channel{};  // ours, until the spawner answers
+    UniqueFd pending_channel{};  // held until the spawner answers
     BootTime started_at{};
     BootTime next_delay{};
     std::optional<std::uint32_t> refused_syscall{};
@@ -91,7 +92,7 @@ class Children final {
   Metrics& metrics_;
   ChildrenHooks hooks_;
   std::shared_ptr<SpawnerChannel> spawner_;
-  bool spawner_ready_ = false;  // it has said Hello
+  bool spawner_ready_ = false;  // it has sent its Hello
   std::map<ChildKey, Child> children_;
   bool stopping_ = false;
 };

@@ -16,7 +16,7 @@ namespace baokms::supervisor {
 namespace {
 
 struct FreeText {
-  // libseccomp allocates the name with malloc and leaves it to its caller.
+  // libseccomp allocates the name with malloc(3) and leaves freeing it to the caller.
   void operator()(char* text) const { std::free(text); }  // NOLINT(cppcoreguidelines-no-malloc)
 };
 
@@ -53,7 +53,7 @@ ExitStatus ExitStatusOf(int wait_status, std::optional<std::uint32_t> refused_sy
     return death;
   }
   death.code = WEXITSTATUS(wait_status);
-  // The report alone proves nothing: a child could send it and live on.
+  // The report alone proves nothing: a child could send it and continue to run.
   if (death.code == static_cast<int>(ipc::ExitCode::kRefusedSyscall)) {
     death.kind = ExitStatus::Kind::kRefusedSyscall;
     death.syscall = refused_syscall ? SyscallName(*refused_syscall) : "unknown";

@@ -26,7 +26,7 @@ std::string ReadAll(const UniqueFd& fd) {
   return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-// The text after "name:\t" up to the end of its line or the next tab.
+// Returns the text after "name:\t" up to the end of its line or the next tab.
 std::optional<std::string_view> Field(std::string_view text, std::string_view name) {
   std::size_t at = text.find(name);
   // Elsewhere in a line it is part of the name that a process gave itself.

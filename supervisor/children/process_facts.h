@@ -1,5 +1,6 @@
-// What the kernel says about each process of ours, read from descriptors that the processes passed
-// of their own /proc files: nobody else may open those. Never guessed, never remembered.
+// The kernel's facts about each process of this program, read from descriptors of the processes'
+// own /proc files, which they pass because no other process may open them. Nothing is guessed or
+// cached.
 
 #pragma once
 
@@ -17,14 +18,14 @@
 
 namespace baokms::supervisor {
 
-// One process's confinement, from /proc/<pid>/status (proc(5)).
+// The confinement of one process, from /proc/<pid>/status (proc(5)).
 struct Confinement {
   std::uint32_t uid = 0;         // effective
   bool no_capabilities = false;  // CapPrm, CapEff, CapInh, CapAmb all empty
   bool no_new_privileges = false;
   bool seccomp_filter = false;  // mode 2
   std::uint32_t seccomp_filters = 0;
-  std::string filter_name;  // reported by the process at start; empty: nothing reported
+  std::string filter_name;  // reported by the process at its start; empty: nothing was reported
 };
 
 struct ProcessFacts {
@@ -41,14 +42,14 @@ class ProcessTable final {
   ProcessTable& operator=(const ProcessTable&) = delete;
   ~ProcessTable() = default;
 
-  // Opens the supervisor's own files. Later the table is filled by what children pass.
+  // Opens the supervisor's own files. The files of children are added when they pass them.
   void AddSelf();
 
   void Put(const std::string& process, ipc::ProcDescriptor::Kind kind, UniqueFd descriptor);
   void Report(const std::string& process, const ipc::ConfinementReport& report);
   void Forget(const std::string& process);
 
-  // Reads everything anew, in the order of the names.
+  // Reads all facts again, in the order of the names.
   [[nodiscard]] std::vector<ProcessFacts> Read() const;
 
  private:
@@ -65,7 +66,7 @@ class ProcessTable final {
   std::map<std::string, Entry> entries_;  // guarded by mutex_
 };
 
-// Reads the text of /proc/<pid>/status; nothing when a line that counts is missing.
+// Parses the text of /proc/<pid>/status; returns nothing if a required line is missing.
 [[nodiscard]] std::optional<Confinement> ParseStatus(std::string_view text);
 
 }  // namespace baokms::supervisor

@@ -1,4 +1,5 @@
-// Starts the spawner: opens the three programs that stand beside this one, executes the spawner's.
+// Starts the spawner: opens the three programs that are installed beside this one and executes the
+// spawner's.
 
 #pragma once
 
@@ -9,7 +10,7 @@
 
 namespace baokms::supervisor {
 
-// The sealed set-ups the spawner is born with; closed in this process afterwards.
+// The sealed set-ups that the spawner receives at its start; closed in this process afterwards.
 struct SpawnerInputs {
   UniqueFd spawner_setup;
   UniqueFd worker_setup;

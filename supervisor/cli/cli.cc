@@ -15,7 +15,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// The path of the configuration file and the flags that stand for keys.
+// The path of the configuration file and the flags that override keys.
 LoadOptions LoadOptionsFrom(const FlagValues& values, const Environment& environment) {
   LoadOptions options;
   options.environment = environment;
@@ -66,7 +66,7 @@ int RunCli(std::span<const std::string> arguments,
   try {
     return Run(arguments, environment, streams, hooks);
   } catch (const std::exception&) {
-    // What the libraries throw when memory runs out; their texts may repeat anything.
+    // An exception of a library, for example because memory ran out; its text may repeat anything.
     streams.err << "unexpected failure\n";
     return static_cast<int>(ExitCode::kUnclassified);
   }

@@ -1,5 +1,5 @@
-// The whole command line: arguments in, text and an exit code out. What starts processes is
-// handed in, so that this folder does not depend on it.
+// The whole command line: arguments in, text and an exit code out. The functions that start
+// processes are passed in, so that this folder does not depend on them.
 
 #pragma once
 
@@ -15,26 +15,26 @@
 namespace baokms::supervisor {
 
 struct CliHooks {
-  // Runs the provider until it ends and answers with the exit code.
+  // Runs the provider until it ends and returns the exit code.
   std::function<int(const ServeOptions&)> serve;
-  // Asks OpenBao what it says about the key, through processes of its own.
+  // Reads the key's metadata from OpenBao, with processes of its own.
   ReadLiveKey read_live_key;
 };
 
-// Reports go to `out`, one plain line per error to `err`.
+// Reports are written to `out`, one plain line per error to `err`.
 struct CliStreams {
   std::ostream& out;
   std::ostream& err;
 };
 
-// `arguments` are those after the program's name. Answers with the process's exit code. No
-// exception leaves it.
+// `arguments` are those after the program's name. Returns the process's exit code. Lets no
+// exception escape.
 int RunCli(std::span<const std::string> arguments,
            const Environment& environment,
            const CliStreams& streams,
            const CliHooks& hooks);
 
-// The environment of this process.
+// Returns the environment of this process.
 Environment ProcessEnvironment();
 
 }  // namespace baokms::supervisor

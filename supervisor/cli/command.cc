@@ -7,7 +7,7 @@ std::optional<std::string> CommandContext::Value(std::string_view flag) const {
   return found == input_.values.end() ? std::nullopt : std::optional(found->second);
 }
 
-// A report that could not be written is not a success.
+// A report that could not be written counts as a failure.
 int CommandContext::Print(std::string_view text) const {
   Write(text);
   streams_.out.flush();

@@ -1,5 +1,5 @@
 // A command as data: its name, its flags and the function that runs it. The table of all commands
-// is commands/commands.h. Free of the library that parses arguments.
+// is in commands/commands.h. Independent of the library that parses arguments.
 
 #pragma once
 
@@ -26,9 +26,9 @@ inline constexpr std::string_view kPathValue = "PATH";
 inline constexpr std::string_view kFormatValue = "FORMAT";
 
 struct Flag {
-  // With its dashes; without them it stands for the words that follow the command's name.
+  // With its dashes; without dashes it stands for the arguments after the command's name.
   std::string_view name;
-  // Placeholder of the value in help texts; empty: a switch, which is on or off.
+  // Placeholder of the value in help texts; empty for a switch, which has no value.
   std::string_view value;
   std::string_view help;
 };
@@ -41,7 +41,8 @@ struct Command {
   std::string_view name;
   std::string_view help;
   std::span<const Flag> flags{};
-  // Answers with the exit code; null for a command that only holds others, which prints its help.
+  // Runs the command and returns the exit code. Null for a command that only groups others; it
+  // prints its help.
   int (*run)(const CommandContext&) = nullptr;
   std::span<const Command> children{};
 };
@@ -53,10 +54,10 @@ inline constexpr Flag kGlobalFlags[] = {
     {"--metrics-address", "VALUE", "Override server.metricsAddress"},
     {"--health-address", "VALUE", "Override server.healthAddress"}};
 
-// Values by the name of the flag, as typed; a switch is "true" or "false".
+// Values by the flag's name, as typed; a switch is "true" or "false".
 using FlagValues = std::map<std::string, std::string, std::less<>>;
 
-// What one run of a command is given, and the ways in which it ends. It outlives the run.
+// The input of one run of a command and the ways to end it. It outlives the run.
 class CommandContext final {
  public:
   struct Input {
@@ -72,18 +73,18 @@ class CommandContext final {
   CommandContext(const CommandContext&) = delete;
   CommandContext& operator=(const CommandContext&) = delete;
 
-  // What was typed for the flag; empty: the flag was not given.
+  // Returns the value that was typed for the flag; nothing if the flag was not given.
   [[nodiscard]] std::optional<std::string> Value(std::string_view flag) const;
 
-  // The same with "" for a flag that was not given.
+  // Like Value(), but returns "" if the flag was not given.
   [[nodiscard]] std::string ValueOrEmpty(std::string_view flag) const {
     return Value(flag).value_or("");
   }
 
-  // The switch was given and is on.
+  // Returns whether the switch was given and is on.
   [[nodiscard]] bool IsOn(std::string_view flag) const { return Value(flag) == "true"; }
 
-  // The words behind the flags, for a command that takes any.
+  // Returns the arguments after the flags, for a command that accepts any.
   [[nodiscard]] const std::vector<std::string>& words() const { return input_.words; }
 
   [[nodiscard]] OutputFormat output() const { return input_.output; }
@@ -98,16 +99,16 @@ class CommandContext final {
   // Writes one line to standard error.
   void Note(std::string_view line) const { streams_.err << line << "\n"; }
 
-  // Writes `text` and ends with success.
+  // Writes `text` and returns the exit code for success.
   [[nodiscard]] int Print(std::string_view text) const;
 
-  // Ends with `code` and one line that says why.
+  // Writes one line that gives the reason and returns `code`.
   [[nodiscard]] int Fail(ExitCode code, std::string_view line) const;
 
-  // Ends with the exit code for wrong arguments.
+  // Writes one line and returns the exit code for wrong arguments.
   [[nodiscard]] int FailUsage(std::string_view line) const { return Fail(ExitCode::kUsage, line); }
 
-  // Ends with the problems of the configuration.
+  // Writes the problems of the configuration and returns the exit code for them.
   [[nodiscard]] int FailConfig(std::span<const Problem> problems) const;
 
  private:

@@ -16,8 +16,9 @@
 namespace baokms::supervisor {
 namespace {
 
-// CLI11 takes the arguments from the back. What it would read in its own way is settled here: an
-// empty value in "--flag=" (it would take the next argument), and the words "--" and "++".
+// CLI11 takes the arguments in reverse order. Arguments that it would interpret differently are
+// handled here: an empty value in "--flag=" (it would take the next argument), and the arguments
+// "--" and "++".
 std::variant<std::vector<std::string>, UsageError> PrepareArguments(
     std::span<const std::string> arguments) {
   std::vector<std::string> reversed;
@@ -91,7 +92,7 @@ class Parser {
     }
   }
 
-  // What every command has. Global flags are accepted before and after the command's name.
+  // Sets up what every command has. Global flags are accepted before and after the command's name.
   void Prepare(CLI::App& app) {
     app.set_help_flag("-h,--help", "Print this help");
     app.require_subcommand(0, 1);
@@ -114,7 +115,7 @@ class Parser {
     }
   }
 
-  // The innermost command that was named.
+  // Returns the innermost command that was named.
   CLI::App& Selected() {
     CLI::App* app = &app_;
     while (!app->get_subcommands().empty()) {
@@ -162,7 +163,7 @@ class Parser {
     return line;
   }
 
-  // "bao-kms-provider config schema".
+  // Returns for example "bao-kms-provider config schema".
   static std::string FullName(const CLI::App& app) {
     std::string name = app.get_name();
     for (const CLI::App* at = app.get_parent(); at != nullptr; at = at->get_parent()) {
@@ -171,7 +172,7 @@ class Parser {
     return name;
   }
 
-  // Not App::help(), which would explain the command that was named instead.
+  // App::help() is not used, because it would explain the named subcommand instead.
   static std::string HelpOf(const CLI::App& app) {
     return app.get_formatter()->make_help(&app, FullName(app), CLI::AppFormatMode::Normal);
   }
@@ -200,7 +201,7 @@ class Parser {
     return message;
   }
 
-  // CLI11's texts repeat what was typed.
+  // CLI11's texts repeat what was typed, which may contain line breaks and control characters.
   static std::string OneLine(std::string text) {
     std::replace_if(
         text.begin(), text.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');

@@ -1,5 +1,5 @@
-// From arguments to the command that they name. The only code that sees CLI11; its exceptions end
-// here.
+// Parses arguments into the command that they name. The only code that uses CLI11; its exceptions
+// are caught here.
 
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace baokms::supervisor {
 
-// What is wrong with the arguments: one line, no prefix.
+// What is wrong with the arguments: one line without a prefix.
 struct UsageError {
   std::string message;
 };
 
 struct CommandLine {
-  // Null when `text` (a help text, the version) is all that was asked for.
+  // Null if only `text` (a help text or the version) was requested.
   const Command* command = nullptr;
   std::string text;
   FlagValues values;
@@ -30,7 +30,7 @@ struct CommandLine {
 // `arguments` are those after the program's name.
 std::variant<CommandLine, UsageError> ParseCommandLine(std::span<const std::string> arguments);
 
-// The help text of the command that `path` leads to, the program's own for an empty path.
+// Returns the help text of the command at `path`, or the program's own for an empty path.
 std::variant<std::string, UsageError> HelpText(std::span<const std::string> path);
 
 }  // namespace baokms::supervisor

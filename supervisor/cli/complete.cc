@@ -16,14 +16,14 @@ void Offer(std::string_view name,
            std::string_view current,
            std::string& out) {
   if (name.starts_with('-') && !current.starts_with('-')) {
-    return;  // flags only when a dash was typed
+    return;  // flags are offered only after a typed dash
   }
   if (name.starts_with(current)) {
     out.append(name).append(help.empty() ? "" : "\t").append(help).append("\n");
   }
 }
 
-// The place in the command tree that some words lead to.
+// The position in the command tree to which the words lead.
 class CommandCursor final {
  public:
   void Enter(std::string_view word) {
@@ -34,7 +34,7 @@ class CommandCursor final {
     }
   }
 
-  // The flag of that name, or null.
+  // Returns the flag of that name, or null.
   [[nodiscard]] const Flag* FindFlag(std::string_view name) const {
     for (const auto flags : {OwnFlags(), std::span<const Flag>(kGlobalFlags)}) {
       const auto found = std::ranges::find(flags, name, &Flag::name);
@@ -91,7 +91,7 @@ class CommandCursor final {
   bool in_help_ = false;
 };
 
-// The values of a flag, each behind `before`.
+// Returns the values of a flag, each preceded by `before`.
 std::string ValuesOf(const Flag& flag, std::string_view before, std::string_view current) {
   std::string out;
   if (flag.value == kPathValue) {
@@ -113,7 +113,7 @@ std::string Complete(std::span<const std::string> words) {
   }
   const std::string current = words.back() == "=" ? std::string() : words.back();
   CommandCursor cursor;
-  const Flag* open = nullptr;  // a flag whose value comes next
+  const Flag* open = nullptr;  // the flag whose value comes next
   for (const std::string& word : words.first(words.size() - 1)) {
     if (word == "=") {
       continue;

@@ -24,7 +24,7 @@ ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& envir
   return FindProxy(environment, *target);
 }
 
-// The agent starts with an empty environment and these variables of the PKCS#11 module.
+// The agent starts with an empty environment plus these variables of the PKCS#11 module.
 std::vector<std::string> ModuleEnvironment(const Config& config, const Environment& environment) {
   std::vector<std::string> variables;
   if (config.auth.method != AuthMethod::kCert) {
@@ -38,7 +38,7 @@ std::vector<std::string> ModuleEnvironment(const Config& config, const Environme
   return variables;
 }
 
-// The checks that remain once the file and the host are in order.
+// Runs the checks that remain once the file and the host were checked.
 CheckedConfig Finish(const LoadOptions& options,
                      const ConfigDocument& document,
                      HostFindings host,

@@ -1,5 +1,5 @@
-// What `serve` and the commands that read the live key start with: a configuration that was loaded,
-// validated and checked against this host.
+// Prepares what `serve` and the commands that read the live key start with: a configuration that
+// was loaded, validated and checked against this host.
 
 #pragma once
 
@@ -21,22 +21,22 @@ struct CheckedConfig {
   std::vector<Problem> problems;
 };
 
-// Which of this host's files and directories must be in order.
+// Which of this host's files and directories are checked.
 enum class HostChecks : std::uint8_t {
   kAll,
   kCaBundles,
   kNone,  // for the configuration of another machine
 };
 
-// Loads and validates, and checks this host for a provider that runs as `own_user`. Fills in
-// everything but the build.
+// Loads and validates the configuration, and checks this host for a provider that runs as
+// `own_user`. Fills in everything except the build information.
 CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user);
 
-// Prepare() with all checks, for this process's own user.
+// Runs Prepare() with all checks, for this process's own user.
 CheckedConfig PrepareServe(const LoadOptions& options);
 
-// Loads and validates, and of this host's files checks only the CA bundles, so that a command can
-// run where the provider cannot.
+// Loads and validates the configuration, and of this host's files checks only the CA bundles, so
+// that a command can run where the provider cannot.
 CheckedConfig PrepareLiveQuery(const LoadOptions& options);
 
 }  // namespace baokms::supervisor

@@ -16,7 +16,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// 65536 is the kernel's own limit (NGROUPS_MAX).
+// 65536 is the kernel's limit (NGROUPS_MAX).
 std::optional<std::vector<gid_t>> OwnGroups() {
   const int count = ::getgroups(0, nullptr);
   if (count < 0) {
@@ -75,7 +75,7 @@ bool CheckPath(const std::string& path, Report& report) {
   return true;
 }
 
-// 0, or the errno of the connection attempt.
+// Returns 0, or the errno of the connection attempt.
 int FinishConnect(int fd, std::chrono::steady_clock::time_point deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       deadline - std::chrono::steady_clock::now());
@@ -89,7 +89,7 @@ int FinishConnect(int fd, std::chrono::steady_clock::time_point deadline) {
   return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-// A full backlog answers EAGAIN at once; it is tried again until the deadline.
+// A full backlog fails with EAGAIN immediately; the connection is retried until the deadline.
 int Connect(int fd, const sockaddr_un& address, std::chrono::steady_clock::time_point deadline) {
   const void* raw = &address;
   while (::connect(fd, static_cast<const sockaddr*>(raw), sizeof(address)) != 0) {

@@ -1,4 +1,5 @@
-// The part of `probe` before the first call: who asks, and whether the socket can be reached.
+// The part of `probe` before the first call: the identity of the client, and whether the socket can
+// be reached.
 
 #pragma once
 
@@ -10,8 +11,8 @@
 
 namespace baokms::supervisor {
 
-// Adds client.identity, socket.path, socket.access_scope and, when it fails, socket.connect.
-// The answer is a connected, non-blocking descriptor, or an invalid one after a failed check.
+// Adds client.identity, socket.path, socket.access_scope and, if it fails, socket.connect. Returns
+// a connected, non-blocking descriptor, or an invalid one after a failed check.
 UniqueFd ReachSocket(const std::string& path,
                      std::chrono::steady_clock::time_point deadline,
                      Report& report);

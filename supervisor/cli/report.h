@@ -17,7 +17,7 @@ struct Check {
   std::string id;
   std::string title;
   CheckStatus status;
-  // Never holds plaintext, a token or a server's error text. May be empty.
+  // Never contains plaintext, a token or a server's error text. May be empty.
   std::string message;
 };
 
@@ -31,11 +31,11 @@ struct Report {
   [[nodiscard]] bool Failed() const;
 };
 
-// "text" or "json", in any case and with spaces around it.
+// Parses "text" or "json", in any case and surrounded by spaces.
 std::optional<OutputFormat> ParseOutputFormat(std::string_view text);
 
-// Text: the name, then "[pass] <id>: <title> - <message>" per check. JSON: one object, indented by
-// two spaces. Both end with a newline.
+// Formats as text: the name, then "[pass] <id>: <title> - <message>" per check. As JSON: one
+// object, indented by two spaces. Both end with a newline.
 std::string ToString(const Report& report, OutputFormat format);
 
 }  // namespace baokms::supervisor

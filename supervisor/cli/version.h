@@ -1,5 +1,5 @@
-// What this program was built from. The values are in a generated source file of their own, so that
-// a new commit recompiles only that one.
+// The source that this program was built from. The values are in a generated source file of their
+// own, so that a new commit recompiles only that one.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// How this program was built, as text.
+// The build information of this program, as text.
 
 #pragma once
 

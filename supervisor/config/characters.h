@@ -1,4 +1,4 @@
-// Kinds of ASCII characters, whatever the locale.
+// Locale-independent classes of ASCII characters.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// The fixed words of the configuration as enumerations. A word is compared as text here and nowhere
-// else: when the file is read, and when a value is shown.
+// The fixed values of the configuration as enumerations. They are compared as text only here: when
+// the file is read, and when a value is shown.
 
 #pragma once
 
@@ -14,8 +14,8 @@
 
 namespace baokms::supervisor {
 
-// kUnset: not written, or written wrongly, which validation reports. A validated configuration has
-// it only where the key does not apply.
+// kUnset: the key is missing or has an invalid value, which validation reports. In a validated
+// configuration only keys that do not apply are unset.
 enum class ConfigVersion : std::uint8_t { kUnset, kV1Alpha1 };
 enum class RotationMode : std::uint8_t { kUnset, kObserved };
 enum class AuthMethod : std::uint8_t { kUnset, kJwt, kCert };
@@ -30,7 +30,7 @@ struct Choice {
   E value;
 };
 
-// All words of an enumeration, in the order of the documentation.
+// All values of an enumeration as text, in the order of the documentation.
 template <typename E>
 inline constexpr auto kChoices = nullptr;
 
@@ -76,7 +76,7 @@ template <>
 inline constexpr auto kChoices<LogFormat> =
     std::to_array<Choice<LogFormat>>({{"json", LogFormat::kJson}, {"text", LogFormat::kText}});
 
-// The word of a value; "" for kUnset.
+// Returns a value as text; "" for kUnset.
 template <typename E>
 constexpr std::string_view WordOf(E value) {
   const auto* found = std::ranges::find(kChoices<E>, value, &Choice<E>::value);

@@ -10,7 +10,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Longer than every key and command; keeps the cost of a hostile name small.
+// Longer than every key and command; bounds the cost of a hostile name.
 constexpr std::size_t kLongestName = 64;
 
 std::size_t EditDistance(std::string_view a, std::string_view b) {
@@ -37,7 +37,7 @@ std::optional<std::string_view> ClosestName(std::string_view name,
     return std::nullopt;
   }
   std::optional<std::string_view> best;
-  std::size_t best_distance = name.size() <= 4 ? 2 : 3;  // has to be below this
+  std::size_t best_distance = name.size() <= 4 ? 2 : 3;  // must be below this
   for (const std::string_view candidate : candidates) {
     if (EqualsIgnoringAsciiCase(name, candidate)) {
       return candidate;

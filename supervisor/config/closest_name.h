@@ -8,8 +8,8 @@
 
 namespace baokms::supervisor {
 
-// The candidate that `name` is most likely a misspelling of: equal but for case, or at most two
-// (for names up to four letters: one) inserted, removed, replaced letters away.
+// Returns the candidate that `name` most likely misspells: equal except for case, or at most two
+// letters (in names of up to four letters: one) inserted, removed or replaced.
 std::optional<std::string_view> ClosestName(std::string_view name,
                                             std::span<const std::string_view> candidates);
 

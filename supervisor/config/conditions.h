@@ -1,5 +1,4 @@
-// The states of the configuration on which other keys depend: the chosen login method and its
-// source.
+// The conditions on which other keys depend: the chosen login method and its source.
 
 #pragma once
 
@@ -9,7 +8,7 @@
 
 namespace baokms::supervisor {
 
-// A state of other keys in which a key counts.
+// A state of other keys in which a key applies.
 struct Condition {
   bool (*holds)(const Config&);
   std::string_view text;  // for the "required" column of the reference

@@ -1,7 +1,8 @@
 // The provider's configuration as plain values, one member per key of the file.
 //
-// Holds what was written, nothing derived: derived.h turns a validated Config into addresses, modes
-// and effective limits. No member has a default here; defaults come from schema_table.h alone.
+// Holds what was written and nothing derived: derived.h turns a validated Config into addresses,
+// modes and effective limits. No member has a default here; defaults come from schema_table.h
+// alone.
 
 #pragma once
 

@@ -17,7 +17,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// The text of a scalar that Go's reader would take as a string.
+// Returns the text of a scalar that Go's YAML reader would accept as a string.
 std::optional<std::string_view> AsText(const YamlNode& node) {
   const bool quoted = node.kind == YamlKind::kQuoted;
   const bool plain = node.kind == YamlKind::kPlain && ResolvePlain(node.text) == PlainType::kString;
@@ -30,7 +30,7 @@ std::optional<std::int64_t> AsWholeNumber(const YamlNode& node) {
   }
   std::string digits = node.text;
   digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
-  // A number beyond 64 bits is as far out of every range as the largest that fits.
+  // A number beyond 64 bits is out of every range, so the largest one that fits stands for it.
   return ParseWholeNumber(digits).value_or(std::numeric_limits<std::int64_t>::max());
 }
 
@@ -43,7 +43,7 @@ std::string TypeMessage(const YamlNode& node, std::string_view wanted) {
   return message;
 }
 
-// Reads one key's value. Holds the first thing wrong with it.
+// Reads one key's value. Keeps the first problem with it.
 class ValueReader {
  public:
   ValueReader(const SchemaRow& row, const YamlNode& node, ConfigDocument& document)
@@ -160,7 +160,7 @@ class ValueReader {
     return text;
   }
 
-  // Problems of a value are shown where its key stands, those of a list item at the item.
+  // A problem with a value is reported at its key, and one with a list item at the item.
   void Fail(std::string_view key, std::string message) {
     problems_.push_back(document_.ProblemAt(key, std::move(message)));
   }
@@ -171,7 +171,7 @@ class ValueReader {
   std::vector<Problem> problems_;
 };
 
-// Walks the sections. Depth is bounded by the table: only known sections are entered.
+// Walks the sections. The table bounds the depth: only known sections are entered.
 class Decoder {
  public:
   explicit Decoder(ConfigDocument& document) : document_(document) {}
@@ -237,7 +237,7 @@ class Decoder {
   std::vector<Problem> problems_;
 };
 
-// The same for text without YAML around it.
+// Like ValueReader, for text without YAML around it.
 class TextSetter {
  public:
   TextSetter(std::string_view text, Config& config) : text_(text), config_(config) {}

@@ -1,4 +1,5 @@
-// From a YAML tree to a ConfigDocument, exactly: known keys, right types, each key once.
+// Converts a YAML tree into a ConfigDocument, strictly: only known keys, of the right type, each at
+// most once.
 
 #pragma once
 
@@ -10,12 +11,12 @@
 
 namespace baokms::supervisor {
 
-// Sets every key of the tree in the document and returns what is wrong with it: all problems, in
-// the order of the file. A key with a problem keeps the value it had.
+// Sets every key of the tree in the document. Returns all problems with it, in the order of the
+// file. A key with a problem keeps its previous value.
 std::vector<Problem> Decode(const YamlNode& tree, ConfigDocument& document);
 
-// Sets one key from text that stands for itself, as in a flag, an environment variable or the
-// default column of the table. Returns false when the text is no value of the key's type.
+// Sets one key from plain text, as in a flag, an environment variable or the default column of the
+// table. Returns false if the text is not a value of the key's type.
 [[nodiscard]] bool SetFromText(std::string_view key, std::string_view text, Config& config);
 
 }  // namespace baokms::supervisor

@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kLeastLoginTimeout{5};
 constexpr int kLeastLoginBudget = 12;
 constexpr int kLoginsPerWorker = 3;
 
-// A group's entry holds its members; a directory service may return thousands.
+// Buffer size: a group's entry lists its members, and a directory service may return thousands.
 constexpr std::size_t kMaxGroupEntryBytes = std::size_t{1} << 20;
 
 Result<gid_t> LookUpGroup(const std::string& name) {

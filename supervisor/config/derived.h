@@ -1,5 +1,5 @@
-// What the rest of the program reads from a validated Config: parsed addresses, modes, effective
-// limits. Every function expects a Config in which Validate() found no problem.
+// Derives what the rest of the program needs from a validated Config: parsed addresses, modes,
+// effective limits. Every function expects a Config in which Validate() found no problem.
 
 #pragma once
 
@@ -17,25 +17,25 @@
 
 namespace baokms::supervisor {
 
-// openbao.address first, then openbao.additionalAddresses in order.
+// Returns openbao.address first, then openbao.additionalAddresses in order.
 Result<std::vector<setup::HttpsAddress>> OpenBaoEndpoints(const Config& config);
 
-// server.metricsAddress or server.healthAddress; nothing when it is turned off.
+// Parses server.metricsAddress or server.healthAddress; returns nothing if it is turned off.
 std::optional<ListenAddress> ListenerOf(std::string_view address);
 
-// auth.loginTimeout, or the larger of openbao.timeout and 5s when that is 0.
+// Returns auth.loginTimeout, or if that is 0 the larger of openbao.timeout and 5s.
 Duration EffectiveLoginTimeout(const Config& config);
 
-// auth.loginBudgetPerMinute, or the larger of 12 and three per worker when that is 0.
+// Returns auth.loginBudgetPerMinute, or if that is 0 the larger of 12 and three per worker.
 int EffectiveLoginBudget(const Config& config);
 
-// server.socketMode.
+// Parses server.socketMode.
 Result<mode_t> SocketMode(const Config& config);
 
-// server.socketGroup: the number it is, or the group database's answer for the name.
+// Returns server.socketGroup as a number, looked up in the group database if it is a name.
 Result<gid_t> SocketGroup(const Config& config);
 
-// The identity that key ids and the state file's fingerprint are made of.
+// Returns the identity that key ids and the state file's fingerprint derive from.
 contract::ConfigIdentity IdentityOf(const Config& config);
 
 }  // namespace baokms::supervisor

@@ -1,4 +1,4 @@
-// A loaded configuration together with where each key came from.
+// A loaded configuration together with the origin of each key.
 
 #pragma once
 
@@ -19,23 +19,24 @@ struct KeyOrigin {
 };
 
 struct ConfigDocument {
-  // As it was named; empty when no file was read.
+  // As given by the caller; empty if no file was read.
   std::string path;
   Config config;
-  // Keys, sections and list items ("auth.jwt.expectedAudience[0]") that were set anywhere.
+  // Keys, sections and list items ("auth.jwt.expectedAudience[0]") that were set from any source.
   std::map<std::string, KeyOrigin, std::less<>> origins;
-  // Keys with fixed words (choices.h) whose value is none of these, and that value.
+  // Keys of fixed values (choices.h) that have an invalid value, and that value.
   std::map<std::string, std::string, std::less<>> refused_words;
   // auth.jwt.jwtFile was written with ${CREDENTIALS_DIRECTORY}.
   bool jwt_from_systemd = false;
 
   [[nodiscard]] bool Has(std::string_view key) const { return origins.contains(key); }
 
-  // A problem at the key's own place, else at the nearest section around it that was written.
+  // Returns a problem at the key's own position, otherwise at the nearest enclosing section that is
+  // present in the file.
   [[nodiscard]] Problem ProblemAt(std::string_view key, std::string message) const;
 };
 
-// Whether a problem already speaks about the key, or about a section or the file around it. Such a
+// Returns whether a problem already exists for the key, an enclosing section or the file. Such a
 // key has no meaningful value.
 bool IsFaulty(std::span<const Problem> problems, std::string_view key);
 

@@ -39,7 +39,7 @@ std::string_view TakeDigits(std::string_view& text) {
   return digits;
 }
 
-// The text up to the next digit or dot must be one of the units.
+// Consumes the text up to the next digit or dot, which must be one of the units.
 Result<Nanos> TakeUnit(std::string_view& text) {
   std::size_t n = 0;
   while (n < text.size() && !IsDigit(text[n]) && text[n] != '.') {
@@ -69,7 +69,7 @@ Result<Nanos> WholePart(std::string_view digits, Nanos unit) {
   return value;
 }
 
-// Never more than one unit; digits that no longer matter are dropped.
+// Never returns more than one unit; digits too small to matter are ignored.
 Nanos FractionPart(std::string_view digits, Nanos unit) {
   Nanos rest = 0;
   Nanos scale = 1;

@@ -1,4 +1,4 @@
-// Durations as Go writes them in text: "30s", "1h30m", "1.5s", "0".
+// Parses durations in Go's notation: "30s", "1h30m", "1.5s", "0".
 
 #pragma once
 
@@ -10,8 +10,8 @@
 namespace baokms::supervisor {
 
 // Parses a signed sequence of decimal numbers, each with one of the units ns, us (or the micro
-// sign), ms, s, m, h. "0" needs no unit. Fractions below a nanosecond are cut off. Fails on
-// anything else and when the sum does not fit 64 bits of nanoseconds.
+// sign), ms, s, m, h. "0" needs no unit. Fractions of a nanosecond are truncated. Fails on anything
+// else and if the sum does not fit 64 bits of nanoseconds.
 Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
 
 }  // namespace baokms::supervisor

@@ -18,7 +18,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Nobody but the owner may put anything beside the socket or the state file.
+// Only the owner may create files beside the socket or the state file.
 constexpr mode_t kDirectoryForbidden = 0022;
 
 std::string ParentOf(const std::string& path) {
@@ -129,7 +129,8 @@ class HostChecker {
     return directory;
   }
 
-  // Elsewhere every foreign user shows as 65534, so a list of users would match the wrong ones.
+  // In another namespace every unmapped user appears as 65534, so a list of users would match the
+  // wrong ones.
   void CheckUserNamespace(const AllowedPeers& peers) {
     if (peers.uids.empty() && peers.gids.empty()) {
       return;

@@ -1,6 +1,6 @@
-// What `serve` itself has to find on this host before it starts: files, directories, the kernel's
-// view of users. JWT, client secret, certificate chain, PIN and module are the auth agent's to
-// check, at use.
+// Checks what `serve` itself needs on this host before it starts: files, directories, the kernel's
+// view of users. The auth agent checks JWT, client secret, certificate chain, PIN and module when
+// it uses them.
 
 #pragma once
 
@@ -19,32 +19,32 @@
 
 namespace baokms::supervisor {
 
-// The whole set of public authorities takes about 250 KiB.
+// Maximum size of a CA bundle. The complete set of public CAs takes about 250 KiB.
 inline constexpr std::size_t kMaxCaBundleBytes = std::size_t{1} << 20;
 
-// At most rw for the owner, r for the group (and an owner's x, as the Go provider has it).
+// At most rw for the owner and r for the group (and x for the owner, as in the Go provider).
 FileRules ConfigFileRules();
 
-// Anyone may read a CA bundle; nobody but its owner may write it.
+// Every user may read a CA bundle; only its owner may write to it.
 FileRules CaFileRules();
 
-// Where distributions keep the bundle of public authorities, in the order they are looked for.
+// Where distributions keep the bundle of public CAs, in the order in which they are tried.
 inline constexpr std::array<std::string_view, 3> kSystemBundles = {
     "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 
 struct HostFindings {
   std::vector<Problem> problems;
-  // Content of openbao.caCertFile, as checked.
+  // The checked content of openbao.caCertFile.
   std::string openbao_ca_pem;
-  // With OAuth 2.0: content of auth.jwt.oauth2.caCertFile or, when none is set, of the system's
-  // bundle. Else empty.
+  // With OAuth 2.0: the content of auth.jwt.oauth2.caCertFile or, if that is not set, of the
+  // system's bundle. Otherwise empty.
   std::string oauth2_ca_pem;
 };
 
-// Checks CA bundles, socket directory, socket path, state directory and, when
-// server.allowedPeers is set, that this is the initial user namespace, for a provider that runs as
-// `own_user`. Keys with an earlier problem are left out. The configuration file itself is checked
-// when it is opened (load.h).
+// Checks, for a provider that runs as `own_user`, the CA bundles, the socket directory, the socket
+// path and the state directory, and with server.allowedPeers also that this is the initial user
+// namespace. Skips keys with an earlier problem. The configuration file itself is checked when it
+// is opened (load.h).
 HostFindings CheckHost(const ConfigDocument& document,
                        std::span<const Problem> earlier,
                        uid_t own_user);

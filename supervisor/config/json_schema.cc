@@ -18,7 +18,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Keeps the order in which members are added: the table's.
+// Keeps the order in which members are added, which is that of the table.
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kSchemaId =
@@ -35,7 +35,7 @@ void AddRange(const NumberRule& rule, Json& schema) {
   schema["maximum"] = rule.max;
 }
 
-// The type of one row's value.
+// Writes the type of one row's value.
 class TypeWriter {
  public:
   TypeWriter(const SchemaRow& row, Json& schema) : row_(row), schema_(schema) {}
@@ -100,8 +100,8 @@ class TypeWriter {
   const Config defaults_ = DefaultConfig();
 };
 
-// What has to be written, as the Go provider's schema lists it: the listed keys, and the sections
-// that have one of them.
+// Returns whether the schema requires the key, as the Go provider's schema does: the listed keys,
+// and every section that contains one.
 bool IsListed(std::string_view key) {
   if (const SchemaRow* row = FindSchemaRow(key)) {
     return row->need.listed;
@@ -123,7 +123,7 @@ Json KeySchema(std::string_view key) {
   return schema;
 }
 
-// Recursion is as deep as the table: five levels.
+// The recursion is as deep as the table: five levels.
 Json SectionSchema(std::string_view section) {
   Json schema;
   if (!section.empty()) {

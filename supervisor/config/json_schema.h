@@ -1,4 +1,5 @@
-// The configuration as a JSON Schema (draft 2020-12), for editors and CI of those who write files.
+// The configuration as a JSON Schema (draft 2020-12), for editors and CI checks of configuration
+// files.
 
 #pragma once
 
@@ -6,8 +7,8 @@
 
 namespace baokms::supervisor {
 
-// Indented by two spaces, with a newline at the end. The schema knows keys, types, ranges and
-// required keys; relations between keys are validate.h's.
+// Returns the schema, indented by two spaces, with a newline at the end. It covers keys, types,
+// ranges and required keys; relations between keys are left to validate.h.
 std::string JsonSchema();
 
 }  // namespace baokms::supervisor

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint32_t kMaxPort = 65535;
 
-// An IPv6 or IPv4 address in one form: 16 bytes, IPv4 as ::ffff:a.b.c.d.
+// An IPv4 or IPv6 address in one form: 16 bytes, IPv4 as ::ffff:a.b.c.d.
 using AddressBytes = std::array<unsigned char, 16>;
 
 std::optional<AddressBytes> ParseIp(const std::string& text) {

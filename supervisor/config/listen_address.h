@@ -1,4 +1,4 @@
-// host:port of a listener. No name is ever looked up.
+// Parses host:port of a listener. Never looks up a name.
 
 #pragma once
 
@@ -11,17 +11,18 @@
 namespace baokms::supervisor {
 
 struct ListenAddress {
-  // Without brackets. May be empty: every interface.
+  // Without brackets; empty: every interface.
   std::string host;
   // 0: the kernel chooses.
   std::uint16_t port{};
 };
 
-// Splits "host:port" or "[host]:port".
+// Parses "host:port" or "[host]:port".
 Result<ListenAddress> ParseListenAddress(std::string_view text);
 
-// Whether both name the same fixed port of the same host: IP addresses are compared as addresses
-// (IPv4-in-IPv6 as IPv4), names without case. Wildcards are not compared with what they cover.
+// Returns whether both are the same fixed port of the same host: IP addresses are compared as
+// addresses (IPv4-in-IPv6 as IPv4), names case-insensitively. A wildcard is not compared with the
+// addresses that it covers.
 bool SameListener(const ListenAddress& a, const ListenAddress& b);
 
 }  // namespace baokms::supervisor

@@ -23,8 +23,8 @@ std::optional<std::string> Lookup(const Environment& environment, std::string_vi
   return value.has_value() && !value->empty() ? value : std::nullopt;
 }
 
-// An override that is not of the key's type stays out, as the words of choices.h do; validation
-// then reports it at its flag or variable.
+// An override of the wrong type is recorded as refused, like an unknown value of choices.h.
+// Validation then reports it at its flag or variable.
 void Apply(std::string_view key,
            const std::string& text,
            std::string_view source,
@@ -50,7 +50,7 @@ void ApplyFlags(const LoadOptions& options, ConfigDocument& document) {
   }
 }
 
-// auth.jwt.source may be left out when jwtFile is set and no oauth2 section is there.
+// auth.jwt.source may be omitted if jwtFile is set and there is no oauth2 section.
 void ApplyLegacySource(ConfigDocument& document) {
   JwtConfig& jwt = document.config.auth.jwt;
   const bool has_oauth2 = document.origins.lower_bound("auth.jwt.oauth2.") !=
@@ -60,8 +60,8 @@ void ApplyLegacySource(ConfigDocument& document) {
   }
 }
 
-// Puts systemd's directory in. A name that is not a plain file name is left as it is and fails the
-// key's rule.
+// Replaces the prefix by systemd's directory. A path without a plain file name is left unchanged
+// and violates the key's rule.
 bool ExpandCredential(std::string& path, const Environment& environment) {
   const std::string_view text = path;
   if (!text.starts_with(kCredentialPrefix)) {
@@ -100,8 +100,8 @@ Problem FileProblem(const std::string& path, std::string message) {
   return {path, {}, "config", std::move(message)};
 }
 
-// A file that fails the safety checks is read all the same, so that what else is wrong with it is
-// reported too; it cannot be used, because the problem stays.
+// A file that fails the safety checks is still read, so that its other problems are reported as
+// well. It cannot be used, because the problem remains.
 FileText ReadConfigFile(const LoadOptions& options) {
   FileText file;
   UniqueFd fd;
@@ -186,7 +186,7 @@ LoadResult LoadConfig(const LoadOptions& options) {
     result.document.config = DefaultConfig();
     result.problems = std::move(file.problems);
     for (Problem& problem : result.problems) {
-      // About the whole file, so that nothing is said to be missing from what was never read.
+      // Reported for the whole file, so that keys of an unread file are not reported as missing.
       problem.message.insert(0, std::exchange(problem.key, "") + ": ");
     }
     return result;

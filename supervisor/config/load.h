@@ -1,7 +1,7 @@
-// Reads the configuration: flag over environment over file over default.
+// Loads the configuration. Precedence: flag, environment, file, default.
 //
-// Answers with everything that is wrong about the text; whether the values make sense is
-// validate.h's question, whether the files they name are safe is host_checks.h's.
+// Reports everything that is wrong with the text. validate.h checks the values, and host_checks.h
+// the files that they name.
 
 #pragma once
 
@@ -16,18 +16,18 @@
 
 namespace baokms::supervisor {
 
-// The value of an environment variable, or nothing.
+// Returns the value of an environment variable, or nothing.
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
-// A flag that was given on the command line. It wins even when it is empty.
+// A flag that was given on the command line. It takes precedence even if it is empty.
 struct FlagValue {
   std::string_view flag;  // "--log-level"
   std::string_view key;
   std::string text;
 };
 
-// Whether the file has to pass the checks of safe_file.h. `serve` wants them; commands that only
-// look at a file take any.
+// Whether the file must pass the checks of safe_file.h. `serve` requires them; commands that only
+// inspect a file do not.
 enum class ConfigFileSafety { kAny, kChecked };
 
 struct LoadOptions {
@@ -45,10 +45,10 @@ struct LoadResult {
 
 LoadResult LoadConfig(const LoadOptions& options);
 
-// As LoadConfig(), for text that is already at hand and is called `name`.
+// Like LoadConfig(), for text that is already in memory; `name` identifies it in messages.
 LoadResult LoadConfigText(std::string_view name, std::string_view text, const LoadOptions& options);
 
-// The path of the configuration file, which is no key of it.
+// The path of the configuration file, which is not a key of the file.
 inline constexpr Override kConfigPath{"--config", "BAO_KMS_PROVIDER_CONFIG",
                                       "BAO_KMS_PROVIDER_CONFIG_PATH"};
 
@@ -57,11 +57,11 @@ struct EnvironmentValue {
   std::string text;
 };
 
-// The value of the first variable that is set; an empty variable counts as unset.
+// Returns the value of the first variable that is set; an empty variable counts as unset.
 std::optional<EnvironmentValue> ReadEnvironment(const Override& override,
                                                 const Environment& environment);
 
-// Every key at the table's default.
+// Returns a configuration in which every key has the table's default.
 Config DefaultConfig();
 
 }  // namespace baokms::supervisor

@@ -14,7 +14,7 @@ struct Digits {
   std::string_view text;
 };
 
-// Splits off sign and base prefix. The digits may still be wrong.
+// Splits off sign and base prefix. The remaining digits may still be invalid.
 Digits SplitPrefix(std::string_view text) {
   Digits digits;
   if (!text.empty() && (text[0] == '-' || text[0] == '+')) {

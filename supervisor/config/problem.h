@@ -1,4 +1,4 @@
-// One finding about the configuration, with the place it was found at.
+// A problem with the configuration and its position.
 
 #pragma once
 
@@ -11,21 +11,21 @@
 namespace baokms::supervisor {
 
 struct Problem {
-  // The file as it was named, a flag ("--log-level") or an environment variable; may be empty.
+  // The path of the file as given, a flag ("--log-level") or an environment variable; may be empty.
   std::string source;
-  // Line 0: the source as a whole.
+  // Line 0 stands for the whole source.
   Position where;
-  // May be empty: the file itself.
+  // Empty if the problem concerns the file itself.
   std::string key;
-  // Never holds a value from the file.
+  // Never contains a value from the file.
   std::string message;
 };
 
-// "config.yaml:17:5: openbao.timeout: must be greater than 0".
+// Formats for example "config.yaml:17:5: openbao.timeout: must be greater than 0".
 std::string ToLine(const Problem& problem);
 
-// What a command prints on stderr: one line "config invalid; <key>: <message>; ...", as the Go
-// provider has it, then one ToLine() per problem that has a source. No newline at the end.
+// Formats what a command prints on stderr: one line "config invalid; <key>: <message>; ...", as the
+// Go provider does, then one ToLine() per problem that has a source. No newline at the end.
 std::string DescribeProblems(std::span<const Problem> problems);
 
 }  // namespace baokms::supervisor

@@ -71,7 +71,7 @@ struct HostAndPort {
   std::optional<std::uint32_t> port;
 };
 
-// "host", "host:port", "[v6]", "[v6]:port" or "v6".
+// Accepts "host", "host:port", "[v6]", "[v6]:port" and "v6".
 HostAndPort SplitEntry(std::string_view entry) {
   if (ParseIp(entry)) {
     return {entry, std::nullopt};
@@ -118,7 +118,7 @@ bool Matches(std::string_view entry, const setup::HttpsAddress& target) {
   return !split.host.empty() && MatchesName(split.host, target.host);
 }
 
-// The upper-case name wins; an empty variable counts as unset.
+// The upper-case name takes precedence; an empty variable counts as unset.
 std::string FirstOf(const Environment& environment,
                     std::string_view upper,
                     std::string_view lower) {

@@ -1,6 +1,6 @@
-// Which HTTP proxy the environment names for an https host, by the rules of Go's net/http, which
-// the predecessor of this program uses: HTTPS_PROXY and NO_PROXY, in upper or lower case. OpenBao
-// is never reached through a proxy.
+// Finds the HTTP proxy that the environment names for an https host, by the rules of Go's net/http,
+// which the predecessor of this program uses: HTTPS_PROXY and NO_PROXY, in upper or lower case.
+// OpenBao is never reached through a proxy.
 
 #pragma once
 
@@ -19,19 +19,21 @@ struct ProxyAddress {
   std::uint16_t port = 0;
 };
 
-// Neither: connect directly.
+// If both members are empty, connect directly.
 struct ProxyChoice {
   std::optional<ProxyAddress> proxy{};
-  // Why the proxy that is named cannot be used. Holds no part of its URL: that may have a password.
+  // Why the configured proxy cannot be used. Contains no part of its URL, which may have a
+  // password.
   std::optional<std::string> refusal{};
 };
 
-// localhost and loopback addresses are always reached directly. Only proxies of the form
-// http://host[:port] are supported: no TLS to the proxy, no SOCKS, no user info.
+// Returns the proxy for the target. localhost and loopback addresses are always reached directly.
+// Only proxies of the form http://host[:port] are supported: no TLS to the proxy, no SOCKS, no user
+// info.
 ProxyChoice FindProxy(const Environment& environment, const setup::HttpsAddress& target);
 
-// Whether `no_proxy` (NO_PROXY's value) names the target: names and their subdomains, addresses,
-// networks in CIDR form, each with an optional port, or "*".
+// Returns whether `no_proxy` (the value of NO_PROXY) covers the target: names and their subdomains,
+// addresses, networks in CIDR notation, each with an optional port, or "*".
 [[nodiscard]] bool IsExempt(std::string_view no_proxy, const setup::HttpsAddress& target);
 
 }  // namespace baokms::supervisor

@@ -40,7 +40,7 @@ std::string_view DescribeNeed(const Need& need) {
   return need.required == nullptr ? std::string_view() : need.required->text;
 }
 
-// "none" where an empty value is not allowed, `""` or `[]` where it means "not set".
+// Returns "none" where an empty value is not allowed, and `""` or `[]` where it means "not set".
 std::string DescribeDefault(const SchemaRow& row) {
   const bool needed = row.need.required != nullptr;
   const bool is_list = std::holds_alternative<TextListField>(row.field) ||
@@ -54,7 +54,7 @@ std::string DescribeDefault(const SchemaRow& row) {
   return Code(row.default_text);
 }
 
-// The "allowed" column.
+// Formats the "allowed" column.
 struct Allowed {
   std::string operator()(const TextField& field) const { return std::string(field.rule->allowed); }
 
@@ -259,7 +259,7 @@ The auth agent checks the credential files each time it uses them.
 
 )";
 
-// Emits the keys of an example in the table's order, opening sections as they come.
+// Writes the keys of an example in the table's order and opens sections as needed.
 class ExampleWriter {
  public:
   std::string TakeText() && { return std::move(text_); }
@@ -299,7 +299,7 @@ class ExampleWriter {
   std::vector<std::string_view> open_;
 };
 
-// What the conditions of the keys see in an example.
+// Returns the configuration against which an example evaluates the conditions of keys.
 Config ConfigOf(ExampleKind kind) {
   Config config;
   const bool jwt = kind == ExampleKind::kJwtFile;

@@ -1,4 +1,4 @@
-// docs/config.md, written from the table.
+// Generates docs/config.md from the table.
 
 #pragma once
 
@@ -6,12 +6,12 @@
 
 namespace baokms::supervisor {
 
-// Markdown, with a newline at the end. A test compares docs/config.md with it byte for byte.
+// Returns Markdown with a newline at the end. A test compares it with docs/config.md byte for byte.
 std::string ReferenceMarkdown();
 
 enum class ExampleKind { kJwtFile, kPkcs11 };
 
-// The smallest usable configuration file: the required keys, with their example values.
+// Returns the smallest usable configuration file: the required keys with their example values.
 std::string ExampleYaml(ExampleKind kind);
 
 }  // namespace baokms::supervisor

@@ -72,7 +72,7 @@ class RelationChecker {
     }
   }
 
-  // The same address twice would be tried twice in a row when it fails.
+  // A duplicate address would be tried twice in a row when it fails.
   void CheckAddresses() {
     std::vector<std::string> seen{config_.openbao.address};
     const auto& more = config_.openbao.additional_addresses;
@@ -132,7 +132,7 @@ class RelationChecker {
     }
   }
 
-  // Whether any key of the section has a value. An empty section counts as absent.
+  // Returns whether any key of the section has a value. An empty section counts as absent.
   bool HasOAuth2() const {
     const OAuth2Config& oauth2 = config_.auth.jwt.oauth2;
     return !(oauth2.token_url.empty() && oauth2.client_id.empty() &&
@@ -160,7 +160,7 @@ class RelationChecker {
     }
   }
 
-  // Each fact is given once: by the URI or by a key.
+  // Each attribute may be given only once: in the URI or by a key.
   void CheckPkcs11Uri(const Pkcs11Config& pkcs11) {
     if (!pkcs11.token_label.empty()) {
       Fail("auth.cert.pkcs11.tokenLabel", "must be left out with auth.cert.pkcs11.uri");

@@ -1,4 +1,4 @@
-// What has to hold between keys.
+// The relations between keys that a configuration must satisfy.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace baokms::supervisor {
 
-// Checks every relation whose keys are all free of earlier problems.
+// Checks every relation whose keys have no earlier problem.
 std::vector<Problem> CheckRelations(const ConfigDocument& document,
                                     std::span<const Problem> earlier);
 

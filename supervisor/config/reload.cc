@@ -28,7 +28,7 @@ std::vector<std::string_view>& ListFor(Reload reload, ReloadPlan& plan) {
   return plan.ignored;
 }
 
-// A file whose path is the same but whose content is not.
+// Treats a file with the same path but different content as a changed key.
 void SealContent(std::string_view key, bool changed, ReloadPlan& plan) {
   if (changed && std::ranges::find(plan.sealed, key) == plan.sealed.end()) {
     plan.sealed.push_back(key);

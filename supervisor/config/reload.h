@@ -1,5 +1,5 @@
-// What SIGHUP may change: which keys are re-read, which are sealed at start and refuse the whole
-// reload, and which merely need a restart (docs/config.md#reload).
+// What SIGHUP may change: which keys are applied, which are sealed at start and reject the whole
+// reload, and which only need a restart (docs/config.md#reload).
 
 #pragma once
 
@@ -12,9 +12,9 @@
 namespace baokms::supervisor {
 
 struct ReloadPlan {
-  std::vector<std::string_view> applied;  // changed and re-read
-  std::vector<std::string_view> sealed;  // changed, but trusted since the start: nothing is applied
-  std::vector<std::string_view> ignored;  // changed, in force after a restart
+  std::vector<std::string_view> applied;  // changed and applied
+  std::vector<std::string_view> sealed;   // changed, but fixed at the start: nothing is applied
+  std::vector<std::string_view> ignored;  // changed; takes effect after a restart
 };
 
 // Compares by value, key by key.

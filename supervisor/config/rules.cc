@@ -17,7 +17,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// 4294967295 is (gid_t)-1: "no change" to chown.
+// 4294967295 is (gid_t)-1, which chown(2) takes as "no change".
 constexpr std::uint32_t kMaxGid = 4'294'967'294U;
 // The longest variable that a PKCS #11 module is known to read has 27 characters.
 constexpr std::size_t kMaxVariableName = 64;
@@ -53,7 +53,7 @@ Status CheckSocketPath(std::string_view text) {
   BAOKMS_TRY(setup::Require(text.size() <= kMaxSocketPath, "must not be longer than 107 bytes"));
   const bool below =
       std::ranges::any_of(kSocketRoots, [&](auto root) { return text.starts_with(root); });
-  // The same segments as in a mount path: none of them empty, "." or "..".
+  // The same rules as for a mount path: no segment is empty, "." or "..".
   return setup::Require(below && setup::CheckMountPath(text.substr(1)),
                         "must be below /run/openbao-kms or /var/run/openbao-kms");
 }
@@ -79,8 +79,8 @@ Status CheckSpiffeId(std::string_view text) {
   return AsStatus(setup::ParseSpiffeId(text));
 }
 
-// Variables that change how the agent itself is loaded, or what its libraries write and trust, are
-// not the module's.
+// Rejects variables that change how the agent itself is loaded, or what its libraries write and
+// trust; they are not for the module to set.
 Status CheckVariableName(std::string_view text) {
   const auto is_name_character = [](char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';

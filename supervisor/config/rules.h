@@ -1,8 +1,8 @@
-// What a single value must look like. A rule is an object that a row of schema_table.h names; it
-// checks, describes itself for the reference, and gives the JSON Schema its pattern.
+// Rules for single values. A rule is an object that a row of schema_table.h refers to; it checks a
+// value, describes itself for the reference and provides the JSON Schema's pattern.
 //
-// Rules know one value at a time: relations between keys are in relations.h. What also travels into
-// a child is checked by common/setup/value_rules.h, which the child calls as well.
+// Rules see one value at a time: relations between keys are in relations.h. Values that are also
+// sent to a child are checked by common/setup/value_rules.h, which the child uses as well.
 
 #pragma once
 
@@ -16,18 +16,18 @@
 
 namespace baokms::supervisor {
 
-// Most entries of any list in the file; the longest real ones have a handful.
+// Maximum number of entries of any list in the file; real lists have a handful.
 inline constexpr std::size_t kMaxListItems = 64;
 
-// Longest text of any key: PATH_MAX, which is longer than any URL or name needs to be.
+// Maximum length of any text: PATH_MAX, which is longer than any URL or name needs to be.
 inline constexpr std::size_t kMaxTextBytes = 4096;
 
 struct TextRule {
-  // Fails with the rest of a sentence about the key, which never repeats the value.
+  // Returns an error whose message continues a sentence about the key and never repeats the value.
   Status (*check)(std::string_view text);
-  // In words, for the reference.
+  // Describes the allowed values, for the reference.
   std::string_view allowed;
-  // For the JSON Schema, where a pattern can express the rule.
+  // For the JSON Schema, if a pattern can express the rule.
   std::string_view pattern{};
 };
 
@@ -53,22 +53,22 @@ extern const TextRule kPkcs11Uri;
 extern const TextRule kVariableName;
 extern const TextRule kNoControl;
 
-// A whole number, or each entry of a list of ids.
+// The range of a whole number, or of each entry of a list of ids.
 struct NumberRule {
   std::int64_t min;
   std::int64_t max;
 };
 
-// Durations: the smallest allowed one. Every duration is at most setup::kLongestTime.
+// The smallest allowed duration. Every duration is at most setup::kLongestTime.
 enum class Least : std::uint8_t { kAny, kZero, kAboveZero };
 
-// Nothing, or what is wrong: the rest of a sentence about the key.
+// What is wrong, as the rest of a sentence about the key, or nothing.
 using Finding = std::optional<std::string>;
 
 Finding CheckRange(const NumberRule& rule, std::int64_t value);
 Finding CheckDuration(Least least, std::int64_t nanoseconds);
 
-// "${CREDENTIALS_DIRECTORY}/": where systemd puts a service's credentials.
+// "${CREDENTIALS_DIRECTORY}/": the directory in which systemd puts a service's credentials.
 inline constexpr std::string_view kCredentialPrefix = "${CREDENTIALS_DIRECTORY}/";
 
 }  // namespace baokms::supervisor

@@ -23,7 +23,7 @@ std::string SystemText(int error_number) {
   return std::strerror(error_number);
 }
 
-// "is too permissive: run chmod g-w,o-rw FILE". `bits` are the forbidden ones that are set.
+// Returns "is too permissive: run chmod g-w,o-rw FILE". `bits` are the forbidden bits that are set.
 std::string ModeText(mode_t bits, std::string_view place) {
   constexpr std::array<std::pair<char, unsigned>, 3> kClasses{{{'u', 6}, {'g', 3}, {'o', 0}}};
   std::string change;

@@ -1,5 +1,5 @@
-// The safe opening of common/base/safe_path.h with reasons in an operator's words, and the reading
-// of files that serve itself reads. It checks nothing of its own.
+// Describes for operators why common/base/safe_path.h refused to open a file, and reads the files
+// that serve itself needs. It makes no checks of its own.
 
 #pragma once
 
@@ -12,14 +12,16 @@
 
 namespace baokms::supervisor {
 
-// Why `path` was refused, as the rest of an operator's message: "is not a regular file". It begins
-// with the part of the path that is meant when that is not the path itself.
+// Returns why `path` was refused, as the rest of an operator's message: "is not a regular file".
+// Begins with the affected part of the path if that is not the path itself.
 std::string DescribeRefusal(const PathRefusal& refusal, const std::string& path);
 
-// Reads a regular file from its start. Fails on anything else and when it is longer than `max`.
+// Reads a regular file from its start. Fails on any other kind of file, and if it is longer than
+// `max`.
 Result<std::string> ReadRegularFile(int fd, std::size_t max);
 
-// "cannot be opened: No such file or directory": an Error as the rest of an operator's message.
+// Formats an Error as the rest of an operator's message: "cannot be opened: No such file or
+// directory".
 std::string DescribeFileError(const Error& error);
 
 }  // namespace baokms::supervisor

@@ -9,7 +9,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// The two accessors of one member, written once.
+// Defines both accessors of one member.
 #define BAOKMS_FIELD(member)                                                   \
   {                                                                            \
     [](Config& config) -> decltype((config.member)) { return config.member; }, \
@@ -41,7 +41,7 @@ std::vector<std::string_view> WordsOf() {
   return words;
 }
 
-// An empty word unsets a value that can be unset; any other word that is not known is refused.
+// An empty text unsets a value that can be unset; any other unknown value is rejected.
 template <typename E>
 bool SetChoice(E& member, std::string_view word) {
   const std::optional<E> value = ParseChoice<E>(word);
@@ -62,22 +62,23 @@ constexpr Need kRequired = Required(kAlways);
 constexpr Need kListed{&kAlways, &kAlways, true};
 constexpr Need kPkcs11WithoutUri{&kWithPkcs11, &kWithLabels, false};
 
-// A call per second and client of each kind is already far above what one API server sends.
+// Per method; far above the number of concurrent calls that one API server makes.
 constexpr NumberRule kConcurrency{1, 1024};
 
 // 4294967295 is (uid_t)-1, which no process has.
 constexpr NumberRule kUserId{0, 4'294'967'294};
 
-// Ten logins a second: more than any OpenBao audit log should have to take from one node.
+// Ten logins per second: more than any OpenBao audit log should have to record for one node.
 constexpr NumberRule kLoginBudget{0, 600};
 
-// Two PKCS #11 sessions let one signature be made at a time. The Go provider has no upper bound.
+// With two PKCS #11 sessions, one signature can be made at a time. The Go provider has no upper
+// bound.
 constexpr NumberRule kSessions{2, std::numeric_limits<int>::max()};
 
 // More equal observations than this would take weeks.
 constexpr NumberRule kObservations{1, 1'000'000};
 
-// As many as there are descriptors for them (ipc/child_descriptors.h).
+// The number of descriptors reserved for them (ipc/child_descriptors.h).
 constexpr NumberRule kWorkers{1, 16};
 
 constexpr auto kRows = std::to_array<SchemaRow>({

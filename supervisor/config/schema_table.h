@@ -1,6 +1,5 @@
-// The one table of configuration keys. Strict loading, defaults, validation, overrides, reload,
-// JSON Schema and the reference in docs/config.md are all read from it; nothing else in the tree
-// lists keys.
+// The table of all configuration keys. Strict loading, defaults, validation, overrides, reload, the
+// JSON Schema and the reference in docs/config.md all use it; no other code lists keys.
 
 #pragma once
 
@@ -18,7 +17,7 @@
 
 namespace baokms::supervisor {
 
-// Where in a Config the value of a key lives.
+// Accesses the value of a key in a Config.
 template <typename T>
 struct Access {
   T& (*write)(Config&);
@@ -37,7 +36,7 @@ struct BoolField : Access<bool> {};
 
 struct DurationField : Access<Duration> {
   Least least;
-  // Above it a value works, but is more likely a wrong unit than a decision: a warning. Empty:
+  // A larger value works, but is more likely a wrong unit than intended: validation warns. Empty:
   // none.
   std::string_view usual_max{};
 };
@@ -51,10 +50,10 @@ struct IdListField : Access<std::vector<std::uint32_t>> {
   NumberRule rule;
 };
 
-// One of a few fixed words, kept as an enumeration (choices.h).
+// One of several fixed values, stored as an enumeration (choices.h).
 struct ChoiceField {
   std::vector<std::string_view> (*words)();
-  // Sets the value; false when the word is none of words().
+  // Sets the value; returns false if `word` is none of words().
   bool (*write)(Config&, std::string_view word);
   std::string_view (*read)(const Config&);
 };
@@ -63,34 +62,35 @@ using Field = std::
     variant<TextField, IntField, BoolField, DurationField, TextListField, IdListField, ChoiceField>;
 
 struct Need {
-  // When the key's rule is checked at all.
+  // The condition under which the key's rule is checked.
   const Condition* checked;
-  // When the key must have a non-blank value; null: never.
+  // The condition under which the key must have a non-blank value; null: never.
   const Condition* required;
-  // Whether the JSON Schema wants it written although it may have a default.
+  // Whether the JSON Schema requires the key although it may have a default.
   bool listed;
 };
 
-// Whether the Go provider of the same name knows the key too.
+// Whether the Go provider of the same name also has the key.
 enum class Since : std::uint8_t { kCommon, kOurs };
 
-// What SIGHUP does about a changed value.
+// How SIGHUP handles a changed value.
 enum class Reload : std::uint8_t {
-  kRestart,  // named in the log, in force after a restart
+  kRestart,  // logged; takes effect after a restart
   kApplied,
-  kSealed,  // the whole reload is refused: trust, identity and paths are fixed at the start
+  kSealed,  // rejects the whole reload: trust, identity and paths are fixed at the start
 };
 
-// The flag and the environment variables that set a key. The first variable that is set wins.
+// The flag and the environment variables that set a key. The first variable that is set takes
+// precedence.
 struct Override {
   std::string_view flag{};
   std::string_view variable{};
   std::string_view second_variable{};
 };
 
-// What only some rows have.
+// Properties that only some rows have.
 struct RowExtras {
-  // What the generated examples write, when that is not the default.
+  // The value in generated examples, if it is not the default.
   std::string_view example{};
   Since since = Since::kCommon;
   Override override{};
@@ -101,7 +101,7 @@ struct SchemaRow {
   std::string_view key;
   Field field;
   Need need;
-  // As it would be written in the file, without quotes. Empty: "", or an empty list.
+  // As written in the file, without quotes. Empty: "" or an empty list.
   std::string_view default_text;
   Reload reload;
   // One or two sentences for the reference.
@@ -109,25 +109,25 @@ struct SchemaRow {
   RowExtras extras{};
 };
 
-// All keys, parents before children, in the order of the documentation.
+// Returns all keys, parents before children, in the order of the documentation.
 std::span<const SchemaRow> SchemaTable();
 
-// The row of a key, null when there is none.
+// Returns the row of a key, null if there is none.
 const SchemaRow* FindSchemaRow(std::string_view key);
 
-// Whether `key` is the path of a section. "" is the whole file.
+// Returns whether `key` is the path of a section. "" is the whole file.
 bool IsSection(std::string_view key);
 
-// One line about a section, for the schema and the reference.
+// Returns one line about a section, for the schema and the reference.
 std::string_view SectionDescription(std::string_view key);
 
-// The names directly below a section, in the table's order.
+// Returns the names directly below a section, in the table's order.
 std::vector<std::string_view> ChildNames(std::string_view section);
 
-// "server.socketPath" from "server" and "socketPath"; the name alone for the whole file.
+// Returns "server.socketPath" for "server" and "socketPath"; the name alone for the whole file.
 std::string JoinKey(std::string_view section, std::string_view name);
 
-// "`jwt`, `cert`" or "jwt, cert": words in a sentence, each between two `quote`.
+// Returns "`jwt`, `cert`" or "jwt, cert": a list for a sentence, each item between two `quote`.
 std::string JoinWords(const std::vector<std::string_view>& words, std::string_view quote);
 
 }  // namespace baokms::supervisor

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kPrintableLimit = 64;
 
-// Everything Unicode calls White_Space, in UTF-8.
+// All characters with Unicode's White_Space property, in UTF-8.
 constexpr std::array<std::string_view, 25> kSpaces{
     "\t",           "\n",           "\v",           "\f",           "\r",           " ",
     "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82",

@@ -1,4 +1,4 @@
-// Small questions about text that several rules of the configuration ask.
+// Text functions that several rules of the configuration share.
 
 #pragma once
 
@@ -9,19 +9,20 @@
 
 namespace baokms::supervisor {
 
-// Offset of the first byte that is not part of valid UTF-8 (no surrogates, no overlong forms).
+// Returns the offset of the first byte that is not part of valid UTF-8 (no surrogates, no overlong
+// forms).
 std::optional<std::size_t> FindInvalidUtf8(std::string_view text);
 
-// The text without Unicode white space at both ends.
+// Returns the text without Unicode white space at both ends.
 std::string_view TrimSpace(std::string_view text);
 
-// Empty or white space only.
+// Returns whether the text is empty or consists of white space.
 bool IsBlank(std::string_view text);
 
 bool EqualsIgnoringAsciiCase(std::string_view a, std::string_view b);
 
-// For text of unknown origin in a message: printable ASCII is kept, all else becomes "?", and the
-// end is cut after 64 bytes.
+// Makes text of unknown origin safe for a message: keeps printable ASCII, replaces everything else
+// by "?", and truncates to 64 bytes.
 std::string Printable(std::string_view text);
 
 }  // namespace baokms::supervisor

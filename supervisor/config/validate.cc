@@ -15,7 +15,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Checks one row's value. Collects what is wrong under the row's key.
+// Checks one row's value. Collects its problems under the row's key.
 class RowChecker {
  public:
   RowChecker(const SchemaRow& row, const ConfigDocument& document)
@@ -35,7 +35,7 @@ class RowChecker {
       Fail(row_.key, "is required");
       return;
     }
-    // A listener that is blank is one that is turned off.
+    // A blank address turns the listener off.
     if (!text.empty() && !(IsBlank(text) && field.rule == &kListenAddress)) {
       FailIf(row_.key, Describe(field.rule->check(text)));
     }
@@ -57,7 +57,7 @@ class RowChecker {
     }
   }
 
-  // The range of ids is checked where they are read, before they are cut to 32 bits.
+  // The range of ids is checked while they are read, before they are narrowed to 32 bits.
   void Check(const IdListField& /*field*/, const std::vector<std::uint32_t>& /*list*/) {}
 
   void Check(const ChoiceField& field, std::string_view word) {

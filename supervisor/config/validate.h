@@ -1,4 +1,4 @@
-// Whether a loaded configuration can be used: every value by its rule, then the relations.
+// Checks whether a loaded configuration can be used: every value by its rule, then the relations.
 
 #pragma once
 
@@ -9,11 +9,12 @@
 
 namespace baokms::supervisor {
 
-// All problems of the document: `earlier` (those of loading) and what validation adds for keys that
-// have none yet; by source and place in the file. Reads no file and no name service.
+// Returns all problems of the document, ordered by source and position: `earlier` (those of
+// loading) and what validation adds for keys without an earlier problem. Reads no file and queries
+// no name service.
 std::vector<Problem> Validate(const ConfigDocument& document, std::span<const Problem> earlier);
 
-// What is legal but probably not meant. Never a reason to fail.
+// Returns warnings about settings that are valid but probably unintended. Never a reason to fail.
 std::vector<Problem> Warnings(const ConfigDocument& document);
 
 }  // namespace baokms::supervisor

@@ -16,15 +16,15 @@
 namespace baokms::supervisor {
 namespace {
 
-// kube-apiserver gives a KMS call 3 s unless EncryptionConfiguration says otherwise.
+// kube-apiserver's timeout for a KMS call unless EncryptionConfiguration sets another one.
 constexpr std::chrono::seconds kApiServerTimeout{3};
 
-// A metadata read answers for five seconds what keys there are; a peer must not use a new one
-// before every such answer is void. The rest is for slow reads.
+// A metadata read is reused for five seconds to answer which keys exist; another node must not use
+// a new key before every such result has expired. The rest allows for slow reads.
 constexpr std::chrono::seconds kSafeActivationDelay{10};
 
-// auth.cert.pkcs11.maxSessions that ask for one signature at a time: one session to sign, one that
-// keeps the login.
+// The auth.cert.pkcs11.maxSessions in use when one signature is made at a time: one session to
+// sign, one that keeps the login.
 constexpr int kUsedSessions = 2;
 
 void WarnAboutLongTimes(const ConfigDocument& document, std::vector<Problem>& warnings) {
@@ -41,7 +41,7 @@ void WarnAboutLongTimes(const ConfigDocument& document, std::vector<Problem>& wa
   }
 }
 
-// Both are accepted as they are, and then every request is answered with 404.
+// Warns about paths that are accepted unchanged but make every request fail with 404.
 void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnings) {
   const Config& config = document.config;
   const bool jwt = kWithJwt.holds(config);
@@ -71,7 +71,7 @@ void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnin
   }
 }
 
-// The credential paths as written, before systemd's directory is put in.
+// Checks the credential paths as written, before systemd's directory is inserted.
 void WarnAboutSystemdJwt(const ConfigDocument& document, std::vector<Problem>& warnings) {
   if (document.jwt_from_systemd) {
     warnings.push_back(

@@ -1,5 +1,6 @@
-// Which unquoted scalars are not strings: the YAML 1.2 core types in the spellings that Go's reader
-// takes, which adds underscores in numbers, 0-prefixed octals, binary numbers and timestamps.
+// Decides which unquoted scalars are not strings: the YAML 1.2 core types in the spellings that
+// Go's reader accepts, which adds underscores in numbers, 0-prefixed octals, binary numbers and
+// timestamps.
 
 #include <algorithm>
 #include <array>
@@ -58,7 +59,7 @@ bool IsFloat(std::string_view text) {
   return at == text.size();
 }
 
-// A number of one or two digits in low..high, then `after`; moves `at` behind it.
+// Consumes a number of one or two digits in low..high, followed by `after`; advances `at` past it.
 bool TakeField(std::string_view text, std::size_t& at, int low, int high) {
   const std::size_t end = std::min(SkipDigits(text, at), at + 2);
   int value = 0;

@@ -33,8 +33,7 @@ bool IsMergeKey(const YamlNode& key) {
   return key.kind == YamlKind::kPlain && key.text == "<<";
 }
 
-// Builds the tree from the parser's events. The first problem ends the building; the events after
-// it are ignored.
+// Builds the tree from the parser's events. Stops at the first problem and ignores later events.
 class TreeBuilder final : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& mark) override {
@@ -165,7 +164,7 @@ class TreeBuilder final : public YAML::EventHandler {
     parent.children.push_back(std::move(node));
   }
 
-  // "<<: map" or "<<: [map, map]" adds the entries whose keys the map does not have yet.
+  // Merges "<<: map" or "<<: [map, map]": adds the entries whose keys the map does not have yet.
   void ApplyMergeKeys(YamlNode& map) {
     for (std::size_t i = 0; i + 1 < map.children.size();) {
       if (!IsMergeKey(map.children[i])) {
@@ -209,7 +208,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::optional<YamlProblem> problem_;
 };
 
-// Line and column of byte `offset`.
+// Returns line and column of byte `offset`.
 Position PositionAt(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const auto lines = std::count(before.begin(), before.end(), '\n');
@@ -243,12 +242,13 @@ std::variant<YamlNode, YamlProblem> ParseYaml(std::string_view text) {
     return *std::move(problem);
   }
   try {
-    // The end mark makes yaml-cpp refuse a quoted string that the end of the file cuts off, which
-    // it would take as complete otherwise.
+    // The document end marker makes yaml-cpp reject a quoted string that the end of the file
+    // truncates, which it would otherwise accept as complete.
     std::istringstream stream(std::string(text) + "\n...\n");
     YAML::Parser parser(stream);
     TreeBuilder builder;
-    // Not past the first problem: yaml-cpp finds documents without end in ", a: b".
+    // Stops at the first problem, because yaml-cpp finds an endless series of documents in ", a:
+    // b".
     while (!builder.Failed() && parser.HandleNextDocument(builder)) {
     }
     return std::move(builder).Finish();

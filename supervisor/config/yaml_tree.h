@@ -1,7 +1,7 @@
-// One YAML document as a small tree with the place of every node.
+// Parses one YAML document into a small tree with the position of every node.
 //
-// The only code that sees yaml-cpp. It knows nothing about the configuration's keys, and a tree it
-// returns is bounded in nodes and depth, aliases already expanded.
+// The only code that uses yaml-cpp. It knows nothing about the configuration's keys. The trees it
+// returns are bounded in nodes and depth after the expansion of aliases.
 
 #pragma once
 
@@ -13,17 +13,18 @@
 
 namespace baokms::supervisor {
 
-// A configuration has about 90 keys and takes 5 KiB; 1 MiB leaves room for comments and keeps the
-// parser's work below a second.
+// A configuration has about 90 keys and takes 5 KiB; 1 MiB leaves room for comments and keeps
+// parsing below a second.
 inline constexpr std::size_t kMaxYamlBytes = std::size_t{1} << 20;
 
-// Keys, values and list items after aliases are expanded: what stops an alias bomb.
+// Maximum number of keys, values and list items after the expansion of aliases; this is what stops
+// an alias bomb.
 inline constexpr std::size_t kMaxYamlNodes = 20'000;
 
-// The deepest key of the configuration is five levels down.
+// Maximum depth. The deepest key of the configuration is five levels down.
 inline constexpr std::size_t kMaxYamlDepth = 16;
 
-// Counted from 1. Line 0 means "the file as a whole".
+// Counted from 1. Line 0 stands for the whole file.
 struct Position {
   int line{};
   int column{};
@@ -36,11 +37,11 @@ enum class YamlKind { kNull, kPlain, kQuoted, kList, kMap };
 struct YamlNode {
   YamlKind kind = YamlKind::kNull;
   Position where{};
-  // kPlain, kQuoted (also block scalars and !!str).
+  // For kPlain and kQuoted (also block scalars and !!str).
   std::string text{};
   // kList: the items. kMap: key, value, key, value, ... with merge keys ("<<") already applied.
   std::vector<YamlNode> children{};
-  // Nodes in this tree, this one included.
+  // Number of nodes in this tree, including this one.
   std::size_t size = 1;
 };
 
@@ -50,11 +51,11 @@ struct YamlProblem {
 };
 
 // Parses the text of one file. An empty file is a kNull node. Fails on text that is not UTF-8 or
-// holds control characters, on more than one document, on tags other than !!str, !!map and !!seq,
-// and on the limits above.
+// contains control characters, on more than one document, on tags other than !!str, !!map and
+// !!seq, and beyond the limits above.
 std::variant<YamlNode, YamlProblem> ParseYaml(std::string_view text);
 
-// What an unquoted scalar means to Go's YAML reader.
+// The type that Go's YAML reader gives an unquoted scalar.
 enum class PlainType { kString, kInt, kFloat, kBool, kNull, kTimestamp };
 
 PlainType ResolvePlain(std::string_view text);

@@ -26,12 +26,12 @@ Bio Open(const std::string& pem) {
   return Bio(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
 }
 
-// Never asks a terminal for a passphrase.
+// Keeps OpenSSL from asking for a passphrase on the terminal.
 int NoPassphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) {
   return 0;
 }
 
-// The first certificate of the text, or null.
+// Returns the first certificate of the text, or null.
 Certificate ReadCertificate(const std::string& pem) {
   return Certificate(::PEM_read_bio_X509(Open(pem).get(), nullptr, NoPassphrase, nullptr));
 }

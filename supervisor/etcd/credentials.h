@@ -1,4 +1,4 @@
-// Trust and identity for the connection to etcd.
+// Trust anchors and identity for the connection to etcd.
 
 #pragma once
 
@@ -6,16 +6,16 @@
 
 namespace baokms::supervisor {
 
-// PEM text. gRPC takes it as strings only; the process that holds it cannot be dumped and
+// PEM text. gRPC accepts it only as strings; the process that holds it cannot be dumped and
 // overwrites freed memory.
 struct EtcdCredentials {
   std::string ca_pem;
-  std::string certificate_pem;  // may be empty, as may the key: both or none
+  std::string certificate_pem;  // with key_pem both set or both empty
   std::string key_pem;          // without a passphrase
 };
 
-// Which flag names a file that cannot be used, and why; empty when all can. gRPC itself would only
-// fail to connect.
+// Returns which flag names an unusable file, and why; empty if all are usable. gRPC itself would
+// only fail to connect.
 std::string FindCredentialProblem(const EtcdCredentials& credentials);
 
 }  // namespace baokms::supervisor

@@ -7,7 +7,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// "secrets" of "/registry/secrets/default/name"; the whole key when it has no such part.
+// Returns "secrets" for "/registry/secrets/default/name"; the whole key if it has no such part.
 std::string ResourceOf(std::string_view key) {
   const std::size_t root = key.find('/', 1);
   if (root != std::string_view::npos) {

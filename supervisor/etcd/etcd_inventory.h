@@ -1,4 +1,4 @@
-// What is stored in etcd, counted by who encrypted it. Pure and bounded; it holds no data of any
+// Counts the objects in etcd by who encrypted them. Pure and bounded; it holds no data of any
 // object.
 
 #pragma once
@@ -15,12 +15,12 @@
 
 namespace baokms::supervisor {
 
-// Different keys and names in one cluster: every version that a registry holds, and others. More of
-// them means that this is not the etcd of a cluster, or an attack.
+// Maximum number of different keys and providers in one cluster: every version that a registry
+// holds, and others. More indicate that this is not the etcd of a cluster, or an attack.
 inline constexpr std::size_t kMaxInventoryGroups = 20000;
 static_assert(kMaxInventoryGroups > contract::kMaxKeyRecords);
 
-// Kinds of objects: about 60 of Kubernetes' own and those of extensions.
+// Maximum number of kinds of objects: about 60 of Kubernetes' own and those of extensions.
 inline constexpr std::size_t kMaxInventoryResources = 20000;
 
 struct ResourceCount {
@@ -28,13 +28,13 @@ struct ResourceCount {
   std::uint64_t plain = 0;
 };
 
-// Each Add fails with kResourceExhausted above a maximum.
+// Each Add function fails with kResourceExhausted above a maximum.
 class EtcdInventory final {
  public:
-  // One object. `key` is its etcd key, "/registry/<resource>/...".
+  // Adds one object. `key` is its etcd key, "/registry/<resource>/...".
   [[nodiscard]] Status Add(std::string_view key, std::string_view value);
 
-  // Many at once, as another process counted them.
+  // Adds many objects at once, as counted by another process.
   [[nodiscard]] Status AddGroup(StoredValue stored, std::uint64_t objects);
   [[nodiscard]] Status AddResource(std::string name, ResourceCount count);
 
@@ -47,7 +47,7 @@ class EtcdInventory final {
   std::map<std::string, ResourceCount> resources_;
 };
 
-// Everything under a prefix, as of one revision of etcd.
+// The objects under a prefix, as of one revision of etcd.
 struct EtcdScan {
   EtcdInventory inventory;
   std::int64_t revision = 0;

@@ -1,4 +1,4 @@
-// Where etcd is and how to prove who we are, as the flags of a command say it.
+// The address of etcd and the credentials for it, as given by a command's flags.
 
 #pragma once
 
@@ -14,9 +14,9 @@ struct EtcdOptions {
   std::uint16_t port = 0;
   Transport transport = Transport::kTls;  // kPlain: loopback only
   std::string ca_file;                    // kTls: PEM
-  std::string certificate_file;           // may be empty, as may the key: both or none
+  std::string certificate_file;           // with key_file both set or both empty
   std::string key_file;
-  std::string prefix = "/registry/";  // of the keys to read
+  std::string prefix = "/registry/";  // prefix of the keys to read
 };
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,5 @@
-// bao-kms-etcd-scan: counts what is stored in etcd for verify-rotation. Started by that command
-// only; by hand it ends at once, because the descriptors of scan_program.h are missing.
+// bao-kms-etcd-scan: counts the objects in etcd for verify-rotation. Only that command can start
+// it; started by hand it exits immediately, because the descriptors of scan_program.h are missing.
 
 #include "supervisor/etcd/scan_program.h"
 

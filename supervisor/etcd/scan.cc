@@ -28,18 +28,20 @@ namespace {
 using std::chrono::system_clock;
 using Channel = std::shared_ptr<grpc::Channel>;
 
-// For the lookup of the name, and for the connection to one address with its TLS handshake.
+// Time limit for the name lookup, and for the connection to one address with its TLS handshake.
 constexpr std::chrono::seconds kConnectLimit{5};
 
-// For one page, of a server that is busy.
+// Time limit for one page, for a server that is busy.
 constexpr std::chrono::seconds kPageLimit{30};
 
-// Objects per page, and bytes per answer. A page that does not fit is asked for again with fewer
-// objects; a single one fits, since etcd takes no request above 1.5 MiB unless told otherwise.
+// Maximum number of objects per page and of bytes per answer. A page that does not fit is requested
+// again with fewer objects; a single object fits, because etcd accepts no request above 1.5 MiB by
+// default.
 constexpr std::int64_t kMostPerPage = 500;
 constexpr int kMaxAnswerBytes = 16 * 1024 * 1024;
 
-// The first key after all that begin with `prefix`; "\0" stands for the end of the key space.
+// Returns the first key after all that begin with `prefix`; "\0" stands for the end of the key
+// space.
 std::string EndOf(std::string prefix) {
   while (!prefix.empty()) {
     auto& last = prefix.back();
@@ -73,7 +75,7 @@ std::string Describe(const grpc::Status& status) {
   }
 }
 
-// "ipv4:192.0.2.1:2379" or "ipv6:%5B2001:db8::1%5D:2379" (gRPC's naming.md).
+// Returns "ipv4:192.0.2.1:2379" or "ipv6:%5B2001:db8::1%5D:2379" (gRPC's naming.md).
 std::string GrpcAddress(const SocketAddress& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const void* raw = &address.storage;
@@ -87,7 +89,7 @@ std::string GrpcAddress(const SocketAddress& address) {
   return std::string("ipv6:%5B").append(text.data()) + "%5D:" + std::to_string(ntohs(v6.sin6_port));
 }
 
-// The addresses of the host, in the form that gRPC reads.
+// Returns the addresses of the host, in the form that gRPC reads.
 std::vector<std::string> LookUp(const EtcdTarget& target) {
   std::vector<std::string> found;
   auto loop = EventLoop::Create();
@@ -105,7 +107,7 @@ std::vector<std::string> LookUp(const EtcdTarget& target) {
                          }
                          (*loop)->Stop();
                        });
-  // Without a loop nothing is found, which is what the caller says then.
+  // If the loop fails no address is found, which the caller reports.
   (void)(*loop)->Run().has_value();
   return found;
 }
@@ -126,13 +128,14 @@ Channel MakeChannel(const EtcdTarget& target, const std::string& address) {
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (target.credentials.has_value()) {
-    // The name or address that the certificate has to be for; `address` is one of its addresses.
+    // The name or address that the certificate must be valid for; `address` is one of its
+    // addresses.
     arguments.SetSslTargetNameOverride(target.host);
   }
   return grpc::CreateCustomChannel(address, Credentials(target), arguments);
 }
 
-// What gRPC's own text says about a connection that failed, in ours.
+// Translates gRPC's text about a failed connection into one of this program's own.
 std::string DescribeConnection(const std::string& text) {
   const auto has = [&text](std::string_view part) {
     return text.find(part) != std::string::npos;
@@ -150,7 +153,7 @@ std::string DescribeConnection(const std::string& text) {
                                    : std::string(kConnectionLost);
 }
 
-// Empty when the channel is connected.
+// Returns an empty text if the channel is connected.
 std::string Connect(const Channel& channel) {
   const auto deadline = system_clock::now() + kConnectLimit;
   grpc_connectivity_state state = channel->GetState(true);
@@ -163,7 +166,7 @@ std::string Connect(const Channel& channel) {
   if (state == GRPC_CHANNEL_READY) {
     return "";
   }
-  // Only a call is told the reason.
+  // gRPC reports the reason only to a call.
   grpc::ClientContext context;
   context.set_deadline(deadline);
   etcdserverpb::RangeResponse unused;
@@ -172,7 +175,7 @@ std::string Connect(const Channel& channel) {
   return DescribeConnection(status.error_message());
 }
 
-// Walks the keys, page by page, all of one revision.
+// Reads the keys page by page, all at one revision.
 class RangeWalk final {
  public:
   RangeWalk(const Channel& channel, const std::string& prefix)
@@ -235,7 +238,7 @@ class RangeWalk final {
   EtcdScan scan_;
 };
 
-// One address of the host.
+// Scans through one address of the host.
 std::variant<EtcdScan, std::string> ScanAddress(const EtcdTarget& target,
                                                 const std::string& address) {
   const Channel channel = MakeChannel(target, address);
@@ -245,8 +248,8 @@ std::variant<EtcdScan, std::string> ScanAddress(const EtcdTarget& target,
   return RangeWalk(channel, target.prefix).Run();
 }
 
-// With TLS 1.3, a server may end the connection over a missing client certificate only after the
-// client considers it established.
+// With TLS 1.3, a server may close the connection because of a missing client certificate only
+// after the client considers it established.
 bool MayLackCertificate(const EtcdTarget& target, const std::string& failure) {
   return target.credentials.has_value() && target.credentials->certificate_pem.empty() &&
          (failure == kConnectionLost || failure == kNoConnection);

@@ -15,14 +15,14 @@
 namespace baokms::supervisor {
 
 struct EtcdTarget {
-  std::string host;  // a name, or an address without brackets; the server has to prove it
+  std::string host;  // a name, or an address without brackets; the server must prove it
   std::uint16_t port = 0;
-  std::string prefix;                          // of the keys to read
+  std::string prefix;                          // prefix of the keys to read
   std::optional<EtcdCredentials> credentials;  // empty: no TLS, on the loopback interface only
 };
 
-// Blocks, for minutes in a large cluster; every single step has a limit. The text says why there is
-// no result, without a text of the server.
+// Blocks, for minutes in a large cluster; every single step has a time limit. On failure the text
+// says why, without repeating a text from the server.
 std::variant<EtcdScan, std::string> ScanEtcd(const EtcdTarget& target);
 
 }  // namespace baokms::supervisor

@@ -81,7 +81,7 @@ Status SendAnswer(const ipc::EtcdScanAnswer& answer, int fd) {
 
 bool ReceiveAnswer(int fd, ipc::EtcdScanAnswer& answer) {
   google::protobuf::io::FileInputStream stream(fd);
-  // One byte more than allowed: a longer message must not pass as a shorter one.
+  // One byte more than allowed, so that a longer message is not taken for a shorter one.
   google::protobuf::io::LimitingInputStream limited(&stream, kMaxScanAnswerBytes + 1);
   return answer.ParseFromZeroCopyStream(&limited) && limited.ByteCount() <= kMaxScanAnswerBytes;
 }

@@ -1,5 +1,5 @@
-// What bao-kms-etcd-scan tells the command: both ends of the message and of the pipe that carries
-// it.
+// The answer of bao-kms-etcd-scan to the command: both ends of the message and of the pipe that
+// carries it.
 
 #pragma once
 
@@ -20,15 +20,15 @@ inline constexpr std::int64_t kMaxScanAnswerBytes = std::int64_t{80} << 20;
 
 ipc::EtcdScanAnswer ToMessage(const EtcdScan& scan);
 
-// Fails when the message is not one that ToMessage() makes: without a revision, with too many
-// groups or with too long a text.
+// Fails if ToMessage() cannot have built the message: without a revision, with too many groups or
+// with too long a text.
 [[nodiscard]] Result<EtcdScan> FromMessage(const ipc::EtcdScanAnswer& answer);
 
-// Blocks until all is written, or until the other end is gone.
+// Blocks until the answer is written or the other end is gone.
 [[nodiscard]] Status SendAnswer(const ipc::EtcdScanAnswer& answer, int fd);
 
-// Blocks until the end of the pipe. False: what came is not one message of at most
-// kMaxScanAnswerBytes.
+// Blocks until the end of the pipe. Returns false if it did not carry exactly one message of at
+// most kMaxScanAnswerBytes.
 [[nodiscard]] bool ReceiveAnswer(int fd, ipc::EtcdScanAnswer& answer);
 
 }  // namespace baokms::supervisor

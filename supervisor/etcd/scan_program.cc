@@ -27,15 +27,15 @@
 namespace baokms::supervisor {
 namespace {
 
-// gRPC's threads and their wake-ups, and one connection to etcd.
+// For gRPC's threads and their wake-up descriptors, and one connection to etcd.
 constexpr rlim_t kOpenFiles = 128;
-// A page of 16 MiB twice, the inventory at its largest, and stacks for gRPC's threads.
+// For two copies of a 16 MiB page, the largest inventory, and the stacks of gRPC's threads.
 constexpr rlim_t kDataBytes = rlim_t{768} << 20U;
 // kube-apiserver compacts etcd every five minutes, so a scan that takes much longer loses its
 // revision anyway.
 constexpr std::int64_t kScanSeconds = 15 * 60;
 
-// Nobody would read the answer after the command has ended.
+// Ends this process when the command has ended, because nothing would read the answer.
 Status EndWithParent() {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
     return Error(ErrorCode::kSystem, "prctl(PR_SET_PDEATHSIG)", errno);
@@ -61,7 +61,7 @@ Result<EtcdTarget> ReadTarget() {
   return target;
 }
 
-// What etcd or a file makes impossible is an answer; what fails before that ends the program.
+// Failures that etcd or a file causes are part of the answer; earlier ones end the program.
 ipc::EtcdScanAnswer Answer(const EtcdTarget& target) {
   ipc::EtcdScanAnswer answer;
   if (target.credentials.has_value()) {
@@ -78,7 +78,7 @@ ipc::EtcdScanAnswer Answer(const EtcdTarget& target) {
   return ToMessage(std::get<EtcdScan>(scanned));
 }
 
-// The order is the argument: nothing is read from etcd before the filter is in force.
+// The order is security-critical: nothing is read from etcd before the filter is in force.
 Status ScanOnce() {
   (void)BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-etcd",
                                     .fixed_descriptors = kScanDescriptors,
@@ -87,7 +87,7 @@ Status ScanOnce() {
   BAOKMS_TRY(EndWithParent());
   const DeadMansTimer limit = BAOKMS_TRY(DeadMansTimer::Create(kScanSeconds));
   BAOKMS_TRY(DropCapabilities());
-  // Without the configuration file of this host, which could load code.
+  // Skips this host's OpenSSL configuration file, which could load code.
   if (::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) {
     return Error(ErrorCode::kSystem, "OPENSSL_init_crypto");
   }

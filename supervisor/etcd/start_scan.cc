@@ -28,7 +28,7 @@ namespace {
 
 constexpr const char* kScanProgram = "bao-kms-etcd-scan";
 
-// A text of the program is one line of ours; anything longer is not.
+// The program's error text is one line of this project; longer texts are not accepted.
 constexpr std::size_t kMaxFailureBytes = 512;
 
 EtcdScanFailure FileFailure(std::string text) {
@@ -43,15 +43,15 @@ EtcdScanFailure ProgramFailure(std::string_view what) {
   return EtcdFailure(std::string(kScanProgram).append(": ").append(what));
 }
 
-// A private key may be read by its owner and a group only.
+// Only the owner and the group may be able to read a private key.
 FileRules KeyFileRules() {
   FileRules rules = CaFileRules();
   rules.forbidden_bits = 0037;
   return rules;
 }
 
-// The files that the program is given as descriptors, in the order of scan_program.h. Where the
-// path is empty the descriptor is not valid.
+// The files that are passed to the program as descriptors, in the order of scan_program.h. The
+// descriptor is invalid if the path is empty.
 struct CredentialFiles {
   std::array<UniqueFd, 3> files;
   std::string refusal;
@@ -120,7 +120,7 @@ Result<RunningScan> Start(const EtcdOptions& options, const CredentialFiles& fil
   return RunningScan{.pid = pid, .answer = std::move(answer)};
 }
 
-// How the process ended; empty when it ended well.
+// Returns how the process failed; empty if it succeeded.
 std::string WaitFor(pid_t pid) {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0) {
@@ -169,7 +169,7 @@ EtcdScanResult RunEtcdScan(const EtcdOptions& options, const std::string& progra
   }
   ipc::EtcdScanAnswer answer;
   const bool received = ReceiveAnswer(running->answer.get(), answer);
-  running->answer.reset();  // a program that still writes ends, too
+  running->answer.reset();  // a program that is still writing then ends as well
   if (const std::string ending = WaitFor(running->pid); !ending.empty()) {
     return ProgramFailure(ending);
   }

@@ -1,4 +1,4 @@
-// Has bao-kms-etcd-scan read etcd, and waits for what it counted.
+// Starts bao-kms-etcd-scan to read etcd, and waits for its counts.
 
 #pragma once
 
@@ -13,7 +13,7 @@ namespace baokms::supervisor {
 // Why there is no inventory, in one line.
 struct EtcdScanFailure {
   enum class Kind : std::uint8_t {
-    kFile,  // a file that a flag names, or the program itself, cannot be used
+    kFile,  // a file that a flag names, or the program itself, is unusable
     kEtcd,  // etcd could not be read
   };
   Kind kind = Kind::kEtcd;
@@ -22,12 +22,13 @@ struct EtcdScanFailure {
 
 using EtcdScanResult = std::variant<EtcdScan, EtcdScanFailure>;
 
-// Opens the files of `options` and passes them to `program`, a path, as descriptors. To be called
-// before this process gives up its privileges and installs a filter. Blocks, for minutes in a large
-// cluster and at most for the limit of scan_program.cc. Texts of etcd are never repeated.
+// Opens the files of `options` and passes them as descriptors to the program at the path `program`.
+// Must be called before this process drops its privileges and installs a filter. Blocks, for
+// minutes in a large cluster and at most for the limit of scan_program.cc. Texts from etcd are
+// never repeated.
 EtcdScanResult RunEtcdScan(const EtcdOptions& options, const std::string& program);
 
-// The path of the program, beside this one.
+// Returns the path of the program, beside this one.
 std::string EtcdScanProgram();
 
 }  // namespace baokms::supervisor

@@ -24,7 +24,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kKinds = 
     {"secretbox:v1:", "secretbox"},
 }};
 
-// Takes a text over if it is of a length that it may have.
+// Returns the text if its length is permitted, otherwise an empty one.
 std::string Bounded(std::string_view text) {
   return std::string(text.size() <= contract::kMaxKeyIdRequestBytes ? text : std::string_view());
 }

@@ -1,5 +1,5 @@
-// Who encrypted a value that kube-apiserver stored in etcd, and with which key. Pure; it looks at
-// names and identifiers only, never at data.
+// Determines who encrypted a value that kube-apiserver stored in etcd, and with which key. Pure
+// functions that look at names and identifiers only, never at data.
 
 #pragma once
 
@@ -11,14 +11,14 @@
 namespace baokms::supervisor {
 
 struct StoredValue {
-  // "none", "kms-v2", "kms-v1", "aescbc", "aesgcm", "secretbox", or "unknown" for a prefix of
-  // another kind.
+  // "none", "kms-v2", "kms-v1", "aescbc", "aesgcm", "secretbox", or "unknown" for any other prefix.
   std::string encryption;
-  // The provider's or local key's name; empty for "none" and "unknown".
+  // The name of the KMS provider or the local key; empty for "none" and "unknown".
   std::string provider;
-  // From here on "kms-v2" only. Empty key_id: what is stored behind the prefix can not be read.
+  // From here on for "kms-v2" only. An empty key_id means that the data after the prefix cannot be
+  // parsed.
   std::string key_id;
-  // Annotations of this program or the Go one; empty when they are not there.
+  // Annotations of this program or the Go provider; empty if they are missing.
   std::string lineage_hash;
   std::string transit_version;
 
@@ -30,7 +30,8 @@ struct StoredValue {
   }
 };
 
-// Every text of the answer is at most a KMS request's key_id long; longer ones are not taken over.
+// Parses the prefix of a stored value. No text of the result is longer than a KMS request's key_id
+// may be; longer ones are left empty.
 StoredValue ReadStoredValue(std::string_view value);
 
 }  // namespace baokms::supervisor

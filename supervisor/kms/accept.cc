@@ -24,13 +24,13 @@
 namespace baokms::supervisor {
 namespace {
 
-// Connections taken before the loop looks at other descriptors again.
+// Connections accepted before the loop serves other descriptors again.
 constexpr int kBatch = 16;
 
-// Descriptors below this are left to others (F_DUPFD_CLOEXEC).
+// F_DUPFD_CLOEXEC returns a descriptor of at least this number: 0 to 2 stay standard streams.
 constexpr int kLowestCopy = 3;
 
-// While the process is out of descriptors and nothing helps.
+// Pause between attempts while the process is out of descriptors and the spare did not help.
 constexpr BootTime kPause = std::chrono::milliseconds(100);
 
 UniqueFd CopyOf(int fd) {
@@ -46,7 +46,7 @@ Result<std::unique_ptr<Acceptor>> Acceptor::Create(EventLoop& loop,
                                                    OnConnection on_connection) {
   std::unique_ptr<Acceptor> acceptor(
       new Acceptor(loop, listener, std::move(policy), observers, std::move(on_connection)));
-  // Any open file will do; a copy needs no permission to open one.
+  // Any open descriptor serves as the spare; duplicating one needs no permission to open a file.
   acceptor->spare_ = CopyOf(listener);
   if (!acceptor->spare_.valid()) {
     return Error(ErrorCode::kSystem, "fcntl(F_DUPFD_CLOEXEC)", errno);
@@ -95,8 +95,8 @@ void Acceptor::OnReady() {
   }
 }
 
-// Out of descriptors, or of memory: the one who waits is let in and turned away, since a
-// level-triggered listener would otherwise keep the loop spinning.
+// The process is out of descriptors or memory. The next waiting client is accepted on the spare
+// descriptor and disconnected; left in the queue, it would make the level-triggered loop spin.
 void Acceptor::OnNoDescriptor() {
   spare_.reset();
   UniqueFd refused(::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));

@@ -1,5 +1,5 @@
-// The accept loop in front of gRPC: who connects is checked and counted before gRPC sees a byte.
-// It never closes the listening socket and reads nothing from a connection.
+// The accept loop in front of gRPC: peers are checked and counted before gRPC sees a byte. It never
+// closes the listening socket and reads nothing from a connection.
 
 #pragma once
 
@@ -24,20 +24,22 @@
 
 namespace baokms::supervisor {
 
-// Lives on the loop's thread.
+// Not thread-safe: belongs to the loop's thread.
 class Acceptor final {
  public:
-  // Connections at one time. An API server has one, two while it reloads its configuration.
+  // Maximum number of open connections. An API server keeps one, and two while it reloads its
+  // configuration.
   static constexpr std::size_t kMostConnections = 64;
 
-  // Log records about peers in one second; a client that connects in a loop must not fill the log.
+  // Maximum number of log records about peers per second, so that a client that connects in a loop
+  // cannot flood the log.
   static constexpr int kMostRecordsPerSecond = 16;
 
-  // Gets each connection that was let in.
+  // Takes ownership of each accepted connection.
   using OnConnection = std::function<void(UniqueFd)>;
 
-  // Accepts from now on. `listener` is a listening, non-blocking unix stream socket; it and
-  // everything else passed by reference must outlive the acceptor.
+  // Starts accepting. `listener` is a listening, non-blocking UNIX stream socket; it and everything
+  // else passed by reference must outlive the acceptor.
   static Result<std::unique_ptr<Acceptor>> Create(EventLoop& loop,
                                                   int listener,
                                                   PeerPolicy policy,
@@ -48,16 +50,17 @@ class Acceptor final {
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor();
 
-  // Accepts from another listening socket from now on, after those who wait at the earlier one.
+  // Switches to another listening socket, after the clients that wait at the previous one were
+  // accepted.
   void ListenOn(int listener);
 
-  // Nobody is let in any more; callers wait in the socket's queue. Connections that exist stay.
+  // Stops accepting: new clients wait in the socket's queue. Open connections are not affected.
   void Stop();
 
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
-  // Our own copy of a connection, watched for its end.
+  // The acceptor's own duplicate of a connection, watched for the end of the connection.
   struct Connection {
     UniqueFd watched;
     uid_t uid = 0;
@@ -88,11 +91,11 @@ class Acceptor final {
   PeerPolicy policy_;
   const Observers& observers_;
   OnConnection on_connection_;
-  UniqueFd spare_;  // given up to accept, and refuse, when the process is out of descriptors
+  UniqueFd spare_;  // closed to accept and refuse a client when no descriptor is left
   EventLoop::TimerId pause_ = 0;
-  std::map<int, Connection> connections_;  // by `watched`
-  BootTime second_{};                      // when the current second of records began
-  int records_ = 0;                        // in it
+  std::map<int, Connection> connections_;  // keyed by `watched`
+  BootTime second_{};                      // start of the current one-second window of records
+  int records_ = 0;                        // records written in this window
 };
 
 }  // namespace baokms::supervisor

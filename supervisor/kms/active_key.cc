@@ -37,7 +37,7 @@ ActiveKeys::Checked ActiveKeys::Check(const StatusView& view, BootTime now, std:
   return {Cause::kNone, std::move(key)};
 }
 
-// Null when another key_id derives from the version.
+// Returns null if this version derives another key_id.
 std::shared_ptr<const ActiveKey> ActiveKeys::Derive(const std::string& key_id,
                                                     contract::KeyVersion version) {
   const std::lock_guard lock(mutex_);

@@ -1,5 +1,5 @@
-// Whether a view's active key may be used, and what annotations it has by our own computation. The
-// view is not believed: its key_id must be the one that derives from the configuration.
+// Decides whether a view's active key may be used, and computes its annotations independently. The
+// view is not trusted: its key_id must equal the one that derives from the configuration.
 
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace baokms::supervisor {
 
-// The active key of one moment. `annotations` are those of everything encrypted with it.
+// The active key at one moment. `annotations` accompany everything that is encrypted with it.
 struct ActiveKey {
   std::string key_id;
   contract::KeyVersion version;
@@ -33,11 +33,11 @@ class ActiveKeys final {
       : identity_(std::move(identity)), plugin_version_(std::move(plugin_version)) {}
 
   struct Checked {
-    Cause cause = Cause::kNone;            // why there is none: one of the status_stale causes
-    std::shared_ptr<const ActiveKey> key;  // null exactly then
+    Cause cause = Cause::kNone;            // why there is no key: one of the status_stale causes
+    std::shared_ptr<const ActiveKey> key;  // null if and only if `cause` is set
   };
 
-  // The view's active key, if the view is healthy at this moment.
+  // Returns the view's active key if the view is healthy at `now`.
   [[nodiscard]] Checked Check(const StatusView& view, BootTime now, std::int64_t now_unix);
 
  private:
@@ -46,7 +46,7 @@ class ActiveKeys final {
   contract::KeyIdentity identity_;
   std::string plugin_version_;
   std::mutex mutex_;
-  std::shared_ptr<const ActiveKey> last_;  // guarded by mutex_; saves the hashing
+  std::shared_ptr<const ActiveKey> last_;  // guarded by mutex_; avoids hashing again
 };
 
 }  // namespace baokms::supervisor

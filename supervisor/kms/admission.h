@@ -1,5 +1,5 @@
-// How many requests of each method may be in progress. It never waits: a request is admitted or
-// refused immediately.
+// Limits how many requests of each method may be in progress. It never waits: a request is admitted
+// or refused immediately.
 
 #pragma once
 
@@ -31,7 +31,7 @@ class Admission final {
   };
 
  public:
-  // Counts one request until it is destroyed, which may be after the admission was.
+  // Counts one request until it is destroyed. It may outlive the Admission object.
   class AdmissionPermit final {
    public:
     AdmissionPermit(AdmissionPermit&& other) noexcept = default;
@@ -60,7 +60,7 @@ class Admission final {
 
   explicit Admission(const ConcurrencyLimits& limits) { SetLimits(limits); }
 
-  // Returns nothing if the method's maximum is in progress already.
+  // Admits one request. Returns nothing if the method's maximum is already in progress.
   [[nodiscard]] std::optional<AdmissionPermit> TryEnter(KmsMethod method) {
     const std::shared_ptr<Pool>& pool = PoolOf(method);
     if (pool->taken.fetch_add(1) >= pool->limit.load()) {
@@ -70,7 +70,7 @@ class Admission final {
     return AdmissionPermit(pool);
   }
 
-  // Requests that are in progress already are not affected.
+  // Changes the limits. Requests that are in progress are not affected.
   void SetLimits(const ConcurrencyLimits& limits) {
     PoolOf(KmsMethod::kStatus)->limit = limits.status;
     PoolOf(KmsMethod::kEncrypt)->limit = limits.encrypt;

@@ -9,8 +9,8 @@
 
 namespace baokms::supervisor {
 
-// One wake-up for all that come before it is served. It is set without the lock, because the thread
-// that it wakes wants the lock at once.
+// One wake-up covers all calls that are added before it is served. It is set after the lock is
+// released, because the thread that it wakes takes the same lock immediately.
 void AnswerQueue::Add(Rpc& call) {
   {
     const std::lock_guard lock(mutex_);

@@ -122,7 +122,7 @@ void DecryptCall::Cancel() {
 
 void DecryptCall::End(Cause cause, std::span<const std::uint8_t> plaintext) {
   if (!ended_.exchange(true)) {
-    // Moved out, because it holds those who wait, and they hold this call.
+    // Moved out to break a reference cycle: the callback owns the waiters, and they own this call.
     const Done done = std::move(done_);
     done({cause, version_, plaintext});
   }

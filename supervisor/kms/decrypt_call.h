@@ -1,6 +1,6 @@
-// One Decrypt on a worker: the lookup of its key_id, a discovery if nobody knows it yet, the
-// request to a worker, and the answer. Who waits for the result is not known here
-// (decrypt_coalescer.h).
+// One Decrypt on a worker: looks up its key_id, runs a discovery if the key_id is unknown, sends
+// the request to a worker and checks the answer. The clients that wait for the result are the
+// coalescer's concern (decrypt_coalescer.h).
 
 #pragma once
 
@@ -21,7 +21,7 @@
 
 namespace baokms::supervisor {
 
-// What every Decrypt works with; outlives all of them.
+// Dependencies that all Decrypt calls share; they must outlive every call.
 struct DecryptContext {
   WorkerPool& workers;
   StatusSource& status;
@@ -30,11 +30,11 @@ struct DecryptContext {
 
 struct DecryptResult {
   Cause cause = Cause::kNone;
-  std::uint32_t version = 0;                // of the key; 0: not known
-  std::span<const std::uint8_t> plaintext;  // wiped after the callback
+  std::uint32_t version = 0;                // of the key; 0 if unknown
+  std::span<const std::uint8_t> plaintext;  // wiped once the callback returns
 };
 
-// The request that asks a worker to decrypt.
+// Builds the request that asks a worker to decrypt.
 [[nodiscard]] ipc::DecryptRequest WorkerDecryptRequest(
     const std::string& key_id,
     const std::string& ciphertext,
@@ -45,21 +45,22 @@ class DecryptCall final : public std::enable_shared_from_this<DecryptCall> {
  public:
   using Done = std::function<void(const DecryptResult&)>;
 
-  // `arrived`: when the first of the equal requests came. `done` runs once, on the thread of
-  // Start() or the loop's, unless Cancel() comes first. `request` was checked (decrypt_checks.h).
+  // `arrived` is when the first of the equal requests arrived. `done` runs once, on the thread that
+  // called Start() or on the loop's, unless Cancel() comes first. `request` must have passed
+  // CheckDecryptRequest().
   DecryptCall(const DecryptContext& context,
               std::shared_ptr<const v2::DecryptRequest> request,
               BootTime arrived,
               BootTime deadline,
               Done done);
 
-  // Looks the key up and asks a worker. Once.
+  // Looks up the key and asks a worker. Must be called once.
   void Start();
 
-  // Nobody waits any longer. Callable from any thread.
+  // Cancels the call when no client waits for it any longer. Callable from any thread.
   void Cancel();
 
-  // The version of the key; 0 until it is known.
+  // Returns the version of the key; 0 until it is known.
   [[nodiscard]] std::uint32_t version() const { return version_; }
 
  private:
@@ -69,7 +70,7 @@ class DecryptCall final : public std::enable_shared_from_this<DecryptCall> {
   void OnAnswer(Reply<ipc::DecryptAnswer> reply);
   void End(Cause cause, std::span<const std::uint8_t> plaintext = {});
 
-  // Runs one step; whatever it throws ends the call.
+  // Runs one step; an exception inside it fails the call.
   template <typename Step>
   void Guarded(Step step);
 
@@ -78,7 +79,7 @@ class DecryptCall final : public std::enable_shared_from_this<DecryptCall> {
   BootTime arrived_;
   BootTime deadline_;
   Done done_;
-  bool discovered_ = false;  // an unknown key_id is looked up once; one step at a time
+  bool discovered_ = false;  // an unknown key_id is discovered only once; one step at a time
   std::atomic<std::uint32_t> version_{0};
   std::atomic<RequestId> operation_{0};
   std::atomic<bool> ended_{false};

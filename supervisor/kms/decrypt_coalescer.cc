@@ -38,18 +38,18 @@ class DecryptCoalescer::Waiter final : public KmsCall, public std::enable_shared
   RequestRecord record_;
   BootTime deadline_;
   DecryptDone done_;
-  SharedCallPtr shared_call_;  // guarded by the coalescer's mutex_; null: ended, or not on one yet
-  bool leads_ = false;         // guarded likewise; not a follower
+  SharedCallPtr shared_call_;  // guarded by the coalescer's mutex_; null: ended or not started
+  bool leads_ = false;         // guarded by the coalescer's mutex_; false for a follower
 };
 
-// One call to a worker, and everybody who waits for it.
+// One call to a worker, and all requests that wait for it.
 struct DecryptCoalescer::SharedCall {
   std::shared_ptr<const v2::DecryptRequest> request;
-  BootTime arrived{};                 // of its first request
-  Admission::AdmissionPermit permit;  // until it completes
-  BootTime deadline{};                // guarded by the coalescer's mutex_, as the next two
+  BootTime arrived{};                 // when its first request arrived
+  Admission::AdmissionPermit permit;  // held until it completes
+  BootTime deadline{};                // this and the next two are guarded by the coalescer's mutex_
   std::vector<WaiterPtr> waiters{};
-  std::shared_ptr<DecryptCall> call{};  // null: not asked yet, or over
+  std::shared_ptr<DecryptCall> call{};  // null: not started, or over
 };
 
 DecryptCoalescer::DecryptCoalescer(EventLoop& loop,
@@ -58,7 +58,7 @@ DecryptCoalescer::DecryptCoalescer(EventLoop& loop,
     : loop_(loop), admission_(admission), context_(context) {
 }
 
-// Waiters and shared calls own each other until they complete.
+// Breaks the reference cycles: waiters and shared calls own each other until they complete.
 DecryptCoalescer::~DecryptCoalescer() {
   for (const auto& [ciphertext, shared_call] : shared_calls_) {
     for (const WaiterPtr& waiter : shared_call->waiters) {
@@ -90,7 +90,7 @@ KmsCallPtr DecryptCoalescer::Start(v2::DecryptRequest request,
   return waiter;
 }
 
-// Puts the request on a shared call. `started` is that call when it is a new one.
+// Adds the request to a shared call. `started` is set to that call if it is a new one.
 Cause DecryptCoalescer::JoinOrAdmit(const WaiterPtr& waiter,
                                     v2::DecryptRequest request,
                                     SharedCallPtr& started) {
@@ -143,7 +143,7 @@ void DecryptCoalescer::Ask(const SharedCallPtr& shared_call) {
   {
     const std::lock_guard lock(mutex_);
     if (shared_call->waiters.empty()) {
-      return;  // everybody has left
+      return;  // every waiter has left
     }
     call = std::make_shared<DecryptCall>(
         context_, shared_call->request, shared_call->arrived, shared_call->deadline,
@@ -153,7 +153,8 @@ void DecryptCoalescer::Ask(const SharedCallPtr& shared_call) {
   call->Start();
 }
 
-// Answers everybody on the shared call, unless only its own time is over and somebody has more.
+// Answers all waiters of the shared call. If only the shared call's deadline passed, waiters with a
+// later deadline continue.
 void DecryptCoalescer::Complete(const SharedCallPtr& shared_call, DecryptResult result) {
   std::vector<WaiterPtr> ending;
   bool continues = false;
@@ -182,8 +183,8 @@ void DecryptCoalescer::Complete(const SharedCallPtr& shared_call, DecryptResult 
   }
 }
 
-// Under the lock: splits off those whose time is over together with the shared call's. False when
-// nobody is left.
+// Must hold the lock. Splits off the waiters whose deadline passed together with the shared call's.
+// Returns false if no waiter is left.
 bool DecryptCoalescer::ContinueForTheRest(SharedCall& shared_call, std::vector<WaiterPtr>& late) {
   const BootTime over = std::max(BootNow(), shared_call.deadline);
   std::vector<WaiterPtr> rest;
@@ -208,7 +209,7 @@ bool DecryptCoalescer::ContinueForTheRest(SharedCall& shared_call, std::vector<W
   return true;
 }
 
-// Under the lock. Nobody can join any more, and the permit is given back.
+// Must hold the lock. Closes the shared call to new waiters and returns its permit.
 void DecryptCoalescer::Remove(const SharedCall& shared_call) {
   const auto [begin, end] = shared_calls_.equal_range(shared_call.request->ciphertext());
   const auto found = std::find_if(begin, end, [&](const SharedCalls::value_type& entry) {
@@ -220,7 +221,7 @@ void DecryptCoalescer::Remove(const SharedCall& shared_call) {
   }
 }
 
-// One request ends by itself; the shared call continues for the others.
+// Ends one request; the shared call continues for the others.
 void DecryptCoalescer::Leave(const WaiterPtr& waiter, Cause cause) {
   std::shared_ptr<DecryptCall> call;
   SharedCallPtr shared_call;

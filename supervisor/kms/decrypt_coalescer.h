@@ -24,8 +24,8 @@ namespace baokms::supervisor {
 // Callable from any thread.
 class DecryptCoalescer final {
  public:
-  // Requests that share the call of another one, over all calls. They need no permit of their own,
-  // so this is what bounds them.
+  // Maximum number of followers, that is requests that joined another request's call, over all
+  // calls. Followers need no permit, so this is their only bound.
   static constexpr std::size_t kMaxFollowers = 1024;
 
   // Everything passed by reference must outlive the coalescer.
@@ -35,7 +35,8 @@ class DecryptCoalescer final {
   // Requests that are still in progress are never answered.
   ~DecryptCoalescer();
 
-  // Joins an equal request or starts a call of its own. `request` is taken over.
+  // Joins an equal request that is in progress, or starts a new call. Takes ownership of
+  // `request`'s contents.
   KmsCallPtr Start(v2::DecryptRequest request, BootTime deadline, DecryptDone done);
 
  private:
@@ -43,7 +44,8 @@ class DecryptCoalescer final {
   struct SharedCall;
   using WaiterPtr = std::shared_ptr<Waiter>;
   using SharedCallPtr = std::shared_ptr<SharedCall>;
-  // By ciphertext, which lives in the shared call. Annotations and key_id are compared after it.
+  // Keyed by ciphertext, which the shared call owns. Annotations and key_id are compared
+  // afterwards.
   using SharedCalls = std::unordered_multimap<std::string_view, SharedCallPtr>;
 
   Cause JoinOrAdmit(const WaiterPtr& waiter, v2::DecryptRequest request, SharedCallPtr& started);

@@ -38,8 +38,8 @@ bool IsSameSecret(const std::string& a, const std::string& b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-// Whether a failed verification says something about the ciphertext, and not about the worker, its
-// token or OpenBao.
+// Returns whether a failed verification is evidence about the ciphertext rather than about the
+// worker, its token or OpenBao.
 bool IsVerdict(ipc::Outcome outcome) {
   switch (outcome) {
     case ipc::OUTCOME_INVALID_REQUEST:
@@ -88,7 +88,7 @@ KmsCallPtr EncryptCall::Start(const EncryptContext& context,
   }
   const auto call =
       std::make_shared<EncryptCall>(context, *std::move(permit), record, deadline, std::move(done));
-  // Moved, so that no second copy of the plaintext is left on the heap.
+  // Moved, so that no second copy of the plaintext remains on the heap.
   call->Ask(std::move(*request.mutable_plaintext()));
   Wipe(*request.mutable_plaintext());
   return call;
@@ -154,7 +154,7 @@ void EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer> reply) {
   CountReply(context_.observers.metrics, KmsMethod::kEncrypt, reply);
 }
 
-// A worker is not believed: what it says about the key must be what we compute ourselves.
+// A worker is not trusted: what it says about the key must equal the supervisor's own computation.
 Cause EncryptCall::CheckAnswer(const ipc::EncryptAnswer& answer) const {
   const bool annotations_equal =
       std::ranges::equal(answer.annotations(), key_->annotations,
@@ -195,7 +195,7 @@ void EncryptCall::Verify(Verifier verifier) {
   if (verifier == Verifier::kAnotherWorker) {
     choice.not_this = encrypted_by_;
     choice.fallback = WorkerChoice::Fallback::kSameWorker;
-    // A stuck worker must not take the time in which the other one could be asked.
+    // A stuck worker must not use up the time in which another one could be asked.
     const BootTime now = BootNow();
     until = now + (deadline_ - now) / 2;
   } else {
@@ -251,7 +251,7 @@ void EncryptCall::End(Cause cause) {
   }
   const bool failed = cause != Cause::kNone && cause != Cause::kCanceled;
   if (failed && cause != Cause::kPanic && BootNow() >= deadline_) {
-    cause = Cause::kDeadline;  // wins over whatever it brought about
+    cause = Cause::kDeadline;  // takes precedence over the failure it caused
   }
   RequestDetails details;
   if (key_ != nullptr) {
@@ -259,7 +259,7 @@ void EncryptCall::End(Cause cause) {
     details.version = static_cast<std::uint32_t>(key_->version.number);
   }
   { const Admission::AdmissionPermit released = std::move(permit_); }
-  // Of a failure nothing gets out, not even the part that was right.
+  // A failure discloses nothing, not even a partial response.
   done_(ErrorFor(cause), cause == Cause::kNone ? response_ : v2::EncryptResponse());
   record_.Finish(cause, details);
 }

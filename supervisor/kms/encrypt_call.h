@@ -1,6 +1,7 @@
-// One Encrypt: everything is taken from one view, the answer is compared with our own computation,
-// and then another worker decrypts it before the client gets it. There is about one call for each
-// start of an API server, and a wrong ciphertext would lose data for good.
+// One Encrypt: everything is taken from one view, the worker's answer is compared with the
+// supervisor's own computation, and another worker decrypts the ciphertext before the client
+// receives it. There is about one call for each start of an API server, and a wrong ciphertext
+// would lose data permanently.
 
 #pragma once
 
@@ -21,7 +22,7 @@
 
 namespace baokms::supervisor {
 
-// What every Encrypt works with; outlives all of them.
+// Dependencies that all Encrypt calls share; they must outlive every call.
 struct EncryptContext {
   WorkerPool& workers;
   StatusSource& status;
@@ -32,13 +33,13 @@ struct EncryptContext {
 
 class EncryptCall final : public KmsCall, public std::enable_shared_from_this<EncryptCall> {
  public:
-  // Counts the request, admits it, and asks a worker. The plaintext of `request` is wiped.
+  // Counts the request, admits it and asks a worker. Wipes the plaintext of `request`.
   static KmsCallPtr Start(const EncryptContext& context,
                           v2::EncryptRequest& request,
                           BootTime deadline,
                           EncryptDone done);
 
-  // For Start().
+  // For Start() only.
   EncryptCall(const EncryptContext& context,
               Admission::AdmissionPermit permit,
               RequestRecord record,
@@ -52,10 +53,10 @@ class EncryptCall final : public KmsCall, public std::enable_shared_from_this<En
   void Cancel() override;
 
  private:
-  // Whether the worker that verifies may be another one than asked for.
+  // Who verifies: preferably another worker, as a last resort the one that encrypted.
   enum class Verifier : std::uint8_t { kAnotherWorker, kSameWorker };
 
-  // Runs the checks and asks a worker. Once; `plaintext` is wiped at the end.
+  // Runs the checks and asks a worker. Must be called once. `plaintext` is wiped at the end.
   void Ask(std::string plaintext);
   Cause Prepare(ipc::EncryptRequest& request);
   void OnEncrypted(Reply<ipc::EncryptAnswer> reply);
@@ -66,7 +67,7 @@ class EncryptCall final : public KmsCall, public std::enable_shared_from_this<En
   void NoteSelfVerified() const;
   void End(Cause cause);
 
-  // Runs one step; whatever it throws ends the call.
+  // Runs one step; an exception inside it fails the call.
   template <typename Step>
   void Guarded(Step step);
 

@@ -12,8 +12,8 @@ namespace {
 
 using enum GrpcCode;
 
-// In the order of Cause. kube-apiserver may call an object corrupt after an error, so every text
-// that an outage can cause says that it is temporary.
+// In the order of Cause. kube-apiserver may call an object corrupt after an error, so the text of
+// every error that an outage can cause says that it is temporary.
 constexpr std::array kErrors = {
     PublicError{kOk, "", ""},
     PublicError{kCancelled, "request canceled", "canceled"},
@@ -60,7 +60,7 @@ constexpr std::array kErrors = {
 
 static_assert(kErrors.size() == static_cast<std::size_t>(kLastCause) + 1);
 
-// Outcomes that are OpenBao's answers.
+// Maps the outcomes that are OpenBao's answers.
 Cause CauseOfTransit(ipc::Outcome outcome, KmsMethod method) {
   const bool encrypt = method == KmsMethod::kEncrypt;
   switch (outcome) {
@@ -144,7 +144,8 @@ Cause CauseOf(ipc::Outcome outcome, KmsMethod method) {
     case ipc::OUTCOME_KEY_ID_MALFORMED:
       return Cause::kKeyIdMalformed;
     case ipc::OUTCOME_KEY_ID_UNKNOWN:
-      // The supervisor knows the key, so it is not unknown: the worker has yet to hear of it.
+      // The supervisor knows the key, but this worker has not received it yet, so the key is not
+      // reported as unknown.
       return Cause::kDiscoveryFailed;
     case ipc::OUTCOME_ANNOTATIONS_INVALID:
       return Cause::kAnnotationsInvalid;

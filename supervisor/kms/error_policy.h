@@ -1,5 +1,5 @@
-// What a KMS client is told, and nothing else: one table from the cause of a failure to gRPC code,
-// text and class (docs/contract.md#error-table). Texts never hold more than this.
+// Maps the cause of each failure to the gRPC code, status text and error class that a KMS client
+// sees (docs/contract.md#error-table). Status texts never contain anything else.
 
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace baokms::supervisor {
 
-// gRPC's numbers.
+// The numbers are gRPC's.
 enum class GrpcCode : std::uint8_t {
   kOk = 0,
   kCancelled = 1,
@@ -26,12 +26,12 @@ enum class GrpcCode : std::uint8_t {
   kUnauthenticated = 16,
 };
 
-// "invalid_argument" and so on, as metrics and logs write it.
+// Returns the name that metrics and logs use: "invalid_argument", ...
 [[nodiscard]] std::string_view ToString(GrpcCode code);
 
 // Why a request ended. The order is that of the contract's table.
 enum class Cause : std::uint8_t {
-  kNone,  // it succeeded
+  kNone,  // success
   kCanceled,
   kDeadline,
   kDiscoveryFailed,
@@ -48,11 +48,11 @@ enum class Cause : std::uint8_t {
   kStatusUnhealthy,
   kNoActiveKey,
   kStatusKeyIdMismatch,
-  kAadNotRequired,  // part of the public table; no key of this provider is in another mode
+  kAadNotRequired,  // in the public table, but unused: every key of this provider requires AAD
   kPanic,
-  kBadAnswer,  // of Transit or of a worker, and any other local error
+  kBadAnswer,  // from Transit or from a worker; also any other local error
 
-  // OpenBao's answers.
+  // Errors that OpenBao returned.
   kUnauthenticated,
   kPermissionDenied,
   kKeyMissing,
@@ -76,13 +76,13 @@ inline constexpr Cause kLastCause = Cause::kUntyped;
 struct PublicError {
   GrpcCode code = GrpcCode::kOk;
   std::string_view text;         // for the client
-  std::string_view error_class;  // for logs and metrics
+  std::string_view error_class;  // for logs and metrics only
 };
 
-// The row of a cause. The texts are literals.
+// Returns the table row of a cause. The texts are literals.
 [[nodiscard]] const PublicError& ErrorFor(Cause cause);
 
-// The cause that a worker's or the gateway's outcome stands for. kNone for OUTCOME_OK.
+// Returns the cause that a worker pool outcome stands for; kNone for OUTCOME_OK.
 [[nodiscard]] Cause CauseOf(ipc::Outcome outcome, KmsMethod method);
 
 }  // namespace baokms::supervisor

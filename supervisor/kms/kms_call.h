@@ -1,5 +1,5 @@
-// A KMS request that is being answered, as the transport sees it: it can be given up, and it ends
-// by exactly one callback.
+// A KMS request in progress, as the transport sees it: it can be cancelled, and it ends with
+// exactly one callback.
 
 #pragma once
 
@@ -13,12 +13,13 @@
 
 namespace baokms::supervisor {
 
-// Kept by the transport for as long as its client may go away.
+// The transport holds it for as long as its client may disconnect.
 class KmsCall {
  public:
   virtual ~KmsCall() = default;
 
-  // The client is gone: the callback runs now, with kCanceled, unless it ran before.
+  // Reports that the client disconnected: the callback runs immediately with kCanceled, unless it
+  // has already run.
   virtual void Cancel() = 0;
 
  protected:
@@ -27,11 +28,11 @@ class KmsCall {
   KmsCall& operator=(const KmsCall&) = default;
 };
 
-// Null: the request was answered inside the call that started it.
+// Null if the request was answered inside the call that started it.
 using KmsCallPtr = std::shared_ptr<KmsCall>;
 
-// Called once, on the thread that started the request, that cancelled it, or the loop's. The
-// response is meaningful with kOk only and must be used up inside the callback.
+// Called once, on the thread that started or cancelled the request, or on the loop's. The response
+// is valid with kOk only, and only until the callback returns.
 using EncryptDone = std::function<void(const PublicError&, const v2::EncryptResponse&)>;
 using DecryptDone =
     std::function<void(const PublicError&, std::span<const std::uint8_t> plaintext)>;

@@ -1,4 +1,5 @@
-// Who may connect to the KMS socket besides what its file mode says: server.allowedPeers.
+// Restricts which peers may connect to the KMS socket, in addition to its file mode:
+// server.allowedPeers.
 
 #pragma once
 
@@ -12,26 +13,26 @@
 
 namespace baokms::supervisor {
 
-// The credentials a peer had when it connected (unix(7), SO_PEERCRED and SO_PEERGROUPS).
+// The credentials of a peer at the time it connected (unix(7), SO_PEERCRED and SO_PEERGROUPS).
 struct Peer {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::vector<gid_t> groups;  // supplementary ones; filled only when a policy asks for groups
+  std::vector<gid_t> groups;  // supplementary groups; filled only if the policy lists groups
 };
 
 struct PeerPolicy {
   std::vector<uid_t> uids;
   std::vector<gid_t> gids;
 
-  // Without any entry the socket's file permissions decide alone. Otherwise a listed uid or one
-  // listed group is enough.
+  // Returns whether the peer is allowed. An empty policy leaves the decision to the socket's file
+  // permissions. Otherwise the peer's uid or one of its groups must be listed.
   [[nodiscard]] bool Allows(const Peer& peer) const;
 
   [[nodiscard]] bool NeedsGroups() const { return !gids.empty(); }
 };
 
-// Reads the credentials of a connected unix socket. With `policy` that names groups, its
-// supplementary groups too.
+// Reads the credentials of a connected UNIX socket, including its supplementary groups if `policy`
+// lists groups.
 Result<Peer> PeerOf(int socket, const PeerPolicy& policy);
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,5 @@
-// One KMS request as metrics and log see it: started, finished, in which stages its time went. No
-// plaintext, ciphertext or raw key_id goes in.
+// Metrics and log records of one KMS request: its start, its end and the time spent in each stage.
+// They never contain plaintext, ciphertext or a raw key_id.
 
 #pragma once
 
@@ -16,27 +16,28 @@
 
 namespace baokms::supervisor {
 
-// Where the records go; both must outlive the service.
+// Destinations of metrics and log records; both must outlive the service.
 struct Observers {
   Metrics& metrics;
   LogSink& log;
 };
 
-// What is known of a request at its end. Texts are borrowed.
+// What is known about a request when it ends. The texts are borrowed.
 struct RequestDetails {
-  std::string_view key_id;    // empty: not known
-  std::uint32_t version = 0;  // 0: not known
+  std::string_view key_id;    // empty if unknown
+  std::uint32_t version = 0;  // 0 if unknown
   std::string_view healthz;   // Status only
 };
 
 class RequestRecord final {
  public:
-  // Counts the request as started. `uid` is the caller's; only its hash is kept, in incident mode.
+  // Counts the request as started. `uid` is the caller's; only its hash is kept, and only in
+  // incident mode.
   RequestRecord(const Observers& observers, KmsMethod method, std::string_view uid = {});
 
   [[nodiscard]] KmsMethod method() const { return method_; }
 
-  // Counts it as finished and writes its kms.request record. Once.
+  // Counts the request as finished and writes its kms.request record. Must be called once.
   void Finish(Cause cause, const RequestDetails& details) const;
 
  private:
@@ -45,17 +46,17 @@ class RequestRecord final {
   const Observers& observers_;
   KmsMethod method_;
   BootTime started_;
-  std::string uid_hash_;  // empty: not in incident mode
+  std::string uid_hash_;  // empty outside incident mode
 };
 
-// Where the time of one exchange with a worker went.
+// Counts the time that one exchange with a worker spent in each stage.
 void CountStages(Metrics& metrics,
                  KmsMethod method,
                  const ipc::Stages& stages,
                  std::uint32_t queue_us,
                  std::uint32_t ipc_us);
 
-// The same, and how often the exchange moved to another worker.
+// Like CountStages(), and also counts how often the exchange moved to another worker.
 template <typename Answer>
 void CountReply(Metrics& metrics, KmsMethod method, const Reply<Answer>& reply) {
   CountStages(metrics, method, reply.answer.stages(), reply.queue_us, reply.ipc_us);

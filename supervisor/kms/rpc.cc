@@ -24,13 +24,13 @@
 namespace baokms::supervisor {
 namespace {
 
-// Takes back what Encode() gave to gRPC.
+// Releases the bytes that Encode() handed to gRPC.
 void WipeAndFree(void* bytes, std::size_t size) {
   const std::unique_ptr<std::uint8_t[]> owned(static_cast<std::uint8_t*>(bytes));
   ::explicit_bzero(owned.get(), size);
 }
 
-// The message as a buffer that is wiped when gRPC has written it.
+// Serialises the message into a buffer that is wiped once gRPC has written it.
 grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message) {
   const std::size_t size = message.ByteSizeLong();
   auto bytes = std::make_unique<std::uint8_t[]>(size);
@@ -52,7 +52,7 @@ bool Decode(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite& messa
     return false;
   }
   const bool parsed = ParseFrom(slice, message);
-  // A copy made for us alone; gRPC offers no other way to write to it.
+  // The copy belongs to this object alone; gRPC offers no other way to write to it.
   auto* copy = const_cast<std::uint8_t*>(slice.begin());  // NOLINT(*-const-cast)
   ::explicit_bzero(copy, slice.size());
   return parsed;
@@ -71,7 +71,7 @@ Rpc::Rpc(RawKmsService& raw,
          KmsMethod method)
     : answers_(answers), service_(service), method_(method) {
   switch (method_) {
-    case KmsMethod::kStatus:  // answered at once: nobody has to learn that its client is gone
+    case KmsMethod::kStatus:  // answered immediately, so cancellation need not be observed
       raw.RequestStatus(&context_, &request_, &writer_, &queue, &queue, &arrived_);
       return;
     case KmsMethod::kEncrypt:
@@ -143,13 +143,14 @@ void Rpc::HandleDecrypt() {
       });
 }
 
-// The client's deadline on our clock; grpc-timeout came in relative, so no clock is compared.
+// Returns the client's deadline on the local clock. grpc-timeout is relative, so no clocks are
+// compared.
 BootTime Rpc::CallerDeadline() const {
   const gpr_timespec deadline = context_.raw_deadline();
   if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) {
     return BootTime::max();
   }
-  constexpr std::int64_t kLongest = 24 * 3600;  // anything longer means no deadline
+  constexpr std::int64_t kLongest = 24 * 3600;  // a longer timeout counts as no deadline
   const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
   if (left.tv_sec > kLongest) {
     return BootTime::max();
@@ -173,7 +174,7 @@ void Rpc::Refuse(const PublicError& error) {
   }
 }
 
-// Afterwards the object may be gone: the completion queue's thread destroys it.
+// May destroy this object: the completion queue's thread deletes it once it was answered.
 void Rpc::FinishSoon() {
   if (answers_.IsServedByThisThread()) {
     Finish();

@@ -1,6 +1,6 @@
-// One gRPC call of any method, from "may come" to "is answered". Bytes in, bytes out: messages are
-// parsed and built here, so that copies of plaintext that are ours get wiped. Includes gRPC, so
-// only server.cc and rpc.cc may include it.
+// One gRPC call of any method, from its registration with gRPC to its answer. Messages are parsed
+// and serialised here rather than by gRPC, so that this process's own copies of plaintext are
+// wiped. Includes gRPC, so only server.cc and rpc.cc may include it.
 
 #pragma once
 
@@ -20,23 +20,23 @@
 
 namespace baokms::supervisor {
 
-// All three methods with raw bytes instead of messages.
+// The KMS service with raw bytes instead of messages for all three methods.
 using RawKmsService =
     v2::KeyManagementService::WithRawMethod_Status<v2::KeyManagementService::WithRawMethod_Decrypt<
         v2::KeyManagementService::WithRawMethod_Encrypt<v2::KeyManagementService::Service>>>;
 
-// Created, started and destroyed by the completion queue's thread. The answer may come from any
+// Created, started and destroyed on the completion queue's thread. The answer may come from any
 // thread.
 class Rpc final {
  public:
   enum class Event : std::uint8_t {
     kArrived,  // a client called
-    kGone,     // the call is over for gRPC: answered, cancelled or its connection lost
-    kSent,     // the answer is written or cannot be
-    kAnswers,  // other threads have answers, of whichever calls
+    kGone,     // gRPC is done with the call: answered, cancelled or disconnected
+    kSent,     // the answer was written or cannot be written
+    kAnswers,  // other threads have answers for any calls
   };
 
-  // What the completion queue hands back.
+  // The tag of an event in the completion queue.
   struct Tag {
     Rpc* rpc = nullptr;
     Event event{};
@@ -53,15 +53,16 @@ class Rpc final {
 
   [[nodiscard]] KmsMethod method() const { return method_; }
 
-  // The client's call is here: answers it, or sees to it that it will be.
+  // Handles the client's call: answers it now or arranges for a later answer.
   void Handle();
 
-  // Gives the answer to gRPC. The completion queue's thread only, once, after AnswerQueue::Add().
+  // Hands the answer to gRPC. Must be called once, on the completion queue's thread, after
+  // AnswerQueue::Add().
   void Finish();
 
   enum class State : std::uint8_t { kAlive, kOver };
 
-  // After kGone and kSent; kOver: nothing refers to this object any more.
+  // Records kGone or kSent. After kOver nothing refers to this object any longer.
   State Note(Event event);
 
  private:

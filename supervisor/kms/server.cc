@@ -32,26 +32,27 @@
 namespace baokms::supervisor {
 namespace {
 
-// Calls of one method that gRPC may hand over before the thread asks for more. Each one handed over
-// is replaced, so refusing over a limit is up to the service and never up to gRPC.
+// Calls of one method that gRPC may deliver before the thread asks for more. Each delivered call is
+// replaced, so enforcing a limit is up to the service and never to gRPC.
 constexpr int kPosted = 16;
 
-// Streams of one connection: the three largest configurable limits and the most followers.
+// Maximum concurrent streams of one connection: the largest configurable limits of the three
+// methods plus the maximum number of followers.
 constexpr int kMostStreams = 4 * 1024;
 
-// What gRPC may hold for all connections together: far more than kMostStreams calls of the usual
-// size, and far less than would hurt the node.
+// Memory that gRPC may use for all connections together: far more than kMostStreams calls of the
+// usual size need, and far less than would harm the node.
 constexpr std::size_t kMemoryQuota = std::size_t{64} * 1024 * 1024;
 
-// gRPC cancels the calls that reach it between its shutdown and the client's reading of GOAWAY. So
-// it is shut down in a moment without calls, if there is one soon: kube-apiserver calls rarely.
+// gRPC cancels the calls that arrive between its shutdown and the client's reading of GOAWAY.
+// Shutdown therefore waits for an idle moment, if one comes soon: kube-apiserver calls rarely.
 constexpr std::chrono::milliseconds kQuiet{10};
 constexpr std::chrono::milliseconds kQuietWithin{1000};
 
-// What is left out is what costs memory or gives a client more to play with: introspection,
-// compression (a small message that becomes a huge one), bandwidth probes. Deadlines are checked by
-// the service, whose text for it is the documented one. grpc.minimal_stack stays off: it would
-// switch the message size limits off as well (tried with 1.51).
+// Switches off features that cost memory or widen the attack surface: introspection, compression (a
+// small message could expand to a huge one) and bandwidth probes. The service checks deadlines
+// itself, because its status text for them is the documented one. grpc.minimal_stack stays off: it
+// would disable the message size limits as well (verified with 1.51).
 void Configure(grpc::ServerBuilder& builder) {
   constexpr int kMessage = static_cast<int>(contract::kMaxGrpcMessageBytes);
   builder.SetMaxReceiveMessageSize(kMessage);
@@ -89,13 +90,13 @@ struct KmsServer::Engine {
   std::unique_ptr<grpc::Server> server;
   Rpc::Tag answers_tag{nullptr, Rpc::Event::kAnswers};
   std::unique_ptr<AnswerQueue> answers;
-  std::unordered_map<Rpc*, std::unique_ptr<Rpc>> rpcs;  // the queue's thread only
+  std::unordered_map<Rpc*, std::unique_ptr<Rpc>> rpcs;  // only the queue's thread uses it
   std::thread queue_thread;
   std::thread stop_thread;
-  bool adopting = true;  // the loop's thread only
+  bool adopting = true;  // only the loop's thread uses it
   std::atomic<bool> stopping{false};
   std::mutex mutex;
-  std::condition_variable changed;  // `active` or `arrived`
+  std::condition_variable changed;  // signals changes of `active` and `arrived`
   std::size_t active = 0;           // guarded by mutex; calls that arrived and are not over
   std::uint64_t arrived = 0;        // guarded by mutex; all calls so far
 };
@@ -137,7 +138,7 @@ void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
     return;
   }
   if (!ok) {
-    rpcs.erase(rpc);  // the server stops; nobody called
+    rpcs.erase(rpc);  // the server is stopping; no client called
     return;
   }
   {
@@ -175,7 +176,7 @@ void KmsServer::Engine::AwaitQuiet(BootTime deadline) {
   }
 }
 
-// Blocks. The queue may only be shut down when nobody can want to send an answer any more.
+// Blocks. The queue may be shut down only once no thread can still add an answer.
 void KmsServer::Engine::Stop(BootTime deadline) {
   AwaitQuiet(deadline);
   stopping = true;

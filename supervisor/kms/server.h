@@ -1,5 +1,5 @@
-// The gRPC server of the KMS service: one completion queue, one thread. It accepts no connections
-// (supervisor/kms/accept.h does) and decides nothing about requests.
+// The gRPC server of the KMS service: one completion queue, one thread. It neither accepts
+// connections (supervisor/kms/accept.h does) nor decides anything about requests.
 
 #pragma once
 
@@ -14,26 +14,26 @@
 
 namespace baokms::supervisor {
 
-// Belongs to the loop's thread.
+// Not thread-safe: belongs to the loop's thread.
 class KmsServer final {
  public:
   // Starts the server's threads. `loop` and `service` must outlive the server. `on_turn` is called
-  // by the completion queue's thread with each event, and once a second without one.
+  // on the completion queue's thread after each event, and once per second without one.
   static Result<std::unique_ptr<KmsServer>> Start(EventLoop& loop,
                                                   KmsService& service,
                                                   std::function<void()> on_turn);
 
   KmsServer(const KmsServer&) = delete;
   KmsServer& operator=(const KmsServer&) = delete;
-  // Ends every call and connection at once unless Shutdown() did.
+  // Ends every call and connection immediately, unless Shutdown() has done so.
   ~KmsServer();
 
-  // Serves a connected stream socket from now on.
+  // Takes ownership of a connected stream socket and serves it.
   void Adopt(UniqueFd connection);
 
-  // Takes no new connections at once and no new calls after a quiet moment, a second at most; lets
-  // those in progress end until `deadline` and then cancels them. `done` runs on the loop's thread,
-  // which must go on running until then. Once.
+  // Stops taking new connections immediately, and new calls after an idle moment or one second at
+  // most. Calls in progress may finish until `deadline` and are then cancelled. `done` runs on the
+  // loop's thread, which must keep running until then. Must be called once.
   void Shutdown(BootTime deadline, std::function<void()> done);
 
  private:

@@ -61,8 +61,8 @@ KmsService::StatusAnswer KmsService::Status() {
   return answer;
 }
 
-// Being unhealthy is an answer like any other; the key_id is left out of it, since kube-apiserver
-// would go on writing with it.
+// An unhealthy status is a successful answer. It contains no key_id, because kube-apiserver would
+// continue to encrypt with that key.
 Cause KmsService::FillStatus(v2::StatusResponse& response, RequestDetails& details) {
   const std::optional<Admission::AdmissionPermit> permit = admission_.TryEnter(KmsMethod::kStatus);
   if (!permit) {

@@ -1,5 +1,5 @@
-// The KMS v2 service without its transport: admission, check orders, and what an answer must be to
-// be given (docs/contract.md#kms-v2-calls). It knows no gRPC and holds no key material.
+// The KMS v2 service without its transport: admission, the order of checks, and the conditions for
+// an answer (docs/contract.md#kms-v2-calls). It knows no gRPC and holds no key material.
 
 #pragma once
 
@@ -22,19 +22,20 @@
 
 namespace baokms::supervisor {
 
-// From the configuration.
+// Values from the configuration.
 struct ServiceOptions {
   contract::KeyIdentity identity;
   std::string plugin_version;
-  BootTime openbao_timeout{};  // a request's whole time
+  BootTime openbao_timeout{};  // total time of one request
   ConcurrencyLimits limits;
 };
 
-// Status(), Encrypt() and Decrypt() may be called from any thread; nothing they throw gets out. Not
-// to be destroyed while the loop may still run: timers of requests refer to the service.
+// Status(), Encrypt() and Decrypt() may be called from any thread and let no exception escape. Must
+// not be destroyed while the loop may still run, because timers of requests refer to the service.
 class KmsService final {
  public:
-  // Everything passed by reference must outlive the service, and the loop must run for answers.
+  // Everything passed by reference must outlive the service. Answers arrive only while the loop
+  // runs.
   KmsService(EventLoop& loop,
              WorkerPool& workers,
              StatusSource& status,
@@ -47,17 +48,17 @@ class KmsService final {
 
   struct StatusAnswer {
     PublicError error;
-    v2::StatusResponse response;  // with kOk
+    v2::StatusResponse response;  // valid with kOk
   };
 
-  // Answers from the view alone.
+  // Answers from the current view; never waits.
   [[nodiscard]] StatusAnswer Status();
 
-  // `caller_deadline` is the client's own, or BootTime::max(). `request` is wiped.
+  // Start one request. `caller_deadline` is the client's, or BootTime::max(). `request` is wiped.
   KmsCallPtr Encrypt(v2::EncryptRequest& request, BootTime caller_deadline, EncryptDone done);
   KmsCallPtr Decrypt(v2::DecryptRequest& request, BootTime caller_deadline, DecryptDone done);
 
-  // Holds for requests that come from now on.
+  // Applies to requests that arrive from now on.
   void SetLimits(const ConcurrencyLimits& limits) { admission_.SetLimits(limits); }
 
  private:

@@ -20,10 +20,10 @@
 namespace baokms::supervisor {
 namespace {
 
-// Members that the stream writes itself.
+// Members that the log stream writes itself.
 constexpr std::array<std::string_view, 5> kReserved = {"ts", "level", "message", "process", "pid"};
 
-// Fields that are numbers; everything travels as text.
+// Fields that are numbers; every field arrives as text.
 constexpr std::array<std::string_view, 4> kWholeNumbers = {"ends_in_s", "slot", "token_num_uses",
                                                            "transit_key_version"};
 constexpr std::array<std::string_view, 1> kFloats = {"duration_ms"};

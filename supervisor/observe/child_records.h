@@ -1,5 +1,5 @@
-// Records of children, which may be taken over: checks and bounds them, and limits their rate, so
-// that a child can neither forge the stream's own members nor flood it.
+// Log records of children, which may be compromised: validates and bounds them and limits their
+// rate, so that a child can neither forge the stream's own members nor flood the log.
 
 #pragma once
 
@@ -17,30 +17,30 @@
 
 namespace baokms::supervisor {
 
-// Records of one process that pass at once after a quiet time, and how many a second pass after
-// that. A worker at level debug writes one or two for each request.
+// Rate of each process's records: how many pass at once after a quiet time, and how many per second
+// afterwards. A worker at level debug writes one or two for each request.
 inline constexpr double kRecordBurst = 400;
 inline constexpr double kRecordsPerSecond = 100;
 
-// Turns a child's message into a record. Nothing when the event is not a plain word of at most 64
-// characters or the level is none. Fields with such names, or with the names of the stream's own
-// members, are left out; texts are cut at ipc::kMaxLogText bytes and made printable; numbers of
-// known fields become numbers again.
+// Converts a child's message into a record. Returns nothing if the event is not a plain word of at
+// most 64 characters or the level is invalid. Fields with an invalid name, or with the name of one
+// of the stream's own members, are omitted; texts are truncated to ipc::kMaxLogText bytes and made
+// printable; known numeric fields become numbers again.
 [[nodiscard]] std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message);
 
-// Where lines go that a child causes. Each carries the name of the child, and both kinds share the
-// child's rate, so that no child can flood the log: what is over the rate is dropped and counted.
+// Receives the log lines that a child causes. Each carries the name of the child, and both kinds
+// count towards the child's rate, so that no child can flood the log: records over the rate are
+// dropped and counted.
 class ChildLog {
  public:
   virtual ~ChildLog() = default;
 
-  // A record of the child's own, which may be taken over: ReadChildRecord() says what is left of
-  // it.
+  // Writes a record that the child itself sent, which may be compromised; see ReadChildRecord().
   virtual void WriteChild(std::string_view process,
                           std::int64_t pid,
                           const ipc::LogRecord& record) = 0;
 
-  // A record of the supervisor's about what a child reported; it names the child itself.
+  // Writes a record of the supervisor about what a child reported; it names the child itself.
   virtual void WriteCausedBy(std::string_view process, const LogRecord& record) = 0;
 
  protected:
@@ -52,10 +52,10 @@ class ChildLog {
 // Not thread-safe.
 class ChildRate final {
  public:
-  // What to do with one more record of `process`, which is one of the supervisor's own few names.
+  // What to do with one more record of `process`, which is one of the supervisor's own fixed names.
   struct Verdict {
     bool pass = false;
-    std::uint64_t tell_dropped = 0;  // not 0: say now that so many were dropped
+    std::uint64_t tell_dropped = 0;  // not 0: report now that this many records were dropped
   };
 
   // A malformed record never passes.
@@ -66,7 +66,7 @@ class ChildRate final {
  private:
   struct Bucket {
     TokenBucket rate{kRecordBurst, kRecordsPerSecond};
-    std::uint64_t dropped = 0;  // and not told yet
+    std::uint64_t dropped = 0;  // not reported yet
     BootTime told_at{};
   };
 

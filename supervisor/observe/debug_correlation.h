@@ -1,6 +1,6 @@
-// Incident mode: for a bounded time after the start, records of requests carry ids that join the
-// API server's audit log, ours and OpenBao's. It decides whether that time is over; it adds nothing
-// to a record by itself, and the ids never leave the log.
+// Incident mode: for a bounded time after the start, records of requests carry ids that link the
+// logs of the API server, this program and OpenBao. It decides whether that time has passed and
+// adds nothing to a record by itself; the ids never leave the log.
 
 #pragma once
 
@@ -14,13 +14,13 @@ namespace baokms::supervisor {
 
 class DebugCorrelation final {
  public:
-  // `incident` is the operator's name for it; the mode ends `ttl` after `now`, which is also
-  // `wall_clock`.
+  // `incident` is the operator's name for the incident. The mode ends `ttl` after `now`, which is
+  // the same moment as `wall_clock`.
   DebugCorrelation(std::string incident, BootTime ttl, BootTime now, RecordTime wall_clock);
 
   [[nodiscard]] bool Active(BootTime now) const { return now < ends_; }
 
-  // debug_correlation_incident and debug_correlation_expires_at, for a record with ids.
+  // Adds debug_correlation_incident and debug_correlation_expires_at to a record with ids.
   void Mark(LogRecord& record) const;
 
  private:

@@ -41,7 +41,7 @@ std::string Serialize(const HttpReply& reply, SendBody send_body) {
   return text;
 }
 
-// A status and nothing else: no echo of what was sent.
+// Returns a response that consists of the status alone and echoes nothing of the request.
 std::string Plain(http::status status) {
   return Serialize({.status = static_cast<int>(status), .content_type = "", .body = ""},
                    SendBody::kYes);

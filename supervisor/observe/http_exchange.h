@@ -1,5 +1,5 @@
-// One HTTP request and its answer as bytes: reads the header with Boost.Beast's parser, finds the
-// handler, writes the answer. It has no socket and no time.
+// One HTTP request and its response as bytes: reads the header with Boost.Beast's parser, finds the
+// handler and builds the response. It has no socket and no clock.
 
 #pragma once
 
@@ -19,16 +19,17 @@ namespace baokms::supervisor {
 
 class HttpExchange final {
  public:
-  // `handlers` must outlive the exchange. A header above `header_bytes` is refused.
+  // `handlers` must outlive the exchange. A header larger than `header_bytes` is refused.
   HttpExchange(const std::map<std::string, HttpHandler>& handlers, std::uint32_t header_bytes)
       : handlers_(handlers) {
     parser_.header_limit(header_bytes);
   }
 
-  // Takes what arrived next. The whole answer, once the header is complete or refused.
+  // Takes the bytes that arrived next. Returns the whole response once the header is complete or
+  // refused.
   [[nodiscard]] std::optional<std::string> Take(std::string_view received);
 
-  // The answer for a client that took too long: 408.
+  // Returns the response for a client that took too long: 408.
   [[nodiscard]] static std::string TimedOut();
 
  private:
@@ -36,7 +37,7 @@ class HttpExchange final {
 
   const std::map<std::string, HttpHandler>& handlers_;
   boost::beast::http::request_parser<boost::beast::http::empty_body> parser_;
-  std::string pending_;  // received and not parsed yet
+  std::string pending_;  // received but not parsed yet
 };
 
 }  // namespace baokms::supervisor

@@ -29,15 +29,15 @@ namespace {
 
 using Handlers = std::map<std::string, HttpHandler>;
 
-// Connections taken before the loop looks at other descriptors again.
+// Connections accepted before the loop serves other descriptors again.
 constexpr int kBatch = 64;
 
-// While the process is out of descriptors and no connection of ours can be given up.
+// Pause while the process is out of descriptors and no connection of the listener can be closed.
 constexpr BootTime kPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
-// Lives on the listener's thread, but for Start() and Stop().
+// Belongs to the listener's thread, except for Start() and Stop().
 class HttpListener::Server final {
  public:
   Server(std::unique_ptr<EventLoop> loop, ListenSocket socket, Handlers handlers, HttpBounds bounds)
@@ -60,7 +60,7 @@ class HttpListener::Server final {
   Status Start() {
     BAOKMS_TRY(Listen());
     try {
-      // Fails only when epoll_wait(2) does; nobody is answered then, which is what a probe reports.
+      // Fails only if epoll_wait(2) does. No request is answered then, which health checks detect.
       thread_ = std::thread([this] { (void)loop_->Run().has_value(); });
     } catch (const std::exception&) {
       return Error(ErrorCode::kUnavailable, "start the thread of an HTTP listener");
@@ -71,7 +71,7 @@ class HttpListener::Server final {
   const std::uint16_t port;
 
  private:
-  // Numbers grow, so the first connection in the map is the oldest.
+  // Numbers only grow, so the first connection in the map is the oldest.
   using Number = std::uint64_t;
 
   struct Connection {
@@ -80,7 +80,7 @@ class HttpListener::Server final {
 
     UniqueFd fd;
     HttpExchange exchange;
-    std::string answer;  // empty: the request is still being read
+    std::string answer;  // empty while the request is being read
     std::size_t sent = 0;
     EventLoop::TimerId deadline = 0;
   };
@@ -105,7 +105,7 @@ class HttpListener::Server final {
     }
   }
 
-  // A level-triggered listener would keep the loop spinning.
+  // Without this, a level-triggered listener would make the loop spin.
   void MakeRoom() {
     if (!connections_.empty()) {
       Close(connections_.begin());
@@ -132,7 +132,7 @@ class HttpListener::Server final {
       return;
     }
     Postpone(added);
-    OnReady(number);  // its request is often there already
+    OnReady(number);  // its request has often arrived already
   }
 
   void OnReady(Number number) {
@@ -142,8 +142,8 @@ class HttpListener::Server final {
     }
   }
 
-  // What comes after the request is read and dropped: closing a socket with unread bytes would
-  // reset the connection before the client has the answer. False when the connection is gone.
+  // Reads and drops what follows the request: closing a socket with unread bytes would reset the
+  // connection before the client has the response. Returns false if the connection is gone.
   bool Receive(Connections::iterator at) {
     Connection& connection = at->second;
     std::array<char, 16 * 1024> bytes{};
@@ -184,7 +184,7 @@ class HttpListener::Server final {
     }
   }
 
-  // The client has its time anew.
+  // Restarts the client's time limit.
   void Postpone(Connections::iterator at) {
     loop_->Cancel(at->second.deadline);
     at->second.deadline =

@@ -1,6 +1,7 @@
 // A plain HTTP listener for a few fixed paths: health on one address, metrics on another. It serves
-// GET and HEAD, one request per connection, from one thread; it reads no body and no file. Clients
-// that are slow or silent cost a descriptor each until their time is up or a newer client needs it.
+// GET and HEAD, one request per connection, from one thread, and reads neither request bodies nor
+// files. A slow or silent client costs one descriptor until its time is up or a newer client needs
+// it.
 
 #pragma once
 
@@ -22,25 +23,25 @@ struct HttpReply {
   std::string body;
 };
 
-// Called on the listener's thread, for each request of its path.
+// Called on the listener's thread for each request to its path.
 using HttpHandler = std::function<HttpReply()>;
 
-// What one listener may use up.
+// Limits of one listener.
 struct HttpBounds {
-  // Open at the same time; one more closes the oldest. A request that arrives whole is answered at
-  // once, so the oldest connection is one that is slow or silent.
+  // Maximum number of open connections; one more closes the oldest. A request that arrives as a
+  // whole is answered immediately, so the oldest connection is a slow or silent one.
   std::size_t connections = 128;
-  // For the whole of a request's header, and for each write of the answer
+  // Time limit for receiving the whole request header, and for each write of the response
   // (docs/observability.md#health).
   std::chrono::milliseconds request_time{5000};
-  std::uint32_t header_bytes = 16 * 1024;  // kubelet and Prometheus send below 1 KiB
+  std::uint32_t header_bytes = 16 * 1024;  // kubelet and Prometheus send less than 1 KiB
 };
 
 class HttpListener final {
  public:
-  // Binds and starts the thread. `host` may be empty (every interface) or an IPv6 address without
-  // brackets; `port` 0 lets the kernel choose. kUnavailable: the address cannot be bound, or the
-  // system has no descriptor or thread left.
+  // Binds the address and starts the thread. `host` may be empty (every interface) or an IPv6
+  // address without brackets; with `port` 0 the kernel chooses. kUnavailable: the address cannot be
+  // bound, or the system has no descriptor or thread left.
   static Result<std::unique_ptr<HttpListener>> Start(const std::string& host,
                                                      std::uint16_t port,
                                                      std::map<std::string, HttpHandler> handlers,
@@ -48,10 +49,10 @@ class HttpListener final {
 
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
-  // Ends the thread after the handler in progress and closes every connection.
+  // Waits for the handler in progress, ends the thread and closes every connection.
   ~HttpListener();
 
-  // The port that was bound.
+  // Returns the bound port.
   [[nodiscard]] std::uint16_t port() const;
 
  private:

@@ -21,7 +21,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// syslog(3).
+// The priorities of syslog(3).
 std::string_view Priority(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
@@ -36,7 +36,7 @@ std::string_view Priority(LogLevel level) {
   return "3";
 }
 
-// A value with a newline comes after its length, 64 bits, little end first.
+// A value with a newline is preceded by its length as 64 bits, little-endian.
 void AppendField(std::string& entry, std::string_view name, std::string_view value) {
   entry.append(name);
   if (value.find('\n') == std::string_view::npos) {
@@ -50,7 +50,7 @@ void AppendField(std::string& entry, std::string_view name, std::string_view val
   entry.append(value).append("\n");
 }
 
-// A name the journal takes: A-Z, 0-9 and _, at most 64 characters.
+// Returns a name that the journal accepts: A-Z, 0-9 and _, at most 64 characters.
 std::string FieldName(std::string_view key) {
   constexpr std::string_view kPrefix = "BAOKMS_";
   constexpr std::size_t kLongest = 64;
@@ -80,7 +80,7 @@ std::string ValueText(const LogValue& value) {
       value);
 }
 
-// "device:inode" of what descriptor 2 is.
+// Returns whether `stream` is "device:inode" of descriptor 2.
 bool StderrIs(std::string_view stream) {
   struct stat info {};
 

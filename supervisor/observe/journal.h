@@ -1,6 +1,6 @@
-// systemd's journal, when stderr is connected to it: each record becomes one entry with its fields
-// as fields of the journal (native protocol, systemd.io/JOURNAL_NATIVE_PROTOCOL), so that they can
-// be searched for without parsing lines. It decides nothing about level, form or rate.
+// Writes to systemd's journal if stderr is connected to it: each record becomes one entry whose
+// fields are fields of the journal (native protocol, systemd.io/JOURNAL_NATIVE_PROTOCOL), so that
+// they can be searched without parsing lines. It does not decide about level, format or rate.
 
 #pragma once
 
@@ -19,15 +19,17 @@ class Journal final {
   // Where journald listens (systemd-journald.service(8)).
   static constexpr const char* kSocketPath = "/run/systemd/journal/socket";
 
-  // No journal.
+  // Creates an object without a journal.
   Journal() = default;
 
-  // Connects when `stream`, the text of $JOURNAL_STREAM (systemd.exec(5)), names what descriptor 2
-  // is; else it is no journal. One that cannot be reached is none: lines on stderr get there too.
+  // Connects if `stream`, the text of $JOURNAL_STREAM (systemd.exec(5)), identifies descriptor 2.
+  // Otherwise, and if journald cannot be reached, returns an object without a journal: lines on
+  // stderr reach it as well.
   static Journal BehindStderr(std::string_view stream,
                               const std::string& socket_path = kSocketPath);
 
-  // Sends one entry; `line` is its MESSAGE. False when it is not there or does not take it now.
+  // Sends one entry whose MESSAGE is `line`. Returns false if there is no journal or it does not
+  // accept the entry now.
   [[nodiscard]] bool Put(const LogRecord& record,
                          const RecordSource& source,
                          std::string_view line) const;
@@ -38,9 +40,9 @@ class Journal final {
   UniqueFd socket_;
 };
 
-// The entry as sent: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, and BAOKMS_EVENT, BAOKMS_PROCESS,
-// BAOKMS_PID and BAOKMS_<FIELD>. The prefix keeps a child's field from looking like one of the
-// journal's own.
+// Builds the entry as it is sent: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, and BAOKMS_EVENT,
+// BAOKMS_PROCESS, BAOKMS_PID and BAOKMS_<FIELD>. The prefix keeps a child's field from posing as
+// one of the journal's own.
 [[nodiscard]] std::string JournalEntry(const LogRecord& record,
                                        const RecordSource& source,
                                        std::string_view line);

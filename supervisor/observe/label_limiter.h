@@ -1,5 +1,5 @@
-// Texts as label values: normalised, and from a vocabulary that cannot grow without end, since some
-// of them come from children.
+// Turns texts into label values: normalised, and from a vocabulary of bounded size, because some of
+// them come from children.
 
 #pragma once
 
@@ -12,16 +12,17 @@
 
 namespace baokms::supervisor {
 
-// Lower case; what is not in [a-z0-9_] becomes '_'; empty becomes "unknown"; 64 characters at most.
+// Converts to lower case, replaces every character outside [a-z0-9_] by '_', turns an empty text
+// into "unknown" and truncates to 64 characters.
 [[nodiscard]] std::string NormaliseLabel(std::string_view text);
 
 // Thread-safe.
 class LabelLimiter final {
  public:
-  // `limit` different words are let through; every further one becomes "other".
+  // Admits `limit` different texts; every further one becomes "other".
   explicit LabelLimiter(std::size_t limit) : limit_(limit) {}
 
-  // The normalised word, or "other".
+  // Returns the normalised text, or "other".
   [[nodiscard]] std::string Admit(std::string_view text);
 
  private:

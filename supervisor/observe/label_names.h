@@ -1,4 +1,5 @@
-// The words that metrics labels and logs use for what travels as a number on the channels.
+// The names that metric labels and logs use for values that are numbers in the messages between
+// processes.
 
 #pragma once
 
@@ -8,15 +9,15 @@
 
 namespace baokms::supervisor {
 
-// "transit_encrypt", ...; "unknown" for a number that is none.
+// Returns "transit_encrypt", ...; "unknown" for an unknown number.
 [[nodiscard]] std::string_view OperationLabel(ipc::Operation operation);
 
-// "ok", "invalid_request", ... "canceled", "timeout", "auth_failed"; "unknown" for what has no
-// class.
+// Returns "ok", "invalid_request", ... "canceled", "timeout", "auth_failed"; "unknown" for an
+// outcome without a class.
 [[nodiscard]] std::string_view OutcomeLabel(ipc::Outcome outcome);
 
-// A status word of docs/authentication.md#status-words, "" for an empty text, "error" for any
-// other: what a child says must not become a label unseen.
+// Returns a status word of docs/authentication.md#status-words, "" for an empty text, and "error"
+// for any other: a text from a child must not become a label unchecked.
 [[nodiscard]] std::string_view AuthStatusLabel(std::string_view word);
 
 }  // namespace baokms::supervisor

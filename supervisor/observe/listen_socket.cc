@@ -19,7 +19,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Connections that wait until the listener's thread takes them, which it does at once.
+// Connections that may wait for the listener's thread, which accepts them immediately.
 constexpr int kBacklog = 512;
 
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
@@ -36,7 +36,7 @@ Addresses Resolve(const char* host, const std::string& port, int flags) {
 }
 
 void SetOption(int fd, int level, int name, int value) {
-  // Each of them is a matter of convenience; listening works without.
+  // Optional: listening works without any of these options.
   (void)::setsockopt(fd, level, name, &value, sizeof value);
 }
 
@@ -46,7 +46,7 @@ Result<std::uint16_t> PortOf(int fd) {
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size) != 0) {
     return Error(ErrorCode::kSystem, "getsockname", errno);
   }
-  // Both families have the port at the same place (netinet/in.h).
+  // Both families have the port at the same offset (netinet/in.h).
   sockaddr_in as_v4{};
   std::memcpy(&as_v4, &bound, sizeof as_v4);
   return ntohs(as_v4.sin_port);
@@ -88,12 +88,12 @@ Result<ListenSocket> Listen(const std::string& host, std::uint16_t port) {
   const std::string service = std::to_string(port);
   if (host.empty()) {
     Result<ListenSocket> both = ListenOnFirst(Resolve("::", service, AI_NUMERICHOST));
-    // No IPv6 in this kernel.
+    // This kernel has no IPv6.
     const bool no_ipv6 = !both && (both.error().sys_errno() == EAFNOSUPPORT ||
                                    both.error().sys_errno() == EADDRNOTAVAIL);
     return no_ipv6 ? ListenOnFirst(Resolve("0.0.0.0", service, AI_NUMERICHOST)) : std::move(both);
   }
-  // An address first: looking up a name loads modules and reads files.
+  // Tries a numeric address first: looking up a name loads modules and reads files.
   Addresses found = Resolve(host.c_str(), service, AI_NUMERICHOST);
   if (found == nullptr) {
     found = Resolve(host.c_str(), service, 0);

@@ -1,5 +1,5 @@
-// Whether the threads that serve KMS calls still turn. `/live` is answered by a thread of its own,
-// which alone would prove nothing about them.
+// Detects whether the threads that serve KMS calls still run. `/live` is answered by a thread of
+// its own, which would not notice by itself that they are stuck.
 
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace baokms::supervisor {
 
-// The threads without which no KMS call is answered.
+// The threads that every KMS call depends on.
 enum class ServingThread : std::uint8_t {
   kEventLoop,  // workers, key status, timers, signals
   kKmsQueue,   // gRPC's completion queue
@@ -22,23 +22,23 @@ enum class ServingThread : std::uint8_t {
 // Thread-safe, without a lock: a thread that is stuck may hold any.
 class Liveness final {
  public:
-  // Does not count the time that the machine is suspended.
+  // Does not count the time during which the machine is suspended.
   using Clock = std::chrono::steady_clock;
 
-  // How often a thread that works reports.
+  // How often a working thread reports.
   static constexpr std::chrono::seconds kInterval{1};
 
-  // A thread that was silent for this long is stuck. Far above what a slow disk costs the event
-  // loop when it saves the registry.
+  // A thread that has not reported for this long is stuck. Far above the time that a slow disk
+  // blocks the event loop while it saves the registry.
   static constexpr std::chrono::seconds kMaxSilence{10};
 
-  // Every thread counts as heard at `now`.
+  // Counts every thread as having reported at `now`.
   explicit Liveness(Clock::time_point now = Clock::now());
 
-  // Called by `thread` itself, once per kInterval at least.
+  // Reports that `thread`, which is the caller, works; at least once per kInterval.
   void Beat(ServingThread thread, Clock::time_point now = Clock::now());
 
-  // The names of the threads that are stuck: "event_loop", "kms_queue".
+  // Returns the names of the stuck threads: "event_loop", "kms_queue".
   [[nodiscard]] std::vector<std::string_view> Stuck(Clock::time_point now = Clock::now()) const;
 
  private:

@@ -1,4 +1,4 @@
-// How the stream of log records is written.
+// The output formats of the log.
 
 #pragma once
 

@@ -38,7 +38,7 @@ LogRecord DroppedRecord(std::uint64_t count, std::string_view reason) {
           .fields = {{"count", static_cast<std::int64_t>(count)}, {"reason", std::string(reason)}}};
 }
 
-// Owns all it needs, because the writer's thread may outlive the stream.
+// Owns everything it needs, because the writer's thread may outlive the stream.
 LogWriter::DropNotice NoticeOf(LogFormat format, std::int64_t pid) {
   return [format, pid](std::uint64_t count) -> std::string {
     try {
@@ -70,7 +70,8 @@ struct LogStream::Impl {
   std::optional<DebugCorrelation> correlation;
   LogWriter writer;
 
-  // Whether one more line that this process caused may be written; counts and reports what may not.
+  // Returns whether one more line that this process caused may be written; counts and reports lines
+  // that may not.
   bool MayPass(const RecordSource& source, ChildRate::Form form) {
     ChildRate::Verdict verdict;
     {
@@ -86,7 +87,7 @@ struct LogStream::Impl {
     return verdict.pass;
   }
 
-  // Formatting throws when memory runs out; the record is lost then.
+  // Formatting throws if memory runs out; the record is lost then.
   void Put(const LogRecord& record, const RecordSource& source) {
     try {
       std::string line = LineOf(format, record, source);

@@ -1,5 +1,6 @@
-// The log of all processes, on stderr or in the journal behind it: the supervisor's own records
-// and, with the process they came from, those of children. It decides about level, format and rate.
+// The log of all processes, on stderr or in the journal behind it: the supervisor's own records,
+// and records of children with the process that they came from. It decides about level, format and
+// rate.
 
 #pragma once
 
@@ -22,33 +23,36 @@ namespace baokms::supervisor {
 
 class LogStream final : public LogSink, public ChildLog {
  public:
-  // Writes to `journal`, or to `descriptor` when there is none or it takes no entry now. Neither of
-  // them can hold up a caller once StartThread() was called (supervisor/observe/log_writer.h).
+  // Writes to `journal`, or to `descriptor` if there is no journal or it does not accept the entry
+  // now. Neither can block a caller once StartThread() was called
+  // (supervisor/observe/log_writer.h).
   LogStream(LogFormat format, LogLevel level, Journal journal = {}, int descriptor = STDERR_FILENO);
 
   LogStream(const LogStream&) = delete;
   LogStream& operator=(const LogStream&) = delete;
-  // Waits LogWriter::kPatienceAtEnd for the reader, at most.
+  // Waits for the reader, at most LogWriter::kPatienceAtEnd.
   ~LogStream() override;
 
-  // Lets a thread write from here on. Call it once the process may have a second one.
+  // Starts the thread that writes from then on. Must be called once, when the process may have a
+  // second thread.
   Status StartThread();
 
-  // A record of the supervisor: ts, level, message, the fields in order.
+  // Writes a record of the supervisor: ts, level, message, then the fields in order.
   void Write(const LogRecord& record) override;
   [[nodiscard]] bool Enabled(LogLevel level) const override;
   [[nodiscard]] bool Correlates() const override;
 
-  // One plain line, for why `serve` does not start.
+  // Writes one plain line that explains why `serve` does not start.
   void WriteLine(std::string_view line);
 
-  // Waits until everything is written, `patience` at most.
+  // Waits until everything is written, at most `patience`.
   void Flush(BootTime patience);
 
-  // Records that were not written: the queue was full, or a child was over its rate.
+  // Returns the number of records that were not written because the queue was full or a child
+  // exceeded its rate.
   [[nodiscard]] std::uint64_t dropped() const;
 
-  // Turns incident mode on, and says so in a record. Before any other thread writes.
+  // Turns incident mode on and logs it. Must be called before any other thread writes.
   void Correlate(DebugCorrelation correlation);
 
   // Adds `process` and `pid`, which no field of the record can replace.
@@ -57,7 +61,7 @@ class LogStream final : public LogSink, public ChildLog {
                   const ipc::LogRecord& record) override;
   void WriteCausedBy(std::string_view process, const LogRecord& record) override;
 
-  // Holds from the next record on. Callable from any thread.
+  // Applies from the next record on. Callable from any thread.
   void SetLevel(LogLevel level);
 
  private:

@@ -25,13 +25,13 @@
 namespace baokms::supervisor {
 namespace {
 
-// How often a thread whose reader is away looks whether it is to end.
+// How often a thread whose reader has stopped reading checks whether it must end.
 constexpr int kBlockedMs = 100;
 
 enum class Progress : std::uint8_t { kDone, kBlocked, kFailed };
 
-// Writes `line` from `offset` on, waiting `patience_ms` for room at a time. A pipe that poll(2)
-// calls writable takes PIPE_BUF bytes without blocking (pipe(7)).
+// Writes `line` from `offset` on, waiting up to `patience_ms` for room each time. A pipe that
+// poll(2) reports as writable takes PIPE_BUF bytes without blocking (pipe(7)).
 Progress WriteOn(int descriptor, const std::string& line, std::size_t& offset, int patience_ms) {
   while (offset < line.size()) {
     pollfd ready{.fd = descriptor, .events = POLLOUT, .revents = 0};
@@ -61,12 +61,13 @@ struct LogWriter::Queue {
   const DropNotice notice;
   mutable std::mutex mutex;
   std::condition_variable changed;
-  // All below are guarded by mutex. The front line is left alone while it is being written.
+  // All members below are guarded by mutex. The front line is not modified while it is being
+  // written.
   std::deque<std::string> lines;
   std::size_t bytes = 0;
-  std::size_t offset = 0;  // how much of the front line is written
+  std::size_t offset = 0;  // number of bytes of the front line that are written
   std::uint64_t dropped = 0;
-  std::uint64_t untold = 0;  // dropped since the last notice
+  std::uint64_t untold = 0;  // lines dropped since the last notice
   bool has_thread = false;
   bool ending = false;
 
@@ -75,7 +76,8 @@ struct LogWriter::Queue {
     ++untold;
   }
 
-  // Ends the front line. Its reader is back after a success, and is told what it missed.
+  // Removes the front line. After a success the reader is back and receives a notice of what it
+  // missed.
   void Pop(Progress progress) {
     bytes -= lines.front().size();
     lines.pop_front();
@@ -88,8 +90,8 @@ struct LogWriter::Queue {
     }
   }
 
-  // Without a thread: what the descriptor takes within `patience`, by the caller, who holds the
-  // lock.
+  // Used without a thread: the caller, who holds the lock, writes what the descriptor takes within
+  // `patience`.
   void WriteNow(std::chrono::milliseconds patience) {
     Progress progress = Progress::kDone;
     while (!lines.empty() && progress != Progress::kBlocked) {
@@ -107,7 +109,7 @@ struct LogWriter::Queue {
       if (lines.empty()) {
         break;
       }
-      const std::string& front = lines.front();  // a deque moves nothing when it grows
+      const std::string& front = lines.front();  // a deque does not move its elements when it grows
       lock.unlock();
       const Progress progress = WriteOn(descriptor, front, offset, kBlockedMs);
       lock.lock();
@@ -117,7 +119,7 @@ struct LogWriter::Queue {
       } else if (ending) {
         break;
       } else {
-        // For a descriptor that somebody else put into non-blocking mode: it refuses at once.
+        // For a descriptor that another process set to non-blocking mode: it refuses immediately.
         changed.wait_for(lock, std::chrono::milliseconds(kBlockedMs), [this] { return ending; });
       }
     }
@@ -135,7 +137,7 @@ LogWriter::~LogWriter() {
   std::unique_lock lock(queue_->mutex);
   queue_->ending = true;
   queue_->changed.notify_all();
-  // A thread inside write(2) cannot be joined; the process ends without it.
+  // A thread inside write(2) cannot be joined; the process ends without waiting for it.
   queue_->changed.wait_for(lock, std::chrono::milliseconds(2 * kBlockedMs),
                            [this] { return !queue_->has_thread; });
 }

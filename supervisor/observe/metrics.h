@@ -1,5 +1,5 @@
-// Everything the supervisor counts, as one interface, so that the code that does the work needs no
-// metrics library. Names, labels and buckets: docs/observability.md#metrics.
+// Everything that the supervisor counts, as one interface, so that the code that is measured needs
+// no metrics library. Names, labels and buckets: docs/observability.md#metrics.
 
 #pragma once
 
@@ -27,22 +27,22 @@ class Metrics {
                                std::string_view error_class,
                                BootTime duration) = 0;
   virtual void ConcurrencyRejected(KmsMethod method) = 0;
-  // Stage: "queue", "ipc", "token_wait", "connect", "openbao".
+  // Records the time in a stage: "queue", "ipc", "token_wait", "connect" or "openbao".
   virtual void Stage(KmsMethod method, std::string_view stage, BootTime duration) = 0;
   virtual void RequestReplayed(KmsMethod method) = 0;
   virtual void EncryptSelfVerified() = 0;
   virtual void DecryptCoalesced() = 0;
   virtual void PanicRecovered(KmsMethod method) = 0;
-  // A peer connection of this uid was accepted (+1) or ended (-1).
+  // Records that a connection of this uid was accepted (+1) or ended (-1).
   virtual void PeerConnection(std::uint32_t uid, int change) = 0;
 
-  // OpenBao, as the children report it.
+  // Calls to OpenBao, as the children report them.
   virtual void OpenBaoCall(const ipc::Call& call) = 0;
   virtual void Login(std::string_view status) = 0;
   virtual void Renewal(std::string_view status) = 0;
   virtual void BrokerConnection(std::uint32_t endpoint, std::string_view status) = 0;
 
-  // State.
+  // Status of the key.
   virtual void ActiveKey(std::string_view key_id, std::uint32_t version) = 0;
   virtual void MetadataObservation(std::string_view status) = 0;
   // 0 closed, 1 open or half-open.
@@ -50,7 +50,7 @@ class Metrics {
   // "active", "pending" or "unknown".
   virtual void RotationState(std::string_view state) = 0;
   virtual void PersistenceDegraded(int degraded) = 0;
-  // Of contract::kMaxKeyRecords; removed ones count.
+  // Sets the number of records, of at most contract::kMaxKeyRecords; removed ones count.
   virtual void RegistryRecords(std::size_t records) = 0;
 
   // Processes. `process`: "supervisor", "spawner", "auth_agent", "worker_<slot>".
@@ -59,7 +59,7 @@ class Metrics {
   virtual void SeccompViolation(std::string_view process, std::string_view syscall) = 0;
   virtual void Sandbox(std::string_view process, std::string_view mechanism, int in_force) = 0;
   // The KMS socket: a dead one was removed before binding; a lost one was bound again; clients
-  // cannot reach it now (1) or can (0).
+  // cannot reach it (1) or can (0).
   virtual void SocketRestarted() = 0;
   virtual void SocketRebound() = 0;
   virtual void SocketMissing(int missing) = 0;

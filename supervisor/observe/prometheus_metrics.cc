@@ -38,13 +38,14 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 using prometheus::Registry;
 
-// Different words in all labels together. Our vocabularies have about 150.
+// Maximum number of different texts in all labels together. The fixed vocabularies have about 150.
 constexpr std::size_t kMaxWords = 512;
 
-// Peers of the KMS socket that get a series of their own: API servers, and who tries things.
+// Peers of the KMS socket that get a series of their own: API servers, and other clients that
+// connect.
 constexpr std::size_t kMaxPeers = 32;
 
-// Those of the Go provider are 1 ms to 2048 ms; ours are added below and above.
+// The Go provider's buckets are 1 ms to 2048 ms; this program adds buckets below and above.
 const Histogram::BucketBoundaries& Buckets() {
   static const Histogram::BucketBoundaries kBuckets = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.004,
                                                        0.008,  0.016,  0.032,  0.064, 0.128, 0.256,
@@ -76,7 +77,7 @@ std::string OrUnknown(const std::string& text) {
   return text.empty() ? "unknown" : text;
 }
 
-// How kube-apiserver labels a key_id.
+// The form in which kube-apiserver labels a key_id.
 std::string ApiServerHash(std::string_view key_id) {
   return "sha256:" + ToHex(contract::Sha256(contract::AsBytes(key_id)));
 }

@@ -1,5 +1,5 @@
 // Metrics in Prometheus' text format: the names, labels and buckets of
-// docs/observability.md#metrics. It counts; it opens no port.
+// docs/observability.md#metrics. It only counts and opens no port.
 
 #pragma once
 
@@ -17,12 +17,12 @@
 
 namespace baokms::supervisor {
 
-// What is read when somebody scrapes, not counted when it happens. Called from a listener's thread.
+// Values that are read for each scrape instead of being counted. Called on a listener's thread.
 struct ScrapeFacts {
-  double token_ttl_seconds = 0;        // of the worker whose token ends first
+  double token_ttl_seconds = 0;        // of the worker whose token expires first
   double certificate_ttl_seconds = 0;  // 0 without certificate authentication
-  double jwt_ttl_seconds = 0;          // 0: not known
-  double login_budget_remaining = 0;   // logins that may still be tried in this minute
+  double jwt_ttl_seconds = 0;          // 0 if unknown
+  double login_budget_remaining = 0;   // logins that are still allowed in this minute
   double status_cache_age_seconds = 0;
   std::uint64_t log_records_dropped = 0;
 
@@ -38,8 +38,8 @@ class PrometheusMetrics final : public Metrics {
  public:
   using Scrape = std::function<ScrapeFacts()>;
 
-  // `auth_method`: "jwt" or "cert"; `certificate_source`: "pkcs11" or "none". `scrape` is set later
-  // with SetScrape(), once there is something to ask.
+  // `auth_method` is "jwt" or "cert"; `certificate_source` is "pkcs11" or "none". `scrape` is set
+  // later with SetScrape(), once its sources exist.
   static std::unique_ptr<PrometheusMetrics> Create(const BuildInfo& build,
                                                    std::string_view auth_method,
                                                    std::string_view certificate_source);
@@ -48,10 +48,10 @@ class PrometheusMetrics final : public Metrics {
   PrometheusMetrics& operator=(const PrometheusMetrics&) = delete;
   ~PrometheusMetrics() override;
 
-  // To be called before a listener asks for ToText().
+  // Must be called before a listener calls ToText().
   void SetScrape(Scrape scrape);
 
-  // Everything, in the text format 0.0.4.
+  // Returns all metrics in the text format 0.0.4.
   [[nodiscard]] std::string ToText() const;
 
   void RequestStarted(KmsMethod method) override;

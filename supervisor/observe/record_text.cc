@@ -22,7 +22,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Durations are milliseconds, so three digits are microseconds.
+// Durations are in milliseconds, so three decimal places are microseconds.
 double Rounded(double value) {
   return std::round(value * 1000.0) / 1000.0;
 }
@@ -44,8 +44,8 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// The record's members in order. A list, because a name may not be looked for: the first one wins
-// with most readers, and ours come first.
+// Writes the record's members in order. A list without duplicate checks: most readers use the first
+// member of a name, and the stream's own members come first.
 template <typename Put>
 void ForEachMember(const LogRecord& record,
                    const RecordSource& source,

@@ -1,4 +1,5 @@
-// One log record as one line, without its newline: JSON or key=value text. Pure functions.
+// Formats one log record as one line without its newline: as JSON or as key=value text. Pure
+// functions.
 
 #pragma once
 
@@ -11,7 +12,7 @@
 
 namespace baokms::supervisor {
 
-// Who wrote the record.
+// The process that wrote the record.
 struct RecordSource {
   std::string_view process;
   std::int64_t pid = 0;
@@ -19,20 +20,21 @@ struct RecordSource {
 
 using RecordTime = std::chrono::sys_time<std::chrono::microseconds>;
 
-// "2026-01-31T23:59:59.000001Z" (RFC 3339)
+// Returns for example "2026-01-31T23:59:59.000001Z" (RFC 3339).
 [[nodiscard]] std::string RecordTimeText(RecordTime time);
 
-// "INFO"
+// Returns for example "INFO".
 [[nodiscard]] std::string_view LevelWord(LogLevel level);
 
-// {"ts":"2026-01-31T23:59:59.000001Z","level":"INFO","message":"kms.request","process":"supervisor",
-// "pid":1, and the fields in order}. Floats are rounded to three digits; bytes that are not UTF-8
-// are replaced.
+// Returns {"ts":"2026-01-31T23:59:59.000001Z","level":"INFO","message":"kms.request",
+// "process":"supervisor","pid":1, and the fields in order}. Floats are rounded to three decimal
+// places; bytes that are not UTF-8 are replaced.
 [[nodiscard]] std::string RecordToJson(const LogRecord& record,
                                        const RecordSource& source,
                                        RecordTime time);
 
-// ts=... level=INFO message=kms.request ... with quotes around what is not a plain word.
+// Returns ts=... level=INFO message=kms.request ... with quotes around values that are not plain
+// words.
 [[nodiscard]] std::string RecordToText(const LogRecord& record,
                                        const RecordSource& source,
                                        RecordTime time);

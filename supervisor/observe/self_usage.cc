@@ -18,7 +18,8 @@
 namespace baokms::supervisor {
 namespace {
 
-// Descriptors that are counted. A supervisor has a few hundred; more than this would take too long.
+// Maximum number of descriptors that are counted. A supervisor has a few hundred; counting more
+// would take too long.
 constexpr rlim_t kMostDescriptors = 65'536;
 
 double Seconds(const timeval& time) {
@@ -65,7 +66,7 @@ double SelfUsage::CpuSeconds() {
 }
 
 double SelfUsage::OpenDescriptors() {
-  // /proc/self/fd belongs to root in a process that is not dumpable.
+  // /proc/self/fd belongs to root if the process is not dumpable.
   const int end = static_cast<int>(std::min(DescriptorLimit().rlim_cur, kMostDescriptors));
   int open = 0;
   for (int fd = 0; fd < end; ++fd) {

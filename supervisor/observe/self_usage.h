@@ -1,4 +1,4 @@
-// What the process_* metrics say about the supervisor itself. Opens its file once, at the start,
+// The values of the process_* metrics for the supervisor itself. Opens its file once at the start,
 // because a sandbox may forbid it later.
 
 #pragma once
@@ -19,16 +19,16 @@ class SelfUsage final {
     double resident_bytes = 0;
   };
 
-  // Nothing when /proc could not be opened or read.
+  // Returns nothing if /proc could not be opened or read.
   [[nodiscard]] std::optional<Memory> ReadMemory() const;
 
-  // User and system time so far.
+  // Returns the user and system time used so far.
   [[nodiscard]] static double CpuSeconds();
 
   [[nodiscard]] static double OpenDescriptors();
   [[nodiscard]] static double MaxDescriptors();
 
-  // Unix seconds when this object was made, which is at the start of the process.
+  // Returns when this object was created, at the start of the process, in Unix seconds.
   [[nodiscard]] double start_seconds() const { return start_seconds_; }
 
  private:

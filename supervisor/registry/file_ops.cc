@@ -11,7 +11,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Calls until it is not interrupted. Not for close(2), which must not be repeated.
+// Repeats the call while it is interrupted. Not for close(2), which must not be repeated.
 template <typename Call>
 auto Retry(Call call) {
   std::invoke_result_t<Call> result{};

@@ -1,5 +1,5 @@
-// The system calls that the state directory needs, one function each, so that tests can fail or
-// stop at any of them. It knows nothing of formats, names or the order of calls.
+// The system calls that the state directory needs, one function each, so that tests can make any of
+// them fail or stop there. It knows nothing of formats, names or the order of calls.
 
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace baokms::supervisor {
 
-// Errors are kSystem with the errno. Interrupted calls are repeated inside.
+// Errors are kSystem with the errno. Interrupted calls are repeated.
 class FileOps {
  public:
   virtual ~FileOps() = default;
@@ -31,17 +31,17 @@ class FileOps {
   virtual Result<struct ::stat> Stat(int fd) = 0;
   virtual Result<struct ::stat> StatName(int directory, const std::string& name) = 0;
 
-  // read(2): 0 at the end of the file.
+  // read(2); returns 0 at the end of the file.
   virtual Result<std::size_t> Read(int fd, std::span<std::uint8_t> into) = 0;
 
-  // write(2): may take a part only.
+  // write(2); may write only a part.
   virtual Result<std::size_t> Write(int fd, std::span<const std::uint8_t> bytes) = 0;
 
   virtual Status Truncate(int fd) = 0;
   virtual Status SetMode(int fd, ::mode_t mode) = 0;
   virtual Status Sync(int fd) = 0;
 
-  // close(2) with its result, which can be the first word of a failed write.
+  // close(2) with its result, which may be the first report of a failed write.
   virtual Status Close(UniqueFd fd) = 0;
 
   virtual Status Rename(int directory, const std::string& from, const std::string& to) = 0;
@@ -53,7 +53,7 @@ class FileOps {
   FileOps& operator=(const FileOps&) = default;
 };
 
-// The real ones.
+// The production implementation.
 class SystemFileOps final : public FileOps {
  public:
   Result<UniqueFd> Open(int directory, const std::string& name, int flags, ::mode_t mode) override;

@@ -26,7 +26,7 @@ constexpr std::string_view kFormat = "pin-latch/v1 ";
 constexpr std::string_view kAttempting = "attempting ";
 constexpr std::string_view kRefused = "refused ";
 
-// The one line has 64 bytes at most.
+// The single line has at most 64 bytes.
 constexpr std::size_t kMaxLatchFile = 128;
 
 bool Skip(std::string_view& text, std::string_view word) {
@@ -92,7 +92,7 @@ Result<PinSalt> PinLatch::Salt() const {
   if (record && record->has_value()) {
     return (*record)->salt;
   }
-  // What cannot be read keeps every PIN from being tried; any salt will do until it is cleared.
+  // An unreadable latch keeps every PIN from being tried, so any salt serves until it is cleared.
   PinSalt salt{};
   if (::getrandom(salt.data(), salt.size(), 0) != static_cast<ssize_t>(salt.size())) {
     return Error(ErrorCode::kSystem, "getrandom", errno);
@@ -105,7 +105,7 @@ PinPermission PinLatch::Begin(const PinSalt& salt, std::uint16_t tag) const {
   if (!record) {
     return PinPermission::kNoLatch;
   }
-  // Tags of different salts do not compare: whoever wrote another one was not this process.
+  // Tags with different salts cannot be compared: another salt was not written by this process.
   if (record->has_value() && ((*record)->tag == tag || (*record)->salt != salt)) {
     return (*record)->kind == PinRecord::Kind::kRefused ? PinPermission::kRefusedBefore
                                                         : PinPermission::kUnfinishedBefore;

@@ -1,6 +1,7 @@
-// Remembers on disk that a PIN was tried, so that no restart of any process tries it twice: before
-// the module sees it "attempting" is written, and only a success takes that back. A token counts
-// wrong PINs and locks; this is why ours never gets that far. It never learns a PIN, only a tag.
+// Remembers on disk that a PIN was tried, so that no restart of any process tries it twice:
+// "attempting" is written before the module receives the PIN, and only a success removes it. A
+// token counts wrong PINs and locks itself; the latch keeps this from happening. It never learns a
+// PIN, only a tag.
 
 #pragma once
 
@@ -16,13 +17,13 @@
 
 namespace baokms::supervisor {
 
-// Mixed into the tag, so that equal PINs of two installations do not show.
+// Mixed into the tag, so that equal PINs of two installations are not visible.
 using PinSalt = std::array<std::uint8_t, 16>;
 
 struct PinRecord {
   enum class Kind : std::uint8_t {
-    kAttempting,  // tried, and nobody said how it ended
-    kRefused,     // by the token
+    kAttempting,  // tried, with no known result
+    kRefused,     // refused by the token
   };
   Kind kind = Kind::kAttempting;
   std::uint16_t tag = 0;
@@ -31,7 +32,7 @@ struct PinRecord {
   friend bool operator==(const PinRecord&, const PinRecord&) = default;
 };
 
-// One line: "pin-latch/v1 refused 1a2b <salt in hex>".
+// Formats one line: "pin-latch/v1 refused 1a2b <salt in hex>".
 [[nodiscard]] std::string FormatPinRecord(const PinRecord& record);
 Result<PinRecord> ParsePinRecord(std::string_view text);
 
@@ -39,28 +40,28 @@ enum class PinPermission : std::uint8_t {
   kAllowed,
   kRefusedBefore,
   kUnfinishedBefore,
-  kNoLatch,  // cannot be read or written
+  kNoLatch,  // the latch cannot be read or written
 };
 
 class PinLatch final {
  public:
-  // The latch beside the state file at the absolute `state_path`. `ops` must outlive it.
+  // Opens the latch beside the state file at the absolute `state_path`. `ops` must outlive it.
   static Result<PinLatch> Open(FileOps& ops, const std::string& state_path);
 
-  // What is remembered; nothing after a success, or before the first attempt.
+  // Returns the recorded attempt; nothing after a success or before the first attempt.
   [[nodiscard]] Result<std::optional<PinRecord>> Read() const;
 
-  // The salt of what is remembered, else a fresh one.
+  // Returns the salt of the recorded attempt, otherwise a new one.
   [[nodiscard]] Result<PinSalt> Salt() const;
 
-  // May the PIN with this tag be tried? When it may, the attempt is on disk already. The file is
-  // read each time, because Clear() may be called by another process.
+  // Decides whether the PIN with this tag may be tried. If it may, the attempt is already on disk.
+  // The file is read each time, because another process may call Clear().
   [[nodiscard]] PinPermission Begin(const PinSalt& salt, std::uint16_t tag) const;
 
-  // The token refused the PIN of the last Begin().
+  // Records that the token refused the PIN of the last Begin().
   [[nodiscard]] Status Refuse(const PinSalt& salt, std::uint16_t tag) const;
 
-  // Forgets, after a success or on an operator's word. Harmless when there is nothing.
+  // Removes the record, after a success or at an operator's request. Does nothing if there is none.
   [[nodiscard]] Status Clear() const;
 
  private:

@@ -10,7 +10,7 @@ using contract::Checkpoint;
 using contract::CheckpointVerdict;
 using contract::RegistryState;
 
-// The file system says kSystem, kPermissionDenied or kResourceExhausted; the format says
+// The file system reports kSystem, kPermissionDenied or kResourceExhausted; the format reports
 // kInvalidArgument.
 RegistryFault FaultOf(const Error& error) {
   return error.code() == ErrorCode::kInvalidArgument ? RegistryFault::kCorrupt
@@ -61,7 +61,7 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
     return RegistryProblem{RegistryFault::kForeign, path_, belongs.error()};
   }
   if (role == LoadAs::kOwner) {
-    // Writing the checkpoint makes the state's name durable too.
+    // Writing the checkpoint makes the state file's name durable as well.
     const Status durable = verdict == CheckpointVerdict::kWriteCheckpoint
                                ? WriteCheckpoint(directory_, contract::CheckpointOf(*files.state))
                                : directory_.SyncNames();
@@ -90,7 +90,7 @@ Status RegistryStore::Save(const RegistryState& next) {
 Status RegistryStore::CheckIsOldOrIntended() const {
   const auto state = BAOKMS_TRY(ReadState(directory_));
   const auto checkpoint = BAOKMS_TRY(ReadCheckpoint(directory_));
-  // Before the first state both files are legitimately missing, and so is current_.
+  // Before the first state both files are missing, and current_ is empty.
   if (state != current_ && state != unfinished_) {
     return Error(ErrorCode::kFailedPrecondition, "state file was changed by somebody else");
   }

@@ -1,6 +1,6 @@
 // The registry on disk: loads the state file and its checkpoint, saves the next generation, and
-// knows what to do when a save did not end well (docs/contract.md#checkpoint,
-// docs/contract.md#durability). It decides nothing about keys.
+// recovers from a save that failed (docs/contract.md#checkpoint, docs/contract.md#durability). It
+// decides nothing about keys.
 
 #pragma once
 
@@ -20,11 +20,11 @@
 
 namespace baokms::supervisor {
 
-// Not thread-safe. All calls block for the disk. Whoever calls Save() or FinishSave(), or Load()
-// as the owner, must hold the StateLock.
+// Not thread-safe. All calls block on disk I/O. The caller of Save(), FinishSave(), or Load() as
+// the owner must hold the StateLock.
 class RegistryStore final {
  public:
-  // `path` is that of the state file, for messages; its directory is `directory`.
+  // `directory` holds the state file; `path` is the state file's path, for messages.
   RegistryStore(StateDirectory directory, std::string path)
       : directory_(std::move(directory)), path_(std::move(path)) {}
 
@@ -32,34 +32,35 @@ class RegistryStore final {
   RegistryStore& operator=(const RegistryStore&) = delete;
 
   enum class LoadAs : std::uint8_t {
-    kOwner,   // brings the checkpoint up to date when it is missing or one generation behind, and
-              // makes both files durable, as they will be published
+    kOwner,   // updates a checkpoint that is missing or one generation behind, and
+              // makes both files durable before they are published
     kReader,  // writes nothing
   };
 
-  // Reads and judges both files. Empty on success: current() is then the state, or empty when
-  // neither file exists. Once only.
+  // Reads and checks both files. Returns nothing on success: current() is then the state, or empty
+  // if neither file exists. Must be called once.
   [[nodiscard]] std::optional<RegistryProblem> Load(const contract::ConfigIdentity& identity,
                                                     LoadAs role);
 
-  // What is known to be durable. Empty before the first state.
+  // Returns the state that is known to be durable; empty before the first state.
   [[nodiscard]] const std::optional<contract::RegistryState>& current() const { return current_; }
 
-  // Makes `next` durable: state first, then checkpoint. It must follow current() (or be a first
-  // generation). When writing fails, `next` is remembered as unfinished() and current() stays.
-  // kFailedPrecondition while another save is unfinished or when `next` may not follow.
+  // Makes `next` durable: the state file first, then the checkpoint. `next` must follow current()
+  // (or be a first generation). If writing fails, `next` is kept as unfinished() and current() does
+  // not change. kFailedPrecondition: another save is unfinished, or `next` may not follow.
   [[nodiscard]] Status Save(const contract::RegistryState& next);
 
-  // The state whose save failed.
+  // Returns the state whose save failed.
   [[nodiscard]] const std::optional<contract::RegistryState>& unfinished() const {
     return unfinished_;
   }
 
-  // Tries the unfinished save again, after checking that each file is the old or the intended
-  // version. Success: current() is the intended state. Does nothing when nothing is unfinished.
+  // Retries the unfinished save, after checking that each file is the old or the intended version.
+  // On success current() is the intended state. Does nothing if no save is unfinished.
   [[nodiscard]] Status FinishSave();
 
-  // Both files still hold current(), so what was published is still what a restart would find.
+  // Returns whether both files still hold current(), so that a restart would load what was
+  // published.
   [[nodiscard]] bool HoldsCurrent() const;
 
  private:

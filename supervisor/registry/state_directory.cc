@@ -15,7 +15,7 @@ namespace {
 
 constexpr ::mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
 
-// Owner may read and write, group may read, and nothing else.
+// The owner may read and write, the group may read; every other bit is forbidden.
 constexpr ::mode_t kForbiddenFileBits = 0137;
 constexpr ::mode_t kFileMode = 0640;
 
@@ -127,7 +127,7 @@ Status StateDirectory::WriteTemporary(const std::string& name, std::string_view 
     }
     left = left.subspan(written);
   }
-  // The process umask may have taken bits away.
+  // The process's umask may have removed bits.
   BAOKMS_TRY(ops_->SetMode(file.get(), kFileMode));
   BAOKMS_TRY(ops_->Sync(file.get()));
   return ops_->Close(std::move(file));
@@ -140,7 +140,7 @@ Status StateDirectory::ReplaceFile(const std::string& name, std::string_view con
   BAOKMS_TRY(RemoveIfThere(temporary));
   const Status written = WriteTemporary(temporary, content);
   if (!written.has_value()) {
-    // Only tidiness: a stale temporary file is never read and is removed by the next attempt.
+    // Cleanup only: a stale temporary file is never read, and the next attempt removes it.
     (void)ops_->Remove(fd_.get(), temporary);
     return written;
   }

@@ -66,7 +66,7 @@ Result<StateLock> StateLock::Acquire(FileOps& ops, const StateDirectory& directo
                                     O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, kLockMode));
   BAOKMS_TRY(CheckLockFile(ops, fd.get()));
   BAOKMS_TRY(TryLock(fd.get()));
-  // Somebody may have unlinked it between open and lock; then another file is the lock.
+  // The file may have been unlinked between open and lock; then another file is the lock.
   BAOKMS_TRY(CheckLockFile(ops, fd.get()));
   return StateLock(std::move(fd));
 }

@@ -1,4 +1,4 @@
-// The lock file beside the registry: whoever holds it may write the state directory. Taken before
+// The lock file beside the registry: only its holder may write to the state directory. Taken before
 // anything is read, held until the process ends, never deleted (docs/contract.md#lock).
 
 #pragma once
@@ -17,11 +17,11 @@ namespace baokms::supervisor {
 
 class StateLock final {
  public:
-  // Locks "<state file>.lock". kUnavailable: another process holds it. kPermissionDenied: directory
-  // or lock file could be under somebody else's control (owner, mode, links).
+  // Locks "<state file>.lock". kUnavailable: another process holds it. kPermissionDenied: another
+  // user could control the directory or the lock file (owner, mode, links).
   static Result<StateLock> Acquire(FileOps& ops, const StateDirectory& directory);
 
-  // Writes this process's id into the file, for the operator who wants to know who holds the lock.
+  // Writes this process's id into the file, so that an operator can see who holds the lock.
   [[nodiscard]] Status WritePid(FileOps& ops) const;
 
  private:

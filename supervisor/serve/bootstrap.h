@@ -1,5 +1,5 @@
-// Start-up steps 1 and 2, for `serve` and for every command that asks OpenBao something: all that
-// has to be sealed or given up before this process has a socket or a second thread.
+// Start-up steps 1 and 2, for `serve` and for every command that reads from OpenBao: everything
+// that must be sealed or dropped before this process has a socket or a second thread.
 
 #pragma once
 
@@ -21,14 +21,14 @@ namespace baokms::supervisor {
 struct BootstrapResult {
   pid_t spawner_pid = 0;
   UniqueFd spawner_channel;
-  // What the endpoint numbers in the sealed set-ups stand for.
+  // The endpoints that the endpoint numbers in the sealed set-ups refer to.
   std::vector<BrokerEndpoint> endpoints;
   std::uint32_t openbao_endpoints = 0;        // how many of them, from the first on, are OpenBao's
   std::unique_ptr<PinAttemptGuard> pin_desk;  // null without a PKCS#11 module
 };
 
-// Seals the children's set-ups, hardens this process, drops its capabilities for good and starts
-// the spawner. Must run before this process has a second thread; once per process.
+// Seals the children's set-ups, hardens this process, drops its capabilities permanently and starts
+// the spawner. Must run once per process, before it has a second thread.
 std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options);
 
 }  // namespace baokms::supervisor

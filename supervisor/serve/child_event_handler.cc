@@ -25,7 +25,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Names one process's connections in the broker.
+// Identifies the process whose connections the broker opens.
 std::string ConnectionOwner(const ChildProcess& child) {
   return ProcessName(child.key) + "/" + std::to_string(child.number);
 }
@@ -97,7 +97,7 @@ void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& death) {
 }
 
 void ChildEventHandler::KillForViolation(const ChildKey& key, const Error& why) {
-  // A channel that ends is most often the child's own end, which the spawner reports as well.
+  // A channel usually closes because the child exits, which the spawner reports as well.
   const LogLevel level =
       why.code() == ErrorCode::kUnavailable ? LogLevel::kDebug : LogLevel::kError;
   parts_.log.Write({.level = level,
@@ -144,7 +144,7 @@ void ChildEventHandler::OnBreach(Slot slot, const Error& why) {
 void ChildEventHandler::SetTunables(const ipc::Tunables& tunables) {
   tunables_ = tunables;
   for (const auto& [slot, incarnation] : ready_) {
-    // One that is gone by now gets them when its successor is ready.
+    // A worker that has exited is skipped; its successor receives the tunables when it is ready.
     (void)workers_->SendTunables(incarnation, tunables).has_value();
   }
   if (agent_ != nullptr) {
@@ -215,7 +215,7 @@ void ChildEventHandler::OnConnectRequest(const ChildProcess& from,
   });
 }
 
-// Not sent, and the socket closed, when the process that asked has ended.
+// If the process that asked has exited, nothing is sent and the socket is closed.
 void ChildEventHandler::AnswerConnect(const ChildProcess& to,
                                       const ipc::ConnectRequest& request,
                                       BrokerAnswer answer) {
@@ -227,7 +227,7 @@ void ChildEventHandler::AnswerConnect(const ChildProcess& to,
     sent = agent_->AnswerConnect(message, std::move(answer.socket));
   }
   if (!sent && sent.error().code() == ErrorCode::kResourceExhausted) {
-    KillForViolation(to.key, sent.error());  // it asks for connections and does not take them
+    KillForViolation(to.key, sent.error());  // it requests connections but does not receive them
   }
 }
 

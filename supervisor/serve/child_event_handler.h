@@ -1,5 +1,6 @@
-// Where everything that children say, besides answers, is acted on: connections are brokered,
-// records logged, calls counted, breaches punished. It is the one place that knows all the parts.
+// Handles everything that children send besides answers: brokers connections, writes log records,
+// counts calls and kills a child after a protocol violation. It is the only class that knows all
+// the parts.
 
 #pragma once
 
@@ -31,24 +32,24 @@
 
 namespace baokms::supervisor {
 
-// All on the loop's thread.
+// Every function is called on the loop's thread.
 class ChildEventHandler final : public WorkerEvents, public AgentEvents {
  public:
   struct Parts {
     EventLoop& loop;
     Broker& broker;
-    std::uint32_t openbao_endpoints;  // what workers may be connected to: those from 0 on
+    std::uint32_t openbao_endpoints;  // workers may be connected to endpoints 0 to this - 1
     LoginBudget& login_budget;
     CredentialStatus& credential;
     LogSink& log;
     Metrics& metrics;
     ProcessTable& processes;
     ChildLog& child_log;
-    std::function<void()> worker_usable;  // a worker became ready or got a token
-    // A child could not start; it is started again with back-off. kInvalidArgument as its code: it
-    // refuses its set-up, and will again.
+    std::function<void()> worker_usable;  // a worker became ready or received a token
+    // A child could not start; it is started again with back-off. The code is kInvalidArgument if
+    // it refuses its set-up, which every later start would refuse as well.
     std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed;
-    PinAttemptGuard* pin_desk = nullptr;  // null: no PIN is ever to be tried
+    PinAttemptGuard* pin_desk = nullptr;  // null: no PIN may be tried
   };
 
   explicit ChildEventHandler(Parts parts) : parts_(std::move(parts)) {}
@@ -57,17 +58,19 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   ChildEventHandler& operator=(const ChildEventHandler&) = delete;
   ~ChildEventHandler() override = default;
 
-  // The two parts that need this object to be made. Set before the first child starts.
+  // Connects the two parts whose construction needs this object. Must be called before the first
+  // child starts.
   void Connect(WorkerSet& workers, Children& children);
 
   // Hooks for Children.
   void OnStarted(const ChildKey& key, UniqueFd channel);
   void OnEnded(const ChildKey& key, const ExitStatus& death);
 
-  // Gives every child, and every one that starts later, what SIGHUP changed.
+  // Sends the settings that SIGHUP changed to every child and to every child that starts later.
   void SetTunables(const ipc::Tunables& tunables);
 
-  // The last thing the agent said of its credential; empty before. On the loop's thread.
+  // Returns the agent's latest report about its credential; empty before the first one. Must be
+  // called on the loop's thread.
   [[nodiscard]] const ipc::AgentStatus& agent_status() const { return agent_status_; }
 
   void OnBreach(Slot slot, const Error& why) override;
@@ -102,11 +105,11 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   WorkerSet* workers_ = nullptr;
   Children* children_ = nullptr;
   std::shared_ptr<AgentChannel> agent_;
-  std::uint64_t agent_incarnation_ = 0;  // an answer to a dead agent must not reach its successor
-  std::map<ChildKey, bool> punished_;    // killed for a breach; cleared at its end
+  std::uint64_t agent_incarnation_ = 0;  // keeps answers to a former agent from its successor
+  std::map<ChildKey, bool> punished_;    // killed for a protocol violation; cleared when it exits
   ipc::AgentStatus agent_status_;
-  bool budget_complained_ = false;         // the log says already that the login budget is used up
-  std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups hold
+  bool budget_complained_ = false;         // the exhausted login budget has been logged
+  std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups apply
   std::map<Slot, Incarnation> ready_;
 };
 

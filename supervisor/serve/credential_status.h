@@ -1,5 +1,5 @@
-// What the auth agent last said of its credential, for those who ask from other threads: /ready
-// and the metrics. Nothing here decides anything.
+// The auth agent's latest report about its credential, for readers on other threads: /ready and the
+// metrics. It decides nothing.
 
 #pragma once
 
@@ -15,11 +15,11 @@
 
 namespace baokms::supervisor {
 
-// How a credential stands at one moment.
+// The state of a credential at one moment.
 struct CredentialFacts {
-  std::string status;  // the word of docs/authentication.md#status-words; empty: not known yet
-  std::int64_t ends_in_s = 0;  // negative: it ended; only when `ends`
-  bool ends = false;           // its end is known
+  std::string status;  // a word of docs/authentication.md#status-words; empty: not known yet
+  std::int64_t ends_in_s = 0;  // negative once it has ended; valid only if `ends`
+  bool ends = false;           // whether its end is known
   bool due = false;            // its replacement is overdue
 };
 
@@ -41,7 +41,8 @@ class CredentialStatus final {
   std::int64_t due_unix_ = 0;   // 0: never
 };
 
-// What /ready and the metrics say of it, and of the token that ends first. `method` is auth.method.
+// Returns what /ready and the metrics report about the credential and about the token that expires
+// first. `method` is auth.method.
 [[nodiscard]] AuthVerdict ClassifyAuth(std::string_view method,
                                        const CredentialFacts& credential,
                                        const std::vector<WorkerState>& workers);

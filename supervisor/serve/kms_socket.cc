@@ -24,10 +24,11 @@
 namespace baokms::supervisor {
 namespace {
 
-// kube-apiserver keeps one connection; two during a reload. The queue is for a restart of several.
+// kube-apiserver keeps one connection, and two during a reload. The queue is sized for several that
+// restart at once.
 constexpr int kBacklog = 128;
 
-// How long a listener on the path may take to be told from a dead socket.
+// Maximum wait for a connection that tells a live socket from a dead one.
 constexpr int kProbeMs = 250;
 
 constexpr int kFirstInherited = 3;  // SD_LISTEN_FDS_START
@@ -54,7 +55,7 @@ const sockaddr* Generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-// The directory is what protects the socket: whoever can write it can replace the socket.
+// The directory protects the socket: a user who can write to it can replace the socket.
 Status CheckDirectory(const std::string& path) {
   const std::string directory = path.substr(0, path.rfind('/'));
 
@@ -73,7 +74,8 @@ Status CheckDirectory(const std::string& path) {
   return {};
 }
 
-// Whether the socket that stands on the path is dead. An error: alive, or nobody can tell.
+// Succeeds only if the socket at this path is dead. An error means that a process listens on it or
+// that its state cannot be determined.
 Status RequireDead(const sockaddr_un& address) {
   const UniqueFd probe = BAOKMS_TRY(NewSocket());
   int outcome = ::connect(probe.get(), Generic(address), sizeof address) == 0 ? 0 : errno;
@@ -137,11 +139,11 @@ Result<KmsSocket> Bind(const KmsSocketOptions& options) {
   const sockaddr_un address = BAOKMS_TRY(AddressOf(options.path));
   const SocketOrigin origin = BAOKMS_TRY(ClearPath(options.path, address));
   UniqueFd listener = BAOKMS_TRY(NewSocket());
-  // Its mode comes from the umask (unix(7)).
+  // The umask determines its mode (unix(7)).
   if (::bind(listener.get(), Generic(address), sizeof address) != 0) {
     return Error(ErrorCode::kSystem, "bind of server.socketPath", errno);
   }
-  // Before listen(2), because only then can a client connect.
+  // Before listen(2), because clients can connect from then on.
   BAOKMS_TRY(GiveToGroup(options));
   const FileId file = BAOKMS_TRY(FileAt(options.path));
   if (::listen(listener.get(), kBacklog) != 0) {
@@ -150,7 +152,7 @@ Result<KmsSocket> Bind(const KmsSocketOptions& options) {
   return KmsSocket{.listener = std::move(listener), .origin = origin, .file = file};
 }
 
-// Descriptors that systemd passed to this process, 0 when it passed none.
+// Returns the number of descriptors that systemd passed to this process.
 int InheritedCount() {
   const char* pid = std::getenv("LISTEN_PID");
   const char* count = std::getenv("LISTEN_FDS");
@@ -219,7 +221,7 @@ bool LeadsTo(const std::string& path, const KmsSocket& socket) {
 
 void RemoveKmsSocket(const std::string& path, const KmsSocket& socket) {
   if (socket.origin != SocketOrigin::kInherited && LeadsTo(path, socket)) {
-    (void)::unlink(path.c_str());  // at worst a dead socket stays, which the next start removes
+    (void)::unlink(path.c_str());  // at worst a dead socket remains, which the next start removes
   }
 }
 

@@ -1,5 +1,5 @@
-// The KMS socket: bound by us with the configured mode and group, or inherited from a systemd
-// socket unit, whose mode and group are the unit's.
+// The KMS socket: bound by this process with the configured mode and group, or inherited from a
+// systemd socket unit, which then determines mode and group.
 
 #pragma once
 
@@ -20,17 +20,17 @@ struct KmsSocketOptions {
   gid_t group = 0;
 };
 
-// What the configuration says of the socket. Fails when a name in it is unknown to this host.
+// Returns the configured options of the socket. Fails if a name in them is unknown on this host.
 Result<KmsSocketOptions> SocketOptionsOf(const Config& config);
 
-// How the socket came to be.
+// How the socket was obtained.
 enum class SocketOrigin : std::uint8_t {
   kBound,
-  kReplacedDead,  // a socket that no process listened on was removed first
+  kReplacedDead,  // removed a socket without a listening process first
   kInherited,     // socket activation (sd_listen_fds(3))
 };
 
-// Which file a path led to.
+// Identifies the file that a path leads to.
 struct FileId {
   dev_t device = 0;
   ino_t inode = 0;
@@ -40,24 +40,25 @@ struct FileId {
 struct KmsSocket {
   UniqueFd listener;  // listening, non-blocking, close-on-exec
   SocketOrigin origin = SocketOrigin::kBound;
-  FileId file{};  // what server.socketPath led to when the socket was opened
+  FileId file{};  // the file at server.socketPath when the socket was opened
 };
 
-// Opens the socket for the first time: takes the one that systemd passed, or binds one. Sets this
-// process's umask for good to what server.socketMode needs; files of other modes are given theirs
-// explicitly.
-//   kInvalidArgument      an inherited socket that is not the configured one
-//   kFailedPrecondition   another process answers on the path, or something else stands there
+// Opens the socket for the first time: takes the one that systemd passed, or binds one. Permanently
+// sets this process's umask to what server.socketMode requires; files of other modes are given
+// theirs explicitly. kInvalidArgument: an inherited socket is not the configured one.
+// kFailedPrecondition: another process listens on the path, or something that is not a
+// socket exists there.
 Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options);
 
-// Binds the socket after its file or directory was lost, with the same checks. Needs
+// Binds the socket again after its file or directory was lost, with the same checks. Needs
 // ListenerRights::kBindKmsSocket (supervisor/serve/sandbox.h). kFailedPrecondition as above.
 Result<KmsSocket> BindKmsSocketAgain(const KmsSocketOptions& options);
 
-// Whether clients that connect to `path` reach `socket`.
+// Returns whether clients that connect to `path` reach `socket`.
 [[nodiscard]] bool LeadsTo(const std::string& path, const KmsSocket& socket);
 
-// Removes the socket's file at an ordered end, if it is still the one that this process bound.
+// Removes the socket's file during an orderly shutdown, if this process bound it and it was not
+// replaced.
 void RemoveKmsSocket(const std::string& path, const KmsSocket& socket);
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,5 @@
-// Notices that clients can no longer reach the KMS socket because its file or its directory was
-// removed or replaced, and repairs what it may. Connections that exist are not affected.
+// Detects that clients can no longer reach the KMS socket because its file or directory was removed
+// or replaced, and repairs it where permitted. Open connections are not affected.
 
 #pragma once
 
@@ -21,10 +21,10 @@ namespace baokms::supervisor {
 // Belongs to the loop's thread.
 class KmsSocketWatch final {
  public:
-  // How long a lost socket may go unnoticed.
+  // Maximum time until a lost socket is detected.
   static constexpr BootTime kInterval = std::chrono::seconds(2);
 
-  // References must outlive the watch. `socket` is replaced when it had to be bound again.
+  // References must outlive the watch. `socket` is replaced when it was bound again.
   struct Parts {
     EventLoop& loop;
     LogSink& log;
@@ -32,7 +32,7 @@ class KmsSocketWatch final {
     KmsSocket& socket;
   };
 
-  // `accept_from` gets the listener that replaces the earlier one, which is closed afterwards.
+  // `accept_from` receives the listener that replaces the previous one, which is closed afterwards.
   KmsSocketWatch(const Parts& parts,
                  KmsSocketOptions options,
                  std::function<void(int listener)> accept_from)
@@ -43,11 +43,11 @@ class KmsSocketWatch final {
 
   ~KmsSocketWatch() { Stop(); }
 
-  // Looks at the path now and every kInterval until Stop().
+  // Checks the path now and every kInterval until Stop().
   void Start();
   void Stop();
 
-  // Clients cannot connect. Callable from any thread.
+  // Returns whether clients cannot connect. Callable from any thread.
   [[nodiscard]] bool missing() const { return missing_; }
 
  private:
@@ -61,7 +61,7 @@ class KmsSocketWatch final {
   std::function<void(int listener)> accept_from_;
   EventLoop::TimerId next_ = 0;
   std::atomic<bool> missing_{false};
-  std::string reason_;  // the last one that was logged; empty while the socket is reachable
+  std::string reason_;  // the last one logged; empty while the socket is reachable
 };
 
 }  // namespace baokms::supervisor

@@ -33,12 +33,12 @@
 namespace baokms::supervisor {
 namespace {
 
-// Start of all processes on a machine that is busy.
+// Maximum time for the start of all processes on a busy machine.
 constexpr BootTime kStartLimit = std::chrono::seconds(15);
 
 using MetadataReply = Reply<ipc::MetadataAnswer>;
 
-// What is wrong with one read, or nothing.
+// Describes what is wrong with one read; empty if nothing is.
 std::string ReadFailure(const ipc::MetadataAnswer& answer) {
   if (answer.outcome() != ipc::OUTCOME_OK) {
     return std::string("read of the key's metadata failed: ")
@@ -51,7 +51,7 @@ std::string ReadFailure(const ipc::MetadataAnswer& answer) {
   return answer.disable_upsert() ? "" : "disable_upsert of the Transit mount is not set";
 }
 
-// One question, asked once.
+// Runs one query, once.
 class LiveKeyQuery final {
  public:
   explicit LiveKeyQuery(const ServeOptions& options) : options_(options) {}
@@ -136,7 +136,8 @@ class LiveKeyQuery final {
     return EffectiveLoginTimeout(options_.config) + 2 * options_.config.openbao.timeout;
   }
 
-  // Asks when nothing is under way and a worker may be asked: any one first, another one then.
+  // Starts the next read if none is in progress and a worker is usable: the first one on any
+  // worker, the second one on another.
   void AskNext() {
     if (under_way_) {
       return;
@@ -171,7 +172,7 @@ class LiveKeyQuery final {
     }
   }
 
-  // What the agent said about its last attempt to log in, when that is what failed.
+  // Returns the agent's report about its last login attempt, if that is what failed.
   [[nodiscard]] std::string LoginDetail(const ipc::MetadataAnswer& answer) {
     const ipc::AgentStatus& agent = tree_->events().agent_status();
     if (answer.outcome() != ipc::OUTCOME_AUTH_FAILED || agent.status().empty() ||
@@ -187,8 +188,8 @@ class LiveKeyQuery final {
     loop_->Stop();
   }
 
-  // The command's own records would stand between its error and the operator; with
-  // logging.level "debug" they are what was asked for.
+  // Suppresses the command's own log records, which would obscure its error for the operator; with
+  // logging.level "debug" they are written.
   class QuietLog final : public LogSink, public ChildLog {
    public:
     explicit QuietLog(const LiveKeyQuery& inquiry) : inquiry_(inquiry) {}

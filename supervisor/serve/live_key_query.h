@@ -1,5 +1,5 @@
-// Asks OpenBao about the Transit key on behalf of a command: with the same spawner, workers, agent
-// and filters as `serve`, for as long as one question takes.
+// Reads the Transit key's metadata from OpenBao on behalf of a command: with the same spawner,
+// workers, agent and filters as `serve`, for the duration of one query.
 
 #pragma once
 
@@ -8,8 +8,8 @@
 
 namespace baokms::supervisor {
 
-// A ReadLiveKey. The metadata is believed only when a second worker reads the same; where one
-// worker is all that is configured, that one reads twice.
+// Implements ReadLiveKey. The metadata is accepted only if a second worker reads the same; if only
+// one worker is configured, that worker reads twice.
 LiveKey AskForKey(const ServeOptions& options);
 
 }  // namespace baokms::supervisor

@@ -1,6 +1,6 @@
-// How often the auth agent may log in, counted where a restart of the agent is not seen: by the
-// connections to OpenBao that are made for it, a new one for each login. It keeps OpenBao's audit
-// log from filling; it is no defence against an agent that was taken over.
+// Limits how often the auth agent may log in. Restarts of the agent do not reset the count: it
+// counts the connections to OpenBao that are opened for the agent, one for each login. The budget
+// keeps OpenBao's audit log from filling up; it is no defence against a compromised agent.
 
 #pragma once
 
@@ -17,23 +17,24 @@ namespace baokms::supervisor {
 // Callable from any thread.
 class LoginBudget final {
  public:
-  // Which connection: the agent's incarnation and its request's id.
+  // Identifies a connection: the agent's incarnation and its request's id.
   using Id = std::pair<std::uint64_t, std::uint64_t>;
 
-  // `per_minute` connections in any minute; at least one.
+  // Allows `per_minute` connections in any minute, at least one.
   explicit LoginBudget(std::size_t per_minute) : window_(per_minute) {}
 
   LoginBudget(const LoginBudget&) = delete;
   LoginBudget& operator=(const LoginBudget&) = delete;
   ~LoginBudget() = default;
 
-  // Whether one more connection may be made now; it is counted then.
+  // Returns whether one more connection may be opened now, and counts it if so.
   [[nodiscard]] bool Take(Id id, BootTime now);
 
-  // That connection led to no login: nobody answered there, or OpenBao was sealed.
+  // Returns that connection to the budget, because it led to no login: the server did not answer,
+  // or OpenBao was sealed.
   void GiveBack(Id id);
 
-  // What is left of this minute's.
+  // Returns how many connections remain for the current minute.
   [[nodiscard]] std::size_t Remaining(BootTime now) const;
 
  private:

@@ -26,7 +26,7 @@ namespace baokms::supervisor {
 
 namespace {
 
-// The variable's text, which no child is to inherit; empty when it is not set.
+// Takes the variable out of the environment, so that no child inherits it; empty if it is not set.
 std::optional<std::string> Take(const char* variable) {
   const char* text = std::getenv(variable);
   if (text == nullptr) {

@@ -1,5 +1,5 @@
-// Tells systemd how the service is doing (sd_notify(3): one datagram to $NOTIFY_SOCKET). Without a
-// service manager every call does nothing.
+// Reports the state of the service to systemd (sd_notify(3): one datagram to $NOTIFY_SOCKET).
+// Without a service manager every call does nothing.
 
 #pragma once
 
@@ -14,16 +14,16 @@ namespace baokms::supervisor {
 
 class ServiceNotifier final {
  public:
-  // Connects to $NOTIFY_SOCKET and reads $WATCHDOG_USEC and $WATCHDOG_PID; forgets all three. Fails
-  // when one is set but cannot be used.
+  // Connects to $NOTIFY_SOCKET, reads $WATCHDOG_USEC and $WATCHDOG_PID, and unsets all three. Fails
+  // if one is set but unusable.
   static Result<ServiceNotifier> FromEnvironment();
 
   // Sends lines such as "READY=1" or "STATUS=healthy" without waiting for the service manager.
-  // False when its queue is full: send what still holds again later.
+  // Returns false if its queue is full: the caller should send whatever still applies again later.
   [[nodiscard]] bool Send(std::string_view lines) const;
 
-  // systemd restarts the service when it is not told WATCHDOG=1 for this long
-  // (sd_watchdog_enabled(3)); zero: it does not watch.
+  // Returns the watchdog timeout: systemd restarts the service if it receives no WATCHDOG=1 for
+  // this long (sd_watchdog_enabled(3)); zero if there is no watchdog.
   [[nodiscard]] BootTime watchdog() const { return watchdog_; }
 
  private:

@@ -1,5 +1,5 @@
-// The PIN latch as the auth agent's questions meet it: one attempt at a time, each on disk before
-// it is allowed.
+// Applies the PIN latch to the auth agent's requests: one attempt at a time, each on disk before it
+// is allowed.
 
 #pragma once
 
@@ -17,23 +17,23 @@ namespace baokms::supervisor {
 
 class PinAttemptGuard final {
  public:
-  // The latch beside the state file at the absolute `state_path`.
+  // Opens the latch beside the state file at the absolute `state_path`.
   static Result<std::unique_ptr<PinAttemptGuard>> Open(const std::string& state_path);
 
   PinAttemptGuard(const PinAttemptGuard&) = delete;
   PinAttemptGuard& operator=(const PinAttemptGuard&) = delete;
   ~PinAttemptGuard() = default;
 
-  // For the agent's sealed set-up.
+  // Returns the salt for the agent's sealed set-up.
   [[nodiscard]] std::string salt() const { return {salt_.begin(), salt_.end()}; }
 
   [[nodiscard]] ipc::PinAttemptAnswer::Verdict Begin(std::uint16_t tag);
 
-  // kProtocolViolation: no attempt is open. Any other error: the latch was not written, and the
-  // attempt counts as one that never ended.
+  // Records how the attempt ended. kProtocolViolation: no attempt is open. Any other error: the
+  // latch was not written, and the attempt counts as one without a known result.
   Status End(ipc::PinAttemptEnd::Result result);
 
-  // The agent is gone: what it began stays begun.
+  // Must be called when the agent has exited: an attempt that it began stays recorded as begun.
   void Forget() { open_.reset(); }
 
  private:

@@ -18,8 +18,8 @@ using CapabilitySet = std::unique_ptr<std::remove_pointer_t<cap_t>, Deleter<cap_
 }  // namespace
 
 Status DropCapabilities() {
-  // The bounding set needs CAP_SETPCAP; without it there is nothing in the other sets that it could
-  // give back under no_new_privs.
+  // Dropping from the bounding set requires CAP_SETPCAP. Without it, no_new_privs already keeps the
+  // bounding set from adding anything to the other sets.
   for (cap_value_t value = 0; CAP_IS_SUPPORTED(value); ++value) {
     (void)::cap_drop_bound(value);
   }

@@ -1,4 +1,4 @@
-// What the supervisor gives up before it does anything else.
+// Privileges that the supervisor gives up before it does anything else.
 
 #pragma once
 
@@ -6,11 +6,11 @@
 
 namespace baokms::supervisor {
 
-// Empties every capability set of this process for good (capabilities(7)): a program it starts
-// cannot get one back, since no_new_privs is set too.
+// Permanently empties every capability set of this process (capabilities(7)). A program that it
+// starts cannot regain one, because no_new_privs is set as well.
 Status DropCapabilities();
 
-// Orphaned grandchildren come to this process (prctl(2), PR_SET_CHILD_SUBREAPER).
+// Makes this process the parent of orphaned grandchildren (prctl(2), PR_SET_CHILD_SUBREAPER).
 Status BecomeSubreaper();
 
 }  // namespace baokms::supervisor

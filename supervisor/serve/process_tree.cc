@@ -12,7 +12,8 @@
 namespace baokms::supervisor {
 namespace {
 
-// A name lookup may take this share of a request; connecting has the same (architecture, 5).
+// A name lookup may take this fraction of a request's time, and connecting as much (architecture,
+// 5).
 constexpr int kConnectShare = 3;
 
 }  // namespace

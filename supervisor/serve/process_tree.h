@@ -1,5 +1,5 @@
-// The children of one supervisor with everything that carries their words: the broker, the workers
-// as a gateway, the agent's channel, restarts. What is asked of them is the owner's business.
+// The children of one supervisor with everything that carries their messages: the broker, the
+// worker pool, the agent's channel and restarts. The owner decides which requests they handle.
 
 #pragma once
 
@@ -28,7 +28,7 @@
 
 namespace baokms::supervisor {
 
-// All on the loop's thread, but for what WorkerSet says about itself.
+// Belongs to the loop's thread, except for the thread-safe functions of WorkerSet.
 class ProcessTree final {
  public:
   // References must outlive the tree.
@@ -41,13 +41,14 @@ class ProcessTree final {
   };
 
   struct Hooks {
-    std::function<void()> worker_usable;  // a worker became ready or got a token
+    std::function<void()> worker_usable;  // a worker became ready or received a token
     // As ChildEventHandler::Parts::start_failed; may be empty.
     std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed{};
     std::function<void()> spawner_gone;
   };
 
-  // Starts nobody yet. Takes the spawner's channel and the endpoints out of `bootstrap`.
+  // Creates the tree without starting any child. Takes the spawner's channel and the endpoints out
+  // of `bootstrap`.
   static std::variant<std::unique_ptr<ProcessTree>, StartFailure> Create(const Parts& parts,
                                                                          const Config& config,
                                                                          BootstrapResult bootstrap,
@@ -57,10 +58,10 @@ class ProcessTree final {
   ProcessTree& operator=(const ProcessTree&) = delete;
   ~ProcessTree() = default;
 
-  // Starts the agent and the workers, and starts them again when they end.
+  // Starts the agent and the workers, and restarts them when they exit.
   void Start();
 
-  // No child is started any more.
+  // Starts no more children.
   void StopRestarting() { children_->StopRestarting(); }
 
   [[nodiscard]] WorkerSet& workers() { return *workers_; }
@@ -69,7 +70,7 @@ class ProcessTree final {
 
   [[nodiscard]] ChildEventHandler& events() { return *events_; }
 
-  // Both may be asked from any thread.
+  // Both may be called from any thread.
   [[nodiscard]] const CredentialStatus& credential() const { return credential_; }
 
   [[nodiscard]] const LoginBudget& login_budget() const { return login_budget_; }

@@ -30,13 +30,14 @@
 namespace baokms::supervisor {
 namespace {
 
-// Calls in progress at an ordered stop get this long.
+// How long calls in progress may take during an orderly shutdown.
 constexpr BootTime kGracefulStop = std::chrono::seconds(15);
 
-// The process ends after this long whatever is stuck; below TimeoutStopSec of the systemd unit.
+// The process ends after this long even if a part is stuck; below TimeoutStopSec of the systemd
+// unit.
 constexpr BootTime kStopLimit = std::chrono::seconds(18);
 
-// How long the last records may take before the process ends.
+// How long writing the last log records may take before the process ends.
 constexpr BootTime kLastRecords = std::chrono::milliseconds(500);
 
 StatusOptions StatusOptionsOf(const Config& config) {
@@ -61,7 +62,8 @@ ConcurrencyLimits LimitsOf(const ServerConfig& server) {
 }  // namespace
 
 Provider::~Provider() {
-  // No part may be called after it is gone: first those that have threads, then what they use.
+  // Destruction order: first the parts that have threads, then what those threads use, so that no
+  // part is called after its destruction.
   if (socket_watch_ != nullptr) {
     socket_watch_->Stop();
   }
@@ -167,7 +169,8 @@ void Provider::BuildService() {
                      .limits = LimitsOf(options_.config.server)});
 }
 
-// The first threads: signals are blocked in all that come after.
+// Starts the first threads. The signal watcher comes first, because it blocks the signals in all
+// threads that start after it.
 std::optional<StartFailure> Provider::StartThreads() {
   Result<std::unique_ptr<SignalWatcher>> signals = SignalWatcher::Create(
       {.on_signal = [this](int signal) { loop_->Post([this, signal] { OnSignal(signal); }); },
@@ -308,7 +311,7 @@ void Provider::OnSignal(int signal) {
   }
 }
 
-// All or nothing: a key that is sealed at start refuses the whole reload.
+// All or nothing: a changed key that is sealed at start rejects the whole reload.
 void Provider::Reload() {
   const auto log = [this](LogLevel level, std::string_view status, std::string_view key) {
     LogRecord record{.level = level,
@@ -357,7 +360,7 @@ void Provider::Apply(const Config& next) {
   tree_->events().SetTunables(tunables);
 }
 
-// A set-up that was refused once is refused by every successor. The reason is in the log already.
+// Every restarted child would refuse the same set-up. The reason has already been logged.
 void Provider::OnStartFailed(const ipc::StartFailure& failure) {
   if (failure.code() != static_cast<std::uint32_t>(ErrorCode::kInvalidArgument) || stopping_) {
     return;
@@ -393,7 +396,8 @@ void Provider::BeginStop(std::string_view why) {
   server_->Shutdown(BootNow() + kGracefulStop, [this] { loop_->Stop(); });
 }
 
-// On the signal watcher's thread: the stop is stuck, maybe in a part that no destructor can end.
+// Runs on the signal watcher's thread: the shutdown is stuck, possibly in a part that no destructor
+// can end.
 void Provider::EndOverdueStop() {
   base_.log->Write({.level = LogLevel::kError,
                     .event = "serve.shutdown",

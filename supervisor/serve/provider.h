@@ -1,5 +1,5 @@
-// The running provider: creates every part of the supervisor in the order that
-// docs/architecture.md requires and connects them.
+// The running provider: creates every part of the supervisor in the order that docs/architecture.md
+// requires and connects them.
 
 #pragma once
 
@@ -33,7 +33,7 @@
 
 namespace baokms::supervisor {
 
-// What exists before the provider, because it has to come before any thread or any socket.
+// What must exist before the first thread and the first socket.
 struct Foundation {
   std::unique_ptr<LogStream> log;
   ServiceNotifier notifier;
@@ -52,14 +52,14 @@ class Provider final {
   Provider& operator=(const Provider&) = delete;
   ~Provider();
 
-  // Builds every part and starts threads, listeners and children; ends with the filter in force and
-  // clients accepted. Returns nothing on success.
+  // Creates every part and starts threads, listeners and children; on success the filter is in
+  // force and clients are accepted. Returns nothing on success.
   std::optional<StartFailure> Start();
 
-  // Runs until a signal or until the spawner is gone; true after an ordered stop.
+  // Runs until a signal arrives or the spawner exits; returns true after an orderly shutdown.
   bool Run();
 
-  // A child refused its set-up: `serve` ended because of its configuration.
+  // Returns whether a child refused its set-up, so that `serve` ended because of its configuration.
   [[nodiscard]] bool set_up_refused() const { return set_up_refused_; }
 
  private:
@@ -83,7 +83,7 @@ class Provider final {
   void LogReady();
 
   const ServeOptions& options_;
-  ServeOptions in_force_;  // options_ with what SIGHUP changed since
+  ServeOptions in_force_;  // options_ with the changes that SIGHUP applied
   Foundation base_;
   Liveness liveness_;
   std::unique_ptr<EventLoop> loop_;
@@ -104,7 +104,7 @@ class Provider final {
   bool stopping_ = false;
   bool failed_ = false;
   bool set_up_refused_ = false;
-  std::unique_ptr<SignalWatcher> signals_;  // calls into what is above
+  std::unique_ptr<SignalWatcher> signals_;  // calls into the members above
 };
 
 }  // namespace baokms::supervisor

@@ -15,7 +15,7 @@
 
 namespace baokms::supervisor {
 
-// The key's status, and whether anybody can ask for it.
+// The key's status, and whether clients can reach the KMS socket.
 Diagnostics ProviderHealth::Diagnose() const {
   Diagnostics diagnostics = sources_.status.Diagnose();
   if (sources_.socket.missing()) {

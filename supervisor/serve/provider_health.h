@@ -1,5 +1,5 @@
-// What a running provider says about itself: /ready, the values that are read when metrics are
-// scraped, and the line for the service manager. It only reads; nothing is decided here.
+// What a running provider reports about itself: /ready, the values that are read when metrics are
+// scraped, and the status line for the service manager. It only reads and decides nothing.
 
 #pragma once
 
@@ -35,7 +35,7 @@ class ProviderHealth final {
   [[nodiscard]] ReadyFacts Ready() const;
   [[nodiscard]] ScrapeFacts Scrape() const;
 
-  // "healthy, key version 1, workers 2 of 2"
+  // Returns for example "healthy, key version 1, workers 2 of 2".
   [[nodiscard]] std::string StatusLine() const;
 
  private:

@@ -1,4 +1,4 @@
-// The bodies of /live and /ready, byte for byte: member names and order are an interface.
+// Builds the bodies of /live and /ready. Member names and their order are a public interface.
 
 #pragma once
 
@@ -13,23 +13,23 @@
 
 namespace baokms::supervisor {
 
-// One process's verdict, for `isolation.processes`.
+// The state of one process, for `isolation.processes`.
 struct ProcessVerdict {
   std::string process;
   bool confined = false;  // filter in force, no new privileges, no capabilities
 };
 
-// How the credential and the tokens stand. A member without a value is left out.
+// The state of the credential and the tokens. A member without a value is omitted.
 struct AuthVerdict {
-  std::string credential;  // the word of docs/authentication.md#status-words; empty: not known yet
+  std::string credential;  // a word of docs/authentication.md#status-words; empty: not known yet
   bool due = false;        // the credential's replacement is overdue
   std::optional<std::int64_t> jwt_ends_in_s{};
   std::optional<std::int64_t> certificate_ends_in_s{};
-  std::optional<std::int64_t> token_ends_in_s{};  // of the token that ends first
+  std::optional<std::int64_t> token_ends_in_s{};  // of the token that expires first
 };
 
-// Everything /ready says: the diagnostics of the key's status and what the supervisor adds. Members
-// as in docs/observability.md#health.
+// Everything /ready reports: the diagnostics of the key's status and what the supervisor adds.
+// Members as in docs/observability.md#health.
 struct ReadyFacts {
   Diagnostics status;
   std::uint32_t workers_ready = 0;
@@ -38,7 +38,7 @@ struct ReadyFacts {
   AuthVerdict auth{};
 };
 
-// 200 {"status":"ok"}, or 503 with the names of the threads that are stuck.
+// Returns 200 {"status":"ok"}, or 503 with the names of the stuck threads.
 [[nodiscard]] HttpReply LiveReply(const std::vector<std::string_view>& stuck);
 
 [[nodiscard]] HttpReply ReadyReply(const ReadyFacts& facts);

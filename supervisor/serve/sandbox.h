@@ -1,4 +1,4 @@
-// What the supervisor may ask of the kernel once it serves.
+// The system calls that the supervisor may make once it serves.
 
 #pragma once
 
@@ -11,15 +11,17 @@ namespace baokms::supervisor {
 
 // Whether the supervisor may bind the KMS socket again after its file or directory was lost.
 enum class ListenerRights : std::uint8_t {
-  // No new listener, no local socket: with a socket that systemd owns, and for commands.
+  // No new listener and no local socket: for a socket that systemd owns, and for commands.
   kNone,
-  // socket(AF_UNIX), bind, listen and a change of the socket's group. bind(2) cannot be limited to
-  // a family or a path, so this also permits a TCP listener; docs/security.md says what that means.
+  // socket(AF_UNIX), bind(2), listen(2) and a change of the socket's group. bind(2) cannot be
+  // restricted to a family or a path, so this also permits a TCP listener; docs/security.md
+  // describes the consequences.
   kBindKmsSocket,
 };
 
-// The policy as data, so that a test can print it, freeze it and try to break it. What it refuses
-// fails with EPERM and a kernel log line: ending the supervisor would end every API server's reads.
+// Builds the policy as data, so that a test can print it, compare it with a golden file and try to
+// break it. A refused call fails with EPERM and a kernel log record: killing the supervisor would
+// interrupt every API server's reads.
 Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights);
 
 }  // namespace baokms::supervisor

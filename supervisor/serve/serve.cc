@@ -33,7 +33,8 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
              .fields = {{"operation", std::string(event)}, {"status", std::string(status)}}});
 }
 
-// Steps 3 and 4: the lock first, so that two starters cannot unlink each other's socket.
+// Steps 3 and 4: the lock comes first, so that two concurrent starts cannot unlink each other's
+// socket.
 std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation& base) {
   auto state = LockedState::Open(config);
   if (auto* failure = std::get_if<StartFailure>(&state)) {

@@ -6,9 +6,9 @@
 
 namespace baokms::supervisor {
 
-// Runs until SIGTERM or SIGINT, or until the provider cannot go on. Writes one plain line to stderr
-// when it cannot start. Returns the process's exit code: 0 after an ordered end, 3 for a socket
-// that systemd passed and that is not the configured one, 5 for everything else.
+// Runs until SIGTERM or SIGINT, or until the provider cannot continue. Writes one plain line to
+// stderr if it cannot start. Returns the process's exit code: 0 after an orderly shutdown, 3 if
+// systemd passed a socket other than the configured one, 5 for every other failure.
 int RunServe(const ServeOptions& options);
 
 }  // namespace baokms::supervisor

@@ -10,10 +10,10 @@
 namespace baokms::supervisor {
 namespace {
 
-// Until the service manager takes READY=1.
+// Interval between attempts until the service manager has taken READY=1.
 constexpr BootTime kReadyRetry = std::chrono::milliseconds(500);
 
-// How old the status line may get: workers come and go without a change of the key's status.
+// Maximum age of the status line: workers come and go without a change of the key's status.
 constexpr BootTime kRefreshInterval = std::chrono::seconds(10);
 
 }  // namespace
@@ -41,7 +41,7 @@ void ServiceReporter::Refresh() {
   refresh_ = loop_.After(kRefreshInterval, [this] { Refresh(); });
 }
 
-// From the loop, whose standstill is what systemd has to notice.
+// Runs on the loop, whose standstill systemd must notice.
 void ServiceReporter::FeedWatchdog() {
   const BootTime within = notifier_.watchdog();
   if (within != BootTime::zero()) {
@@ -58,7 +58,7 @@ void ServiceReporter::Update() {
 }
 
 void ServiceReporter::Stopping() {
-  (void)notifier_.Send("STOPPING=1");  // systemd asked for it, or sees the end soon
+  (void)notifier_.Send("STOPPING=1");  // systemd requested the stop or soon sees the exit
 }
 
 }  // namespace baokms::supervisor

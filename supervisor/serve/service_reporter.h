@@ -1,6 +1,5 @@
 // Keeps the service manager informed (sd_notify(3)): that clients are accepted, how the service is
-// doing, and that its event loop turns. A service manager that does not read loses nothing but
-// time.
+// doing, and that its event loop runs. A service manager that does not read is never waited for.
 
 #pragma once
 
@@ -17,7 +16,7 @@ namespace baokms::supervisor {
 // Belongs to the loop's thread.
 class ServiceReporter final {
  public:
-  // `status_line` gives what the service manager is to show. References must outlive the reporter.
+  // `status_line` returns the text for the service manager. References must outlive the reporter.
   ServiceReporter(EventLoop& loop,
                   const ServiceNotifier& notifier,
                   std::function<std::string()> status_line)
@@ -27,10 +26,10 @@ class ServiceReporter final {
   ServiceReporter& operator=(const ServiceReporter&) = delete;
   ~ServiceReporter();
 
-  // Clients are accepted from now on. Repeated until it was taken, since systemd waits for it.
+  // Reports that clients are accepted. Repeated until it was taken, because systemd waits for it.
   void Ready();
 
-  // Sends the status line if it is not the one that was sent last.
+  // Sends the status line if it differs from the one that was sent last.
   void Update();
 
   void Stopping();

@@ -22,7 +22,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Kept-alive connections per worker: best end to end when measured against 1, 4 and 64.
+// Kept-alive connections per worker: the best end-to-end result among 1, 4, 16 and 64.
 constexpr std::uint32_t kMaxConnections = 16;
 
 std::int64_t Seconds(Duration duration) {
@@ -192,7 +192,7 @@ ipc::AgentSetup AgentPart(const ServeOptions& options,
   return setup;
 }
 
-// The token endpoint, or the proxy before it, comes behind OpenBao's.
+// The token endpoint, or the proxy in front of it, is numbered after OpenBao's endpoints.
 Result<BrokerEndpoint> TokenEndpoint(const ServeOptions& options) {
   if (options.oauth2_proxy) {
     return BrokerEndpoint{.host = options.oauth2_proxy->host, .port = options.oauth2_proxy->port};

@@ -1,4 +1,5 @@
-// The sealed set-ups of the children, made from a validated configuration before any socket exists.
+// The sealed set-ups of the children, built from a validated configuration before any socket
+// exists.
 
 #pragma once
 
@@ -21,21 +22,22 @@ struct SetUps {
   ipc::SpawnerSetup spawner;
 };
 
-// Fails with kInvalidArgument when a child would refuse its set-up. `pin_salt` is the PIN latch's;
-// empty without a PKCS #11 module.
+// Builds the set-ups. Fails with kInvalidArgument if a child would refuse its set-up. `pin_salt` is
+// the PIN latch's; empty without a PKCS #11 module.
 Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt);
 
 struct SealedSetUps {
   UniqueFd spawner;
   UniqueFd worker;
   UniqueFd agent;
-  // What the endpoint numbers in the set-ups stand for, for the broker.
+  // The endpoints that the endpoint numbers in the set-ups refer to, for the broker.
   std::vector<BrokerEndpoint> endpoints;
-  // How many of them, from the first on, are OpenBao's: the others are the agent's alone.
+  // How many of them, from the first on, are OpenBao's. Only the agent may be connected to the
+  // others.
   std::uint32_t openbao_endpoints = 0;
 };
 
-// MakeSetUps(), sealed.
+// Like MakeSetUps(), with the results sealed.
 Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt);
 
 }  // namespace baokms::supervisor

@@ -47,7 +47,7 @@ Result<std::unique_ptr<SignalWatcher>> SignalWatcher::Create(Hooks hooks) {
   BAOKMS_TRY(
       self.loop_->Watch(self.signals_.get(), EPOLLIN, [&self](std::uint32_t) { self.OnReady(); }));
   try {
-    // Fails only when epoll_wait(2) does; the process can still be killed then.
+    // Fails only if epoll_wait(2) does; the process can still be killed then.
     self.thread_ = std::thread([&self] { (void)self.loop_->Run().has_value(); });
   } catch (const std::exception&) {
     return Error(ErrorCode::kResourceExhausted, "start the thread that waits for signals");

@@ -1,5 +1,5 @@
-// SIGTERM, SIGINT and SIGHUP on a thread of their own, and the limit of an ordered stop. Both have
-// to work when the event loop that they are meant for is stuck.
+// Handles SIGTERM, SIGINT and SIGHUP on a thread of its own and enforces the time limit of an
+// orderly shutdown. Both must work even while the event loop that they address is stuck.
 
 #pragma once
 
@@ -19,13 +19,13 @@ class SignalWatcher final {
   // All are called on the watcher's thread.
   struct Hooks {
     std::function<void(int signal)> on_signal;
-    // The stop has taken longer than `stop_limit`. Expected to end the process.
+    // The shutdown has taken longer than `stop_limit`. Expected to end the process.
     std::function<void()> on_overdue;
     BootTime stop_limit;
   };
 
-  // Blocks the signals in the calling thread and in all threads that it starts afterwards: call it
-  // before the first one. Fails when the system has no descriptor or thread left.
+  // Blocks the signals in the calling thread and in all threads that it starts afterwards, so it
+  // must be called before the first one. Fails if the system has no descriptor or thread left.
   static Result<std::unique_ptr<SignalWatcher>> Create(Hooks hooks);
 
   SignalWatcher(const SignalWatcher&) = delete;
@@ -33,7 +33,7 @@ class SignalWatcher final {
   // Ends the thread; no hook is called afterwards.
   ~SignalWatcher();
 
-  // The stop begins now, for another reason than a signal. SIGTERM and SIGINT begin it by
+  // Starts the time limit of a shutdown that no signal caused. SIGTERM and SIGINT start it by
   // themselves. Callable from any thread; only the first call counts.
   void BeginStop();
 

@@ -1,4 +1,4 @@
-// Why `serve` did not start, as the exit code and the one line the operator gets.
+// Why `serve` did not start: the exit code and the single line for the operator.
 
 #pragma once
 

@@ -1,4 +1,5 @@
-// The state directory as `serve` holds it: locked before anything is read, loaded and judged.
+// The state directory while `serve` uses it: locked before anything is read, then loaded and
+// checked.
 
 #pragma once
 
@@ -15,10 +16,11 @@
 
 namespace baokms::supervisor {
 
-// Owns the lock for as long as it lives.
+// Holds the lock for its lifetime.
 class LockedState final {
  public:
-  // Locks and loads. The failure says what is wrong with which file and what to do.
+  // Takes the lock and loads the registry. The failure names the file, what is wrong with it and
+  // what to do.
   static std::variant<std::unique_ptr<LockedState>, StartFailure> Open(const Config& config);
 
   LockedState(const LockedState&) = delete;
@@ -27,8 +29,8 @@ class LockedState final {
 
   [[nodiscard]] RegistryStore& store() { return *store_; }
 
-  // Whether the lock file says which process this is. A full disk must not keep a node from
-  // starting, so a failure is only to be reported.
+  // Returns whether the lock file names this process. A failure need only be reported, because a
+  // full disk must not keep a node from starting.
   [[nodiscard]] const Status& pid_written() const { return pid_written_; }
 
  private:

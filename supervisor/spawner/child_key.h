@@ -1,4 +1,4 @@
-// How the supervisor and the spawner name a child: by the place that it fills.
+// How the supervisor and the spawner identify a child: by its role and slot.
 
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace baokms::supervisor {
 
-// The agent has slot 0; so has the spawner, which is a child as well.
+// The agent has slot 0, and so has the spawner, which is a child as well.
 struct ChildKey {
   ipc::Role role = ipc::ROLE_UNKNOWN;
   std::uint32_t slot = 0;
@@ -23,7 +23,7 @@ constexpr ChildKey WorkerKey(std::uint32_t slot) {
   return {ipc::ROLE_WORKER, slot};
 }
 
-// "auth_agent", "worker_<slot>" or "spawner": the name in logs and metrics.
+// Returns "auth_agent", "worker_<slot>" or "spawner": the name in logs and metrics.
 [[nodiscard]] inline std::string ProcessName(const ChildKey& key) {
   if (key.role == ipc::ROLE_WORKER) {
     return "worker_" + std::to_string(key.slot);

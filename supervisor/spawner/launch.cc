@@ -24,15 +24,15 @@ namespace {
 // Above every fixed number, so that moving one descriptor never overwrites another.
 constexpr int kParking = 64;
 
-// The forked process as it becomes the child, and how it says what it cannot do on the way.
+// The forked process while it becomes the child, and how it reports a step that fails.
 class Transition final {
  public:
   explicit Transition(int channel) : channel_(channel) {}
 
-  // `channel`: where the child's channel to the supervisor is now.
+  // Records the current number of the child's channel to the supervisor.
   void Moved(int channel) { channel_ = channel; }
 
-  // Sending allocates, which glibc allows after fork(2), whatever other threads were doing.
+  // Sending allocates memory, which glibc permits after fork(2) whatever other threads were doing.
   [[noreturn]] void GiveUp(Literal step) const {
     ipc::SendStartFailure(channel_, Error(ErrorCode::kSystem, step, errno));
     ::_exit(static_cast<int>(ipc::ExitCode::kStartFailed));

@@ -1,5 +1,5 @@
-// Between fork and exec: gives a child its fixed descriptors and an environment made from nothing,
-// then executes its program from an open descriptor.
+// Between fork and exec: gives a child its fixed descriptors and a new environment, then executes
+// its program from an open descriptor.
 
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace baokms::supervisor {
 
-// What one child is born with. All descriptors stay the caller's.
+// What one child is started with. The caller keeps ownership of all descriptors.
 struct LaunchPlan {
   const char* name = nullptr;    // argv[0]
   int program = -1;              // open executable; execveat(2) with AT_EMPTY_PATH
@@ -22,13 +22,13 @@ struct LaunchPlan {
   std::vector<std::string> environment;
 };
 
-// The environment of a worker or the auth agent. Nothing is inherited: SSLKEYLOGFILE alone would
-// have libcurl write TLS secrets to disk. The malloc tunables overwrite freed memory, which is
-// where libraries leave copies of secrets.
+// Returns the environment of a worker or the auth agent. Nothing is inherited: SSLKEYLOGFILE alone
+// would make libcurl write TLS secrets to disk. The malloc tunables overwrite freed memory, in
+// which libraries leave copies of secrets.
 [[nodiscard]] std::vector<std::string> ChildEnvironment();
 
-// Forks and executes. Nothing waits for a lock in the child. Gives the child's pid; a child that
-// cannot execute its program sends a StartFailure on its first descriptor, the channel to its
+// Forks and executes the program; the child waits for no lock. Returns the child's pid. A child
+// that cannot execute its program sends a StartFailure on its first descriptor, the channel to its
 // supervisor, and exits with ExitCode::kStartFailed.
 Result<pid_t> Launch(const LaunchPlan& plan);
 

@@ -1,4 +1,4 @@
-// Where the programs that belong together are installed.
+// The directory in which the programs of this project are installed.
 
 #pragma once
 
@@ -8,7 +8,8 @@
 
 namespace baokms::supervisor {
 
-// The directory of this process's own program (proc(5), /proc/self/exe), with a slash at its end.
+// Returns the directory of this process's own program (proc(5), /proc/self/exe), with a trailing
+// slash.
 Result<std::string> OwnDirectory();
 
 }  // namespace baokms::supervisor

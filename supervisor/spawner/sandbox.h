@@ -1,4 +1,4 @@
-// What the spawner, and with it every program it starts, may ask of the kernel.
+// The system calls that the spawner, and with it every program it starts, may make.
 
 #pragma once
 
@@ -10,9 +10,10 @@
 
 namespace baokms::supervisor {
 
-// The policy as data, so that a test can print it, freeze it and try to break it. Filters are
-// inherited over exec, so it is the union of what its descendants need until their own, narrower
-// filters are in force. `module`: what the auth agent's PKCS#11 module may do, if it has one.
+// Builds the policy as data, so that a test can print it, compare it with a golden file and try to
+// break it. Filters are inherited across execve(2), so it is the union of what the spawner's
+// descendants need until their own, narrower filters are in force. `module` describes what the auth
+// agent's PKCS#11 module may do, if there is one.
 Result<SeccompPolicy> BuildSpawnerPolicy(const std::optional<ipc::ModuleAccess>& module);
 
 }  // namespace baokms::supervisor

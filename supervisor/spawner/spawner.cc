@@ -43,8 +43,8 @@ namespace {
 using ipc::ExitCode;
 using ipc::MessageType;
 
-// A supervisor that restarts children faster than this is broken or taken over. Every slot may be
-// filled once at start, and again at once after a crash of all.
+// A supervisor that restarts children faster than this is broken or compromised. Every slot may be
+// filled once at start, and once more immediately after a crash of all children.
 constexpr double kSpawnBurst = 2 * (ipc::kMaxWorkers + 1);
 constexpr double kSpawnsPerSecond = 5;
 
@@ -56,7 +56,7 @@ struct Pair {
 
 class Spawner final {
  public:
-  // Does everything that its filter forbids later, and enters the filter.
+  // Does everything that its filter forbids later, then installs the filter.
   static Result<std::unique_ptr<Spawner>> Create(ipc::ChildSession& session);
 
   // Sends Hello and serves until the supervisor is gone.
@@ -155,7 +155,7 @@ bool Spawner::Exists(const ChildKey& key) const {
 LaunchPlan Spawner::PlanFor(const ChildKey& key, int channel) const {
   LaunchPlan plan;
   plan.environment = ChildEnvironment();
-  plan.null = STDIN_FILENO;  // /dev/null already: the filter lets it open nothing for writing
+  plan.null = STDIN_FILENO;  // /dev/null already: the filter permits opening nothing for writing
   if (key.role == ipc::ROLE_WORKER) {
     plan.name = "bao-kms-worker";
     plan.program = ipc::kWorkerProgramDescriptor;
@@ -195,7 +195,7 @@ Status Spawner::OnSpawn(const ipc::Spawn& request, UniqueFd channel) {
 
 Status Spawner::OnKill(const ipc::Kill& request) {
   const auto child = running_.find({request.role(), request.slot()});
-  // A child that has just exited is no mistake of the supervisor: Exited is on its way.
+  // The child may have just exited, which is no error of the supervisor: Exited is on its way.
   if (child != running_.end()) {
     (void)::kill(child->second, SIGKILL);
   }
@@ -233,7 +233,7 @@ ExitCode Spawner::Serve() {
   return session_.Run([] {});
 }
 
-// Where this process ends once it has started.
+// Serves and then exits the process; returns only if the spawner could not start.
 Status Start(ipc::ChildSession& session) {
   const std::unique_ptr<Spawner> spawner = BAOKMS_TRY(Spawner::Create(session));
   ::_exit(static_cast<int>(spawner->Serve()));

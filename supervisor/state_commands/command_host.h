@@ -1,4 +1,5 @@
-// What every operator command is given: the configuration, and the way to ask OpenBao.
+// The input of every operator command: the configuration, and the function that reads the key from
+// OpenBao.
 
 #pragma once
 
@@ -16,8 +17,7 @@ struct CommandHost {
   const ReadLiveKey& read_live_key;
 };
 
-// The hash that the operator has reviewed; with it a plan is applied, without it nothing is
-// written.
+// The hash that the operator reviewed. With it the plan is applied; without it nothing is written.
 using ReviewedHash = std::optional<contract::StateHash>;
 
 inline Intent IntentOf(const ReviewedHash& reviewed) {

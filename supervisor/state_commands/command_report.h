@@ -1,5 +1,5 @@
-// The report of an operator command: named facts in a fixed order, as lines for people or as one
-// JSON object for scripts. It does not depend on any command.
+// The report of an operator command: named facts in a fixed order, formatted as lines for people or
+// as one JSON object for scripts. It does not depend on any command.
 
 #pragma once
 
@@ -21,28 +21,30 @@ using FactRow = std::vector<std::pair<std::string, FactValue>>;
 
 class CommandReport final {
  public:
-  // `name` is that of the command; a report without one consists of its facts alone.
+  // `name` is the command's name; a report without a name consists of its facts alone.
   explicit CommandReport(std::string name = "") : name_(std::move(name)) {}
 
   void Add(std::string key, FactValue value);
 
-  // Left out when "", 0 or false.
+  // Adds a fact unless it is "", 0 or false.
   void AddUnlessEmpty(std::string key, FactValue value);
 
-  // In text one line per row, each beginning with `word`; in JSON one array, also when empty.
+  // Adds a list. In text it is one line per row, each beginning with `word`; in JSON one array,
+  // even if empty.
   void AddRows(std::string key, std::string word, std::vector<FactRow> rows);
 
-  // "1,2,5" in text, an array of numbers in JSON.
+  // Adds numbers: "1,2,5" in text, an array in JSON.
   void AddNumbers(std::string key, std::vector<std::int64_t> numbers);
 
   [[nodiscard]] std::string ToString(OutputFormat format) const {
     return format == OutputFormat::kJson ? ToJson() : ToText();
   }
 
-  // The name, then "key: value" lines; "word: key=value key=value" for rows. Ends with a newline.
+  // Returns the name, then "key: value" lines; "word: key=value key=value" for rows. Ends with a
+  // newline.
   [[nodiscard]] std::string ToText() const;
 
-  // One object, indented by two spaces, with a final newline. Bytes that are not UTF-8 are
+  // Returns one object, indented by two spaces, with a final newline. Bytes that are not UTF-8 are
   // replaced.
   [[nodiscard]] std::string ToJson() const;
 

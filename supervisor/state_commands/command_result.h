@@ -1,4 +1,4 @@
-// How an operator command ended: always a report, and a sentence when the command failed.
+// The result of an operator command: always a report, and a sentence if the command failed.
 
 #pragma once
 
@@ -16,7 +16,7 @@ struct CommandResult {
   std::string failure;
 };
 
-// "cannot <what>: <reason>: <errno's text>".
+// Returns "cannot <what>: <reason>: <errno's text>".
 [[nodiscard]] std::string CannotSentence(std::string_view what, const Error& error);
 
 }  // namespace baokms::supervisor

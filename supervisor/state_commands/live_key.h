@@ -1,4 +1,4 @@
-// The live state of the Transit key in OpenBao, as a command reads it. The function hides how it is
+// The live state of the Transit key in OpenBao, as read by a command. The function hides how it is
 // read: through a process tree of its own, like that of `serve`.
 
 #pragma once
@@ -13,19 +13,19 @@
 namespace baokms::supervisor {
 
 struct LiveKey {
-  // Read by two workers that say the same, and with disable_upsert set; empty: see `failure`.
+  // Metadata that two workers read identically, with disable_upsert set; empty: see `failure`.
   std::optional<contract::TransitKeyMetadata> metadata;
-  // Why there is none. It repeats nothing that OpenBao or a file says.
+  // Why there is no metadata. Repeats no text from OpenBao or a file.
   std::string failure;
 };
 
-// For a key without `metadata`, as the command's error.
+// Returns the command's error for a key without `metadata`.
 inline std::string WhyUnknown(const LiveKey& live) {
   return "Transit metadata could not be read: " + live.failure;
 }
 
-// Blocks until there is an answer or none to be had. Once per process: it starts processes, gives
-// up this process's capabilities for good and enters the filter of `serve`.
+// Blocks until the key was read or the attempt failed. May be called once per process: it starts
+// processes, permanently drops this process's capabilities and installs the filter of `serve`.
 using ReadLiveKey = std::function<LiveKey(const ServeOptions&)>;
 
 }  // namespace baokms::supervisor

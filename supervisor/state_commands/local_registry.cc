@@ -15,7 +15,7 @@ RegistryFault FaultOf(const Error& error) {
                                                      : RegistryFault::kUnreadable;
 }
 
-// Why `state` may not be used with `checkpoint` under `identity`.
+// Returns why `state` must not be used with `checkpoint` under `identity`.
 std::optional<RegistryProblem> CheckState(const std::optional<contract::RegistryState>& state,
                                           const std::optional<contract::Checkpoint>& checkpoint,
                                           const std::string& path,

@@ -37,7 +37,7 @@ constexpr std::string_view kImportLimits =
     "takes over the registry of the peer unchanged, including versions that were retired there; "
     "export it on a node whose Status is healthy";
 
-// What a command would write, and what became of it.
+// What a command would write, and the result of writing it.
 struct StatePlan {
   std::optional<RegistryState> next;
   std::optional<Checkpoint> last;  // of the state that `next` follows
@@ -49,7 +49,7 @@ StatePlan Refused(std::string failure) {
   return {.next = {}, .last = {}, .applied = false, .failure = std::move(failure)};
 }
 
-// Checks the plan against live metadata and, when its hash was reviewed, writes it.
+// Checks the plan against live metadata and writes it if its hash was reviewed.
 StatePlan Finish(StatePlan plan,
                  const CommandHost& host,
                  const TransitKeyMetadata& metadata,
@@ -100,7 +100,7 @@ Opened OpenState(const CommandHost& host, const ReviewedHash& reviewed) {
 
 // recover-state
 
-// Why nothing may be rebuilt over what is here, or nothing.
+// Returns why the local registry must not be rebuilt, or nothing.
 std::string WhyNotLost(const LocalRegistry& local) {
   if (local.state.has_value()) {
     return "this node has a usable registry: there is nothing to recover";
@@ -142,7 +142,7 @@ StatePlan PlanRecovery(const CommandHost& host,
 
 // migrate-state
 
-// A checkpoint that a v1alpha1 state may have beside it.
+// Returns whether this checkpoint may accompany a v1alpha1 state.
 bool Fits(const LegacyState& legacy, const std::optional<Checkpoint>& checkpoint) {
   if (!checkpoint.has_value()) {
     return true;
@@ -154,7 +154,7 @@ bool Fits(const LegacyState& legacy, const std::optional<Checkpoint>& checkpoint
   return current || behind;
 }
 
-// The state file of the older schema, empty when it is of the current one already.
+// Reads a state file of the older schema; empty if it already has the current schema.
 Result<std::optional<LegacyState>> ReadLegacy(const StateAccess& access,
                                               const contract::ConfigIdentity& identity) {
   const auto text = BAOKMS_TRY(ReadStateText(access.directory()));
@@ -204,7 +204,7 @@ Result<RegistryState> ReadExported(const std::string& path,
   return state;
 }
 
-// Why a peer's registry may not take the place of what is here, or nothing.
+// Returns why a peer's registry must not replace the local one, or nothing.
 std::string WhyNotReplaceable(const LocalRegistry& local) {
   if (local.state.has_value()) {
     return "this node has a usable registry: import-state replaces only one that is lost, corrupt "

@@ -1,4 +1,4 @@
-// Files that commands are told to write or read by a flag.
+// Files that a command writes or reads because a flag names them.
 
 #pragma once
 
@@ -10,11 +10,11 @@
 
 namespace baokms::supervisor {
 
-// Writes a new file of mode 0640, durably. kSystem with EEXIST when there is something already: a
-// command never replaces a file it was not asked to manage.
+// Writes a new file of mode 0640, durably. kSystem with EEXIST: the file exists; a command never
+// replaces a file that it does not manage.
 [[nodiscard]] Status WriteNewFile(const std::string& path, std::string_view content);
 
-// The whole of a regular file of at most `max_bytes`.
+// Returns the content of a regular file of at most `max_bytes`.
 [[nodiscard]] Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes);
 
 }  // namespace baokms::supervisor

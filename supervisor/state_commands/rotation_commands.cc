@@ -68,7 +68,7 @@ void AddConclusion(CommandResult& result, std::string_view obstacle) {
   }
 }
 
-// Adds what the scan of etcd found. It can be interpreted only with a registry and metadata.
+// Adds the results of the etcd scan. They can be interpreted only with a registry and metadata.
 void AddScan(CommandResult& result, const EtcdScanResult& scanned, const Findings& findings) {
   if (const auto* failure = std::get_if<EtcdScanFailure>(&scanned)) {
     result.report.Add("confidence", std::string("limited"));

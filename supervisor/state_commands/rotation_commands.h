@@ -1,5 +1,5 @@
-// rotation-plan and verify-rotation: how far this node is in a rotation and, with an inventory of
-// etcd, which key versions are still needed (docs/rotation.md). They write nothing.
+// rotation-plan and verify-rotation: how far this node has progressed in a rotation and, with an
+// inventory of etcd, which key versions are still needed (docs/rotation.md). They write nothing.
 
 #pragma once
 
@@ -11,8 +11,8 @@ namespace baokms::supervisor {
 
 CommandResult RunRotationPlan(const CommandHost& host);
 
-// With a result of a scan, the report also says which Transit versions the objects in etcd still
-// need; the command fails when min_decryption_version must not be raised.
+// With the result of a scan, the report also lists which Transit versions the objects in etcd still
+// need; the command fails if min_decryption_version must not be raised.
 CommandResult RunVerifyRotation(const CommandHost& host, const EtcdScanResult* scanned);
 
 }  // namespace baokms::supervisor

@@ -17,7 +17,7 @@ using contract::KeyRecord;
 using contract::RegistryState;
 using contract::TransitKeyMetadata;
 
-// What a node without any state could do about it.
+// How a node without any state could create its first one.
 struct Bootstrap {
   std::optional<RegistryState> first;
   std::string reason;
@@ -88,7 +88,7 @@ void AddPending(CommandReport& report, const KeyRecord& pending, const RotationP
   }
 }
 
-// The registry as the provider's next probe would leave it.
+// Returns the registry as the provider's next probe would leave it.
 RegistryState AfterNextProbe(const RegistryState& state, const RotationInputs& inputs) {
   if (!inputs.live.metadata.has_value()) {
     return state;

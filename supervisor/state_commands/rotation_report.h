@@ -1,5 +1,5 @@
-// What rotation-plan and verify-rotation say, from what is on disk and what OpenBao shows. Pure: it
-// reads no file, asks nobody and changes nothing.
+// Builds the reports of rotation-plan and verify-rotation from the registry on disk and the
+// metadata in OpenBao. Pure functions: they read no file, send nothing and change nothing.
 
 #pragma once
 
@@ -24,21 +24,21 @@ struct RotationInputs {
   std::int64_t now_unix = 0;
 };
 
-// The report `name` with everything but confidence and limitations. The failure names the first of:
-// unusable files, unreadable metadata, no registry and none to be made, metadata that the provider
-// would refuse.
+// Returns the report `name` with everything except confidence and limitations. The failure is the
+// first that applies of: unusable files, unreadable metadata, no registry and none that could be
+// created, metadata that the provider would reject.
 CommandResult ReportRotation(std::string name, const RotationInputs& inputs);
 
-// Why the provider would refuse this metadata for this registry; empty when it would not.
+// Returns why the provider would reject this metadata for this registry; empty if it would not.
 std::string FindLiveProblem(const contract::RegistryState& state,
                             const contract::TransitKeyMetadata& metadata,
                             const contract::ConfigIdentity& identity,
                             std::int64_t now_unix);
 
-// "2026-01-02T03:04:05Z".
+// Returns for example "2026-01-02T03:04:05Z".
 std::string UtcText(std::int64_t unix_seconds);
 
-// H() of the contract over a key_id: the only form in which reports show one.
+// Returns H() of the contract over a key_id: the only form in which reports show one.
 std::string KeyIdHash(const contract::KeyRecord& record);
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,6 @@
-// The state directory as a command uses it: opened, locked when it is to be written, read, and
-// written once at the end. The provider must be stopped for that: it holds the same lock.
+// A command's access to the state directory: opened, locked if it will be written, read, and
+// written once at the end. The provider must be stopped for writing, because it holds the same
+// lock.
 
 #pragma once
 
@@ -18,13 +19,13 @@
 
 namespace baokms::supervisor {
 
-// A plan reads only; applying it takes the lock first.
+// A plan only reads; applying it takes the lock first.
 enum class Intent : std::uint8_t { kPlan, kApply };
 
 class StateAccess final {
  public:
-  // Opens the directory of the absolute `state_path`, and locks it to apply. The text says why that
-  // is not possible and what to do.
+  // Opens the directory of the absolute `state_path`, and locks it for kApply. On failure the text
+  // says why and what to do.
   static std::variant<std::unique_ptr<StateAccess>, std::string> Open(const std::string& state_path,
                                                                       Intent intent);
 
@@ -37,9 +38,9 @@ class StateAccess final {
   [[nodiscard]] Intent intent() const { return intent_; }
 
   // Makes `next` the registry: state file, then checkpoint, both durable. `last` is the checkpoint
-  // of the state that `next` follows, if it follows one: it is written first when it is not there
-  // yet, so that a power cut never leaves a state two generations ahead of its checkpoint. Only to
-  // apply. Empty on success, else what happened.
+  // of the state that `next` follows, if any: it is written first if it is missing, so that a power
+  // failure never leaves a state two generations ahead of its checkpoint. For kApply only. Returns
+  // an empty text on success, otherwise what happened.
   [[nodiscard]] std::string Write(const contract::RegistryState& next,
                                   const std::optional<contract::Checkpoint>& last) const;
 

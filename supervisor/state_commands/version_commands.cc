@@ -29,7 +29,7 @@ constexpr std::string_view kRestoreLimits =
     "changes only the registry of this node, not OpenBao or etcd. A restored version decrypts here "
     "again from the next start";
 
-// What one run found out and did.
+// What one run found and changed.
 struct VersionChange {
   std::optional<RegistryState> state;
   OperatorStep step;
@@ -39,7 +39,7 @@ struct VersionChange {
 
 using Decide = std::function<Result<OperatorStep>(const RegistryState&)>;
 
-// Why the step may not be made now, or nothing. Asks OpenBao.
+// Returns why the step must not be made now, or nothing. Reads from OpenBao.
 std::string FindObstacle(const CommandHost& host,
                          const RegistryState& from,
                          const RegistryState& to) {

@@ -1,5 +1,5 @@
-// retire-versions and restore-versions: take key versions out of this node's registry, and put them
-// back (docs/contract.md#operator-commands). OpenBao and etcd are never changed.
+// retire-versions and restore-versions: remove key versions from this node's registry, and add them
+// again (docs/contract.md#operator-commands). They never change OpenBao or etcd.
 
 #pragma once
 
@@ -13,13 +13,13 @@ namespace baokms::supervisor {
 
 struct RetireOptions {
   std::int64_t before_version = 0;  // above 1
-  ReviewedHash reviewed{};          // of the registry as it is
+  ReviewedHash reviewed{};          // the state hash of the current registry
 };
 
 CommandResult RunRetireVersions(const CommandHost& host, const RetireOptions& options);
 
 struct RestoreOptions {
-  std::vector<std::int64_t> versions;  // positive, each once
+  std::vector<std::int64_t> versions;  // positive, without duplicates
   ReviewedHash reviewed{};
 };
 

@@ -19,9 +19,9 @@ constexpr std::string_view kOwnEncryption = "kms-v2";
 // What a group of stored values means for this node.
 enum class Meaning : std::uint8_t {
   kOwn,      // of a record that decrypts
-  kRemoved,  // of a record that was retired here
-  kUnknown,  // of this provider or of this key, but of no record
-  kForeign,  // of somebody else, or plain
+  kRemoved,  // of a record that was retired on this node
+  kUnknown,  // of this provider or this key, but without a record
+  kForeign,  // encrypted by another provider, or not encrypted
 };
 
 struct ClassifiedVersion {
@@ -86,7 +86,7 @@ std::vector<FactRow> MixedRows(const EtcdInventory& inventory) {
   return rows;
 }
 
-// Counts per version of this key, and what stands in the way.
+// Counts per version of this key, and the obstacles.
 struct Tally {
   std::map<std::int64_t, std::uint64_t> by_version;
   std::uint64_t removed = 0;

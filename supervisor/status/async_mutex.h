@@ -1,6 +1,6 @@
-// Serialises metadata probe, deep probe and discovery: one holds the mutex, the others wait in the
-// order they came (docs/contract.md#probes-and-health). A mutex for work that waits for callbacks;
-// one thread only.
+// Serialises the metadata probe, the deep probe and discovery: one holds the mutex, the others wait
+// in order of arrival (docs/contract.md#probes-and-health). A mutex for work that waits for
+// callbacks; for one thread only.
 
 #pragma once
 
@@ -16,7 +16,8 @@ class AsyncMutex final {
   AsyncMutex(const AsyncMutex&) = delete;
   AsyncMutex& operator=(const AsyncMutex&) = delete;
 
-  // Runs `work` as soon as the mutex is free, perhaps now. Whoever runs must call Leave() once.
+  // Runs `work` as soon as the mutex is free, possibly before this call returns. The work must call
+  // Leave() exactly once.
   void Enter(std::function<void()> work) {
     if (held_) {
       waiting_.push_back(std::move(work));

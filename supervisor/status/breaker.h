@@ -1,6 +1,6 @@
-// Keeps a probe from hammering an OpenBao that does not answer: closed, open for a while after
-// three counted failures in a row, half-open for one trial. One per kind of probe; KMS requests
-// neither feed nor consult it (docs/contract.md#probes-and-health).
+// A circuit breaker that stops a probe from hammering an OpenBao that does not answer: closed; open
+// for a while after three counted failures in a row; half-open for one trial. There is one per kind
+// of probe. KMS requests neither feed nor consult it (docs/contract.md#probes-and-health).
 
 #pragma once
 
@@ -13,7 +13,7 @@ namespace baokms::supervisor {
 
 class Breaker final {
  public:
-  // `scheduler` gives the jitter and must outlive the object.
+  // `scheduler` provides the jitter and must outlive the object.
   explicit Breaker(Scheduler& scheduler) : scheduler_(scheduler) {}
 
   Breaker(const Breaker&) = delete;
@@ -21,18 +21,18 @@ class Breaker final {
 
   enum class Phase : std::uint8_t { kClosed, kOpen, kHalfOpen };
 
-  // Whether a probe may run now; an open breaker whose time is over becomes half-open. Each `true`
-  // is followed by Succeeded() or Failed().
+  // Returns whether a probe may run now; an open breaker becomes half-open once its time has
+  // passed. Each `true` must be followed by Succeeded() or Failed().
   [[nodiscard]] bool Allows();
 
   void Succeeded();
 
-  // Quick repeats of a failed probe are not counted. In the half-open phase any failure opens
-  // again.
+  // Whether a failure counts: quick repeats of a failed probe do not. In the half-open phase every
+  // failure opens the breaker again.
   enum class Counted : std::uint8_t { kNo, kYes };
   void Failed(Counted counted);
 
-  // There is a sign that OpenBao answers again: an open breaker allows its trial now.
+  // Lets an open breaker run its trial now, because there is a sign that OpenBao answers again.
   void AllowTrial();
 
   [[nodiscard]] Phase phase() const { return phase_; }

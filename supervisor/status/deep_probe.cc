@@ -15,8 +15,8 @@ constexpr ProbeFailure kInvalid = {.reason = ProbeReason::kDeepProbeInvalid,
                                    .outcome = ipc::OUTCOME_OK,
                                    .severity = Severity::kDefinite};
 
-// An answer that a worker itself found wrong (version, form, emptiness) is as bad as one that is
-// found wrong here.
+// An answer that a worker rejected (version, format, emptiness) is treated like one that is
+// rejected here.
 ProbeFailure FailureOf(ipc::Outcome outcome) {
   const bool invalid = outcome == ipc::OUTCOME_BAD_ANSWER || outcome == ipc::OUTCOME_RESPONSE_LIMIT;
   return CallFailure(invalid ? ProbeReason::kDeepProbeInvalid : ProbeReason::kDeepProbeFailed,

@@ -1,5 +1,5 @@
-// One round trip through Transit: 32 random bytes, encrypted by one worker and decrypted by
-// another. It says whether a key version can be used; what follows from that is not decided here.
+// One round trip through Transit: one worker encrypts 32 random bytes and another one decrypts
+// them. It reports whether a key version can be used; its caller decides what follows.
 
 #pragma once
 
@@ -15,21 +15,21 @@
 
 namespace baokms::supervisor {
 
-// One probe at a time. Belongs to the loop's thread.
+// Runs one probe at a time. Belongs to the loop's thread.
 class DeepProbe final {
  public:
-  // Empty: the version encrypts and decrypts.
+  // Empty if the version encrypts and decrypts.
   using Done = std::function<void(std::optional<ProbeFailure>)>;
 
-  // `timeout` is for each of the two calls. References must outlive the object.
+  // `timeout` applies to each of the two calls. References must outlive the object.
   DeepProbe(WorkerPool& workers, Scheduler& scheduler, BootTime timeout)
       : workers_(workers), scheduler_(scheduler), timeout_(timeout) {}
 
   DeepProbe(const DeepProbe&) = delete;
   DeepProbe& operator=(const DeepProbe&) = delete;
 
-  // Who may decrypt what one worker encrypted. A candidate must work on two; the active key has to
-  // be judged even while there is only one.
+  // Which worker may decrypt what one worker encrypted. A candidate must work on two workers; the
+  // active key must be checked even while there is only one.
   enum class Decrypter : std::uint8_t { kAnotherWorker, kAnotherIfThereIsOne };
 
   void Run(std::uint32_t version, Decrypter decrypter, Done done);

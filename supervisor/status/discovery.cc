@@ -9,16 +9,16 @@
 namespace baokms::supervisor {
 namespace {
 
-// An answer from metadata is good for everybody for this long.
+// How long the result of a metadata read answers further questions.
 constexpr BootTime kFresh = std::chrono::seconds(5);
 
-// One discovery, waiting for the worker's token included.
+// Maximum time of one discovery, including the wait for the worker's token.
 constexpr BootTime kReadLimit = std::chrono::seconds(5);
 
 constexpr double kBurst = 3;
 constexpr BootTime kRefill = std::chrono::seconds(5);
 
-// Decrypt requests in flight are at most 1,024; equal ones were joined before.
+// At most 1,024 Decrypt requests are in progress; equal ones have already been coalesced.
 constexpr std::size_t kMaxWaiting = 1024;
 
 }  // namespace
@@ -46,8 +46,8 @@ std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) c
   const contract::KeyRecord* record =
       parts_.publisher.state().has_value() ? parts_.publisher.state()->Find(*key_id) : nullptr;
   if (record != nullptr) {
-    // A removed key stays unknown; one that decrypts is about to be published by whoever holds the
-    // mutex.
+    // A removed key stays unknown. A key that decrypts is about to be published by the holder of
+    // the mutex.
     return contract::Decrypts(record->state) ? std::nullopt
                                              : std::optional(DiscoveryOutcome::kUnknown);
   }
@@ -85,7 +85,7 @@ void Discovery::Start() {
   }
 }
 
-// Answers those who can be answered, and the others with `otherwise` unless it is empty.
+// Answers every question that can be answered, and the others with `otherwise` unless it is empty.
 void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
   std::list<std::pair<std::function<void(DiscoveryOutcome)>, DiscoveryOutcome>> answers;
   for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
@@ -105,7 +105,7 @@ void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
 }
 
 void Discovery::OnGate() {
-  AnswerAll(std::nullopt);  // a probe that held the mutex may have read what they wait for
+  AnswerAll(std::nullopt);  // a probe that held the mutex may have read these keys
   const BootTime now = parts_.scheduler.Now();
   if (!waiting_.empty() && budget_.Take(now)) {
     parts_.probe.Run(ProbePurpose::kDiscovery, now + kReadLimit,
@@ -121,7 +121,7 @@ void Discovery::OnRead(BootTime began, const MetadataResult& result) {
   parts_.reporter.Probed(ProbeKind::kDiscovery, parts_.scheduler.Now() - began, result.failure);
   under_way_ = false;
   parts_.mutex.Leave();
-  // Whoever joined after the read began is answered by it too: it is younger than kFresh.
+  // Also answers questions that joined after the read began: the read is younger than kFresh.
   const bool looked = result.keys == MetadataResult::Keys::kComplete;
   AnswerAll(looked ? std::nullopt : std::optional(DiscoveryOutcome::kUnavailable));
   if (!waiting_.empty()) {

@@ -1,6 +1,6 @@
 // Answers "does OpenBao have this unknown key?" for Decrypt (docs/contract.md#discovery): one
-// shared, rate-limited metadata read serves everybody who waits. It never changes Status, and never
-// says "unknown" for lack of looking.
+// shared, rate-limited metadata read serves every waiting question. It never changes Status, and
+// never answers "unknown" without a complete read.
 
 #pragma once
 
@@ -20,7 +20,7 @@
 
 namespace baokms::supervisor {
 
-// Three reads at once, one more every five seconds. Failed reads cost as much as good ones.
+// Allows a burst of three reads and one more every five seconds. Failed reads count as well.
 class ReadBudget final {
  public:
   [[nodiscard]] bool Take(BootTime now);
@@ -54,7 +54,7 @@ class Discovery final {
     std::function<void(DiscoveryOutcome)> done;
   };
 
-  // Calls `done` once: now, or after a read, or at the deadline.
+  // Calls `done` once: immediately, after a read, or at the deadline.
   void Ask(Question question);
 
  private:

@@ -1,6 +1,6 @@
-// Says in plain words what a metadata read found that keeps the key from being used: for the log,
-// /ready and the commands. Version numbers and fixed words only; never a key name, a path or a text
-// of OpenBao. It decides nothing.
+// Describes what a metadata read found that keeps the key from being used: for the log, /ready and
+// the commands. Contains version numbers and fixed texts only; never a key name, a path or a text
+// from OpenBao. It decides nothing.
 
 #pragma once
 
@@ -12,21 +12,21 @@
 
 namespace baokms::supervisor {
 
-// What `failure` of Observe() means for this registry and this metadata, and what to do.
+// Explains what `failure` of Observe() means for this registry and this metadata, and what to do.
 std::string DescribeFinding(RotationFailure failure,
                             const contract::RegistryState& state,
                             const contract::TransitKeyMetadata& metadata);
 
-// What is wrong with the key itself; empty when IsProfileValid().
+// Describes what is wrong with the key itself; empty if IsProfileValid().
 std::string DescribeProfile(const contract::TransitKeyMetadata& metadata);
 
-// The node has no registry and cannot make a first one of this metadata.
+// Explains that the node has no registry and cannot create one from this metadata.
 std::string DescribeMissingState(const contract::TransitKeyMetadata& metadata);
 
-// The registry fills up (contract::kManyKeyRecords); empty while it does not.
+// Warns that the registry fills up (contract::kManyKeyRecords); empty below that number.
 std::string DescribeFilling(const contract::RegistryState& state);
 
-// `min_encryption_version` is above the active version.
+// Explains that `min_encryption_version` is above the active version.
 std::string DescribeBlockedEncryption(const contract::RegistryState& state,
                                       const contract::TransitKeyMetadata& metadata);
 

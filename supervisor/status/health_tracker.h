@@ -1,5 +1,6 @@
-// Keeps what the probes found and judges it: is the Status good, and if not, why. No clock, no I/O,
-// no knowledge of how probes are made (docs/contract.md#probes-and-health).
+// Keeps the results of the probes and evaluates them: whether Status is good and, if not, why. It
+// has no clock and no I/O, and does not know how probes are made
+// (docs/contract.md#probes-and-health).
 
 #pragma once
 
@@ -17,41 +18,41 @@ namespace baokms::supervisor {
 
 class HealthTracker final {
  public:
-  // `max_staleness` bounds how long transport failures keep the last good result.
+  // `max_staleness` limits how long transport failures keep the last good result.
   explicit HealthTracker(BootTime max_staleness) : max_staleness_(max_staleness) {}
 
-  // Metadata was read and accepted at these times.
+  // Records that metadata was read and accepted at these times.
   void MetadataGood(BootTime now, std::int64_t now_unix);
   void MetadataFailed(const ProbeFailure& failure);
 
-  // The deep probe of this key passed.
+  // Records that the deep probe of this key passed.
   void DeepGood(std::string_view key_id);
   void DeepFailed(const ProbeFailure& failure, BootTime now);
 
-  // A key that is to become active was probed and can be used.
+  // Records that a key which is about to become active was probed and can be used.
   void CandidateGood(std::string_view key_id) { proven_candidate_ = key_id; }
 
-  // This key is active from now on. A deep result for another key is void; a proven candidate
-  // starts good, so that Status does not blink when it is promoted.
+  // Makes this key the active one. A deep result for another key becomes void; a proven candidate
+  // starts good, so that Status stays healthy during its promotion.
   void SetActive(std::string_view key_id);
 
   [[nodiscard]] StatusView::Health CurrentHealth(BootTime now) const;
 
-  // All that is wrong, in the order of ProbeReason; empty when healthy.
+  // Returns everything that is wrong, in the order of ProbeReason; empty if healthy.
   [[nodiscard]] std::vector<ProbeReason> Reasons(BootTime now) const;
 
-  // Empty: the part's last probe did not fail by the outcome of a call.
+  // Empty unless the part's last probe failed with the outcome of a call.
   [[nodiscard]] std::string_view metadata_error_class() const;
   [[nodiscard]] std::string_view deep_error_class() const;
 
   [[nodiscard]] bool MetadataIsGood() const { return metadata_ == Part::kGood; }
 
-  // The last deep probe was of the active key, and passed.
+  // Returns whether the active key still needs a passed deep probe.
   [[nodiscard]] bool DeepNeedsProbe() const { return deep_ != Part::kGood || deep_failure_; }
 
   [[nodiscard]] bool DeepIsGood(BootTime now) const;
 
-  // When transport failures of the deep probe turn Status bad; empty when they do not run.
+  // Returns when transport failures of the deep probe make Status unhealthy; empty without any.
   [[nodiscard]] std::optional<BootTime> DeepTurnsBadAt() const;
 
   [[nodiscard]] BootTime metadata_at() const { return metadata_at_; }
@@ -66,7 +67,7 @@ class HealthTracker final {
   std::string proven_candidate_;
 
   Part metadata_ = Part::kUnknown;
-  std::optional<ProbeReason> metadata_reason_;    // why it is bad
+  std::optional<ProbeReason> metadata_reason_;    // why the metadata is bad
   std::optional<ProbeFailure> metadata_failure_;  // of the last probe
   BootTime metadata_at_{};
   std::int64_t metadata_at_unix_ = 0;

@@ -11,7 +11,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Until the first probe when no worker is ready: they start within a fraction of it.
+// Delay of the first probe while no worker is ready; workers normally start faster than this.
 constexpr BootTime kFirstRoundWithoutWorker = std::chrono::seconds(1);
 
 int GaugeOf(const Breaker& breaker) {
@@ -99,7 +99,7 @@ void KeyStatus::StartRound(Round round) {
   }
   parts_.scheduler.Cancel(round_timer_);
   if (round == Round::kWorker) {
-    // It has a token, so OpenBao answers.
+    // The worker has a token, so OpenBao answers.
     metadata_breaker_.AllowTrial();
     deep_breaker_.AllowTrial();
   }
@@ -113,7 +113,7 @@ void KeyStatus::ProbeMetadata() {
     return;
   }
   const BootTime began = parts_.scheduler.Now();
-  // Each call has its own limit, so this one only has to be out of the way.
+  // Each call has its own limit, so this one only has to exceed their sum.
   const BootTime limit = began + options_.operation_timeout * 8;
   metadata_.Run(ProbePurpose::kScheduled, limit,
                 [this, began](const MetadataResult& result) { OnMetadata(began, result); });
@@ -161,7 +161,7 @@ bool KeyStatus::DeepIsDue() const {
 }
 
 void KeyStatus::ProbeDeep() {
-  // With bad metadata (encryption blocked among others) there is nothing to prove.
+  // With bad metadata (for example blocked encryption) there is nothing to probe.
   if (!health_.MetadataIsGood()) {
     EndRound();
     return;

@@ -1,5 +1,5 @@
-// The owner of the key's status: starts and repeats the probes, judges them, and publishes the view
-// that Status, Encrypt and Decrypt work from. Failed probes never end the program.
+// Owns the key's status: starts and repeats the probes, evaluates their results, and publishes the
+// view that Status, Encrypt and Decrypt work from. Failed probes never end the program.
 
 #pragma once
 
@@ -34,7 +34,7 @@
 
 namespace baokms::supervisor {
 
-// From the configuration, validated there.
+// Validated values of the configuration.
 struct StatusOptions {
   BootTime operation_timeout{};    // openbao.timeout
   BootTime grace_timeout{};        // bootstrap.graceTimeout
@@ -45,11 +45,12 @@ struct StatusOptions {
   RotationPolicy rotation;
 };
 
-// View(), Diagnose() and Discover() may be called from any thread, the rest belongs to the loop's.
-// Must not be destroyed while the loop runs: answers of workers would come back to it.
+// View(), Diagnose() and Discover() may be called from any thread; everything else belongs to the
+// loop's thread. Must not be destroyed while the loop runs, because answers of workers would still
+// refer to it.
 class KeyStatus final : public StatusSource {
  public:
-  // Everything must outlive the object. `store` is loaded and its lock is held.
+  // Everything must outlive the object. `store` must be loaded and its lock held.
   struct Parts {
     Scheduler& scheduler;
     WorkerPool& workers;
@@ -58,8 +59,8 @@ class KeyStatus final : public StatusSource {
     Metrics& metrics;
   };
 
-  // Offers a registry that was loaded to the workers; its keys decrypt from now on. Fails as
-  // MakeKeyTable() does.
+  // Publishes a loaded registry to the workers; its keys can be decrypted with from then on. Fails
+  // as MakeKeyTable() does.
   static Result<std::unique_ptr<KeyStatus>> Create(Parts parts,
                                                    contract::ConfigIdentity identity,
                                                    StatusOptions options);
@@ -68,20 +69,20 @@ class KeyStatus final : public StatusSource {
   KeyStatus& operator=(const KeyStatus&) = delete;
   ~KeyStatus() override = default;
 
-  // Begins to probe: with the first usable worker, or after a second without one.
+  // Starts probing: with the first usable worker, or after a second without one.
   void Start();
 
-  // To be called whenever a worker becomes ready or gets a usable token: what could not be found
-  // out so far is probed at once.
+  // Must be called whenever a worker becomes ready or receives a usable token: probes that could
+  // not run so far run immediately.
   void OnWorkerUsable();
 
-  // Called after every new view, on the loop's thread. For sd_notify and the like; set before
-  // Start().
+  // Sets a function that is called on the loop's thread after every new view, for example to notify
+  // the service manager. Must be set before Start().
   void SetOnChange(std::function<void()> on_change) { on_change_ = std::move(on_change); }
 
   [[nodiscard]] std::shared_ptr<const StatusView> View() const override { return cache_.View(); }
 
-  // For /ready: never asks anybody.
+  // Returns what /ready reports; never waits for a worker.
   [[nodiscard]] Diagnostics Diagnose() const;
 
   void Discover(std::string_view key_id,
@@ -92,7 +93,7 @@ class KeyStatus final : public StatusSource {
  private:
   KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptions options);
 
-  // A scheduled round, the extra deep probe between rounds, or a round because of a worker.
+  // A scheduled round, a round because a worker became usable, or the extra deep probe in between.
   enum class Round : std::uint8_t { kScheduled, kWorker, kDeepOnly };
 
   void StartRound(Round round);
@@ -139,7 +140,7 @@ class KeyStatus final : public StatusSource {
   Scheduler::TimerId deep_bad_timer_ = 0;
   std::optional<BootTime> last_deep_;
   Deferral deferral_ = Deferral::kNone;
-  std::string finding_;  // of the last metadata that could be read
+  std::string finding_;  // describes the last metadata that could be read
   bool degraded_ = false;
   bool any_round_ended_ = false;
   bool ever_healthy_ = false;

@@ -1,5 +1,5 @@
-// The registry as workers and the KMS service see it: the keys that decrypt and the one that
-// encrypts.
+// Converts the registry into what workers and the KMS service use: the keys that decrypt and the
+// one that encrypts.
 
 #pragma once
 
@@ -12,11 +12,11 @@
 
 namespace baokms::supervisor {
 
-// The table that gives every worker this registry. kResourceExhausted: a version or a creation time
-// beyond what messages carry; no OpenBao has one.
+// Builds the table that publishes this registry to every worker. kResourceExhausted: a version or
+// creation time exceeds what messages can carry; OpenBao creates none like it.
 Result<ipc::KeyTable> MakeKeyTable(const contract::RegistryState& state, std::uint64_t generation);
 
-// The keys of a registry that MakeKeyTable() took, once the workers have the table.
+// Returns the keys of a registry that MakeKeyTable() accepted, once the workers have the table.
 PublishedKeys ShowKeys(const contract::RegistryState& state, std::uint64_t generation);
 
 }  // namespace baokms::supervisor

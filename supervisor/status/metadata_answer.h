@@ -1,5 +1,5 @@
-// A worker's metadata answer in the terms of docs/contract.md#key-profile, and whether two workers
-// saw the same thing.
+// Converts a worker's metadata answer into the terms of docs/contract.md#key-profile, and compares
+// the answers of two workers.
 
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace baokms::supervisor {
 
-// The fields that decide; flags that IPC does not carry are those that nobody judges.
+// Returns the fields that matter for decisions. IPC carries no flag that nothing depends on.
 contract::TransitKeyMetadata ToMetadata(const ipc::MetadataAnswer& answer);
 
-// Both are good reads and say the same about key and upsert policy. The order of the versions does
-// not matter.
+// Returns whether both are good reads that agree on the key and the upsert policy. The order of the
+// versions does not matter.
 bool SaySame(const ipc::MetadataAnswer& a, const ipc::MetadataAnswer& b);
 
 }  // namespace baokms::supervisor

@@ -25,7 +25,8 @@ ProbeReason ReasonOf(RotationFailure failure) {
   return ProbeReason::kProbeFailed;
 }
 
-// What is wrong with the read itself; the upsert policy comes first, as it is read first.
+// Returns what is wrong with the read itself. The upsert policy comes first because it is read
+// first.
 std::optional<ProbeFailure> FindReadFailure(const ipc::MetadataAnswer& answer) {
   const ipc::Outcome upsert = answer.upsert_outcome();
   if (upsert != ipc::OUTCOME_OK && upsert != ipc::OUTCOME_UNSPECIFIED) {
@@ -58,8 +59,8 @@ BootTime MetadataProbe::Deadline() const {
   return std::min(limit_, parts_.scheduler.Now() + options_.operation_timeout);
 }
 
-// At most one observation per probe interval, however often quick repeats and worker starts make
-// probes run; a little early is still a regular probe.
+// At most one observation counts per probe interval, however often quick repeats and worker starts
+// run probes; a slightly early probe still counts as regular.
 Counting MetadataProbe::CountingNow() {
   const BootTime spacing = options_.probe_interval / 4 * 3;
   const bool due = !last_counted_.has_value() || began_ - *last_counted_ >= spacing;
@@ -67,7 +68,7 @@ Counting MetadataProbe::CountingNow() {
 }
 
 void MetadataProbe::FinishEarlierSave() {
-  // A failure shows in unfinished_change(), which is judged once metadata was read.
+  // A failure shows in unfinished_change(), which is checked once metadata was read.
   (void)parts_.publisher.FinishSave();
   if (parts_.publisher.state().has_value() && parts_.publisher.NeedsPublish()) {
     PublishThen(&MetadataProbe::Read);
@@ -151,7 +152,7 @@ void MetadataProbe::CheckAnswers() {
     return;
   }
   if (observation_.change == RotationChange::kKeys) {
-    last_complete_.reset();  // OpenBao has keys that the registry has not: earlier reads are void
+    last_complete_.reset();  // OpenBao has keys that the registry lacks: earlier reads are void
   }
   if (parts_.publisher.unfinished_change() != RotationChange::kNone) {
     CheckUnfinishedSave();
@@ -203,7 +204,7 @@ void MetadataProbe::SaveNext() {
   PublishThen(&MetadataProbe::AdvanceRotation);
 }
 
-// Bookkeeping that can not be saved does no harm as long as the disk holds what was published and
+// A failed write of bookkeeping is harmless as long as the disk holds what was published and
 // everything else is good (docs/contract.md#durability).
 void MetadataProbe::CheckUnfinishedSave() {
   const auto& state = parts_.publisher.state();
@@ -243,7 +244,7 @@ void MetadataProbe::ProbeCandidate() {
       [this, began](const std::optional<ProbeFailure>& failure) {
         parts_.reporter.Probed(ProbeKind::kCandidate, parts_.scheduler.Now() - began, failure);
         if (failure.has_value()) {
-          Finish();  // the active key goes on; the next probe tries again
+          Finish();  // the active key stays in use; the next probe tries again
         } else {
           PromoteCandidate();
         }
@@ -287,7 +288,7 @@ void MetadataProbe::Fail(const ProbeFailure& failure) {
 void MetadataProbe::Finish() {
   const auto& state = parts_.publisher.state();
   if (!state.has_value()) {
-    Fail(ProbeReason::kMetadataUnverified);  // the first state waits for a second worker
+    Fail(ProbeReason::kMetadataUnverified);  // the first state needs a second worker
     return;
   }
   const bool missing = result_.deferral != Deferral::kNone &&

@@ -1,7 +1,7 @@
 // One metadata probe from the read to the published consequence
-// (docs/contract.md#probes-and-health, docs/contract.md#rotation): read on one worker, judge,
-// confirm a change on another worker, save, publish, and promote a candidate that is due. It does
-// not touch Status: its caller judges the result.
+// (docs/contract.md#probes-and-health, docs/contract.md#rotation): reads on one worker, evaluates,
+// confirms a change on another worker, saves, publishes, and promotes a candidate that is due. It
+// does not change Status: its caller evaluates the result.
 
 #pragma once
 
@@ -25,30 +25,30 @@ namespace baokms::supervisor {
 
 enum class ProbePurpose : std::uint8_t {
   kScheduled,  // may count observations and promote
-  kDiscovery,  // adds keys, nothing else
+  kDiscovery,  // only adds keys
 };
 
 struct MetadataResult {
   std::optional<ProbeFailure> failure;
-  // What is wrong with the key or, without a failure, what needs the operator before it goes wrong;
-  // empty: nothing.
+  // Describes what is wrong with the key or, after a success, what the operator should fix before
+  // it goes wrong. Empty if nothing.
   std::string finding;
-  // The worker read metadata and upsert policy, whatever came of it: what a breaker counts.
+  // Whether the worker read metadata and upsert policy, whatever the result; breakers count this.
   enum class Read : std::uint8_t { kFailed, kDone } read = Read::kFailed;
   Deferral deferral = Deferral::kNone;
-  // The registry has every key that the metadata showed.
+  // Whether the registry has every key that the metadata showed.
   enum class Keys : std::uint8_t { kIncomplete, kComplete } keys = Keys::kIncomplete;
-  // Good although a save of bookkeeping is unfinished.
+  // Whether the result is good although a save of bookkeeping is unfinished.
   enum class Persistence : std::uint8_t {
     kConfirmed,
     kDegraded
   } persistence = Persistence::kConfirmed;
 };
 
-// Whether the very first registry may be built on what one worker alone read.
+// Whether the first registry may be created from what a single worker read.
 enum class FirstStateWitness : std::uint8_t { kTwoWorkers, kOneIsEnough };
 
-// One probe at a time: run it behind the AsyncMutex. Belongs to the loop's thread.
+// Runs one probe at a time, guarded by the AsyncMutex. Belongs to the loop's thread.
 class MetadataProbe final {
  public:
   struct Parts {
@@ -77,10 +77,11 @@ class MetadataProbe final {
 
   void AllowOneWitness() { witness_ = FirstStateWitness::kOneIsEnough; }
 
-  // `limit` bounds the whole probe; each call has the operation timeout besides.
+  // `limit` bounds the whole probe; each call is also bounded by the operation timeout.
   void Run(ProbePurpose purpose, BootTime limit, Done done);
 
-  // When the last probe began whose read was good and whose keys are all in the registry.
+  // Returns when the last probe began that read successfully and whose keys are all in the
+  // registry.
   [[nodiscard]] std::optional<BootTime> last_complete_read() const { return last_complete_; }
 
  private:
@@ -112,7 +113,7 @@ class MetadataProbe final {
   std::optional<BootTime> last_counted_;
   std::optional<BootTime> last_complete_;
 
-  // Of the probe that runs.
+  // State of the running probe.
   ProbePurpose purpose_ = ProbePurpose::kScheduled;
   BootTime began_{};
   BootTime limit_{};

@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 16> kReasons = {
     "state_save_failed",    "state_publish_failed", "encryption_blocked",   "deep_probe_pending",
     "deep_probe_failed",    "deep_probe_invalid",   "circuit_breaker_open", "probe_failed"};
 
-// Connection, TLS, DNS, time-out, 429, 5xx, sealed; and what is our own inability to ask: no
-// worker, a full queue, a worker that died of it.
+// Transport failures are connection, TLS, DNS, timeout, 429, 5xx and sealed, and also the
+// supervisor's own inability to ask: no worker, a full queue, a worker that crashed.
 Severity SeverityOf(ipc::Outcome outcome) {
   switch (outcome) {
     case ipc::OUTCOME_CONNECTION_FAILED:

@@ -1,5 +1,6 @@
-// Why a probe failed: the readiness reason, the class of the cause, and whether it says something
-// definite about the key or only that nobody could look (docs/contract.md#probes-and-health).
+// Why a probe failed: the readiness reason, the class of the cause, and whether the failure is
+// definite evidence about the key or only a failed attempt to read it
+// (docs/contract.md#probes-and-health).
 
 #pragma once
 
@@ -30,27 +31,27 @@ enum class ProbeReason : std::uint8_t {
   kProbeFailed,
 };
 
-// "state_unavailable", ... (docs/observability.md#health).
+// Returns the code as text: "state_unavailable", ... (docs/observability.md#health).
 std::string_view ToString(ProbeReason reason);
 
 enum class Severity : std::uint8_t {
-  kTransport,  // keeps the last good Status until it is stale
-  kDefinite,   // changes Status at once
+  kTransport,  // the last good Status is kept until it is stale
+  kDefinite,   // changes Status immediately
 };
 
 struct ProbeFailure {
   ProbeReason reason = ProbeReason::kProbeFailed;
-  ipc::Outcome outcome = ipc::OUTCOME_OK;  // OK: not the outcome of a call
+  ipc::Outcome outcome = ipc::OUTCOME_OK;  // OK: the failure is not the outcome of a call
   Severity severity = Severity::kDefinite;
 
   friend bool operator==(const ProbeFailure&, const ProbeFailure&) = default;
 };
 
-// A failure of a call: its severity follows from the outcome, which must not be OK.
+// Returns the failure of a call. Its severity follows from the outcome, which must not be OK.
 ProbeFailure CallFailure(ProbeReason reason, ipc::Outcome outcome);
 
-// The unprefixed class that probe logs and /ready use: "sealed", "timeout", "auth_failed", ...
-// Empty for OK.
+// Returns the unprefixed class that probe logs and /ready use: "sealed", "timeout", "auth_failed",
+// ... Empty for OK.
 std::string_view ErrorClassOf(ipc::Outcome outcome);
 
 }  // namespace baokms::supervisor

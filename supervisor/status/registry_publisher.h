@@ -1,6 +1,6 @@
-// The registry between disk and workers: nothing is shown to anybody before it is durable, and
-// nothing is shown in a view before every worker knows it (docs/contract.md#invariants;
-// architecture, publishing a key table). What the next state is, is decided elsewhere.
+// Takes the registry from disk to the workers: nothing is published before it is durable, and
+// nothing appears in a view before every worker has it (docs/contract.md#invariants; architecture,
+// publishing a key table). Other code decides what the next state is.
 
 #pragma once
 
@@ -21,10 +21,10 @@ namespace baokms::supervisor {
 // Belongs to the loop's thread.
 class RegistryPublisher final {
  public:
-  // Called when the workers have acknowledged a table: the view is to be swapped now.
+  // Called when the workers have acknowledged a table: the caller must swap the view now.
   using OnShown = std::function<void()>;
 
-  // References must outlive the object. `store` is loaded and its lock is held.
+  // References must outlive the object. `store` must be loaded and its lock held.
   RegistryPublisher(WorkerPool& workers,
                     RegistryStore& store,
                     StatusReporter& reporter,
@@ -34,35 +34,36 @@ class RegistryPublisher final {
   RegistryPublisher(const RegistryPublisher&) = delete;
   RegistryPublisher& operator=(const RegistryPublisher&) = delete;
 
-  // Offers the loaded registry (or an empty table) to the workers and shows its keys at once: no
-  // worker is given a request before it has the table. Fails as MakeKeyTable() does.
+  // Publishes the loaded registry (or an empty table) to the workers and shows its keys
+  // immediately, because no worker receives a request before it has the table. Fails as
+  // MakeKeyTable() does.
   [[nodiscard]] Status Start();
 
-  // The durable registry; empty before the first state.
+  // Returns the durable registry; empty before the first state.
   [[nodiscard]] const std::optional<contract::RegistryState>& state() const {
     return store_.current();
   }
 
-  // Makes `next` durable. Blocks for the disk. A failure is remembered, see unfinished_change().
+  // Makes `next` durable. Blocks on disk I/O. A failed save is remembered, see unfinished_change().
   [[nodiscard]] Status Save(const contract::RegistryState& next, RotationChange change);
 
-  // Tries a remembered save again; success when there is none.
+  // Retries a failed save; succeeds if there is none.
   [[nodiscard]] Status FinishSave();
 
-  // What kind of change is not durable yet; kNone when everything is.
+  // Returns what kind of change is not durable yet; kNone if everything is.
   [[nodiscard]] RotationChange unfinished_change() const { return unfinished_change_; }
 
-  // The disk still holds state(): what is published is what a restart would find.
+  // Returns whether the disk still holds state(), so that a restart would load what is published.
   [[nodiscard]] bool DiskHoldsState() const { return store_.HoldsCurrent(); }
 
-  // The workers do not have the durable registry yet.
+  // Returns whether the workers still lack the durable registry.
   [[nodiscard]] bool NeedsPublish() const;
 
-  // Gives state() to all workers, then shows it, then calls `done`. A failure of MakeKeyTable()
-  // comes to `done` before anything was sent.
+  // Sends state() to all workers, then shows it, then calls `done`. A failure of MakeKeyTable()
+  // reaches `done` before anything was sent.
   void Publish(std::function<void(Status)> done);
 
-  // What the workers have acknowledged.
+  // Returns what the workers have acknowledged.
   [[nodiscard]] const PublishedKeys& shown() const { return shown_; }
 
  private:

@@ -1,4 +1,4 @@
-// When the next round of probes runs: 1, 2 and 5 seconds after failures, then at the regular
+// Schedules the next round of probes: 1, 2 and 5 seconds after failures, then at the regular
 // interval, which is shorter until the first success (docs/contract.md#probes-and-health).
 
 #pragma once
@@ -17,18 +17,18 @@ class RetryPlan final {
     BootTime regular;              // status.probeInterval
   };
 
-  // `scheduler` gives the jitter and must outlive the object.
+  // `scheduler` provides the jitter and must outlive the object.
   RetryPlan(Scheduler& scheduler, Intervals intervals)
       : scheduler_(scheduler), intervals_(intervals) {}
 
   RetryPlan(const RetryPlan&) = delete;
   RetryPlan& operator=(const RetryPlan&) = delete;
 
-  // Each notes how a round ended and returns the time until the next one.
+  // Each records how a round ended and returns the time until the next one.
   [[nodiscard]] BootTime AfterSuccess();
   [[nodiscard]] BootTime AfterFailure();
 
-  // The next round is one of the quick repeats, whose failure the breaker does not count.
+  // Returns whether the next round is a quick repeat, whose failure the breaker does not count.
   [[nodiscard]] bool NextIsQuick() const;
 
  private:

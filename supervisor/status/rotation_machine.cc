@@ -63,14 +63,14 @@ Observation Failed(RotationFailure failure) {
   return failed;
 }
 
-// OpenBao has keys that the registry has not, and never will have.
+// OpenBao has keys that the registry lacks and has no room for.
 Observation Full() {
   Observation full = Failed(RotationFailure::kRegistryFull);
   full.change = RotationChange::kKeys;
   return full;
 }
 
-// Step 5, one use per observation.
+// Step 5, used for one observation only.
 class Candidates {
  public:
   Candidates(const RegistryState& state, const CreationTimes& times, std::int64_t now_unix)
@@ -80,7 +80,7 @@ class Candidates {
     }
   }
 
-  // Adds what lies strictly between as retired. False when a version has no creation time.
+  // Adds the versions strictly between as retired. Returns false if a version has no creation time.
   bool AddBetween(std::int64_t active, std::int64_t latest) {
     for (std::int64_t version = active + 1; version < latest; ++version) {
       if (!decryptable_.contains(version) && !Add(version, RecordState::kRetired)) {
@@ -90,7 +90,7 @@ class Candidates {
     return true;
   }
 
-  // Makes `latest` the only pending record. False when it cannot be.
+  // Makes `latest` the only pending record. Returns false if that is impossible.
   bool SetPending(std::int64_t latest) {
     for (KeyRecord& record : contents_.records) {
       if (record.state == RecordState::kPending && record.version.number != latest) {
@@ -120,7 +120,7 @@ class Candidates {
     }
   }
 
-  // Something could not be added because the registry has no room for it.
+  // Returns whether a record could not be added because the registry is full.
   [[nodiscard]] bool full() const { return full_; }
 
   [[nodiscard]] Observation Take(const RegistryState& state) && {
@@ -156,7 +156,7 @@ class Candidates {
     }
   }
 
-  // A key that was removed stays removed: nothing is added for it.
+  // A removed key stays removed: no record is added for it.
   bool Add(std::int64_t version, RecordState state) {
     const auto time = times_.find(version);
     if (time == times_.end()) {

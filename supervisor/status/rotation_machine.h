@@ -1,5 +1,5 @@
-// The rotation state machine of docs/contract.md#rotation, as pure functions: what a good metadata
-// read does to the registry. It reads no clock, no file, and asks nobody.
+// The rotation state machine of docs/contract.md#rotation as pure functions: how a good metadata
+// read changes the registry. It reads no clock and no file, and sends nothing.
 
 #pragma once
 
@@ -18,41 +18,42 @@ struct RotationPolicy {
   BootTime activation_delay{};
 };
 
-// Why metadata cannot be accepted; the registry stays as it is.
+// Why metadata cannot be accepted; the registry stays unchanged.
 enum class RotationFailure : std::uint8_t {
   kStateForeign,     // the registry does not belong to this configuration
-  kProfileInvalid,   // the key must not protect a cluster
+  kProfileInvalid,   // the key does not meet the key profile
   kVersionRollback,  // its latest version is below the active one
-  kKeyUnusable,      // a key that data may be encrypted with is gone, blocked, or another key
-  kStateInvalid,     // what would follow is no valid registry
-  kRegistryFull,     // there is no room for what it adds; the keys that are there stay usable
+  kKeyUnusable,      // a key that data may be encrypted with is missing, blocked or replaced
+  kStateInvalid,     // the resulting registry would be invalid
+  kRegistryFull,     // no room for the new keys; the existing ones stay usable
 };
 
 enum class RotationChange : std::uint8_t {
   kNone,
-  kBookkeeping,  // of a pending record only: nothing that decrypts or encrypts changed
+  kBookkeeping,  // concerns a pending record only: no key that decrypts or encrypts changed
   kKeys,
 };
 
 enum class Encryption : std::uint8_t { kOpen, kBlocked };
 
-// A wall clock that went backwards was not followed.
+// Whether the wall clock went backwards; a backward step is not followed.
 enum class ClockOrder : std::uint8_t { kKept, kRegressed };
 
 struct Observation {
   std::optional<RotationFailure> failure;
-  std::optional<contract::RegistryState> next;  // to be saved; empty: nothing changed
+  std::optional<contract::RegistryState> next;  // must be saved; empty: nothing changed
   RotationChange change = RotationChange::kNone;
   ClockOrder clock = ClockOrder::kKept;
 };
 
-// The checks of the contract's 9.2, all of them.
+// Returns whether the metadata passes all checks of the key profile (docs/contract.md#key-profile).
 bool IsProfileValid(const contract::TransitKeyMetadata& metadata);
 
-// Scheduled probes count towards stability; others and discovery do not.
+// Whether an observation counts towards stability: scheduled probes do, other probes and discovery
+// do not.
 enum class Counting : std::uint8_t { kCounts, kDoesNotCount };
 
-// Steps 1 to 5 up to, but without, promotion.
+// Runs steps 1 to 5 up to, but without, promotion.
 Observation Observe(const contract::RegistryState& state,
                     const contract::TransitKeyMetadata& metadata,
                     const contract::ConfigIdentity& identity,
@@ -60,14 +61,14 @@ Observation Observe(const contract::RegistryState& state,
                     Counting counting,
                     std::int64_t now_unix);
 
-// Step 6: Transit refuses to encrypt with the active version.
+// Step 6: whether Transit refuses to encrypt with the active version.
 Encryption EncryptionWith(const contract::RegistryState& state,
                           const contract::TransitKeyMetadata& metadata);
 
-// The pending record, or nullptr.
+// Returns the pending record, or nullptr.
 const contract::KeyRecord* PendingOf(const contract::RegistryState& state);
 
-// Runs from the moment a stable candidate is durable and published. Never saved: a restart starts
+// Runs from the moment a stable candidate is durable and published. Never saved: a restart begins
 // it again.
 struct ActivationTimer {
   contract::KeyId candidate;
@@ -76,18 +77,19 @@ struct ActivationTimer {
   friend bool operator==(const ActivationTimer&, const ActivationTimer&) = default;
 };
 
-// The timer after `state` was saved and published: started, kept, or gone because there is no
-// stable candidate or another one.
+// Returns the timer after `state` was saved and published: started, kept, or removed because there
+// is no stable candidate or a different one.
 std::optional<ActivationTimer> AdvanceTimer(const contract::RegistryState& state,
                                             const RotationPolicy& policy,
                                             const std::optional<ActivationTimer>& timer,
                                             BootTime now);
 
-// The activation delay is over: the candidate may be probed and promoted.
+// Returns whether the activation delay has passed, so that the candidate may be probed and
+// promoted.
 bool IsDue(const std::optional<ActivationTimer>& timer, const RotationPolicy& policy, BootTime now);
 
 struct Promotion {
-  std::optional<contract::RegistryState> next;  // empty: no valid registry would follow
+  std::optional<contract::RegistryState> next;  // empty: the resulting registry would be invalid
   ClockOrder clock = ClockOrder::kKept;
 };
 

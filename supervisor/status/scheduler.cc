@@ -29,7 +29,7 @@ void LoopScheduler::Post(Task task) {
 BootTime LoopScheduler::Jitter(BootTime duration) {
   std::uint16_t chance = 0;
   if (::getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance) {
-    return duration;  // spreading out is a courtesy, not worth failing for
+    return duration;  // jitter is an optimisation, not worth failing for
   }
   // 0.8 + 0.4 * chance / 65536
   return duration / 10 * 8 + duration / 10 * 4 / 65'536 * chance;

@@ -1,5 +1,5 @@
-// Time, timers and chance for everything in this folder, as one seam, so that tests can run hours
-// of probing in no time. Knows nothing of probes.
+// Time, timers and randomness for everything in this folder behind one interface, so that tests can
+// run hours of probing in no time. Knows nothing about probes.
 
 #pragma once
 
@@ -11,7 +11,8 @@
 
 namespace baokms::supervisor {
 
-// Now(), UnixNow() and Post() may be called from any thread; the rest belongs to the loop's.
+// Now(), UnixNow() and Post() may be called from any thread; everything else belongs to the loop's
+// thread.
 class Scheduler {
  public:
   using TimerId = std::uint64_t;
@@ -22,13 +23,13 @@ class Scheduler {
   [[nodiscard]] virtual BootTime Now() const = 0;
   [[nodiscard]] virtual std::int64_t UnixNow() const = 0;
 
-  // As EventLoop's.
+  // As EventLoop::At().
   virtual TimerId At(BootTime when, Task task) = 0;
   virtual void Cancel(TimerId timer) = 0;
   virtual void Post(Task task) = 0;
 
-  // `duration` changed by up to a fifth in either direction, so that nodes that failed together do
-  // not come back together.
+  // Changes `duration` by up to a fifth in either direction, so that nodes that failed together do
+  // not retry together.
   virtual BootTime Jitter(BootTime duration) = 0;
 
  protected:
@@ -37,7 +38,7 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = default;
 };
 
-// The real one, on the supervisor's loop.
+// The production implementation, on the supervisor's loop.
 class LoopScheduler final : public Scheduler {
  public:
   // `loop` must outlive the object.

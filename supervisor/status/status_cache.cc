@@ -9,7 +9,8 @@
 namespace baokms::supervisor {
 namespace {
 
-// The larger of the two clocks: one counts while the machine sleeps, the other may be set back.
+// Returns the larger age of the two clocks: one counts while the machine sleeps, the other may be
+// set back.
 BootTime AgeOf(const StatusView& view, BootTime now, std::int64_t now_unix) {
   return std::max<BootTime>(now - view.metadata_at,
                             std::chrono::seconds(now_unix - view.metadata_at_unix));
@@ -42,7 +43,7 @@ Diagnostics StatusCache::Diagnose(BootTime now, std::int64_t now_unix) const {
   const bool ok = view->health == StatusView::Health::kOk;
   answer.ready = ok && !answer.stale && !view->active_key_id.empty();
   answer.healthz = ok && !answer.stale ? "ok" : "unhealthy";
-  // Before the first good read there is nothing that could be stale: metadata_unverified says it.
+  // Before the first good read nothing can be stale: metadata_unverified reports that state.
   if (answer.stale && view->metadata_at != BootTime::zero()) {
     const auto first = !answer.reasons.empty() &&
                                answer.reasons.front() == ToString(ProbeReason::kStateUnavailable)

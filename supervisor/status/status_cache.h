@@ -1,5 +1,5 @@
-// The one place that other threads read: the current view and what /ready says about it. Replaced
-// as a whole, so nobody sees half a change.
+// Holds the only state that other threads read: the current view and what /ready reports about it.
+// It is replaced as a whole, so no reader sees a partial change.
 
 #pragma once
 
@@ -13,8 +13,9 @@
 
 namespace baokms::supervisor {
 
-// Callable from any thread. A mutex that is held for one pointer copy, because the lock-free
-// shared_ptr of our compilers is a spin lock that race detectors can not follow.
+// Callable from any thread. Guarded by a mutex that is held for one pointer copy, because
+// std::atomic<std::shared_ptr> of the supported compilers is a spin lock that race detectors cannot
+// follow.
 class StatusCache final {
  public:
   StatusCache() = default;
@@ -24,11 +25,11 @@ class StatusCache final {
   // Never null.
   [[nodiscard]] std::shared_ptr<const StatusView> View() const;
 
-  // The diagnostics with age and staleness as of these times.
+  // Returns the diagnostics with age and staleness as of these times.
   [[nodiscard]] Diagnostics Diagnose(BootTime now, std::int64_t now_unix) const;
 
-  // Swaps both. `diagnostics` holds what does not depend on the time of reading: everything but
-  // `ready`, `healthz`, `cache_age_ms` and `stale`, which are set by Diagnose().
+  // Replaces both. `diagnostics` holds what does not depend on the time of reading: everything
+  // except `ready`, `healthz`, `cache_age_ms` and `stale`, which Diagnose() sets.
   void Publish(StatusView view, Diagnostics diagnostics);
 
  private:

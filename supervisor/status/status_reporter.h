@@ -1,6 +1,6 @@
-// The log records and metrics of this folder, in one place, so that the vocabulary can be read at
-// once (docs/observability.md#metrics, docs/observability.md#logs). Never an id in the clear, a
-// path or a text of OpenBao.
+// Writes the log records and metrics of this folder in one place, so that their vocabulary can be
+// reviewed at once (docs/observability.md#metrics, docs/observability.md#logs). They never contain
+// an unhashed id, a path or a text from OpenBao.
 
 #pragma once
 
@@ -21,16 +21,16 @@ namespace baokms::supervisor {
 
 enum class ProbeKind : std::uint8_t { kMetadata, kDiscovery, kDeep, kCandidate };
 
-// Why a change of the registry was not made although metadata asked for it.
+// Why a change of the registry was deferred although metadata calls for it.
 enum class Deferral : std::uint8_t {
   kNone,
   kSecondWorker,    // no other worker could confirm it
-  kDisagreement,    // another worker saw something else
-  kUnfinishedSave,  // the disk has to take the last change first
-  kRegistryFull,    // there is no room for another version; the active one stays in use
+  kDisagreement,    // another worker read something different
+  kUnfinishedSave,  // the previous change must be saved first
+  kRegistryFull,    // no room for another version; the active one stays in use
 };
 
-// "none", "second_worker_missing", ... as the log and /ready say it.
+// Returns the code that the log and /ready show: "none", "second_worker_missing", ...
 std::string_view ToString(Deferral deferral);
 
 class StatusReporter final {
@@ -41,27 +41,29 @@ class StatusReporter final {
   StatusReporter(const StatusReporter&) = delete;
   StatusReporter& operator=(const StatusReporter&) = delete;
 
-  // status.probe; `failure` empty for a success. The metric counts scheduled metadata
+  // Writes status.probe; `failure` is empty for a success. The metric counts scheduled metadata
   // probes.
   void Probed(ProbeKind kind, BootTime duration, const std::optional<ProbeFailure>& failure);
 
-  // key.promoted, once per promotion, after it was saved and published.
+  // Writes key.promoted, once per promotion, after it was saved and published.
   void Promoted(const contract::KeyRecord& previous, const contract::KeyRecord& active);
 
-  // clock.regressed.
+  // Writes clock.regressed.
   void ClockRegressed();
 
-  // status.bootstrap_overdue, an error: bootstrap.graceTimeout is over and Status was never good.
+  // Writes status.bootstrap_overdue, an error: bootstrap.graceTimeout has passed and Status was
+  // never good.
   void BootstrapOverdue(const std::vector<ProbeReason>& reasons);
 
-  // rotation.deferred, a warning, when the deferral is another one than last time.
+  // Writes rotation.deferred, a warning, if the deferral differs from the previous one.
   void Deferred(Deferral deferral);
 
-  // key.finding: MetadataResult::finding, when it is another one than last time. An error when it
-  // keeps the key from being used, else a warning. Empty: nothing; logged once when it is over.
+  // Writes key.finding with MetadataResult::finding if it differs from the previous one: an error
+  // if it keeps the key from being used, otherwise a warning. An empty finding is logged once, when
+  // the previous one is over.
   void Finding(std::string_view finding, LogLevel level);
 
-  // Gauges.
+  // Set the gauges.
   void ActiveKey(std::string_view key_id, std::uint32_t version);
   void Rotation(std::string_view state);
   void RegistryRecords(std::size_t records);

@@ -1,5 +1,6 @@
 // What the KMS service may know about the key: one immutable view, replaced as a whole, and the
-// question "is this unknown key_id one that OpenBao has?". It hides registry, probes and rotation.
+// answer to "does OpenBao have this unknown key_id?". It hides the registry, the probes and
+// rotation.
 
 #pragma once
 
@@ -15,7 +16,7 @@
 
 namespace baokms::supervisor {
 
-// A version that may be decrypted.
+// A version that may be decrypted with.
 struct DecryptableKey {
   std::uint32_t version = 0;
   std::int64_t created_unix = 0;
@@ -24,45 +25,45 @@ struct DecryptableKey {
 // The keys of the table that all workers acknowledged.
 struct PublishedKeys {
   std::uint64_t table_generation = 0;
-  std::string active_key_id;  // empty: no active key
+  std::string active_key_id;  // empty if there is no active key
   std::uint32_t active_version = 0;
   std::map<std::string, DecryptableKey, std::less<>> decryptable;
 };
 
-// Health and keys of one moment. Status and Encrypt take everything from one view.
+// Health and keys at one moment. Status and Encrypt take everything from one view.
 struct StatusView : PublishedKeys {
   enum class Health : std::uint8_t {
     kOk,
-    kUnhealthy,    // the last finding was bad
-    kUnavailable,  // nothing was ever found: no registry, no probe yet
+    kUnhealthy,    // the last result was bad
+    kUnavailable,  // there is no result yet: no registry, no probe
   };
   Health health = Health::kUnavailable;
-  // Age of the last good metadata: the larger of the two clocks counts
+  // Time of the last good metadata. Its age is the larger one of the two clocks
   // (docs/contract.md#probes-and-health).
   BootTime metadata_at{};
   std::int64_t metadata_at_unix = 0;
   BootTime max_staleness{};
 };
 
-// Whether the view is too old to be called healthy at these two times.
+// Returns whether the view is too old at these two times to be called healthy.
 [[nodiscard]] bool IsStale(const StatusView& view, BootTime now, std::int64_t now_unix);
 
 enum class DiscoveryOutcome : std::uint8_t {
-  kKnown,        // a view that was published by now holds it
-  kUnknown,      // a full metadata read that is new enough does not have it
-  kUnavailable,  // nobody could look
+  kKnown,        // a view that has been published by now contains it
+  kUnknown,      // a complete, recent metadata read does not contain it
+  kUnavailable,  // no complete read was possible
 };
 
 class StatusSource {
  public:
   virtual ~StatusSource() = default;
 
-  // The current view; never null. Callable from any thread.
+  // Returns the current view; never null. Callable from any thread.
   [[nodiscard]] virtual std::shared_ptr<const StatusView> View() const = 0;
 
-  // Looks a well-formed, unknown key_id up (docs/contract.md#discovery). `arrived` is
-  // when its request came in. `done` runs on the loop's thread; at `deadline` at the latest, with
-  // kUnavailable. Callable from any thread.
+  // Looks up a well-formed, unknown key_id (docs/contract.md#discovery). `arrived` is when its
+  // request arrived. `done` runs on the loop's thread, no later than `deadline`, with kUnavailable
+  // at the deadline. Callable from any thread.
   virtual void Discover(std::string_view key_id,
                         BootTime arrived,
                         BootTime deadline,

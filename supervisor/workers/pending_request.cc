@@ -21,7 +21,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// Wipes the secret of `message`, if its row says that it has one.
+// Wipes the secret of `message` if its row declares one.
 template <typename Request>
 void WipeSecret(Request& message) {
   if constexpr (RowOf<Request>::type::kSecret == RequestSecret::kPlaintext) {
@@ -48,7 +48,7 @@ SharedMessage Hold(Request request) {
   return {held, &held->message};
 }
 
-// Calls `visit` with the request as the type it has: `request` and `done` were set together.
+// Calls `visit` with the request in its concrete type; `request` and `done` were set together.
 template <typename Visitor>
 auto VisitRequest(const PendingRequest& pending, const Visitor& visit) {
   return std::visit(
@@ -88,7 +88,7 @@ Reply<Answer> MakeReply(const PendingRequest& pending, Answer answer, BootTime n
   return reply;
 }
 
-// `request` with everything cleared that differs between two equal requests.
+// Returns a copy of `request` without the fields that differ between two equal requests.
 template <typename Request>
 std::string PayloadOf(Request request) {
   request.clear_id();

@@ -21,7 +21,7 @@ namespace baokms::supervisor {
 using SharedMessage = std::shared_ptr<const google::protobuf::MessageLite>;
 
 struct PendingRequest {
-  // Fixed from the start.
+  // Set once, when the request is created.
   RequestId id = 0;
   ipc::MessageType type{};
   WorkerChoice choice;
@@ -30,34 +30,35 @@ struct PendingRequest {
 
   SharedMessage request;  // never changed, only replaced
   BootTime submitted{};
-  BootTime sent{};           // to the worker that has it now
+  BootTime sent{};           // when it was sent to the worker that has it now
   std::optional<Slot> slot;  // the worker that has it now
   std::uint32_t replays = 0;
 
-  // How far it is under suspicion of killing workers.
+  // Whether the request is suspected of crashing workers.
   enum class Trust : std::uint8_t {
     kNormal,
-    kSuspect,  // was with a worker that crashed; waits for a worker that has nothing else
-    kOnTrial,  // alone on a worker
+    kSuspect,  // was on a worker that crashed; waits for an otherwise idle worker
+    kOnTrial,  // is the only request on a worker
   } trust = Trust::kNormal;
 };
 
 using PendingRequestPtr = std::shared_ptr<PendingRequest>;
 
-// Takes a request over and fills in its id. What its row calls a secret is wiped when the last
-// owner of the message is gone.
+// Takes ownership of a request and fills in its id. The secret that its row declares is wiped when
+// the last owner of the message is gone.
 PendingRequestPtr MakePending(RequestId id, AnyRequest request, WorkerChoice choice, AnyDone done);
 
-// Identifies what a request asks for: type and payload, without id, deadline and bookkeeping.
+// Returns a hash of what a request asks for: type and payload, without id, deadline and
+// bookkeeping.
 contract::Sha256Digest Fingerprint(const PendingRequest& pending);
 
-// Makes the request use a connection of its own, if it is one that can ask for that.
+// Makes the request use a connection of its own, if its type supports that.
 void UseFreshConnection(PendingRequest& pending);
 
-// Calls back with `answer`, which must have the index of `done`.
+// Runs the callback with `answer`, which must have the index of `done`.
 void Complete(const PendingRequest& pending, AnyAnswer answer, Slot slot, BootTime now);
 
-// Calls back with an empty answer of this outcome.
+// Runs the callback with an empty answer that has this outcome.
 void Fail(const PendingRequest& pending, ipc::Outcome outcome, BootTime now);
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,5 @@
-// Requests that killed workers twice and are not tried again for a while. Bounded: the oldest
-// entry makes room.
+// Requests that crashed workers twice and are refused for a while. The list is bounded: the oldest
+// entry makes room for a new one.
 
 #pragma once
 
@@ -16,15 +16,16 @@ class RefusedRequests final {
  public:
   static constexpr BootTime kRefusedFor = std::chrono::minutes(10);
 
-  // Each entry cost two worker processes, so an attacker is slowed down by their restarts.
+  // Maximum number of entries. Each costs an attacker two worker processes, whose restarts slow it
+  // down.
   static constexpr std::size_t kMaxEntries = 256;
 
   void Add(const contract::Sha256Digest& fingerprint, BootTime now);
 
-  // Also forgets what is older than kRefusedFor.
+  // Returns whether the request is refused. Also removes entries older than kRefusedFor.
   [[nodiscard]] bool Contains(const contract::Sha256Digest& fingerprint, BootTime now);
 
-  // True in normal life; then no fingerprint needs to be computed.
+  // True in normal operation; no fingerprint needs to be computed then.
   [[nodiscard]] bool empty() const { return entries_.empty(); }
 
  private:
@@ -33,7 +34,7 @@ class RefusedRequests final {
     BootTime until;
   };
 
-  std::deque<Entry> entries_;  // in the order of `until`
+  std::deque<Entry> entries_;  // ordered by `until`
 };
 
 }  // namespace baokms::supervisor

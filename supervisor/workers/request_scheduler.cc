@@ -35,10 +35,10 @@ bool RequestScheduler::Hangs(Slot slot, BootTime now) const {
   return !worker.abandoned.empty() && now - worker.heard >= kSilence;
 }
 
-// Among equals the one that had the last free choice: its caches and its connection are warm, which
-// makes a lone Decrypt faster than taking turns does.
-// Work that was given up but not answered still counts: a worker that is stuck must not look idle.
-// One that hangs comes last, however little it has to do.
+// Among equally loaded workers, chooses the one that served the last free choice: its caches and
+// its connection are warm, which makes a lone Decrypt faster than round-robin. Cancelled requests
+// without an answer still count as load, because a stuck worker must not look idle. A hanging
+// worker is chosen last, however small its load is.
 std::optional<Slot> RequestScheduler::LeastBusy(std::optional<Slot> not_this, BootTime now) const {
   std::optional<Slot> best;
   std::pair<bool, std::size_t> least;
@@ -67,7 +67,7 @@ RequestScheduler::Picked RequestScheduler::Pick(const WorkerChoice& choice, Boot
   return {IsFree(*choice.only) ? Choice::kTake : Choice::kWait, *choice.only};
 }
 
-// With kSameWorker, one that hangs is no better than none: it must not keep an API server from
+// With kSameWorker, a hanging other worker counts as none: it must not keep an API server from
 // starting.
 RequestScheduler::Picked RequestScheduler::PickAnother(const WorkerChoice& choice,
                                                        BootTime now) const {
@@ -166,7 +166,7 @@ RequestScheduler::Steps RequestScheduler::WorkerGone(Slot slot, Suspicion suspic
   if (had_trial) {
     const auto suspect = requests_.find(trial_->id);
     if (suspect != requests_.end() && !suspect->second->slot) {
-      suspects_.push_front(suspect->second);  // it had not been sent yet
+      suspects_.push_front(suspect->second);  // the suspect had not been sent yet
     }
     trial_.reset();
   }
@@ -221,7 +221,8 @@ void RequestScheduler::PumpTrials(BootTime now, Steps& steps) {
   }
   const PendingRequestPtr& suspect = requests_.at(trial_->id);
   const Worker& worker = workers_[trial_->slot];
-  // Alone means alone: what was given up may be the culprit and is still being worked on.
+  // The trial needs an otherwise idle worker: a cancelled request that is still being worked on may
+  // be the culprit.
   const bool idle = worker.ready && worker.Load() == 0;
   if (suspect->trust == PendingRequest::Trust::kSuspect && idle) {
     suspect->trust = PendingRequest::Trust::kOnTrial;
@@ -310,7 +311,7 @@ std::optional<BootTime> RequestScheduler::NextDeadline() const {
   return deadlines_.begin()->first;
 }
 
-// Takes the request out of every list; null when there is none of this id.
+// Removes the request from every list and returns it; null if there is none with this id.
 PendingRequestPtr RequestScheduler::Remove(RequestId id) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) {
@@ -331,7 +332,7 @@ PendingRequestPtr RequestScheduler::Remove(RequestId id) {
   return pending;
 }
 
-// The worker may still answer, so its id is remembered.
+// Remembers the id, because the worker may still answer.
 void RequestScheduler::GiveUp(const PendingRequest& pending, Steps& steps) {
   Worker& worker = workers_[*pending.slot];
   worker.abandoned.insert(pending.id);

@@ -1,6 +1,6 @@
 // Decides which worker handles which request, and what happens to the requests of a worker that
-// dies. Pure bookkeeping: it sends nothing, runs no callback and takes no lock; each event returns
-// the steps that its caller has to carry out.
+// exits. Pure bookkeeping: it sends nothing, runs no callback and takes no lock; each event returns
+// the steps that its caller must carry out.
 
 #pragma once
 
@@ -26,20 +26,22 @@ namespace baokms::supervisor {
 
 class RequestScheduler final {
  public:
-  // Requests in all: every method's largest configurable limit, and probes.
+  // Maximum number of requests in total: every method's largest configurable limit, and probes.
   static constexpr std::size_t kMaxRequests = 4 * 1024;
 
-  // Requests that wait for a worker to become ready. More would only wait to time out.
+  // Maximum number of requests that wait for a worker to become ready. More would only wait until
+  // they time out.
   static constexpr std::size_t kMaxWaiting = 1024;
 
-  // Per worker: requests that nobody waits for any more and that it has not answered yet.
+  // Maximum per worker of cancelled requests that it has not answered yet.
   static constexpr std::size_t kMaxAbandoned = 4 * 1024;
 
-  // A worker that owes the answer to something given up and has said nothing for this long hangs,
-  // as far as anybody can know: a cancelled request is answered at once. Others are preferred.
+  // A worker that has an unanswered cancelled request and has sent nothing for this long is
+  // considered hanging, because a cancelled request is answered immediately. Other workers are
+  // preferred.
   static constexpr BootTime kSilence = std::chrono::seconds(1);
 
-  // Whether the way a worker died casts suspicion on the requests that it had.
+  // Whether a worker's exit makes the requests that it had suspects.
   enum class Suspicion : std::uint8_t { kNone, kRequests };
 
   struct Send {
@@ -54,7 +56,7 @@ class RequestScheduler final {
     ipc::Outcome outcome{};
   };
 
-  // The worker may stop working on `id`.
+  // Tells the worker that it may stop working on `id`.
   struct Stop {
     Slot slot = 0;
     RequestId id = 0;
@@ -70,31 +72,32 @@ class RequestScheduler final {
 
   Steps Submit(PendingRequestPtr pending, BootTime now);
 
-  // The worker takes requests from now on.
+  // Marks the worker as ready for requests.
   Steps WorkerReady(Slot slot, BootTime now);
 
-  // The worker takes nothing more; why is not known yet. What it has stays with it.
+  // Marks the worker as taking no more requests, before the reason is known. The requests that it
+  // has stay with it.
   void WorkerLeaving(Slot slot);
 
-  // The worker is gone. What it had moves to others.
+  // Removes the worker; the requests that it had move to others.
   Steps WorkerGone(Slot slot, Suspicion suspicion, BootTime now);
 
   struct Answered {
-    PendingRequestPtr pending;  // null: it was given up before; the answer is dropped
+    PendingRequestPtr pending;  // null: it was cancelled before; the answer is dropped
     Steps steps;
   };
 
-  // kProtocolViolation: the worker was never asked this, or asked something else. `kind` is the
-  // answer's index in AnyAnswer.
+  // Matches an answer with its request. `kind` is the answer's index in AnyAnswer.
+  // kProtocolViolation: the worker never received this request, or one of another type.
   Result<Answered> Answer(Slot slot, RequestId id, std::size_t kind, BootTime now);
 
-  // Ends a request without running its callback. Nothing happens when there is none.
+  // Removes a request without running its callback. Does nothing if there is none with this id.
   Steps Cancel(RequestId id, BootTime now);
 
   // Ends a request with this outcome.
   Steps Abort(RequestId id, ipc::Outcome outcome, BootTime now);
 
-  // Ends everything whose deadline has passed.
+  // Ends every request whose deadline has passed.
   Steps Expire(BootTime now);
 
   [[nodiscard]] std::optional<BootTime> NextDeadline() const;
@@ -104,13 +107,13 @@ class RequestScheduler final {
     bool ready = false;
     std::size_t in_flight = 0;
     std::set<RequestId> abandoned;
-    RequestId forgotten_up_to = 0;  // ids dropped from `abandoned` to keep it bounded
-    BootTime heard{};               // its last answer, or when it got work after having none
+    RequestId forgotten_up_to = 0;  // ids dropped from `abandoned` to bound it
+    BootTime heard{};               // its last answer, or its first request after being idle
 
     [[nodiscard]] std::size_t Load() const { return in_flight + abandoned.size(); }
   };
 
-  // A worker that is kept free for one suspect, or has it.
+  // A worker that is reserved for one suspect, or runs it.
   struct Trial {
     RequestId id = 0;
     Slot slot = 0;
@@ -144,7 +147,7 @@ class RequestScheduler final {
   std::deque<PendingRequestPtr> suspects_;
   std::optional<Trial> trial_;
   RefusedRequests refused_;
-  std::size_t first_slot_ = 0;  // where the search for the least busy one begins
+  std::size_t first_slot_ = 0;  // where the search for the least busy worker begins
 };
 
 }  // namespace baokms::supervisor

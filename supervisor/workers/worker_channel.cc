@@ -61,7 +61,7 @@ void WorkerChannel::AcceptAnswer() {
     }
     const auto calls = std::move(*answer.mutable_calls());
     BAOKMS_TRY(owner_.OnAnswer(incarnation_, std::move(answer)));
-    // Last: somebody waits for the answer, nobody for its numbers.
+    // Reported last: a client waits for the answer, but nothing waits for the statistics.
     for (const ipc::Call& call : calls) {
       this->events().OnCall(this->who(), call);
     }

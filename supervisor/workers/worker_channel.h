@@ -1,4 +1,4 @@
-// The supervisor's channel to one worker process: what only a worker may say.
+// The supervisor's channel to one worker process, with the messages that only a worker may send.
 
 #pragma once
 
@@ -19,7 +19,8 @@ namespace baokms::supervisor {
 
 class WorkerChannel final : public ChildChannel {
  public:
-  // Runs on the loop's thread. An error is a breach by the worker and ends in OnClosed().
+  // Called on the loop's thread. A returned error is a protocol violation by the worker and leads
+  // to OnClosed().
   class Owner {
    public:
     virtual ~Owner() = default;
@@ -28,7 +29,7 @@ class WorkerChannel final : public ChildChannel {
     virtual Status OnKeyTable(Incarnation from, const ipc::KeyTableAnswer& answer) = 0;
     virtual Status OnAnswer(Incarnation from, AnyAnswer answer) = 0;
     virtual void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) = 0;
-    // Once. kUnavailable: the worker closed its end, so its process has most likely ended.
+    // Called once. kUnavailable: the worker closed its end, so its process has most likely exited.
     virtual void OnClosed(Incarnation from, const Error& why) = 0;
 
    protected:

@@ -1,6 +1,6 @@
-// What workers say besides answers and what every child says, and what becomes of their processes:
-// the interface between the channels to the workers and the owner of their processes. Contents are
-// checked for form only; whoever implements this decides what to believe.
+// Reports from workers besides their answers, reports from any child, and exits of their processes:
+// the interface between the channels to the workers and the owner of their processes. Messages were
+// checked for form only; the implementation decides what to trust.
 
 #pragma once
 
@@ -13,18 +13,18 @@
 
 namespace baokms::supervisor {
 
-// How a worker's process ended.
+// How a worker's process exited.
 enum class ExitCause : std::uint8_t {
   kClean,              // exit code 0
-  kKilled,             // SIGKILL: by an operator, the kernel or ourselves
+  kKilled,             // SIGKILL: by an operator, the kernel or the supervisor
   kCrashSignal,        // SIGSEGV, SIGABRT, SIGBUS or SIGSYS
-  kRefusedSystemCall,  // the reserved exit code of the filter's handler
+  kRefusedSystemCall,  // the exit code reserved for the seccomp filter's handler
   kProtocolBreach,     // killed after OnBreach()
   kOther,
 };
 
-// One process that filled a slot. Numbers are never reused, so a message to a process that has
-// ended cannot reach its successor.
+// One process in a slot. Numbers are never reused, so a message to a process that has exited cannot
+// reach its successor.
 struct Incarnation {
   Slot slot = 0;
   std::uint64_t number = 0;
@@ -32,17 +32,18 @@ struct Incarnation {
   friend bool operator==(const Incarnation&, const Incarnation&) = default;
 };
 
-// Everything runs on the loop's thread, with no lock held.
+// Every function is called on the loop's thread, with no lock held.
 class WorkerEvents : public ChildEvents {
  public:
-  // The worker broke the protocol, refused or ignored its key table, or left its channel while its
-  // process lives on: kill it. Comes once per incarnation at most.
+  // The worker violated the protocol, refused or ignored its key table, or closed its channel while
+  // its process is still running. The implementation must kill it. Called at most once per
+  // incarnation.
   virtual void OnBreach(Slot slot, const Error& why) = 0;
 
-  // The worker acknowledged its first key table and gets requests from now on.
+  // The worker acknowledged its first key table and receives requests from now on.
   virtual void OnReady(Incarnation from) = 0;
 
-  // Its `calls` come through OnCall() as well, before this.
+  // Its `calls` were reported through OnCall() before this.
   virtual void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) = 0;
 
  protected:

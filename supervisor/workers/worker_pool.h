@@ -1,6 +1,6 @@
 // The supervisor's interface to its workers: submit a request, get its answer. The pool decides
-// which worker handles the request and what happens when that worker dies; the caller decides what
-// the answer means.
+// which worker handles the request and what happens when that worker exits; the caller interprets
+// the answer.
 
 #pragma once
 
@@ -20,20 +20,20 @@ namespace baokms::supervisor {
 // Identifies one submitted request; never reused. 0 identifies none.
 using RequestId = std::uint64_t;
 
-// Which worker may handle a request.
+// Restricts which worker may handle a request.
 struct WorkerChoice {
-  // This one; the request fails (OUTCOME_UNAVAILABLE) when it is gone.
+  // Only this worker; without it the request fails with OUTCOME_UNAVAILABLE.
   std::optional<Slot> only{};
-  // Any other one; with kSameWorker this one after all, over a fresh connection, when there is no
-  // other one.
+  // Any worker except this one. With kSameWorker this one after all, over a fresh connection, if
+  // there is no other.
   std::optional<Slot> not_this{};
   enum class Fallback : std::uint8_t { kFail, kSameWorker } fallback = Fallback::kFail;
 };
 
-// What one worker is good for right now.
+// What one worker can be used for at this moment.
 struct WorkerState {
   Slot slot = 0;
-  bool ready = false;            // has acknowledged the current key table and may be given requests
+  bool ready = false;            // acknowledged the current key table and accepts requests
   bool active_verified = false;  // its table's active entry matches metadata it read itself
   bool token_usable = false;
   std::optional<BootTime> token_expires;  // empty: no token, or it does not expire
@@ -41,27 +41,27 @@ struct WorkerState {
 };
 
 // Every function may be called from any thread. Callbacks run on the supervisor's loop thread,
-// exactly once, unless cancelled; never from inside the call. The `id` fields of requests are
-// filled in here; `deadline_ns` is the caller's and is kept.
+// exactly once unless cancelled, and never inside the call. The pool fills in the `id` fields of
+// requests; `deadline_ns` is set by the caller and kept.
 class WorkerPool {
  public:
   virtual ~WorkerPool() = default;
 
-  // Sends a request of the table to a worker that `choice` allows.
+  // Sends a request to a worker that `choice` allows.
   template <typename Request>
   RequestId Submit(Request request, WorkerChoice choice, OnReply<AnswerTo<Request>> done) {
     return SubmitAny(std::move(request), choice, std::move(done));
   }
 
-  // The callback does not run any more, unless it runs already. Harmless for a request that has
-  // ended.
+  // Prevents the callback from running, unless it is already running. Does nothing for a request
+  // that has ended.
   virtual void Cancel(RequestId request) = 0;
 
-  // Gives every worker this table, whose generation must be larger than the last one's. `done`
-  // runs once all live workers have acknowledged it (workers that refuse it or do not answer in
-  // time are restarted and get it before their first request). From the call on, new workers get
-  // this table. Until the first one no worker is ready: with no registry yet, publish one without
-  // entries, generation 1, so that metadata can be read.
+  // Publishes this table, whose generation must be larger than that of the previous one, to every
+  // worker. `done` runs once all live workers have acknowledged it; workers that refuse it or do
+  // not answer in time are restarted and receive it before their first request. New workers receive
+  // this table from the call on. No worker is ready before the first table: without a registry,
+  // publish a table without entries, generation 1, so that metadata can be read.
   virtual void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) = 0;
 
   [[nodiscard]] virtual std::vector<WorkerState> Workers() const = 0;
@@ -71,7 +71,7 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = default;
   WorkerPool& operator=(const WorkerPool&) = default;
 
-  // The alternatives of `request` and `done` belong to the same row.
+  // The alternatives of `request` and `done` must belong to the same row.
   virtual RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) = 0;
 };
 

@@ -1,5 +1,5 @@
-// Every request that a worker answers, as one table. Submitting, holding, scheduling, receiving and
-// completing a request are all derived from its row, so that a new request is a row here and an
+// The table of every request that a worker answers. Submitting, holding, scheduling, receiving and
+// completing a request are all derived from its row, so a new request needs a row here and an
 // operation in worker/.
 
 #pragma once
@@ -14,25 +14,25 @@
 
 namespace baokms::supervisor {
 
-// A worker's slot: 0 .. isolation.workers - 1. A slot outlives the processes that fill it.
+// A worker's slot: 0 .. isolation.workers - 1. A slot outlives the processes that occupy it.
 using Slot = std::uint32_t;
 
-// An answer, or why there is none: `answer.outcome()` is then OUTCOME_TIMEOUT (the deadline
-// passed), OUTCOME_UNAVAILABLE (no worker that the choice allows), OUTCOME_OVERLOADED (a queue is
-// full) or OUTCOME_INTERNAL (the request is to blame for the death of workers).
+// An answer or the reason why there is none. In the latter case `answer.outcome()` is
+// OUTCOME_TIMEOUT (the deadline passed), OUTCOME_UNAVAILABLE (no worker that the choice allows),
+// OUTCOME_OVERLOADED (a queue is full) or OUTCOME_INTERNAL (the request crashed workers).
 template <typename Answer>
 struct Reply {
   Answer answer;
   Slot slot = 0;               // the worker that answered
   std::uint32_t queue_us = 0;  // until it was sent to a worker
-  std::uint32_t ipc_us = 0;    // from then to the answer, less what the worker accounts for
-  std::uint32_t replays = 0;   // times it moved to another worker
+  std::uint32_t ipc_us = 0;    // from then to the answer, without the time the worker reports
+  std::uint32_t replays = 0;   // how often it moved to another worker
 };
 
 template <typename Answer>
 using OnReply = std::function<void(Reply<Answer>)>;
 
-// What is wiped once nobody needs the request any more.
+// What must be wiped once the request is no longer needed.
 enum class RequestSecret : std::uint8_t { kNone, kPlaintext };
 
 template <typename Message>
@@ -40,7 +40,7 @@ concept HasPlaintext = requires(Message& message) {
   message.mutable_plaintext();
 };
 
-// One row. Sizes and rates are in the table of message types, which both ends share
+// One row. The maximum sizes and rates are in the table of message types, which both ends share
 // (ipc/message_type.cc).
 template <typename RequestMessage,
           typename AnswerMessage,
@@ -59,7 +59,7 @@ struct WorkerRequestRow {
 
 template <typename... Rows>
 struct WorkerRequestTable {
-  // The same order in all three: an answer fits a callback when the indices are equal.
+  // The three lists have the same order: an answer fits a callback if their indices are equal.
   using AnyRequest = std::variant<typename Rows::Request...>;
   using AnyAnswer = std::variant<typename Rows::Answer...>;
   using AnyDone = std::variant<OnReply<typename Rows::Answer>...>;
@@ -96,7 +96,7 @@ using AnyRequest = WorkerRequests::AnyRequest;
 using AnyAnswer = WorkerRequests::AnyAnswer;
 using AnyDone = WorkerRequests::AnyDone;
 
-// The row of a request or of an answer.
+// Finds the row of a request or an answer.
 template <typename Message, typename Table = WorkerRequests>
 struct RowOf;
 

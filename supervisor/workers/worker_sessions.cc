@@ -64,7 +64,7 @@ Status WorkerSessions::Attach(Slot slot, UniqueFd channel) {
   return {};
 }
 
-// Starts the time within which the worker has to say what it owes.
+// Starts the timer for the message that the worker must send next.
 void WorkerSessions::Expect(Session& session, BootTime within) {
   loop_.Cancel(session.timer);
   session.timer = loop_.After(within, [this, who = session.who] {
@@ -144,7 +144,7 @@ void WorkerSessions::OnClosed(Incarnation from, const Error& why) {
   if (session->cause) {
     Finish(*session, *session->cause);
   } else if (why.code() == ErrorCode::kUnavailable) {
-    Expect(*session, limits_.exit);  // the news of its process is on the way
+    Expect(*session, limits_.exit);  // the report about its process is on its way
   } else {
     TellBreach(*session, why);
   }
@@ -178,7 +178,7 @@ void WorkerSessions::Detached(Slot slot, ExitCause cause) {
   if (session.phase == Phase::kClosed) {
     Finish(session, *session.cause);
   } else {
-    Expect(session, limits_.exit);  // what it wrote before its end is still to be read
+    Expect(session, limits_.exit);  // messages sent before its exit may still be unread
   }
 }
 

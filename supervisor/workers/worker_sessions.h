@@ -1,5 +1,5 @@
-// The life of the workers' channels: Hello, key tables and their acknowledgements, and the end.
-// What workers are asked, and what their answers mean, is not decided here.
+// The life cycle of the workers' channels: Hello, key tables and their acknowledgements, and the
+// end. It neither chooses requests nor interprets answers.
 
 #pragma once
 
@@ -21,17 +21,18 @@
 
 namespace baokms::supervisor {
 
-// How long a worker may take. Generous: a busy node must not lose workers to its own slowness.
+// How long a worker may take. Generous, so that a busy node does not lose workers to its own
+// slowness.
 struct SessionTimeouts {
-  BootTime hello = std::chrono::seconds(10);     // from its start to its Hello
+  BootTime hello = std::chrono::seconds(10);     // from the start of its process to its Hello
   BootTime key_table = std::chrono::seconds(5);  // from a table to its acknowledgement
-  BootTime exit = std::chrono::seconds(1);       // between the ends of channel and process
+  BootTime exit = std::chrono::seconds(1);       // between the channel's end and the process's exit
 };
 
 // Belongs to the loop's thread.
 class WorkerSessions final : private WorkerChannel::Owner {
  public:
-  // All on the loop's thread, in this order for one incarnation.
+  // Called on the loop's thread, in this order for one incarnation.
   class Listener {
    public:
     virtual ~Listener() = default;
@@ -40,7 +41,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
     virtual void OnTableAcknowledged(Incarnation who, const ipc::KeyTableAnswer& answer) = 0;
     virtual Status OnWorkerAnswer(Incarnation who, AnyAnswer answer) = 0;
     virtual void OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) = 0;
-    // It takes nothing more; comes also for one that was never ready.
+    // The worker accepts no more requests. Also called for a worker that was never ready.
     virtual void OnWorkerLeaving(Incarnation who) = 0;
     virtual void OnWorkerGone(Incarnation who, ExitCause cause) = 0;
 
@@ -60,17 +61,18 @@ class WorkerSessions final : private WorkerChannel::Owner {
   WorkerSessions& operator=(const WorkerSessions&) = delete;
   ~WorkerSessions() override;
 
-  // A new process fills the slot; `channel` is the supervisor's end of its pair.
+  // Attaches a new process to the slot; `channel` is the supervisor's end of its pair.
   // kInvalidArgument: there is no such slot.
   Status Attach(Slot slot, UniqueFd channel);
 
-  // The slot's process has ended. What it wrote before is still read before it counts as gone.
+  // Reports that the slot's process has exited. Messages that it sent before are still read before
+  // it counts as gone.
   void Detached(Slot slot, ExitCause cause);
 
   // As WorkerPool::PublishKeyTable().
   void Publish(ipc::KeyTable table, std::function<void()> done);
 
-  // The channel of this very incarnation; null when its time is over.
+  // Returns the channel of exactly this incarnation; null once that is over.
   [[nodiscard]] std::shared_ptr<WorkerChannel> ChannelOf(Incarnation who) const;
 
  private:
@@ -79,16 +81,16 @@ class WorkerSessions final : private WorkerChannel::Owner {
     kExpectHello,
     kExpectTable,  // nothing acknowledged yet
     kReady,
-    kClosed,  // its channel is over; its process may still be ending
+    kClosed,  // its channel is closed; its process may still be exiting
   };
 
   struct Session {
     Incarnation who;
     Phase phase = Phase::kEmpty;
     std::shared_ptr<WorkerChannel> channel;
-    std::list<std::uint64_t> unacknowledged;  // generations sent, in order
+    std::list<std::uint64_t> unacknowledged;  // generations that were sent, in order
     EventLoop::TimerId timer = 0;
-    std::optional<ExitCause> cause;  // its process has ended
+    std::optional<ExitCause> cause;  // set once its process has exited
     bool breach_told = false;
   };
 

@@ -94,7 +94,7 @@ RequestId WorkerSet::SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone 
   return id;
 }
 
-// Under the lock: adds to the steps what is needed to do them.
+// Must hold the lock. Adds what is needed to carry out the steps.
 WorkerSet::Work WorkerSet::Locked(RequestScheduler::Steps steps) {
   Work work;
   if (!steps.sends.empty() || !steps.stops.empty()) {
@@ -119,7 +119,7 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
     if (const auto& channel = work.channels[stop.slot]) {
       ipc::CancelRequest request;
       request.set_id(stop.id);
-      // Best effort: a worker that cannot be told ends by itself or is dead.
+      // Best effort: a worker that cannot receive it completes the request anyway or has exited.
       (void)channel->Send(MessageType::kCancelRequest, request).has_value();
     }
   }
@@ -138,7 +138,7 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
 void WorkerSet::SendOne(const RequestScheduler::Send& send, WorkerChannel& channel) {
   const Status sent = channel.Send(send.type, *send.request);
   if (sent || sent.error().code() == ErrorCode::kUnavailable) {
-    return;  // a worker that is gone is noticed by its channel, and the pending moves on
+    return;  // the channel reports a worker that is gone, and the request moves on
   }
   Post([this, id = send.id] {
     Work work;
@@ -182,8 +182,8 @@ void WorkerSet::ArmTimer(BootTime when) {
   timer_ = loop_.At(when, [this] { OnDeadline(); });
 }
 
-// The timer is set for the earliest deadline when it was set; most requests are over by then, so
-// it often finds nothing to end and only looks for the next one.
+// The timer is set for what was the earliest deadline at that time. Most requests have ended by
+// then, so it often ends nothing and only sets itself for the next deadline.
 void WorkerSet::OnDeadline() {
   timer_ = 0;
   Work work;

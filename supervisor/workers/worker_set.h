@@ -1,5 +1,5 @@
 // The worker pool over real worker processes: a request goes to the least busy worker, and to
-// another one if that worker dies. What a request means is up to the caller.
+// another one if that worker exits. The caller interprets requests and answers.
 
 #pragma once
 
@@ -25,8 +25,8 @@
 
 namespace baokms::supervisor {
 
-// The functions of WorkerPool may be called from any thread, all others from the loop's only.
-// Create it before and destroy it after the threads that call it.
+// The functions of WorkerPool may be called from any thread, all others on the loop's thread only.
+// Must be created before and destroyed after the threads that call it.
 class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
  public:
   // `loop` and `events` must outlive the set. `workers` is the number of slots, at least 1.
@@ -38,19 +38,19 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   WorkerSet& operator=(const WorkerSet&) = delete;
   ~WorkerSet() override;
 
-  // A new process fills `slot`; `channel` is the supervisor's end of its pair. kInvalidArgument:
-  // there is no such slot.
+  // Attaches a new process to `slot`; `channel` is the supervisor's end of its pair.
+  // kInvalidArgument: there is no such slot.
   Status Attach(Slot slot, UniqueFd channel);
 
-  // The process of `slot` has ended; harmless when there was none. What it had moves to others once
-  // its last words are read.
+  // Reports that the process of `slot` has exited; does nothing if there was none. The requests
+  // that it had move to others once its last messages were read.
   void Detached(Slot slot, ExitCause cause);
 
-  // Answers a ConnectRequest; with OUTCOME_OK, `socket` goes along. kNotFound: that incarnation is
+  // Answers a ConnectRequest; passes `socket` along with OUTCOME_OK. kNotFound: that incarnation is
   // over.
   Status AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer, UniqueFd socket);
 
-  // What SIGHUP changed. kNotFound as above.
+  // Sends the settings that SIGHUP changed. kNotFound: that incarnation is over.
   Status SendTunables(Incarnation to, const ipc::Tunables& tunables);
 
   void Cancel(RequestId request) override;
@@ -58,11 +58,12 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   [[nodiscard]] std::vector<WorkerState> Workers() const override;
 
  private:
-  // What one event asks for, with the channels it needs: taken under the lock, done without it.
+  // The work that one event causes, with the channels it needs: collected under the lock, carried
+  // out without it.
   struct Work {
     RequestScheduler::Steps steps;
     std::vector<std::shared_ptr<WorkerChannel>> channels;  // by slot; only those that are needed
-    std::optional<BootTime> arm;                           // the deadline timer has to be set
+    std::optional<BootTime> arm;                           // when the deadline timer must fire
   };
 
   enum class CallbackFrom : std::uint8_t { kHere, kLoop };
@@ -81,11 +82,11 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   void OnDeadline();
   void ArmTimer(BootTime when);
 
-  // Runs `task` on the loop's thread unless this object is gone by then.
+  // Runs `task` on the loop's thread unless this object has been destroyed by then.
   void Post(std::function<void()> task);
 
   EventLoop& loop_;
-  // Outlives the set inside tasks that were posted to the loop.
+  // Tasks that were posted to the loop keep it alive beyond the set.
   std::shared_ptr<WorkerSet*> self_ = std::make_shared<WorkerSet*>(this);
   std::atomic<RequestId> last_id_{0};
   mutable std::mutex mutex_;

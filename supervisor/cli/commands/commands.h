@@ -1,4 +1,4 @@
-// The table of all commands. A new one is a file of this folder, a line here and its name in
+// The table of all commands. A new command needs a file in this folder, a line here and its name in
 // CMakeLists.txt: help, completion and the parser follow from the table.
 
 #pragma once

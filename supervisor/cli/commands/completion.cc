@@ -5,8 +5,8 @@
 namespace baokms::supervisor {
 namespace {
 
-// The scripts only pass the words on the command line to the hidden command `__complete`, whose
-// answer is described in supervisor/cli/complete.h.
+// The scripts only pass the command line's words to the hidden command `__complete`, whose output
+// supervisor/cli/complete.h describes.
 
 constexpr std::string_view kBash = R"(# bash completion for bao-kms-provider
 _bao_kms_provider() {

@@ -15,7 +15,7 @@
 namespace baokms::supervisor {
 namespace {
 
-// The fingerprint is left out while the identity is incomplete.
+// The fingerprint is omitted while the identity is incomplete.
 CommandReport Describe(const Config& config) {
   CommandReport report;
   report.Add("configVersion", std::string(WordOf(config.config_version)));
@@ -33,8 +33,8 @@ constexpr Flag kNoHostChecksFlag{
     "--no-host-checks", "",
     "Do not check files and directories of this host: for the configuration of another machine"};
 
-// Root may look at a provider's files without being the user that it runs as, which owns the
-// directory of its state.
+// Root may check a provider's files without being the user that the provider runs as, which is the
+// owner of its state directory.
 uid_t ProviderUser(const Config& config) {
   struct stat info {};
 
@@ -43,8 +43,8 @@ uid_t ProviderUser(const Config& config) {
   return root && ::stat(directory.c_str(), &info) == 0 ? info.st_uid : ::geteuid();
 }
 
-// Everything that `serve` would refuse is a problem here too. The report is printed all the same,
-// unless the file cannot be read as a configuration.
+// Reports everything that `serve` would refuse as a problem. The report is printed nevertheless,
+// unless the file cannot be parsed as a configuration.
 int RunConfig(const CommandContext& context) {
   const LoadResult loaded = LoadConfig(context.load());
   const Config& config = loaded.document.config;
@@ -55,7 +55,7 @@ int RunConfig(const CommandContext& context) {
     }
   }
   if (context.load().path.empty()) {
-    return context.Print("");  // the defaults alone, which nobody serves with
+    return context.Print("");  // the defaults alone, with which nothing can be served
   }
   const HostChecks checks =
       context.IsOn(kNoHostChecksFlag.name) ? HostChecks::kNone : HostChecks::kAll;

@@ -31,7 +31,7 @@ int End(const CommandContext& context, const CommandReport& report, const Status
                          : std::string("cannot use the PIN latch: ").append(status.error().what()));
 }
 
-// Clearing works while the provider runs, which tries the PIN again within seconds.
+// The latch can be cleared while the provider runs, which then tries the PIN again within seconds.
 int RunPinLatch(const CommandContext& context) {
   const LoadResult loaded = LoadConfig(context.load());
   const auto problems = Validate(loaded.document, loaded.problems);

@@ -14,7 +14,7 @@ namespace {
 constexpr Flag kRenewalFlag{"--include-token-renewal", "",
                             "Allow the token to renew itself (default true)"};
 
-// Whether the token may renew itself.
+// Whether the policy lets the token renew itself.
 enum class TokenRenewal : std::uint8_t { kInclude, kLeaveOut };
 
 struct Stanza {
@@ -77,7 +77,7 @@ std::string ToJson(const std::vector<Stanza>& stanzas) {
   return policy.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-// HCL as text, OpenBao's JSON policy syntax as JSON.
+// Prints HCL for the text format and OpenBao's JSON policy syntax for JSON.
 int RunPolicy(const CommandContext& context) {
   const LoadResult loaded = LoadConfig(context.load());
   const auto problems = Validate(loaded.document, loaded.problems);

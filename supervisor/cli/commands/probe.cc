@@ -32,10 +32,11 @@ using SystemTime = std::chrono::system_clock::time_point;
 constexpr std::size_t kPlaintextBytes = 32;
 constexpr std::size_t kUidBytes = 16;
 
-// A deadline has to fit the range of the clock.
+// Maximum timeout, so that a deadline fits the range of the clock.
 constexpr std::chrono::hours kLongestTimeout{24};
 
-// "failed with UNAVAILABLE": the code alone, because the text of a server is never repeated.
+// Returns "failed with UNAVAILABLE": the code alone, because the text of a server is never
+// repeated.
 std::string CodeText(const grpc::Status& status) {
   constexpr std::array<std::string_view, 17> kNames{"OK",
                                                     "CANCELLED",

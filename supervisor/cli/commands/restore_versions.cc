@@ -17,7 +17,7 @@ namespace {
 
 constexpr Flag kVersionsFlag{"--versions", "LIST", "Versions to restore, such as 1,2"};
 
-// Versions separated by commas, each positive and listed once.
+// Parses versions separated by commas, each positive and listed once.
 std::optional<std::vector<std::int64_t>> ParseVersions(std::string_view text) {
   std::vector<std::int64_t> versions;
   while (true) {

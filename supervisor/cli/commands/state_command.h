@@ -1,5 +1,5 @@
-// What the commands around the registry have in common: the flags of a reviewed plan, and the way
-// from the configuration to a printed report.
+// What the commands that work on the registry have in common: the flags of a reviewed plan, and the
+// steps from the configuration to a printed report.
 
 #pragma once
 
@@ -21,19 +21,19 @@ inline constexpr Flag kExpectedStateHashFlag{
 inline constexpr Flag kExpectedNextHashFlag{
     kExpectedHashName, "HASH", "nextStateHash of the reviewed plan; required with --apply"};
 
-// Writes the report to standard output, also that of a failed command, and ends.
+// Writes the report to standard output, even if the command failed, and returns the exit code.
 int PrintReport(const CommandContext& context,
                 const CommandReport& report,
                 std::string_view failure);
 
-// Loads the configuration, runs `command` with it and prints its report. A `report_file` takes the
-// report instead of standard output.
+// Loads the configuration, runs `command` with it and prints its report. With `report_file`, the
+// report is written to that file instead of standard output.
 int RunStateCommand(const CommandContext& context,
                     const std::function<CommandResult(const CommandHost&)>& command,
                     const std::string& report_file = "");
 
-// The same for a command that applies a reviewed plan: checks --apply and --expected-state-hash
-// first.
+// Like RunStateCommand(), for a command that applies a reviewed plan: checks --apply and
+// --expected-state-hash first.
 int RunReviewedCommand(
     const CommandContext& context,
     const std::function<CommandResult(const CommandHost&, const ReviewedHash&)>& command,

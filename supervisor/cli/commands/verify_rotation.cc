@@ -25,12 +25,13 @@ constexpr Flag kPrefixFlag{"--prefix", "PREFIX", "Keys to read in etcd (default 
 
 constexpr std::string_view kPlainScheme = "http://";
 
-// On the loopback interface, only a process that could also read etcd's files can listen in.
+// On the loopback interface, only a process that could also read etcd's files can intercept
+// traffic.
 bool IsLoopback(std::string_view host) {
   return host == "127.0.0.1" || host == "::1";
 }
 
-// "https://host:port", or "http://127.0.0.1:port" for an etcd without TLS on this host.
+// Parses "https://host:port", or "http://127.0.0.1:port" for an etcd without TLS on this host.
 std::optional<EtcdOptions> ParseEndpoint(const std::string& text) {
   const bool plain = text.starts_with(kPlainScheme);
   const auto address = setup::ParseHttpsAddress(
@@ -45,13 +46,13 @@ std::optional<EtcdOptions> ParseEndpoint(const std::string& text) {
   return options;
 }
 
-// Whether one of the flags that concern TLS was given.
+// Returns whether one of the flags for TLS was given.
 bool GivesTlsFiles(const CommandContext& context) {
   return context.Value(kCaFlag.name) || context.Value(kCertificateFlag.name) ||
          context.Value(kKeyFlag.name);
 }
 
-// Why the flags around --scan-etcd cannot be used together, or nothing.
+// Returns why the flags related to --scan-etcd cannot be combined, or nothing.
 std::string_view FindEtcdFlagProblem(const CommandContext& context, const EtcdOptions& options) {
   if (options.transport == EtcdOptions::Transport::kPlain) {
     return GivesTlsFiles(context) ? "--cacert, --cert and --key require an https endpoint" : "";
@@ -77,7 +78,8 @@ int RunScan(const CommandContext& context, EtcdOptions options) {
   if (!checked.options.has_value()) {
     return context.FailConfig(checked.problems);
   }
-  // Before the live query, which gives up privileges and forbids this process to start another.
+  // Must run before the live query, which drops privileges and forbids this process to start
+  // another one.
   const EtcdScanResult scanned = RunEtcdScan(options, EtcdScanProgram());
   const auto* failure = std::get_if<EtcdScanFailure>(&scanned);
   if (failure != nullptr && failure->kind == EtcdScanFailure::Kind::kFile) {
