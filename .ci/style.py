@@ -8,8 +8,9 @@ import re
 import sys
 
 FOLDERS = ("common", "ipc", "worker", "authagent", "supervisor")
-MAX_LINES = 600
+MAX_LINES = 500
 MAX_MAIN_LINES = 80
+# (pattern, message, where it is allowed: beginnings of a file's name, or words within three lines)
 RULES = [
     (r"\bdup\(", "dup() loses close-on-exec: fcntl(F_DUPFD_CLOEXEC)", ()),
     (r"(?<![_\w:.])(std::|::)?exit\(", "exit() runs destructors of a half-alive process: return, or _exit() in a child", ()),
@@ -17,24 +18,35 @@ RULES = [
     (r"\bdelete\s+\w", "delete: give it an owner", ()),
     (r"using namespace", "using namespace", ()),
     (r"\bgetenv\(", "getenv: only where the environment is input", ("supervisor/serve/", "supervisor/cli/", "supervisor/config/", "supervisor/main.cc")),
+    (r"\bmemcmp\(", "memcmp: compare secrets in constant time", ("common/", "supervisor/")),
+    (r"\bReveal(Mutable)?\(", "Reveal(): this process must not see secrets", ("common/", "authagent/", "worker/", "ipc/token_message.cc", "ipc/link.cc")),
+    (r"--(no|disable|without)-(sandbox|seccomp|landlock|filter)", "no switch turns a protection off", ()),
     (r"//\s*NOLINT(?!NEXTLINE)?(?![A-Z]*\()", "NOLINT without the check's name", ()),
+    (r"\bk(Most|Longest|Largest|Highest)\w*", "a maximum is called kMax...", ()),
+    (r"\b(if|while) \(!?[\w.>*-]+\.has_value\(\)\)", "has_value() as a condition: if (x), as everywhere else", ()),
     (r"\b(TODO|FIXME|XXX)\b", "unfinished work belongs in an issue", ()),
 ]
+# The same for the whole line, comments and texts included.
+TEXT_RULES = [(r"\bcan not\b", "cannot")]
+
+
+def size_problem(name: str, lines: list[str], limit: int) -> list[str]:
+    """A file is about one idea; one that is too long has more."""
+    return [f"{name}: {len(lines)} lines, at most {limit}"] if len(lines) > limit else []
 
 
 def problems_of(root: pathlib.Path, path: pathlib.Path) -> list[str]:
+    """What one file of the programs does that it must not."""
     name = path.relative_to(root).as_posix()
     lines = path.read_text().splitlines()
-    found = []
-    limit = MAX_MAIN_LINES if path.name == "main.cc" else MAX_LINES
-    if len(lines) > limit:
-        found.append(f"{name}: {len(lines)} lines, at most {limit}")
+    found = size_problem(name, lines, MAX_MAIN_LINES if path.name == "main.cc" else MAX_LINES)
     if path.suffix == ".h" and not (lines and lines[0].startswith("//")):
         found.append(f"{name}:1: a header begins with what it is for")
     if path.suffix == ".h" and "#pragma once" not in lines:
         found.append(f"{name}: #pragma once is missing")
     for number, line in enumerate(lines, 1):
-        code = re.sub(r'"(\\.|[^"\\])*"', '""', line)
+        found += [f"{name}:{number}: {message}" for pattern, message in TEXT_RULES if re.search(pattern, line)]
+        code = re.sub(r'"(\\.|[^"\\])*"', '""', line) if "--" not in line else line
         code = code.split("//")[0] if "NOLINT" not in code and "TODO" not in code else code
         for pattern, message, excused in RULES:
             window = "".join(lines[max(0, number - 4) : number])
@@ -43,10 +55,18 @@ def problems_of(root: pathlib.Path, path: pathlib.Path) -> list[str]:
     return found
 
 
+def sources_of(root: pathlib.Path, folders) -> list[pathlib.Path]:
+    """Every C++ file below the folders."""
+    return [p for folder in folders for p in sorted((root / folder).rglob("*")) if p.suffix in (".cc", ".h")]
+
+
 def main() -> int:
+    """Checks the programs for everything, the tests for their size."""
     root = pathlib.Path(sys.argv[1])
-    files = [p for folder in FOLDERS for p in sorted((root / folder).rglob("*")) if p.suffix in (".cc", ".h")]
+    files = sources_of(root, FOLDERS)
     bad = [problem for path in files for problem in problems_of(root, path)]
+    for path in sources_of(root, ("tests",)):
+        bad += size_problem(path.relative_to(root).as_posix(), path.read_text().splitlines(), MAX_LINES)
     print("\n".join(bad) or f"style: {len(files)} files are in order")
     return 1 if bad or not files else 0
 

@@ -147,10 +147,10 @@ Agent::Agent(ipc::ChildSession& session,
     ipc::Dispatch table;
     table.Add<ipc::LoginRequest>(MessageType::kLoginRequest, ipc::kPhaseServing,
                                  [this, slot](const ipc::LoginRequest& request) -> Status {
-                                   desk_->Request(slot, request);
+                                   login_->Request(slot, request);
                                    return {};
                                  });
-    seats_.push_back({std::move(workers[slot]), nullptr, std::move(table)});
+    slot_channels_.push_back({std::move(workers[slot]), nullptr, std::move(table)});
   }
 }
 
@@ -174,8 +174,8 @@ Status Agent::Open(const ipc::AgentSetup& setup) {
   api_ = std::make_unique<ClientLoginApi>(*client_);
   BAOKMS_TRY(OpenCredential(setup));
   LoginOutlet& outlet = *this;  // a private base, which only a member may convert to
-  desk_ = std::make_unique<LoginService>(session_.loop(), *credential_, *api_, outlet,
-                                         session_.log(), ToLoginOptions(setup));
+  login_ = std::make_unique<LoginService>(session_.loop(), *credential_, *api_, outlet,
+                                          session_.log(), ToLoginOptions(setup));
   return {};
 }
 
@@ -216,7 +216,7 @@ Status Agent::OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
     return Confine();
   };
   host.changed = [this] {
-    desk_->CheckCredential();
+    login_->CheckCredential();
   };
   host.end = [this](ipc::ExitCode code) {
     session_.End(code);
@@ -244,15 +244,15 @@ ipc::ExitCode Agent::Run(ipc::ProcFiles proc, const ipc::ConfinementReport& conf
 }
 
 void Agent::Serve() {
-  for (Slot slot = 0; slot < seats_.size(); ++slot) {
-    if (const Status opened = OpenSeat(slot); !opened) {
+  for (Slot slot = 0; slot < slot_channels_.size(); ++slot) {
+    if (const Status opened = OpenSlotChannel(slot); !opened) {
       return session_.End(ipc::ExitCode::kLoopFailed);
     }
   }
   if (hsm_ != nullptr) {
     hsm_->Start();
   }
-  desk_->CheckCredential();
+  login_->CheckCredential();
   session_.loop().After(kCredentialPoll, [this] { PollCredential(); });
 }
 
@@ -263,29 +263,29 @@ Status Agent::OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer) {
   return hsm_->OnPinAnswer(answer.verdict());
 }
 
-Status Agent::OpenSeat(Slot slot) {
-  WorkerSlotChannel& seat = seats_[slot];
-  UniqueFd channel(::fcntl(seat.channel.get(), F_DUPFD_CLOEXEC, 3));
+Status Agent::OpenSlotChannel(Slot slot) {
+  WorkerSlotChannel& slot_channel = slot_channels_[slot];
+  UniqueFd channel(::fcntl(slot_channel.channel.get(), F_DUPFD_CLOEXEC, 3));
   if (!channel.valid()) {
     return Error(ErrorCode::kSystem, "fcntl(F_DUPFD_CLOEXEC)", errno);
   }
-  seat.link = BAOKMS_TRY(ipc::Link::Create(
+  slot_channel.link = BAOKMS_TRY(ipc::Link::Create(
       session_.loop(), std::move(channel), ipc::LinkKind::kToken,
-      [&seat](ipc::Datagram datagram) {
-        return seat.table.Deliver(std::move(datagram), ipc::kPhaseServing);
+      [&slot_channel](ipc::Datagram datagram) {
+        return slot_channel.table.Deliver(std::move(datagram), ipc::kPhaseServing);
       },
-      [this, slot](const Error& error) { CloseSeat(slot, error); }));
-  seat.closing = false;
+      [this, slot](const Error& error) { CloseSlotChannel(slot, error); }));
+  slot_channel.closing = false;
   return {};
 }
 
 // May be called from inside the link's own callbacks, so the link is destroyed later.
-void Agent::CloseSeat(Slot slot, const Error& error) {
-  WorkerSlotChannel& seat = seats_[slot];
-  if (std::exchange(seat.closing, true)) {
+void Agent::CloseSlotChannel(Slot slot, const Error& error) {
+  WorkerSlotChannel& slot_channel = slot_channels_[slot];
+  if (std::exchange(slot_channel.closing, true)) {
     return;
   }
-  session_.loop().Post([&seat] { seat.link.reset(); });
+  session_.loop().Post([&slot_channel] { slot_channel.link.reset(); });
   if (error.code() == ErrorCode::kUnavailable) {
     return;  // the spawner and this worker are gone; the slot cannot be filled again
   }
@@ -294,40 +294,40 @@ void Agent::CloseSeat(Slot slot, const Error& error) {
                         {{"operation", "auth.login"},
                          {"slot", static_cast<std::int64_t>(slot)},
                          {"reason", std::string(error.what())}}});
-  session_.loop().After(mute_, [this, slot] { ReopenSeat(slot); });
+  session_.loop().After(mute_, [this, slot] { ReopenSlotChannel(slot); });
 }
 
-void Agent::ReopenSeat(Slot slot) {
-  if (const Status opened = OpenSeat(slot); !opened) {
+void Agent::ReopenSlotChannel(Slot slot) {
+  if (const Status opened = OpenSlotChannel(slot); !opened) {
     session_.End(ipc::ExitCode::kLoopFailed);
   }
 }
 
 void Agent::PollCredential() {
-  desk_->Watch();
+  login_->Watch();
   session_.loop().After(kCredentialPoll, [this] { PollCredential(); });
 }
 
 void Agent::SendToken(Slot slot, const ipc::TokenMessage& token) {
-  WorkerSlotChannel& seat = seats_[slot];
-  if (seat.link == nullptr || seat.closing) {
+  WorkerSlotChannel& slot_channel = slot_channels_[slot];
+  if (slot_channel.link == nullptr || slot_channel.closing) {
     return;
   }
   const Result<SecretBuffer> body = ipc::EncodeToken(token);
-  const Status sent =
-      body ? seat.link->SendBytes(MessageType::kToken, body->Reveal()) : Status(body.error());
+  const Status sent = body ? slot_channel.link->SendBytes(MessageType::kToken, body->Reveal())
+                           : Status(body.error());
   if (!sent) {
-    CloseSeat(slot, sent.error());
+    CloseSlotChannel(slot, sent.error());
   }
 }
 
 void Agent::SendFailure(Slot slot, const ipc::LoginFailed& failure) {
-  WorkerSlotChannel& seat = seats_[slot];
-  if (seat.link == nullptr || seat.closing) {
+  WorkerSlotChannel& slot_channel = slot_channels_[slot];
+  if (slot_channel.link == nullptr || slot_channel.closing) {
     return;
   }
-  if (const Status sent = seat.link->Send(MessageType::kLoginFailed, failure); !sent) {
-    CloseSeat(slot, sent.error());
+  if (const Status sent = slot_channel.link->Send(MessageType::kLoginFailed, failure); !sent) {
+    CloseSlotChannel(slot, sent.error());
   }
 }
 

@@ -79,9 +79,9 @@ class Agent final : private LoginOutlet {
   Status Confine();
   void Serve();
   Status OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer);
-  Status OpenSeat(Slot slot);
-  void CloseSeat(Slot slot, const Error& error);
-  void ReopenSeat(Slot slot);
+  Status OpenSlotChannel(Slot slot);
+  void CloseSlotChannel(Slot slot, const Error& error);
+  void ReopenSlotChannel(Slot slot);
   void PollCredential();
 
   void SendToken(Slot slot, const ipc::TokenMessage& token) override;
@@ -98,11 +98,11 @@ class Agent final : private LoginOutlet {
   std::unique_ptr<NativeThread> native_thread_;
   std::unique_ptr<Credential> credential_;
   HsmCredential* hsm_ = nullptr;  // the credential, if it is of this type
-  std::unique_ptr<LoginService> desk_;
+  std::unique_ptr<LoginService> login_;
   // How long messages of a worker that violated the protocol are ignored. Afterwards its slot is
   // served again, because another process may fill it.
   BootTime mute_;
-  std::vector<WorkerSlotChannel> seats_;
+  std::vector<WorkerSlotChannel> slot_channels_;
 };
 
 }  // namespace baokms::authagent

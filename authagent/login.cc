@@ -74,8 +74,8 @@ Finding ToFinding(const openbao::CallReport& report) {
 }
 
 std::uint32_t LeaseSeconds(std::int64_t lease) {
-  constexpr std::int64_t kLongest = std::numeric_limits<std::uint32_t>::max();
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(lease, 0, kLongest));
+  constexpr std::int64_t kMaxSeconds = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(lease, 0, kMaxSeconds));
 }
 
 }  // namespace

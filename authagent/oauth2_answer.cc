@@ -31,7 +31,7 @@ using openbao::ErrorClass;
 constexpr std::size_t kMaxMembers = 256;
 
 // A lifetime beyond 100 years is a mistake.
-constexpr double kLongestLife = 100.0 * 366 * 24 * 3600;
+constexpr double kMaxLife = 100.0 * 366 * 24 * 3600;
 
 char Lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -89,7 +89,7 @@ bool ReadLifetime(const JsonAny& value, std::optional<std::int64_t>& seconds) {
   const auto* text = std::get_if<std::string>(&value);
   const auto* number = std::get_if<double>(&value);
   const double life = text != nullptr ? ParseDigits(*text) : (number != nullptr ? *number : 0);
-  if (!(life >= 1 && life <= kLongestLife) || std::trunc(life) != life) {
+  if (!(life >= 1 && life <= kMaxLife) || std::trunc(life) != life) {
     return false;
   }
   seconds = static_cast<std::int64_t>(life);

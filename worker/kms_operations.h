@@ -79,7 +79,7 @@ Status KmsOperations::Admit(typename Kind::Request& request) {
     return Error(ErrorCode::kProtocolViolation, "request id 0, or in use");
   }
   const BootTime now = BootNow();
-  const BootTime deadline = std::min(BootTime(request.deadline_ns()), now + kLongestOperation);
+  const BootTime deadline = std::min(BootTime(request.deadline_ns()), now + kMaxOperation);
   if (operations_.size() >= kMaxOperations || deadline <= now) {
     typename Kind::Answer refusal;
     refusal.set_outcome(deadline <= now ? ipc::OUTCOME_TIMEOUT : ipc::OUTCOME_OVERLOADED);

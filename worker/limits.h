@@ -17,7 +17,7 @@ inline constexpr std::size_t kMaxOperations = 2 * 1024 + 1024;
 
 // The maximum duration of a request, whatever deadline it has. Longer than any reasonable
 // openbao.timeout, and short enough to prevent requests from accumulating.
-inline constexpr BootTime kLongestOperation = std::chrono::minutes(2);
+inline constexpr BootTime kMaxOperation = std::chrono::minutes(2);
 
 // Transit answers 403 both for a denied path and for a dead token. The result of a renew-self for a
 // token is reused for this long (docs/contract.md#token-lifetime).
@@ -26,12 +26,12 @@ inline constexpr BootTime kVerdictLife = std::chrono::seconds(30);
 // Waits after a failed login or renewal, and between logins that replace rejected tokens
 // (docs/contract.md#token-lifetime). TokenTiming::longest_wait also limits each of them.
 inline constexpr BootTime kFirstBackoff = std::chrono::seconds(1);
-inline constexpr BootTime kLongestBackoff = std::chrono::seconds(60);
+inline constexpr BootTime kMaxBackoff = std::chrono::seconds(60);
 inline constexpr BootTime kFirstCooldown = std::chrono::seconds(5);
-inline constexpr BootTime kLongestCooldown = std::chrono::minutes(5);
+inline constexpr BootTime kMaxCooldown = std::chrono::minutes(5);
 
 // The login budget covers one minute; a longer wait reported by an agent is an error.
-inline constexpr BootTime kLongestBudgetWait = std::chrono::seconds(70);
+inline constexpr BootTime kMaxBudgetWait = std::chrono::seconds(70);
 
 // After this long without a rejection, the next one counts as the first again.
 inline constexpr BootTime kQuietPeriod = std::chrono::minutes(10);
@@ -43,12 +43,12 @@ inline constexpr BootTime kStraddle = std::chrono::seconds(30);
 
 // The shortest and the longest interval between checks of a token that does not expire.
 inline constexpr BootTime kShortestCheck = std::chrono::minutes(1);
-inline constexpr BootTime kLongestCheck = std::chrono::hours(1);
+inline constexpr BootTime kMaxCheck = std::chrono::hours(1);
 
 // Waits are randomised by up to this share, so that workers and nodes do not act simultaneously.
 inline constexpr double kJitter = 0.25;
 
 // A login that takes longer is considered lost.
-inline constexpr BootTime kLongestLoginTimeout = std::chrono::minutes(10);
+inline constexpr BootTime kMaxLoginTimeout = std::chrono::minutes(10);
 
 }  // namespace baokms::worker

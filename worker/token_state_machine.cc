@@ -153,7 +153,7 @@ TokenActions TokenStateMachine::DropToken() {
 }
 
 void TokenStateMachine::Fail(ipc::Outcome outcome, BootTime now) {
-  const BootTime longest = std::min(kLongestBackoff, timing_.longest_wait);
+  const BootTime longest = std::min(kMaxBackoff, timing_.longest_wait);
   const BootTime wait = Doubled(kFirstBackoff, failures_, longest);
   ++failures_;
   const double factor = 1.0 - kJitter + 2 * kJitter * random_();
@@ -218,7 +218,7 @@ TokenActions TokenStateMachine::LoginFailed(std::uint64_t attempt,
     Fail(outcome, now.boot);
     return {};
   }
-  retry_at_ = now.boot + std::min(budget_wait, kLongestBudgetWait);
+  retry_at_ = now.boot + std::min(budget_wait, kMaxBudgetWait);
   NoteOutcome(outcome);
   flight_ = Flight::kNone;
   return {};
@@ -334,7 +334,7 @@ TokenActions TokenStateMachine::Recover(Certainty certainty, Instant instant) {
 
 // Delays the next login: called for every login that replaces a rejected token.
 void TokenStateMachine::BeginCooldown(BootTime now) {
-  const BootTime longest = std::min(kLongestCooldown, timing_.longest_wait);
+  const BootTime longest = std::min(kMaxCooldown, timing_.longest_wait);
   cooldown_until_ = now + Doubled(kFirstCooldown, recoveries_, longest);
   ++recoveries_;
   recovery_pending_ = false;

@@ -34,11 +34,11 @@ openbao::ClientOptions ReadOpenBao(const ipc::WorkerSetup& setup) {
 TokenTiming ReadTiming(const ipc::WorkerSetup& setup) {
   TokenTiming timing;
   timing.refresh_before = BootTime(setup.refresh_before_ns());
-  timing.login_timeout = std::min(BootTime(setup.login_timeout_ns()), kLongestLoginTimeout);
+  timing.login_timeout = std::min(BootTime(setup.login_timeout_ns()), kMaxLoginTimeout);
   timing.longest_wait =
-      std::clamp(BootTime(setup.longest_backoff_ns()), kFirstBackoff, kLongestCooldown);
+      std::clamp(BootTime(setup.longest_backoff_ns()), kFirstBackoff, kMaxCooldown);
   timing.check_interval = std::clamp(BootTime(std::chrono::seconds(setup.renewal_increment_s())),
-                                     kShortestCheck, kLongestCheck);
+                                     kShortestCheck, kMaxCheck);
   timing.mode = setup.token_renewable() ? RenewalMode::kBySelf : RenewalMode::kByLogin;
   return timing;
 }

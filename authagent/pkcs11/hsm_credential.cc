@@ -43,7 +43,7 @@ constexpr BootTime kBrokenLife = std::chrono::seconds(5);
 
 // TLS waits for its signature on the loop's thread, and the process's dead man's timer fires after
 // 15 s.
-constexpr BootTime kLongestSignature = std::chrono::seconds(10);
+constexpr BootTime kMaxSignatureTime = std::chrono::seconds(10);
 
 std::string_view ReasonOf(ipc::PinAttemptAnswer::Verdict verdict) {
   switch (verdict) {
@@ -198,7 +198,7 @@ void HsmCredential::FindKey() {
 void HsmCredential::BecomeReady(const HsmKeyFacts& facts) {
   facts_ = facts;
   key_ = std::make_unique<ThreadedKey>(thread_, *session_,
-                                       std::min(options_.call_limit, kLongestSignature),
+                                       std::min(options_.call_limit, kMaxSignatureTime),
                                        [this](const Error& error) { OnSignFailed(error); });
   if (const Status confined = host_.confine(); !confined) {
     reason_ = confined.error().what();

@@ -119,8 +119,8 @@ int EventLoop::MillisecondsToNextTimer() const {
     return 0;
   }
   const auto rounded_up = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-  constexpr std::int64_t kLongestWait = 60'000;  // epoll_wait does not count suspended time
-  return static_cast<int>(rounded_up < kLongestWait ? rounded_up : kLongestWait);
+  constexpr std::int64_t kMaxWait = 60'000;  // epoll_wait does not count suspended time
+  return static_cast<int>(rounded_up < kMaxWait ? rounded_up : kMaxWait);
 }
 
 void EventLoop::RunDueTimers() {

@@ -105,7 +105,7 @@ using Status = Result<void>;
 #define BAOKMS_TRY(expression)             \
   __extension__({                          \
     auto baokms_try_result = (expression); \
-    if (!baokms_try_result.has_value()) {  \
+    if (!baokms_try_result) {              \
       return baokms_try_result.error();    \
     }                                      \
     std::move(baokms_try_result).value();  \

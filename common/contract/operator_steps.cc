@@ -145,7 +145,7 @@ Result<RegistryState> RebuildState(const ConfigIdentity& identity,
                             .previous_hash = {},
                             .active_key_id = active_key_id,
                             .records = {}};
-  if (checkpoint.has_value()) {
+  if (checkpoint) {
     contents.generation = checkpoint->generation + 1;
     contents.previous_hash = checkpoint->current_hash;
   }

@@ -65,7 +65,7 @@ JsonText Secret(SecretBuffer& target) {
     }
     Result<SecretBuffer> secret = SecretBuffer::TakeFrom(AsMutableBytes(text));
     ::explicit_bzero(text.data(), text.size());
-    if (secret.has_value()) {
+    if (secret) {
       target = std::move(secret).value();
     }
     return secret.has_value();
@@ -78,7 +78,7 @@ bool DecodeInto(SecretBuffer& target, std::string_view text) {
   }
   const std::size_t padding = text.ends_with("==") ? 2 : (text.ends_with('=') ? 1 : 0);
   Result<SecretBuffer> secret = SecretBuffer::Allocate(text.size() / 4 * 3 - padding);
-  if (!secret.has_value()) {
+  if (!secret) {
     return false;
   }
   const auto written = contract::DecodeBase64Into(text, secret->RevealMutable());

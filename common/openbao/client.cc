@@ -26,7 +26,7 @@ class OpenBaoHandler : public CallHandler {
     }
     if (answer.status >= 200 && answer.status < 300) {
       Result<std::string> parsed = Parse(answer.body);
-      if (!parsed.has_value()) {
+      if (!parsed) {
         return {.error_class = ErrorClass::kUndecodable};
       }
       request_id = std::move(parsed).value();

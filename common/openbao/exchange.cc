@@ -258,7 +258,7 @@ Transfer* Exchange::AcquireTransfer() {
     return transfer;
   }
   Result<std::unique_ptr<Transfer>> made = Transfer::Create(*this, roots_);
-  if (!made.has_value()) {
+  if (!made) {
     return nullptr;
   }
   transfers_.push_back(std::move(made).value());

@@ -45,7 +45,7 @@ inline constexpr std::size_t kMaxJwtBytes = std::size_t{1024} * 1024;
 // Any other text or bytes in a request: the maximum of one gRPC message.
 inline constexpr std::size_t kMaxRequestFieldBytes = 65536;
 
-inline constexpr std::int64_t kMaxLeaseSeconds = setup::kLongestSeconds;
+inline constexpr std::int64_t kMaxLeaseSeconds = setup::kMaxSeconds;
 
 // Calls in progress, including waiting ones. The callers have lower limits of their own.
 inline constexpr std::size_t kMaxCalls = 4096;

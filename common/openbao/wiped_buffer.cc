@@ -9,7 +9,7 @@ namespace baokms::openbao {
 namespace {
 
 constexpr std::size_t kSmallest = 512;
-constexpr std::size_t kLargestKept = 16384;
+constexpr std::size_t kMaxKept = 16384;
 
 }  // namespace
 
@@ -66,7 +66,7 @@ void WipedBuffer::Clear() {
     ::explicit_bzero(bytes_.get(), size_);
   }
   size_ = 0;
-  if (capacity_ > kLargestKept) {
+  if (capacity_ > kMaxKept) {
     bytes_.reset();
     capacity_ = 0;
   }

@@ -21,8 +21,8 @@ inline constexpr std::uint32_t kMaxConnections = 64;
 
 // A lease or any other duration beyond 100 years is a mistake. The sum of two such durations still
 // fits into 64 bits of nanoseconds.
-inline constexpr std::int64_t kLongestSeconds = ipc::kMaxLeaseSeconds;
-inline constexpr std::chrono::nanoseconds kLongestTime = std::chrono::seconds(kLongestSeconds);
+inline constexpr std::int64_t kMaxSeconds = ipc::kMaxLeaseSeconds;
+inline constexpr std::chrono::nanoseconds kMaxTime = std::chrono::seconds(kMaxSeconds);
 
 // A DNS name (RFC 1035) and one of its labels.
 inline constexpr std::size_t kMaxHostName = 253;

@@ -118,7 +118,7 @@ Status CheckAttribute(std::string_view name, std::string_view text, Part part) {
     return Invalid("contains an attribute that is unknown or in the wrong place (RFC 7512)");
   }
   const auto value = Decode(text);
-  if (!value.has_value()) {
+  if (!value) {
     return Invalid("contains a \"%\" that is not followed by two hexadecimal digits, or a NUL");
   }
   if (!HasForm(*value, known->form) || (known->max != 0 && value->size() > known->max)) {

@@ -18,7 +18,7 @@ namespace baokms::setup {
 namespace {
 
 bool IsTime(std::int64_t nanoseconds) {
-  return nanoseconds > 0 && nanoseconds <= kLongestTime.count();
+  return nanoseconds > 0 && nanoseconds <= kMaxTime.count();
 }
 
 bool IsLogLevel(std::uint32_t level) {
@@ -52,7 +52,7 @@ Status CheckWorkerTimes(const ipc::WorkerSetup& setup) {
   BAOKMS_TRY(Require(IsTime(setup.longest_backoff_ns()), "set-up: status.probeInterval"));
   BAOKMS_TRY(Require(setup.refresh_before_ns() == 0 || IsTime(setup.refresh_before_ns()),
                      "set-up: auth.loginBeforeTokenExpiry"));
-  return Require(setup.renewal_increment_s() >= 1 && setup.renewal_increment_s() <= kLongestSeconds,
+  return Require(setup.renewal_increment_s() >= 1 && setup.renewal_increment_s() <= kMaxSeconds,
                  "set-up: auth.tokenRenewalIncrement");
 }
 
@@ -63,8 +63,7 @@ Status CheckIdentity(const ipc::IdentitySetup& setup) {
 }
 
 bool AreSeconds(std::int64_t min_remaining, std::int64_t leeway) {
-  return min_remaining >= 0 && min_remaining <= kLongestSeconds && leeway >= 0 &&
-         leeway <= kLongestSeconds;
+  return min_remaining >= 0 && min_remaining <= kMaxSeconds && leeway >= 0 && leeway <= kMaxSeconds;
 }
 
 Status CheckJwt(const ipc::JwtSetup& jwt) {

@@ -58,7 +58,7 @@ std::optional<AddressList::Choice> AddressList::PickAfter(
     if (std::ranges::find(tried, entry.number) != tried.end()) {
       continue;
     }
-    if (choice.has_value()) {
+    if (choice) {
       ++choice->untried;
     } else {
       choice = Choice{.number = entry.number, .address = entry.address};

@@ -32,7 +32,7 @@ using ipc::MessageType;
 // A child that lived this long was healthy: it is restarted without delay.
 constexpr BootTime kHealthyLife = std::chrono::seconds(10);
 constexpr BootTime kFirstDelay = std::chrono::milliseconds(50);
-constexpr BootTime kLongestDelay = std::chrono::seconds(5);
+constexpr BootTime kMaxDelay = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -113,7 +113,7 @@ void Children::SpawnLater(const ChildKey& key) {
   }
   Child& child = children_[key];
   const BootTime delay = child.next_delay;
-  child.next_delay = std::clamp(delay * 2, kFirstDelay, kLongestDelay);
+  child.next_delay = std::clamp(delay * 2, kFirstDelay, kMaxDelay);
   loop_.After(delay, [this, key] {
     if (!stopping_ && children_[key].pid == 0) {
       Spawn(key);
@@ -153,10 +153,11 @@ Status Children::OnExited(const ipc::Exited& exited) {
     return Error(ErrorCode::kProtocolViolation, "Exited for a child that does not run");
   }
   found->second.pid = 0;
-  // Lets the messages that the child sent before its exit arrive first: its channel is read in the
-  // same turn of the loop.
+  // Lets the messages that the child sent before its exit arrive first. Posted twice, because a
+  // channel that was opened in this turn of the loop is read in the next one.
   loop_.Post([this, key, status = exited.wait_status()] {
-    Ended(key, ExitStatusOf(status, children_[key].refused_syscall));
+    loop_.Post(
+        [this, key, status] { Ended(key, ExitStatusOf(status, children_[key].refused_syscall)); });
   });
   return {};
 }

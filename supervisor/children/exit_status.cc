@@ -46,30 +46,30 @@ std::string SignalWord(int signal) {
 }  // namespace
 
 ExitStatus ExitStatusOf(int wait_status, std::optional<std::uint32_t> refused_syscall) {
-  ExitStatus death;
+  ExitStatus status;
   if (WIFSIGNALED(wait_status)) {
-    death.code = WTERMSIG(wait_status);
-    death.kind = death.code == SIGKILL ? ExitStatus::Kind::kKilled : ExitStatus::Kind::kCrashed;
-    return death;
+    status.code = WTERMSIG(wait_status);
+    status.kind = status.code == SIGKILL ? ExitStatus::Kind::kKilled : ExitStatus::Kind::kCrashed;
+    return status;
   }
-  death.code = WEXITSTATUS(wait_status);
+  status.code = WEXITSTATUS(wait_status);
   // The report alone proves nothing: a child could send it and continue to run.
-  if (death.code == static_cast<int>(ipc::ExitCode::kRefusedSyscall)) {
-    death.kind = ExitStatus::Kind::kRefusedSyscall;
-    death.syscall = refused_syscall ? SyscallName(*refused_syscall) : "unknown";
+  if (status.code == static_cast<int>(ipc::ExitCode::kRefusedSyscall)) {
+    status.kind = ExitStatus::Kind::kRefusedSyscall;
+    status.syscall = refused_syscall ? SyscallName(*refused_syscall) : "unknown";
   }
-  return death;
+  return status;
 }
 
-std::string CauseOf(const ExitStatus& death) {
-  switch (death.kind) {
+std::string CauseOf(const ExitStatus& status) {
+  switch (status.kind) {
     case ExitStatus::Kind::kExited:
-      return "exit_" + std::to_string(death.code);
+      return "exit_" + std::to_string(status.code);
     case ExitStatus::Kind::kKilled:
     case ExitStatus::Kind::kCrashed:
-      return SignalWord(death.code);
+      return SignalWord(status.code);
     case ExitStatus::Kind::kRefusedSyscall:
-      return "syscall_" + death.syscall;
+      return "syscall_" + status.syscall;
     case ExitStatus::Kind::kNotStarted:
       return "not_started";
   }

@@ -27,6 +27,6 @@ struct ExitStatus {
                                       std::optional<std::uint32_t> refused_syscall);
 
 // Returns the label for metrics: "exit_71", "sigkill", "sigsegv", "syscall_openat", "not_started".
-[[nodiscard]] std::string CauseOf(const ExitStatus& death);
+[[nodiscard]] std::string CauseOf(const ExitStatus& status);
 
 }  // namespace baokms::supervisor

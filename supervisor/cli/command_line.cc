@@ -154,7 +154,7 @@ class Parser {
       return line;
     }
     const auto format = ParseOutputFormat(output->second);
-    if (!format.has_value()) {
+    if (!format) {
       return UsageError{std::string("unsupported output format \"")
                             .append(Printable(output->second))
                             .append("\": expected text or json")};

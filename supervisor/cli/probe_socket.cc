@@ -33,7 +33,7 @@ std::optional<std::vector<gid_t>> OwnGroups() {
 
 bool CheckIdentity(Report& report) {
   const auto groups = OwnGroups();
-  if (!groups.has_value()) {
+  if (!groups) {
     report.Add(CheckStatus::kFail, "client.identity", "Client identity",
                "cannot read the supplementary groups");
     return false;

@@ -11,7 +11,7 @@ namespace baokms::supervisor {
 namespace {
 
 // Longer than every key and command; bounds the cost of a hostile name.
-constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kMaxName = 64;
 
 std::size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -33,7 +33,7 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::optional<std::string_view> ClosestName(std::string_view name,
                                             std::span<const std::string_view> candidates) {
-  if (name.empty() || name.size() > kLongestName) {
+  if (name.empty() || name.size() > kMaxName) {
     return std::nullopt;
   }
   std::optional<std::string_view> best;

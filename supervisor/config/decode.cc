@@ -63,7 +63,7 @@ class ValueReader {
 
   void Store(const IntField& field) {
     const auto number = AsWholeNumber(node_);
-    if (!number.has_value()) {
+    if (!number) {
       Fail(row_.key, TypeMessage(node_, "a whole number"));
     } else if (*number < std::numeric_limits<int>::min() ||
                *number > std::numeric_limits<int>::max()) {
@@ -85,7 +85,7 @@ class ValueReader {
     const auto text = AsText(node_);
     const auto value =
         text.has_value() ? ParseDuration(*text) : Error(ErrorCode::kInvalidArgument, "no text");
-    if (!value.has_value()) {
+    if (!value) {
       Fail(row_.key,
            std::string(row_.key) + " must be a duration string with units, such as 30s or 0s");
       return;
@@ -115,7 +115,7 @@ class ValueReader {
     std::vector<std::uint32_t> list;
     for (const Item& item : Items(kMaxListItems)) {
       const auto number = AsWholeNumber(item.node);
-      if (!number.has_value()) {
+      if (!number) {
         Fail(item.key, TypeMessage(item.node, "a whole number"));
       } else if (*number < field.rule.min || *number > field.rule.max) {
         Fail(item.key, "is out of range");
@@ -150,7 +150,7 @@ class ValueReader {
 
   std::optional<std::string_view> TakeText(const YamlNode& node, std::string_view key) {
     const auto text = AsText(node);
-    if (!text.has_value()) {
+    if (!text) {
       const bool scalar = node.kind == YamlKind::kPlain;
       Fail(key, TypeMessage(node, scalar ? "a string: put it in quotes" : "a string"));
     } else if (text->size() > kMaxTextBytes) {
@@ -219,7 +219,7 @@ class Decoder {
 
   static std::string UnknownKeyMessage(std::string_view name, std::string_view section) {
     const auto closest = ClosestName(name, ChildNames(section));
-    if (!closest.has_value()) {
+    if (!closest) {
       return "unknown key";
     }
     std::string message = EqualsIgnoringAsciiCase(name, *closest)

@@ -70,7 +70,7 @@ int EffectiveLoginBudget(const Config& config) {
 
 Result<mode_t> SocketMode(const Config& config) {
   const auto mode = ParseOctal(config.server.socket_mode, 0777);
-  if (!mode.has_value()) {
+  if (!mode) {
     return Error(ErrorCode::kInvalidArgument, "server.socketMode is not an octal mode");
   }
   return mode_t{*mode};

@@ -55,7 +55,7 @@ Result<ListenAddress> ParseListenAddress(std::string_view text) {
     return setup::Invalid("must have the form host:port");
   }
   const auto port = ParseDecimal(text.substr(colon + 1), kMaxPort);
-  if (!port.has_value()) {
+  if (!port) {
     return setup::Invalid("must have a port from 0 to 65535");
   }
   address.host = std::string(host);

@@ -119,7 +119,7 @@ FileText ReadConfigFile(const LoadOptions& options) {
   }
   auto text = fd.valid() ? ReadRegularFile(fd.get(), kMaxYamlBytes)
                          : Error(ErrorCode::kSystem, "cannot be opened", errno);
-  if (text.has_value()) {
+  if (text) {
     file.text = *std::move(text);
   } else if (file.problems.empty()) {
     file.problems.push_back(FileProblem(options.path, DescribeFileError(text.error())));
@@ -180,7 +180,7 @@ LoadResult LoadConfig(const LoadOptions& options) {
     return result;
   }
   FileText file = ReadConfigFile(options);
-  if (!file.text.has_value()) {
+  if (!file.text) {
     LoadResult result;
     result.document.path = options.path;
     result.document.config = DefaultConfig();

@@ -151,7 +151,7 @@ Finding CheckDuration(Least least, std::int64_t nanoseconds) {
   if (least == Least::kZero && nanoseconds < 0) {
     return "must not be negative";
   }
-  if (nanoseconds > setup::kLongestTime.count()) {
+  if (nanoseconds > setup::kMaxTime.count()) {
     return "must be at most 878400h, which is 100 years";
   }
   return std::nullopt;

@@ -59,7 +59,7 @@ struct NumberRule {
   std::int64_t max;
 };
 
-// The smallest allowed duration. Every duration is at most setup::kLongestTime.
+// The smallest allowed duration. Every duration is at most setup::kMaxTime.
 enum class Least : std::uint8_t { kAny, kZero, kAboveZero };
 
 // What is wrong, as the rest of a sentence about the key, or nothing.

@@ -76,7 +76,7 @@ class RowChecker {
   }
 
   void FailIf(std::string_view key, Finding finding) {
-    if (finding.has_value()) {
+    if (finding) {
       Fail(key, *std::move(finding));
     }
   }

@@ -100,7 +100,7 @@ class TreeBuilder final : public YAML::EventHandler {
   [[nodiscard]] bool Failed() const { return problem_.has_value(); }
 
   std::variant<YamlNode, YamlProblem> Finish() && {
-    if (problem_.has_value()) {
+    if (problem_) {
       return *std::move(problem_);
     }
     return std::move(root_);
@@ -113,7 +113,7 @@ class TreeBuilder final : public YAML::EventHandler {
   };
 
   void Fail(Position where, std::string_view message) {
-    if (!problem_.has_value()) {
+    if (!problem_) {
       problem_ = YamlProblem{where, std::string(message)};
     }
   }
@@ -128,13 +128,13 @@ class TreeBuilder final : public YAML::EventHandler {
     if (open_.size() >= kMaxYamlDepth) {
       Fail(where, "values are nested too deeply");
     }
-    if (!problem_.has_value()) {
+    if (!problem_) {
       open_.push_back({{.kind = kind, .where = where}, anchor});
     }
   }
 
   void Close() {
-    if (problem_.has_value()) {
+    if (problem_) {
       return;
     }
     Frame frame = std::move(open_.back());
@@ -149,7 +149,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (++nodes_ > kMaxYamlNodes) {
       Fail(node.where, "too many values");
     }
-    if (problem_.has_value()) {
+    if (problem_) {
       return;
     }
     if (anchor != 0) {

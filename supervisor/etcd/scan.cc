@@ -37,7 +37,7 @@ constexpr std::chrono::seconds kPageLimit{30};
 // Maximum number of objects per page and of bytes per answer. A page that does not fit is requested
 // again with fewer objects; a single object fits, because etcd accepts no request above 1.5 MiB by
 // default.
-constexpr std::int64_t kMostPerPage = 500;
+constexpr std::int64_t kMaxPerPage = 500;
 constexpr int kMaxAnswerBytes = 16 * 1024 * 1024;
 
 // Returns the first key after all that begin with `prefix`; "\0" stands for the end of the key
@@ -93,11 +93,11 @@ std::string GrpcAddress(const SocketAddress& address) {
 std::vector<std::string> LookUp(const EtcdTarget& target) {
   std::vector<std::string> found;
   auto loop = EventLoop::Create();
-  if (!loop.has_value()) {
+  if (!loop) {
     return found;
   }
   auto resolver = Resolver::Create(**loop);
-  if (!resolver.has_value()) {
+  if (!resolver) {
     return found;
   }
   (*resolver)->Resolve(target.host, target.port, kConnectLimit,
@@ -113,7 +113,7 @@ std::vector<std::string> LookUp(const EtcdTarget& target) {
 }
 
 std::shared_ptr<grpc::ChannelCredentials> Credentials(const EtcdTarget& target) {
-  if (!target.credentials.has_value()) {
+  if (!target.credentials) {
     return grpc::InsecureChannelCredentials();
   }
   grpc::SslCredentialsOptions options;
@@ -127,7 +127,7 @@ Channel MakeChannel(const EtcdTarget& target, const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  if (target.credentials.has_value()) {
+  if (target.credentials) {
     // The name or address that the certificate must be valid for; `address` is one of its
     // addresses.
     arguments.SetSslTargetNameOverride(target.host);
@@ -201,7 +201,7 @@ class RangeWalk final {
       if (page.kvs().empty()) {
         return "etcd answered with an empty page";
       }
-      per_page_ = std::min(per_page_ * 2, kMostPerPage);
+      per_page_ = std::min(per_page_ * 2, kMaxPerPage);
     }
   }
 
@@ -234,7 +234,7 @@ class RangeWalk final {
   std::unique_ptr<etcdserverpb::KV::Stub> stub_;
   std::string next_;
   std::string end_;
-  std::int64_t per_page_ = kMostPerPage;
+  std::int64_t per_page_ = kMaxPerPage;
   EtcdScan scan_;
 };
 

@@ -64,7 +64,7 @@ Result<EtcdTarget> ReadTarget() {
 // Failures that etcd or a file causes are part of the answer; earlier ones end the program.
 ipc::EtcdScanAnswer Answer(const EtcdTarget& target) {
   ipc::EtcdScanAnswer answer;
-  if (target.credentials.has_value()) {
+  if (target.credentials) {
     answer.set_refused_file(FindCredentialProblem(*target.credentials));
   }
   if (!answer.refused_file().empty()) {

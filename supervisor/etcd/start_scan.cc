@@ -74,7 +74,7 @@ CredentialFiles OpenFiles(const EtcdOptions& options) {
       continue;
     }
     Opened file = OpenFileByRules(source.path, source.rules);
-    if (file.refusal.has_value()) {
+    if (file.refusal) {
       opened.refusal = source.flag + DescribeRefusal(*file.refusal, source.path);
       return opened;
     }
@@ -164,7 +164,7 @@ EtcdScanResult RunEtcdScan(const EtcdOptions& options, const std::string& progra
         std::string(kScanProgram).append(" is not installed beside bao-kms-provider"));
   }
   auto running = Start(options, files, executable.get());
-  if (!running.has_value()) {
+  if (!running) {
     return ProgramFailure(running.error().what());
   }
   ipc::EtcdScanAnswer answer;

@@ -124,7 +124,7 @@ void Acceptor::Admit(UniqueFd connection) {
     Log(LogLevel::kWarn, "peer_unknown", std::nullopt);
   } else if (!policy_.Allows(*peer)) {
     Log(LogLevel::kWarn, "not_allowed", peer->uid);
-  } else if (connections_.size() >= kMostConnections) {
+  } else if (connections_.size() >= kMaxConnections) {
     Log(LogLevel::kWarn, "too_many_connections", peer->uid);
   } else {
     Keep(std::move(connection), peer->uid);
@@ -160,7 +160,7 @@ void Acceptor::Log(LogLevel level, std::string_view status, std::optional<uid_t>
     second_ = now;
     records_ = 0;
   }
-  if (++records_ > kMostRecordsPerSecond || !observers_.log.Enabled(level)) {
+  if (++records_ > kMaxRecordsPerSecond || !observers_.log.Enabled(level)) {
     return;
   }
   LogRecord record;

@@ -29,11 +29,11 @@ class Acceptor final {
  public:
   // Maximum number of open connections. An API server keeps one, and two while it reloads its
   // configuration.
-  static constexpr std::size_t kMostConnections = 64;
+  static constexpr std::size_t kMaxConnections = 64;
 
   // Maximum number of log records about peers per second, so that a client that connects in a loop
   // cannot flood the log.
-  static constexpr int kMostRecordsPerSecond = 16;
+  static constexpr int kMaxRecordsPerSecond = 16;
 
   // Takes ownership of each accepted connection.
   using OnConnection = std::function<void(UniqueFd)>;

@@ -101,6 +101,9 @@ void DecryptCall::AskWorker(const DecryptableKey& key) {
       WorkerChoice(), [self = shared_from_this()](Reply<ipc::DecryptAnswer> reply) {
         self->Guarded([&] { self->OnAnswer(std::move(reply)); });
       });
+  if (ended_) {
+    context_.workers.Cancel(operation_);  // Cancel() may have come before there was an id
+  }
 }
 
 void DecryptCall::OnAnswer(Reply<ipc::DecryptAnswer> reply) {

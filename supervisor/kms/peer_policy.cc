@@ -15,7 +15,7 @@ namespace baokms::supervisor {
 namespace {
 
 // The kernel's NGROUPS_MAX.
-constexpr std::size_t kMostGroups = 65536;
+constexpr std::size_t kMaxGroups = 65536;
 
 // SO_PEERGROUPS fails with ERANGE and the needed length when the buffer is too small (socket(7)).
 Result<std::vector<gid_t>> GroupsOf(int socket) {
@@ -27,7 +27,7 @@ Result<std::vector<gid_t>> GroupsOf(int socket) {
       return groups;
     }
     const std::size_t needed = length / sizeof(gid_t);
-    if (errno != ERANGE || needed <= groups.size() || needed > kMostGroups) {
+    if (errno != ERANGE || needed <= groups.size() || needed > kMaxGroups) {
       return Error(ErrorCode::kSystem, "getsockopt(SO_PEERGROUPS)", errno);
     }
     groups.resize(needed);

@@ -150,9 +150,9 @@ BootTime Rpc::CallerDeadline() const {
   if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) {
     return BootTime::max();
   }
-  constexpr std::int64_t kLongest = 24 * 3600;  // a longer timeout counts as no deadline
+  constexpr std::int64_t kMaxSeconds = 24 * 3600;  // a longer timeout counts as no deadline
   const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
-  if (left.tv_sec > kLongest) {
+  if (left.tv_sec > kMaxSeconds) {
     return BootTime::max();
   }
   return BootNow() + std::chrono::seconds(left.tv_sec) + std::chrono::nanoseconds(left.tv_nsec);

@@ -38,9 +38,9 @@ constexpr int kPosted = 16;
 
 // Maximum concurrent streams of one connection: the largest configurable limits of the three
 // methods plus the maximum number of followers.
-constexpr int kMostStreams = 4 * 1024;
+constexpr int kMaxStreams = 4 * 1024;
 
-// Memory that gRPC may use for all connections together: far more than kMostStreams calls of the
+// Memory that gRPC may use for all connections together: far more than kMaxStreams calls of the
 // usual size need, and far less than would harm the node.
 constexpr std::size_t kMemoryQuota = std::size_t{64} * 1024 * 1024;
 
@@ -57,7 +57,7 @@ void Configure(grpc::ServerBuilder& builder) {
   constexpr int kMessage = static_cast<int>(contract::kMaxGrpcMessageBytes);
   builder.SetMaxReceiveMessageSize(kMessage);
   builder.SetMaxSendMessageSize(kMessage);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostStreams);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 0);

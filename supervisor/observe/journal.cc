@@ -53,9 +53,9 @@ void AppendField(std::string& entry, std::string_view name, std::string_view val
 // Returns a name that the journal accepts: A-Z, 0-9 and _, at most 64 characters.
 std::string FieldName(std::string_view key) {
   constexpr std::string_view kPrefix = "BAOKMS_";
-  constexpr std::size_t kLongest = 64;
+  constexpr std::size_t kMaxSeconds = 64;
   std::string name(kPrefix);
-  for (const char c : key.substr(0, kLongest - kPrefix.size())) {
+  for (const char c : key.substr(0, kMaxSeconds - kPrefix.size())) {
     if (c >= 'a' && c <= 'z') {
       name.push_back(static_cast<char>(c - 'a' + 'A'));
     } else {

@@ -20,7 +20,7 @@ namespace {
 
 // Maximum number of descriptors that are counted. A supervisor has a few hundred; counting more
 // would take too long.
-constexpr rlim_t kMostDescriptors = 65'536;
+constexpr rlim_t kMaxDescriptors = 65'536;
 
 double Seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
@@ -67,7 +67,7 @@ double SelfUsage::CpuSeconds() {
 
 double SelfUsage::OpenDescriptors() {
   // /proc/self/fd belongs to root if the process is not dumpable.
-  const int end = static_cast<int>(std::min(DescriptorLimit().rlim_cur, kMostDescriptors));
+  const int end = static_cast<int>(std::min(DescriptorLimit().rlim_cur, kMaxDescriptors));
   int open = 0;
   for (int fd = 0; fd < end; ++fd) {
     open += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;

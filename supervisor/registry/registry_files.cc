@@ -15,7 +15,7 @@ Result<std::optional<std::string>> ReadStateText(const StateDirectory& directory
 
 Result<std::optional<contract::RegistryState>> ReadState(const StateDirectory& directory) {
   const auto text = BAOKMS_TRY(ReadStateText(directory));
-  if (!text.has_value()) {
+  if (!text) {
     return std::optional<contract::RegistryState>();
   }
   return std::optional(BAOKMS_TRY(contract::ParseState(*text)));
@@ -24,7 +24,7 @@ Result<std::optional<contract::RegistryState>> ReadState(const StateDirectory& d
 Result<std::optional<contract::Checkpoint>> ReadCheckpoint(const StateDirectory& directory) {
   const auto text =
       BAOKMS_TRY(directory.ReadFile(CheckpointName(directory), contract::kMaxCheckpointFileBytes));
-  if (!text.has_value()) {
+  if (!text) {
     return std::optional<contract::Checkpoint>();
   }
   return std::optional(BAOKMS_TRY(contract::ParseCheckpoint(*text)));

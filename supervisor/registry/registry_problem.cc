@@ -13,7 +13,7 @@ struct Words {
 };
 
 constexpr std::array<Words, 5> kWords = {{
-    {"can not be read",
+    {"cannot be read",
      "check owner and mode (directory without write access for group and others, files 0640 or "
      "less, no symbolic links)"},
     {"is corrupt",

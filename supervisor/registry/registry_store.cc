@@ -18,7 +18,7 @@ RegistryFault FaultOf(const Error& error) {
 }
 
 Status CheckMayFollow(const std::optional<RegistryState>& from, const RegistryState& to) {
-  if (from.has_value()) {
+  if (from) {
     return contract::CheckTransition(*from, to);
   }
   if (to.contents().generation != 1 || to.contents().previous_hash.has_value()) {
@@ -32,11 +32,11 @@ Status CheckMayFollow(const std::optional<RegistryState>& from, const RegistrySt
 std::optional<RegistryProblem> RegistryStore::Load(const contract::ConfigIdentity& identity,
                                                    LoadAs role) {
   auto state = ReadState(directory_);
-  if (!state.has_value()) {
+  if (!state) {
     return RegistryProblem{FaultOf(state.error()), path_, state.error()};
   }
   auto checkpoint = ReadCheckpoint(directory_);
-  if (!checkpoint.has_value()) {
+  if (!checkpoint) {
     return RegistryProblem{FaultOf(checkpoint.error()), path_ + ".checkpoint", checkpoint.error()};
   }
   return Accept({std::move(state).value(), std::move(checkpoint).value()}, identity, role);
@@ -57,7 +57,7 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
     return std::nullopt;
   }
   const Status belongs = contract::CheckBelongsTo(*files.state, identity);
-  if (!belongs.has_value()) {
+  if (!belongs) {
     return RegistryProblem{RegistryFault::kForeign, path_, belongs.error()};
   }
   if (role == LoadAs::kOwner) {
@@ -65,7 +65,7 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
     const Status durable = verdict == CheckpointVerdict::kWriteCheckpoint
                                ? WriteCheckpoint(directory_, contract::CheckpointOf(*files.state))
                                : directory_.SyncNames();
-    if (!durable.has_value()) {
+    if (!durable) {
       return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", durable.error()};
     }
   }
@@ -74,12 +74,12 @@ std::optional<RegistryProblem> RegistryStore::Accept(Files files,
 }
 
 Status RegistryStore::Save(const RegistryState& next) {
-  if (unfinished_.has_value()) {
+  if (unfinished_) {
     return Error(ErrorCode::kFailedPrecondition, "an earlier save is unfinished");
   }
   BAOKMS_TRY(CheckMayFollow(current_, next));
   const Status written = WriteRegistry(directory_, next);
-  if (!written.has_value()) {
+  if (!written) {
     unfinished_ = next;
     return written;
   }
@@ -95,7 +95,7 @@ Status RegistryStore::CheckIsOldOrIntended() const {
     return Error(ErrorCode::kFailedPrecondition, "state file was changed by somebody else");
   }
   std::optional<Checkpoint> old;
-  if (current_.has_value()) {
+  if (current_) {
     old = contract::CheckpointOf(*current_);
   }
   if (checkpoint != old && checkpoint != contract::CheckpointOf(*unfinished_)) {
@@ -105,7 +105,7 @@ Status RegistryStore::CheckIsOldOrIntended() const {
 }
 
 Status RegistryStore::FinishSave() {
-  if (!unfinished_.has_value()) {
+  if (!unfinished_) {
     return {};
   }
   BAOKMS_TRY(CheckIsOldOrIntended());

@@ -59,7 +59,7 @@ Result<StateDirectory> StateDirectory::Open(FileOps& ops, const std::string& sta
   }
   const std::string parent = slash == 0 ? "/" : state_path.substr(0, slash);
   auto opened = ops.Open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-  if (!opened.has_value()) {
+  if (!opened) {
     return IsMissing(opened.error()) ? Error(ErrorCode::kNotFound, "state directory does not exist")
                                      : OpenError(opened.error());
   }
@@ -77,7 +77,7 @@ Result<std::optional<std::string>> StateDirectory::ReadFile(const std::string& n
                                                             std::size_t max_bytes) const {
   BAOKMS_TRY(Check());
   auto opened = ops_->Open(fd_.get(), name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-  if (!opened.has_value()) {
+  if (!opened) {
     if (IsMissing(opened.error())) {
       return std::optional<std::string>();
     }
@@ -102,7 +102,7 @@ Result<std::optional<std::string>> StateDirectory::ReadFile(const std::string& n
 
 Status StateDirectory::CheckTarget(const std::string& name) const {
   const auto info = ops_->StatName(fd_.get(), name);
-  if (!info.has_value()) {
+  if (!info) {
     return IsMissing(info.error()) ? Status() : info.error();
   }
   if (!S_ISREG(info->st_mode)) {
@@ -139,7 +139,7 @@ Status StateDirectory::ReplaceFile(const std::string& name, std::string_view con
   const std::string temporary = "." + name + ".tmp";
   BAOKMS_TRY(RemoveIfThere(temporary));
   const Status written = WriteTemporary(temporary, content);
-  if (!written.has_value()) {
+  if (!written) {
     // Cleanup only: a stale temporary file is never read, and the next attempt removes it.
     (void)ops_->Remove(fd_.get(), temporary);
     return written;

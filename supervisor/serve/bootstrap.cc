@@ -33,16 +33,17 @@ Status GiveUpPrivileges() {
 }  // namespace
 
 std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options) {
-  std::unique_ptr<PinAttemptGuard> pin_desk;
+  std::unique_ptr<PinAttemptGuard> pin_attempt_guard;
   if (options.config.auth.method == AuthMethod::kCert) {
     Result<std::unique_ptr<PinAttemptGuard>> opened =
         PinAttemptGuard::Open(options.config.state.path);
     if (!opened) {
       return Failure("open the PIN latch in the state directory", opened.error());
     }
-    pin_desk = std::move(*opened);
+    pin_attempt_guard = std::move(*opened);
   }
-  Result<SealedSetUps> set_ups = SealSetUps(options, pin_desk ? pin_desk->salt() : "");
+  Result<SealedSetUps> set_ups =
+      SealSetUps(options, pin_attempt_guard ? pin_attempt_guard->salt() : "");
   if (!set_ups) {
     StartFailure failure =
         Failure("hand the configuration to the child processes", set_ups.error());
@@ -62,7 +63,7 @@ std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& option
                          .spawner_channel = std::move(spawner->channel),
                          .endpoints = std::move(set_ups->endpoints),
                          .openbao_endpoints = set_ups->openbao_endpoints,
-                         .pin_desk = std::move(pin_desk)};
+                         .pin_attempt_guard = std::move(pin_attempt_guard)};
 }
 
 }  // namespace baokms::supervisor

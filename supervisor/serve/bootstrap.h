@@ -23,8 +23,8 @@ struct BootstrapResult {
   UniqueFd spawner_channel;
   // The endpoints that the endpoint numbers in the sealed set-ups refer to.
   std::vector<BrokerEndpoint> endpoints;
-  std::uint32_t openbao_endpoints = 0;        // how many of them, from the first on, are OpenBao's
-  std::unique_ptr<PinAttemptGuard> pin_desk;  // null without a PKCS#11 module
+  std::uint32_t openbao_endpoints = 0;  // how many of them, from the first on, are OpenBao's
+  std::unique_ptr<PinAttemptGuard> pin_attempt_guard;  // null without a PKCS#11 module
 };
 
 // Seals the children's set-ups, hardens this process, drops its capabilities permanently and starts

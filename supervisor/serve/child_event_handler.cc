@@ -30,8 +30,8 @@ std::string ConnectionOwner(const ChildProcess& child) {
   return ProcessName(child.key) + "/" + std::to_string(child.number);
 }
 
-ExitCause CauseFor(const ExitStatus& death, bool punished) {
-  if (punished) {
+ExitCause CauseFor(const ExitStatus& death, bool killed_for_violation) {
+  if (killed_for_violation) {
     return ExitCause::kProtocolBreach;
   }
   switch (death.kind) {
@@ -84,14 +84,14 @@ void ChildEventHandler::OnStarted(const ChildKey& key, UniqueFd channel) {
 
 void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& death) {
   parts_.processes.Forget(ProcessName(key));
-  const bool punished = punished_.erase(key) > 0;
+  const bool killed_for_violation = killed_for_violation_.erase(key) > 0;
   if (key.role == ipc::ROLE_WORKER) {
     ready_.erase(key.slot);
-    workers_->Detached(key.slot, CauseFor(death, punished));
+    workers_->Detached(key.slot, CauseFor(death, killed_for_violation));
   } else {
     agent_.reset();
-    if (parts_.pin_desk != nullptr) {
-      parts_.pin_desk->Forget();
+    if (parts_.pin_attempt_guard != nullptr) {
+      parts_.pin_attempt_guard->Forget();
     }
   }
 }
@@ -104,7 +104,7 @@ void ChildEventHandler::KillForViolation(const ChildKey& key, const Error& why) 
                     .event = "process.breach",
                     .fields = {{"child", ProcessName(key)}, {"reason", std::string(why.what())}}});
   if (why.code() != ErrorCode::kUnavailable) {
-    punished_[key] = true;
+    killed_for_violation_[key] = true;
   }
   children_->Kill(key);
 }
@@ -270,16 +270,16 @@ bool ChildEventHandler::MayLogIn(std::uint64_t request_id) {
 }
 
 void ChildEventHandler::OnAgentPinAttempt(std::uint16_t tag) {
-  const auto verdict = parts_.pin_desk == nullptr ? ipc::PinAttemptAnswer::VERDICT_NO_LATCH
-                                                  : parts_.pin_desk->Begin(tag);
+  const auto verdict = parts_.pin_attempt_guard == nullptr ? ipc::PinAttemptAnswer::VERDICT_NO_LATCH
+                                                           : parts_.pin_attempt_guard->Begin(tag);
   (void)agent_->AnswerPinAttempt(verdict).has_value();
 }
 
 void ChildEventHandler::OnAgentPinResult(ipc::PinAttemptEnd::Result result) {
   const Status ended =
-      parts_.pin_desk == nullptr
+      parts_.pin_attempt_guard == nullptr
           ? Status(Error(ErrorCode::kProtocolViolation, "PIN attempt without a PKCS#11 module"))
-          : parts_.pin_desk->End(result);
+          : parts_.pin_attempt_guard->End(result);
   if (ended) {
     return;
   }

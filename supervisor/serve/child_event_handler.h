@@ -49,7 +49,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
     // A child could not start; it is started again with back-off. The code is kInvalidArgument if
     // it refuses its set-up, which every later start would refuse as well.
     std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed;
-    PinAttemptGuard* pin_desk = nullptr;  // null: no PIN may be tried
+    PinAttemptGuard* pin_attempt_guard = nullptr;  // null: no PIN may be tried
   };
 
   explicit ChildEventHandler(Parts parts) : parts_(std::move(parts)) {}
@@ -106,7 +106,8 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   Children* children_ = nullptr;
   std::shared_ptr<AgentChannel> agent_;
   std::uint64_t agent_incarnation_ = 0;  // keeps answers to a former agent from its successor
-  std::map<ChildKey, bool> punished_;    // killed for a protocol violation; cleared when it exits
+  std::map<ChildKey, bool>
+      killed_for_violation_;  // killed for a protocol violation; cleared when it exits
   ipc::AgentStatus agent_status_;
   bool budget_complained_ = false;         // the exhausted login budget has been logged
   std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups apply

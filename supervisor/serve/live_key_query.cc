@@ -192,11 +192,11 @@ class LiveKeyQuery final {
   // logging.level "debug" they are written.
   class QuietLog final : public LogSink, public ChildLog {
    public:
-    explicit QuietLog(const LiveKeyQuery& inquiry) : inquiry_(inquiry) {}
+    explicit QuietLog(const LiveKeyQuery& query) : query_(query) {}
 
     void Write(const LogRecord& record) override {
       if (Enabled(record.level)) {
-        inquiry_.log_->Write(record);
+        query_.log_->Write(record);
       }
     }
 
@@ -204,22 +204,22 @@ class LiveKeyQuery final {
                     std::int64_t pid,
                     const ipc::LogRecord& record) override {
       if (Enabled(LogLevel::kDebug)) {
-        inquiry_.log_->WriteChild(process, pid, record);
+        query_.log_->WriteChild(process, pid, record);
       }
     }
 
     void WriteCausedBy(std::string_view process, const LogRecord& record) override {
       if (Enabled(record.level)) {
-        inquiry_.log_->WriteCausedBy(process, record);
+        query_.log_->WriteCausedBy(process, record);
       }
     }
 
     [[nodiscard]] bool Enabled(LogLevel /*level*/) const override {
-      return inquiry_.log_->Enabled(LogLevel::kDebug);
+      return query_.log_->Enabled(LogLevel::kDebug);
     }
 
    private:
-    const LiveKeyQuery& inquiry_;
+    const LiveKeyQuery& query_;
   };
 
   const ServeOptions& options_;

@@ -30,7 +30,7 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
     return Failure("set up name lookups", broker.error());
   }
   tree->broker_ = std::move(*broker);
-  tree->pin_desk_ = std::move(bootstrap.pin_desk);
+  tree->pin_attempt_guard_ = std::move(bootstrap.pin_attempt_guard);
   tree->events_ = std::make_unique<ChildEventHandler>(
       ChildEventHandler::Parts{.loop = parts.loop,
                                .broker = *tree->broker_,
@@ -43,7 +43,7 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
                                .child_log = parts.child_log,
                                .worker_usable = std::move(hooks.worker_usable),
                                .start_failed = std::move(hooks.start_failed),
-                               .pin_desk = tree->pin_desk_.get()});
+                               .pin_attempt_guard = tree->pin_attempt_guard_.get()});
   ChildEventHandler& events = *tree->events_;
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{slots});
   Result<std::unique_ptr<Children>> children = Children::Create(

@@ -83,7 +83,7 @@ class ProcessTree final {
   CredentialStatus credential_;
   LoginBudget login_budget_;
   std::unique_ptr<Broker> broker_;
-  std::unique_ptr<PinAttemptGuard> pin_desk_;
+  std::unique_ptr<PinAttemptGuard> pin_attempt_guard_;
   std::unique_ptr<ChildEventHandler> events_;
   std::unique_ptr<WorkerSet> workers_;
   std::unique_ptr<Children> children_;

@@ -108,7 +108,11 @@ std::optional<StartFailure> Provider::BuildTree() {
        .metrics = *metrics_,
        .processes = processes_},
       options_.config, std::move(base_.bootstrap),
-      {.worker_usable = [this] { status_->OnWorkerUsable(); },
+      {.worker_usable =
+           [this] {
+             set_ups_accepted_ = true;
+             status_->OnWorkerUsable();
+           },
        .start_failed = [this](const ChildKey&,
                               const ipc::StartFailure& failure) { OnStartFailed(failure); },
        .spawner_gone =
@@ -362,7 +366,10 @@ void Provider::Apply(const Config& next) {
 
 // Every restarted child would refuse the same set-up. The reason has already been logged.
 void Provider::OnStartFailed(const ipc::StartFailure& failure) {
-  if (failure.code() != static_cast<std::uint32_t>(ErrorCode::kInvalidArgument) || stopping_) {
+  // Set-ups are sealed: once a worker has a token, all of them were accepted, and a later failure
+  // has another cause. It must not end a provider that serves.
+  if (failure.code() != static_cast<std::uint32_t>(ErrorCode::kInvalidArgument) || stopping_ ||
+      set_ups_accepted_) {
     return;
   }
   base_.log->WriteLine("config invalid; a child process refuses its set-up: " + failure.step());
@@ -403,7 +410,7 @@ void Provider::EndOverdueStop() {
                     .event = "serve.shutdown",
                     .fields = {{"operation", "serve.shutdown"}, {"status", "stop_timed_out"}}});
   base_.log->Flush(kLastRecords);
-  ::_exit(5);
+  ::_exit(set_up_refused_ ? 3 : 5);
 }
 
 void Provider::BeatEventLoop() {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -103,8 +104,9 @@ class Provider final {
   std::unique_ptr<Acceptor> acceptor_;
   bool stopping_ = false;
   bool failed_ = false;
-  bool set_up_refused_ = false;
-  std::unique_ptr<SignalWatcher> signals_;  // calls into the members above
+  bool set_ups_accepted_ = false;             // by every role, once a worker has had a token
+  std::atomic<bool> set_up_refused_ = false;  // also read by the thread that ends a stuck stop
+  std::unique_ptr<SignalWatcher> signals_;    // calls into the members above
 };
 
 }  // namespace baokms::supervisor

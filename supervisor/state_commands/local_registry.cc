@@ -29,11 +29,11 @@ std::optional<RegistryProblem> CheckState(const std::optional<contract::Registry
             ? Error(ErrorCode::kFailedPrecondition, "checkpoint names a newer or another state")
             : Error(ErrorCode::kFailedPrecondition, "state file missing with checkpoint present")};
   }
-  if (!state.has_value()) {
+  if (!state) {
     return std::nullopt;
   }
   const Status belongs = contract::CheckBelongsTo(*state, identity);
-  if (!belongs.has_value()) {
+  if (!belongs) {
     return RegistryProblem{RegistryFault::kForeign, path, belongs.error()};
   }
   return std::nullopt;
@@ -54,7 +54,7 @@ LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
                                 const contract::ConfigIdentity& identity) {
   LocalRegistry local;
   auto checkpoint = ReadCheckpoint(directory);
-  if (!checkpoint.has_value()) {
+  if (!checkpoint) {
     local.problem =
         RegistryProblem{FaultOf(checkpoint.error()), path + ".checkpoint", checkpoint.error()};
     return local;
@@ -62,12 +62,12 @@ LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
   local.checkpoint = *std::move(checkpoint);
   auto state = ReadState(directory);
   local.state_file_exists = !state.has_value() || state->has_value();
-  if (!state.has_value()) {
+  if (!state) {
     local.problem = RegistryProblem{FaultOf(state.error()), path, state.error()};
     return local;
   }
   local.problem = CheckState(*state, local.checkpoint, path, identity);
-  if (!local.problem.has_value()) {
+  if (!local.problem) {
     local.state = *std::move(state);
   }
   return local;
@@ -77,7 +77,7 @@ LocalRegistry ReadLocalRegistryAt(const std::string& path,
                                   const contract::ConfigIdentity& identity) {
   SystemFileOps ops;
   const auto directory = StateDirectory::Open(ops, path);
-  if (directory.has_value()) {
+  if (directory) {
     return ReadLocalRegistry(*directory, path, identity);
   }
   LocalRegistry local;
@@ -92,10 +92,10 @@ std::string WhyUnusable(const LocalRegistry& local) {
 }
 
 std::string_view CheckpointStatus(const LocalRegistry& local) {
-  if (!local.state.has_value()) {
+  if (!local.state) {
     return local.IsAbsent() ? "absent" : "";
   }
-  if (!local.checkpoint.has_value()) {
+  if (!local.checkpoint) {
     return "missing";
   }
   return contract::CheckpointOf(*local.state) == *local.checkpoint ? "current" : "behind";

@@ -81,7 +81,7 @@ std::vector<FactRow> RowsOf(const RegistryState& state) {
 }
 
 void AddPlan(CommandReport& report, const StatePlan& plan) {
-  if (!plan.next.has_value()) {
+  if (!plan.next) {
     return;
   }
   const RegistryState& next = *plan.next;
@@ -102,7 +102,7 @@ Opened OpenState(const CommandHost& host, const ReviewedHash& reviewed) {
 
 // Returns why the local registry must not be rebuilt, or nothing.
 std::string WhyNotLost(const LocalRegistry& local) {
-  if (local.state.has_value()) {
+  if (local.state) {
     return "this node has a usable registry: there is nothing to recover";
   }
   if (local.state_file_exists || (local.problem.has_value() && !local.IsCheckpointAlone())) {
@@ -119,7 +119,7 @@ StatePlan PlanRecovery(const CommandHost& host,
     return Refused(std::move(refusal));
   }
   const LiveKey live = host.read_live_key(host.options);
-  if (!live.metadata.has_value()) {
+  if (!live.metadata) {
     return Refused(WhyUnknown(live));
   }
   if (!IsProfileValid(*live.metadata)) {
@@ -127,7 +127,7 @@ StatePlan PlanRecovery(const CommandHost& host,
   }
   auto next =
       contract::RebuildState(IdentityOf(host.options.config), *live.metadata, local.checkpoint);
-  if (!next.has_value()) {
+  if (!next) {
     return Refused(std::string(next.error().what()));
   }
   StatePlan plan{
@@ -144,7 +144,7 @@ StatePlan PlanRecovery(const CommandHost& host,
 
 // Returns whether this checkpoint may accompany a v1alpha1 state.
 bool Fits(const LegacyState& legacy, const std::optional<Checkpoint>& checkpoint) {
-  if (!checkpoint.has_value()) {
+  if (!checkpoint) {
     return true;
   }
   const bool current = checkpoint->generation == legacy.contents.generation &&
@@ -158,7 +158,7 @@ bool Fits(const LegacyState& legacy, const std::optional<Checkpoint>& checkpoint
 Result<std::optional<LegacyState>> ReadLegacy(const StateAccess& access,
                                               const contract::ConfigIdentity& identity) {
   const auto text = BAOKMS_TRY(ReadStateText(access.directory()));
-  if (!text.has_value()) {
+  if (!text) {
     return Error(ErrorCode::kNotFound, "the state file does not exist");
   }
   if (contract::ParseState(*text).has_value()) {
@@ -178,7 +178,7 @@ StatePlan PlanMigration(const CommandHost& host,
                         const LegacyState& legacy,
                         const MigrateOptions& options) {
   auto next = contract::MigrateLegacy(legacy, IdentityOf(host.options.config));
-  if (!next.has_value()) {
+  if (!next) {
     return Refused(std::string(next.error().what()));
   }
   StatePlan plan{.next = std::move(next).value(),
@@ -187,7 +187,7 @@ StatePlan PlanMigration(const CommandHost& host,
                  .applied = false,
                  .failure = {}};
   const LiveKey live = host.read_live_key(host.options);
-  if (!live.metadata.has_value()) {
+  if (!live.metadata) {
     plan.failure = WhyUnknown(live);
     return plan;
   }
@@ -206,7 +206,7 @@ Result<RegistryState> ReadExported(const std::string& path,
 
 // Returns why a peer's registry must not replace the local one, or nothing.
 std::string WhyNotReplaceable(const LocalRegistry& local) {
-  if (local.state.has_value()) {
+  if (local.state) {
     return "this node has a usable registry: import-state replaces only one that is lost, corrupt "
            "or behind its checkpoint";
   }
@@ -225,12 +225,12 @@ StatePlan PlanImport(const CommandHost& host,
     return Refused(std::move(refusal));
   }
   auto exported = ReadExported(options.input_file, IdentityOf(host.options.config));
-  if (!exported.has_value()) {
+  if (!exported) {
     return Refused(CannotSentence("use the exported registry", exported.error()));
   }
   StatePlan plan{.next = std::move(exported).value(), .last = {}, .applied = false, .failure = {}};
   const LiveKey live = host.read_live_key(host.options);
-  if (!live.metadata.has_value()) {
+  if (!live.metadata) {
     plan.failure = WhyUnknown(live);
     return plan;
   }
@@ -241,7 +241,7 @@ std::string Replaced(const LocalRegistry& local) {
   if (local.IsCheckpointAlone()) {
     return "checkpoint without state";
   }
-  if (!local.problem.has_value()) {
+  if (!local.problem) {
     return "nothing";
   }
   return local.problem->fault == RegistryFault::kCorrupt ? "corrupt registry"
@@ -264,7 +264,7 @@ CommandResult RunRecoverState(const CommandHost& host, const RecoverOptions& opt
     plan = PlanRecovery(host, state, local, options);
   }
   report.Add("applied", plan.applied);
-  if (local.checkpoint.has_value()) {
+  if (local.checkpoint) {
     report.Add("stateCheckpointGeneration", local.checkpoint->generation);
     report.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
   }
@@ -278,7 +278,7 @@ CommandResult RunMigrateState(const CommandHost& host, const MigrateOptions& opt
   const auto end = [&report](const StatePlan& plan, const std::optional<LegacyState>& legacy) {
     report.Add("applied", plan.applied);
     report.Add("migrationNeeded", legacy.has_value());
-    if (legacy.has_value()) {
+    if (legacy) {
       report.Add("stateHash", std::string(legacy->current_hash.text()));
       report.Add("stateGeneration", legacy->contents.generation);
     }
@@ -292,7 +292,7 @@ CommandResult RunMigrateState(const CommandHost& host, const MigrateOptions& opt
   }
   const StateAccess& state = *std::get<std::unique_ptr<StateAccess>>(access);
   const auto legacy = ReadLegacy(state, IdentityOf(host.options.config));
-  if (!legacy.has_value()) {
+  if (!legacy) {
     return end(Refused(CannotSentence("migrate the state file", legacy.error())), {});
   }
   return end(legacy->has_value() ? PlanMigration(host, state, **legacy, options) : StatePlan(),
@@ -303,7 +303,7 @@ CommandResult RunExportState(const CommandHost& host, const ExportOptions& optio
   const Config& config = host.options.config;
   const LocalRegistry local = ReadLocalRegistryAt(config.state.path, IdentityOf(config));
   CommandReport report("export-state");
-  if (!local.state.has_value()) {
+  if (!local.state) {
     report.Add("exported", false);
     return {.report = std::move(report), .failure = WhyUnusable(local)};
   }
@@ -335,7 +335,7 @@ CommandResult RunImportState(const CommandHost& host, const ImportOptions& optio
                                                 IdentityOf(host.options.config));
   StatePlan plan = PlanImport(host, state, local, options);
   report.Add("applied", plan.applied);
-  if (!local.state.has_value()) {
+  if (!local.state) {
     report.Add("replaces", Replaced(local));
   }
   AddPlan(report, plan);

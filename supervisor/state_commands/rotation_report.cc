@@ -37,7 +37,7 @@ std::string BootstrapReason(const TransitKeyMetadata& metadata) {
 }
 
 Bootstrap CheckBootstrap(const RotationInputs& inputs) {
-  if (!inputs.live.metadata.has_value()) {
+  if (!inputs.live.metadata) {
     return {.first = {}, .reason = "transit metadata unavailable"};
   }
   const TransitKeyMetadata& metadata = *inputs.live.metadata;
@@ -48,7 +48,7 @@ Bootstrap CheckBootstrap(const RotationInputs& inputs) {
     return {.first = {}, .reason = DescribeProfile(metadata)};
   }
   auto first = contract::BuildFirstState(inputs.identity, metadata, inputs.now_unix);
-  if (!first.has_value()) {
+  if (!first) {
     return {.first = {}, .reason = std::string(first.error().what())};
   }
   return {.first = std::move(first).value(), .reason = "unrotated key"};
@@ -56,13 +56,13 @@ Bootstrap CheckBootstrap(const RotationInputs& inputs) {
 
 void AddState(CommandReport& report, const LocalRegistry& local) {
   report.Add("stateLoaded", local.state.has_value());
-  if (local.state.has_value()) {
+  if (local.state) {
     report.Add("stateGeneration", local.state->contents().generation);
     report.Add("stateHash", std::string(local.state->current_hash().text()));
   }
   report.Add("stateCheckpointLoaded", local.checkpoint.has_value());
   report.AddUnlessEmpty("stateCheckpointStatus", std::string(CheckpointStatus(local)));
-  if (local.checkpoint.has_value()) {
+  if (local.checkpoint) {
     report.Add("stateCheckpointGeneration", local.checkpoint->generation);
     report.Add("stateCheckpointHash", std::string(local.checkpoint->current_hash.text()));
   }
@@ -90,7 +90,7 @@ void AddPending(CommandReport& report, const KeyRecord& pending, const RotationP
 
 // Returns the registry as the provider's next probe would leave it.
 RegistryState AfterNextProbe(const RegistryState& state, const RotationInputs& inputs) {
-  if (!inputs.live.metadata.has_value()) {
+  if (!inputs.live.metadata) {
     return state;
   }
   const Observation observation = Observe(state, *inputs.live.metadata, inputs.identity,
@@ -102,7 +102,7 @@ void AddRotation(CommandReport& report, const RegistryState* state, const Rotati
   if (state != nullptr) {
     AddActive(report, state->active());
   }
-  if (inputs.live.metadata.has_value()) {
+  if (inputs.live.metadata) {
     report.AddUnlessEmpty("latestTransitVersion", inputs.live.metadata->latest_version);
   }
   if (state == nullptr) {
@@ -120,10 +120,10 @@ void AddRotation(CommandReport& report, const RegistryState* state, const Rotati
 std::string FindFailure(const RotationInputs& inputs,
                         const RegistryState* state,
                         const Bootstrap& bootstrap) {
-  if (inputs.local.problem.has_value()) {
+  if (inputs.local.problem) {
     return Describe(*inputs.local.problem);
   }
-  if (!inputs.live.metadata.has_value()) {
+  if (!inputs.live.metadata) {
     return WhyUnknown(inputs.live);
   }
   if (state == nullptr) {

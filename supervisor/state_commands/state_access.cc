@@ -11,7 +11,7 @@ std::variant<std::unique_ptr<StateAccess>, std::string> StateAccess::Open(
     const std::string& state_path, Intent intent) {
   std::unique_ptr<StateAccess> access(new StateAccess(intent));
   auto directory = StateDirectory::Open(access->ops_, state_path);
-  if (!directory.has_value()) {
+  if (!directory) {
     return CannotSentence("open the state directory", directory.error());
   }
   access->directory_ = std::move(directory).value();
@@ -19,7 +19,7 @@ std::variant<std::unique_ptr<StateAccess>, std::string> StateAccess::Open(
     return access;
   }
   auto lock = StateLock::Acquire(access->ops_, *access->directory_);
-  if (!lock.has_value()) {
+  if (!lock) {
     std::string text = CannotSentence("lock the state directory", lock.error());
     if (lock.error().code() == ErrorCode::kUnavailable) {
       text.append("; stop the provider on this node first");
@@ -40,11 +40,11 @@ Status StateAccess::WriteInOrder(const contract::RegistryState& next,
 
 std::string StateAccess::Write(const contract::RegistryState& next,
                                const std::optional<contract::Checkpoint>& last) const {
-  if (!lock_.has_value()) {
+  if (!lock_) {
     return "cannot write the registry: it is not locked";
   }
   const Status written = WriteInOrder(next, last);
-  if (written.has_value()) {
+  if (written) {
     return "";
   }
   return CannotSentence("write the registry", written.error())

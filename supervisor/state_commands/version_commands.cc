@@ -44,11 +44,11 @@ std::string FindObstacle(const CommandHost& host,
                          const RegistryState& from,
                          const RegistryState& to) {
   const LiveKey live = host.read_live_key(host.options);
-  if (!live.metadata.has_value()) {
+  if (!live.metadata) {
     return WhyUnknown(live);
   }
   const Status follows = contract::CheckOperatorTransition(from, to);
-  if (!follows.has_value()) {
+  if (!follows) {
     return std::string(follows.error().what());
   }
   return FindLiveProblem(to, *live.metadata, IdentityOf(host.options.config), UnixNow());
@@ -61,13 +61,13 @@ VersionChange Change(const CommandHost& host,
   VersionChange change;
   LocalRegistry local = ReadLocalRegistry(access.directory(), host.options.config.state.path,
                                           IdentityOf(host.options.config));
-  if (!local.state.has_value()) {
+  if (!local.state) {
     change.failure = WhyUnusable(local);
     return change;
   }
   change.state = std::move(local.state);
   auto step = decide(*change.state);
-  if (!step.has_value()) {
+  if (!step) {
     change.failure = std::string(step.error().what());
     return change;
   }
@@ -77,7 +77,7 @@ VersionChange Change(const CommandHost& host,
         "the registry changed since it was reviewed: stateHash differs from --expected-state-hash";
     return change;
   }
-  if (!change.step.next.has_value()) {
+  if (!change.step.next) {
     return change;
   }
   change.failure = FindObstacle(host, *change.state, *change.step.next);
@@ -107,11 +107,11 @@ std::vector<FactRow> RowsOf(const OperatorStep& step) {
 }
 
 void AddHashes(CommandReport& report, const VersionChange& change) {
-  if (!change.state.has_value()) {
+  if (!change.state) {
     return;
   }
   report.Add("stateHash", std::string(change.state->current_hash().text()));
-  if (change.step.next.has_value()) {
+  if (change.step.next) {
     report.Add("nextStateHash", std::string(change.step.next->current_hash().text()));
     report.Add("nextGeneration", change.step.next->contents().generation);
   }

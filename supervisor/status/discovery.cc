@@ -40,7 +40,7 @@ std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) c
     return DiscoveryOutcome::kKnown;
   }
   const auto key_id = contract::KeyId::Parse(question.key_id);
-  if (!key_id.has_value()) {
+  if (!key_id) {
     return DiscoveryOutcome::kUnknown;
   }
   const contract::KeyRecord* record =
@@ -59,7 +59,7 @@ std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) c
 
 void Discovery::Ask(Question question) {
   const auto answer = TryAnswer(question);
-  if (answer.has_value()) {
+  if (answer) {
     question.done(*answer);
     return;
   }
@@ -81,7 +81,7 @@ void Discovery::Expire(std::list<Waiting>::iterator waiting) {
 void Discovery::Start() {
   if (!under_way_) {
     under_way_ = true;
-    parts_.mutex.Enter([this] { OnGate(); });
+    parts_.mutex.Enter([this] { OnLocked(); });
   }
 }
 
@@ -91,7 +91,7 @@ void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
   for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
     const auto found = TryAnswer(waiting->question);
     const auto answer = found.has_value() ? found : otherwise;
-    if (!answer.has_value()) {
+    if (!answer) {
       ++waiting;
       continue;
     }
@@ -104,7 +104,7 @@ void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
   }
 }
 
-void Discovery::OnGate() {
+void Discovery::OnLocked() {
   AnswerAll(std::nullopt);  // a probe that held the mutex may have read these keys
   const BootTime now = parts_.scheduler.Now();
   if (!waiting_.empty() && budget_.Take(now)) {

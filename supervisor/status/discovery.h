@@ -66,7 +66,7 @@ class Discovery final {
   [[nodiscard]] std::optional<DiscoveryOutcome> TryAnswer(const Question& question) const;
   void AnswerAll(std::optional<DiscoveryOutcome> otherwise);
   void Start();
-  void OnGate();
+  void OnLocked();
   void OnRead(BootTime began, const MetadataResult& result);
   void Expire(std::list<Waiting>::iterator waiting);
 

@@ -78,7 +78,7 @@ std::string DescribeKeys(const RegistryState& state, const TransitKeyMetadata& m
 
 std::string DescribeProfile(const TransitKeyMetadata& metadata) {
   const Status bounds = contract::CheckVersionBounds(metadata);
-  if (!bounds.has_value()) {
+  if (!bounds) {
     return std::string(bounds.error().what());
   }
   const std::vector<contract::ProfileFinding> findings = contract::FindProfileProblems(metadata);

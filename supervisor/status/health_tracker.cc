@@ -35,7 +35,7 @@ void HealthTracker::DeepFailed(const ProbeFailure& failure, BootTime now) {
   if (failure.severity == Severity::kDefinite || deep_ == Part::kUnknown) {
     deep_ = Part::kBad;
   }
-  if (!deep_failing_since_.has_value()) {
+  if (!deep_failing_since_) {
     deep_failing_since_ = now;
   }
 }
@@ -78,7 +78,7 @@ std::vector<ProbeReason> HealthTracker::Reasons(BootTime now) const {
   if (metadata_ == Part::kUnknown) {
     reasons.push_back(ProbeReason::kMetadataUnverified);
   }
-  if (metadata_reason_.has_value()) {
+  if (metadata_reason_) {
     reasons.push_back(*metadata_reason_);
   }
   if (active_key_id_.empty() || DeepIsGood(now)) {

@@ -137,7 +137,7 @@ void KeyStatus::NoteMetadata(const MetadataResult& result) {
     reporter_.Finding(finding_, result.failure.has_value() ? LogLevel::kError : LogLevel::kWarn);
   }
   degraded_ = result.persistence == MetadataResult::Persistence::kDegraded;
-  if (result.failure.has_value()) {
+  if (result.failure) {
     health_.MetadataFailed(*result.failure);
   } else {
     health_.MetadataGood(parts_.scheduler.Now(), parts_.scheduler.UnixNow());
@@ -184,7 +184,7 @@ void KeyStatus::OnDeep(BootTime began,
                        const std::optional<ProbeFailure>& failure) {
   const BootTime now = parts_.scheduler.Now();
   reporter_.Probed(ProbeKind::kDeep, now - began, failure);
-  if (failure.has_value()) {
+  if (failure) {
     deep_breaker_.Failed(CountedNow());
     health_.DeepFailed(*failure, now);
     round_failed_ = true;
@@ -219,7 +219,7 @@ void KeyStatus::EndRound() {
 void KeyStatus::ScheduleDeep() {
   parts_.scheduler.Cancel(deep_timer_);
   deep_timer_ = 0;
-  if (last_deep_.has_value()) {
+  if (last_deep_) {
     const BootTime due = *last_deep_ + options_.deep_probe_interval;
     const BootTime earliest = parts_.scheduler.Now() + options_.deep_probe_interval / 2;
     deep_timer_ =

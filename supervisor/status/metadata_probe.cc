@@ -79,7 +79,7 @@ void MetadataProbe::FinishEarlierSave() {
 
 void MetadataProbe::PublishThen(void (MetadataProbe::*next)()) {
   parts_.publisher.Publish([this, next](const Status& published) {
-    if (!published.has_value()) {
+    if (!published) {
       Fail(ProbeReason::kStatePublishFailed);
       return;
     }
@@ -96,7 +96,7 @@ void MetadataProbe::Read() {
 
 void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
   const auto failure = FindReadFailure(reply.answer);
-  if (failure.has_value()) {
+  if (failure) {
     Fail(*failure);
     return;
   }
@@ -142,7 +142,7 @@ void MetadataProbe::CheckAnswers() {
   counting_ = CountingNow();
   observation_ = Observe(*parts_.publisher.state(), metadata_, options_.identity, options_.rotation,
                          counting_, parts_.scheduler.UnixNow());
-  if (observation_.failure.has_value()) {
+  if (observation_.failure) {
     result_.finding = DescribeFinding(*observation_.failure, *parts_.publisher.state(), metadata_);
     if (observation_.failure == RotationFailure::kRegistryFull) {
       Defer(Deferral::kRegistryFull);
@@ -156,7 +156,7 @@ void MetadataProbe::CheckAnswers() {
   }
   if (parts_.publisher.unfinished_change() != RotationChange::kNone) {
     CheckUnfinishedSave();
-  } else if (observation_.next.has_value()) {
+  } else if (observation_.next) {
     Confirm(&MetadataProbe::SaveNext);
   } else {
     AdvanceRotation();
@@ -243,7 +243,7 @@ void MetadataProbe::ProbeCandidate() {
       static_cast<std::uint32_t>(candidate.version.number), DeepProbe::Decrypter::kAnotherWorker,
       [this, began](const std::optional<ProbeFailure>& failure) {
         parts_.reporter.Probed(ProbeKind::kCandidate, parts_.scheduler.Now() - began, failure);
-        if (failure.has_value()) {
+        if (failure) {
           Finish();  // the active key stays in use; the next probe tries again
         } else {
           PromoteCandidate();
@@ -254,7 +254,7 @@ void MetadataProbe::ProbeCandidate() {
 void MetadataProbe::PromoteCandidate() {
   const auto& state = *parts_.publisher.state();
   const Promotion promotion = Promote(state, parts_.scheduler.UnixNow());
-  if (!promotion.next.has_value()) {
+  if (!promotion.next) {
     Fail(ProbeReason::kStateUnavailable);
     return;
   }
@@ -287,7 +287,7 @@ void MetadataProbe::Fail(const ProbeFailure& failure) {
 
 void MetadataProbe::Finish() {
   const auto& state = parts_.publisher.state();
-  if (!state.has_value()) {
+  if (!state) {
     Fail(ProbeReason::kMetadataUnverified);  // the first state needs a second worker
     return;
   }

@@ -36,7 +36,7 @@ bool RegistryPublisher::NeedsPublish() const {
 void RegistryPublisher::Publish(std::function<void(Status)> done) {
   const contract::RegistryState& durable = *state();
   auto table = MakeKeyTable(durable, generation_ + 1);
-  if (!table.has_value()) {
+  if (!table) {
     done(table.error());
     return;
   }

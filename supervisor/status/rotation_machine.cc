@@ -165,7 +165,7 @@ class Candidates {
     const contract::KeyVersion key{.number = version, .created_at_unix = time->second};
     const contract::KeyIdentity identity = contents_.records.front().identity;
     const auto key_id = contract::DeriveKeyId(identity, key);
-    if (!key_id.has_value()) {
+    if (!key_id) {
       return false;
     }
     if (key_ids_.contains(*key_id)) {
@@ -216,7 +216,7 @@ Observation Observe(const RegistryState& state,
                     std::int64_t now_unix) {
   const CreationTimes times = TimesOf(metadata);
   const auto failure = FindFailure(state, metadata, identity, times);
-  if (failure.has_value()) {
+  if (failure) {
     return Failed(*failure);
   }
   const std::int64_t active = state.active().version.number;

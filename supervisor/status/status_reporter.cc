@@ -55,7 +55,7 @@ void StatusReporter::Probed(ProbeKind kind,
                             BootTime duration,
                             const std::optional<ProbeFailure>& failure) {
   std::string_view error_class;
-  if (failure.has_value()) {
+  if (failure) {
     error_class = ErrorClassOf(failure->outcome);
   }
   if (kind == ProbeKind::kMetadata) {
@@ -72,7 +72,7 @@ void StatusReporter::Probed(ProbeKind kind,
       {"status", std::string(failure.has_value() ? "error" : "ok")},
       {"probe_kind", std::string(Name(kind))},
       {"duration_ms", Milliseconds(duration)}};
-  if (failure.has_value()) {
+  if (failure) {
     fields.emplace_back("reason", std::string(ToString(failure->reason)));
   }
   if (!error_class.empty()) {

@@ -65,8 +65,8 @@ std::uint32_t AccountedFor(const Answer& answer) {
     const ipc::Stages& stages = answer.stages();
     const std::uint64_t sum =
         std::uint64_t{stages.token_wait_us()} + stages.connect_us() + stages.openbao_us();
-    constexpr auto kMost = std::numeric_limits<std::uint32_t>::max();
-    return sum > kMost ? kMost : static_cast<std::uint32_t>(sum);
+    constexpr auto kMax = std::numeric_limits<std::uint32_t>::max();
+    return sum > kMax ? kMax : static_cast<std::uint32_t>(sum);
   } else {
     return 0;
   }

@@ -151,7 +151,7 @@ std::string Field(const LogRecord& record, std::string_view key) {
   return "";
 }
 
-class LoginDeskTest : public ::testing::Test {
+class LoginServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     loop_ = *EventLoop::Create();
@@ -159,7 +159,7 @@ class LoginDeskTest : public ::testing::Test {
   }
 
   void MakeDesk(std::uint32_t budget) {
-    desk_ = std::make_unique<LoginService>(
+    login_ = std::make_unique<LoginService>(
         *loop_, credential_, api_, outlet_, log_,
         LoginOptions{"auth/k8s", "kms", 2, std::chrono::seconds(5), budget});
   }
@@ -178,7 +178,7 @@ class LoginDeskTest : public ::testing::Test {
   }
 
   void Ask(Slot slot, char id, BootTime within = std::chrono::seconds(60)) {
-    desk_->Request(slot, Request(id, BootNow() + within));
+    login_->Request(slot, Request(id, BootNow() + within));
     Turn();
   }
 
@@ -187,7 +187,7 @@ class LoginDeskTest : public ::testing::Test {
   FakeApi api_;
   FakeOutlet outlet_;
   ListLog log_;
-  std::unique_ptr<LoginService> desk_;
+  std::unique_ptr<LoginService> login_;
 };
 
 openbao::AuthValue Auth(std::string_view token, std::int64_t lease = 1800) {
@@ -198,7 +198,7 @@ openbao::AuthValue Auth(std::string_view token, std::int64_t lease = 1800) {
   return value;
 }
 
-TEST_F(LoginDeskTest, HandsTheTokenToTheWorkerThatAsked) {
+TEST_F(LoginServiceTest, HandsTheTokenToTheWorkerThatAsked) {
   Ask(1, 'a');
   ASSERT_EQ(api_.calls.size(), 1U);
   EXPECT_EQ(api_.calls[0].auth_mount, "auth/k8s");
@@ -219,7 +219,7 @@ TEST_F(LoginDeskTest, HandsTheTokenToTheWorkerThatAsked) {
   EXPECT_TRUE(outlet_.failures.empty());
 }
 
-TEST_F(LoginDeskTest, ReportsAndRecordsASuccess) {
+TEST_F(LoginServiceTest, ReportsAndRecordsASuccess) {
   Ask(0, 'a');
   api_.Answer(0, ErrorClass::kOk, Auth("s.token"));
   ASSERT_EQ(outlet_.statuses.size(), 1U);
@@ -238,7 +238,7 @@ TEST_F(LoginDeskTest, ReportsAndRecordsASuccess) {
   EXPECT_EQ(Field(log_.records[0], "status"), "ok");
 }
 
-TEST_F(LoginDeskTest, NamesEveryFailureOfOpenBao) {
+TEST_F(LoginServiceTest, NamesEveryFailureOfOpenBao) {
   struct Row {
     ErrorClass error_class;
     ipc::Outcome outcome;
@@ -274,7 +274,7 @@ TEST_F(LoginDeskTest, NamesEveryFailureOfOpenBao) {
   EXPECT_TRUE(outlet_.tokens.empty());
 }
 
-TEST_F(LoginDeskTest, DoesNotAskOpenBaoWithABadCredential) {
+TEST_F(LoginServiceTest, DoesNotAskOpenBaoWithABadCredential) {
   credential_.finding = {AuthStatus::kJwtExpired, "exp passed"};
   Ask(0, 'a');
   EXPECT_TRUE(api_.calls.empty());
@@ -285,7 +285,7 @@ TEST_F(LoginDeskTest, DoesNotAskOpenBaoWithABadCredential) {
   EXPECT_EQ(Field(log_.records[0], "reason"), "exp passed");
 }
 
-TEST_F(LoginDeskTest, ReadsTheCredentialForEveryLogin) {
+TEST_F(LoginServiceTest, ReadsTheCredentialForEveryLogin) {
   for (int i = 0; i < 3; ++i) {
     Ask(0, 'a');
     api_.Answer(static_cast<std::size_t>(i), ErrorClass::kOk, Auth("s.token"));
@@ -294,7 +294,7 @@ TEST_F(LoginDeskTest, ReadsTheCredentialForEveryLogin) {
   EXPECT_EQ(credential_.reads, 3);
 }
 
-TEST_F(LoginDeskTest, RefusesATokenThatIsEmptyOrTooLong) {
+TEST_F(LoginServiceTest, RefusesATokenThatIsEmptyOrTooLong) {
   MakeDesk(1000);
   Ask(0, 'a');
   api_.Answer(0, ErrorClass::kOk);
@@ -308,7 +308,7 @@ TEST_F(LoginDeskTest, RefusesATokenThatIsEmptyOrTooLong) {
   EXPECT_EQ(outlet_.failures[1].second.outcome(), ipc::OUTCOME_UNDECODABLE);
 }
 
-TEST_F(LoginDeskTest, BoundsTheLeaseToWhatTheMessageHolds) {
+TEST_F(LoginServiceTest, BoundsTheLeaseToWhatTheMessageHolds) {
   MakeDesk(1000);
   const std::vector<std::pair<std::int64_t, std::uint32_t>> rows = {
       {0, 0}, {-5, 0}, {1, 1}, {std::int64_t{1} << 40, 0xffffffffU}};
@@ -320,7 +320,7 @@ TEST_F(LoginDeskTest, BoundsTheLeaseToWhatTheMessageHolds) {
   }
 }
 
-TEST_F(LoginDeskTest, RunsOneLoginPerSlotAndKeepsTheNewestRequest) {
+TEST_F(LoginServiceTest, RunsOneLoginPerSlotAndKeepsTheNewestRequest) {
   Ask(0, 'a');
   Ask(0, 'b');
   Ask(0, 'c');
@@ -338,7 +338,7 @@ TEST_F(LoginDeskTest, RunsOneLoginPerSlotAndKeepsTheNewestRequest) {
   EXPECT_EQ(outlet_.tokens[1].id[0], 'c');
 }
 
-TEST_F(LoginDeskTest, HonoursTheEarlierOfDeadlineAndTimeout) {
+TEST_F(LoginServiceTest, HonoursTheEarlierOfDeadlineAndTimeout) {
   const BootTime before = BootNow();
   Ask(0, 'a', std::chrono::seconds(2));
   EXPECT_LE(api_.calls[0].context.deadline, BootNow() + std::chrono::seconds(2));
@@ -348,15 +348,15 @@ TEST_F(LoginDeskTest, HonoursTheEarlierOfDeadlineAndTimeout) {
   EXPECT_EQ(credential_.last_deadline, api_.calls[1].context.deadline);
 }
 
-TEST_F(LoginDeskTest, AnswersARequestWhoseDeadlinePassedWithoutReadingAnything) {
-  desk_->Request(0, Request('a', BootTime(1)));
+TEST_F(LoginServiceTest, AnswersARequestWhoseDeadlinePassedWithoutReadingAnything) {
+  login_->Request(0, Request('a', BootTime(1)));
   ASSERT_EQ(outlet_.failures.size(), 1U);
   EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_TIMEOUT);
   EXPECT_EQ(credential_.reads, 0);
   EXPECT_TRUE(outlet_.statuses.empty());
 }
 
-TEST_F(LoginDeskTest, GivesEachSlotItsShareOfTheBudget) {
+TEST_F(LoginServiceTest, GivesEachSlotItsShareOfTheBudget) {
   for (std::size_t i = 0; i < 6; ++i) {
     Ask(0, 'a');
     api_.Answer(i, ErrorClass::kOk, Auth("s.token"));
@@ -373,7 +373,7 @@ TEST_F(LoginDeskTest, GivesEachSlotItsShareOfTheBudget) {
   EXPECT_EQ(api_.calls.size(), 7U) << "the other slot has its own";
 }
 
-TEST_F(LoginDeskTest, TheBudgetNeverReplacesTheLastRealCause) {
+TEST_F(LoginServiceTest, TheBudgetNeverReplacesTheLastRealCause) {
   for (std::size_t i = 0; i < 6; ++i) {
     Ask(0, 'a');
     api_.Answer(i, ErrorClass::kTlsFailed, {}, openbao::kCertificateRequired);
@@ -397,7 +397,7 @@ TEST_F(LoginDeskTest, TheBudgetNeverReplacesTheLastRealCause) {
   }
 }
 
-TEST_F(LoginDeskTest, WarnsOfTokensForALimitedNumberOfRequests) {
+TEST_F(LoginServiceTest, WarnsOfTokensForALimitedNumberOfRequests) {
   Ask(0, 'a');
   openbao::AuthValue limited = Auth("s.token");
   limited.num_uses = 25;
@@ -409,7 +409,7 @@ TEST_F(LoginDeskTest, WarnsOfTokensForALimitedNumberOfRequests) {
   EXPECT_NE(Field(log_.records[0], "reason").find("token_num_uses"), std::string::npos);
 }
 
-TEST_F(LoginDeskTest, AWorkerThatAsksWithoutEndCannotFloodTheSupervisor) {
+TEST_F(LoginServiceTest, AWorkerThatAsksWithoutEndCannotFloodTheSupervisor) {
   credential_.finding = {AuthStatus::kJwtInvalid, "exp missing"};
   for (int i = 0; i < 1000; ++i) {
     Ask(0, 'a');
@@ -420,12 +420,12 @@ TEST_F(LoginDeskTest, AWorkerThatAsksWithoutEndCannotFloodTheSupervisor) {
   EXPECT_LE(credential_.reads, 60);
 }
 
-TEST_F(LoginDeskTest, ReportsAReplacedCredentialAtOnce) {
-  desk_->Watch();
+TEST_F(LoginServiceTest, ReportsAReplacedCredentialAtOnce) {
+  login_->Watch();
   EXPECT_EQ(credential_.reads, 0);
   credential_.replaced = true;
   credential_.finding = {AuthStatus::kJwtInvalid, "iss not the expected issuer"};
-  desk_->Watch();
+  login_->Watch();
   ASSERT_EQ(outlet_.statuses.size(), 1U);
   EXPECT_EQ(outlet_.statuses[0].status(), "jwt_invalid");
   EXPECT_EQ(outlet_.statuses[0].last_outcome(), ipc::OUTCOME_AUTH_FAILED);
@@ -434,38 +434,38 @@ TEST_F(LoginDeskTest, ReportsAReplacedCredentialAtOnce) {
   EXPECT_TRUE(api_.calls.empty());
 }
 
-TEST_F(LoginDeskTest, ComplainsAboutABadCredentialOnceAMinute) {
+TEST_F(LoginServiceTest, ComplainsAboutABadCredentialOnceAMinute) {
   credential_.finding = {AuthStatus::kOAuth2Rejected, "token endpoint refused the grant"};
-  desk_->CheckCredential();
+  login_->CheckCredential();
   EXPECT_EQ(credential_.reads, 1);
   for (int i = 0; i < 10; ++i) {
-    desk_->Watch();
+    login_->Watch();
   }
   EXPECT_EQ(credential_.reads, 1) << "the minute is not over";
   EXPECT_EQ(outlet_.statuses[0].credential_status(), "oauth2_rejected");
 }
 
-TEST_F(LoginDeskTest, SaysThatAReplacementIsOverdueWhileTheCredentialIsStillGood) {
+TEST_F(LoginServiceTest, SaysThatAReplacementIsOverdueWhileTheCredentialIsStillGood) {
   credential_.due_unix = UnixNow() - 1;
-  desk_->CheckCredential();
+  login_->CheckCredential();
   ASSERT_EQ(log_.records.size(), 1U);
   EXPECT_EQ(log_.records[0].level, LogLevel::kWarn);
   EXPECT_EQ(Field(log_.records[0], "reason"), "replacement overdue");
   EXPECT_EQ(outlet_.statuses[0].credential_status(), "ok");
   EXPECT_EQ(outlet_.statuses[0].credential_due_unix(), credential_.due_unix);
   credential_.due_unix = UnixNow() + 3600;
-  desk_->CheckCredential();
+  login_->CheckCredential();
   EXPECT_EQ(log_.records[1].level, LogLevel::kInfo);
 }
 
-TEST_F(LoginDeskTest, TellsTheCredentialsStandingApartFromTheLogins) {
+TEST_F(LoginServiceTest, TellsTheCredentialsStandingApartFromTheLogins) {
   Ask(0, 'a');
   api_.Answer(0, ErrorClass::kPermissionDenied);
   EXPECT_EQ(outlet_.statuses[0].status(), "auth_failed");
   EXPECT_EQ(outlet_.statuses[0].credential_status(), "ok");
 }
 
-TEST_F(LoginDeskTest, PutsNoSecretIntoStatusFailureOrRecord) {
+TEST_F(LoginServiceTest, PutsNoSecretIntoStatusFailureOrRecord) {
   Ask(0, 'a');
   api_.Answer(0, ErrorClass::kOk, Auth("s.secret-token"));
   Turn();

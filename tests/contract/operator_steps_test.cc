@@ -297,7 +297,7 @@ TEST(RebuildStateTest, GivesTheSameHashForTheSameMetadata) {
             RebuildState(vectors::GoldenConfig(), Metadata(5), {}).value().current_hash());
 }
 
-TEST(RebuildStateTest, LeavesOutVersionsThatCanNotDecrypt) {
+TEST(RebuildStateTest, LeavesOutVersionsThatCannotDecrypt) {
   TransitKeyMetadata metadata = Metadata(5);
   metadata.min_decryption_version = 3;
   EXPECT_EQ(RebuildState(vectors::GoldenConfig(), metadata, {}).value().contents().records.size(),

@@ -90,7 +90,7 @@ def on_disk(disk, **changes) -> dict:
     return {**SLOW_PROMOTION, "state": {"path": str(disk.path / "key-registry.json")}, **changes}
 
 
-def test_a_new_version_that_can_not_be_saved_is_not_used_and_heals(make_provider, tenant, disk):
+def test_a_new_version_that_cannot_be_saved_is_not_used_and_heals(make_provider, tenant, disk):
     provider = make_provider(tenant, on_disk(disk)).start_healthy()
     with provider.client() as client:
         encrypted = client.encrypt(PLAINTEXT)
@@ -118,7 +118,7 @@ def test_a_new_version_that_can_not_be_saved_is_not_used_and_heals(make_provider
         assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
 
 
-def test_counting_that_can_not_be_saved_is_only_reported(make_provider, tenant, disk):
+def test_counting_that_cannot_be_saved_is_only_reported(make_provider, tenant, disk):
     changes = {"status": {"probeInterval": "2s", "statusMaxStaleness": "60s"}}
     provider = make_provider(tenant, on_disk(disk, **changes)).start_healthy()
     tenant.rotate()

@@ -347,5 +347,5 @@ def test_a_role_with_token_num_uses_is_named_in_a_warning_at_login(openbao, make
         "ok",
         25,
     )
-    assert found[0]["level"] == "warn"
+    assert found[0]["level"] == "WARN"
     assert "token_num_uses" in found[0]["reason"]

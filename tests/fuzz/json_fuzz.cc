@@ -18,7 +18,7 @@ namespace {
 using baokms::Require;
 namespace contract = baokms::contract;
 
-constexpr std::size_t kMostItems = 8;
+constexpr std::size_t kMaxItems = 8;
 
 struct Document {
   std::string text;
@@ -27,12 +27,12 @@ struct Document {
 
 bool Read(std::string_view body, Document& document) {
   std::vector<std::string>& items = document.items;
-  items.reserve(kMostItems);
+  items.reserve(kMaxItems);
   return contract::ReadJson(
              body, {body.size(), body.size(), contract::UnknownMembers::kSkipped},
              {{"text", &document.text, contract::Presence::kOptional},
               {"items",
-               contract::JsonObjects{kMostItems,
+               contract::JsonObjects{kMaxItems,
                                      [&items]() -> std::vector<contract::JsonMember> {
                                        return {{"name", &items.emplace_back()}};
                                      }},

@@ -111,7 +111,7 @@ def test_a_scan_with_large_objects_counts_the_same(stack, api):
 
 
 @pytest.mark.parametrize("wrong", ["no client certificate", "other authority", "nobody there"])
-def test_an_etcd_that_can_not_be_read_gives_no_safe_verdict(stack, api, wrong, tmp_path):
+def test_an_etcd_that_cannot_be_read_gives_no_safe_verdict(stack, api, wrong, tmp_path):
     _, provider, etcd, _ = stack
     flags = {
         "no client certificate": ["--scan-etcd", etcd.address, f"--cacert={etcd.ca_file}"],

@@ -176,11 +176,11 @@ TEST(AnswersTest, TakesAsManyVersionsAsTheContractAndNoMore) {
     }
     return ParseKeyMetadata(Replaced(kMetadata, R"("1":1700000060,"2":1700000120)", keys));
   };
-  constexpr std::size_t kMost = contract::kMaxListedVersions;
-  const auto most = metadata_with(kMost);
+  constexpr std::size_t kMax = contract::kMaxListedVersions;
+  const auto most = metadata_with(kMax);
   ASSERT_TRUE(most.has_value());
-  EXPECT_EQ(most->value.versions.size(), kMost);
-  EXPECT_FALSE(metadata_with(kMost + 1).has_value());
+  EXPECT_EQ(most->value.versions.size(), kMax);
+  EXPECT_FALSE(metadata_with(kMax + 1).has_value());
 }
 
 TEST(AnswersTest, NestsAsDeepAsTheLimitAndNoDeeper) {

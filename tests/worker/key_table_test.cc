@@ -102,11 +102,11 @@ TEST_F(KeyTableTest, RefusesAnActiveKeyThatIsNoEntry) {
 
 // From version 2,049 on no table was accepted, and nothing could be encrypted any more.
 TEST_F(KeyTableTest, HoldsAsManyVersionsAsARegistry) {
-  constexpr auto kMost = static_cast<std::uint32_t>(contract::kMaxKeyRecords);
-  ASSERT_EQ(Accept(MakeTable(1, kMost, kMost)), ipc::OUTCOME_OK);
-  EXPECT_NE(table_.FindForEncryption(Bind(kMost).key_id, 1, kNow), nullptr);
+  constexpr auto kMax = static_cast<std::uint32_t>(contract::kMaxKeyRecords);
+  ASSERT_EQ(Accept(MakeTable(1, kMax, kMax)), ipc::OUTCOME_OK);
+  EXPECT_NE(table_.FindForEncryption(Bind(kMax).key_id, 1, kNow), nullptr);
   EXPECT_NE(table_.Find(Bind(1).key_id), nullptr);
-  EXPECT_EQ(Accept(MakeTable(2, kMost + 1, kMost)), ipc::OUTCOME_REQUEST_LIMIT);
+  EXPECT_EQ(Accept(MakeTable(2, kMax + 1, kMax)), ipc::OUTCOME_REQUEST_LIMIT);
 }
 
 TEST_F(KeyTableTest, ActiveVersionNeverGoesBack) {

@@ -56,7 +56,7 @@ TEST(WorkerOptionsTest, BoundsTimesThatOnlyHurt) {
   setup.set_token_renewable(false);
   const WorkerOptions options = ReadSetup(setup).value();
   EXPECT_EQ(options.token.longest_wait, kFirstBackoff);
-  EXPECT_EQ(options.token.login_timeout, kLongestLoginTimeout);
+  EXPECT_EQ(options.token.login_timeout, kMaxLoginTimeout);
   EXPECT_EQ(options.token.check_interval, kShortestCheck);
   EXPECT_EQ(options.token.mode, RenewalMode::kByLogin);
 }

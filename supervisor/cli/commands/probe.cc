@@ -33,7 +33,7 @@ constexpr std::size_t kPlaintextBytes = 32;
 constexpr std::size_t kUidBytes = 16;
 
 // Maximum timeout, so that a deadline fits the range of the clock.
-constexpr std::chrono::hours kLongestTimeout{24};
+constexpr std::chrono::hours kMaxTimeout{24};
 
 // Returns "failed with UNAVAILABLE": the code alone, because the text of a server is never
 // repeated.
@@ -181,7 +181,7 @@ struct ProbeOptions {
 // Stops at the first check that fails.
 Report Probe(const ProbeOptions& options) {
   Report report{.name = "probe", .checks = {}};
-  const auto timeout = std::min<std::chrono::nanoseconds>(options.timeout, kLongestTimeout);
+  const auto timeout = std::min<std::chrono::nanoseconds>(options.timeout, kMaxTimeout);
   const auto steady_deadline = std::chrono::steady_clock::now() + timeout;
   const SystemTime deadline =
       std::chrono::system_clock::now() +
@@ -205,7 +205,7 @@ int RunProbe(const CommandContext& context) {
     return context.FailUsage("--socket must be an absolute Unix socket path");
   }
   const auto timeout = ParseDuration(context.Value(kTimeoutFlag.name).value_or("10s"));
-  if (!timeout.has_value()) {
+  if (!timeout) {
     return context.FailUsage("--timeout must be a duration with a unit, such as 10s");
   }
   if (*timeout <= Duration(0)) {
@@ -215,7 +215,7 @@ int RunProbe(const CommandContext& context) {
   if (const std::string expected = context.ValueOrEmpty(kExpectedKeyIdFlag.name);
       !expected.empty()) {
     const auto key_id = contract::KeyId::Parse(expected);
-    if (!key_id.has_value()) {
+    if (!key_id) {
       return context.FailUsage("--expected-key-id must be a provider key ID");
     }
     options.expected_key_id = *key_id;

@@ -37,7 +37,7 @@ std::optional<std::vector<std::int64_t>> ParseVersions(std::string_view text) {
 
 int ExecuteRestoreVersions(const CommandContext& context) {
   const auto versions = ParseVersions(context.ValueOrEmpty(kVersionsFlag.name));
-  if (!versions.has_value()) {
+  if (!versions) {
     return context.FailUsage("--versions must list different Transit versions, such as 1,2");
   }
   return RunReviewedCommand(

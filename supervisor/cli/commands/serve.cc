@@ -10,7 +10,7 @@ namespace {
 
 ReloadedOptions Reload(const LoadOptions& load) {
   CheckedConfig checked = PrepareServe(load);
-  if (!checked.options.has_value()) {
+  if (!checked.options) {
     return {.options = nullptr, .refusal = DescribeProblems(checked.problems)};
   }
   return {.options = std::make_shared<const ServeOptions>(std::move(*checked.options)),
@@ -19,7 +19,7 @@ ReloadedOptions Reload(const LoadOptions& load) {
 
 int RunServe(const CommandContext& context) {
   CheckedConfig checked = PrepareServe(context.load());
-  if (!checked.options.has_value()) {
+  if (!checked.options) {
     return context.FailConfig(checked.problems);
   }
   checked.options->build = ThisBuild();

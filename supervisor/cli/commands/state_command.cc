@@ -23,7 +23,7 @@ int RunStateCommand(const CommandContext& context,
                     const std::function<CommandResult(const CommandHost&)>& command,
                     const std::string& report_file) {
   CheckedConfig checked = PrepareLiveQuery(context.load());
-  if (!checked.options.has_value()) {
+  if (!checked.options) {
     return context.FailConfig(checked.problems);
   }
   checked.options->build = ThisBuild();
@@ -59,7 +59,7 @@ int RunReviewedCommand(
   ReviewedHash reviewed;
   if (apply) {
     const auto hash = contract::StateHash::Parse(*expected);
-    if (!hash.has_value()) {
+    if (!hash) {
       return context.FailUsage(
           "--expected-state-hash must be a state hash: krs1. and 43 characters");
     }

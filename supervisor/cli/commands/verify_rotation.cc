@@ -75,7 +75,7 @@ int RunScan(const CommandContext& context, EtcdOptions options) {
     return context.FailUsage(problem);
   }
   const CheckedConfig checked = PrepareLiveQuery(context.load());
-  if (!checked.options.has_value()) {
+  if (!checked.options) {
     return context.FailConfig(checked.problems);
   }
   // Must run before the live query, which drops privileges and forbids this process to start
@@ -91,7 +91,7 @@ int RunScan(const CommandContext& context, EtcdOptions options) {
 
 int ExecuteVerifyRotation(const CommandContext& context) {
   const std::optional<std::string> endpoint = context.Value(kScanFlag.name);
-  if (!endpoint.has_value()) {
+  if (!endpoint) {
     if (GivesTlsFiles(context) || context.Value(kPrefixFlag.name)) {
       return context.FailUsage("--cacert, --cert, --key and --prefix require --scan-etcd");
     }
@@ -99,7 +99,7 @@ int ExecuteVerifyRotation(const CommandContext& context) {
         context, [](const CommandHost& host) { return RunVerifyRotation(host, nullptr); });
   }
   auto options = ParseEndpoint(*endpoint);
-  if (!options.has_value()) {
+  if (!options) {
     return context.FailUsage(
         "--scan-etcd must be https://HOST:PORT, or http:// with a loopback address");
   }

@@ -46,7 +46,7 @@ const Row kRows[] = {
     {"reported, then crashed", SIGSEGV, kOpenat, ExitStatus::Kind::kCrashed, "sigsegv"},
 };
 
-TEST(DeathTextTest, SaysTheKindAndTheWord) {
+TEST(ExitStatusTextTest, SaysTheKindAndTheWord) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.name);
     const ExitStatus death = ExitStatusOf(row.wait_status, row.reported);
@@ -55,7 +55,7 @@ TEST(DeathTextTest, SaysTheKindAndTheWord) {
   }
 }
 
-TEST(DeathTextTest, ReadsRealWaitStatuses) {
+TEST(ExitStatusTextTest, ReadsRealWaitStatuses) {
   const pid_t exited = ::fork();
   if (exited == 0) {
     ::_exit(72);
@@ -72,7 +72,7 @@ TEST(DeathTextTest, ReadsRealWaitStatuses) {
   EXPECT_EQ(CauseOf(ExitStatusOf(status, std::nullopt)), "sigkill");
 }
 
-TEST(DeathTextTest, HasAWordForAChildThatNeverWas) {
+TEST(ExitStatusTextTest, HasAWordForAChildThatNeverWas) {
   EXPECT_EQ(CauseOf({.kind = ExitStatus::Kind::kNotStarted, .code = 11, .syscall = {}}),
             "not_started");
 }

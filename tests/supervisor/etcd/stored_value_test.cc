@@ -60,7 +60,7 @@ TEST(StoredValueTest, KnowsTheOtherWaysOfStoring) {
   expect("k8s:enc:", "unknown", "");
 }
 
-TEST(StoredValueTest, GivesNoKeyIdForAnObjectItCanNotRead) {
+TEST(StoredValueTest, GivesNoKeyIdForAnObjectItCannotRead) {
   const std::string good = KmsV2("p", "obk2.x");
   for (const std::string& bad :
        {std::string("k8s:enc:kms:v2:p:\xff\xff\xff"), good.substr(0, good.size() - 1)}) {

@@ -88,18 +88,18 @@ TEST_F(AcceptTest, NoticesTheEndOfAConnectionFromEitherSide) {
 TEST_F(AcceptTest, TurnsAwayTheOneThatIsTooMany) {
   Start();
   std::vector<UniqueFd> clients;
-  for (std::size_t i = 0; i < Acceptor::kMostConnections; ++i) {
+  for (std::size_t i = 0; i < Acceptor::kMaxConnections; ++i) {
     clients.push_back(socket_.Connect());
   }
-  ASSERT_TRUE(AwaitConnections(Acceptor::kMostConnections));
+  ASSERT_TRUE(AwaitConnections(Acceptor::kMaxConnections));
   const UniqueFd extra = socket_.Connect();
   ASSERT_TRUE(RunUntil(*loop_, [&] { return IsClosed(extra); }));
-  EXPECT_EQ(connections_.size(), Acceptor::kMostConnections);
+  EXPECT_EQ(connections_.size(), Acceptor::kMaxConnections);
 
   clients.pop_back();
   connections_.clear();
   ASSERT_TRUE(
-      RunUntil(*loop_, [&] { return acceptor_->connections() < Acceptor::kMostConnections; }));
+      RunUntil(*loop_, [&] { return acceptor_->connections() < Acceptor::kMaxConnections; }));
   const UniqueFd again = socket_.Connect();
   EXPECT_TRUE(AwaitConnections(1));
 }
@@ -140,8 +140,8 @@ TEST_F(AcceptTest, ReconnectingInALoopDoesNotFillTheLog) {
     const UniqueFd client = socket_.Connect();
     RunUntil(*loop_, [&] { return metrics_.accepted == i + 1; });
   }
-  EXPECT_LT(log_.Records().size(), 5U * Acceptor::kMostRecordsPerSecond);
-  EXPECT_GE(log_.Records().size(), static_cast<std::size_t>(Acceptor::kMostRecordsPerSecond));
+  EXPECT_LT(log_.Records().size(), 5U * Acceptor::kMaxRecordsPerSecond);
+  EXPECT_GE(log_.Records().size(), static_cast<std::size_t>(Acceptor::kMaxRecordsPerSecond));
 }
 
 TEST_F(AcceptTest, OutOfDescriptorsAnswersByClosing) {

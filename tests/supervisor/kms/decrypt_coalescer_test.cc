@@ -28,7 +28,7 @@ using ::testing::SizeIs;
 class DecryptCoalescerTest : public ::testing::Test {
  protected:
   DecryptCoalescerTest() {
-    world_.gateway.on_decrypt = [](const auto&, const auto&) {
+    world_.workers.on_decrypt = [](const auto&, const auto&) {
       return std::nullopt;
     };
   }
@@ -58,9 +58,9 @@ TEST_F(DecryptCoalescerTest, EqualRequestsAreOneCall) {
   for (int i = 0; i < 10; ++i) {
     Start();
   }
-  EXPECT_THAT(world_.gateway.decrypts, SizeIs(1));
+  EXPECT_THAT(world_.workers.decrypts, SizeIs(1));
   EXPECT_EQ(world_.metrics.coalesced, 9);
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   ASSERT_TRUE(Await(9));
   EXPECT_THAT(results_, Each("p"));
   EXPECT_EQ(world_.metrics.Finished().size(), 10U);
@@ -72,7 +72,7 @@ TEST_F(DecryptCoalescerTest, OrderOfAnnotationsAndUidDoNotMatter) {
   other.set_uid("another");
   Start();
   Start(other);
-  EXPECT_THAT(world_.gateway.decrypts, SizeIs(1));
+  EXPECT_THAT(world_.workers.decrypts, SizeIs(1));
 }
 
 TEST_F(DecryptCoalescerTest, AnyOtherDifferenceSeparates) {
@@ -80,7 +80,7 @@ TEST_F(DecryptCoalescerTest, AnyOtherDifferenceSeparates) {
   v2::DecryptRequest other = GoodDecryptRequest();
   other.mutable_annotations(0)->set_value("x");
   Start(other);
-  EXPECT_THAT(world_.gateway.decrypts, SizeIs(2));
+  EXPECT_THAT(world_.workers.decrypts, SizeIs(2));
   v2::DecryptRequest fewer = GoodDecryptRequest();
   fewer.mutable_annotations()->RemoveLast();
   Start(fewer);
@@ -94,7 +94,7 @@ TEST_F(DecryptCoalescerTest, FollowersTakeNoPlace) {
   Start(other);
   Start();  // the limit of two is reached, but this one joins
   EXPECT_EQ(results_[2], "");
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   ASSERT_TRUE(Await(2));
   EXPECT_THAT(results_, Each("p"));
 }
@@ -106,7 +106,7 @@ TEST_F(DecryptCoalescerTest, FollowersAreBounded) {
   EXPECT_THAT(world_.metrics.Finished(), IsEmpty());
   Start();
   EXPECT_EQ(results_.back(), "kms request concurrency limit reached (temporary)");
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   ASSERT_TRUE(Await(0));
   Start();  // counted down again
   Start();
@@ -118,8 +118,8 @@ TEST_F(DecryptCoalescerTest, LeaderThatLeavesTakesNobodyAlong) {
   Start();
   leader->Cancel();
   EXPECT_EQ(results_[0], "request canceled");
-  EXPECT_THAT(world_.gateway.cancelled, IsEmpty());
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  EXPECT_THAT(world_.workers.cancelled, IsEmpty());
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   ASSERT_TRUE(Await(1));
   EXPECT_EQ(results_[1], "p");
 }
@@ -128,12 +128,12 @@ TEST_F(DecryptCoalescerTest, LastOneToLeaveStopsTheCall) {
   const KmsCallPtr leader = Start();
   const KmsCallPtr follower = Start();
   follower->Cancel();
-  EXPECT_THAT(world_.gateway.cancelled, IsEmpty());
+  EXPECT_THAT(world_.workers.cancelled, IsEmpty());
   leader->Cancel();
-  EXPECT_THAT(world_.gateway.cancelled, SizeIs(1));
+  EXPECT_THAT(world_.workers.cancelled, SizeIs(1));
   EXPECT_THAT(results_, Each("request canceled"));
   Start();  // does not join what is over
-  EXPECT_THAT(world_.gateway.decrypts, SizeIs(2));
+  EXPECT_THAT(world_.workers.decrypts, SizeIs(2));
 }
 
 TEST_F(DecryptCoalescerTest, LeadersDeadlineDoesNotReachFollowers) {
@@ -141,13 +141,13 @@ TEST_F(DecryptCoalescerTest, LeadersDeadlineDoesNotReachFollowers) {
   Start(GoodDecryptRequest(), soon);
   Start();
   RunFor(*world_.loop, milliseconds(35));
-  world_.gateway.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_TIMEOUT));
+  world_.workers.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_TIMEOUT));
   ASSERT_TRUE(Await(0));
   EXPECT_EQ(results_[0], "request timed out (temporary)");
-  ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.gateway.decrypt_count() == 2; }));
-  EXPECT_GT(BootTime(world_.gateway.decrypts[1].first.deadline_ns()),
+  ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.workers.decrypt_count() == 2; }));
+  EXPECT_GT(BootTime(world_.workers.decrypts[1].first.deadline_ns()),
             soon + std::chrono::seconds(1));
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   ASSERT_TRUE(Await(1));
   EXPECT_EQ(results_[1], "p");
 }
@@ -160,7 +160,7 @@ TEST_F(DecryptCoalescerTest, FollowerHasItsOwnDeadline) {
   EXPECT_EQ(results_[1], "request timed out (temporary)");
   EXPECT_LT(BootNow() - before, milliseconds(500));
   EXPECT_EQ(results_[0], "");
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   ASSERT_TRUE(Await(0));
   EXPECT_EQ(results_[0], "p");
 }
@@ -168,7 +168,7 @@ TEST_F(DecryptCoalescerTest, FollowerHasItsOwnDeadline) {
 TEST_F(DecryptCoalescerTest, FailureReachesEverybody) {
   Start();
   Start();
-  world_.gateway.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
+  world_.workers.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
   ASSERT_TRUE(Await(1));
   EXPECT_THAT(results_, Each("transit decrypt failed"));
 }
@@ -195,7 +195,7 @@ TEST_F(DecryptCoalescerTest, LeaverDuringDiscoveryAsksNoWorker) {
   const KmsCallPtr call = Start(request);
   call->Cancel();
   RunFor(*world_.loop, milliseconds(5));
-  EXPECT_THAT(world_.gateway.decrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.decrypts, IsEmpty());
   EXPECT_THAT(results_, ElementsAre("request canceled"));
 }
 

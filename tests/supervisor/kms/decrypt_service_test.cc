@@ -29,8 +29,8 @@ TEST_F(ServiceTest, DecryptAsksAWorkerForExactlyWhatCame) {
   const Ended ended = Decrypt(GoodDecryptRequest());
   EXPECT_EQ(ended.code, GrpcCode::kOk);
   EXPECT_EQ(ended.plaintext, "secret");
-  ASSERT_THAT(world_.gateway.decrypts, SizeIs(1));
-  const ipc::DecryptRequest& asked = world_.gateway.decrypts[0].first;
+  ASSERT_THAT(world_.workers.decrypts, SizeIs(1));
+  const ipc::DecryptRequest& asked = world_.workers.decrypts[0].first;
   const v2::DecryptRequest good = GoodDecryptRequest();
   EXPECT_EQ(asked.ciphertext(), good.ciphertext());
   EXPECT_EQ(asked.key_id(), good.key_id());
@@ -85,7 +85,7 @@ TEST_F(ServiceTest, MalformedDecryptsAreRefusedInTheDocumentedOrder) {
     EXPECT_EQ(ended.code, GrpcCode::kInvalidArgument);
     EXPECT_EQ(ended.text, bad.text);
   }
-  EXPECT_THAT(world_.gateway.decrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.decrypts, IsEmpty());
   EXPECT_EQ(world_.status.discoveries, 0);
 }
 
@@ -107,7 +107,7 @@ TEST_F(ServiceTest, UnknownKeyIdIsLookedUpOnceThenNotFound) {
   EXPECT_EQ(ended.text, "key_id unknown");
   EXPECT_EQ(world_.status.discoveries, 1);
   EXPECT_EQ(world_.status.last_discovered, OtherKeyId());
-  EXPECT_THAT(world_.gateway.decrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.decrypts, IsEmpty());
 }
 
 TEST_F(ServiceTest, DiscoveredKeyIsUsed) {
@@ -144,7 +144,7 @@ TEST_F(ServiceTest, FailedDiscoveryIsNeverCalledUnknown) {
 }
 
 TEST_F(ServiceTest, EmptyPlaintextFromAWorkerIsNoAnswer) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return DecryptedTo("");
   };
   EXPECT_EQ(Decrypt(GoodDecryptRequest()).code, GrpcCode::kInternal);
@@ -153,7 +153,7 @@ TEST_F(ServiceTest, EmptyPlaintextFromAWorkerIsNoAnswer) {
 TEST_F(ServiceTest, DeadlineIsTheEarlierOfBoth) {
   const BootTime before = BootNow();
   Decrypt(GoodDecryptRequest());
-  const BootTime configured(world_.gateway.decrypts.at(0).first.deadline_ns());
+  const BootTime configured(world_.workers.decrypts.at(0).first.deadline_ns());
   EXPECT_GE(configured, before + std::chrono::seconds(2));
   EXPECT_LE(configured, BootNow() + std::chrono::seconds(2));
 
@@ -161,11 +161,11 @@ TEST_F(ServiceTest, DeadlineIsTheEarlierOfBoth) {
   const BootTime mine = BootNow() + milliseconds(300);
   StartDecrypt(GoodDecryptRequest(), mine);
   Await();
-  EXPECT_EQ(BootTime(world_.gateway.decrypts.at(1).first.deadline_ns()), mine);
+  EXPECT_EQ(BootTime(world_.workers.decrypts.at(1).first.deadline_ns()), mine);
 }
 
 TEST_F(ServiceTest, DeadlineWinsOverWhatItBroughtAbout) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_CONNECTION_FAILED);
   };
   StartDecrypt(GoodDecryptRequest(), BootNow() - milliseconds(1));

@@ -36,11 +36,11 @@ TEST_F(ServiceTest, EncryptGivesWhatTwoWorkersAgreeOn) {
     EXPECT_EQ(ended.encrypted.annotations(i).key(), expected[static_cast<std::size_t>(i)].key);
     EXPECT_EQ(ended.encrypted.annotations(i).value(), expected[static_cast<std::size_t>(i)].value);
   }
-  ASSERT_THAT(world_.gateway.encrypts, SizeIs(1));
-  EXPECT_EQ(world_.gateway.encrypts[0].table_generation(), 7U);
-  EXPECT_EQ(world_.gateway.encrypts[0].plaintext(), "secret");
-  ASSERT_THAT(world_.gateway.decrypts, SizeIs(1));
-  const auto& [verification, choice] = world_.gateway.decrypts[0];
+  ASSERT_THAT(world_.workers.encrypts, SizeIs(1));
+  EXPECT_EQ(world_.workers.encrypts[0].table_generation(), 7U);
+  EXPECT_EQ(world_.workers.encrypts[0].plaintext(), "secret");
+  ASSERT_THAT(world_.workers.decrypts, SizeIs(1));
+  const auto& [verification, choice] = world_.workers.decrypts[0];
   EXPECT_EQ(choice.not_this, 0U);
   EXPECT_FALSE(verification.fresh_connection());
   EXPECT_EQ(verification.ciphertext(), GoodCiphertext());
@@ -58,8 +58,8 @@ TEST_F(ServiceTest, PlaintextIsBoundedByItsCiphertextsSize) {
   const Ended over = Encrypt(std::string(most + 1, 'x'));
   EXPECT_EQ(over.code, GrpcCode::kInvalidArgument);
   EXPECT_EQ(over.text, "kms request exceeds protocol limits");
-  EXPECT_THAT(world_.gateway.encrypts, IsEmpty());
-  world_.gateway.on_decrypt = [&](const auto&, const auto&) {
+  EXPECT_THAT(world_.workers.encrypts, IsEmpty());
+  world_.workers.on_decrypt = [&](const auto&, const auto&) {
     return DecryptedTo(std::string(most, 'x'));
   };
   EXPECT_EQ(Encrypt(std::string(most, 'x')).code, GrpcCode::kOk);
@@ -90,7 +90,7 @@ constexpr BadAnswer kBadAnswers[] = {
 TEST_F(ServiceTest, EncryptAnswersThatAreNotOursAreRefused) {
   for (const BadAnswer& bad : kBadAnswers) {
     SCOPED_TRACE(bad.name);
-    world_.gateway.on_encrypt = [&](const auto&) {
+    world_.workers.on_encrypt = [&](const auto&) {
       ipc::EncryptAnswer answer = GoodEncryptAnswer();
       bad.spoil(answer);
       return answer;
@@ -99,11 +99,11 @@ TEST_F(ServiceTest, EncryptAnswersThatAreNotOursAreRefused) {
     EXPECT_EQ(ended.code, GrpcCode::kInternal);
     EXPECT_EQ(ended.text, bad.text);
   }
-  EXPECT_THAT(world_.gateway.decrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.decrypts, IsEmpty());
 }
 
 TEST_F(ServiceTest, EncryptErrorsAreTranslated) {
-  world_.gateway.on_encrypt = [](const auto&) {
+  world_.workers.on_encrypt = [](const auto&) {
     return FailedWith<ipc::EncryptAnswer>(ipc::OUTCOME_SEALED);
   };
   const Ended ended = Encrypt("secret");
@@ -113,7 +113,7 @@ TEST_F(ServiceTest, EncryptErrorsAreTranslated) {
 
 TEST_F(ServiceTest, CiphertextOfSomethingElseIsNeverGiven) {
   for (const std::string& wrong : {std::string("secreT"), std::string("secre"), std::string()}) {
-    world_.gateway.on_decrypt = [&](const auto&, const auto&) {
+    world_.workers.on_decrypt = [&](const auto&, const auto&) {
       return DecryptedTo(wrong);
     };
     const Ended ended = Encrypt("secret");
@@ -126,26 +126,26 @@ TEST_F(ServiceTest, CiphertextOfSomethingElseIsNeverGiven) {
 TEST_F(ServiceTest, VerdictOfTheOtherWorkerIsFinal) {
   for (const ipc::Outcome verdict : {ipc::OUTCOME_DECRYPT_FAILED, ipc::OUTCOME_INVALID_REQUEST,
                                      ipc::OUTCOME_ANNOTATIONS_MISMATCH}) {
-    world_.gateway.decrypts.clear();
-    world_.gateway.on_decrypt = [&](const auto&, const auto&) {
+    world_.workers.decrypts.clear();
+    world_.workers.on_decrypt = [&](const auto&, const auto&) {
       return FailedWith<ipc::DecryptAnswer>(verdict);
     };
     EXPECT_EQ(Encrypt("secret").text, "kms request failed");
-    EXPECT_THAT(world_.gateway.decrypts, SizeIs(1));
+    EXPECT_THAT(world_.workers.decrypts, SizeIs(1));
   }
 }
 
 TEST_F(ServiceTest, OnlyWorkerVerifiesItselfAndThatIsCounted) {
-  world_.gateway.other_worker_ready = false;
+  world_.workers.other_worker_ready = false;
   EXPECT_EQ(Encrypt("secret").code, GrpcCode::kOk);
-  ASSERT_THAT(world_.gateway.decrypts, SizeIs(1));
-  EXPECT_EQ(world_.gateway.decrypts[0].second.fallback, WorkerChoice::Fallback::kSameWorker);
+  ASSERT_THAT(world_.workers.decrypts, SizeIs(1));
+  EXPECT_EQ(world_.workers.decrypts[0].second.fallback, WorkerChoice::Fallback::kSameWorker);
   EXPECT_EQ(world_.metrics.self_verified, 1);
   EXPECT_THAT(world_.log.Everything(), HasSubstr("kms.encrypt_self_verified"));
 }
 
 TEST_F(ServiceTest, BrokenSecondWorkerDoesNotStopEncrypt) {
-  world_.gateway.on_decrypt = [](const auto& request, const WorkerChoice& choice) {
+  world_.workers.on_decrypt = [](const auto& request, const WorkerChoice& choice) {
     if (choice.not_this) {
       return FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_AUTH_FAILED);
     }
@@ -153,49 +153,49 @@ TEST_F(ServiceTest, BrokenSecondWorkerDoesNotStopEncrypt) {
     return DecryptedTo("secret");
   };
   EXPECT_EQ(Encrypt("secret").code, GrpcCode::kOk);
-  ASSERT_THAT(world_.gateway.decrypts, SizeIs(2));
-  EXPECT_EQ(world_.gateway.decrypts[1].second.only, 0U);
+  ASSERT_THAT(world_.workers.decrypts, SizeIs(2));
+  EXPECT_EQ(world_.workers.decrypts[1].second.only, 0U);
   EXPECT_EQ(world_.metrics.self_verified, 1);
 }
 
 TEST_F(ServiceTest, StuckSecondWorkerLeavesTimeToAskTheFirst) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return DecryptedTo("secret");
   };
   const BootTime before = BootNow();
   EXPECT_EQ(Encrypt("secret").code, GrpcCode::kOk);
-  const BootTime until(world_.gateway.decrypts[0].first.deadline_ns());
+  const BootTime until(world_.workers.decrypts[0].first.deadline_ns());
   EXPECT_LE(until - before, milliseconds(1100));
   EXPECT_GE(until - before, milliseconds(900));
 }
 
 TEST_F(ServiceTest, FailureOfBothVerificationsIsAnOutage) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_CONNECTION_FAILED);
   };
   const Ended ended = Encrypt("secret");
   EXPECT_EQ(ended.code, GrpcCode::kUnavailable);
   EXPECT_EQ(ended.text, "transit unavailable (temporary)");
-  EXPECT_THAT(world_.gateway.decrypts, SizeIs(2));
+  EXPECT_THAT(world_.workers.decrypts, SizeIs(2));
 }
 
 TEST_F(ServiceTest, ClientThatLeavesDuringVerificationStopsIt) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
   };
   const KmsCallPtr call = StartEncrypt("secret");
-  ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.gateway.decrypt_count() == 1; }));
+  ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.workers.decrypt_count() == 1; }));
   call->Cancel();
   call->Cancel();
   ASSERT_THAT(ended_, SizeIs(1));
   EXPECT_EQ(ended_[0].code, GrpcCode::kCancelled);
   EXPECT_EQ(ended_[0].text, "request canceled");
-  EXPECT_THAT(world_.gateway.cancelled, SizeIs(1));
+  EXPECT_THAT(world_.workers.cancelled, SizeIs(1));
 }
 
 TEST_F(ServiceTest, EncryptLimitIsExact) {
   FakeWorld world({.status = 1, .encrypt = 2, .decrypt = 1});
-  world.gateway.on_encrypt = [](const auto&) {
+  world.workers.on_encrypt = [](const auto&) {
     return std::nullopt;
   };
   std::vector<GrpcCode> codes;

@@ -385,13 +385,13 @@ inline std::string FieldOf(const LogRecord& record, std::string_view key) {
 struct FakeWorld {
   explicit FakeWorld(ConcurrencyLimits limits = {}, BootTime timeout = std::chrono::seconds(2))
       : service(*loop,
-                gateway,
+                workers,
                 status,
                 observers,
                 {GoldenIdentity(), kPluginVersion, timeout, limits}) {}
 
   std::unique_ptr<EventLoop> loop = EventLoop::Create().value();
-  FakeWorkerPool gateway{*loop};
+  FakeWorkerPool workers{*loop};
   FakeStatus status{*loop};
   FakeMetrics metrics;
   FakeLog log;

@@ -112,11 +112,11 @@ class ServerTest : public ::testing::Test {
 
   // A Decrypt that a worker has, and does not answer before AnswerOpen().
   std::unique_ptr<OpenCall> HeldDecrypt() {
-    world_.gateway.on_decrypt = [](const auto&, const auto&) {
+    world_.workers.on_decrypt = [](const auto&, const auto&) {
       return std::nullopt;
     };
     auto call = std::make_unique<OpenCall>(*stub_, GoodDecryptRequest());
-    EXPECT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+    EXPECT_TRUE(Eventually([&] { return world_.workers.decrypt_count() == 1; }));
     return call;
   }
 
@@ -217,7 +217,7 @@ TEST_F(ServerTest, EveryOutcomeHasItsCodeAndText) {
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(ipc::Outcome_Name(row.outcome));
-    world_.gateway.on_decrypt = [&](const auto&, const auto&) {
+    world_.workers.on_decrypt = [&](const auto&, const auto&) {
       return FailedWith<ipc::DecryptAnswer>(row.outcome);
     };
     const Decrypted result = Decrypt(GoodDecryptRequest());
@@ -286,7 +286,7 @@ TEST_F(ServerTest, CompressedMessagesAreNotUnpacked) {
   request.set_plaintext(std::string(60000, 'x'));
   v2::EncryptResponse response;
   EXPECT_FALSE(stub_->Encrypt(&context, request, &response).ok());
-  EXPECT_THAT(world_.gateway.encrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.encrypts, IsEmpty());
   EXPECT_TRUE(Decrypt(GoodDecryptRequest()).status.ok());
 }
 
@@ -310,16 +310,16 @@ TEST_F(ServerTest, UnknownMethodsAreUnimplemented) {
 TEST_F(ServerTest, CallersDeadlineReachesTheWorker) {
   const BootTime before = BootNow();
   EXPECT_TRUE(Decrypt(GoodDecryptRequest(), milliseconds(700)).status.ok());
-  const BootTime short_one(world_.gateway.decrypts.at(0).first.deadline_ns());
+  const BootTime short_one(world_.workers.decrypts.at(0).first.deadline_ns());
   EXPECT_LE(short_one, before + milliseconds(800));
   EXPECT_GE(short_one, before + milliseconds(500));
   EXPECT_TRUE(Decrypt(GoodDecryptRequest(), seconds(60)).status.ok());
-  const BootTime long_one(world_.gateway.decrypts.at(1).first.deadline_ns());
+  const BootTime long_one(world_.workers.decrypts.at(1).first.deadline_ns());
   EXPECT_LE(long_one, BootNow() + seconds(2));  // openbao.timeout
 }
 
 TEST_F(ServerTest, ClientThatGivesUpStopsTheWork) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
   };
   const Decrypted result = Decrypt(GoodDecryptRequest(), milliseconds(100));
@@ -328,21 +328,21 @@ TEST_F(ServerTest, ClientThatGivesUpStopsTheWork) {
   EXPECT_EQ(std::get<1>(world_.metrics.Finished()[0]), "canceled");
 
   OpenCall call(*stub_, GoodDecryptRequest());
-  ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 2; }));
+  ASSERT_TRUE(Eventually([&] { return world_.workers.decrypt_count() == 2; }));
   call.context.TryCancel();
   EXPECT_EQ(call.Await().error_code(), grpc::CANCELLED);
   EXPECT_TRUE(Eventually([&] { return world_.metrics.Finished().size() == 2; }));
 }
 
 TEST_F(ServerTest, LostConnectionStopsItsWork) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
   };
   auto channel = Connect("localhost");
   auto stub = v2::KeyManagementService::NewStub(channel);
   {
     OpenCall call(*stub, GoodDecryptRequest());
-    ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 1; }));
+    ASSERT_TRUE(Eventually([&] { return world_.workers.decrypt_count() == 1; }));
     OnLoop([&] { EXPECT_EQ(acceptor_->connections(), 1U); });
     call.context.TryCancel();
     call.Await();
@@ -354,7 +354,7 @@ TEST_F(ServerTest, LostConnectionStopsItsWork) {
 }
 
 TEST_F(ServerTest, ManyEqualDecryptsOnOneConnectionAreOneCall) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
   };
   std::vector<std::unique_ptr<OpenCall>> calls;
@@ -362,8 +362,8 @@ TEST_F(ServerTest, ManyEqualDecryptsOnOneConnectionAreOneCall) {
     calls.push_back(std::make_unique<OpenCall>(*stub_, GoodDecryptRequest()));
   }
   ASSERT_TRUE(Eventually([&] { return world_.metrics.coalesced == 299; }));
-  EXPECT_EQ(world_.gateway.decrypt_count(), 1U);
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  EXPECT_EQ(world_.workers.decrypt_count(), 1U);
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   for (auto& call : calls) {
     EXPECT_TRUE(call->Await().ok());
     EXPECT_EQ(call->response.plaintext(), "p");
@@ -371,7 +371,7 @@ TEST_F(ServerTest, ManyEqualDecryptsOnOneConnectionAreOneCall) {
 }
 
 TEST_F(ServerTest, StatusNeverMeetsALimitOrAnotherMethodsLoad) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
   };
   std::vector<std::unique_ptr<OpenCall>> storm;
@@ -395,7 +395,7 @@ TEST_F(ServerTest, StatusNeverMeetsALimitOrAnotherMethodsLoad) {
     thread.join();
   }
   EXPECT_EQ(good, 400);
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   int refused = 0;
   for (auto& call : storm) {
     refused += call->Await().error_code() == grpc::RESOURCE_EXHAUSTED ? 1 : 0;
@@ -409,7 +409,7 @@ class SmallServerTest : public ServerTest {
 };
 
 TEST_F(SmallServerTest, DecryptLimitIsExact) {
-  world_.gateway.on_decrypt = [](const auto&, const auto&) {
+  world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
   };
   std::vector<std::unique_ptr<OpenCall>> calls;
@@ -418,11 +418,11 @@ TEST_F(SmallServerTest, DecryptLimitIsExact) {
     request.mutable_annotations(0)->set_value(std::to_string(i));
     calls.push_back(std::make_unique<OpenCall>(*stub_, request));
   }
-  ASSERT_TRUE(Eventually([&] { return world_.gateway.decrypt_count() == 3; }));
+  ASSERT_TRUE(Eventually([&] { return world_.workers.decrypt_count() == 3; }));
   const Decrypted result = Decrypt(GoodDecryptRequest());
   EXPECT_EQ(result.status.error_code(), grpc::RESOURCE_EXHAUSTED);
   EXPECT_EQ(result.status.error_message(), "kms request concurrency limit reached (temporary)");
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   for (auto& call : calls) {
     EXPECT_TRUE(call->Await().ok());
   }
@@ -437,7 +437,7 @@ TEST_F(ServerTest, ShutdownLetsCallsInProgressEnd) {
   });
   std::this_thread::sleep_for(milliseconds(50));
   EXPECT_FALSE(done);
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   EXPECT_TRUE(call->Await().ok());
   EXPECT_TRUE(Eventually([&] { return done.load(); }));
 }
@@ -450,7 +450,7 @@ TEST_F(ServerTest, ShutdownTakesCallsUntilAQuietMoment) {
   v2::StatusResponse response;
   EXPECT_TRUE(stub_->Status(&context, v2::StatusRequest(), &response).ok());
   EXPECT_FALSE(done);
-  world_.gateway.AnswerOpen(DecryptedTo("p"));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
   EXPECT_TRUE(call->Await().ok());
   EXPECT_TRUE(Eventually([&] { return done.load(); }));
 }

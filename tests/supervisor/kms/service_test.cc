@@ -34,8 +34,8 @@ TEST_F(ServiceTest, HealthyStatusSaysSoAndAsksNobody) {
     EXPECT_EQ(answer.response.healthz(), "ok");
     EXPECT_EQ(answer.response.key_id(), GoldenKeyId());
   }
-  EXPECT_THAT(world_.gateway.encrypts, IsEmpty());
-  EXPECT_THAT(world_.gateway.decrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.encrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.decrypts, IsEmpty());
   EXPECT_EQ(world_.status.discoveries, 0);
 }
 
@@ -89,7 +89,7 @@ TEST_F(ServiceTest, EncryptNeedsAHealthyStatus) {
     EXPECT_EQ(ended.code, GrpcCode::kFailedPrecondition);
     EXPECT_EQ(ended.text, bad.encrypt_text);
   }
-  EXPECT_THAT(world_.gateway.encrypts, IsEmpty());
+  EXPECT_THAT(world_.workers.encrypts, IsEmpty());
 }
 
 TEST_F(ServiceTest, DecryptNeedsNoHealthyStatus) {

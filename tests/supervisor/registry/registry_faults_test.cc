@@ -104,7 +104,7 @@ TEST_P(EveryFaultTest, KeepsTheOldOrTheNewStateAndHeals) {
 }
 
 // A process that died after its renames may have left names that are not durable yet.
-TEST_P(EveryFaultTest, RefusesAStartThatCanNotMakeTheFilesDurable) {
+TEST_P(EveryFaultTest, RefusesAStartThatCannotMakeTheFilesDurable) {
   TestDirectory dir;
   Prepare(dir);
   FaultyFileOps ops;
@@ -223,7 +223,7 @@ TEST_F(RegistryFaultsTest, AWriteThatTakesNothingFailsInsteadOfGoingOnForEver) {
   EXPECT_EQ(Restart(dir), first_);
 }
 
-TEST_F(RegistryFaultsTest, AStartThatCanNotReadRefusesWithTheFilesName) {
+TEST_F(RegistryFaultsTest, AStartThatCannotReadRefusesWithTheFilesName) {
   TestDirectory dir;
   Prepare(dir);
   for (std::size_t i = 0;; ++i) {

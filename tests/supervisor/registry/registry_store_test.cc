@@ -154,7 +154,7 @@ TEST_F(RegistryStoreTest, RefusesFilesThatOthersCouldHaveWritten) {
   ExpectFault(RegistryFault::kUnreadable);
 }
 
-TEST_F(RegistryStoreTest, SaysSoWhenTheCheckpointCanNotBeAdvanced) {
+TEST_F(RegistryStoreTest, SaysSoWhenTheCheckpointCannotBeAdvanced) {
   WriteState(first_);
   ops_.FailAt(2, FaultyFileOps::After::kGoesOn);
   ExpectFault(RegistryFault::kNotWritable);

@@ -68,9 +68,9 @@ class FakeChildLog final : public ChildLog {
   std::vector<std::string> lines;
 };
 
-class ProcessEventsTest : public ::testing::Test {
+class ChildEventHandlerTest : public ::testing::Test {
  protected:
-  ProcessEventsTest() {
+  ChildEventHandlerTest() {
     ipc::ChannelPair pair = ipc::MakeChannelPair().value();
     spawner_ = std::make_unique<Peer>(std::move(pair.second));
     children_ =
@@ -180,14 +180,14 @@ class ProcessEventsTest : public ::testing::Test {
   std::unique_ptr<Peer> agent_;
 };
 
-TEST_F(ProcessEventsTest, WorkersAreConnectedToOpenBao) {
+TEST_F(ChildEventHandlerTest, WorkersAreConnectedToOpenBao) {
   Ask(*worker_, kOpenBao);
   EXPECT_EQ(AwaitAnswer(*worker_), ipc::OUTCOME_OK);
   EXPECT_FALSE(Killed().has_value());
   EXPECT_EQ(login_budget_.Remaining(BootNow()), kLogins) << "a worker's connection is no login";
 }
 
-TEST_F(ProcessEventsTest, WorkersThatAskForAnotherEndpointAreKilled) {
+TEST_F(ChildEventHandlerTest, WorkersThatAskForAnotherEndpointAreKilled) {
   for (const std::uint32_t endpoint : {kIdentityProvider, kNobodys}) {
     SCOPED_TRACE(endpoint);
     Ask(*worker_, endpoint);
@@ -203,7 +203,7 @@ TEST_F(ProcessEventsTest, WorkersThatAskForAnotherEndpointAreKilled) {
   }
 }
 
-TEST_F(ProcessEventsTest, TheAgentIsConnectedToItsIdentityProviderToo) {
+TEST_F(ChildEventHandlerTest, TheAgentIsConnectedToItsIdentityProviderToo) {
   Ask(*agent_, kIdentityProvider);
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
   EXPECT_EQ(login_budget_.Remaining(BootNow()), kLogins) << "a grant is no login";
@@ -212,7 +212,7 @@ TEST_F(ProcessEventsTest, TheAgentIsConnectedToItsIdentityProviderToo) {
   EXPECT_FALSE(Killed().has_value());
 }
 
-TEST_F(ProcessEventsTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays) {
+TEST_F(ChildEventHandlerTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays) {
   for (std::uint64_t id = 1; id <= kLogins; ++id) {
     Ask(*agent_, kOpenBao, id);
     EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
@@ -230,7 +230,7 @@ TEST_F(ProcessEventsTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays) {
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
 }
 
-TEST_F(ProcessEventsTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) {
+TEST_F(ChildEventHandlerTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) {
   ipc::AgentStatus status;
   status.set_status("error");
   status.set_last_outcome(ipc::OUTCOME_SEALED);
@@ -242,7 +242,7 @@ TEST_F(ProcessEventsTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) {
   EXPECT_THAT(child_log_.lines, ElementsAre("auth_agent caused openbao.request"));
 }
 
-TEST_F(ProcessEventsTest, AChildThatCannotStartIsLoggedWithItsStepAndErrno) {
+TEST_F(ChildEventHandlerTest, AChildThatCannotStartIsLoggedWithItsStepAndErrno) {
   ipc::Exited exited;
   exited.set_role(kAgent.role);
   exited.set_pid(100);
@@ -264,7 +264,7 @@ TEST_F(ProcessEventsTest, AChildThatCannotStartIsLoggedWithItsStepAndErrno) {
   EXPECT_EQ(records[0].fields.back(), (std::pair<std::string, LogValue>("errno", EACCES)));
 }
 
-TEST_F(ProcessEventsTest, TheBudgetOutlivesTheAgent) {
+TEST_F(ChildEventHandlerTest, TheBudgetOutlivesTheAgent) {
   for (std::uint64_t id = 1; id <= kLogins; ++id) {
     Ask(*agent_, kOpenBao, id);
     EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);

@@ -7,14 +7,14 @@
 namespace baokms::supervisor {
 namespace {
 
-TEST(CredentialBookTest, KnowsNothingBeforeTheAgentSpoke) {
+TEST(CredentialStatusTest, KnowsNothingBeforeTheAgentSpoke) {
   const CredentialFacts facts = CredentialStatus().Read(1000);
   EXPECT_EQ(facts.status, "");
   EXPECT_FALSE(facts.ends);
   EXPECT_FALSE(facts.due);
 }
 
-TEST(CredentialBookTest, TellsWhatIsLeftAtTheMomentItIsAsked) {
+TEST(CredentialStatusTest, TellsWhatIsLeftAtTheMomentItIsAsked) {
   CredentialStatus book;
   ipc::AgentStatus status;
   status.set_status("auth_failed");
@@ -30,7 +30,7 @@ TEST(CredentialBookTest, TellsWhatIsLeftAtTheMomentItIsAsked) {
   EXPECT_EQ(book.Read(1200).ends_in_s, -100);
 }
 
-TEST(CredentialBookTest, TakesNoWordThatItDoesNotKnow) {
+TEST(CredentialStatusTest, TakesNoWordThatItDoesNotKnow) {
   CredentialStatus book;
   ipc::AgentStatus status;
   status.set_credential_status("oauth2_rejected");

@@ -104,7 +104,7 @@ TEST_F(DiscoveryTest, IsUnavailableWhenTheReadFails) {
   EXPECT_EQ(Discover(kNobody), Outcome::kUnavailable);
 }
 
-TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCanNotBeConfirmed) {
+TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCannotBeConfirmed) {
   StartGood();
   workers_.AddVersion();
   workers_.ready = {0};
@@ -125,7 +125,7 @@ TEST_F(DiscoveryTest, IsUnavailableForAKeyThatWasSeenButNotConfirmedYet) {
       << "the read before the rotation is younger than five seconds";
 }
 
-TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCanNotBeSaved) {
+TEST_F(DiscoveryTest, IsUnavailableWhenTheChangeCannotBeSaved) {
   StartGood();
   workers_.AddVersion();
   ops_.FailAt(1, FaultyFileOps::After::kIsDead);

@@ -115,7 +115,7 @@ TEST_F(KeyStatusOutageTest, FindsEveryBadKeyAndRecovers) {
   }
 }
 
-TEST_F(KeyStatusOutageTest, SaysWhenTheUpsertPolicyCanNotBeRead) {
+TEST_F(KeyStatusOutageTest, SaysWhenTheUpsertPolicyCannotBeRead) {
   CreateAndStart();
   workers_.faults[0].upsert = ipc::OUTCOME_PERMISSION_DENIED;
   scheduler_.Advance(seconds(31));

@@ -263,27 +263,27 @@ TEST_F(KeyStatusRotationTest, IsUnhealthyWhenARetiredKeyMayNoLongerDecrypt) {
 }
 
 TEST_F(KeyStatusRotationTest, GoesOnWithTheActiveVersionWhenTheRegistryIsFull) {
-  constexpr auto kMost = static_cast<std::uint32_t>(contract::kMaxKeyRecords);
+  constexpr auto kMax = static_cast<std::uint32_t>(contract::kMaxKeyRecords);
   StartGood();
-  EXPECT_CALL(metrics_, RegistryRecords(::testing::Ne(kMost))).Times(::testing::AnyNumber());
-  EXPECT_CALL(metrics_, RegistryRecords(kMost)).Times(::testing::AtLeast(1));
-  while (workers_.key.latest_version() < kMost) {
+  EXPECT_CALL(metrics_, RegistryRecords(::testing::Ne(kMax))).Times(::testing::AnyNumber());
+  EXPECT_CALL(metrics_, RegistryRecords(kMax)).Times(::testing::AtLeast(1));
+  while (workers_.key.latest_version() < kMax) {
     workers_.AddVersion();
   }
-  ASSERT_LE(TimeUntilActive(kMost, minutes(10)), minutes(5));
+  ASSERT_LE(TimeUntilActive(kMax, minutes(10)), minutes(5));
   EXPECT_THAT(status_->Diagnose().finding, ::testing::HasSubstr("holds 16384 of at most 16384"));
   EXPECT_EQ(log_.Of("key.finding").back().level, LogLevel::kWarn);
   workers_.AddVersion();
   scheduler_.Advance(minutes(5));
   EXPECT_TRUE(Ready());
-  EXPECT_EQ(status_->View()->active_version, kMost);
+  EXPECT_EQ(status_->View()->active_version, kMax);
   EXPECT_EQ(status_->Diagnose().rotation_deferred, "registry_full");
   EXPECT_THAT(status_->Diagnose().finding, ::testing::HasSubstr("version 16385 is not used here"));
   // Another node may have encrypted with it: never called unknown.
-  EXPECT_EQ(Discover(KeyIdOf(kMost + 1)), DiscoveryOutcome::kUnavailable);
+  EXPECT_EQ(Discover(KeyIdOf(kMax + 1)), DiscoveryOutcome::kUnavailable);
 }
 
-TEST_F(KeyStatusRotationTest, StaysGoodButDegradedWhenOnlyBookkeepingCanNotBeSaved) {
+TEST_F(KeyStatusRotationTest, StaysGoodButDegradedWhenOnlyBookkeepingCannotBeSaved) {
   StartGood();
   workers_.AddVersion();
   scheduler_.Advance(seconds(20));
@@ -302,7 +302,7 @@ TEST_F(KeyStatusRotationTest, StaysGoodButDegradedWhenOnlyBookkeepingCanNotBeSav
   EXPECT_LE(TimeUntilActive(2, minutes(10)), minutes(4));
 }
 
-TEST_F(KeyStatusRotationTest, IsUnhealthyWhenBookkeepingCanNotBeSavedAndTheDiskIsNotTheOldOne) {
+TEST_F(KeyStatusRotationTest, IsUnhealthyWhenBookkeepingCannotBeSavedAndTheDiskIsNotTheOldOne) {
   StartGood();
   workers_.AddVersion();
   scheduler_.Advance(seconds(20));
@@ -315,7 +315,7 @@ TEST_F(KeyStatusRotationTest, IsUnhealthyWhenBookkeepingCanNotBeSavedAndTheDiskI
   EXPECT_TRUE(Ready());
 }
 
-TEST_F(KeyStatusRotationTest, IsUnhealthyWhenNewKeysCanNotBeSaved) {
+TEST_F(KeyStatusRotationTest, IsUnhealthyWhenNewKeysCannotBeSaved) {
   StartGood();
   workers_.AddVersion();
   ops_.FailAt(1, FaultyFileOps::After::kIsDead);

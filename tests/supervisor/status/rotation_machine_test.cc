@@ -96,17 +96,17 @@ TEST(ObserveTest, AddsPendingAndInBetweenKeys) {
 
 // The registry goes on with what it has; a registry that is almost full takes what still fits.
 TEST(ObserveTest, LeavesAFullRegistryAsItIs) {
-  constexpr auto kMost = std::int64_t{contract::kMaxKeyRecords};
-  std::vector<KeyRecord> records = {Active(kMost - 1)};
-  for (std::int64_t version = kMost - 2; version >= 1; --version) {
+  constexpr auto kMax = std::int64_t{contract::kMaxKeyRecords};
+  std::vector<KeyRecord> records = {Active(kMax - 1)};
+  for (std::int64_t version = kMax - 2; version >= 1; --version) {
     records.push_back(Retired(version));
   }
   const RegistryState almost = Registry(records);
-  const auto last = Scheduled(almost, Metadata(kMost));
+  const auto last = Scheduled(almost, Metadata(kMax));
   ASSERT_TRUE(last.next.has_value());
   EXPECT_EQ(last.next->contents().records.size(), contract::kMaxKeyRecords);
   for (const RegistryState& state : {*last.next, almost}) {
-    const auto over = Scheduled(state, Metadata(kMost + 1));
+    const auto over = Scheduled(state, Metadata(kMax + 1));
     EXPECT_EQ(over.failure, RotationFailure::kRegistryFull);
     EXPECT_EQ(over.change, RotationChange::kKeys) << "OpenBao has a key that the registry has not";
     EXPECT_FALSE(over.next.has_value());
