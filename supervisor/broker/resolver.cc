@@ -66,6 +66,16 @@ std::vector<SocketAddress> ParseNumeric(const std::string& host, std::uint16_t p
 
 }  // namespace
 
+std::vector<SocketAddress> MergeFamilies(const std::vector<SocketAddress>& v6,
+                                         const std::vector<SocketAddress>& v4) {
+  const std::size_t kept_for_v4 = std::min<std::size_t>(v4.size(), ipc::kMaxAddresses / 2);
+  const std::size_t of_v6 = std::min<std::size_t>(v6.size(), ipc::kMaxAddresses - kept_for_v4);
+  const std::size_t of_v4 = std::min<std::size_t>(v4.size(), ipc::kMaxAddresses - of_v6);
+  std::vector<SocketAddress> merged(v6.data(), v6.data() + of_v6);
+  merged.insert(merged.end(), v4.data(), v4.data() + of_v4);
+  return merged;
+}
+
 // The lookup of one name: in each service of the `hosts` line, and in DNS under each name that the
 // search list yields, with a c-ares channel for each query. Calls back exactly once.
 class Resolver::Lookup final {
@@ -96,7 +106,12 @@ class Resolver::Lookup final {
     Ask();
   }
 
-  void Deliver() { callback_(std::move(addresses_)); }
+  void Deliver() {
+    if (addresses_.empty()) {
+      addresses_ = MergeFamilies(found_v6_, found_v4_);
+    }
+    callback_(std::move(addresses_));
+  }
 
  private:
   [[nodiscard]] const LookupService& service() const { return services_[service_]; }
@@ -139,7 +154,7 @@ class Resolver::Lookup final {
     next_ = loop_.After(BootTime::zero(), [this] {
       next_ = 0;
       CloseChannel();
-      if (!addresses_.empty()) {
+      if (!found_v6_.empty() || !found_v4_.empty()) {
         status_ = LookupStatus::kSuccess;
       }
       const bool dns = service().kind == LookupService::Kind::kDns;
@@ -191,13 +206,13 @@ class Resolver::Lookup final {
   }
 
   void Take(const ares_addrinfo& found) {
-    for (const ares_addrinfo_node* node = found.nodes;
-         node != nullptr && addresses_.size() < ipc::kMaxAddresses; node = node->ai_next) {
+    for (const ares_addrinfo_node* node = found.nodes; node != nullptr; node = node->ai_next) {
+      std::vector<SocketAddress>& of_family = node->ai_family == AF_INET6 ? found_v6_ : found_v4_;
       SocketAddress address;
-      if (node->ai_addrlen <= sizeof address.storage) {
+      if (node->ai_addrlen <= sizeof address.storage && of_family.size() < ipc::kMaxAddresses) {
         std::memcpy(&address.storage, node->ai_addr, node->ai_addrlen);
         address.size = node->ai_addrlen;
-        addresses_.push_back(address);
+        of_family.push_back(address);
       }
     }
   }
@@ -260,7 +275,9 @@ class Resolver::Lookup final {
   EventLoop::TimerId timer_ = 0;
   EventLoop::TimerId limit_ = 0;
   EventLoop::TimerId next_ = 0;
-  std::vector<SocketAddress> addresses_;
+  std::vector<SocketAddress> found_v6_;  // at most ipc::kMaxAddresses each
+  std::vector<SocketAddress> found_v4_;
+  std::vector<SocketAddress> addresses_;  // of a numeric host; otherwise set by Deliver()
   bool finished_ = false;
 };
 

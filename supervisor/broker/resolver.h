@@ -30,6 +30,12 @@ struct SocketAddress {
   }
 };
 
+// Puts the IPv6 addresses before the IPv4 ones, whichever answer came first, so that the order does
+// not change from lookup to lookup. If there are more than ipc::kMaxAddresses, each family keeps at
+// least half of the places: a host without one of them must not lose the other.
+[[nodiscard]] std::vector<SocketAddress> MergeFamilies(const std::vector<SocketAddress>& v6,
+                                                       const std::vector<SocketAddress>& v4);
+
 class Resolver final {
  public:
   // Receives an empty list if the name did not resolve in time.

@@ -233,7 +233,7 @@ void ChildEventHandler::AnswerConnect(const ChildProcess& to,
 
 void ChildEventHandler::OnConnectVerdict(const ChildProcess& from,
                                          const ipc::ConnectVerdict& verdict) {
-  if (from.key == kAgentKey && !verdict.usable()) {
+  if (from.key == kAgentKey && !verdict.usable() && agent_refunds_.Take(BootNow())) {
     parts_.login_budget.GiveBack({from.number, verdict.id()});
   }
   parts_.broker.Verdict(ConnectionOwner(from), verdict);

@@ -14,6 +14,7 @@
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/broker.h"
@@ -31,6 +32,11 @@
 #include "supervisor/workers/worker_set.h"
 
 namespace baokms::supervisor {
+
+// Addresses that one search may find unusable (64 endpoints are never all down at once in practice;
+// each of a few has up to 16 addresses), and one more every ten seconds.
+inline constexpr double kMaxAgentRefunds = 64;
+inline constexpr double kAgentRefundsPerSecond = 0.1;
 
 // Every function is called on the loop's thread.
 class ChildEventHandler final : public WorkerEvents, public AgentEvents {
@@ -109,6 +115,9 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   std::map<ChildKey, bool>
       killed_for_violation_;  // killed for a protocol violation; cleared when it exits
   ipc::AgentStatus agent_status_;
+  // Logins that the agent may declare unused. Enough for every address of every endpoint of a
+  // search, and slow after that: the word of a compromised agent must not lift the login budget.
+  TokenBucket agent_refunds_{kMaxAgentRefunds, kAgentRefundsPerSecond};
   bool budget_complained_ = false;         // the exhausted login budget has been logged
   std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups apply
   std::map<Slot, Incarnation> ready_;

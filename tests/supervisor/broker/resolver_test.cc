@@ -14,6 +14,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
+#include "ipc/limits.h"
 #include "tests/supervisor/workers/run_loop.h"
 
 namespace baokms::supervisor {
@@ -56,6 +57,33 @@ class ResolverTest : public ::testing::Test {
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   std::unique_ptr<Resolver> resolver_ = Resolver::Create(*loop_).value();
 };
+
+std::vector<SocketAddress> Addresses(sa_family_t family, std::size_t count) {
+  std::vector<SocketAddress> addresses(count);
+  for (SocketAddress& address : addresses) {
+    address.storage.ss_family = family;
+  }
+  return addresses;
+}
+
+// How many addresses of each family are left, and whether all of IPv6 come first.
+void ExpectMerged(std::size_t v6, std::size_t v4, std::size_t left_v6, std::size_t left_v4) {
+  const auto merged = MergeFamilies(Addresses(AF_INET6, v6), Addresses(AF_INET, v4));
+  ASSERT_EQ(merged.size(), left_v6 + left_v4);
+  for (std::size_t i = 0; i < merged.size(); ++i) {
+    EXPECT_EQ(merged[i].storage.ss_family, i < left_v6 ? AF_INET6 : AF_INET) << i;
+  }
+}
+
+TEST(MergeFamiliesTest, PutsIpv6FirstAndLosesNoFamily) {
+  constexpr std::size_t kMax = ipc::kMaxAddresses;
+  ExpectMerged(2, 1, 2, 1);
+  ExpectMerged(0, 3, 0, 3);
+  ExpectMerged(kMax, 0, kMax, 0);
+  ExpectMerged(kMax, 1, kMax - 1, 1);
+  ExpectMerged(1, kMax, 1, kMax - 1);
+  ExpectMerged(kMax, kMax, kMax / 2, kMax / 2);
+}
 
 TEST_F(ResolverTest, TakesAddressesAsTheyAre) {
   EXPECT_THAT(Resolve("192.0.2.7", milliseconds(500)), ElementsAre("192.0.2.7:8200"));

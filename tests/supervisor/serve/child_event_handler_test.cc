@@ -230,6 +230,24 @@ TEST_F(ChildEventHandlerTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
 }
 
+TEST_F(ChildEventHandlerTest, TheWordOfTheAgentDoesNotLiftTheBudget) {
+  constexpr std::uint64_t kAllowed = kLogins + static_cast<std::uint64_t>(kMaxAgentRefunds) + 1;
+  std::uint64_t logins = 0;
+  for (std::uint64_t id = 1; id <= 2 * kAllowed; ++id) {
+    Ask(*agent_, kOpenBao, id);
+    if (AwaitAnswer(*agent_) != ipc::OUTCOME_OK) {
+      break;
+    }
+    ++logins;
+    ipc::ConnectVerdict verdict;
+    verdict.set_id(id);
+    verdict.set_usable(false);
+    agent_->Send(MessageType::kConnectVerdict, verdict);
+  }
+  EXPECT_GE(logins, kLogins);
+  EXPECT_LE(logins, kAllowed);
+}
+
 TEST_F(ChildEventHandlerTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) {
   ipc::AgentStatus status;
   status.set_status("error");
