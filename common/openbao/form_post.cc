@@ -68,8 +68,9 @@ Result<std::unique_ptr<FormPoster>> FormPoster::Create(EventLoop& loop,
                            .max_connections = kMaxFormPosts,
                            .max_calls = kMaxFormPosts};
   exchange.routes.push_back(std::move(route));
-  return std::unique_ptr<FormPoster>(
-      new FormPoster(BAOKMS_TRY(Exchange::Create(loop, connector, std::move(exchange)))));
+  // Before the poster is allocated: a failure would return from the middle of the expression.
+  auto made = BAOKMS_TRY(Exchange::Create(loop, connector, std::move(exchange)));
+  return std::unique_ptr<FormPoster>(new FormPoster(std::move(made)));
 }
 
 void FormPoster::Post(FormRequest request, BootTime deadline, Done done) {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,6 +34,8 @@ namespace {
 // again: short enough that a first server that is down does not fail a call.
 constexpr BootTime kQueryTimeout = std::chrono::milliseconds(500);
 constexpr int kQueryTries = 3;
+
+constexpr std::string_view kLocalhost = "localhost";
 
 // c-ares does not distinguish a server that is down from one that cannot answer now, and reports a
 // hosts file without the name as a refused connection.
@@ -62,6 +65,12 @@ std::vector<SocketAddress> ParseNumeric(const std::string& host, std::uint16_t p
     ::freeaddrinfo(found);
   }
   return addresses;
+}
+
+// RFC 6761, section 6.3: always the loopback addresses. c-ares 1.18 knows this too, but leaks the
+// name when the hosts file has it for one of the families only.
+std::vector<SocketAddress> LocalhostAddresses(std::uint16_t port) {
+  return MergeFamilies(ParseNumeric("::1", port), ParseNumeric("127.0.0.1", port));
 }
 
 }  // namespace
@@ -95,7 +104,7 @@ class Resolver::Lookup final {
   void Start(const std::string& host, std::uint16_t port, BootTime limit) {
     host_ = host;
     port_ = std::to_string(port);
-    addresses_ = ParseNumeric(host, port);
+    addresses_ = host == kLocalhost ? LocalhostAddresses(port) : ParseNumeric(host, port);
     if (!addresses_.empty()) {
       Finish();
       return;
