@@ -29,7 +29,7 @@ THIRD_PARTY = {
     "worker": {"google/protobuf", "openssl", "seccomp"},
     "authagent": {"google/protobuf", "openssl", "seccomp", "p11-kit"},
     "supervisor": {"grpc", "grpcpp", "google/protobuf", "prometheus", "boost", "yaml-cpp",
-                   "nlohmann", "openssl", "seccomp", "sys/capability", "ares", "CLI"},
+                   "nlohmann", "openssl", "seccomp", "sys/capability", "ares", "CLI", "absl"},
 }
 # Only these folders of the supervisor may see the expensive or dangerous libraries.
 ONLY_IN = {
@@ -38,6 +38,7 @@ ONLY_IN = {
     "prometheus": {"supervisor/observe"},
     "boost": {"supervisor/observe"},
     "yaml-cpp": {"supervisor/config"},
+    "absl": {"supervisor/config"},
     "CLI": {"supervisor/cli"},
     "ares": {"supervisor/broker"},
     "sys/capability": {"supervisor/serve"},

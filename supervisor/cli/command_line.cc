@@ -10,7 +10,6 @@
 
 #include "supervisor/cli/commands/commands.h"
 #include "supervisor/cli/version.h"
-#include "supervisor/config/closest_name.h"
 #include "supervisor/config/text_rules.h"
 
 namespace baokms::supervisor {

@@ -8,8 +8,6 @@
 #include <utility>
 #include <variant>
 
-#include "supervisor/config/closest_name.h"
-#include "supervisor/config/duration_text.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/schema_table.h"
 #include "supervisor/config/text_rules.h"
@@ -25,13 +23,8 @@ std::optional<std::string_view> AsText(const YamlNode& node) {
 }
 
 std::optional<std::int64_t> AsWholeNumber(const YamlNode& node) {
-  if (node.kind != YamlKind::kPlain || ResolvePlain(node.text) != PlainType::kInt) {
-    return std::nullopt;
-  }
-  std::string digits = node.text;
-  digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
-  // A number beyond 64 bits is out of every range, so the largest one that fits stands for it.
-  return ParseWholeNumber(digits).value_or(std::numeric_limits<std::int64_t>::max());
+  const bool number = node.kind == YamlKind::kPlain && ResolvePlain(node.text) == PlainType::kInt;
+  return number ? ParseWholeNumber(node.text) : std::nullopt;
 }
 
 std::string TypeMessage(const YamlNode& node, std::string_view wanted) {
@@ -43,15 +36,17 @@ std::string TypeMessage(const YamlNode& node, std::string_view wanted) {
   return message;
 }
 
-// Reads one key's value. Keeps the first problem with it.
+// Reads one key's value.
 class ValueReader {
  public:
-  ValueReader(const SchemaRow& row, const YamlNode& node, ConfigDocument& document)
-      : row_(row), node_(node), document_(document) {}
+  ValueReader(const SchemaRow& row,
+              const YamlNode& node,
+              ConfigDocument& document,
+              std::vector<Problem>& problems)
+      : row_(row), node_(node), document_(document), problems_(problems) {}
 
-  std::vector<Problem> Read() {
+  void Read() {
     std::visit([this](const auto& field) { this->Store(field); }, row_.field);
-    return std::move(problems_);
   }
 
  private:
@@ -94,10 +89,11 @@ class ValueReader {
   }
 
   void Store(const ChoiceField& field) {
-    if (const auto text = TakeText(node_, row_.key)) {
-      if (!field.write(document_.config, *text)) {
-        document_.refused_words[std::string(row_.key)] = std::string(*text);
-      }
+    const auto text = TakeText(node_, row_.key);
+    const std::string key(row_.key);
+    document_.refused_words.erase(key);
+    if (text && !field.write(document_.config, *text)) {
+      document_.refused_words[key] = std::string(*text);
     }
   }
 
@@ -168,7 +164,7 @@ class ValueReader {
   const SchemaRow& row_;
   const YamlNode& node_;
   ConfigDocument& document_;
-  std::vector<Problem> problems_;
+  std::vector<Problem>& problems_;
 };
 
 // Walks the sections. The table bounds the depth: only known sections are entered.
@@ -212,9 +208,7 @@ class Decoder {
       ReadSection(value, key);
       return;
     }
-    for (Problem& problem : ValueReader(*row, value, document_).Read()) {
-      problems_.push_back(std::move(problem));
-    }
+    ValueReader(*row, value, document_, problems_).Read();
   }
 
   static std::string UnknownKeyMessage(std::string_view name, std::string_view section) {
@@ -237,50 +231,18 @@ class Decoder {
   std::vector<Problem> problems_;
 };
 
-// Like ValueReader, for text without YAML around it.
-class TextSetter {
- public:
-  TextSetter(std::string_view text, Config& config) : text_(text), config_(config) {}
-
-  bool operator()(const TextField& field) const {
-    field.write(config_) = std::string(text_);
-    return true;
+// Returns the node that the file would have for `text`. Text is a string even where an unquoted
+// scalar would be something else, and an empty text is an empty list.
+YamlNode NodeFor(const Field& field, std::string_view text) {
+  const bool plain =
+      std::holds_alternative<IntField>(field) || std::holds_alternative<BoolField>(field);
+  const bool list =
+      std::holds_alternative<TextListField>(field) || std::holds_alternative<IdListField>(field);
+  if (list && text.empty()) {
+    return {.kind = YamlKind::kList};
   }
-
-  bool operator()(const ChoiceField& field) const { return field.write(config_, text_); }
-
-  bool operator()(const IntField& field) const {
-    const auto value =
-        ParseCanonicalDecimal(text_, static_cast<std::uint32_t>(std::numeric_limits<int>::max()));
-    field.write(config_) = static_cast<int>(value.value_or(0));
-    return value.has_value();
-  }
-
-  bool operator()(const BoolField& field) const {
-    field.write(config_) = text_ == "true";
-    return text_ == "true" || text_ == "false";
-  }
-
-  bool operator()(const DurationField& field) const {
-    const auto value = ParseDuration(text_);
-    field.write(config_) = value.has_value() ? *value : Duration(0);
-    return value.has_value();
-  }
-
-  bool operator()(const TextListField& field) const {
-    field.write(config_).clear();
-    return text_.empty();
-  }
-
-  bool operator()(const IdListField& field) const {
-    field.write(config_).clear();
-    return text_.empty();
-  }
-
- private:
-  std::string_view text_;
-  Config& config_;
-};
+  return {.kind = plain ? YamlKind::kPlain : YamlKind::kQuoted, .text = std::string(text)};
+}
 
 }  // namespace
 
@@ -290,9 +252,12 @@ std::vector<Problem> Decode(const YamlNode& tree, ConfigDocument& document) {
   return std::move(decoder).TakeProblems();
 }
 
-bool SetFromText(std::string_view key, std::string_view text, Config& config) {
-  const SchemaRow* row = FindSchemaRow(key);
-  return row != nullptr && std::visit(TextSetter(text, config), row->field);
+std::vector<Problem> DecodeText(const SchemaRow& row,
+                                std::string_view text,
+                                ConfigDocument& document) {
+  std::vector<Problem> problems;
+  ValueReader(row, NodeFor(row.field, text), document, problems).Read();
+  return problems;
 }
 
 }  // namespace baokms::supervisor

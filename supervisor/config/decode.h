@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "supervisor/config/document.h"
+#include "supervisor/config/schema_table.h"
 #include "supervisor/config/yaml_tree.h"
 
 namespace baokms::supervisor {
@@ -16,7 +17,9 @@ namespace baokms::supervisor {
 std::vector<Problem> Decode(const YamlNode& tree, ConfigDocument& document);
 
 // Sets one key from plain text, as in a flag, an environment variable or the default column of the
-// table. Returns false if the text is not a value of the key's type.
-[[nodiscard]] bool SetFromText(std::string_view key, std::string_view text, Config& config);
+// table. Returns all problems with it.
+std::vector<Problem> DecodeText(const SchemaRow& row,
+                                std::string_view text,
+                                ConfigDocument& document);
 
 }  // namespace baokms::supervisor

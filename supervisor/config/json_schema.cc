@@ -1,5 +1,3 @@
-#include "supervisor/config/json_schema.h"
-
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -12,6 +10,7 @@
 
 #include "supervisor/config/conditions.h"
 #include "supervisor/config/load.h"
+#include "supervisor/config/reference.h"
 #include "supervisor/config/rules.h"
 #include "supervisor/config/schema_table.h"
 

@@ -1,11 +1,8 @@
 #include "supervisor/config/listen_address.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
-#include <array>
-#include <cstring>
-#include <optional>
+#include <cstddef>
 #include <string>
 
 #include "common/setup/require.h"
@@ -18,25 +15,20 @@ namespace {
 
 constexpr std::uint32_t kMaxPort = 65535;
 
-// An IPv4 or IPv6 address in one form: 16 bytes, IPv4 as ::ffff:a.b.c.d.
-using AddressBytes = std::array<unsigned char, 16>;
+}  // namespace
 
-std::optional<AddressBytes> ParseIp(const std::string& text) {
-  AddressBytes bytes{};
-  if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) {
+std::optional<IpBytes> ParseIp(std::string_view text) {
+  const std::string copy(text);
+  IpBytes bytes{};
+  if (::inet_pton(AF_INET6, copy.c_str(), bytes.data()) == 1) {
     return bytes;
   }
-  in_addr v4{};
-  if (::inet_pton(AF_INET, text.c_str(), &v4) != 1) {
-    return std::nullopt;
+  bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (::inet_pton(AF_INET, copy.c_str(), bytes.data() + 12) == 1) {
+    return bytes;
   }
-  bytes[10] = 0xff;
-  bytes[11] = 0xff;
-  std::memcpy(bytes.data() + 12, &v4, sizeof(v4));
-  return bytes;
+  return std::nullopt;
 }
-
-}  // namespace
 
 Result<ListenAddress> ParseListenAddress(std::string_view text) {
   ListenAddress address;

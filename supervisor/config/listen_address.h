@@ -1,14 +1,21 @@
-// Parses host:port of a listener. Never looks up a name.
+// IP addresses, and host:port of a listener. Never looks up a name.
 
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/base/result.h"
 
 namespace baokms::supervisor {
+
+// An IPv4 or IPv6 address in one form: 16 bytes in network order, IPv4 as ::ffff:a.b.c.d.
+using IpBytes = std::array<std::uint8_t, 16>;
+
+std::optional<IpBytes> ParseIp(std::string_view text);
 
 struct ListenAddress {
   // Without brackets; empty: every interface.

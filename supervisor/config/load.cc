@@ -23,30 +23,27 @@ std::optional<std::string> Lookup(const Environment& environment, std::string_vi
   return value.has_value() && !value->empty() ? value : std::nullopt;
 }
 
-// An override of the wrong type is recorded as refused, like an unknown value of choices.h.
-// Validation then reports it at its flag or variable.
-void Apply(std::string_view key,
-           const std::string& text,
+void Apply(const SchemaRow& row,
+           std::string_view text,
            std::string_view source,
-           ConfigDocument& document) {
-  document.refused_words.erase(std::string(key));
-  if (!SetFromText(key, text, document.config)) {
-    document.refused_words[std::string(key)] = text;
+           LoadResult& result) {
+  result.document.origins[std::string(row.key)] = {std::string(source), {}};
+  for (Problem& problem : DecodeText(row, text, result.document)) {
+    result.problems.push_back(std::move(problem));
   }
-  document.origins[std::string(key)] = {std::string(source), {}};
 }
 
-void ApplyEnvironment(const LoadOptions& options, ConfigDocument& document) {
+// Flags take precedence over the environment.
+void ApplyOverrides(const LoadOptions& options, LoadResult& result) {
   for (const SchemaRow& row : SchemaTable()) {
     if (const auto value = ReadEnvironment(row.extras.override, options.environment)) {
-      Apply(row.key, value->text, value->name, document);
+      Apply(row, value->text, value->name, result);
     }
   }
-}
-
-void ApplyFlags(const LoadOptions& options, ConfigDocument& document) {
   for (const FlagValue& flag : options.flags) {
-    Apply(flag.key, flag.text, flag.flag, document);
+    if (const SchemaRow* row = FindSchemaRow(flag.key)) {
+      Apply(*row, flag.text, flag.flag, result);
+    }
   }
 }
 
@@ -84,11 +81,10 @@ void ExpandCredentials(ConfigDocument& document, const Environment& environment)
   ExpandCredential(auth.cert.pkcs11.pin_file, environment);
 }
 
-void Finish(const LoadOptions& options, ConfigDocument& document) {
-  ApplyEnvironment(options, document);
-  ApplyFlags(options, document);
-  ApplyLegacySource(document);
-  ExpandCredentials(document, options.environment);
+void Finish(const LoadOptions& options, LoadResult& result) {
+  ApplyOverrides(options, result);
+  ApplyLegacySource(result.document);
+  ExpandCredentials(result.document, options.environment);
 }
 
 struct FileText {
@@ -143,13 +139,13 @@ std::optional<EnvironmentValue> ReadEnvironment(const Override& override,
 }
 
 Config DefaultConfig() {
-  Config config;
+  ConfigDocument document;
   for (const SchemaRow& row : SchemaTable()) {
-    if (!SetFromText(row.key, row.default_text, config)) {
+    if (!DecodeText(row, row.default_text, document).empty() || !document.refused_words.empty()) {
       std::abort();  // the table itself is wrong; a test reads every row
     }
   }
-  return config;
+  return std::move(document.config);
 }
 
 LoadResult LoadConfigText(std::string_view name,
@@ -168,7 +164,7 @@ LoadResult LoadConfigText(std::string_view name,
   if (!document.Has("configVersion") && !IsFaulty(result.problems, "configVersion")) {
     result.problems.push_back(document.ProblemAt("configVersion", "configVersion is required"));
   }
-  Finish(options, document);
+  Finish(options, result);
   return result;
 }
 
@@ -176,7 +172,7 @@ LoadResult LoadConfig(const LoadOptions& options) {
   if (options.path.empty()) {
     LoadResult result;
     result.document.config = DefaultConfig();
-    Finish(options, result.document);
+    Finish(options, result);
     return result;
   }
   FileText file = ReadConfigFile(options);

@@ -1,59 +1,16 @@
 #include "supervisor/config/number_text.h"
 
-#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <string>
+#include <system_error>
+
+#include <absl/time/time.h>
+
+#include "common/base/error.h"
 
 namespace baokms::supervisor {
 namespace {
-
-struct Digits {
-  bool negative = false;
-  int base = 10;
-  std::string_view text;
-};
-
-// Splits off sign and base prefix. The remaining digits may still be invalid.
-Digits SplitPrefix(std::string_view text) {
-  Digits digits;
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
-    digits.negative = text[0] == '-';
-    text.remove_prefix(1);
-  }
-  digits.text = text;
-  if (text.size() < 2 || text[0] != '0') {
-    return digits;
-  }
-  std::size_t prefix = 2;
-  switch (text[1]) {
-    case 'x':
-    case 'X':
-      digits.base = 16;
-      break;
-    case 'o':
-    case 'O':
-      digits.base = 8;
-      break;
-    case 'b':
-    case 'B':
-      digits.base = 2;
-      break;
-    default:
-      digits.base = 8;
-      prefix = 1;
-  }
-  digits.text = text.substr(prefix);
-  return digits;
-}
-
-bool IsDigitOf(char c, int base) {
-  if (c >= '0' && c <= '9') {
-    return c - '0' < base;
-  }
-  const int letter = c | 0x20;
-  return base == 16 && letter >= 'a' && letter <= 'f';
-}
 
 std::optional<std::uint32_t> ParseUnsigned(std::string_view text, int base, std::uint32_t max) {
   std::uint32_t value = 0;
@@ -65,35 +22,36 @@ std::optional<std::uint32_t> ParseUnsigned(std::string_view text, int base, std:
   return value;
 }
 
+// Removes a base prefix from digits without a sign, and returns the base.
+int TakeBase(std::string& digits) {
+  if (digits.size() < 2 || digits[0] != '0') {
+    return 10;
+  }
+  const char letter = static_cast<char>(digits[1] | 0x20);
+  const bool named = letter == 'x' || letter == 'o' || letter == 'b';
+  digits.erase(0, named ? 2 : 1);
+  return letter == 'x' ? 16 : (letter == 'b' ? 2 : 8);
+}
+
 }  // namespace
 
-bool IsWholeNumber(std::string_view text) {
-  const Digits digits = SplitPrefix(text);
-  return !digits.text.empty() && std::all_of(digits.text.begin(), digits.text.end(),
-                                             [&](char c) { return IsDigitOf(c, digits.base); });
-}
-
 std::optional<std::int64_t> ParseWholeNumber(std::string_view text) {
-  if (!IsWholeNumber(text)) {
+  std::string digits(text);
+  std::erase(digits, '_');
+  const bool negative = digits.starts_with('-');
+  digits.erase(0, negative || digits.starts_with('+') ? 1 : 0);
+  const int base = TakeBase(digits);
+  if (digits.starts_with('-')) {
     return std::nullopt;
   }
-  const Digits digits = SplitPrefix(text);
-  std::string signed_text(digits.negative ? "-" : "");
-  signed_text.append(digits.text);
+  digits.insert(0, negative ? "-" : "");
   std::int64_t value = 0;
-  const char* end = signed_text.data() + signed_text.size();
-  const auto result = std::from_chars(signed_text.data(), end, value, digits.base);
-  if (result.ec != std::errc() || result.ptr != end) {
+  const char* end = digits.data() + digits.size();
+  const auto result = std::from_chars(digits.data(), end, value, base);
+  if (result.ec == std::errc::invalid_argument || result.ptr != end) {
     return std::nullopt;
   }
-  return value;
-}
-
-std::optional<std::uint32_t> ParseCanonicalDecimal(std::string_view text, std::uint32_t max) {
-  if (text.size() > 1 && text.front() == '0') {
-    return std::nullopt;
-  }
-  return ParseDecimal(text, max);
+  return result.ec == std::errc() ? value : std::numeric_limits<std::int64_t>::max();
 }
 
 std::optional<std::uint32_t> ParseDecimal(std::string_view text, std::uint32_t max) {
@@ -102,6 +60,25 @@ std::optional<std::uint32_t> ParseDecimal(std::string_view text, std::uint32_t m
 
 std::optional<std::uint32_t> ParseOctal(std::string_view text, std::uint32_t max) {
   return ParseUnsigned(text, 8, max);
+}
+
+Result<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
+  std::string ascii(text);
+  // Both micro signs: U+00B5 and the Greek letter U+03BC.
+  for (const std::string_view micro : {"\xc2\xb5", "\xce\xbc"}) {
+    for (auto at = ascii.find(micro); at != std::string::npos; at = ascii.find(micro)) {
+      ascii.replace(at, micro.size(), "u");
+    }
+  }
+  absl::Duration duration;
+  const bool parsed = absl::ParseDuration(ascii, &duration);
+  const std::int64_t nanoseconds = absl::ToInt64Nanoseconds(duration);
+  // The conversion saturates.
+  const absl::Duration lost = absl::AbsDuration(duration - absl::Nanoseconds(nanoseconds));
+  if (!parsed || lost >= absl::Nanoseconds(1)) {
+    return Error(ErrorCode::kInvalidArgument, "not a duration");
+  }
+  return std::chrono::nanoseconds(nanoseconds);
 }
 
 }  // namespace baokms::supervisor

@@ -1,27 +1,31 @@
-// Parses whole numbers as Go's YAML reader does: decimal, 0x, 0o, 0b and 0-prefixed octal, with an
-// optional sign. The caller must remove underscores.
+// Parses numbers and durations as Go does, so that a file of the Go provider keeps its meaning.
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
+#include "common/base/result.h"
+
 namespace baokms::supervisor {
 
-// Returns whether the text is a whole number of any size.
-bool IsWholeNumber(std::string_view text);
-
-// Returns the number; nothing if the text is not a whole number or does not fit.
+// Parses a whole number as Go's YAML reader does: decimal, 0x, 0o, 0b and 0-prefixed octal, with an
+// optional sign; underscores are ignored. A number that does not fit 64 bits is out of every range,
+// so the largest one that fits stands for it. Returns nothing if the text is not a whole number.
 std::optional<std::int64_t> ParseWholeNumber(std::string_view text);
-
-// Parses digits without a sign or a leading zero (except "0" itself), at most `max`.
-std::optional<std::uint32_t> ParseCanonicalDecimal(std::string_view text, std::uint32_t max);
 
 // Parses digits, leading zeros allowed, at most `max`.
 std::optional<std::uint32_t> ParseDecimal(std::string_view text, std::uint32_t max);
 
 // Parses the digits 0-7, at most `max`.
 std::optional<std::uint32_t> ParseOctal(std::string_view text, std::uint32_t max);
+
+// Parses a duration such as "30s", "1h30m", "1.5s" or "0": a signed sequence of decimal numbers,
+// each with one of the units ns, us (or the micro sign), ms, s, m, h. "0" needs no unit. A fraction
+// of a nanosecond is truncated. Fails on anything else and if the sum does not fit 64 bits of
+// nanoseconds.
+Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
 
 }  // namespace baokms::supervisor

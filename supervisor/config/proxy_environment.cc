@@ -1,18 +1,15 @@
 #include "supervisor/config/proxy_environment.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "common/base/result.h"
+#include "supervisor/config/listen_address.h"
 #include "supervisor/config/load.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/text_rules.h"
@@ -23,47 +20,37 @@ namespace {
 constexpr std::uint16_t kHttpPort = 80;
 constexpr unsigned kBitsPerByte = 8;
 
-struct Ip {
-  std::array<std::uint8_t, 16> bytes{};
-  std::size_t size = 0;  // 4 or 16
-};
+constexpr unsigned kIpv4PrefixBits = 96;
 
-std::optional<Ip> ParseIp(std::string_view text) {
-  const std::string copy(text);
-  Ip ip;
-  if (::inet_pton(AF_INET, copy.c_str(), ip.bytes.data()) == 1) {
-    ip.size = 4;
-    return ip;
-  }
-  if (::inet_pton(AF_INET6, copy.c_str(), ip.bytes.data()) == 1) {
-    ip.size = 16;
-    return ip;
-  }
-  return std::nullopt;
+bool IsIpv4(const IpBytes& ip) {
+  constexpr IpBytes kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::equal(ip.begin(), ip.begin() + kIpv4PrefixBits / kBitsPerByte, kMapped.begin());
 }
 
-bool IsLoopback(const Ip& ip) {
-  constexpr std::array<std::uint8_t, 16> kSix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  return ip.size == 4 ? ip.bytes[0] == 127 : ip.bytes == kSix;
+bool IsLoopback(const IpBytes& ip) {
+  constexpr IpBytes kSix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  return IsIpv4(ip) ? ip[12] == 127 : ip == kSix;
 }
 
-bool SharesPrefix(const Ip& a, const Ip& b, unsigned bits) {
-  const std::size_t whole = bits / kBitsPerByte;
-  if (a.size != b.size || bits > a.size * kBitsPerByte ||
-      std::memcmp(a.bytes.data(), b.bytes.data(), whole) != 0) {
-    return false;
+bool SharesPrefix(const IpBytes& a, const IpBytes& b, unsigned bits) {
+  for (std::size_t i = 0; i < a.size() && bits > 0; ++i) {
+    const unsigned compared = std::min(bits, kBitsPerByte);
+    if (((a.at(i) ^ b.at(i)) >> (kBitsPerByte - compared)) != 0) {
+      return false;
+    }
+    bits -= compared;
   }
-  const unsigned rest = bits % kBitsPerByte;
-  const unsigned mask = 0xFF00U >> rest & 0xFFU;
-  return rest == 0 || ((a.bytes.at(whole) ^ b.bytes.at(whole)) & mask) == 0;
+  return true;
 }
 
 bool MatchesNetwork(std::string_view entry, const setup::HttpsAddress& target) {
-  const std::size_t slash = entry.find('/');
-  const auto network = ParseIp(entry.substr(0, slash));
-  const auto bits = ParseDecimal(entry.substr(slash + 1), 128);
+  const std::string_view address = entry.substr(0, entry.find('/'));
+  const unsigned skipped = address.find(':') == std::string_view::npos ? kIpv4PrefixBits : 0;
+  const auto network = ParseIp(address);
+  const auto bits = ParseDecimal(entry.substr(address.size() + 1), 128 - skipped);
   const auto host = ParseIp(target.host);
-  return network && bits && host && SharesPrefix(*network, *host, *bits);
+  return network && bits && host && IsIpv4(*network) == IsIpv4(*host) &&
+         SharesPrefix(*network, *host, skipped + *bits);
 }
 
 struct HostAndPort {
@@ -112,8 +99,7 @@ bool Matches(std::string_view entry, const setup::HttpsAddress& target) {
   const auto entry_ip = ParseIp(split.host);
   const auto target_ip = ParseIp(target.host);
   if (entry_ip || target_ip) {
-    return entry_ip && target_ip && entry_ip->size == target_ip->size &&
-           entry_ip->bytes == target_ip->bytes;
+    return entry_ip == target_ip;
   }
   return !split.host.empty() && MatchesName(split.host, target.host);
 }

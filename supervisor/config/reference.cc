@@ -3,6 +3,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -19,22 +20,6 @@ namespace {
 std::string Code(std::string_view text) {
   return std::string("`").append(text).append("`");
 }
-
-struct TypeName {
-  std::string_view operator()(const TextField& /*field*/) const { return "string"; }
-
-  std::string_view operator()(const ChoiceField& /*field*/) const { return "string"; }
-
-  std::string_view operator()(const IntField& /*field*/) const { return "integer"; }
-
-  std::string_view operator()(const BoolField& /*field*/) const { return "boolean"; }
-
-  std::string_view operator()(const DurationField& /*field*/) const { return "duration"; }
-
-  std::string_view operator()(const TextListField& /*field*/) const { return "list of strings"; }
-
-  std::string_view operator()(const IdListField& /*field*/) const { return "list of integers"; }
-};
 
 std::string_view DescribeNeed(const Need& need) {
   return need.required == nullptr ? std::string_view() : need.required->text;
@@ -54,42 +39,28 @@ std::string DescribeDefault(const SchemaRow& row) {
   return Code(row.default_text);
 }
 
+std::string DescribeRange(const NumberRule& rule) {
+  if (rule.max == std::numeric_limits<int>::max()) {
+    return "at least " + std::to_string(rule.min);
+  }
+  return std::to_string(rule.min) + " to " + std::to_string(rule.max);
+}
+
 // Formats the "allowed" column.
-struct Allowed {
-  std::string operator()(const TextField& field) const { return std::string(field.rule->allowed); }
-
-  std::string operator()(const TextListField& field) const {
+template <typename F>
+std::string DescribeAllowed(const F& field) {
+  if constexpr (std::is_same_v<F, ChoiceField>) {
+    return JoinWords(field.words(), "`");
+  } else if constexpr (std::is_same_v<F, DurationField>) {
+    return field.least == Least::kAboveZero ? "greater than 0"
+                                            : (field.least == Least::kZero ? "not negative" : "");
+  } else if constexpr (requires { field.rule->allowed; }) {
     return std::string(field.rule->allowed);
+  } else if constexpr (requires { field.rule.min; }) {
+    return DescribeRange(field.rule);
   }
-
-  std::string operator()(const IntField& field) const { return Describe(field.rule); }
-
-  std::string operator()(const IdListField& field) const { return Describe(field.rule); }
-
-  std::string operator()(const BoolField& /*field*/) const { return ""; }
-
-  std::string operator()(const DurationField& field) const {
-    switch (field.least) {
-      case Least::kAboveZero:
-        return "greater than 0";
-      case Least::kZero:
-        return "not negative";
-      case Least::kAny:
-        break;
-    }
-    return "";
-  }
-
-  std::string operator()(const ChoiceField& field) const { return JoinWords(field.words(), "`"); }
-
- private:
-  static std::string Describe(const NumberRule& rule) {
-    if (rule.max == std::numeric_limits<int>::max()) {
-      return "at least " + std::to_string(rule.min);
-    }
-    return std::to_string(rule.min) + " to " + std::to_string(rule.max);
-  }
-};
+  return "";
+}
 
 void AppendTable(std::string_view section, std::string& text) {
   std::string rows;
@@ -103,10 +74,13 @@ void AppendTable(std::string_view section, std::string& text) {
       description.append(" *Not in the Go provider.*");
     }
     rows.append("| ").append(Code(row->key)).append(" | ");
-    rows.append(std::visit(TypeName(), row->field)).append(" | ");
-    rows.append(DescribeNeed(row->need)).append(" | ").append(DescribeDefault(*row));
-    rows.append(" | ").append(std::visit(Allowed(), row->field)).append(" | ");
-    rows.append(description).append(" |\n");
+    std::visit(
+        [&](const auto& field) {
+          rows.append(field.kTypeName).append(" | ").append(DescribeNeed(row->need)).append(" | ");
+          rows.append(DescribeDefault(*row)).append(" | ").append(DescribeAllowed(field));
+        },
+        row->field);
+    rows.append(" | ").append(description).append(" |\n");
   }
   if (!rows.empty()) {
     text.append("| key | type | required | default | allowed | meaning |\n");

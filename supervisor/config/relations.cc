@@ -1,5 +1,3 @@
-#include "supervisor/config/relations.h"
-
 #include <algorithm>
 #include <chrono>
 #include <initializer_list>
@@ -11,6 +9,7 @@
 #include "supervisor/config/conditions.h"
 #include "supervisor/config/listen_address.h"
 #include "supervisor/config/text_rules.h"
+#include "supervisor/config/validate.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -27,17 +27,11 @@ constexpr std::array<std::string_view, 2> kSocketRoots{"/run/openbao-kms/",
 constexpr std::array<std::string_view, 8> kLibraryVariables{"LD_", "GLIBC_", "MALLOC_", "OPENSSL_",
                                                             "SSL", "CURL_",  "TZ",      "LC_"};
 
-template <typename T>
-Status AsStatus(const Result<T>& result) {
-  return result.has_value() ? Status() : Status(result.error());
-}
-
-Status CheckHttpsAddress(std::string_view text) {
-  return AsStatus(setup::ParseHttpsAddress(text));
-}
-
-Status CheckTokenUrl(std::string_view text) {
-  return AsStatus(setup::ParseTokenUrl(text));
+// A text is valid if this parser accepts it.
+template <auto Parser>
+Status Parses(std::string_view text) {
+  const auto parsed = Parser(text);
+  return parsed.has_value() ? Status() : Status(parsed.error());
 }
 
 Status CheckCredentialPath(std::string_view text) {
@@ -71,14 +65,6 @@ Status CheckSocketGroup(std::string_view text) {
   return setup::CheckIdentifier(text);
 }
 
-Status CheckListenAddress(std::string_view text) {
-  return AsStatus(ParseListenAddress(text));
-}
-
-Status CheckSpiffeId(std::string_view text) {
-  return AsStatus(setup::ParseSpiffeId(text));
-}
-
 // Rejects variables that change how the agent itself is loaded, or what its libraries write and
 // trust; they are not for the module to set.
 Status CheckVariableName(std::string_view text) {
@@ -108,9 +94,10 @@ const TextRule kKeyName{&setup::CheckKeyName,
                         "^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$"};
 const TextRule kServerName{&setup::CheckServerName,
                            "host name or IP address; no brackets, scheme, port or wildcard"};
-const TextRule kHttpsAddress{&CheckHttpsAddress, "https URL without user info, query and fragment",
-                             kHttpsPattern};
-const TextRule kTokenUrl{&CheckTokenUrl, "https URL without user info and fragment", kHttpsPattern};
+const TextRule kHttpsAddress{&Parses<&setup::ParseHttpsAddress>,
+                             "https URL without user info, query and fragment", kHttpsPattern};
+const TextRule kTokenUrl{&Parses<&setup::ParseTokenUrl>, "https URL without user info and fragment",
+                         kHttpsPattern};
 const TextRule kAbsoluteUri{&setup::CheckAbsoluteUri,
                             "absolute URIs without user info and fragment"};
 const TextRule kScope{&setup::CheckScope, "scope tokens (RFC 6749)"};
@@ -121,10 +108,10 @@ const TextRule kSocketPath{&CheckSocketPath, "below `/run/openbao-kms` or `/var/
 const TextRule kSocketMode{&CheckSocketMode, "octal; only read and write, for owner and group",
                            "^0[0-7]{3}$"};
 const TextRule kSocketGroup{&CheckSocketGroup, "group name or decimal GID"};
-const TextRule kListenAddress{&CheckListenAddress,
+const TextRule kListenAddress{&Parses<&ParseListenAddress>,
                               "host:port; with port 0 the kernel chooses a port"};
 const TextRule kSpiffeSocket{&setup::CheckSpiffeSocket, "`unix:///absolute/path`"};
-const TextRule kSpiffeId{&CheckSpiffeId, "`spiffe://domain/path`"};
+const TextRule kSpiffeId{&Parses<&setup::ParseSpiffeId>, "`spiffe://domain/path`"};
 const TextRule kTokenLabel{&setup::CheckTokenLabel,
                            "at most 32 bytes; no white space at either end; no NUL, CR, LF or TAB"};
 const TextRule kPkcs11Uri{&setup::CheckPkcs11Uri,

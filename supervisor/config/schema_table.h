@@ -25,16 +25,21 @@ struct Access {
 };
 
 struct TextField : Access<std::string> {
+  static constexpr std::string_view kTypeName = "string";
   const TextRule* rule;
 };
 
 struct IntField : Access<int> {
+  static constexpr std::string_view kTypeName = "integer";
   NumberRule rule;
 };
 
-struct BoolField : Access<bool> {};
+struct BoolField : Access<bool> {
+  static constexpr std::string_view kTypeName = "boolean";
+};
 
 struct DurationField : Access<Duration> {
+  static constexpr std::string_view kTypeName = "duration";
   Least least;
   // A larger value works, but is more likely a wrong unit than intended: validation warns. Empty:
   // none.
@@ -42,22 +47,26 @@ struct DurationField : Access<Duration> {
 };
 
 struct TextListField : Access<std::vector<std::string>> {
+  static constexpr std::string_view kTypeName = "list of strings";
   const TextRule* rule;
   std::size_t max_items = kMaxListItems;
 };
 
 struct IdListField : Access<std::vector<std::uint32_t>> {
+  static constexpr std::string_view kTypeName = "list of integers";
   NumberRule rule;
 };
 
 // One of several fixed values, stored as an enumeration (choices.h).
 struct ChoiceField {
+  static constexpr std::string_view kTypeName = "string";
   std::vector<std::string_view> (*words)();
   // Sets the value; returns false if `word` is none of words().
   bool (*write)(Config&, std::string_view word);
   std::string_view (*read)(const Config&);
 };
 
+// kTypeName is for the reference.
 using Field = std::
     variant<TextField, IntField, BoolField, DurationField, TextListField, IdListField, ChoiceField>;
 

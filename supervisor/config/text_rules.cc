@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <vector>
 
 #include "common/contract/utf8.h"
 
@@ -17,6 +19,25 @@ constexpr std::array<std::string_view, 25> kSpaces{
     "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
     "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
     "\xe3\x80\x80"};
+
+// Longer than every key and command; bounds the cost of a hostile name.
+constexpr std::size_t kMaxName = 64;
+
+std::size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t above = row[j + 1];
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      row[j + 1] = std::min({above + 1, row[j] + 1, replaced});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
 
 }  // namespace
 
@@ -68,6 +89,26 @@ std::string Printable(std::string_view text) {
   std::replace_if(
       result.begin(), result.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
   return cut ? result + "..." : result;
+}
+
+std::optional<std::string_view> ClosestName(std::string_view name,
+                                            std::span<const std::string_view> candidates) {
+  if (name.empty() || name.size() > kMaxName) {
+    return std::nullopt;
+  }
+  std::optional<std::string_view> best;
+  std::size_t best_distance = name.size() <= 4 ? 2 : 3;  // must be below this
+  for (const std::string_view candidate : candidates) {
+    if (EqualsIgnoringAsciiCase(name, candidate)) {
+      return candidate;
+    }
+    const std::size_t distance = EditDistance(name, candidate);
+    if (distance < best_distance) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best;
 }
 
 }  // namespace baokms::supervisor

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -24,5 +25,10 @@ bool EqualsIgnoringAsciiCase(std::string_view a, std::string_view b);
 // Makes text of unknown origin safe for a message: keeps printable ASCII, replaces everything else
 // by "?", and truncates to 64 bytes.
 std::string Printable(std::string_view text);
+
+// Returns the candidate that `name` most likely misspells: equal except for case, or at most two
+// letters (in names of up to four letters: one) inserted, removed or replaced.
+std::optional<std::string_view> ClosestName(std::string_view name,
+                                            std::span<const std::string_view> candidates);
 
 }  // namespace baokms::supervisor

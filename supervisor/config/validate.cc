@@ -7,7 +7,6 @@
 #include <utility>
 #include <variant>
 
-#include "supervisor/config/relations.h"
 #include "supervisor/config/rules.h"
 #include "supervisor/config/schema_table.h"
 #include "supervisor/config/text_rules.h"

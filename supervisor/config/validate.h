@@ -14,6 +14,11 @@ namespace baokms::supervisor {
 // no name service.
 std::vector<Problem> Validate(const ConfigDocument& document, std::span<const Problem> earlier);
 
+// Returns the violations of relations between keys. Examines only keys without an earlier problem.
+// Part of Validate().
+std::vector<Problem> CheckRelations(const ConfigDocument& document,
+                                    std::span<const Problem> earlier);
+
 // Returns warnings about settings that are valid but probably unintended. Never a reason to fail.
 std::vector<Problem> Warnings(const ConfigDocument& document);
 

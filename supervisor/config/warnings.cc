@@ -9,7 +9,7 @@
 #include "common/base/error.h"
 #include "common/setup/url.h"
 #include "supervisor/config/conditions.h"
-#include "supervisor/config/duration_text.h"
+#include "supervisor/config/number_text.h"
 #include "supervisor/config/schema_table.h"
 #include "supervisor/config/validate.h"
 

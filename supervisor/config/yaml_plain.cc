@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+#include <charconv>
 #include <string>
 #include <string_view>
+#include <system_error>
 
-#include "supervisor/config/characters.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/yaml_tree.h"
 
@@ -20,6 +20,10 @@ constexpr std::array<std::string_view, 5> kNulls{"", "~", "null", "Null", "NULL"
 constexpr std::array<std::string_view, 12> kSpecialFloats{".nan",  ".NaN",  ".NAN",  ".inf",
                                                           ".Inf",  ".INF",  "+.inf", "+.Inf",
                                                           "+.INF", "-.inf", "-.Inf", "-.INF"};
+
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 template <std::size_t N>
 bool OneOf(const std::array<std::string_view, N>& list, std::string_view text) {
@@ -35,28 +39,15 @@ std::size_t SkipDigits(std::string_view text, std::size_t at) {
 
 // [-+]? ( . digits | digits [. digits*] ) [ (e|E) [-+]? digits ]
 bool IsFloat(std::string_view text) {
-  std::size_t at = !text.empty() && (text[0] == '-' || text[0] == '+') ? 1 : 0;
-  const std::size_t whole = SkipDigits(text, at) - at;
-  at += whole;
-  if (at < text.size() && text[at] == '.') {
-    const std::size_t fraction = SkipDigits(text, at + 1) - (at + 1);
-    if (whole == 0 && fraction == 0) {
-      return false;
-    }
-    at += 1 + fraction;
-  } else if (whole == 0) {
-    return false;
+  if (text.find_first_not_of("0123456789.eE+-") != std::string_view::npos) {
+    return false;  // from_chars() would accept "inf" and "nan"
   }
-  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-    ++at;
-    at += at < text.size() && (text[at] == '-' || text[at] == '+') ? std::size_t{1} : 0;
-    const std::size_t end = SkipDigits(text, at);
-    if (end == at) {
-      return false;
-    }
-    at = end;
-  }
-  return at == text.size();
+  const bool positive = text.starts_with('+');
+  text.remove_prefix(positive ? 1 : 0);
+  double value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  return result.ec != std::errc::invalid_argument && result.ptr == text.data() + text.size() &&
+         !(positive && text.starts_with('-'));
 }
 
 // Consumes a number of one or two digits in low..high, followed by `after`; advances `at` past it.
@@ -107,11 +98,11 @@ PlainType ResolvePlain(std::string_view text) {
   if (IsTimestamp(text)) {
     return PlainType::kTimestamp;
   }
-  std::string digits(text);
-  digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
-  if (IsWholeNumber(digits)) {
+  if (ParseWholeNumber(text)) {
     return PlainType::kInt;
   }
+  std::string digits(text);
+  std::erase(digits, '_');
   // Go's reader drops underscores only after a digit or a sign.
   return IsFloat(first == '.' ? text : std::string_view(digits)) ? PlainType::kFloat
                                                                  : PlainType::kString;

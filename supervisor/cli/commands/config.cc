@@ -8,7 +8,6 @@
 #include "supervisor/cli/prepare.h"
 #include "supervisor/config/choices.h"
 #include "supervisor/config/derived.h"
-#include "supervisor/config/json_schema.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/config/validate.h"
 

@@ -22,7 +22,7 @@
 #include "proto/kms_v2.grpc.pb.h"
 #include "supervisor/cli/commands/commands.h"
 #include "supervisor/cli/probe_socket.h"
-#include "supervisor/config/duration_text.h"
+#include "supervisor/config/number_text.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -15,7 +15,6 @@
 
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/version.h"
-#include "supervisor/config/json_schema.h"
 #include "supervisor/config/reference.h"
 #include "tests/supervisor/cli/cli_run.h"
 #include "tests/supervisor/config/config_texts.h"

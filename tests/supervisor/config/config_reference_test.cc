@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "supervisor/config/json_schema.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/config/schema_table.h"
 #include "tests/base/test_data.h"
