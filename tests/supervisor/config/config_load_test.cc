@@ -316,6 +316,13 @@ TEST(PrecedenceTest, NamesTheSourceOfABadValue) {
                   "error"));
 }
 
+TEST(PrecedenceTest, LimitsTheTextOfFlagsAndVariables) {
+  LoadOptions options;
+  options.environment = FakeEnvironment({{"BAO_KMS_PROVIDER_LOG_LEVEL", std::string(4097, 'x')}});
+  EXPECT_THAT(ProblemsOf(YamlOf(JwtKeys()), options),
+              ElementsAre("BAO_KMS_PROVIDER_LOG_LEVEL: logging.level: is longer than 4096 bytes"));
+}
+
 TEST(LegacySourceTest, IsFileWhenOnlyJwtFileIsSet) {
   const Keys keys = Without(JwtKeys(), "auth.jwt.source");
   EXPECT_THAT(ProblemsOf(keys), IsEmpty());

@@ -70,8 +70,9 @@ TEST(ProxyEnvironmentTest, RepeatsNoPartOfARefusedUrl) {
 
 TEST(ProxyEnvironmentTest, ReachesThisMachineDirectly) {
   const Variables variables{{"HTTPS_PROXY", "http://a:1"}};
-  for (const char* url : {"https://localhost/t", "https://LOCALHOST:8443/t", "https://127.0.0.1/t",
-                          "https://127.9.9.9:1/t", "https://[::1]/t"}) {
+  for (const char* url :
+       {"https://localhost/t", "https://LOCALHOST:8443/t", "https://127.0.0.1/t",
+        "https://127.9.9.9:1/t", "https://[::1]/t", "https://[::ffff:127.0.0.1]/t"}) {
     EXPECT_EQ(Choice(variables, url), "direct") << url;
   }
   EXPECT_EQ(Choice(variables, "https://localhost.test/t"), "a:1");
@@ -112,6 +113,11 @@ TEST(ProxyEnvironmentTest, MatchesAddressesAndNetworks) {
   EXPECT_TRUE(Exempt("2001:db8::/32", six));
   EXPECT_FALSE(Exempt("2001:db9::/32", six));
   EXPECT_FALSE(Exempt("0.0.0.0/0", six));
+  const char* mapped = "https://[::ffff:10.1.2.3]/";
+  EXPECT_TRUE(Exempt("10.1.2.3", mapped));
+  EXPECT_TRUE(Exempt("10.0.0.0/8", mapped));
+  EXPECT_TRUE(Exempt("::ffff:10.0.0.0/104", mapped));
+  EXPECT_FALSE(Exempt("11.0.0.0/8", mapped));
 }
 
 }  // namespace
