@@ -32,16 +32,21 @@ std::string_view ToString(ErrorCode code) {
   return "unknown";
 }
 
+std::string Error::Describe() const {
+  std::string text(what_);
+  if (sys_errno_ != 0) {
+    text.append(": ").append(std::strerror(sys_errno_));
+  }
+  return text;
+}
+
 std::string Error::ToString() const {
   std::string_view file(file_);
   if (const auto slash = file.rfind('/'); slash != std::string_view::npos) {
     file.remove_prefix(slash + 1);
   }
   std::string text(baokms::ToString(code_));
-  text.append(": ").append(what_);
-  if (sys_errno_ != 0) {
-    text.append(": ").append(std::strerror(sys_errno_));
-  }
+  text.append(": ").append(Describe());
   return text.append(" (").append(file).append(":").append(std::to_string(line_)).append(")");
 }
 

@@ -57,7 +57,10 @@ class [[nodiscard]] Error {
 
   [[nodiscard]] constexpr int sys_errno() const { return sys_errno_; }
 
-  // Returns the text for logs: "system: open: Permission denied (spawn.cc:41)".
+  // Returns the text for operators: "open: Permission denied".
+  [[nodiscard]] std::string Describe() const;
+
+  // Returns the text for tests and tools: "system: open: Permission denied (spawn.cc:41)".
   [[nodiscard]] std::string ToString() const;
 
  private:

@@ -82,22 +82,35 @@ class Walk final {
 
   UniqueFd TakeFound() { return std::move(here_); }
 
-  [[nodiscard]] PathRefusal Refuse(PathRule rule, int sys_errno = 0, mode_t bits = 0) const {
-    return {rule, at_, bits, sys_errno};
+  [[nodiscard]] PathRefusal Refuse(PathRule rule, int sys_errno = 0) const {
+    return Refuse(rule, info_, 0, sys_errno);
   }
 
   // Checks owner and mode of the object that the walk found, or of its second descriptor.
   [[nodiscard]] Stop CheckFound(const struct stat& info, mode_t forbidden_bits) const {
     if (info.st_uid != 0 && info.st_uid != rules_.own_user) {
-      return Refuse(PathRule::kOwner);
+      return Refuse(PathRule::kOwner, info, 0, 0);
     }
     if (const mode_t bad = info.st_mode & kPermissionBits & forbidden_bits; bad != 0) {
-      return Refuse(PathRule::kMode, 0, bad);
+      return Refuse(PathRule::kMode, info, bad, 0);
     }
     return std::nullopt;
   }
 
  private:
+  [[nodiscard]] PathRefusal Refuse(PathRule rule,
+                                   const struct stat& info,
+                                   mode_t bits,
+                                   int sys_errno) const {
+    return {.rule = rule,
+            .place = at_,
+            .bits = bits,
+            .sys_errno = sys_errno,
+            .mode = info.st_mode & kPermissionBits,
+            .owner = info.st_uid,
+            .own_user = rules_.own_user};
+  }
+
   Stop StartAtRoot() {
     here_ = UniqueFd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
     at_.assign(1, '/');

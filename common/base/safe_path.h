@@ -68,6 +68,9 @@ struct PathRefusal {
   std::string place;  // the part of the path that broke the rule
   mode_t bits = 0;    // with kMode: the forbidden bits that are set
   int sys_errno = 0;
+  mode_t mode = 0;     // with kMode: all permission bits of `place`
+  uid_t owner = 0;     // with kOwner: whom `place` belongs to
+  uid_t own_user = 0;  // the only permitted owner besides root
 
   // Returns kInvalidArgument for kForm, kNotFound for a missing component, kResourceExhausted for a
   // file that is too large, kUnavailable for one that was replaced while it was opened (retry),

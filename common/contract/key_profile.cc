@@ -36,7 +36,9 @@ constexpr std::array kRules = {
          [](Metadata m) {
            return m.deletion_allowed;
          }},
-    Rule{{"derived", kSafety, "derived key mode is enabled"},
+    Rule{{"derived", kSafety,
+          "the key is derived, which cannot be undone: create another key and change "
+          "transit.keyName"},
          [](Metadata m) {
            return m.derived;
          }},

@@ -118,12 +118,13 @@ std::vector<KeyRecord> InWriteOrder(std::vector<KeyRecord> records) {
 Status CheckBelongsTo(const RegistryState& state, const ConfigIdentity& identity) {
   const IdentityFingerprint fingerprint = BAOKMS_TRY(Fingerprint(identity));
   if (!(state.contents().identity_fingerprint == fingerprint)) {
-    return Error(ErrorCode::kFailedPrecondition, "registry belongs to another configuration");
+    return Error(ErrorCode::kFailedPrecondition, "registry was written for another identity");
   }
   if (!std::ranges::all_of(state.contents().records, [&identity](const KeyRecord& record) {
         return record.identity == identity.key;
       })) {
-    return Error(ErrorCode::kFailedPrecondition, "registry record belongs to another identity");
+    return Error(ErrorCode::kFailedPrecondition,
+                 "registry record was written for another identity");
   }
   return {};
 }

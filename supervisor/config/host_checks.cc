@@ -67,7 +67,7 @@ class HostChecker {
     }
     auto pem = ReadRegularFile(opened.fd.get(), kMaxCaBundleBytes);
     if (!pem) {
-      Fail(key, DescribeFileError(pem.error()));
+      Fail(key, pem.error().Describe());
       return "";
     }
     if (const Status checked = setup::CheckCaBundle(*pem); !checked) {
@@ -111,7 +111,7 @@ class HostChecker {
         Fail("server.socketPath", std::string("cannot be inspected: ") + std::strerror(errno));
       }
     } else if (!S_ISSOCK(info.st_mode)) {
-      Fail("server.socketPath", "exists but is not a socket; it is not removed");
+      Fail("server.socketPath", "exists but is not a socket; not removing it");
     }
   }
 
@@ -127,7 +127,9 @@ class HostChecker {
                                                    .own_user = own_user_,
                                                    .final_symlink = final_symlink});
     if (directory.refusal) {
-      Fail(key, std::string("its directory ").append(DescribeRefusal(*directory.refusal, path)));
+      const bool is_mode = directory.refusal->rule == PathRule::kMode;
+      Fail(key, std::string(is_mode ? "its directory: " : "its directory ")
+                    .append(DescribeRefusal(*directory.refusal, path)));
     }
     return directory;
   }

@@ -118,7 +118,7 @@ FileText ReadConfigFile(const LoadOptions& options) {
   if (text) {
     file.text = *std::move(text);
   } else if (file.problems.empty()) {
-    file.problems.push_back(FileProblem(options.path, DescribeFileError(text.error())));
+    file.problems.push_back(FileProblem(options.path, text.error().Describe()));
   }
   return file;
 }

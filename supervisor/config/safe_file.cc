@@ -6,11 +6,12 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "common/base/error.h"
 #include "common/base/result.h"
@@ -19,24 +20,31 @@
 namespace baokms::supervisor {
 namespace {
 
-std::string SystemText(int error_number) {
-  return std::strerror(error_number);
+// Returns for example "its group can write to it, others can read and write it".
+std::string DescribeAccess(mode_t bits) {
+  constexpr std::array<std::string_view, 8> kVerbs{
+      "",     "execute",          "write to",          "write to and execute",
+      "read", "read and execute", "read and write to", "read, write to and execute"};
+  std::string text;
+  if (const mode_t group = (bits >> 3U) & 7U; group != 0) {
+    text.append("its group can ").append(kVerbs.at(group)).append(" it");
+  }
+  if (const mode_t others = bits & 7U; others != 0) {
+    text.append(text.empty() ? "" : ", ").append("others can ");
+    text.append(kVerbs.at(others)).append(" it");
+  }
+  return text;
 }
 
-// Returns "is too permissive: run chmod g-w,o-rw FILE". `bits` are the forbidden bits that are set.
-std::string ModeText(mode_t bits, std::string_view place) {
-  constexpr std::array<std::pair<char, unsigned>, 3> kClasses{{{'u', 6}, {'g', 3}, {'o', 0}}};
-  std::string change;
-  for (const auto& [name, shift] : kClasses) {
-    const mode_t forbidden = (bits >> shift) & 7U;
-    if (forbidden == 0) {
-      continue;
-    }
-    change.append(change.empty() ? "" : ",").append(1, name).append("-");
-    change.append((forbidden & 4U) != 0 ? "r" : "").append((forbidden & 2U) != 0 ? "w" : "");
-    change.append((forbidden & 1U) != 0 ? "x" : "");
-  }
-  return std::string("is too permissive: run chmod ").append(change).append(" ").append(place);
+std::string Octal(mode_t mode) {
+  std::array<char, 8> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), mode, 8).ptr;
+  return "0" + std::string(digits.begin(), end);
+}
+
+std::string DescribeMode(const PathRefusal& refusal) {
+  return "mode " + Octal(refusal.mode) + " is too permissive: " + DescribeAccess(refusal.bits) +
+         "; run chmod " + Octal(refusal.mode & ~refusal.bits) + " " + refusal.place;
 }
 
 std::string RuleText(const PathRefusal& refusal) {
@@ -44,13 +52,13 @@ std::string RuleText(const PathRefusal& refusal) {
     case PathRule::kForm:
       return "must be an absolute path without NUL and shorter than 4096 bytes";
     case PathRule::kOpens:
-      return std::string("cannot be opened: ").append(SystemText(refusal.sys_errno));
+      return std::string("cannot be opened: ").append(std::strerror(refusal.sys_errno));
     case PathRule::kDirectory:
       return "is not a directory";
     case PathRule::kNotWritable:
       return "is writable by others";
     case PathRule::kOwner:
-      return "must belong to root or to the user of this process";
+      return DescribeOwner(refusal.place, refusal.owner, refusal.own_user);
     case PathRule::kLink:
       return "is a symbolic link in a directory not owned by root";
     case PathRule::kFinalLink:
@@ -62,7 +70,7 @@ std::string RuleText(const PathRefusal& refusal) {
     case PathRule::kRegular:
       return "is not a regular file";
     case PathRule::kMode:
-      return ModeText(refusal.bits, refusal.place);
+      return DescribeMode(refusal);
     case PathRule::kSize:
       return "is too large";
     case PathRule::kSame:
@@ -75,17 +83,47 @@ std::string RuleText(const PathRefusal& refusal) {
 
 std::string DescribeRefusal(const PathRefusal& refusal, const std::string& path) {
   std::string text;
-  if (refusal.place != path) {
+  if (refusal.place != path && refusal.rule != PathRule::kMode) {
     text.append(refusal.place).append(" ");
   }
   return text.append(RuleText(refusal));
+}
+
+// Reads /etc/passwd itself: getpwuid(3) may load modules and connect to services, which the filter
+// of a running provider forbids.
+std::string UserName(uid_t user) {
+  const std::string number = std::to_string(user);
+  std::ifstream file("/etc/passwd");
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t name_end = line.find(':');
+    const std::size_t password_end = line.find(':', name_end + 1);
+    if (password_end != std::string::npos &&
+        line.compare(password_end + 1, number.size() + 1, number + ":") == 0) {
+      return line.substr(0, name_end);
+    }
+  }
+  return user == 0 ? "root" : number;
+}
+
+std::string DescribeUser(uid_t user) {
+  const std::string name = UserName(user);
+  const std::string number = std::to_string(user);
+  return user == 0 || name == number ? name : name + " (" + number + ")";
+}
+
+std::string DescribeOwner(const std::string& place, uid_t owner, uid_t own_user) {
+  std::string text = "belongs to " + DescribeUser(owner);
+  text.append(own_user == ::geteuid() ? " but this process is " : " but the provider runs as ");
+  text.append(DescribeUser(own_user)).append(": ");
+  return own_user == 0 ? text.append("run it as ").append(UserName(owner))
+                       : text.append("run chown ").append(UserName(own_user)).append(" ") + place;
 }
 
 Result<std::string> ReadRegularFile(int fd, std::size_t max) {
   struct stat info {};
 
   if (::fstat(fd, &info) != 0) {
-    return Error(ErrorCode::kSystem, "cannot be looked at", errno);
+    return Error(ErrorCode::kSystem, "cannot be inspected", errno);
   }
   if (!S_ISREG(info.st_mode)) {
     return Error(ErrorCode::kInvalidArgument, "is not a regular file");
@@ -108,14 +146,6 @@ Result<std::string> ReadRegularFile(int fd, std::size_t max) {
       return Error(ErrorCode::kResourceExhausted, "is too large");
     }
   }
-}
-
-std::string DescribeFileError(const Error& error) {
-  std::string text(error.what());
-  if (error.sys_errno() != 0) {
-    text.append(": ").append(SystemText(error.sys_errno()));
-  }
-  return text;
 }
 
 }  // namespace baokms::supervisor

@@ -235,6 +235,21 @@ std::optional<YamlProblem> CheckBytes(std::string_view text) {
   return std::nullopt;
 }
 
+// Returns what is wrong, for an operator. yaml-cpp has one message for two mistakes: at the second
+// key of a line, and at a key that the indentation makes part of the value before it.
+std::string DescribeSyntaxError(const YAML::Exception& error, std::string_view text) {
+  if (error.msg != YAML::ErrorMsg::MAP_VALUE) {
+    return "not valid YAML: " + error.msg;
+  }
+  for (int line = 0; line < error.mark.line; ++line) {
+    text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
+  }
+  const std::string_view before = text.substr(0, static_cast<std::size_t>(error.mark.column));
+  return before.find(": ") == std::string_view::npos
+             ? "not valid YAML: this key is indented differently from its neighbours"
+             : "not valid YAML: a value that contains \": \" must be quoted";
+}
+
 }  // namespace
 
 std::variant<YamlNode, YamlProblem> ParseYaml(std::string_view text) {
@@ -253,7 +268,7 @@ std::variant<YamlNode, YamlProblem> ParseYaml(std::string_view text) {
     }
     return std::move(builder).Finish();
   } catch (const YAML::Exception& error) {
-    return YamlProblem{PositionOf(error.mark), "not valid YAML: " + error.msg};
+    return YamlProblem{PositionOf(error.mark), DescribeSyntaxError(error, text)};
   } catch (const std::exception&) {
     return YamlProblem{{}, "not valid YAML"};
   }

@@ -24,7 +24,7 @@ constexpr std::array<Words, 5> kWords = {{
      "checkpoint together from the newest backup, or run recover-state; never delete the "
      "checkpoint "
      "to get past this"},
-    {"belongs to another configuration",
+    {"was written for another identity",
      "check provider name, cluster id, instance id, namespace, mount and key in the configuration, "
      "or point state.path to this node's own directory"},
     {"could not be brought up to date", "check free space and that the directory may be written"},
@@ -32,12 +32,26 @@ constexpr std::array<Words, 5> kWords = {{
 
 }  // namespace
 
+std::string DescribeIdentities(const contract::RegistryState& state,
+                               const contract::ConfigIdentity& identity) {
+  std::string text = "file ";
+  text.append(state.contents().identity_fingerprint.text());
+  if (const auto configured = contract::Fingerprint(identity)) {
+    text.append(", configuration ").append(configured->text());
+  }
+  return text;
+}
+
 std::string Describe(const RegistryProblem& problem) {
   const Words& words = kWords.at(static_cast<std::size_t>(problem.fault));
   std::string text = "key registry ";
-  text.append(problem.path).append(" ").append(words.what).append(": ");
-  text.append(problem.cause.ToString()).append("; ").append(words.remedy);
-  return text;
+  text.append(problem.path).append(" ").append(words.what);
+  if (problem.detail.empty()) {
+    text.append(": ").append(problem.cause.Describe());
+  } else {
+    text.append(" (").append(problem.detail).append(")");
+  }
+  return text.append("; ").append(words.remedy);
 }
 
 }  // namespace baokms::supervisor

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "common/base/error.h"
+#include "common/contract/identity.h"
+#include "common/contract/registry.h"
 
 namespace baokms::supervisor {
 
@@ -14,7 +16,7 @@ enum class RegistryFault : std::uint8_t {
   kUnreadable,   // it cannot be read, or not safely
   kCorrupt,      // it violates the format or its hash does not match
   kRolledBack,   // state and checkpoint are inconsistent
-  kForeign,      // it belongs to another configuration
+  kForeign,      // it was written for another identity
   kNotWritable,  // the checkpoint could not be updated
 };
 
@@ -22,7 +24,14 @@ struct RegistryProblem {
   RegistryFault fault;
   std::string path;  // path of the file in question
   Error cause;
+  // Replaces the text of `cause`, where that needs values of the registry.
+  std::string detail{};
 };
+
+// Returns the identities that a registry was written for and is used with, by their fingerprints:
+// "file cfg1.X, configuration cfg1.Y".
+std::string DescribeIdentities(const contract::RegistryState& state,
+                               const contract::ConfigIdentity& identity);
 
 // Returns one line without a newline. It contains a local path: for the console and the start-up
 // log only, never for clients or /ready.

@@ -1,21 +1,14 @@
 #include "supervisor/registry/registry_store.h"
 
 #include "common/contract/registry_transition.h"
+#include "supervisor/registry/local_registry.h"
 #include "supervisor/registry/registry_files.h"
 
 namespace baokms::supervisor {
 namespace {
 
 using contract::Checkpoint;
-using contract::CheckpointVerdict;
 using contract::RegistryState;
-
-// The file system reports kSystem, kPermissionDenied or kResourceExhausted; the format reports
-// kInvalidArgument.
-RegistryFault FaultOf(const Error& error) {
-  return error.code() == ErrorCode::kInvalidArgument ? RegistryFault::kCorrupt
-                                                     : RegistryFault::kUnreadable;
-}
 
 Status CheckMayFollow(const std::optional<RegistryState>& from, const RegistryState& to) {
   if (from) {
@@ -29,47 +22,19 @@ Status CheckMayFollow(const std::optional<RegistryState>& from, const RegistrySt
 
 }  // namespace
 
-std::optional<RegistryProblem> RegistryStore::Load(const contract::ConfigIdentity& identity,
-                                                   LoadAs role) {
-  auto state = ReadState(directory_);
-  if (!state) {
-    return RegistryProblem{FaultOf(state.error()), path_, state.error()};
+std::optional<RegistryProblem> RegistryStore::Load(const contract::ConfigIdentity& identity) {
+  LocalRegistry found = ReadLocalRegistry(directory_, path_, identity);
+  if (found.problem || !found.state) {
+    return found.problem;
   }
-  auto checkpoint = ReadCheckpoint(directory_);
-  if (!checkpoint) {
-    return RegistryProblem{FaultOf(checkpoint.error()), path_ + ".checkpoint", checkpoint.error()};
+  // Writing the checkpoint makes the state file's name durable as well.
+  const Checkpoint expected = contract::CheckpointOf(*found.state);
+  const Status durable =
+      found.checkpoint == expected ? directory_.SyncNames() : WriteCheckpoint(directory_, expected);
+  if (!durable) {
+    return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", durable.error()};
   }
-  return Accept({std::move(state).value(), std::move(checkpoint).value()}, identity, role);
-}
-
-std::optional<RegistryProblem> RegistryStore::Accept(Files files,
-                                                     const contract::ConfigIdentity& identity,
-                                                     LoadAs role) {
-  const CheckpointVerdict verdict =
-      contract::CompareWithCheckpoint(files.state.has_value() ? &*files.state : nullptr,
-                                      files.checkpoint.has_value() ? &*files.checkpoint : nullptr);
-  if (verdict == CheckpointVerdict::kRollback) {
-    return RegistryProblem{
-        RegistryFault::kRolledBack, path_,
-        Error(ErrorCode::kFailedPrecondition, "checkpoint names a newer or another state")};
-  }
-  if (verdict == CheckpointVerdict::kNotFound) {
-    return std::nullopt;
-  }
-  const Status belongs = contract::CheckBelongsTo(*files.state, identity);
-  if (!belongs) {
-    return RegistryProblem{RegistryFault::kForeign, path_, belongs.error()};
-  }
-  if (role == LoadAs::kOwner) {
-    // Writing the checkpoint makes the state file's name durable as well.
-    const Status durable = verdict == CheckpointVerdict::kWriteCheckpoint
-                               ? WriteCheckpoint(directory_, contract::CheckpointOf(*files.state))
-                               : directory_.SyncNames();
-    if (!durable) {
-      return RegistryProblem{RegistryFault::kNotWritable, path_ + ".checkpoint", durable.error()};
-    }
-  }
-  current_ = std::move(files.state);
+  current_ = std::move(found.state);
   return std::nullopt;
 }
 

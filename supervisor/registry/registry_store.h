@@ -20,8 +20,8 @@
 
 namespace baokms::supervisor {
 
-// Not thread-safe. All calls block on disk I/O. The caller of Save(), FinishSave(), or Load() as
-// the owner must hold the StateLock.
+// Not thread-safe. All calls block on disk I/O. The caller of Load(), Save() or FinishSave()
+// must hold the StateLock.
 class RegistryStore final {
  public:
   // `directory` holds the state file; `path` is the state file's path, for messages.
@@ -31,16 +31,10 @@ class RegistryStore final {
   RegistryStore(const RegistryStore&) = delete;
   RegistryStore& operator=(const RegistryStore&) = delete;
 
-  enum class LoadAs : std::uint8_t {
-    kOwner,   // updates a checkpoint that is missing or one generation behind, and
-              // makes both files durable before they are published
-    kReader,  // writes nothing
-  };
-
-  // Reads and checks both files. Returns nothing on success: current() is then the state, or empty
-  // if neither file exists. Must be called once.
-  [[nodiscard]] std::optional<RegistryProblem> Load(const contract::ConfigIdentity& identity,
-                                                    LoadAs role);
+  // Reads and checks both files, updates a checkpoint that is missing or one generation behind, and
+  // makes both files durable before they are published. Returns nothing on success: current() is
+  // then the state, or empty if neither file exists. Must be called once.
+  [[nodiscard]] std::optional<RegistryProblem> Load(const contract::ConfigIdentity& identity);
 
   // Returns the state that is known to be durable; empty before the first state.
   [[nodiscard]] const std::optional<contract::RegistryState>& current() const { return current_; }
@@ -64,15 +58,7 @@ class RegistryStore final {
   [[nodiscard]] bool HoldsCurrent() const;
 
  private:
-  struct Files {
-    std::optional<contract::RegistryState> state;
-    std::optional<contract::Checkpoint> checkpoint;
-  };
-
   [[nodiscard]] Status CheckIsOldOrIntended() const;
-  [[nodiscard]] std::optional<RegistryProblem> Accept(Files files,
-                                                      const contract::ConfigIdentity& identity,
-                                                      LoadAs role);
 
   StateDirectory directory_;
   std::string path_;

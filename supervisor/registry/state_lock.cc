@@ -11,6 +11,7 @@
 #include <string>
 
 #include "common/contract/encoding.h"
+#include "supervisor/config/safe_file.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -78,6 +79,28 @@ Status StateLock::WritePid(FileOps& ops) const {
     return Error(ErrorCode::kSystem, "write was cut short");
   }
   return {};
+}
+
+std::string DescribeLockFailure(FileOps& ops,
+                                const StateDirectory& directory,
+                                const std::string& state_path,
+                                const Error& error) {
+  const uid_t own_user = ::geteuid();
+  const std::string folder = state_path.substr(0, state_path.rfind('/'));
+  const auto folder_info = ops.Stat(directory.fd());
+  const bool denied = error.sys_errno() == EACCES || error.code() == ErrorCode::kPermissionDenied;
+  if (denied && folder_info && folder_info->st_uid != own_user) {
+    return folder + " " + DescribeOwner(folder, folder_info->st_uid, own_user);
+  }
+  const std::string file = folder + "/" + LockName(directory);
+  const auto info = ops.StatName(directory.fd(), LockName(directory));
+  if (denied && info && info->st_uid != own_user) {
+    return error.sys_errno() != EACCES
+               ? file + " " + DescribeOwner(file, info->st_uid, own_user)
+               : "cannot open " + file + " (owned by " + DescribeUser(info->st_uid) + "): chown " +
+                     UserName(own_user) + " " + file;
+  }
+  return "cannot lock the state directory: " + error.Describe();
 }
 
 }  // namespace baokms::supervisor

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "common/base/result.h"
@@ -29,5 +30,12 @@ class StateLock final {
 
   UniqueFd fd_;
 };
+
+// Returns why Acquire() failed, and what to do, as one line for the operator: "cannot open
+// FILE.lock (owned by root): chown openbao-kms FILE.lock". `state_path` is the state file's.
+std::string DescribeLockFailure(FileOps& ops,
+                                const StateDirectory& directory,
+                                const std::string& state_path,
+                                const Error& error);
 
 }  // namespace baokms::supervisor

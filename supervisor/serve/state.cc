@@ -24,13 +24,14 @@ std::variant<std::unique_ptr<LockedState>, StartFailure> LockedState::Open(const
   }
   Result<StateLock> lock = StateLock::Acquire(state->ops_, *directory);
   if (!lock) {
-    return Failure("lock the state directory", lock.error());
+    return StartFailure{
+        .exit_code = 5,
+        .line = DescribeLockFailure(state->ops_, *directory, config.state.path, lock.error())};
   }
   state->pid_written_ = lock->WritePid(state->ops_);
   state->lock_ = std::move(*lock);
   state->store_ = std::make_unique<RegistryStore>(std::move(*directory), config.state.path);
-  const std::optional<RegistryProblem> problem =
-      state->store_->Load(IdentityOf(config), RegistryStore::LoadAs::kOwner);
+  const std::optional<RegistryProblem> problem = state->store_->Load(IdentityOf(config));
   if (problem) {
     return StartFailure{.exit_code = 5, .line = Describe(*problem)};
   }

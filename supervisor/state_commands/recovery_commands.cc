@@ -12,8 +12,8 @@
 #include "common/contract/operator_steps.h"
 #include "common/contract/registry_json.h"
 #include "supervisor/config/derived.h"
+#include "supervisor/registry/local_registry.h"
 #include "supervisor/registry/registry_files.h"
-#include "supervisor/state_commands/local_registry.h"
 #include "supervisor/state_commands/report_file.h"
 #include "supervisor/state_commands/rotation_report.h"
 #include "supervisor/status/finding_text.h"
@@ -196,12 +196,9 @@ StatePlan PlanMigration(const CommandHost& host,
 
 // import-state
 
-Result<RegistryState> ReadExported(const std::string& path,
-                                   const contract::ConfigIdentity& identity) {
+Result<RegistryState> ReadExported(const std::string& path) {
   const std::string text = BAOKMS_TRY(ReadWholeFile(path, contract::kMaxStateFileBytes));
-  RegistryState state = BAOKMS_TRY(contract::ParseState(text));
-  BAOKMS_TRY(contract::CheckBelongsTo(state, identity));
-  return state;
+  return contract::ParseState(text);
 }
 
 // Returns why a peer's registry must not replace the local one, or nothing.
@@ -224,9 +221,14 @@ StatePlan PlanImport(const CommandHost& host,
   if (std::string refusal = WhyNotReplaceable(local); !refusal.empty()) {
     return Refused(std::move(refusal));
   }
-  auto exported = ReadExported(options.input_file, IdentityOf(host.options.config));
+  auto exported = ReadExported(options.input_file);
   if (!exported) {
     return Refused(CannotSentence("use the exported registry", exported.error()));
+  }
+  const contract::ConfigIdentity identity = IdentityOf(host.options.config);
+  if (!contract::CheckBelongsTo(*exported, identity)) {
+    return Refused("cannot use the exported registry: it was written for another identity (" +
+                   DescribeIdentities(*exported, identity) + ")");
   }
   StatePlan plan{.next = std::move(exported).value(), .last = {}, .applied = false, .failure = {}};
   const LiveKey live = host.read_live_key(host.options);

@@ -7,7 +7,7 @@
 
 #include "common/base/clock.h"
 #include "supervisor/config/derived.h"
-#include "supervisor/state_commands/local_registry.h"
+#include "supervisor/registry/local_registry.h"
 #include "supervisor/state_commands/rotation_report.h"
 #include "supervisor/state_commands/version_needs.h"
 

@@ -9,9 +9,9 @@
 #include "common/contract/identity.h"
 #include "common/contract/key_profile.h"
 #include "common/contract/registry.h"
+#include "supervisor/registry/local_registry.h"
 #include "supervisor/state_commands/command_result.h"
 #include "supervisor/state_commands/live_key.h"
-#include "supervisor/state_commands/local_registry.h"
 #include "supervisor/status/rotation_machine.h"
 
 namespace baokms::supervisor {

@@ -20,7 +20,8 @@ std::variant<std::unique_ptr<StateAccess>, std::string> StateAccess::Open(
   }
   auto lock = StateLock::Acquire(access->ops_, *access->directory_);
   if (!lock) {
-    std::string text = CannotSentence("lock the state directory", lock.error());
+    std::string text =
+        DescribeLockFailure(access->ops_, *access->directory_, state_path, lock.error());
     if (lock.error().code() == ErrorCode::kUnavailable) {
       text.append("; stop the provider on this node first");
     }

@@ -11,7 +11,7 @@
 #include "common/base/clock.h"
 #include "common/contract/operator_steps.h"
 #include "supervisor/config/derived.h"
-#include "supervisor/state_commands/local_registry.h"
+#include "supervisor/registry/local_registry.h"
 #include "supervisor/state_commands/rotation_report.h"
 
 namespace baokms::supervisor {

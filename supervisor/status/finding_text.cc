@@ -100,7 +100,7 @@ std::string DescribeFinding(RotationFailure failure,
     case RotationFailure::kKeyUnusable:
       return DescribeKeys(state, metadata);
     case RotationFailure::kStateForeign:
-      return "the registry belongs to another configuration";
+      return "the registry was written for another identity";
     case RotationFailure::kRegistryFull:
       return "the registry is full with " + Number(state.contents().records.size()) +
              " key versions: version " + Number(metadata.latest_version) +

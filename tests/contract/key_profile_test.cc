@@ -56,7 +56,9 @@ constexpr auto kProfileRows = std::to_array<ProfileRow>({
      [](MetadataRef m) {
        m.deletion_allowed = true;
      }},
-    {"derived", "blocking/cryptographic_safety: derived key mode is enabled",
+    {"derived",
+     "blocking/cryptographic_safety: the key is derived, which cannot be undone: create another "
+     "key and change transit.keyName",
      [](MetadataRef m) {
        m.derived = true;
      }},

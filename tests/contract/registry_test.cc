@@ -197,13 +197,13 @@ TEST(RegistryTest, BelongsToItsOwnConfigurationOnly) {
   ConfigIdentity other = GoldenConfig();
   other.transit_key_name = "another";
   EXPECT_EQ(CheckBelongsTo(state, other).error().what(),
-            "registry belongs to another configuration");
+            "registry was written for another identity");
   RegistryContents mixed = TwoKeys();
   mixed.records[1].identity.cluster_id = "workload-b";
   mixed.records[1].key_id =
       DeriveKeyId(mixed.records[1].identity, mixed.records[1].version).value();
   EXPECT_EQ(CheckBelongsTo(RegistryState::Create(mixed).value(), GoldenConfig()).error().what(),
-            "registry record belongs to another identity");
+            "registry record was written for another identity");
 }
 
 }  // namespace

@@ -374,7 +374,7 @@ def test_import_state_refuses_a_changed_file_and_one_of_another_cluster(
     foreign = make_provider(changes=FAST_ROTATION, name="foreign")
     assert "exported registry" in failure(foreign, "import-state", "--input-file", str(changed))
     sentence = failure(foreign, "import-state", "--input-file", str(exported))
-    assert "another configuration" in sentence
+    assert "written for another identity" in sentence
     assert state_files(foreign) == {}
 
 

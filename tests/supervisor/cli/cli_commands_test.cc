@@ -319,7 +319,7 @@ TEST_F(CliTest, ReportsWhatServeFindsOnTheHost) {
       WriteConfig(YamlOf(With(JwtKeys(), "openbao.caCertFile", root_ + "/absent.crt")), 0644);
   const CliOutcome outcome = Invoke({"serve", "--config", path});
   EXPECT_EQ(outcome.code, 3);
-  EXPECT_THAT(outcome.err, HasSubstr("config: is too permissive: run chmod"));
+  EXPECT_THAT(outcome.err, HasSubstr("is too permissive: others can "));
   EXPECT_THAT(outcome.err, HasSubstr("openbao.caCertFile: cannot be opened: No such file"));
   EXPECT_FALSE(outcome.served.has_value());
 }

@@ -83,6 +83,13 @@ class FilesTest : public testing::Test {
   std::string root_;
 };
 
+TEST(UserTest, IsNamedWithItsNumber) {
+  EXPECT_EQ(DescribeUser(0), "root");
+  EXPECT_EQ(DescribeUser(1), "daemon (1)");
+  EXPECT_EQ(UserName(1), "daemon");
+  EXPECT_EQ(DescribeUser(4321), "4321");
+}
+
 TEST_F(FilesTest, OpensAFileThatOnlyTheOwnerCanChange) {
   const std::string path = Write("f", "content");
   const Opened opened = OpenFileByRules(path, Rules());
@@ -129,13 +136,16 @@ TEST_F(FilesTest, RefusesForeignOwners) {
   }
   const std::string path = Write("f", "x");
   ASSERT_EQ(::chown(path.c_str(), 4321, 0), 0);
-  EXPECT_THAT(RefusalOf(path), HasSubstr("must belong to"));
+  EXPECT_EQ(RefusalOf(path), "belongs to 4321 but this process is root: run it as 4321");
+  EXPECT_EQ(RefusalOf(path, Rules(1)), "belongs to 4321 but the provider runs as " +
+                                           DescribeUser(1) + ": run chown " + UserName(1) + " " +
+                                           path);
   EXPECT_EQ(RefusalOf(path, Rules(4321)), "");
 
   const std::string directory = MakeDirectory("d");
   const std::string inner = Write("d/f", "x");
   ASSERT_EQ(::chown(directory.c_str(), 4321, 0), 0);
-  EXPECT_THAT(RefusalOf(inner), HasSubstr(directory + " must belong to"));
+  EXPECT_THAT(RefusalOf(inner), HasSubstr(directory + " belongs to 4321"));
 }
 
 // The layout that the kubelet gives projected volumes, and the one of certificate tools.
@@ -169,7 +179,7 @@ TEST_F(FilesTest, FollowsSymlinksOnlyThroughRootsDirectories) {
   // Behind a link of root's, the directories are judged as they are without one.
   ASSERT_EQ(::chown((root_ + "/archive").c_str(), 4321, 0), 0);
   EXPECT_EQ(RefusalOf(absolute, Rules(4321)), "");
-  EXPECT_THAT(RefusalOf(absolute), HasSubstr("must belong to"));
+  EXPECT_THAT(RefusalOf(absolute), HasSubstr("belongs to 4321"));
 }
 
 TEST_F(FilesTest, EndsASymlinkLoop) {
@@ -198,7 +208,9 @@ TEST_F(FilesTest, ChecksTheConfigurationFile) {
   const LoadResult loaded = LoadConfig(options);
   ASSERT_EQ(loaded.problems.size(), 1U);
   EXPECT_EQ(ToLine(loaded.problems[0]),
-            options.path + ": config: is too permissive: run chmod o-r " + options.path);
+            options.path +
+                ": config: mode 0644 is too permissive: others can read it; run chmod 0640 " +
+                options.path);
   // What is in it is told all the same.
   EXPECT_EQ(loaded.document.config.transit.key_name, "etcd");
   options.safety = ConfigFileSafety::kAny;
@@ -276,7 +288,9 @@ TEST_F(HostTest, AcceptsAPreparedHost) {
 
 TEST_F(HostTest, ChecksTheCaBundle) {
   ASSERT_EQ(::chmod(document_.config.openbao.ca_cert_file.c_str(), 0666), 0);
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: is too permissive")));
+  EXPECT_THAT(Problems(),
+              ElementsAre(HasSubstr("openbao.caCertFile: mode 0666 is too permissive: its group "
+                                    "can write to it, others can write to it; run chmod 0644 ")));
   document_.config.openbao.ca_cert_file = Write("empty", "");
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: contains no PEM")));
   document_.config.openbao.ca_cert_file = Write("big", std::string(kMaxCaBundleBytes + 1, 'x'));
@@ -293,13 +307,20 @@ TEST_F(HostTest, ChecksTheTokenEndpointsBundle) {
 
 TEST_F(HostTest, ChecksTheSocketPlace) {
   ASSERT_EQ(::chmod((root_ + "/run").c_str(), 0775), 0);
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: its directory is too perm")));
+  EXPECT_THAT(Problems(),
+              ElementsAre(HasSubstr("server.socketPath: its directory: mode 0775 is too "
+                                    "permissive: its group can write to it; run chmod 0755 " +
+                                    root_ + "/run")));
   ASSERT_EQ(::chmod((root_ + "/run").c_str(), 0755), 0);
   Write("run/kms.sock", "x");
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: exists but is not a sock")));
+  EXPECT_THAT(
+      Problems(),
+      ElementsAre(HasSubstr("server.socketPath: exists but is not a socket; not removing it")));
   fs::remove(root_ + "/run/kms.sock");
   Link("run/kms.sock", "elsewhere");
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("server.socketPath: exists but is not a sock")));
+  EXPECT_THAT(
+      Problems(),
+      ElementsAre(HasSubstr("server.socketPath: exists but is not a socket; not removing it")));
   fs::remove(root_ + "/run/kms.sock");
 
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -319,7 +340,9 @@ TEST_F(HostTest, ChecksTheSocketPlace) {
 
 TEST_F(HostTest, ChecksTheStateDirectory) {
   ASSERT_EQ(::chmod((root_ + "/state").c_str(), 0770), 0);
-  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("state.path: its directory is too permissive")));
+  EXPECT_THAT(Problems(),
+              ElementsAre(HasSubstr("state.path: its directory: mode 0770 is too permissive: its "
+                                    "group can write to it; run chmod 0750 ")));
   document_.config.state.path = root_ + "/absent/registry.json";
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("state.path: its directory ")));
 }

@@ -259,8 +259,12 @@ TEST(LoadTest, NeverRepeatsAValue) {
 }
 
 TEST(LoadTest, StopsAtBrokenYaml) {
-  EXPECT_THAT(ProblemsOf("a: b: c\n"),
-              ElementsAre("c.yaml:1:5: not valid YAML: illegal map value"));
+  EXPECT_THAT(
+      ProblemsOf("a: b: c\n"),
+      ElementsAre("c.yaml:1:5: not valid YAML: a value that contains \": \" must be quoted"));
+  EXPECT_THAT(ProblemsOf("server:\n  socketPath: /x\n   socketMode: \"0660\"\n"),
+              ElementsAre("c.yaml:3:14: not valid YAML: this key is indented differently from its "
+                          "neighbours"));
 }
 
 TEST(PrecedenceTest, GoesFlagEnvironmentFileDefault) {

@@ -27,7 +27,6 @@ using contract::RegistryState;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using After = FaultyFileOps::After;
-using LoadAs = RegistryStore::LoadAs;
 
 constexpr std::array kErrors = {EIO, ENOSPC, EROFS, EDQUOT};
 
@@ -42,7 +41,7 @@ class RegistryFaultsTest : public ::testing::Test {
   static void Prepare(const TestDirectory& dir) {
     FaultyFileOps ops;
     const auto store = Open(ops, dir);
-    ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
     ASSERT_TRUE(store->Save(FirstState()).has_value());
   }
 
@@ -50,7 +49,7 @@ class RegistryFaultsTest : public ::testing::Test {
   static std::optional<RegistryState> Restart(const TestDirectory& dir) {
     FaultyFileOps ops;
     const auto store = Open(ops, dir);
-    const auto problem = store->Load(FixtureIdentity(), LoadAs::kOwner);
+    const auto problem = store->Load(FixtureIdentity());
     EXPECT_FALSE(problem.has_value()) << Describe(*problem);
     return store->current();
   }
@@ -60,7 +59,7 @@ class RegistryFaultsTest : public ::testing::Test {
     Prepare(dir);
     FaultyFileOps ops;
     const auto store = Open(ops, dir);
-    EXPECT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    EXPECT_FALSE(store->Load(FixtureIdentity()).has_value());
     ops.FailAt(FaultyFileOps::kNever, After::kGoesOn);
     EXPECT_TRUE(store->Save(WithPending(FirstState(), 2)).has_value());
     return ops.count();
@@ -82,7 +81,7 @@ TEST_P(EveryFaultTest, KeepsTheOldOrTheNewStateAndHeals) {
       Prepare(dir);
       FaultyFileOps ops;
       const auto store = Open(ops, dir);
-      ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+      ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
       ops.FailAt(i, after, GetParam());
       const Status saved = store->Save(second_);
       ASSERT_FALSE(saved.has_value());
@@ -110,12 +109,12 @@ TEST_P(EveryFaultTest, RefusesAStartThatCannotMakeTheFilesDurable) {
   FaultyFileOps ops;
   ops.FailAt(0, After::kIsDead, GetParam());
   const auto store = Open(ops, dir);
-  const auto problem = store->Load(FixtureIdentity(), LoadAs::kOwner);
+  const auto problem = store->Load(FixtureIdentity());
   ASSERT_TRUE(problem.has_value());
   EXPECT_EQ(problem->fault, RegistryFault::kNotWritable);
   EXPECT_FALSE(store->current().has_value());
   ops.FailAt(FaultyFileOps::kNever, After::kGoesOn);
-  EXPECT_FALSE(Open(ops, dir)->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  EXPECT_FALSE(Open(ops, dir)->Load(FixtureIdentity()).has_value());
   EXPECT_EQ(ops.count(), 1U) << "a start with both files in order writes nothing";
 }
 
@@ -129,7 +128,7 @@ TEST_P(EveryFaultTest, RefusesAStartThatMustWriteTheCheckpointWithAClearText) {
     FaultyFileOps ops;
     ops.FailAt(i, After::kIsDead, GetParam());
     const auto store = Open(ops, dir);
-    const auto problem = store->Load(FixtureIdentity(), LoadAs::kOwner);
+    const auto problem = store->Load(FixtureIdentity());
     if (!problem.has_value()) {
       EXPECT_GT(i, 4U);
       break;
@@ -154,7 +153,7 @@ TEST_F(RegistryFaultsTest, KeepTheirPromiseWhenTheRepetitionFailsToo) {
       Prepare(dir);
       FaultyFileOps ops;
       const auto store = Open(ops, dir);
-      ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+      ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
       ops.FailAt(i, After::kGoesOn);
       ASSERT_FALSE(store->Save(second_).has_value());
       ops.FailAt(k, After::kGoesOn);
@@ -178,7 +177,7 @@ TEST_F(RegistryFaultsTest, AndAPowerCutAtAnyPointLeaveTheOldOrTheNewState) {
     FaultyFileOps faulty;
     RecordingFileOps ops(faulty);
     const auto store = Open(ops, dir);
-    ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
     faulty.FailAt(i, After::kGoesOn);
     ASSERT_FALSE(store->Save(second_).has_value());
     ASSERT_TRUE(store->FinishSave().has_value());
@@ -205,7 +204,7 @@ TEST_F(RegistryFaultsTest, ShortWritesAreContinued) {
     FaultyFileOps ops;
     ops.WriteAtMost(bytes);
     const auto store = Open(ops, dir);
-    ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
     ASSERT_TRUE(store->Save(second_).has_value());
     EXPECT_EQ(dir.Read("reg.json"), contract::SerializeState(second_));
     EXPECT_EQ(Restart(dir), second_);
@@ -218,7 +217,7 @@ TEST_F(RegistryFaultsTest, AWriteThatTakesNothingFailsInsteadOfGoingOnForEver) {
   FaultyFileOps ops;
   ops.WriteAtMost(0);
   const auto store = Open(ops, dir);
-  ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
   EXPECT_FALSE(store->Save(second_).has_value());
   EXPECT_EQ(Restart(dir), first_);
 }
@@ -231,7 +230,7 @@ TEST_F(RegistryFaultsTest, AStartThatCannotReadRefusesWithTheFilesName) {
     FaultyFileOps ops;
     const auto store = Open(ops, dir);
     ops.FailLookAt(i);
-    const auto problem = store->Load(FixtureIdentity(), LoadAs::kOwner);
+    const auto problem = store->Load(FixtureIdentity());
     if (!problem.has_value()) {
       EXPECT_GT(i, 5U);
       break;

@@ -32,7 +32,7 @@ Found LoadImage(const DiskImage& image) {
   }
   SystemFileOps ops;
   RegistryStore store(StateDirectory::Open(ops, dir.File("reg.json")).value(), "reg.json");
-  auto problem = store.Load(FixtureIdentity(), RegistryStore::LoadAs::kOwner);
+  auto problem = store.Load(FixtureIdentity());
   return {problem, store.current()};
 }
 
@@ -44,7 +44,7 @@ class PowerCutTest : public ::testing::Test {
     SystemFileOps real;
     RecordingFileOps ops(real);
     RegistryStore store(StateDirectory::Open(ops, dir.File("reg.json")).value(), "reg.json");
-    EXPECT_FALSE(store.Load(FixtureIdentity(), RegistryStore::LoadAs::kOwner).has_value());
+    EXPECT_FALSE(store.Load(FixtureIdentity()).has_value());
     EXPECT_TRUE(store.Save(first_).has_value());
     bootstrap_ = ops.record();
     before_ = {{"reg.json", dir.Read("reg.json")},

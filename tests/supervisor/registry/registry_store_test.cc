@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "registry_fixture.h"
+#include "supervisor/registry/local_registry.h"
 #include "test_directory.h"
 
 namespace baokms::supervisor {
@@ -21,7 +22,7 @@ using contract::RegistryState;
 using contract::SerializeCheckpoint;
 using contract::SerializeState;
 using ::testing::HasSubstr;
-using LoadAs = RegistryStore::LoadAs;
+using ::testing::Not;
 
 class RegistryStoreTest : public ::testing::Test {
  protected:
@@ -30,9 +31,7 @@ class RegistryStoreTest : public ::testing::Test {
         StateDirectory::Open(ops_, dir_.File("reg.json")).value(), dir_.File("reg.json"));
   }
 
-  std::optional<RegistryProblem> LoadFresh() {
-    return Open()->Load(FixtureIdentity(), LoadAs::kOwner);
-  }
+  std::optional<RegistryProblem> LoadFresh() { return Open()->Load(FixtureIdentity()); }
 
   void WriteState(const RegistryState& state) { dir_.Write("reg.json", SerializeState(state)); }
 
@@ -56,19 +55,19 @@ class RegistryStoreTest : public ::testing::Test {
 
 TEST_F(RegistryStoreTest, FindsNothingInAnEmptyDirectory) {
   const auto store = Open();
-  EXPECT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  EXPECT_FALSE(store->Load(FixtureIdentity()).has_value());
   EXPECT_FALSE(store->current().has_value());
 }
 
 TEST_F(RegistryStoreTest, LoadsWhatItSaved) {
   const auto store = Open();
-  ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
   ASSERT_TRUE(store->Save(first_).has_value());
   ASSERT_TRUE(store->Save(second_).has_value());
   EXPECT_TRUE(store->HoldsCurrent());
 
   const auto again = Open();
-  ASSERT_FALSE(again->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(again->Load(FixtureIdentity()).has_value());
   EXPECT_EQ(again->current(), second_);
 }
 
@@ -94,7 +93,9 @@ TEST_F(RegistryStoreTest, WritesNothingAsAReader) {
   WriteState(second_);
   WriteCheckpoint(first_);
   ops_.FailAt(0, FaultyFileOps::After::kIsDead);
-  ASSERT_FALSE(Open()->Load(FixtureIdentity(), LoadAs::kReader).has_value());
+  const auto directory = StateDirectory::Open(ops_, dir_.File("reg.json"));
+  ASSERT_TRUE(directory.has_value());
+  EXPECT_TRUE(ReadLocalRegistry(*directory, dir_.File("reg.json"), FixtureIdentity()).state);
   EXPECT_EQ(ops_.count(), 0U);
 }
 
@@ -144,9 +145,23 @@ TEST_F(RegistryStoreTest, RefusesAStateOfAnotherConfiguration) {
   WriteCheckpoint(first_);
   auto other = FixtureIdentity();
   other.transit_key_name = "another-key";
-  const auto problem = Open()->Load(other, LoadAs::kOwner);
+  const auto problem = Open()->Load(other);
   ASSERT_TRUE(problem.has_value());
   EXPECT_EQ(problem->fault, RegistryFault::kForeign);
+  const std::string text = Describe(*problem);
+  EXPECT_THAT(text, HasSubstr("reg.json was written for another identity (file "));
+  EXPECT_THAT(text, HasSubstr(std::string(first_.contents().identity_fingerprint.text()) +
+                              ", configuration " +
+                              std::string(contract::Fingerprint(other)->text()) + "); check "));
+}
+
+TEST_F(RegistryStoreTest, SaysNothingAboutTheProgramItself) {
+  dir_.Write("reg.json", "{}");
+  dir_.Write("reg.json.checkpoint", "{}");
+  const std::string text = Describe(*LoadFresh());
+  EXPECT_THAT(text, HasSubstr("is corrupt: checkpoint is incomplete or of another schema; run "));
+  EXPECT_THAT(text, Not(HasSubstr(".cc:")));
+  EXPECT_THAT(text, Not(HasSubstr("invalid-argument")));
 }
 
 TEST_F(RegistryStoreTest, RefusesFilesThatOthersCouldHaveWritten) {
@@ -162,7 +177,7 @@ TEST_F(RegistryStoreTest, SaysSoWhenTheCheckpointCannotBeAdvanced) {
 
 TEST_F(RegistryStoreTest, WritesFilesOfTheOtherImplementationByteForByte) {
   const auto store = Open();
-  ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
   for (const std::string name : {"initial", "rotated"}) {
     SCOPED_TRACE(name);
     const std::string path = "computed/state-" + name + ".v1alpha2.json";
@@ -192,14 +207,14 @@ TEST_F(RegistryStoreTest, TakesOverAFileWhateverItsSpacing) {
   dir_.Write("reg.json", spaced + "\n \n");
   WriteCheckpoint(second_);
   const auto store = Open();
-  ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
   EXPECT_EQ(store->current(), second_);
   EXPECT_TRUE(store->HoldsCurrent());
 }
 
 TEST_F(RegistryStoreTest, SavesOnlyWhatMayFollow) {
   const auto store = Open();
-  ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
   EXPECT_FALSE(store->Save(second_).has_value());
   ASSERT_TRUE(store->Save(first_).has_value());
   EXPECT_FALSE(store->Save(third_).has_value());
@@ -214,7 +229,7 @@ class FailedSaveTest : public RegistryStoreTest {
   // Operations of one whole save.
   std::size_t CountOperations() {
     const auto store = Open();
-    EXPECT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    EXPECT_FALSE(store->Load(FixtureIdentity()).has_value());
     ops_.FailAt(FaultyFileOps::kNever, FaultyFileOps::After::kGoesOn);
     EXPECT_TRUE(store->Save(first_).has_value());
     return ops_.count();
@@ -234,7 +249,7 @@ TEST_F(FailedSaveTest, IsFinishedByTheNextAttemptAtBootstrap) {
     SCOPED_TRACE(i);
     Clear();
     const auto store = Open();
-    ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
     ops_.FailAt(i, FaultyFileOps::After::kGoesOn);
     ASSERT_FALSE(store->Save(first_).has_value());
     EXPECT_FALSE(store->current().has_value());
@@ -251,7 +266,7 @@ TEST_F(FailedSaveTest, IsFinishedByTheNextAttemptLater) {
     SCOPED_TRACE(i);
     Clear();
     const auto store = Open();
-    ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
     ASSERT_TRUE(store->Save(first_).has_value());
     ops_.FailAt(i, FaultyFileOps::After::kGoesOn);
     ASSERT_FALSE(store->Save(second_).has_value());
@@ -268,14 +283,14 @@ TEST_F(FailedSaveTest, LoadsAfterAKillAtAnyOperation) {
     SCOPED_TRACE(i);
     Clear();
     const auto store = Open();
-    ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
     ASSERT_TRUE(store->Save(first_).has_value());
     ops_.FailAt(i, FaultyFileOps::After::kIsDead);
     const bool saved = store->Save(second_).has_value();
     EXPECT_EQ(saved, i == operations_);
     ops_.FailAt(FaultyFileOps::kNever, FaultyFileOps::After::kGoesOn);
     const auto restarted = Open();
-    ASSERT_FALSE(restarted->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+    ASSERT_FALSE(restarted->Load(FixtureIdentity()).has_value());
     EXPECT_TRUE(restarted->current() == second_ || (!saved && restarted->current() == first_));
   }
 }
@@ -283,7 +298,7 @@ TEST_F(FailedSaveTest, LoadsAfterAKillAtAnyOperation) {
 TEST_F(FailedSaveTest, KnowsWhetherTheOldStateIsStillOnDisk) {
   Clear();
   const auto store = Open();
-  ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
   ASSERT_TRUE(store->Save(first_).has_value());
   ops_.FailAt(3, FaultyFileOps::After::kGoesOn);  // before the rename
   ASSERT_FALSE(store->Save(second_).has_value());
@@ -296,7 +311,7 @@ TEST_F(FailedSaveTest, KnowsWhetherTheOldStateIsStillOnDisk) {
 TEST_F(FailedSaveTest, IsNotFinishedOverFilesThatSomebodyElseChanged) {
   Clear();
   const auto store = Open();
-  ASSERT_FALSE(store->Load(FixtureIdentity(), LoadAs::kOwner).has_value());
+  ASSERT_FALSE(store->Load(FixtureIdentity()).has_value());
   ASSERT_TRUE(store->Save(first_).has_value());
   ops_.FailAt(1, FaultyFileOps::After::kGoesOn);
   ASSERT_FALSE(store->Save(second_).has_value());

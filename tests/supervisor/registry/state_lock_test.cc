@@ -99,6 +99,33 @@ TEST_F(StateLockTest, RefusesFilesAndDirectoriesOfOtherUsers) {
   EXPECT_FALSE(Acquire().has_value());
 }
 
+TEST_F(StateLockTest, SaysWhoseTheFilesAreAndWhatToDo) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  const auto why = [&] {
+    const auto lock = Acquire();
+    return lock ? "" : DescribeLockFailure(ops_, directory_, dir_.File("reg.json"), lock.error());
+  };
+  const std::string lock_file = dir_.File("reg.json.lock");
+  dir_.Write("reg.json.lock", "", 0600);
+  ASSERT_EQ(::chown(lock_file.c_str(), 1234, 0), 0);
+  EXPECT_EQ(why(), lock_file + " belongs to 1234 but this process is root: run it as 1234");
+
+  ASSERT_EQ(::chown(lock_file.c_str(), 0, 0), 0);
+  ASSERT_EQ(::chown(dir_.path().c_str(), 1234, 0), 0);
+  EXPECT_EQ(why(), dir_.path() + " belongs to 1234 but this process is root: run it as 1234");
+
+  ASSERT_EQ(::seteuid(1234), 0);
+  const std::string denied = why();
+  ASSERT_EQ(::seteuid(0), 0);
+  EXPECT_EQ(denied, "cannot open " + lock_file + " (owned by root): chown 1234 " + lock_file);
+
+  ASSERT_EQ(::chown(dir_.path().c_str(), 0, 0), 0);
+  const StateLock held = Acquire().value();
+  EXPECT_EQ(why(), "cannot lock the state directory: locked by another process");
+}
+
 TEST_F(StateLockTest, CreatesAFileThatOnlyItsOwnerMayOpen) {
   ASSERT_TRUE(Acquire().has_value());
 

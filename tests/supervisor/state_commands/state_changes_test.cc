@@ -85,7 +85,7 @@ class StateChangesTest : public testing::Test {
     SystemFileOps ops;
     RegistryStore store(StateDirectory::Open(ops, options_.config.state.path).value(),
                         options_.config.state.path);
-    const auto problem = store.Load(FixtureIdentity(), RegistryStore::LoadAs::kOwner);
+    const auto problem = store.Load(FixtureIdentity());
     EXPECT_FALSE(problem.has_value()) << Describe(*problem);
     return store.current().value();
   }
@@ -333,7 +333,8 @@ TEST_F(StateChangesTest, ImportingRefusesWhatIsChangedForeignOrNoLongerInOpenBao
   SetLatest(3);
   EXPECT_EQ(Run(RunImportState, in).failure, "");
   options_.config.transit.key_name = "another";
-  EXPECT_THAT(Run(RunImportState, in).failure, HasSubstr("another configuration"));
+  EXPECT_THAT(Run(RunImportState, in).failure,
+              HasSubstr("written for another identity (file cfg1."));
   EXPECT_TRUE(Files().empty());
 }
 

@@ -42,7 +42,7 @@ class KeyStatusTestBase : public ::testing::Test {
     status_.reset();
     store_ = std::make_unique<RegistryStore>(
         StateDirectory::Open(ops_, dir_.File("reg.json")).value(), dir_.File("reg.json"));
-    const auto problem = store_->Load(FixtureIdentity(), RegistryStore::LoadAs::kOwner);
+    const auto problem = store_->Load(FixtureIdentity());
     ASSERT_FALSE(problem.has_value()) << Describe(*problem);
   }
 

@@ -165,7 +165,7 @@ class Node {
     do {  // a disk that fails now may keep us from starting, but never for good
       store_ = std::make_unique<RegistryStore>(
           StateDirectory::Open(disk_, "/state/" + std::string(kStateFile)).value(), "reg.json");
-      problem = store_->Load(FixtureIdentity(), RegistryStore::LoadAs::kOwner);
+      problem = store_->Load(FixtureIdentity());
       ASSERT_TRUE(!problem.has_value() || problem->fault == RegistryFault::kNotWritable)
           << Describe(*problem);
     } while (problem.has_value());

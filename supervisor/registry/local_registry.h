@@ -1,4 +1,4 @@
-// This node's registry as read by a command: read once and checked; nothing is written.
+// This node's registry as it is on disk: read once and checked; nothing is written.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "supervisor/state_commands/local_registry.h"
+#include "supervisor/registry/local_registry.h"
 
 #include <utility>
 
@@ -34,7 +34,8 @@ std::optional<RegistryProblem> CheckState(const std::optional<contract::Registry
   }
   const Status belongs = contract::CheckBelongsTo(*state, identity);
   if (!belongs) {
-    return RegistryProblem{RegistryFault::kForeign, path, belongs.error()};
+    return RegistryProblem{RegistryFault::kForeign, path, belongs.error(),
+                           DescribeIdentities(*state, identity)};
   }
   return std::nullopt;
 }
