@@ -8,9 +8,8 @@
 #include "common/base/secret_buffer.h"
 #include "common/contract/annotations.h"
 #include "common/contract/key_id.h"
-#include "common/contract/request_limits.h"
+#include "common/contract/request_verdict.h"
 #include "common/contract/transit_ciphertext.h"
-#include "common/contract/verdict.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
@@ -34,7 +33,7 @@ ipc::Outcome CheckAnnotations(const std::vector<contract::AnnotationView>& annot
   if (!fields) {
     return ipc::OUTCOME_ANNOTATIONS_INVALID;
   }
-  return contract::CompareAnnotations(*fields, key.binding) == contract::Verdict::kAccepted
+  return contract::CompareAnnotations(*fields, key.binding) == contract::RequestVerdict::kAccepted
              ? ipc::OUTCOME_OK
              : ipc::OUTCOME_ANNOTATIONS_MISMATCH;
 }

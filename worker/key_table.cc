@@ -8,7 +8,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
-#include "common/contract/aad.h"
 #include "common/contract/identity.h"
 #include "common/contract/key_binding.h"
 #include "common/contract/key_id.h"

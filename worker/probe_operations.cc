@@ -5,7 +5,7 @@
 
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
-#include "common/contract/aad.h"
+#include "common/contract/key_binding.h"
 #include "common/contract/transit_ciphertext.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"

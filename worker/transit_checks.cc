@@ -4,8 +4,8 @@
 #include <string_view>
 
 #include "common/base/secret_buffer.h"
+#include "common/contract/request_verdict.h"
 #include "common/contract/transit_ciphertext.h"
-#include "common/contract/verdict.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 
@@ -19,15 +19,15 @@ ipc::Outcome CheckPlaintext(std::string_view plaintext, std::int64_t version) {
                                                                   : ipc::OUTCOME_REQUEST_LIMIT;
 }
 
-ipc::Outcome OutcomeOfReceived(contract::Verdict verdict) {
+ipc::Outcome OutcomeOfReceived(contract::RequestVerdict verdict) {
   switch (verdict) {
-    case contract::Verdict::kAccepted:
+    case contract::RequestVerdict::kAccepted:
       return ipc::OUTCOME_OK;
-    case contract::Verdict::kLimit:
+    case contract::RequestVerdict::kLimit:
       return ipc::OUTCOME_REQUEST_LIMIT;
-    case contract::Verdict::kInvalid:
+    case contract::RequestVerdict::kInvalid:
       return ipc::OUTCOME_ANNOTATIONS_INVALID;
-    case contract::Verdict::kMismatch:
+    case contract::RequestVerdict::kMismatch:
       break;
   }
   return ipc::OUTCOME_ANNOTATIONS_MISMATCH;
@@ -40,12 +40,12 @@ ipc::Outcome CheckEncrypted(const openbao::EncryptValue& value, std::int64_t ver
     return ipc::OUTCOME_BAD_ANSWER;
   }
   switch (contract::CheckCiphertext(value.ciphertext, version)) {
-    case contract::Verdict::kAccepted:
+    case contract::RequestVerdict::kAccepted:
       return ipc::OUTCOME_OK;
-    case contract::Verdict::kLimit:
+    case contract::RequestVerdict::kLimit:
       return ipc::OUTCOME_RESPONSE_LIMIT;
-    case contract::Verdict::kInvalid:
-    case contract::Verdict::kMismatch:
+    case contract::RequestVerdict::kInvalid:
+    case contract::RequestVerdict::kMismatch:
       break;
   }
   return ipc::OUTCOME_BAD_ANSWER;

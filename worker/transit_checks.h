@@ -11,7 +11,7 @@
 #include "proto/ipc.pb.h"
 
 namespace baokms::contract {
-enum class Verdict : std::uint8_t;
+enum class RequestVerdict : std::uint8_t;
 }  // namespace baokms::contract
 
 namespace baokms::worker {
@@ -22,7 +22,7 @@ ipc::Outcome CheckPlaintext(std::string_view plaintext, std::int64_t version);
 
 // Returns the outcome for a ciphertext from a caller: REQUEST_LIMIT, or ANNOTATIONS_MISMATCH when
 // it was not made with the key version of its key_id (docs/contract.md#decrypt).
-ipc::Outcome OutcomeOfReceived(contract::Verdict verdict);
+ipc::Outcome OutcomeOfReceived(contract::RequestVerdict verdict);
 
 // Checks Transit's answer to Encrypt with `version`: RESPONSE_LIMIT, or BAD_ANSWER when the
 // ciphertext has another version.

@@ -134,15 +134,24 @@ Result<std::vector<Annotation>> BuildAnnotations(const KeyBinding& key,
                             .plugin_version = std::string(plugin_version)});
 }
 
-Verdict CheckAnnotationLimits(std::span<const AnnotationView> annotations) {
+RequestVerdict CheckAnnotationLimits(std::span<const AnnotationView> annotations) {
   std::size_t total = 0;
   for (const AnnotationView& annotation : annotations) {
     if (!IsValidUtf8(annotation.key) || !IsValidUtf8(annotation.value)) {
-      return Verdict::kInvalid;
+      return RequestVerdict::kInvalid;
     }
     total += annotation.key.size() + annotation.value.size();
   }
-  return total <= kMaxAnnotationsBytes ? Verdict::kAccepted : Verdict::kLimit;
+  return total <= kMaxAnnotationsBytes ? RequestVerdict::kAccepted : RequestVerdict::kLimit;
+}
+
+RequestVerdict CheckSealedLimits(std::string_view ciphertext,
+                                 std::string_view key_id,
+                                 std::span<const AnnotationView> annotations) {
+  if (ciphertext.size() > kMaxCiphertextBytes || key_id.size() > kMaxKeyIdRequestBytes) {
+    return RequestVerdict::kLimit;
+  }
+  return CheckAnnotationLimits(annotations);
 }
 
 Result<AnnotationFields> ParseAnnotations(std::span<const AnnotationView> annotations) {
@@ -160,12 +169,12 @@ Result<AnnotationFields> ParseAnnotations(std::span<const AnnotationView> annota
   return fields;
 }
 
-Verdict CompareAnnotations(const AnnotationFields& fields, const KeyBinding& key) {
+RequestVerdict CompareAnnotations(const AnnotationFields& fields, const KeyBinding& key) {
   const bool same = fields.transit_version == key.transit_version &&
                     fields.key_id_hash == key.key_id_hash && fields.mount_hash == key.mount_hash &&
                     fields.lineage_hash == key.lineage_hash &&
                     fields.namespace_hash == key.namespace_hash;
-  return same ? Verdict::kAccepted : Verdict::kMismatch;
+  return same ? RequestVerdict::kAccepted : RequestVerdict::kMismatch;
 }
 
 }  // namespace baokms::contract

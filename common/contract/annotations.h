@@ -1,6 +1,6 @@
 // The annotations that accompany every ciphertext, and the checks of those in requests.
 //
-// A Decrypt request is checked in the order CheckAnnotationLimits(), ParseAnnotations(),
+// A Decrypt request is checked in the order CheckSealedLimits(), ParseAnnotations(),
 // CompareAnnotations(); the key is looked up after the first. Nothing here is secret.
 
 #pragma once
@@ -13,7 +13,7 @@
 
 #include "common/base/result.h"
 #include "common/contract/key_binding.h"
-#include "common/contract/verdict.h"
+#include "common/contract/request_verdict.h"
 
 namespace baokms::contract {
 
@@ -52,13 +52,21 @@ Result<std::vector<Annotation>> BuildAnnotations(const KeyBinding& key,
 std::vector<Annotation> EncodeAnnotations(const AnnotationFields& fields);
 
 // Returns kInvalid for anything that is not UTF-8, then kLimit for 32768 bytes or more.
-Verdict CheckAnnotationLimits(std::span<const AnnotationView> annotations);
+RequestVerdict CheckAnnotationLimits(std::span<const AnnotationView> annotations);
+
+// Checks the sizes of a complete request to Decrypt: the ciphertext, then the key_id, then the
+// annotations. Empty values are not checked here, because they have their own error texts. Returns
+// kLimit, kInvalid (annotations that are not UTF-8) or kAccepted. Also applies to the response to
+// Encrypt, which has the same limits.
+RequestVerdict CheckSealedLimits(std::string_view ciphertext,
+                                 std::string_view key_id,
+                                 std::span<const AnnotationView> annotations);
 
 // Parses the map. Unknown keys are ignored if they have the form of a domain name. Every failure
-// corresponds to Verdict::kInvalid, including a duplicate key.
+// corresponds to RequestVerdict::kInvalid, including a duplicate key.
 Result<AnnotationFields> ParseAnnotations(std::span<const AnnotationView> annotations);
 
 // Returns kAccepted when the annotations were made for `key`, and kMismatch otherwise.
-Verdict CompareAnnotations(const AnnotationFields& fields, const KeyBinding& key);
+RequestVerdict CompareAnnotations(const AnnotationFields& fields, const KeyBinding& key);
 
 }  // namespace baokms::contract

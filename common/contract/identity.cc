@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::string_view kFingerprintDomain = "openbao-kubernetes-kms/config-identity/v1";
 
-// Unicode's White_Space property, which defines what Go trims.
-bool IsWhitespace(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-         c == 0x3000;
-}
-
 // Unicode's category Cc.
 bool IsControl(char32_t c) {
   return c < 0x20 || (c >= 0x7F && c <= 0x9F);
@@ -31,22 +24,17 @@ bool IsForbiddenEverywhere(char32_t c) {
 // Checks the rules that all values share, and that no character satisfies `forbidden`.
 template <typename Predicate>
 bool IsCleanText(std::string_view text, Predicate forbidden) {
-  if (text.empty() || text.size() > kMaxIdentityFieldBytes) {
-    return false;
-  }
-  char32_t last = DecodeCodePoint(text).value;
-  if (IsWhitespace(last)) {
+  if (text.empty() || text.size() > kMaxIdentityFieldBytes || TrimSpace(text) != text) {
     return false;
   }
   while (!text.empty()) {
     const CodePoint point = DecodeCodePoint(text);
-    last = point.value;
-    if (!point.valid || forbidden(last)) {
+    if (!point.valid || forbidden(point.value)) {
       return false;
     }
     text.remove_prefix(point.length);
   }
-  return !IsWhitespace(last);
+  return true;
 }
 
 bool HasOnlyPlainSegments(std::string_view path) {

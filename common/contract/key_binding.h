@@ -1,10 +1,14 @@
 // One key version with all values derived from it for annotations and AAD. It is created once per
 // key, so that requests compute no hash twice.
+//
+// The additional authenticated data (AAD) binds a ciphertext to its key, cluster and purpose. It is
+// mandatory, and no part of it comes from a request.
 
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/contract/identity.h"
@@ -26,5 +30,19 @@ struct KeyBinding {
 
 // Derives the key_id and the hashes. Fails when DeriveKeyId() fails.
 Result<KeyBinding> BindKey(const KeyIdentity& identity, KeyVersion version);
+
+// The background probe authenticates this text instead, so its ciphertexts can never be mistaken
+// for data of the cluster.
+inline constexpr std::string_view kStatusProbeAad = "openbao-kubernetes-kms/status-probe/v1";
+
+// Base64 of kStatusProbeAad, as Transit requires it.
+inline constexpr std::string_view kStatusProbeAssociatedData =
+    "b3BlbmJhby1rdWJlcm5ldGVzLWttcy9zdGF0dXMtcHJvYmUvdjE=";
+
+// Returns the canonical bytes of the AAD: compact Go JSON in the order of the contract.
+std::string CanonicalAad(const KeyBinding& key);
+
+// Returns base64 of the canonical bytes: Transit's `associated_data`.
+std::string AssociatedData(const KeyBinding& key);
 
 }  // namespace baokms::contract

@@ -78,12 +78,7 @@ std::string Write(GoJsonWriter::Style style,
 // Reading: first into plain structs, then into types that enforce their rules.
 
 struct RawRecord {
-  std::string provider_name;
-  std::string cluster_id;
-  std::string instance_id;
-  std::string namespace_path;
-  std::string transit_mount_id;
-  std::string key_lineage_id;
+  KeyIdentity identity;
   std::uint64_t version = 0;
   std::uint64_t created_at_unix = 0;
   std::string key_id;
@@ -108,12 +103,12 @@ struct RawState {
 constexpr auto kOptional = Presence::kOmittedWhenEmpty;
 
 std::vector<JsonMember> RecordMembers(RawRecord& record) {
-  return {{"providerName", &record.provider_name},
-          {"clusterId", &record.cluster_id},
-          {"openbaoInstanceId", &record.instance_id},
-          {"openbaoNamespace", &record.namespace_path, kOptional},
-          {"transitMountId", &record.transit_mount_id},
-          {"transitKeyLineageId", &record.key_lineage_id},
+  return {{"providerName", &record.identity.provider_name},
+          {"clusterId", &record.identity.cluster_id},
+          {"openbaoInstanceId", &record.identity.instance_id},
+          {"openbaoNamespace", &record.identity.namespace_path, kOptional},
+          {"transitMountId", &record.identity.transit_mount_id},
+          {"transitKeyLineageId", &record.identity.key_lineage_id},
           {"transitVersion", &record.version},
           {"transitVersionCreatedAtUnix", &record.created_at_unix},
           {"kubernetesKeyId", &record.key_id},
@@ -170,15 +165,8 @@ Result<KeyRecord> ToRecord(RawRecord raw) {
     return Invalid("record has an unknown state or AAD mode");
   }
   const KeyId key_id = BAOKMS_TRY(KeyId::Parse(raw.key_id));
-  KeyRecord record{.identity = {.provider_name = std::move(raw.provider_name),
-                                .cluster_id = std::move(raw.cluster_id),
-                                .instance_id = std::move(raw.instance_id),
-                                .namespace_path = std::move(raw.namespace_path),
-                                .transit_mount_id = std::move(raw.transit_mount_id),
-                                .key_lineage_id = std::move(raw.key_lineage_id)},
-                   .version = {},
-                   .key_id = key_id,
-                   .state = *state};
+  KeyRecord record{
+      .identity = std::move(raw.identity), .version = {}, .key_id = key_id, .state = *state};
   record.version.number = BAOKMS_TRY(ToSigned(raw.version));
   record.version.created_at_unix = BAOKMS_TRY(ToSigned(raw.created_at_unix));
   record.observed_at_unix = BAOKMS_TRY(ToSigned(raw.observed_at_unix));

@@ -36,12 +36,12 @@ Result<std::int64_t> ParseCiphertextVersion(std::string_view ciphertext) {
   return version;
 }
 
-Verdict CheckCiphertext(std::string_view ciphertext, std::int64_t version) {
+RequestVerdict CheckCiphertext(std::string_view ciphertext, std::int64_t version) {
   if (ciphertext.size() > kMaxCiphertextBytes) {
-    return Verdict::kLimit;
+    return RequestVerdict::kLimit;
   }
   const Result<std::int64_t> found = ParseCiphertextVersion(ciphertext);
-  return found && *found == version ? Verdict::kAccepted : Verdict::kMismatch;
+  return found && *found == version ? RequestVerdict::kAccepted : RequestVerdict::kMismatch;
 }
 
 std::size_t MaxPlaintextBytes(std::int64_t version) {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "common/base/result.h"
-#include "common/contract/verdict.h"
+#include "common/contract/request_verdict.h"
 
 namespace baokms::contract {
 
@@ -20,7 +20,7 @@ Result<std::int64_t> ParseCiphertextVersion(std::string_view ciphertext);
 
 // Returns kLimit above kMaxCiphertextBytes, kMismatch when the form is wrong or the version is not
 // `version`, and kAccepted otherwise. An empty text is kMismatch; callers report it separately.
-Verdict CheckCiphertext(std::string_view ciphertext, std::int64_t version);
+RequestVerdict CheckCiphertext(std::string_view ciphertext, std::int64_t version);
 
 // Returns the length of the longest plaintext whose ciphertext under this key version fits into
 // kMaxCiphertextBytes: 731 bytes for single-digit versions. Kubernetes sends 32.

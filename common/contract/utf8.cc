@@ -1,5 +1,6 @@
 #include "common/contract/utf8.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace baokms::contract {
@@ -24,6 +25,13 @@ Lead ClassifyLead(std::uint8_t byte) {
     return {4, byte & 0x07U, 0x10000};
   }
   return {0, 0, 0};
+}
+
+// Unicode's White_Space property.
+bool IsSpace(char32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+         c == 0x3000;
 }
 
 }  // namespace
@@ -52,15 +60,33 @@ CodePoint DecodeCodePoint(std::string_view text) {
   return {value, lead.length, true};
 }
 
-bool IsValidUtf8(std::string_view text) {
-  while (!text.empty()) {
-    const CodePoint next = DecodeCodePoint(text);
+std::optional<std::size_t> FindInvalidUtf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint next = DecodeCodePoint(text.substr(at));
     if (!next.valid) {
-      return false;
+      return at;
     }
-    text.remove_prefix(next.length);
+    at += next.length;
   }
-  return true;
+  return std::nullopt;
+}
+
+bool IsValidUtf8(std::string_view text) {
+  return !FindInvalidUtf8(text).has_value();
+}
+
+std::string_view TrimSpace(std::string_view text) {
+  std::size_t begin = text.size();
+  std::size_t end = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const CodePoint next = DecodeCodePoint(text.substr(at));
+    if (!IsSpace(next.value)) {
+      begin = std::min(begin, at);
+      end = at + next.length;
+    }
+    at += next.length;
+  }
+  return end == 0 ? std::string_view() : text.substr(begin, end - begin);
 }
 
 }  // namespace baokms::contract

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 namespace baokms::contract {
@@ -18,6 +19,13 @@ struct CodePoint {
 // alone, so the next call continues with the byte after it.
 CodePoint DecodeCodePoint(std::string_view text);
 
+// Returns the offset of the first byte that is not part of valid UTF-8.
+std::optional<std::size_t> FindInvalidUtf8(std::string_view text);
+
 bool IsValidUtf8(std::string_view text);
+
+// Returns valid UTF-8 without white space at both ends: the characters with Unicode's White_Space
+// property, which is what Go trims.
+std::string_view TrimSpace(std::string_view text);
 
 }  // namespace baokms::contract

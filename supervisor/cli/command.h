@@ -14,8 +14,8 @@
 #include "supervisor/cli/cli.h"
 #include "supervisor/cli/exit_code.h"
 #include "supervisor/cli/report.h"
+#include "supervisor/config/document.h"
 #include "supervisor/config/load.h"
-#include "supervisor/config/problem.h"
 
 namespace baokms::supervisor {
 

@@ -9,8 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "supervisor/config/document.h"
 #include "supervisor/config/load.h"
-#include "supervisor/config/problem.h"
 #include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {

@@ -1,4 +1,4 @@
-// A loaded configuration together with the origin of each key.
+// A loaded configuration together with the origin of each key, and the problems with it.
 
 #pragma once
 
@@ -9,9 +9,28 @@
 #include <vector>
 
 #include "supervisor/config/config.h"
-#include "supervisor/config/problem.h"
+#include "supervisor/config/yaml_tree.h"
 
 namespace baokms::supervisor {
+
+// A problem with the configuration and its position.
+struct Problem {
+  // The path of the file as given, a flag ("--log-level") or an environment variable; may be empty.
+  std::string source;
+  // Line 0 stands for the whole source.
+  Position where;
+  // Empty if the problem concerns the file itself.
+  std::string key;
+  // Never contains a value from the file.
+  std::string message;
+};
+
+// Formats for example "config.yaml:17:5: openbao.timeout: must be greater than 0".
+std::string ToLine(const Problem& problem);
+
+// Formats what a command prints on stderr: one line "config invalid; <key>: <message>; ...", as the
+// Go provider does, then one ToLine() per problem that has a source. No newline at the end.
+std::string DescribeProblems(std::span<const Problem> problems);
 
 struct KeyOrigin {
   std::string source;

@@ -11,7 +11,7 @@
 
 #include "supervisor/config/build_info.h"
 #include "supervisor/config/config.h"
-#include "supervisor/config/problem.h"
+#include "supervisor/config/document.h"
 #include "supervisor/config/proxy_environment.h"
 
 namespace baokms::supervisor {

@@ -8,14 +8,11 @@
 #include <string>
 #include <string_view>
 
+#include "common/contract/utf8.h"
+
 namespace baokms::supervisor {
 
-// Returns the offset of the first byte that is not part of valid UTF-8 (no surrogates, no overlong
-// forms).
-std::optional<std::size_t> FindInvalidUtf8(std::string_view text);
-
-// Returns the text without Unicode white space at both ends.
-std::string_view TrimSpace(std::string_view text);
+using contract::TrimSpace;
 
 // Returns whether the text is empty or consists of white space.
 bool IsBlank(std::string_view text);

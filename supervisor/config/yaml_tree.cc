@@ -11,7 +11,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
-#include "supervisor/config/text_rules.h"
+#include "common/contract/utf8.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -221,7 +221,7 @@ std::optional<YamlProblem> CheckBytes(std::string_view text) {
   if (text.size() > kMaxYamlBytes) {
     return YamlProblem{{}, "the file is larger than 1 MiB"};
   }
-  if (const auto bad = FindInvalidUtf8(text)) {
+  if (const auto bad = contract::FindInvalidUtf8(text)) {
     return YamlProblem{PositionAt(text, *bad), "not UTF-8 text"};
   }
   const auto* control = std::find_if(text.begin(), text.end(), [](char c) {

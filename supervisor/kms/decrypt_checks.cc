@@ -6,8 +6,7 @@
 
 #include "common/contract/annotations.h"
 #include "common/contract/key_id.h"
-#include "common/contract/request_limits.h"
-#include "common/contract/verdict.h"
+#include "common/contract/request_verdict.h"
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/error_policy.h"
 
@@ -40,12 +39,12 @@ Cause CheckDecryptRequest(const v2::DecryptRequest& request) {
     return Cause::kEmptyCiphertext;
   }
   switch (contract::CheckSealedLimits(request.ciphertext(), request.key_id(), ViewsOf(request))) {
-    case contract::Verdict::kAccepted:
+    case contract::RequestVerdict::kAccepted:
       break;
-    case contract::Verdict::kLimit:
+    case contract::RequestVerdict::kLimit:
       return Cause::kRequestLimit;
-    case contract::Verdict::kInvalid:
-    case contract::Verdict::kMismatch:
+    case contract::RequestVerdict::kInvalid:
+    case contract::RequestVerdict::kMismatch:
       return Cause::kAnnotationsInvalid;
   }
   return contract::KeyId::Parse(request.key_id()) ? Cause::kNone : Cause::kKeyIdMalformed;

@@ -14,8 +14,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/contract/annotations.h"
+#include "common/contract/request_verdict.h"
 #include "common/contract/transit_ciphertext.h"
-#include "common/contract/verdict.h"
 #include "proto/ipc.pb.h"
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/active_key.h"
@@ -165,12 +165,12 @@ Cause EncryptCall::CheckAnswer(const ipc::EncryptAnswer& answer) const {
     return Cause::kBadAnswer;
   }
   switch (contract::CheckCiphertext(answer.ciphertext(), key_->version.number)) {
-    case contract::Verdict::kAccepted:
+    case contract::RequestVerdict::kAccepted:
       return Cause::kNone;
-    case contract::Verdict::kLimit:
+    case contract::RequestVerdict::kLimit:
       return Cause::kResponseLimit;
-    case contract::Verdict::kInvalid:
-    case contract::Verdict::kMismatch:
+    case contract::RequestVerdict::kInvalid:
+    case contract::RequestVerdict::kMismatch:
       break;
   }
   return Cause::kBadAnswer;

@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "common/contract/encoding.h"
+
 namespace baokms::supervisor {
 namespace {
 
@@ -29,6 +31,24 @@ Status Check(int result, Literal what) {
 }
 
 }  // namespace
+
+Status WriteNewFile(
+    FileOps& ops, int directory, const std::string& name, std::string_view content, ::mode_t mode) {
+  UniqueFd file =
+      BAOKMS_TRY(ops.Open(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode));
+  std::span<const std::uint8_t> left = contract::AsBytes(content);
+  while (!left.empty()) {
+    const std::size_t written = BAOKMS_TRY(ops.Write(file.get(), left));
+    if (written == 0) {
+      return Error(ErrorCode::kSystem, "write made no progress", EIO);
+    }
+    left = left.subspan(written);
+  }
+  // The process's umask may have removed bits.
+  BAOKMS_TRY(ops.SetMode(file.get(), mode));
+  BAOKMS_TRY(ops.Sync(file.get()));
+  return ops.Close(std::move(file));
+}
 
 Result<UniqueFd> SystemFileOps::Open(int directory,
                                      const std::string& name,

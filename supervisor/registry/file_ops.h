@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -52,6 +53,11 @@ class FileOps {
   FileOps(const FileOps&) = default;
   FileOps& operator=(const FileOps&) = default;
 };
+
+// Writes a new file of `mode` and makes its content durable, but not its name. Fails with EEXIST
+// when the file exists.
+Status WriteNewFile(
+    FileOps& ops, int directory, const std::string& name, std::string_view content, ::mode_t mode);
 
 // The production implementation.
 class SystemFileOps final : public FileOps {

@@ -1,4 +1,5 @@
-// This node's registry as it is on disk: read once and checked; nothing is written.
+// This node's registry as it is on disk, read once and checked, or why it cannot be used, described
+// for the operator. Nothing is written.
 
 #pragma once
 
@@ -7,14 +8,38 @@
 #include <string>
 #include <string_view>
 
-#include "common/base/result.h"
+#include "common/base/error.h"
 #include "common/contract/checkpoint.h"
 #include "common/contract/identity.h"
 #include "common/contract/registry.h"
-#include "supervisor/registry/registry_problem.h"
 #include "supervisor/registry/state_directory.h"
 
 namespace baokms::supervisor {
+
+enum class RegistryFault : std::uint8_t {
+  kUnreadable,   // it cannot be read, or not safely
+  kCorrupt,      // it violates the format or its hash does not match
+  kRolledBack,   // state and checkpoint are inconsistent
+  kForeign,      // it was written for another identity
+  kNotWritable,  // the checkpoint could not be updated
+};
+
+struct RegistryProblem {
+  RegistryFault fault;
+  std::string path;  // path of the file in question
+  Error cause;
+  // Replaces the text of `cause`, where that needs values of the registry.
+  std::string detail{};
+};
+
+// Returns the identities that a registry was written for and is used with, by their fingerprints:
+// "file cfg1.X, configuration cfg1.Y".
+std::string DescribeIdentities(const contract::RegistryState& state,
+                               const contract::ConfigIdentity& identity);
+
+// Returns one line without a newline. It contains a local path: for the console and the start-up
+// log only, never for clients or /ready.
+std::string Describe(const RegistryProblem& problem);
 
 struct LocalRegistry {
   // The registry, if there is one and it may be used; `problem` is empty then.

@@ -4,6 +4,16 @@
 #include "common/contract/registry_json.h"
 
 namespace baokms::supervisor {
+namespace {
+
+template <typename T>
+Result<std::optional<T>> Parsed(const Result<std::optional<std::string>>& read,
+                                Result<T> (*parse)(std::string_view)) {
+  const auto& text = BAOKMS_TRY(read);
+  return text ? std::optional<T>(BAOKMS_TRY(parse(*text))) : std::optional<T>();
+}
+
+}  // namespace
 
 std::string CheckpointName(const StateDirectory& directory) {
   return directory.base_name() + ".checkpoint";
@@ -14,20 +24,12 @@ Result<std::optional<std::string>> ReadStateText(const StateDirectory& directory
 }
 
 Result<std::optional<contract::RegistryState>> ReadState(const StateDirectory& directory) {
-  const auto text = BAOKMS_TRY(ReadStateText(directory));
-  if (!text) {
-    return std::optional<contract::RegistryState>();
-  }
-  return std::optional(BAOKMS_TRY(contract::ParseState(*text)));
+  return Parsed(ReadStateText(directory), contract::ParseState);
 }
 
 Result<std::optional<contract::Checkpoint>> ReadCheckpoint(const StateDirectory& directory) {
-  const auto text =
-      BAOKMS_TRY(directory.ReadFile(CheckpointName(directory), contract::kMaxCheckpointFileBytes));
-  if (!text) {
-    return std::optional<contract::Checkpoint>();
-  }
-  return std::optional(BAOKMS_TRY(contract::ParseCheckpoint(*text)));
+  return Parsed(directory.ReadFile(CheckpointName(directory), contract::kMaxCheckpointFileBytes),
+                contract::ParseCheckpoint);
 }
 
 Status WriteCheckpoint(const StateDirectory& directory, const contract::Checkpoint& checkpoint) {

@@ -15,7 +15,7 @@
 #include "common/contract/checkpoint.h"
 #include "common/contract/identity.h"
 #include "common/contract/registry.h"
-#include "supervisor/registry/registry_problem.h"
+#include "supervisor/registry/local_registry.h"
 #include "supervisor/registry/state_directory.h"
 
 namespace baokms::supervisor {

@@ -6,9 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <span>
-
-#include "common/contract/encoding.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -116,29 +113,12 @@ Status StateDirectory::RemoveIfThere(const std::string& name) const {
   return !removed.has_value() && !IsMissing(removed.error()) ? removed : Status();
 }
 
-Status StateDirectory::WriteTemporary(const std::string& name, std::string_view content) const {
-  UniqueFd file =
-      BAOKMS_TRY(ops_->Open(fd_.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, kFileMode));
-  std::span<const std::uint8_t> left = contract::AsBytes(content);
-  while (!left.empty()) {
-    const std::size_t written = BAOKMS_TRY(ops_->Write(file.get(), left));
-    if (written == 0) {
-      return Error(ErrorCode::kSystem, "write made no progress", EIO);
-    }
-    left = left.subspan(written);
-  }
-  // The process's umask may have removed bits.
-  BAOKMS_TRY(ops_->SetMode(file.get(), kFileMode));
-  BAOKMS_TRY(ops_->Sync(file.get()));
-  return ops_->Close(std::move(file));
-}
-
 Status StateDirectory::ReplaceFile(const std::string& name, std::string_view content) const {
   BAOKMS_TRY(Check());
   BAOKMS_TRY(CheckTarget(name));
   const std::string temporary = "." + name + ".tmp";
   BAOKMS_TRY(RemoveIfThere(temporary));
-  const Status written = WriteTemporary(temporary, content);
+  const Status written = WriteNewFile(*ops_, fd_.get(), temporary, content, kFileMode);
   if (!written) {
     // Cleanup only: a stale temporary file is never read, and the next attempt removes it.
     (void)ops_->Remove(fd_.get(), temporary);

@@ -50,7 +50,6 @@ class StateDirectory final {
       : ops_(&ops), fd_(std::move(fd)), base_name_(std::move(base_name)) {}
 
   [[nodiscard]] Status CheckTarget(const std::string& name) const;
-  [[nodiscard]] Status WriteTemporary(const std::string& name, std::string_view content) const;
   [[nodiscard]] Status RemoveIfThere(const std::string& name) const;
 
   FileOps* ops_;

@@ -8,7 +8,7 @@
 #include "common/base/result.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/derived.h"
-#include "supervisor/registry/registry_problem.h"
+#include "supervisor/registry/local_registry.h"
 #include "supervisor/registry/registry_store.h"
 #include "supervisor/registry/state_directory.h"
 #include "supervisor/registry/state_lock.h"

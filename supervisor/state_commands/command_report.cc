@@ -115,4 +115,8 @@ std::string CommandReport::ToJson() const {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::string CannotSentence(std::string_view what, const Error& error) {
+  return std::string("cannot ").append(what).append(": ") + error.Describe();
+}
+
 }  // namespace baokms::supervisor

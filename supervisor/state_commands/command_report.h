@@ -10,6 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/error.h"
+
 namespace baokms::supervisor {
 
 enum class OutputFormat : std::uint8_t { kText, kJson };
@@ -59,5 +61,15 @@ class CommandReport final {
   std::string name_;
   std::vector<std::pair<std::string, Member>> members_;
 };
+
+// The result of an operator command: always a report, and a sentence if the command failed.
+struct CommandResult {
+  CommandReport report;
+  // One line for the operator, without a newline; empty: success.
+  std::string failure;
+};
+
+// Returns "cannot <what>: <reason>: <errno's text>".
+[[nodiscard]] std::string CannotSentence(std::string_view what, const Error& error);
 
 }  // namespace baokms::supervisor

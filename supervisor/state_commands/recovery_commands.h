@@ -7,7 +7,7 @@
 #include <string>
 
 #include "supervisor/state_commands/command_host.h"
-#include "supervisor/state_commands/command_result.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 

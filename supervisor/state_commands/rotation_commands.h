@@ -5,7 +5,7 @@
 
 #include "supervisor/etcd/start_scan.h"
 #include "supervisor/state_commands/command_host.h"
-#include "supervisor/state_commands/command_result.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "common/contract/encoding.h"
-#include "common/contract/first_state.h"
+#include "common/contract/registry_transition.h"
 #include "supervisor/status/finding_text.h"
 
 namespace baokms::supervisor {

@@ -10,7 +10,7 @@
 #include "common/contract/key_profile.h"
 #include "common/contract/registry.h"
 #include "supervisor/registry/local_registry.h"
-#include "supervisor/state_commands/command_result.h"
+#include "supervisor/state_commands/command_report.h"
 #include "supervisor/state_commands/live_key.h"
 #include "supervisor/status/rotation_machine.h"
 

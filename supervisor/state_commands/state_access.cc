@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "supervisor/registry/registry_files.h"
-#include "supervisor/state_commands/command_result.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 

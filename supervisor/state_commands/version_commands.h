@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "supervisor/state_commands/command_host.h"
-#include "supervisor/state_commands/command_result.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/contract/first_state.h"
+#include "common/contract/registry_transition.h"
 #include "supervisor/status/finding_text.h"
 #include "supervisor/status/metadata_answer.h"
 

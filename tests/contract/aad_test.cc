@@ -1,10 +1,9 @@
-#include "common/contract/aad.h"
-
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "common/contract/encoding.h"
+#include "common/contract/key_binding.h"
 #include "tests/contract/vectors.h"
 
 namespace baokms::contract {

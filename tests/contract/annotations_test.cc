@@ -34,13 +34,13 @@ std::vector<Annotation> GoldenAnnotations() {
 }
 
 // All checks of a Decrypt request, with the key already looked up.
-Verdict Check(const std::vector<AnnotationView>& annotations, const KeyBinding& key) {
-  const Verdict limits = CheckAnnotationLimits(annotations);
-  if (limits != Verdict::kAccepted) {
+RequestVerdict Check(const std::vector<AnnotationView>& annotations, const KeyBinding& key) {
+  const RequestVerdict limits = CheckAnnotationLimits(annotations);
+  if (limits != RequestVerdict::kAccepted) {
     return limits;
   }
   const auto fields = ParseAnnotations(annotations);
-  return fields ? CompareAnnotations(*fields, key) : Verdict::kInvalid;
+  return fields ? CompareAnnotations(*fields, key) : RequestVerdict::kInvalid;
 }
 
 // `annotations` with the value of `key` replaced.
@@ -79,7 +79,7 @@ TEST(AnnotationsTest, MatchesTheComputedVectors) {
     const auto key = BindKey(vectors::IdentityOf(input), vectors::VersionOf(input)).value();
     const auto& expected = row.at("annotations");
     EXPECT_EQ(BuildAnnotations(key, "v0.1.0").value(), OfJson(expected));
-    EXPECT_EQ(Check(ViewsOf(OfJson(expected)), key), Verdict::kAccepted);
+    EXPECT_EQ(Check(ViewsOf(OfJson(expected)), key), RequestVerdict::kAccepted);
   }
 }
 
@@ -89,7 +89,7 @@ TEST(AnnotationsTest, RefusesThePublishedMalformedCases) {
   for (const auto& row : rows) {
     SCOPED_TRACE(row.at("name").get<std::string>());
     const auto& annotations = row.at("annotations");
-    EXPECT_EQ(Check(ViewsOf(OfJson(annotations)), GoldenKey()), Verdict::kInvalid);
+    EXPECT_EQ(Check(ViewsOf(OfJson(annotations)), GoldenKey()), RequestVerdict::kInvalid);
   }
 }
 
@@ -99,7 +99,7 @@ TEST(AnnotationsTest, ParsesWhatItBuilds) {
     const auto fields = ParseAnnotations(ViewsOf(built)).value();
     EXPECT_EQ(fields.plugin_version, "0.0.0-dev");
     EXPECT_EQ(EncodeAnnotations(fields), built);
-    EXPECT_EQ(Check(ViewsOf(built), key), Verdict::kAccepted);
+    EXPECT_EQ(Check(ViewsOf(built), key), RequestVerdict::kAccepted);
   }
 }
 
@@ -113,11 +113,11 @@ TEST(AnnotationsTest, DoesNotCareForOrderPluginVersionOrUnknownKeys) {
   std::ranges::reverse(annotations);
   annotations.push_back({"example.org", ""});
   annotations.push_back({"1-a.b", "\x01"});
-  EXPECT_EQ(Check(ViewsOf(annotations), GoldenKey()), Verdict::kAccepted);
+  EXPECT_EQ(Check(ViewsOf(annotations), GoldenKey()), RequestVerdict::kAccepted);
 }
 
 TEST(AnnotationsTest, RefusesAnEmptyMap) {
-  EXPECT_EQ(Check({}, GoldenKey()), Verdict::kInvalid);
+  EXPECT_EQ(Check({}, GoldenKey()), RequestVerdict::kInvalid);
 }
 
 TEST(AnnotationsTest, NeedsEveryKeyOnceAndEveryValue) {
@@ -125,12 +125,12 @@ TEST(AnnotationsTest, NeedsEveryKeyOnceAndEveryValue) {
   for (const Annotation& annotation : annotations) {
     SCOPED_TRACE(annotation.key);
     auto views = Without(ViewsOf(annotations), annotation.key);
-    EXPECT_EQ(Check(views, GoldenKey()), Verdict::kInvalid);
+    EXPECT_EQ(Check(views, GoldenKey()), RequestVerdict::kInvalid);
     views.push_back({annotation.key, ""});
-    EXPECT_EQ(Check(views, GoldenKey()), Verdict::kInvalid);
+    EXPECT_EQ(Check(views, GoldenKey()), RequestVerdict::kInvalid);
     views = ViewsOf(annotations);
     views.push_back({annotation.key, annotation.value});
-    EXPECT_EQ(Check(views, GoldenKey()), Verdict::kInvalid);
+    EXPECT_EQ(Check(views, GoldenKey()), RequestVerdict::kInvalid);
   }
 }
 
@@ -141,7 +141,7 @@ TEST(AnnotationsTest, ReportsAnotherHashAsMismatch) {
     if (annotation.value.size() == kEncodedDigestBytes) {
       SCOPED_TRACE(annotation.key);
       const auto changed = With(built, annotation.key, other);
-      EXPECT_EQ(Check(ViewsOf(changed), NamespacedKey()), Verdict::kMismatch);
+      EXPECT_EQ(Check(ViewsOf(changed), NamespacedKey()), RequestVerdict::kMismatch);
     }
   }
 }
@@ -149,7 +149,7 @@ TEST(AnnotationsTest, ReportsAnotherHashAsMismatch) {
 TEST(AnnotationsTest, ReportsAnotherVersionAsMismatch) {
   for (const std::string_view version : {"999", "1", "30", "9223372036854775807"}) {
     const auto changed = With(GoldenAnnotations(), "transit-key-version.kms.openbao.org", version);
-    EXPECT_EQ(Check(ViewsOf(changed), GoldenKey()), Verdict::kMismatch);
+    EXPECT_EQ(Check(ViewsOf(changed), GoldenKey()), RequestVerdict::kMismatch);
   }
 }
 
@@ -158,25 +158,26 @@ TEST(AnnotationsTest, RefusesVersionsThatAreNotCanonical) {
        {"+3", "03", "0", "-3", "3 ", "3.0", "three", "9223372036854775808"}) {
     SCOPED_TRACE(version);
     const auto changed = With(GoldenAnnotations(), "transit-key-version.kms.openbao.org", version);
-    EXPECT_EQ(Check(ViewsOf(changed), GoldenKey()), Verdict::kInvalid);
+    EXPECT_EQ(Check(ViewsOf(changed), GoldenKey()), RequestVerdict::kInvalid);
   }
 }
 
 TEST(AnnotationsTest, WantsTheNamespaceHashExactlyWhenThereIsANamespace) {
   const auto with = BuildAnnotations(NamespacedKey(), "v1").value();
-  EXPECT_EQ(Check(Without(ViewsOf(with), kNamespaceKey), NamespacedKey()), Verdict::kMismatch);
+  EXPECT_EQ(Check(Without(ViewsOf(with), kNamespaceKey), NamespacedKey()),
+            RequestVerdict::kMismatch);
   auto extra = GoldenAnnotations();
   extra.push_back({kNamespaceKey, HashText("admin/workload-a")});
-  EXPECT_EQ(Check(ViewsOf(extra), GoldenKey()), Verdict::kMismatch);
+  EXPECT_EQ(Check(ViewsOf(extra), GoldenKey()), RequestVerdict::kMismatch);
   extra.back().value.clear();
-  EXPECT_EQ(Check(ViewsOf(extra), GoldenKey()), Verdict::kInvalid);
+  EXPECT_EQ(Check(ViewsOf(extra), GoldenKey()), RequestVerdict::kInvalid);
   extra.back().value = "not-base64url-sha256";
-  EXPECT_EQ(Check(ViewsOf(extra), GoldenKey()), Verdict::kInvalid);
+  EXPECT_EQ(Check(ViewsOf(extra), GoldenKey()), RequestVerdict::kInvalid);
 }
 
 TEST(AnnotationsTest, ReportsAnotherKeyAsMismatch) {
   const auto other = BindKey(vectors::GoldenIdentity(), vectors::kSecondVersion).value();
-  EXPECT_EQ(Check(ViewsOf(GoldenAnnotations()), other), Verdict::kMismatch);
+  EXPECT_EQ(Check(ViewsOf(GoldenAnnotations()), other), RequestVerdict::kMismatch);
 }
 
 // Only the plugin version may change: it is free text that nothing compares.
@@ -187,8 +188,8 @@ TEST(AnnotationsTest, RefusesEveryBitFlipOfEveryValue) {
     const bool free_text = annotations[i].key == kPluginVersionKey;
     vectors::ForEachBitFlip(annotations[i].value, [&](std::string_view flipped, std::size_t bit) {
       views[i].value = flipped;
-      const Verdict verdict = Check(views, NamespacedKey());
-      EXPECT_EQ(verdict == Verdict::kAccepted, free_text && bit % 8 != 7)
+      const RequestVerdict verdict = Check(views, NamespacedKey());
+      EXPECT_EQ(verdict == RequestVerdict::kAccepted, free_text && bit % 8 != 7)
           << annotations[i].key << " bit " << bit;
     });
   }
@@ -201,7 +202,7 @@ TEST(AnnotationsTest, RefusesEveryBitFlipOfEveryKey) {
     vectors::ForEachBitFlip(std::string(annotations[i].key),
                             [&](std::string_view flipped, std::size_t bit) {
                               views[i].key = flipped;
-                              EXPECT_NE(Check(views, NamespacedKey()), Verdict::kAccepted)
+                              EXPECT_NE(Check(views, NamespacedKey()), RequestVerdict::kAccepted)
                                   << annotations[i].key << " bit " << bit;
                             });
   }
@@ -215,12 +216,12 @@ TEST(AnnotationsTest, RefusesEveryTruncation) {
     auto views = intact;
     vectors::ForEachTruncation(annotations[i].value, [&](std::string_view cut) {
       views[i].value = cut;
-      EXPECT_NE(Check(views, NamespacedKey()), Verdict::kAccepted) << cut.size();
+      EXPECT_NE(Check(views, NamespacedKey()), RequestVerdict::kAccepted) << cut.size();
     });
     views = intact;
     vectors::ForEachTruncation(annotations[i].key, [&](std::string_view cut) {
       views[i].key = cut;
-      EXPECT_NE(Check(views, NamespacedKey()), Verdict::kAccepted) << cut.size();
+      EXPECT_NE(Check(views, NamespacedKey()), RequestVerdict::kAccepted) << cut.size();
     });
   }
 }
@@ -235,25 +236,28 @@ TEST(AnnotationsTest, ChecksTheFormOfEveryKey) {
     views.push_back({key, "x"});
     return Check(views, GoldenKey());
   };
-  EXPECT_EQ(with_key(longest), Verdict::kAccepted);
+  EXPECT_EQ(with_key(longest), RequestVerdict::kAccepted);
   for (const std::string& key :
        {std::string(), longest + "a", label + "a.b", std::string("nodot"), std::string("."),
         std::string("a."), std::string(".a"), std::string("a..b"), std::string("-a.b"),
         std::string("a-.b"), std::string("a.b-"), std::string("A.b"), std::string("a/b.c"),
         std::string("a_b.c"), std::string("a b.c"), std::string("é.a"), std::string("a.b\0", 4)}) {
     SCOPED_TRACE(key);
-    EXPECT_EQ(with_key(key), Verdict::kInvalid);
+    EXPECT_EQ(with_key(key), RequestVerdict::kInvalid);
   }
 }
 
 TEST(AnnotationsTest, ChecksEncodingBeforeSizeAndSizeBeforeAnythingElse) {
   const std::string text(kMaxAnnotationsBytes - 1, 'x');
-  EXPECT_EQ(CheckAnnotationLimits(std::vector<AnnotationView>{{"a", text}}), Verdict::kAccepted);
-  EXPECT_EQ(CheckAnnotationLimits(std::vector<AnnotationView>{{"ab", text}}), Verdict::kLimit);
+  EXPECT_EQ(CheckAnnotationLimits(std::vector<AnnotationView>{{"a", text}}),
+            RequestVerdict::kAccepted);
+  EXPECT_EQ(CheckAnnotationLimits(std::vector<AnnotationView>{{"ab", text}}),
+            RequestVerdict::kLimit);
   EXPECT_EQ(CheckAnnotationLimits(std::vector<AnnotationView>{{"ab", text}, {"a", "\xFF"}}),
-            Verdict::kInvalid);
-  EXPECT_EQ(CheckAnnotationLimits(std::vector<AnnotationView>{{"\xFF", ""}}), Verdict::kInvalid);
-  EXPECT_EQ(CheckAnnotationLimits({}), Verdict::kAccepted);
+            RequestVerdict::kInvalid);
+  EXPECT_EQ(CheckAnnotationLimits(std::vector<AnnotationView>{{"\xFF", ""}}),
+            RequestVerdict::kInvalid);
+  EXPECT_EQ(CheckAnnotationLimits({}), RequestVerdict::kAccepted);
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
-#include "common/contract/first_state.h"
-
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "common/contract/registry_json.h"
+#include "common/contract/registry_transition.h"
 #include "tests/contract/vectors.h"
 
 namespace baokms::contract {

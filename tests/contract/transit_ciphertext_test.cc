@@ -23,12 +23,12 @@ std::string Ciphertext(std::string_view version, std::size_t plaintext_bytes) {
 TEST(TransitCiphertextTest, ReadsTheVersion) {
   EXPECT_EQ(ParseCiphertextVersion(Ciphertext("3", 32)).value(), 3);
   EXPECT_EQ(ParseCiphertextVersion(Ciphertext("1024", 1)).value(), 1024);
-  EXPECT_EQ(CheckCiphertext(Ciphertext("3", 32), 3), Verdict::kAccepted);
+  EXPECT_EQ(CheckCiphertext(Ciphertext("3", 32), 3), RequestVerdict::kAccepted);
 }
 
 TEST(TransitCiphertextTest, ReportsAnotherVersionAsMismatch) {
-  EXPECT_EQ(CheckCiphertext(Ciphertext("3", 32), 4), Verdict::kMismatch);
-  EXPECT_EQ(CheckCiphertext(Ciphertext("33", 32), 3), Verdict::kMismatch);
+  EXPECT_EQ(CheckCiphertext(Ciphertext("3", 32), 4), RequestVerdict::kMismatch);
+  EXPECT_EQ(CheckCiphertext(Ciphertext("33", 32), 3), RequestVerdict::kMismatch);
 }
 
 TEST(TransitCiphertextTest, ReportsOtherFormsAsMismatch) {
@@ -43,7 +43,7 @@ TEST(TransitCiphertextTest, ReportsOtherFormsAsMismatch) {
         "vault:v3:" + payload.substr(0, 8) + "\n" + payload.substr(8),
         good.substr(0, good.size() - 2), Ciphertext("3", 0)}) {
     SCOPED_TRACE(text);
-    EXPECT_EQ(CheckCiphertext(text, 3), Verdict::kMismatch);
+    EXPECT_EQ(CheckCiphertext(text, 3), RequestVerdict::kMismatch);
   }
 }
 
@@ -51,9 +51,9 @@ TEST(TransitCiphertextTest, ReportsOtherFormsAsMismatch) {
 TEST(TransitCiphertextTest, RefusesAnotherSpellingOfTheSameBytes) {
   std::string text = Ciphertext("3", 33);
   const std::size_t last = text.size() - 3;
-  ASSERT_EQ(CheckCiphertext(text, 3), Verdict::kAccepted);
+  ASSERT_EQ(CheckCiphertext(text, 3), RequestVerdict::kAccepted);
   text[last] = static_cast<char>(text[last] + 1);
-  EXPECT_EQ(CheckCiphertext(text, 3), Verdict::kMismatch);
+  EXPECT_EQ(CheckCiphertext(text, 3), RequestVerdict::kMismatch);
 }
 
 // What is left over after a flip is another, well-formed ciphertext, for OpenBao's tag check.
@@ -61,8 +61,8 @@ TEST(TransitCiphertextTest, TakesNoBitFlipOfTheHead) {
   const std::string good = Ciphertext("3", 32);
   vectors::ForEachBitFlip(good, [](std::string_view flipped, std::size_t bit) {
     if (bit < 8 * 9) {
-      EXPECT_EQ(CheckCiphertext(flipped, 3), Verdict::kMismatch) << bit;
-    } else if (CheckCiphertext(flipped, 3) == Verdict::kAccepted) {
+      EXPECT_EQ(CheckCiphertext(flipped, 3), RequestVerdict::kMismatch) << bit;
+    } else if (CheckCiphertext(flipped, 3) == RequestVerdict::kAccepted) {
       const std::string_view payload = flipped.substr(9);
       EXPECT_EQ(EncodeBase64(DecodeBase64(payload).value()), payload) << bit;
     }
@@ -78,8 +78,10 @@ TEST(TransitCiphertextTest, FindsTheLongestPlaintextThatFits) {
     const std::string text = std::to_string(version);
     EXPECT_LE(Ciphertext(text, most).size(), kMaxCiphertextBytes) << version;
     EXPECT_GT(Ciphertext(text, most + 1).size(), kMaxCiphertextBytes) << version;
-    EXPECT_EQ(CheckCiphertext(Ciphertext(text, most), version), Verdict::kAccepted) << version;
-    EXPECT_EQ(CheckCiphertext(Ciphertext(text, most + 1), version), Verdict::kLimit) << version;
+    EXPECT_EQ(CheckCiphertext(Ciphertext(text, most), version), RequestVerdict::kAccepted)
+        << version;
+    EXPECT_EQ(CheckCiphertext(Ciphertext(text, most + 1), version), RequestVerdict::kLimit)
+        << version;
   }
 }
 

@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto views = Split({reinterpret_cast<const char*>(data), size});
   const auto limits = baokms::contract::CheckAnnotationLimits(views);
   const auto fields = baokms::contract::ParseAnnotations(views);
-  if (limits == baokms::contract::Verdict::kAccepted && fields) {
+  if (limits == baokms::contract::RequestVerdict::kAccepted && fields) {
     for (const Annotation& written : baokms::contract::EncodeAnnotations(*fields)) {
       baokms::Require(Contains(views, written), "an entry is written as it was read");
     }

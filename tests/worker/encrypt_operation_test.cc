@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "common/contract/aad.h"
 #include "common/contract/annotations.h"
+#include "common/contract/key_binding.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"

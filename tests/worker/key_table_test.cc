@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/clock.h"
-#include "common/contract/aad.h"
+#include "common/contract/key_binding.h"
 #include "common/contract/limits.h"
 #include "ipc/key_versions.h"
 #include "proto/ipc.pb.h"

@@ -10,7 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/error.h"
-#include "common/contract/aad.h"
+#include "common/contract/key_binding.h"
 #include "common/contract/limits.h"
 #include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"

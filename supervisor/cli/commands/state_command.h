@@ -9,7 +9,7 @@
 
 #include "supervisor/cli/command.h"
 #include "supervisor/state_commands/command_host.h"
-#include "supervisor/state_commands/command_result.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "supervisor/config/document.h"
 #include "supervisor/config/load.h"
-#include "supervisor/config/problem.h"
 #include "supervisor/config/validate.h"
 
 namespace baokms::supervisor {

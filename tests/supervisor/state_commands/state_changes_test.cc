@@ -302,9 +302,16 @@ TEST_F(StateChangesTest, AnExportIsTheStateFileAndIsTakenOverElsewhere) {
   Store(RotatedState());
   SetLatest(3);
   const ExportOptions out{.output_file = directory_.File("exported")};
+  const mode_t mask = ::umask(077);
   const Done exported = Run(RunExportState, out);
+  ::umask(mask);
   EXPECT_EQ(exported.failure, "");
   EXPECT_EQ(questions_, 0);
+
+  struct ::stat info {};
+
+  ASSERT_EQ(::stat(out.output_file.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0640U);
   EXPECT_EQ(directory_.Read("exported"), directory_.Read(kStateName));
   EXPECT_THAT(Run(RunExportState, out).failure, HasSubstr("--output-file"));
   ImportOptions in{.input_file = out.output_file};

@@ -7,7 +7,7 @@
 
 namespace baokms::contract {
 
-enum class Verdict : std::uint8_t {
+enum class RequestVerdict : std::uint8_t {
   kAccepted,
   kInvalid,   // malformed: "annotations invalid"
   kMismatch,  // well formed, but not for this key: "annotations do not match key snapshot"
