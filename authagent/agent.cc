@@ -140,9 +140,9 @@ Agent::Agent(ipc::ChildSession& session,
                       },
                   .verdict =
                       [this](const auto& message) {
-                        session_.Tell(MessageType::kConnectVerdict, message);
+                        session_.Tell(MessageType::kConnectReport, message);
                       }}),
-      mute_(setup.longest_backoff_ns()) {
+      mute_duration_(setup.longest_backoff_ns()) {
   for (Slot slot = 0; slot < workers.size(); ++slot) {
     ipc::Dispatch table;
     table.Add<ipc::LoginRequest>(MessageType::kLoginRequest, ipc::kPhaseServing,
@@ -294,7 +294,7 @@ void Agent::CloseSlotChannel(Slot slot, const Error& error) {
                         {{"operation", "auth.login"},
                          {"slot", static_cast<std::int64_t>(slot)},
                          {"reason", std::string(error.what())}}});
-  session_.loop().After(mute_, [this, slot] { ReopenSlotChannel(slot); });
+  session_.loop().After(mute_duration_, [this, slot] { ReopenSlotChannel(slot); });
 }
 
 void Agent::ReopenSlotChannel(Slot slot) {

@@ -57,8 +57,8 @@ class Agent final : private LoginOutlet {
   ~Agent() override = default;
 
   // Sends Hello to the supervisor, then serves. Returns when the supervisor is gone
-  // (kSupervisorGone) or violated the protocol (kPeerBreach), or when the loop fails (kLoopFailed).
-  // Call it once, with the filter installed.
+  // (kSupervisorGone) or violated the protocol (kPeerViolation), or when the loop fails
+  // (kLoopFailed). Call it once, with the filter installed.
   ipc::ExitCode Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
 
  private:
@@ -101,7 +101,7 @@ class Agent final : private LoginOutlet {
   std::unique_ptr<LoginService> login_;
   // How long messages of a worker that violated the protocol are ignored. Afterwards its slot is
   // served again, because another process may fill it.
-  BootTime mute_;
+  BootTime mute_duration_;
   std::vector<WorkerSlotChannel> slot_channels_;
 };
 

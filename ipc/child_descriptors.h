@@ -28,7 +28,7 @@ inline constexpr std::uint32_t kMaxWorkers = 16;
 enum class ExitCode : int {
   kSupervisorGone = 0,   // end of file on the channel: the regular end
   kStartFailed = 70,     // before the filter was installed; the log has the reason
-  kPeerBreach = 71,      // a peer violated the protocol
+  kPeerViolation = 71,   // a peer violated the protocol
   kLoopFailed = 72,      // epoll or the channel failed
   kModuleFailed = 73,    // the PKCS#11 module returned an unrecoverable error
   kModuleHung = 74,      // a call into the PKCS#11 module did not return

@@ -50,7 +50,7 @@ ExitCode ExitCodeAfter(const Error& why) {
     case ErrorCode::kUnavailable:
       return ExitCode::kSupervisorGone;
     case ErrorCode::kProtocolViolation:
-      return ExitCode::kPeerBreach;
+      return ExitCode::kPeerViolation;
     default:
       return ExitCode::kLoopFailed;
   }

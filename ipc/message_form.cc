@@ -20,7 +20,7 @@
 namespace baokms::ipc {
 namespace {
 
-using Calls = google::protobuf::RepeatedPtrField<Call>;
+using Calls = google::protobuf::RepeatedPtrField<OpenBaoCall>;
 
 constexpr std::string_view kRequestIdCharacters =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:";
@@ -53,8 +53,8 @@ bool IsStated(Outcome outcome) {
   return Outcome_IsValid(outcome) && outcome != OUTCOME_UNSPECIFIED;
 }
 
-bool IsWellFormed(const Call& call) {
-  return Operation_IsValid(call.operation()) && call.operation() != OPERATION_UNSPECIFIED &&
+bool IsWellFormed(const OpenBaoCall& call) {
+  return OpenBaoOperation_IsValid(call.operation()) && call.operation() != OPERATION_UNSPECIFIED &&
          IsStated(call.outcome()) &&
          IsMadeOf(call.request_id(), kRequestIdCharacters, kMaxRequestId) &&
          call.tls_alert() <= kMaxTlsAlert;

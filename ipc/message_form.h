@@ -50,7 +50,7 @@ inline Status CheckForm(const ConnectRequest& /*request*/) {
   return {};
 }
 
-inline Status CheckForm(const ConnectVerdict& /*verdict*/) {
+inline Status CheckForm(const ConnectReport& /*verdict*/) {
   return {};
 }
 
@@ -64,7 +64,8 @@ inline Status CheckForm(const CancelRequest& /*request*/) {
 }
 
 // Checks an answer of a worker that has only the members common to all answers.
-Status CheckOutcomeAndCalls(Outcome outcome, const google::protobuf::RepeatedPtrField<Call>& calls);
+Status CheckOutcomeAndCalls(Outcome outcome,
+                            const google::protobuf::RepeatedPtrField<OpenBaoCall>& calls);
 
 template <typename Answer>
 

@@ -50,7 +50,7 @@ constexpr std::array kTypes = {
     TypeFacts{MessageType::kSyscallRefused, "SyscallRefused", kMaxControlBody, kOnce},
     TypeFacts{MessageType::kConnectRequest, "ConnectRequest", kMaxControlBody, kConnects},
     TypeFacts{MessageType::kConnectAnswer, "ConnectAnswer", kMaxControlBody, kAsAsked},
-    TypeFacts{MessageType::kConnectVerdict, "ConnectVerdict", kMaxControlBody, kVerdicts},
+    TypeFacts{MessageType::kConnectReport, "ConnectReport", kMaxControlBody, kVerdicts},
     TypeFacts{MessageType::kTunables, "Tunables", kMaxControlBody, kAsAsked},
     TypeFacts{MessageType::kStartFailure, "StartFailure", kMaxControlBody, kOnce},
     TypeFacts{MessageType::kKeyTable, "KeyTable", kMaxKeyTableBody, kAsAsked},

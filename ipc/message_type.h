@@ -21,7 +21,7 @@ enum class MessageType : std::uint16_t {
   kSyscallRefused = 10,
   kConnectRequest = 12,
   kConnectAnswer = 13,
-  kConnectVerdict = 14,
+  kConnectReport = 14,
   kTunables = 16,
   kStartFailure = 18,
 

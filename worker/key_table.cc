@@ -66,7 +66,7 @@ ipc::Outcome KeyTable::Accept(const ipc::KeyTable& table, BootTime now) {
 void KeyTable::TakeOver(Keys keys, const TableKey* active, BootTime now) {
   if (active_ && (active == nullptr || active->binding.key_id != *active_)) {
     previous_active_ = active_;
-    previous_until_ = now + kStraddle;
+    previous_until_ = now + kPreviousTableLifetime;
   }
   if (active != nullptr) {
     active_ = active->binding.key_id;

@@ -42,8 +42,9 @@ class KeyTable final {
   [[nodiscard]] const TableKey* active() const;
 
   // Returns the key with which a request admitted under `generation` may encrypt, or null. Workers
-  // receive a table before the supervisor switches to it, so for kStraddle after Accept() the
-  // active key of the previous table remains valid for requests admitted under that table.
+  // receive a table before the supervisor switches to it, so for kPreviousTableLifetime after
+  // Accept() the active key of the previous table remains valid for requests admitted under that
+  // table.
   [[nodiscard]] const TableKey* FindForEncryption(const contract::KeyId& key_id,
                                                   std::uint64_t generation,
                                                   BootTime now) const;

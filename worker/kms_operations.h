@@ -64,7 +64,7 @@ class KmsOperations final {
   KnownVersions known_;
   OperationContext context_;
   Send send_;
-  std::map<std::uint64_t, std::unique_ptr<Operation>> operations_;
+  std::map<std::uint64_t, std::unique_ptr<KmsOperation>> operations_;
 };
 
 template <typename Kind>
@@ -79,7 +79,7 @@ Status KmsOperations::Admit(typename Kind::Request& request) {
     return Error(ErrorCode::kProtocolViolation, "request id 0, or in use");
   }
   const BootTime now = BootNow();
-  const BootTime deadline = std::min(BootTime(request.deadline_ns()), now + kMaxOperation);
+  const BootTime deadline = std::min(BootTime(request.deadline_ns()), now + kMaxOperationDuration);
   if (operations_.size() >= kMaxOperations || deadline <= now) {
     typename Kind::Answer refusal;
     refusal.set_outcome(deadline <= now ? ipc::OUTCOME_TIMEOUT : ipc::OUTCOME_OVERLOADED);

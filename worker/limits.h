@@ -17,11 +17,11 @@ inline constexpr std::size_t kMaxOperations = 2 * 1024 + 1024;
 
 // The maximum duration of a request, whatever deadline it has. Longer than any reasonable
 // openbao.timeout, and short enough to prevent requests from accumulating.
-inline constexpr BootTime kMaxOperation = std::chrono::minutes(2);
+inline constexpr BootTime kMaxOperationDuration = std::chrono::minutes(2);
 
 // Transit answers 403 both for a denied path and for a dead token. The result of a renew-self for a
 // token is reused for this long (docs/contract.md#token-lifetime).
-inline constexpr BootTime kVerdictLife = std::chrono::seconds(30);
+inline constexpr BootTime kProbeResultLifetime = std::chrono::seconds(30);
 
 // Waits after a failed login or renewal, and between logins that replace rejected tokens
 // (docs/contract.md#token-lifetime). TokenTiming::longest_wait also limits each of them.
@@ -39,7 +39,7 @@ inline constexpr BootTime kQuietPeriod = std::chrono::minutes(10);
 // Workers receive a table before the supervisor switches to it. Requests admitted under the
 // previous table arrive until the slowest worker has acknowledged, and then last until their
 // deadline.
-inline constexpr BootTime kStraddle = std::chrono::seconds(30);
+inline constexpr BootTime kPreviousTableLifetime = std::chrono::seconds(30);
 
 // The shortest and the longest interval between checks of a token that does not expire.
 inline constexpr BootTime kShortestCheck = std::chrono::minutes(1);

@@ -28,24 +28,24 @@ struct OperationContext {
 };
 
 // Destroying an operation ends it without an answer.
-class Operation {
+class KmsOperation {
  public:
-  virtual ~Operation() = default;
+  virtual ~KmsOperation() = default;
 
   // Answers OUTCOME_CANCELED and destroys the object.
   virtual void Cancel() = 0;
 
-  Operation(const Operation&) = delete;
-  Operation& operator=(const Operation&) = delete;
+  KmsOperation(const KmsOperation&) = delete;
+  KmsOperation& operator=(const KmsOperation&) = delete;
 
  protected:
-  Operation() = default;
+  KmsOperation() = default;
 };
 
 // Base class of the operation for requests of type `kRequestType`. A derived class has a function
 // Begin(Request&), which may end the operation immediately, and a row in worker/dispatch_table.cc.
 template <typename RequestMessage, typename AnswerMessage, ipc::MessageType kRequestType>
-class AnsweringOperation : public Operation {
+class AnsweringOperation : public KmsOperation {
  public:
   using Request = RequestMessage;
   using Answer = AnswerMessage;

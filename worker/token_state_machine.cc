@@ -85,8 +85,8 @@ bool TokenStateMachine::Usable(Instant now) {
   return token_ && token_->lease.Remaining(now) != BootTime::zero();
 }
 
-bool TokenStateMachine::RenewalInFlight() const {
-  return flight_ != Flight::kNone && flight_ != Flight::kLogin;
+bool TokenStateMachine::IsRenewing() const {
+  return activity_ != Activity::kNone && activity_ != Activity::kLogin;
 }
 
 bool TokenStateMachine::RefreshIsDue(Instant now) {
@@ -99,52 +99,52 @@ bool TokenStateMachine::RefreshIsDue(Instant now) {
 
 TokenActions TokenStateMachine::Tick(Instant now) {
   TokenActions actions;
-  if (flight_ == Flight::kLogin && now.boot >= flight_deadline_) {
+  if (activity_ == Activity::kLogin && now.boot >= activity_deadline_) {
     actions.push_back({Kind::kLoginTimedOut, attempt_, {}});
     Fail(ipc::OUTCOME_AUTH_FAILED, now.boot);
   }
   if (token_ && !Usable(now)) {
     Append(&actions, DropToken());
   }
-  if (flight_ == Flight::kNone && now.boot >= retry_at_ && RefreshIsDue(now)) {
+  if (activity_ == Activity::kNone && now.boot >= retry_at_ && RefreshIsDue(now)) {
     Append(&actions, StartRefresh(now));
   }
   return actions;
 }
 
 TokenActions TokenStateMachine::StartRefresh(Instant now) {
-  flight_deadline_ = now.boot + timing_.login_timeout;
+  activity_deadline_ = now.boot + timing_.login_timeout;
   if (recovery_pending_) {
     BeginCooldown(now.boot);
   }
   if (token_ && !token_->lease.expires()) {
-    return StartRenewal(Flight::kCheck, flight_deadline_, now);
+    return StartRenewal(Activity::kCheck, activity_deadline_, now);
   }
   if (token_ && token_->renewable && !token_->exhausted && timing_.mode == RenewalMode::kBySelf) {
     // Half of the time, so that a hanging renewal leaves time for the login.
-    return StartRenewal(Flight::kRenewal, now.boot + timing_.login_timeout / 2, now);
+    return StartRenewal(Activity::kRenewal, now.boot + timing_.login_timeout / 2, now);
   }
-  return StartLogin(flight_deadline_, now);
+  return StartLogin(activity_deadline_, now);
 }
 
-TokenActions TokenStateMachine::StartRenewal(Flight flight, BootTime limit, Instant now) {
-  flight_ = flight;
-  flight_began_ = now;
-  flight_deadline_ = now.boot + timing_.login_timeout;
-  return {{flight == Flight::kRenewal ? Kind::kRenew : Kind::kProbe, ++attempt_, limit}};
+TokenActions TokenStateMachine::StartRenewal(Activity activity, BootTime limit, Instant now) {
+  activity_ = activity;
+  activity_began_ = now;
+  activity_deadline_ = now.boot + timing_.login_timeout;
+  return {{activity == Activity::kRenewal ? Kind::kRenew : Kind::kProbe, ++attempt_, limit}};
 }
 
 TokenActions TokenStateMachine::StartLogin(BootTime deadline, Instant now) {
-  flight_ = Flight::kLogin;
-  flight_began_ = now;
-  flight_deadline_ = deadline;
+  activity_ = Activity::kLogin;
+  activity_began_ = now;
+  activity_deadline_ = deadline;
   return {{Kind::kLogin, ++attempt_, deadline}};
 }
 
 TokenActions TokenStateMachine::DropToken() {
   TokenActions actions;
-  if (RenewalInFlight()) {
-    flight_ = Flight::kNone;
+  if (IsRenewing()) {
+    activity_ = Activity::kNone;
     actions.push_back({Kind::kCancelRenewal, attempt_, {}});
   }
   token_.reset();
@@ -159,7 +159,7 @@ void TokenStateMachine::Fail(ipc::Outcome outcome, BootTime now) {
   const double factor = 1.0 - kJitter + 2 * kJitter * random_();
   retry_at_ = now + std::min(Scaled(wait, factor), longest);
   NoteOutcome(outcome);
-  flight_ = Flight::kNone;
+  activity_ = Activity::kNone;
 }
 
 void TokenStateMachine::NoteOutcome(ipc::Outcome outcome) {
@@ -175,7 +175,7 @@ void TokenStateMachine::SetTimes(Instant now) {
   const BootTime lead = std::min(timing_.refresh_before, length / 3);
   token_->lead = Scaled(lead, 1.0 + kJitter * random_());
   token_->check_at = now.boot + Scaled(timing_.check_interval, 1.0 - kJitter * random_());
-  flight_ = Flight::kNone;
+  activity_ = Activity::kNone;
   failures_ = 0;
   retry_at_ = {};
 }
@@ -183,14 +183,14 @@ void TokenStateMachine::SetTimes(Instant now) {
 void TokenStateMachine::Hold(TokenGrant grant, Instant now) {
   // OpenBao starts counting after the request was sent, so a token is never considered alive after
   // its end.
-  const TokenLease lease(flight_began_, grant.lease_seconds);
+  const TokenLease lease(activity_began_, grant.lease_seconds);
   token_ = Held{lease, {}, {}, lease.length(), grant.renewable};
   ++generation_;
   SetTimes(now);
 }
 
 void TokenStateMachine::Extend(const TokenGrant& grant, Instant now) {
-  token_->lease = TokenLease(flight_began_, grant.lease_seconds);
+  token_->lease = TokenLease(activity_began_, grant.lease_seconds);
   token_->renewable = grant.renewable;
   token_->renewed = true;
   token_->exhausted = token_->lease.expires() && token_->lease.length() < token_->first_length / 2;
@@ -200,7 +200,7 @@ void TokenStateMachine::Extend(const TokenGrant& grant, Instant now) {
 TokenActions TokenStateMachine::LoginSucceeded(std::uint64_t attempt,
                                                TokenGrant grant,
                                                Instant now) {
-  if (flight_ != Flight::kLogin || attempt != attempt_) {
+  if (activity_ != Activity::kLogin || attempt != attempt_) {
     return {};
   }
   Hold(grant, now);
@@ -211,7 +211,7 @@ TokenActions TokenStateMachine::LoginFailed(std::uint64_t attempt,
                                             ipc::Outcome outcome,
                                             Instant now,
                                             BootTime budget_wait) {
-  if (flight_ != Flight::kLogin || attempt != attempt_) {
+  if (activity_ != Activity::kLogin || attempt != attempt_) {
     return {};
   }
   if (budget_wait == BootTime::zero()) {
@@ -220,14 +220,14 @@ TokenActions TokenStateMachine::LoginFailed(std::uint64_t attempt,
   }
   retry_at_ = now.boot + std::min(budget_wait, kMaxBudgetWait);
   NoteOutcome(outcome);
-  flight_ = Flight::kNone;
+  activity_ = Activity::kNone;
   return {};
 }
 
 TokenActions TokenStateMachine::RenewalEnded(std::uint64_t attempt,
                                              const RenewalEnd& end,
                                              Instant now) {
-  if (!RenewalInFlight() || attempt != attempt_) {
+  if (!IsRenewing() || attempt != attempt_) {
     return {};
   }
   if (end.error_class == ErrorClass::kOk) {
@@ -236,18 +236,18 @@ TokenActions TokenStateMachine::RenewalEnded(std::uint64_t attempt,
       return {{Kind::kAdoptToken, attempt, {}}};
     }
     Extend(end.grant, now);
-    verdict_ = Verdict{generation_, Finding::kAlive, now.boot};
+    probe_result_ = ProbeResult{generation_, Finding::kAlive, now.boot};
     return {};
   }
-  const Flight flight = std::exchange(flight_, Flight::kNone);
+  const Activity activity = std::exchange(activity_, Activity::kNone);
   token_->check_at = now.boot + timing_.check_interval;
   if (!IsRefusal(end.error_class) && IsAnswer(end.error_class)) {
-    verdict_ = Verdict{generation_, Finding::kAlive, now.boot};
+    probe_result_ = ProbeResult{generation_, Finding::kAlive, now.boot};
   }
-  if (flight == Flight::kRenewal) {
+  if (activity == Activity::kRenewal) {
     return AfterFailedRenewal(end.error_class, now);
   }
-  return IsRefusal(end.error_class) ? AfterRefusedProbe(flight, end.error_class, now)
+  return IsRefusal(end.error_class) ? AfterRefusedProbe(activity, end.error_class, now)
                                     : TokenActions();
 }
 
@@ -256,19 +256,21 @@ TokenActions TokenStateMachine::AfterFailedRenewal(ErrorClass failure, Instant n
   if (IsRefusal(failure) && Classify(failure) == Certainty::kDead) {
     actions = DropToken();
   }
-  if (now.boot >= flight_deadline_) {
+  if (now.boot >= activity_deadline_) {
     Fail(openbao::ToOutcome(failure), now.boot);
     return actions;
   }
-  Append(&actions, StartLogin(flight_deadline_, now));
+  Append(&actions, StartLogin(activity_deadline_, now));
   return actions;
 }
 
-TokenActions TokenStateMachine::AfterRefusedProbe(Flight flight, ErrorClass refusal, Instant now) {
+TokenActions TokenStateMachine::AfterRefusedProbe(Activity activity,
+                                                  ErrorClass refusal,
+                                                  Instant now) {
   const Certainty certainty = Classify(refusal);
   if (certainty == Certainty::kSuspected) {
-    verdict_ = Verdict{generation_, Finding::kUnproven, now.boot};
-    if (flight == Flight::kCheck) {
+    probe_result_ = ProbeResult{generation_, Finding::kUnproven, now.boot};
+    if (activity == Activity::kCheck) {
       return {};  // no call has been refused yet
     }
   }
@@ -282,10 +284,11 @@ TokenStateMachine::Certainty TokenStateMachine::Classify(ErrorClass refusal) con
 }
 
 std::optional<TokenStateMachine::Finding> TokenStateMachine::FreshFinding(BootTime now) const {
-  if (!verdict_ || verdict_->generation != generation_ || now - verdict_->at >= kVerdictLife) {
+  if (!probe_result_ || probe_result_->generation != generation_ ||
+      now - probe_result_->at >= kProbeResultLifetime) {
     return std::nullopt;
   }
-  return verdict_->finding;
+  return probe_result_->finding;
 }
 
 TokenActions TokenStateMachine::Rejected(std::uint64_t generation, Rejection how, Instant now) {
@@ -295,12 +298,12 @@ TokenActions TokenStateMachine::Rejected(std::uint64_t generation, Rejection how
   if (how == Rejection::kUnauthenticated) {
     return Recover(Certainty::kDead, now);
   }
-  if (flight_ != Flight::kNone) {
+  if (activity_ != Activity::kNone) {
     return {};  // the operation in progress decides
   }
   const std::optional<Finding> finding = FreshFinding(now.boot);
   if (!finding) {
-    return StartRenewal(Flight::kProbe, now.boot + timing_.login_timeout, now);
+    return StartRenewal(Activity::kProbe, now.boot + timing_.login_timeout, now);
   }
   return *finding == Finding::kAlive ? TokenActions() : Recover(Certainty::kSuspected, now);
 }
@@ -316,7 +319,7 @@ TokenActions TokenStateMachine::Recover(Certainty certainty, Instant instant) {
   if (certainty == Certainty::kDead) {
     actions = DropToken();
   }
-  if (flight_ != Flight::kNone || now < retry_at_) {
+  if (activity_ != Activity::kNone || now < retry_at_) {
     return actions;
   }
   if (now < cooldown_until_) {
@@ -344,7 +347,7 @@ TokenStateMachine::Answer TokenStateMachine::Ask(Instant now) {
   if (Usable(now)) {
     return Answer::kUsable;
   }
-  return flight_ != Flight::kNone ? Answer::kWait : Answer::kUnavailable;
+  return activity_ != Activity::kNone ? Answer::kWait : Answer::kUnavailable;
 }
 
 TokenStateMachine::Answer TokenStateMachine::AskAfterRejection(std::uint64_t generation,
@@ -352,7 +355,7 @@ TokenStateMachine::Answer TokenStateMachine::AskAfterRejection(std::uint64_t gen
   if (generation != generation_ && Usable(now)) {
     return Answer::kUsable;
   }
-  return flight_ != Flight::kNone ? Answer::kWait : Answer::kKept;
+  return activity_ != Activity::kNone ? Answer::kWait : Answer::kKept;
 }
 
 std::optional<BootTime> TokenStateMachine::Remaining(Instant now) {
@@ -360,14 +363,14 @@ std::optional<BootTime> TokenStateMachine::Remaining(Instant now) {
 }
 
 std::optional<BootTime> TokenStateMachine::NextWake(Instant now) {
-  if (flight_ == Flight::kLogin) {
-    return flight_deadline_;
+  if (activity_ == Activity::kLogin) {
+    return activity_deadline_;
   }
   if (!token_) {
     return retry_at_;
   }
   const std::optional<BootTime> left = token_->lease.Remaining(now);
-  if (flight_ != Flight::kNone) {
+  if (activity_ != Activity::kNone) {
     return left ? std::optional(now.boot + *left) : std::nullopt;
   }
   if (!left) {

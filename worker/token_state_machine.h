@@ -123,7 +123,7 @@ class TokenStateMachine final {
   [[nodiscard]] std::optional<BootTime> Remaining(Instant now);
 
  private:
-  enum class Flight : std::uint8_t {
+  enum class Activity : std::uint8_t {
     kNone,
     kLogin,
     kRenewal,  // a refresh: a login follows if it fails
@@ -144,7 +144,7 @@ class TokenStateMachine final {
   // The result of renew-self for the current token after a 403.
   enum class Finding : std::uint8_t { kAlive, kUnproven };
 
-  struct Verdict {
+  struct ProbeResult {
     std::uint64_t generation = 0;
     Finding finding{};
     BootTime at{};
@@ -154,16 +154,16 @@ class TokenStateMachine final {
 
   [[nodiscard]] bool Usable(Instant now);
   [[nodiscard]] bool RefreshIsDue(Instant now);
-  [[nodiscard]] bool RenewalInFlight() const;
+  [[nodiscard]] bool IsRenewing() const;
   [[nodiscard]] Certainty Classify(openbao::ErrorClass refusal) const;
   [[nodiscard]] std::optional<Finding> FreshFinding(BootTime now) const;
   TokenActions StartRefresh(Instant now);
   TokenActions StartLogin(BootTime deadline, Instant now);
-  TokenActions StartRenewal(Flight flight, BootTime limit, Instant now);
+  TokenActions StartRenewal(Activity activity, BootTime limit, Instant now);
   TokenActions Recover(Certainty certainty, Instant instant);
   void BeginCooldown(BootTime now);
   TokenActions DropToken();
-  TokenActions AfterRefusedProbe(Flight flight, openbao::ErrorClass refusal, Instant now);
+  TokenActions AfterRefusedProbe(Activity activity, openbao::ErrorClass refusal, Instant now);
   TokenActions AfterFailedRenewal(openbao::ErrorClass failure, Instant now);
   void Fail(ipc::Outcome outcome, BootTime now);
 
@@ -178,13 +178,13 @@ class TokenStateMachine final {
   std::function<double()> random_;
   std::optional<Held> token_;
   std::uint64_t generation_ = 0;
-  Flight flight_ = Flight::kNone;
+  Activity activity_ = Activity::kNone;
   std::uint64_t attempt_ = 0;
-  Instant flight_began_;
-  BootTime flight_deadline_{};
+  Instant activity_began_;
+  BootTime activity_deadline_{};
   BootTime retry_at_{};  // no refresh before this time
   std::uint32_t failures_ = 0;
-  std::optional<Verdict> verdict_;
+  std::optional<ProbeResult> probe_result_;
   std::optional<BootTime> last_rejection_;
   BootTime cooldown_until_{};
   bool recovery_pending_ = false;  // a login follows as soon as the cooldown has ended

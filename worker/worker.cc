@@ -46,7 +46,7 @@ Worker::Worker(ipc::ChildSession& session)
                [this](const auto& message) { session_.Tell(Type::kConnectRequest, message); },
            .verdict =
                [this](const auto& message) {
-                 session_.Tell(Type::kConnectVerdict, message);
+                 session_.Tell(Type::kConnectReport, message);
                }}) {
 }
 
@@ -78,7 +78,7 @@ Status Worker::Open(WorkerOptions options, UniqueFd agent) {
       [this](ipc::Datagram datagram) {
         return from_agent_.Deliver(std::move(datagram), ipc::kPhaseServing);
       },
-      [this](const Error&) { session_.End(ipc::ExitCode::kPeerBreach); }));
+      [this](const Error&) { session_.End(ipc::ExitCode::kPeerViolation); }));
   return {};
 }
 
@@ -92,7 +92,7 @@ ipc::ExitCode Worker::Run(ipc::ProcFiles proc, const ipc::ConfinementReport& con
 
 void Worker::AskAgent(const ipc::LoginRequest& request) {
   if (!agent_->Send(Type::kLoginRequest, request)) {
-    session_.End(ipc::ExitCode::kPeerBreach);
+    session_.End(ipc::ExitCode::kPeerViolation);
   }
 }
 

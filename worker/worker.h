@@ -36,8 +36,9 @@ class Worker final {
   ~Worker() = default;
 
   // Sends Hello to the supervisor, requests the first token, then serves. Returns when the
-  // supervisor is gone (kSupervisorGone), when it or the agent violated the protocol (kPeerBreach),
-  // or when the loop fails (kLoopFailed). Call it once, with the filter installed.
+  // supervisor is gone (kSupervisorGone), when it or the agent violated the protocol
+  // (kPeerViolation), or when the loop fails (kLoopFailed). Call it once, with the filter
+  // installed.
   ipc::ExitCode Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
 
  private:

@@ -103,7 +103,7 @@ class Walk final {
                                    mode_t bits,
                                    int sys_errno) const {
     return {.rule = rule,
-            .place = at_,
+            .component = at_,
             .bits = bits,
             .sys_errno = sys_errno,
             .mode = info.st_mode & kPermissionBits,

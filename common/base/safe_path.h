@@ -65,11 +65,11 @@ enum class PathRule : std::uint8_t {
 // Explains why a path was not opened.
 struct PathRefusal {
   PathRule rule = PathRule::kForm;
-  std::string place;  // the part of the path that broke the rule
-  mode_t bits = 0;    // with kMode: the forbidden bits that are set
+  std::string component;  // the part of the path that broke the rule
+  mode_t bits = 0;        // with kMode: the forbidden bits that are set
   int sys_errno = 0;
-  mode_t mode = 0;     // with kMode: all permission bits of `place`
-  uid_t owner = 0;     // with kOwner: whom `place` belongs to
+  mode_t mode = 0;     // with kMode: all permission bits of `component`
+  uid_t owner = 0;     // with kOwner: whom `component` belongs to
   uid_t own_user = 0;  // the only permitted owner besides root
 
   // Returns kInvalidArgument for kForm, kNotFound for a missing component, kResourceExhausted for a

@@ -47,7 +47,7 @@ struct ClientOptions {
 
 // One completed HTTP exchange, for metrics.
 struct CallRecord {
-  ipc::Operation operation = ipc::OPERATION_UNSPECIFIED;
+  ipc::OpenBaoOperation operation = ipc::OPERATION_UNSPECIFIED;
   ErrorClass error_class = ErrorClass::kUnknown;
   std::uint32_t duration_us = 0;
   std::string request_id;

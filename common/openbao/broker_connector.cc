@@ -116,10 +116,10 @@ Connector::Callback BrokerConnector::Forget(std::map<RequestId, Pending>::iterat
   return callback;
 }
 
-void BrokerConnector::Report(std::uint64_t socket_id, Verdict verdict) {
-  ipc::ConnectVerdict message;
+void BrokerConnector::Report(std::uint64_t socket_id, SocketState state) {
+  ipc::ConnectReport message;
   message.set_id(socket_id);
-  message.set_usable(verdict == Verdict::kUsable);
+  message.set_usable(state == SocketState::kUsable);
   outgoing_.verdict(message);
 }
 

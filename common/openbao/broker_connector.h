@@ -33,7 +33,7 @@ class BrokerConnector final : public Connector {
   // Sends the connector's two messages.
   struct Outgoing {
     std::function<void(const ipc::ConnectRequest&)> request;
-    std::function<void(const ipc::ConnectVerdict&)> verdict;
+    std::function<void(const ipc::ConnectReport&)> verdict;
   };
 
   BrokerConnector(EventLoop& loop, Outgoing outgoing);
@@ -48,7 +48,7 @@ class BrokerConnector final : public Connector {
                           const std::vector<std::uint32_t>& tried,
                           Callback callback) override;
   void CancelRequest(RequestId request) override;
-  void Report(std::uint64_t socket_id, Verdict verdict) override;
+  void Report(std::uint64_t socket_id, SocketState state) override;
 
   // Handles the broker's answer with its descriptor. kProtocolViolation: no request has this id,
   // success comes without an address or descriptor, failure comes with a descriptor, there are more

@@ -14,9 +14,9 @@
 #include "common/base/result.h"
 #include "common/openbao/address_search.h"
 #include "common/openbao/api.h"
-#include "common/openbao/connect_attempts.h"
 #include "common/openbao/connections.h"
 #include "common/openbao/outcome.h"
+#include "common/openbao/socket_requests.h"
 #include "common/openbao/tls_identity.h"
 #include "common/openbao/transfer.h"
 
@@ -32,9 +32,9 @@ class CallHandler {
 
   // Classifies `answer` and keeps its value. `transport` is the transport's own outcome for an
   // incomplete response; `request_id` may be set to the server's id of the request.
-  virtual Outcome Classify(const HttpResponse& answer,
-                           const Outcome& transport,
-                           std::string& request_id) = 0;
+  virtual AttemptOutcome Classify(const HttpResponse& answer,
+                                  const AttemptOutcome& transport,
+                                  std::string& request_id) = 0;
 
   // Passes the report, and the value that Classify() kept, to the caller.
   virtual void Deliver(CallReport report) = 0;
@@ -42,7 +42,7 @@ class CallHandler {
 
 // A call as submitted by the typed client.
 struct NewCall {
-  ipc::Operation operation = ipc::OPERATION_UNSPECIFIED;
+  ipc::OpenBaoOperation operation = ipc::OPERATION_UNSPECIFIED;
   OutgoingRequest request;
   BootTime deadline{};
   ConnectionUse use = ConnectionUse::kAny;
@@ -52,7 +52,7 @@ struct NewCall {
   bool once = false;                              // repeat no request, and try no address twice
 };
 
-struct Call {
+struct PendingCall {
   CallId id = 0;
   NewCall what;
   CallReport report;
@@ -73,20 +73,20 @@ struct Call {
   };
   Need need = Need::kAny;
   AddressSearch search;
-  std::vector<Peer> refused_peers;            // sealed or redirecting servers: not used again
-  ConnectAttempt* connect_attempt = nullptr;  // requested, but not received yet
-  Transfer* transfer = nullptr;               // while kRunning
-  BrokeredSocket socket;                      // held until libcurl takes it
-  std::uint32_t address = 0;                  // the number of the address it leads to
+  std::vector<Peer> refused_peers;          // sealed or redirecting servers: not used again
+  SocketRequest* socket_request = nullptr;  // requested, but not received yet
+  Transfer* transfer = nullptr;             // while kRunning
+  BrokeredSocket socket;                    // held until libcurl takes it
+  std::uint32_t address = 0;                // the number of the address it leads to
 
-  BootTime connect_limit{};         // the maximum time for one connection attempt
-  bool connecting = false;          // no idle connection was free: connect_limit applies
+  BootTime connect_timeout{};       // the maximum time for one connection attempt
+  bool connecting = false;          // no idle connection was free: connect_timeout applies
   bool on_idle_connection = false;  // the attempt uses a connection of an earlier call
   bool peer_was_refused = false;    // the new connection led to one of refused_peers
   std::uint64_t socket_id = 0;      // connection of the current response, stored while it was open
   std::optional<Peer> peer;
 
-  std::size_t attempts = 0;
+  std::size_t attempt_count = 0;
   ErrorClass last_error = ErrorClass::kUnknown;
   bool repeated = false;
   BootTime attempt_began{};

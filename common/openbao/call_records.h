@@ -12,15 +12,15 @@
 
 namespace baokms::openbao {
 
-// Appends `records` to `calls` (the repeated ipc::Call of a message), up to ipc::kMaxCalls in
-// total.
+// Appends `records` to `calls` (the repeated ipc::OpenBaoCall of a message), up to ipc::kMaxCalls
+// in total.
 template <typename Calls>
 void AppendCalls(const std::vector<CallRecord>& records, Calls& calls) {
   for (const CallRecord& record : records) {
     if (static_cast<std::size_t>(calls.size()) >= ipc::kMaxCalls) {
       return;
     }
-    ipc::Call& call = *calls.Add();
+    ipc::OpenBaoCall& call = *calls.Add();
     call.set_operation(record.operation);
     call.set_outcome(ToOutcome(record.error_class));
     call.set_duration_us(record.duration_us);

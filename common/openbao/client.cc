@@ -18,9 +18,9 @@ namespace {
 // Interprets OpenBao's responses: a value for 2xx, and error texts for any other status.
 class OpenBaoHandler : public CallHandler {
  public:
-  Outcome Classify(const HttpResponse& answer,
-                   const Outcome& transport,
-                   std::string& request_id) final {
+  AttemptOutcome Classify(const HttpResponse& answer,
+                          const AttemptOutcome& transport,
+                          std::string& request_id) final {
     if (answer.extent != HttpResponse::Extent::kComplete) {
       return transport;
     }
@@ -150,7 +150,7 @@ struct Client::Impl {
 
   // Starts one call. `body` is an empty buffer for a GET; an Error refuses the call.
   CallId Submit(const CallContext& context,
-                ipc::Operation operation,
+                ipc::OpenBaoOperation operation,
                 std::string path,
                 Result<WipedBuffer> body,
                 std::unique_ptr<CallHandler> handler,

@@ -32,7 +32,7 @@ void Connections::Close(int fd) {
   --live_[connection.endpoint];
   closing.reset();
   if (!connection.reported) {
-    connector_.Report(connection.socket_id, Connector::Verdict::kUnusable);
+    connector_.Report(connection.socket_id, Connector::SocketState::kUnusable);
   }
 }
 
@@ -51,7 +51,7 @@ void Connections::NoteUsable(int fd, const void* tls_session) {
   found->second.tls_session = tls_session;
   if (!found->second.reported) {
     found->second.reported = true;
-    connector_.Report(found->second.socket_id, Connector::Verdict::kUsable);
+    connector_.Report(found->second.socket_id, Connector::SocketState::kUsable);
   }
 }
 

@@ -46,7 +46,7 @@ Exchange::Exchange(EventLoop& loop,
       library_(std::move(library)),
       roots_(std::move(roots)),
       connections_(connector, routes_.size()),
-      connect_attempts_(loop, connector, *this, options.first_endpoint, routes_.size()),
+      socket_requests_(loop, connector, *this, options.first_endpoint, routes_.size()),
       running_(routes_.size()),
       jitter_(static_cast<std::minstd_rand::result_type>(BootNow().count())) {
 }
@@ -65,8 +65,8 @@ Exchange::~Exchange() {
 CallId Exchange::Submit(NewCall what) {
   const CallId id = ++last_id_;
   const BootTime now = BootNow();
-  auto owned = std::make_unique<Call>();
-  Call& call = *owned;
+  auto owned = std::make_unique<PendingCall>();
+  PendingCall& call = *owned;
   call.id = id;
   call.what = std::move(what);
   if (call.what.refusal == ErrorClass::kOk && call.what.deadline <= now) {
@@ -77,13 +77,14 @@ CallId Exchange::Submit(NewCall what) {
   }
   calls_.emplace(id, std::move(owned));
   if (call.what.refusal != ErrorClass::kOk) {
-    call.phase = Call::Phase::kRefused;
+    call.phase = PendingCall::Phase::kRefused;
     WakeAt(call, now);
     return id;
   }
-  call.connect_limit = (call.what.deadline - now) / 3;
+  call.connect_timeout = (call.what.deadline - now) / 3;
   call.search.Begin(preferred_endpoint_, static_cast<std::uint32_t>(routes_.size()));
-  call.need = call.what.use == ConnectionUse::kFresh ? Call::Need::kOwn : Call::Need::kAny;
+  call.need =
+      call.what.use == ConnectionUse::kFresh ? PendingCall::Need::kOwn : PendingCall::Need::kAny;
   WakeAt(call, call.what.deadline);
   waiting_.push_back(&call);
   Pump();
@@ -95,27 +96,27 @@ void Exchange::Cancel(CallId id) {
   if (found == calls_.end()) {
     return;
   }
-  Call& call = *found->second;
+  PendingCall& call = *found->second;
   if (call.transfer != nullptr) {
     connections_.Silence(call.transfer->descriptor());
   }
-  if (call.connect_attempt != nullptr) {
-    connect_attempts_.MakeSpare(*std::exchange(call.connect_attempt, nullptr));
+  if (call.socket_request != nullptr) {
+    socket_requests_.MakeSpare(*std::exchange(call.socket_request, nullptr));
   }
   StopAttempt(call);
   calls_.erase(found);
   Pump();
 }
 
-void Exchange::Enqueue(Call& call) {
-  call.phase = Call::Phase::kWaiting;
+void Exchange::Enqueue(PendingCall& call) {
+  call.phase = PendingCall::Phase::kWaiting;
   waiting_.push_front(&call);  // it has waited before
   WakeAt(call, call.what.deadline);
 }
 
 void Exchange::Pump() {
   for (std::size_t i = 0; i < waiting_.size();) {
-    Call& call = *waiting_[i];
+    PendingCall& call = *waiting_[i];
     if (Serve(call)) {
       waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
     } else {
@@ -125,19 +126,19 @@ void Exchange::Pump() {
 }
 
 // Returns true when the call does not have to wait any longer.
-bool Exchange::Serve(Call& call) {
+bool Exchange::Serve(PendingCall& call) {
   const std::uint32_t endpoint = call.search.endpoint();
-  if (call.need == Call::Need::kAny && connections_.live(endpoint) > running_[endpoint]) {
+  if (call.need == PendingCall::Need::kAny && connections_.live(endpoint) > running_[endpoint]) {
     Start(call, ConnectionMode::kPooled);
     return true;
   }
-  if (call.connect_attempt != nullptr) {
+  if (call.socket_request != nullptr) {
     return false;
   }
-  ConnectAttempt* attempt =
-      call.search.tried().empty() ? connect_attempts_.Reuse(endpoint, call) : nullptr;
+  SocketRequest* attempt =
+      call.search.tried().empty() ? socket_requests_.Reuse(endpoint, call) : nullptr;
   if (attempt == nullptr && MayConnect(call)) {
-    attempt = &connect_attempts_.Ask(endpoint, call.search.tried(), call);
+    attempt = &socket_requests_.Ask(endpoint, call.search.tried(), call);
   }
   if (attempt == nullptr) {
     return false;
@@ -146,28 +147,28 @@ bool Exchange::Serve(Call& call) {
   if (attempt->request != 0) {
     return false;
   }
-  TakeAnswer(call, connect_attempts_.Take(*attempt));
+  TakeAnswer(call, socket_requests_.Take(*attempt));
   Start(call, ConnectionMode::kNew);
   return true;
 }
 
-bool Exchange::MayConnect(const Call& call) const {
+bool Exchange::MayConnect(const PendingCall& call) const {
   const std::uint32_t endpoint = call.search.endpoint();
-  const std::uint32_t reserve = call.need == Call::Need::kOwn ? kFreshReserve : 0;
-  return connections_.live(endpoint) + connect_attempts_.count(endpoint) <
+  const std::uint32_t reserve = call.need == PendingCall::Need::kOwn ? kFreshReserve : 0;
+  return connections_.live(endpoint) + socket_requests_.count(endpoint) <
          max_connections_ + reserve;
 }
 
-void Exchange::AwaitSocket(Call& call, ConnectAttempt& attempt) {
-  call.connect_attempt = &attempt;
+void Exchange::AwaitSocket(PendingCall& call, SocketRequest& attempt) {
+  call.socket_request = &attempt;
   call.connecting = true;
   call.on_idle_connection = false;
   call.attempt_began = call.connect_began = BootNow();
   LimitConnecting(call);
 }
 
-void Exchange::TakeAnswer(Call& call, SocketAnswer answer) {
-  call.connect_attempt = nullptr;
+void Exchange::TakeAnswer(PendingCall& call, SocketAnswer answer) {
+  call.socket_request = nullptr;
   call.socket = std::move(answer.socket);
   call.address = answer.address;
   call.search.Note(answer.address, answer.untried);
@@ -177,39 +178,40 @@ void Exchange::TakeAnswer(Call& call, SocketAnswer answer) {
 // A connection attempt may take a third of the call's time. If untried addresses remain, it may
 // take only an equal share of the remaining time, where the exchange itself counts as one more
 // share.
-void Exchange::LimitConnecting(Call& call) {
+void Exchange::LimitConnecting(PendingCall& call) {
   const std::uint32_t others = call.search.remaining();
-  BootTime limit = call.connect_limit;
+  BootTime limit = call.connect_timeout;
   if (others > 0) {
     const BootTime share = (call.what.deadline - call.connect_began) / (others + 2);
-    limit = std::min(limit, std::max(share, kMinConnectLimit));
+    limit = std::min(limit, std::max(share, kMinConnectTimeout));
   }
   WakeAt(call, std::min(call.what.deadline, call.connect_began + limit));
 }
 
-void Exchange::SocketCame(ConnectAttempt& attempt) {
+void Exchange::SocketCame(SocketRequest& attempt) {
   if (attempt.owner == nullptr) {
     Pump();  // assigns it to the first call that waits for any connection
     return;
   }
-  Call& call = *attempt.owner;
-  TakeAnswer(call, connect_attempts_.Take(attempt));
+  PendingCall& call = *attempt.owner;
+  TakeAnswer(call, socket_requests_.Take(attempt));
   std::erase(waiting_, &call);
   Start(call, ConnectionMode::kNew);
 }
 
-void Exchange::SocketFailed(Call* owner, const SocketAnswer& answer) {
+void Exchange::SocketFailed(PendingCall* owner, const SocketAnswer& answer) {
   if (owner != nullptr) {
-    Call& call = *owner;
-    call.connect_attempt = nullptr;
+    PendingCall& call = *owner;
+    call.socket_request = nullptr;
     std::erase(waiting_, owner);
     if (answer.error_class == ErrorClass::kLoginBudgetUsedUp) {
       // No exchange took place, so the error of an earlier attempt is more useful to the caller.
-      Complete(call, call.attempts > 0 ? call.last_error : answer.error_class);
+      Complete(call, call.attempt_count > 0 ? call.last_error : answer.error_class);
       return;
     }
     call.search.Note(answer.address, answer.untried);
-    const Outcome outcome{.error_class = answer.error_class, .remedy = Remedy::kOtherAddress};
+    const AttemptOutcome outcome{.error_class = answer.error_class,
+                                 .remedy = Remedy::kOtherAddress};
     if (answer.address == 0 && !call.search.tried().empty()) {
       FollowUp(call, outcome);  // no address is left, and no attempt took place
     } else {
@@ -220,10 +222,10 @@ void Exchange::SocketFailed(Call* owner, const SocketAnswer& answer) {
 }
 
 // Sends the request of the call. The caller removes the call from waiting_.
-void Exchange::Start(Call& call, ConnectionMode mode) {
+void Exchange::Start(PendingCall& call, ConnectionMode mode) {
   if (mode == ConnectionMode::kPooled) {
-    if (call.connect_attempt != nullptr) {
-      connect_attempts_.MakeSpare(*std::exchange(call.connect_attempt, nullptr));
+    if (call.socket_request != nullptr) {
+      socket_requests_.MakeSpare(*std::exchange(call.socket_request, nullptr));
     }
     call.connecting = false;
     call.on_idle_connection = true;
@@ -232,7 +234,7 @@ void Exchange::Start(Call& call, ConnectionMode mode) {
   } else if (call.what.use == ConnectionUse::kFresh) {
     mode = ConnectionMode::kNewOnce;
   }
-  call.phase = Call::Phase::kRunning;
+  call.phase = PendingCall::Phase::kRunning;
   call.request_began = BootTime::zero();
   call.socket_id = 0;
   call.transfer = AcquireTransfer();
@@ -247,7 +249,7 @@ void Exchange::Start(Call& call, ConnectionMode mode) {
   ReleaseTransfer(call);
   call.socket.fd.reset();
   call.what.refusal = ErrorClass::kUnavailable;
-  call.phase = Call::Phase::kRefused;
+  call.phase = PendingCall::Phase::kRefused;
   WakeAt(call, BootNow());
 }
 
@@ -265,7 +267,7 @@ Transfer* Exchange::AcquireTransfer() {
   return transfers_.back().get();
 }
 
-void Exchange::ReleaseTransfer(Call& call) {
+void Exchange::ReleaseTransfer(PendingCall& call) {
   if (call.transfer != nullptr) {
     call.transfer->Finish();
     free_transfers_.push_back(std::exchange(call.transfer, nullptr));
@@ -273,7 +275,7 @@ void Exchange::ReleaseTransfer(Call& call) {
 }
 
 int Exchange::TakeSocket(Transfer& transfer) {
-  Call& call = *transfer.call();
+  PendingCall& call = *transfer.call();
   if (!call.socket.fd.valid()) {
     return -1;
   }
@@ -290,7 +292,7 @@ void Exchange::CloseSocket(int fd) {
 }
 
 TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
-  Call& call = *transfer.call();
+  PendingCall& call = *transfer.call();
   const void* const tls = transfer.tls_session();
   if (const int known = connections_.Find(tls); known >= 0) {
     transfer.set_descriptor(known);  // an idle one; TakeSocket() stores a new one
@@ -316,7 +318,7 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
 void Exchange::BeginAnswer(Transfer& transfer) {
   const long status = transfer.status();
   if ((status >= 300 && status < 400) || status >= 500) {
-    Call& call = *transfer.call();
+    PendingCall& call = *transfer.call();
     transfer.RetireConnection();
     call.socket_id = connections_.SocketId(transfer.descriptor());
     call.peer = Connections::PeerOf(transfer.descriptor());

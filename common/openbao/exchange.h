@@ -15,11 +15,11 @@
 #include "common/base/result.h"
 #include "common/openbao/api.h"
 #include "common/openbao/call.h"
-#include "common/openbao/connect_attempts.h"
 #include "common/openbao/connections.h"
 #include "common/openbao/curl_multi.h"
 #include "common/openbao/http_limits.h"
 #include "common/openbao/outcome.h"
+#include "common/openbao/socket_requests.h"
 #include "common/openbao/tls_roots.h"
 #include "common/openbao/transfer.h"
 
@@ -36,7 +36,7 @@ struct ExchangeOptions {
 
 class Exchange final : private TransferHost,
                        private CurlMulti::Listener,
-                       private ConnectAttempts::Listener {
+                       private SocketRequests::Listener {
  public:
   static Result<std::unique_ptr<Exchange>> Create(EventLoop& loop,
                                                   Connector& connector,
@@ -68,36 +68,36 @@ class Exchange final : private TransferHost,
   void BeginAnswer(Transfer& transfer) override;
 
   void Finished(void* easy, int curl_code) override;
-  void SocketCame(ConnectAttempt& attempt) override;
-  void SocketFailed(Call* owner, const SocketAnswer& answer) override;
+  void SocketCame(SocketRequest& attempt) override;
+  void SocketFailed(PendingCall* owner, const SocketAnswer& answer) override;
 
   // exchange.cc: assigns connections to waiting calls.
-  void Enqueue(Call& call);
+  void Enqueue(PendingCall& call);
   void Pump();
-  [[nodiscard]] bool Serve(Call& call);
-  [[nodiscard]] bool MayConnect(const Call& call) const;
-  void AwaitSocket(Call& call, ConnectAttempt& attempt);
-  void TakeAnswer(Call& call, SocketAnswer answer);
-  void LimitConnecting(Call& call);
-  void Start(Call& call, ConnectionMode mode);
+  [[nodiscard]] bool Serve(PendingCall& call);
+  [[nodiscard]] bool MayConnect(const PendingCall& call) const;
+  void AwaitSocket(PendingCall& call, SocketRequest& attempt);
+  void TakeAnswer(PendingCall& call, SocketAnswer answer);
+  void LimitConnecting(PendingCall& call);
+  void Start(PendingCall& call, ConnectionMode mode);
   Transfer* AcquireTransfer();
-  void ReleaseTransfer(Call& call);
+  void ReleaseTransfer(PendingCall& call);
 
   // exchange_retry.cc: decides how to continue after an attempt.
-  void EndAttempt(Call& call, Outcome outcome, std::string request_id);
-  void FollowUp(Call& call, const Outcome& outcome);
-  [[nodiscard]] bool GoToNextAddress(Call& call);
-  [[nodiscard]] bool RepeatLater(Call& call, const Outcome& outcome);
-  void AddConnectTime(Call& call, BootTime now);
-  void AddRecord(Call& call, ErrorClass error_class, std::string request_id);
-  void Complete(Call& call, ErrorClass error_class);
-  void StopAttempt(Call& call);
-  void OnConnectLimit(Call& call);
+  void EndAttempt(PendingCall& call, AttemptOutcome outcome, std::string request_id);
+  void FollowUp(PendingCall& call, const AttemptOutcome& outcome);
+  [[nodiscard]] bool GoToNextAddress(PendingCall& call);
+  [[nodiscard]] bool RepeatLater(PendingCall& call, const AttemptOutcome& outcome);
+  void AddConnectTime(PendingCall& call, BootTime now);
+  void AddRecord(PendingCall& call, ErrorClass error_class, std::string request_id);
+  void Complete(PendingCall& call, ErrorClass error_class);
+  void StopAttempt(PendingCall& call);
+  void OnConnectTimeout(PendingCall& call);
 
   // One timer for all deadlines.
-  void WakeAt(Call& call, BootTime when);
+  void WakeAt(PendingCall& call, BootTime when);
   void OnAlarm();
-  void HandleDue(Call& call, BootTime now);
+  void HandleDue(PendingCall& call, BootTime now);
 
   EventLoop& loop_;
   Connector& connector_;
@@ -107,12 +107,12 @@ class Exchange final : private TransferHost,
   std::unique_ptr<CurlLibrary> library_;
   TlsRoots roots_;
   Connections connections_;
-  ConnectAttempts connect_attempts_;
+  SocketRequests socket_requests_;
   std::unique_ptr<CurlMulti> multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;
   std::vector<Transfer*> free_transfers_;
-  std::unordered_map<CallId, std::unique_ptr<Call>> calls_;
-  std::deque<Call*> waiting_;
+  std::unordered_map<CallId, std::unique_ptr<PendingCall>> calls_;
+  std::deque<PendingCall*> waiting_;
   std::vector<std::uint32_t> running_;  // per endpoint
   std::uint32_t preferred_endpoint_ = 0;
   CallId last_id_ = 0;

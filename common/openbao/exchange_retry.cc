@@ -10,28 +10,28 @@
 
 namespace baokms::openbao {
 
-void Exchange::AddConnectTime(Call& call, BootTime now) {
+void Exchange::AddConnectTime(PendingCall& call, BootTime now) {
   call.report.connect_us += Microseconds(now - call.connect_began);
   call.connecting = false;
 }
 
 void Exchange::Finished(void* easy, int curl_code) {
   const Transfer& transfer = Transfer::Of(easy);
-  Call& call = *transfer.call();
+  PendingCall& call = *transfer.call();
   --running_[call.search.endpoint()];
   if (curl_code != CURLE_OK && transfer.lacked_socket()) {
     // The idle connection was closed in the meantime, which is not an error: use a new one.
     ReleaseTransfer(call);
-    call.need = Call::Need::kOwn;
+    call.need = PendingCall::Need::kOwn;
     Enqueue(call);
     Pump();
     return;
   }
   std::string request_id;
   const bool complete = curl_code == CURLE_OK;
-  Outcome outcome = complete
-                        ? Outcome()
-                        : ClassifyTransport(curl_code, transfer.progress(), transfer.tls_alert());
+  AttemptOutcome outcome =
+      complete ? AttemptOutcome()
+               : ClassifyTransport(curl_code, transfer.progress(), transfer.tls_alert());
   if (complete || transfer.progress() == Progress::kAnswering) {
     outcome = call.what.handler->Classify(transfer.answer(complete), outcome, request_id);
   }
@@ -39,7 +39,7 @@ void Exchange::Finished(void* easy, int curl_code) {
   EndAttempt(call, outcome, std::move(request_id));
 }
 
-void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
+void Exchange::EndAttempt(PendingCall& call, AttemptOutcome outcome, std::string request_id) {
   call.socket.fd.reset();
   const std::optional<Peer> peer = std::exchange(call.peer, std::nullopt);
   if (std::exchange(call.peer_was_refused, false)) {  // no exchange took place
@@ -49,11 +49,11 @@ void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
     AddRecord(call, outcome.error_class, std::move(request_id));
     call.report.calls.back().tls_alert = outcome.tls_alert;
   }
-  ++call.attempts;
+  ++call.attempt_count;
   call.last_error = outcome.error_class;
   if (outcome.remedy == Remedy::kOtherAddress && peer.has_value()) {
     call.refused_peers.push_back(*peer);
-    connector_.Report(call.socket_id, Connector::Verdict::kUnusable);
+    connector_.Report(call.socket_id, Connector::SocketState::kUnusable);
   }
   if (outcome.remedy == Remedy::kOtherAddress && call.on_idle_connection) {
     call.search.Note(call.address, 1);  // only the connector knows whether there are more
@@ -61,7 +61,7 @@ void Exchange::EndAttempt(Call& call, Outcome outcome, std::string request_id) {
   FollowUp(call, outcome);
 }
 
-void Exchange::FollowUp(Call& call, const Outcome& outcome) {
+void Exchange::FollowUp(PendingCall& call, const AttemptOutcome& outcome) {
   if (outcome.remedy == Remedy::kOtherAddress && GoToNextAddress(call)) {
     Enqueue(call);
     Pump();
@@ -78,20 +78,20 @@ void Exchange::FollowUp(Call& call, const Outcome& outcome) {
 }
 
 // Moves the call to an address that it has not tried. Returns false when there is none.
-bool Exchange::GoToNextAddress(Call& call) {
+bool Exchange::GoToNextAddress(PendingCall& call) {
   const std::uint32_t endpoint = call.search.endpoint();
-  if (call.attempts >= kMaxAttempts || !call.search.Next()) {
+  if (call.attempt_count >= kMaxAttempts || !call.search.Next()) {
     return false;
   }
   // An idle connection of the next endpoint may be used, unless it could lead to a server that
   // refused; only the peer of a new connection is checked.
   const bool any = call.search.endpoint() != endpoint && call.refused_peers.empty() &&
                    call.what.use == ConnectionUse::kAny;
-  call.need = any ? Call::Need::kAny : Call::Need::kOwn;
+  call.need = any ? PendingCall::Need::kAny : PendingCall::Need::kOwn;
   return true;
 }
 
-bool Exchange::RepeatLater(Call& call, const Outcome& outcome) {
+bool Exchange::RepeatLater(PendingCall& call, const AttemptOutcome& outcome) {
   std::uniform_int_distribution<std::int64_t> spread(kMinRetryDelay.count(),
                                                      kMaxRetryDelay.count());
   const BootTime delay = outcome.wait + std::chrono::milliseconds(spread(jitter_));
@@ -103,17 +103,17 @@ bool Exchange::RepeatLater(Call& call, const Outcome& outcome) {
   if (outcome.error_class != ErrorClass::kConnectionFailed) {
     call.search.AllowAgain();  // the server answered, and may succeed the next time
   } else {
-    call.need = Call::Need::kOwn;  // other idle connections may be broken as well
+    call.need = PendingCall::Need::kOwn;  // other idle connections may be broken as well
     if (!call.on_idle_connection && !call.search.Next()) {
       call.search.Restart();
     }
   }
-  call.phase = Call::Phase::kPausing;
+  call.phase = PendingCall::Phase::kPausing;
   WakeAt(call, when);
   return true;
 }
 
-void Exchange::AddRecord(Call& call, ErrorClass error_class, std::string request_id) {
+void Exchange::AddRecord(PendingCall& call, ErrorClass error_class, std::string request_id) {
   const BootTime now = BootNow();
   if (call.connecting) {
     AddConnectTime(call, now);
@@ -128,7 +128,7 @@ void Exchange::AddRecord(Call& call, ErrorClass error_class, std::string request
                                .request_id = std::move(request_id)});
 }
 
-void Exchange::Complete(Call& call, ErrorClass error_class) {
+void Exchange::Complete(PendingCall& call, ErrorClass error_class) {
   const auto node = calls_.extract(call.id);
   const std::unique_ptr<CallHandler> handler = std::move(call.what.handler);
   CallReport report = std::move(call.report);
@@ -137,39 +137,39 @@ void Exchange::Complete(Call& call, ErrorClass error_class) {
   handler->Deliver(std::move(report));
 }
 
-void Exchange::StopAttempt(Call& call) {
+void Exchange::StopAttempt(PendingCall& call) {
   std::erase(waiting_, &call);
   if (call.transfer != nullptr) {
     multi_->Remove(call.transfer->handle());
     --running_[call.search.endpoint()];
     ReleaseTransfer(call);
   }
-  if (call.connect_attempt != nullptr) {
-    connect_attempts_.Drop(*std::exchange(call.connect_attempt, nullptr));
+  if (call.socket_request != nullptr) {
+    socket_requests_.Drop(*std::exchange(call.socket_request, nullptr));
   }
   call.socket.fd.reset();
 }
 
 // The connection attempt took too long, so the call moves to the next address. When all were tried
 // and time is left, it starts again, because a load balancer may choose a server that responds.
-void Exchange::OnConnectLimit(Call& call) {
+void Exchange::OnConnectTimeout(PendingCall& call) {
   StopAttempt(call);
   AddRecord(call, ErrorClass::kConnectionFailed, {});
-  ++call.attempts;
+  ++call.attempt_count;
   call.last_error = ErrorClass::kConnectionFailed;
   if (!GoToNextAddress(call)) {
-    if (call.what.once || call.attempts >= kMaxAttempts) {
+    if (call.what.once || call.attempt_count >= kMaxAttempts) {
       Complete(call, ErrorClass::kConnectionFailed);
       return;
     }
     call.search.Restart();
-    call.need = Call::Need::kOwn;
+    call.need = PendingCall::Need::kOwn;
   }
   Enqueue(call);
   Pump();
 }
 
-void Exchange::WakeAt(Call& call, BootTime when) {
+void Exchange::WakeAt(PendingCall& call, BootTime when) {
   call.wake_at = when;
   if (alarm_ == 0 || when < alarm_at_) {
     loop_.Cancel(alarm_);
@@ -198,21 +198,21 @@ void Exchange::OnAlarm() {
   }
 }
 
-void Exchange::HandleDue(Call& call, BootTime now) {
-  if (call.phase == Call::Phase::kRefused) {
+void Exchange::HandleDue(PendingCall& call, BootTime now) {
+  if (call.phase == PendingCall::Phase::kRefused) {
     Complete(call, call.what.refusal);
   } else if (now >= call.what.deadline) {
-    const bool under_way = call.transfer != nullptr || call.connect_attempt != nullptr;
+    const bool under_way = call.transfer != nullptr || call.socket_request != nullptr;
     StopAttempt(call);
     if (under_way) {
       AddRecord(call, ErrorClass::kTimeout, {});
     }
     Complete(call, ErrorClass::kTimeout);
-  } else if (call.phase == Call::Phase::kPausing) {
+  } else if (call.phase == PendingCall::Phase::kPausing) {
     Enqueue(call);
     Pump();
   } else if (call.connecting) {
-    OnConnectLimit(call);
+    OnConnectTimeout(call);
   }
 }
 

@@ -23,9 +23,9 @@ class FormHandler final : public CallHandler {
  public:
   explicit FormHandler(FormPoster::Done done) : done_(std::move(done)) {}
 
-  Outcome Classify(const HttpResponse& answer,
-                   const Outcome& transport,
-                   std::string& /*request_id*/) override {
+  AttemptOutcome Classify(const HttpResponse& answer,
+                          const AttemptOutcome& transport,
+                          std::string& /*request_id*/) override {
     answer_.status = answer.status;
     answer_.content_type = answer.content_type;
     if (answer.status == kWanted) {
@@ -35,7 +35,7 @@ class FormHandler final : public CallHandler {
       return {.error_class = ErrorClass::kOk};  // of any other response only the status is used
     }
     return answer.extent == HttpResponse::Extent::kOverLimit
-               ? Outcome{.error_class = ErrorClass::kUndecodable}
+               ? AttemptOutcome{.error_class = ErrorClass::kUndecodable}
                : transport;
   }
 

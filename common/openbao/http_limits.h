@@ -60,14 +60,14 @@ inline constexpr std::size_t kMaxAttempts = kMaxEndpoints * ipc::kMaxAddresses;
 
 // The minimum time for establishing a connection, however many addresses remain: the delay between
 // attempts that RFC 8305, section 5 recommends.
-inline constexpr BootTime kMinConnectLimit = std::chrono::milliseconds(250);
+inline constexpr BootTime kMinConnectTimeout = std::chrono::milliseconds(250);
 
 // Connections for kFresh calls that may exist in addition to max_connections: verification must
 // neither wait for the connections in service nor close them.
 inline constexpr std::uint32_t kFreshReserve = 4;
 
 // How long an unneeded socket is kept. OpenBao closes the connection of a silent client after 10 s.
-inline constexpr BootTime kSpareSocketLife = std::chrono::seconds(2);
+inline constexpr BootTime kSpareSocketLifetime = std::chrono::seconds(2);
 
 // A kept-alive connection is not reused after this time.
 inline constexpr long kIdleConnectionSeconds = 90;

@@ -62,7 +62,7 @@ ErrorClass StatusClass(long status, const ErrorTexts& texts) {
 
 }  // namespace
 
-Outcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert) {
+AttemptOutcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert) {
   if (alert != kNoTlsAlert && progress != Progress::kAnswering) {
     // The server refused the connection; with TLS 1.3 possibly after our side completed the
     // handshake.
@@ -77,10 +77,10 @@ Outcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert) {
   return {.error_class = error_class, .remedy = reset ? Remedy::kRepeat : Remedy::kNone};
 }
 
-Outcome ClassifyStatus(long status,
-                       const ErrorTexts& texts,
-                       std::optional<std::chrono::seconds> retry_after) {
-  Outcome outcome{.error_class = StatusClass(status, texts)};
+AttemptOutcome ClassifyStatus(long status,
+                              const ErrorTexts& texts,
+                              std::optional<std::chrono::seconds> retry_after) {
+  AttemptOutcome outcome{.error_class = StatusClass(status, texts)};
   if (outcome.error_class == ErrorClass::kSealed || (status >= 300 && status < 400)) {
     outcome.remedy = Remedy::kOtherAddress;
   } else if (status == 502 || status == 503) {

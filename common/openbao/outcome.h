@@ -23,7 +23,7 @@ struct ErrorTexts {
   bool authentication_failed = false;  // "message authentication failed"
 };
 
-struct Outcome {
+struct AttemptOutcome {
   ErrorClass error_class = ErrorClass::kUnknown;
   Remedy remedy = Remedy::kNone;
   std::chrono::seconds wait{0};  // minimum wait before a kRepeat
@@ -39,12 +39,12 @@ enum class Progress : std::uint8_t {
 
 // Classifies an exchange without a complete response. `curl_code` is a CURLcode other than
 // CURLE_OK; `alert` is the TLS alert with which the server ended the connection.
-Outcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert = kNoTlsAlert);
+AttemptOutcome ClassifyTransport(int curl_code, Progress progress, TlsAlert alert = kNoTlsAlert);
 
 // Classifies a complete response with a status other than 2xx (docs/contract.md#error-classes,
 // docs/contract.md#retries). `retry_after` is the value of the header if it is a number of seconds.
-Outcome ClassifyStatus(long status,
-                       const ErrorTexts& texts,
-                       std::optional<std::chrono::seconds> retry_after);
+AttemptOutcome ClassifyStatus(long status,
+                              const ErrorTexts& texts,
+                              std::optional<std::chrono::seconds> retry_after);
 
 }  // namespace baokms::openbao

@@ -183,7 +183,10 @@ Status Transfer::SetFixedOptions() {
   return {};
 }
 
-bool Transfer::Prepare(Call& call, Route& route, OutgoingRequest& request, ConnectionMode mode) {
+bool Transfer::Prepare(PendingCall& call,
+                       Route& route,
+                       OutgoingRequest& request,
+                       ConnectionMode mode) {
   Finish();
   call_ = &call;
   body_limit_ = request.body_limit;

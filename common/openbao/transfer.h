@@ -22,7 +22,7 @@
 namespace baokms::openbao {
 
 class Transfer;
-struct Call;
+struct PendingCall;
 
 // The owner of a transfer. Its functions are called from inside libcurl and must not add, remove or
 // destroy transfers.
@@ -99,7 +99,7 @@ class Transfer final {
   ~Transfer();
 
   // Prepares the handle for `call`'s request. Returns false when libcurl is out of memory.
-  [[nodiscard]] bool Prepare(Call& call,
+  [[nodiscard]] bool Prepare(PendingCall& call,
                              Route& route,
                              OutgoingRequest& request,
                              ConnectionMode mode);
@@ -110,7 +110,7 @@ class Transfer final {
   // Closes the connection after this response. May be called from BeginAnswer().
   void RetireConnection();
 
-  [[nodiscard]] Call* call() const { return call_; }
+  [[nodiscard]] PendingCall* call() const { return call_; }
 
   [[nodiscard]] long status() const;
 
@@ -154,7 +154,7 @@ class Transfer final {
   const TlsRoots& roots_;
   void* handle_;
   std::unique_ptr<HeaderList> headers_;
-  Call* call_ = nullptr;
+  PendingCall* call_ = nullptr;
   WipedBuffer body_;
   std::size_t body_limit_ = 0;
   std::size_t error_limit_ = 0;

@@ -39,7 +39,7 @@ constexpr std::size_t kMaxRemembered = 1024;
 // How long a lookup may continue for later requests after earlier ones were told that the name did
 // not resolve: a long search list on slow servers takes this long in the C library as well (5 s and
 // two attempts by default).
-constexpr BootTime kLookupLimit = std::chrono::seconds(10);
+constexpr BootTime kLookupTimeout = std::chrono::seconds(10);
 
 constexpr int kUserTimeoutMs = 3000;
 
@@ -72,7 +72,7 @@ Result<UniqueFd> StartConnect(const SocketAddress& address) {
 Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
                                                Metrics& metrics,
                                                std::vector<BrokerEndpoint> endpoints,
-                                               BootTime connect_limit) {
+                                               BootTime connect_timeout) {
   // Shared because a std::function must be copyable; the broker holds the only copy.
   const std::shared_ptr<Resolver> resolver = BAOKMS_TRY(Resolver::Create(loop));
   return CreateWith(
@@ -81,7 +81,7 @@ Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
                  Resolver::Callback callback) {
         resolver->Resolve(host, port, limit, std::move(callback));
       },
-      metrics, std::move(endpoints), connect_limit);
+      metrics, std::move(endpoints), connect_timeout);
 }
 
 Broker::~Broker() {
@@ -94,8 +94,8 @@ std::unique_ptr<Broker> Broker::CreateWith(EventLoop& loop,
                                            LookUpName look_up,
                                            Metrics& metrics,
                                            std::vector<BrokerEndpoint> endpoints,
-                                           BootTime connect_limit) {
-  std::unique_ptr<Broker> broker(new Broker(loop, std::move(look_up), metrics, connect_limit));
+                                           BootTime connect_timeout) {
+  std::unique_ptr<Broker> broker(new Broker(loop, std::move(look_up), metrics, connect_timeout));
   for (BrokerEndpoint& endpoint : endpoints) {
     broker->endpoints_.push_back(EndpointState{.endpoint = std::move(endpoint)});
   }
@@ -124,12 +124,12 @@ void Broker::Connect(std::string_view asked_by,
 void Broker::LookUp(std::uint32_t endpoint) {
   EndpointState& state = endpoints_[endpoint];
   if (state.patience == 0) {
-    state.patience = loop_.After(connect_limit_, [this, endpoint] { AnswerWaiting(endpoint); });
+    state.patience = loop_.After(connect_timeout_, [this, endpoint] { AnswerWaiting(endpoint); });
   }
   if (std::exchange(state.looking_up, true)) {
     return;
   }
-  look_up_(state.endpoint.host, state.endpoint.port, std::max(kLookupLimit, connect_limit_),
+  look_up_(state.endpoint.host, state.endpoint.port, std::max(kLookupTimeout, connect_timeout_),
            [this, endpoint](const std::vector<SocketAddress>& addresses) {
              EndpointState& resolved = endpoints_[endpoint];
              resolved.looking_up = false;
@@ -185,7 +185,7 @@ void Broker::Remember(const std::string& asked_by, std::uint64_t id, Connection 
   connections_[{asked_by, id}] = connection;
 }
 
-void Broker::Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdict) {
+void Broker::Verdict(std::string_view asked_by, const ipc::ConnectReport& verdict) {
   const auto found = connections_.find({std::string(asked_by), verdict.id()});
   if (found == connections_.end()) {
     return;

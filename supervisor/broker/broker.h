@@ -45,12 +45,12 @@ class Broker final {
   using LookUpName =
       std::function<void(const std::string&, std::uint16_t, BootTime, Resolver::Callback)>;
 
-  // `connect_limit` bounds how long a request waits for a lookup; `loop` and `metrics` must outlive
-  // the broker.
+  // `connect_timeout` bounds how long a request waits for a lookup; `loop` and `metrics` must
+  // outlive the broker.
   static Result<std::unique_ptr<Broker>> Create(EventLoop& loop,
                                                 Metrics& metrics,
                                                 std::vector<BrokerEndpoint> endpoints,
-                                                BootTime connect_limit);
+                                                BootTime connect_timeout);
 
   // Like Create(), with another function to look up names, which must call back as the resolver
   // does.
@@ -58,7 +58,7 @@ class Broker final {
                                             LookUpName look_up,
                                             Metrics& metrics,
                                             std::vector<BrokerEndpoint> endpoints,
-                                            BootTime connect_limit);
+                                            BootTime connect_timeout);
 
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -78,7 +78,7 @@ class Broker final {
   // Records whether a connection that `asked_by` requested is usable. A usable one may become
   // unusable later, when its server is sealed or redirects. Unknown ids are ignored: an old id is
   // no protocol violation, and a false verdict can only change the order of addresses.
-  void Verdict(std::string_view asked_by, const ipc::ConnectVerdict& verdict);
+  void Verdict(std::string_view asked_by, const ipc::ConnectReport& verdict);
 
  private:
   struct EndpointState {
@@ -96,7 +96,7 @@ class Broker final {
   };
 
   Broker(EventLoop& loop, LookUpName look_up, Metrics& metrics, BootTime limit)
-      : loop_(loop), look_up_(std::move(look_up)), metrics_(metrics), connect_limit_(limit) {}
+      : loop_(loop), look_up_(std::move(look_up)), metrics_(metrics), connect_timeout_(limit) {}
 
   void LookUp(std::uint32_t endpoint);
   void AnswerWaiting(std::uint32_t endpoint);
@@ -108,7 +108,7 @@ class Broker final {
   EventLoop& loop_;
   LookUpName look_up_;
   Metrics& metrics_;
-  BootTime connect_limit_;
+  BootTime connect_timeout_;
   std::vector<EndpointState> endpoints_;
   std::map<std::pair<std::string, std::uint64_t>, Connection> connections_;
 };

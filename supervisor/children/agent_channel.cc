@@ -46,7 +46,7 @@ AgentChannel::AgentChannel(EventLoop& loop,
                              });
   Accept<ipc::AgentStatus>(MessageType::kAgentStatus,
                            [this](const ipc::AgentStatus& status) -> Status {
-                             for (const ipc::Call& call : status.calls()) {
+                             for (const ipc::OpenBaoCall& call : status.calls()) {
                                events().OnCall(who(), call);
                              }
                              agent_events_.OnAgentStatus(status);

@@ -21,7 +21,7 @@ class AgentEvents {
   virtual ~AgentEvents() = default;
 
   // The agent violated the protocol or closed its channel: it must be killed. Called at most once.
-  virtual void OnAgentBreach(const Error& why) = 0;
+  virtual void OnAgentViolation(const Error& why) = 0;
 
   virtual void OnAgentReady() = 0;
 
@@ -59,7 +59,7 @@ class AgentChannel final : public ChildChannel {
 
   Status OnHello() override;
 
-  void OnClosed(const Error& why) override { agent_events_.OnAgentBreach(why); }
+  void OnClosed(const Error& why) override { agent_events_.OnAgentViolation(why); }
 
   AgentEvents& agent_events_;
 };

@@ -102,11 +102,11 @@ void ChildChannel::AcceptConnectRequests() {
   Accept<ipc::ConnectRequest>(
       MessageType::kConnectRequest,
       [this](const ipc::ConnectRequest& request) { return TakeConnectRequest(request); });
-  Accept<ipc::ConnectVerdict>(MessageType::kConnectVerdict,
-                              [this](const ipc::ConnectVerdict& verdict) -> Status {
-                                events_.OnConnectVerdict(who_, verdict);
-                                return {};
-                              });
+  Accept<ipc::ConnectReport>(MessageType::kConnectReport,
+                             [this](const ipc::ConnectReport& verdict) -> Status {
+                               events_.OnConnectReport(who_, verdict);
+                               return {};
+                             });
 }
 
 Status ChildChannel::TakeHello(const ipc::Hello& hello) {

@@ -51,10 +51,10 @@ class ChildEvents {
   virtual void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) = 0;
 
   virtual void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) = 0;
-  virtual void OnConnectVerdict(const ChildProcess& from, const ipc::ConnectVerdict& verdict) = 0;
+  virtual void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& verdict) = 0;
 
   // One HTTP exchange with OpenBao, from any message that reports exchanges.
-  virtual void OnCall(const ChildProcess& from, const ipc::Call& call) = 0;
+  virtual void OnCall(const ChildProcess& from, const ipc::OpenBaoCall& call) = 0;
 
  protected:
   ChildEvents() = default;
@@ -102,7 +102,7 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
     dispatch_.Add<Message>(type, ipc::kPhaseServing, std::move(handler));
   }
 
-  // Adds ConnectRequest and ConnectVerdict, for a child that connects to OpenBao.
+  // Adds ConnectRequest and ConnectReport, for a child that connects to OpenBao.
   void AcceptConnectRequests();
 
   [[nodiscard]] const ChildProcess& who() const { return who_; }

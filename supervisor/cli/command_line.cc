@@ -103,7 +103,7 @@ class Parser {
       const std::string name(flag.name);
       const std::string help(flag.help);
       if (!name.starts_with('-')) {
-        app.add_option(name, words_, help);
+        app.add_option(name, arguments_, help);
       } else if (flag.value.empty()) {
         app.add_flag(name, switches_[name], help);
       } else {
@@ -147,7 +147,7 @@ class Parser {
     CommandLine line{.command = found->second,
                      .text = {},
                      .values = std::move(values_),
-                     .words = std::move(words_)};
+                     .words = std::move(arguments_)};
     const auto output = line.values.find(kOutputFlag.name);
     if (output == line.values.end()) {
       return line;
@@ -211,7 +211,7 @@ class Parser {
 
   FlagValues values_;
   std::map<std::string, bool> switches_;
-  std::vector<std::string> words_;
+  std::vector<std::string> arguments_;
   bool version_ = false;
   CLI::App app_;
   std::vector<Entry> commands_;

@@ -44,7 +44,7 @@ std::string Octal(mode_t mode) {
 
 std::string DescribeMode(const PathRefusal& refusal) {
   return "mode " + Octal(refusal.mode) + " is too permissive: " + DescribeAccess(refusal.bits) +
-         "; run chmod " + Octal(refusal.mode & ~refusal.bits) + " " + refusal.place;
+         "; run chmod " + Octal(refusal.mode & ~refusal.bits) + " " + refusal.component;
 }
 
 std::string RuleText(const PathRefusal& refusal) {
@@ -58,7 +58,7 @@ std::string RuleText(const PathRefusal& refusal) {
     case PathRule::kNotWritable:
       return "is writable by others";
     case PathRule::kOwner:
-      return DescribeOwner(refusal.place, refusal.owner, refusal.own_user);
+      return DescribeOwner(refusal.component, refusal.owner, refusal.own_user);
     case PathRule::kLink:
       return "is a symbolic link in a directory not owned by root";
     case PathRule::kFinalLink:
@@ -83,8 +83,8 @@ std::string RuleText(const PathRefusal& refusal) {
 
 std::string DescribeRefusal(const PathRefusal& refusal, const std::string& path) {
   std::string text;
-  if (refusal.place != path && refusal.rule != PathRule::kMode) {
-    text.append(refusal.place).append(" ");
+  if (refusal.component != path && refusal.rule != PathRule::kMode) {
+    text.append(refusal.component).append(" ");
   }
   return text.append(RuleText(refusal));
 }

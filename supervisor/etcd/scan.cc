@@ -29,10 +29,10 @@ using std::chrono::system_clock;
 using Channel = std::shared_ptr<grpc::Channel>;
 
 // Time limit for the name lookup, and for the connection to one address with its TLS handshake.
-constexpr std::chrono::seconds kConnectLimit{5};
+constexpr std::chrono::seconds kConnectTimeout{5};
 
 // Time limit for one page, for a server that is busy.
-constexpr std::chrono::seconds kPageLimit{30};
+constexpr std::chrono::seconds kPageTimeout{30};
 
 // Maximum number of objects per page and of bytes per answer. A page that does not fit is requested
 // again with fewer objects; a single object fits, because etcd accepts no request above 1.5 MiB by
@@ -100,7 +100,7 @@ std::vector<std::string> LookUp(const EtcdTarget& target) {
   if (!resolver) {
     return found;
   }
-  (*resolver)->Resolve(target.host, target.port, kConnectLimit,
+  (*resolver)->Resolve(target.host, target.port, kConnectTimeout,
                        [&](const std::vector<SocketAddress>& addresses) {
                          for (const SocketAddress& address : addresses) {
                            found.push_back(GrpcAddress(address));
@@ -155,7 +155,7 @@ std::string DescribeConnection(const std::string& text) {
 
 // Returns an empty text if the channel is connected.
 std::string Connect(const Channel& channel) {
-  const auto deadline = system_clock::now() + kConnectLimit;
+  const auto deadline = system_clock::now() + kConnectTimeout;
   grpc_connectivity_state state = channel->GetState(true);
   while (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) {
     if (!channel->WaitForStateChange(state, deadline)) {
@@ -208,7 +208,7 @@ class RangeWalk final {
  private:
   grpc::Status Read(etcdserverpb::RangeResponse& page) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kPageLimit);
+    context.set_deadline(std::chrono::system_clock::now() + kPageTimeout);
     etcdserverpb::RangeRequest request;
     request.set_key(next_);
     request.set_range_end(end_);

@@ -30,13 +30,13 @@ std::string NormaliseLabel(std::string_view text) {
 std::string LabelLimiter::Admit(std::string_view text) {
   std::string word = NormaliseLabel(text);
   const std::lock_guard lock(mutex_);
-  if (words_.contains(word)) {
+  if (known_.contains(word)) {
     return word;
   }
-  if (words_.size() == limit_) {
+  if (known_.size() == limit_) {
     return "other";
   }
-  words_.insert(word);
+  known_.insert(word);
   return word;
 }
 

@@ -28,7 +28,7 @@ class LabelLimiter final {
  private:
   std::size_t limit_;
   std::mutex mutex_;
-  std::set<std::string, std::less<>> words_;  // guarded by mutex_
+  std::set<std::string, std::less<>> known_;  // guarded by mutex_
 };
 
 }  // namespace baokms::supervisor

@@ -8,7 +8,7 @@
 
 namespace baokms::supervisor {
 
-std::string_view OperationLabel(ipc::Operation operation) {
+std::string_view OperationLabel(ipc::OpenBaoOperation operation) {
   switch (operation) {
     case ipc::OPERATION_JWT_LOGIN:
       return "jwt_login";

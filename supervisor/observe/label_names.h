@@ -10,7 +10,7 @@
 namespace baokms::supervisor {
 
 // Returns "transit_encrypt", ...; "unknown" for an unknown number.
-[[nodiscard]] std::string_view OperationLabel(ipc::Operation operation);
+[[nodiscard]] std::string_view OperationLabel(ipc::OpenBaoOperation operation);
 
 // Returns "ok", "invalid_request", ... "canceled", "timeout", "auth_failed"; "unknown" for an
 // outcome without a class.

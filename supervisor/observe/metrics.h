@@ -37,7 +37,7 @@ class Metrics {
   virtual void PeerConnection(std::uint32_t uid, int change) = 0;
 
   // Calls to OpenBao, as the children report them.
-  virtual void OpenBaoCall(const ipc::Call& call) = 0;
+  virtual void OpenBaoCall(const ipc::OpenBaoCall& call) = 0;
   virtual void Login(std::string_view status) = 0;
   virtual void Renewal(std::string_view status) = 0;
   virtual void BrokerConnection(std::uint32_t endpoint, std::string_view status) = 0;

@@ -331,7 +331,7 @@ void PrometheusMetrics::PeerConnection(std::uint32_t uid, int change) {
   impl_->peer_connections.Add({{"uid", impl_->peers.Admit(std::to_string(uid))}}).Increment(change);
 }
 
-void PrometheusMetrics::OpenBaoCall(const ipc::Call& call) {
+void PrometheusMetrics::OpenBaoCall(const ipc::OpenBaoCall& call) {
   const std::string operation(OperationLabel(call.operation()));
   impl_->openbao_calls
       .Add({{"operation", operation}, {"status", std::string(OutcomeLabel(call.outcome()))}})

@@ -66,7 +66,7 @@ class PrometheusMetrics final : public Metrics {
   void DecryptCoalesced() override;
   void PanicRecovered(KmsMethod method) override;
   void PeerConnection(std::uint32_t uid, int change) override;
-  void OpenBaoCall(const ipc::Call& call) override;
+  void OpenBaoCall(const ipc::OpenBaoCall& call) override;
   void Login(std::string_view status) override;
   void Renewal(std::string_view status) override;
   void BrokerConnection(std::uint32_t endpoint, std::string_view status) override;

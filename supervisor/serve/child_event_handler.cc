@@ -32,7 +32,7 @@ std::string ConnectionOwner(const ChildProcess& child) {
 
 ExitCause CauseFor(const ExitStatus& death, bool killed_for_violation) {
   if (killed_for_violation) {
-    return ExitCause::kProtocolBreach;
+    return ExitCause::kProtocolViolation;
   }
   switch (death.kind) {
     case ExitStatus::Kind::kExited:
@@ -109,7 +109,7 @@ void ChildEventHandler::KillForViolation(const ChildKey& key, const Error& why) 
   children_->Kill(key);
 }
 
-void ChildEventHandler::OnCall(const ChildProcess& from, const ipc::Call& call) {
+void ChildEventHandler::OnCall(const ChildProcess& from, const ipc::OpenBaoCall& call) {
   parts_.metrics.OpenBaoCall(call);
   const bool ok = call.outcome() == ipc::OUTCOME_OK;
   const LogLevel level = ok ? LogLevel::kDebug : LogLevel::kWarn;
@@ -137,7 +137,7 @@ void ChildEventHandler::OnCall(const ChildProcess& from, const ipc::Call& call) 
   parts_.child_log.WriteCausedBy(ProcessName(from.key), record);
 }
 
-void ChildEventHandler::OnBreach(Slot slot, const Error& why) {
+void ChildEventHandler::OnViolation(Slot slot, const Error& why) {
   KillForViolation(WorkerKey(slot), why);
 }
 
@@ -231,8 +231,8 @@ void ChildEventHandler::AnswerConnect(const ChildProcess& to,
   }
 }
 
-void ChildEventHandler::OnConnectVerdict(const ChildProcess& from,
-                                         const ipc::ConnectVerdict& verdict) {
+void ChildEventHandler::OnConnectReport(const ChildProcess& from,
+                                        const ipc::ConnectReport& verdict) {
   if (from.key == kAgentKey && !verdict.usable() && agent_refunds_.Take(BootNow())) {
     parts_.login_budget.GiveBack({from.number, verdict.id()});
   }
@@ -248,7 +248,7 @@ void ChildEventHandler::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStat
   }
 }
 
-void ChildEventHandler::OnAgentBreach(const Error& why) {
+void ChildEventHandler::OnAgentViolation(const Error& why) {
   KillForViolation(kAgentKey, why);
 }
 
@@ -284,7 +284,7 @@ void ChildEventHandler::OnAgentPinResult(ipc::PinAttemptEnd::Result result) {
     return;
   }
   if (ended.error().code() == ErrorCode::kProtocolViolation) {
-    return OnAgentBreach(ended.error());
+    return OnAgentViolation(ended.error());
   }
   parts_.log.Write({.level = LogLevel::kError,
                     .event = "auth.pin_latch",

@@ -79,7 +79,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   // called on the loop's thread.
   [[nodiscard]] const ipc::AgentStatus& agent_status() const { return agent_status_; }
 
-  void OnBreach(Slot slot, const Error& why) override;
+  void OnViolation(Slot slot, const Error& why) override;
   void OnReady(Incarnation from) override;
   void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;
 
@@ -91,10 +91,10 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   void OnSyscallRefused(const ChildProcess& from, std::uint32_t number) override;
   void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) override;
   void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) override;
-  void OnConnectVerdict(const ChildProcess& from, const ipc::ConnectVerdict& verdict) override;
-  void OnCall(const ChildProcess& from, const ipc::Call& call) override;
+  void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& verdict) override;
+  void OnCall(const ChildProcess& from, const ipc::OpenBaoCall& call) override;
 
-  void OnAgentBreach(const Error& why) override;
+  void OnAgentViolation(const Error& why) override;
   void OnAgentReady() override;
   void OnAgentStatus(const ipc::AgentStatus& status) override;
   void OnAgentPinAttempt(std::uint16_t tag) override;

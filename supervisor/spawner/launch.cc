@@ -46,7 +46,7 @@ class Transition final {
     return parked;
   }
 
-  void Place(int parked, int target, int flags) const {
+  void DuplicateTo(int parked, int target, int flags) const {
     if (::dup3(parked, target, flags) < 0) {
       GiveUp("dup3 before exec");
     }
@@ -76,14 +76,14 @@ class Transition final {
   child.Moved(count == 0 ? -1 : descriptors[0]);
   const int parked_null = child.Park(null);
   for (int fd = 0; fd <= 2; ++fd) {
-    child.Place(parked_null, fd, 0);
+    child.DuplicateTo(parked_null, fd, 0);
   }
   int next = ipc::kSupervisorChannel;
   for (std::size_t i = 0; i < count; ++i) {
-    child.Place(descriptors[i], next++, 0);
+    child.DuplicateTo(descriptors[i], next++, 0);
   }
   child.Moved(ipc::kSupervisorChannel);
-  child.Place(parked_program, next, O_CLOEXEC);
+  child.DuplicateTo(parked_program, next, O_CLOEXEC);
   if (::close_range(static_cast<unsigned>(next + 1), UINT_MAX, 0) != 0) {
     child.GiveUp("close_range before exec");
   }

@@ -109,7 +109,7 @@ void RequestScheduler::Give(const PendingRequestPtr& pending,
   steps.sends.push_back({picked.slot, pending->id, pending->type, pending->request});
 }
 
-void RequestScheduler::Place(const PendingRequestPtr& pending, BootTime now, Steps& steps) {
+void RequestScheduler::Assign(const PendingRequestPtr& pending, BootTime now, Steps& steps) {
   const Picked picked = Pick(pending->choice, now);
   if (picked.choice == Choice::kTake || picked.choice == Choice::kTakeFresh) {
     Give(pending, picked, now, steps);
@@ -136,7 +136,7 @@ RequestScheduler::Steps RequestScheduler::Submit(PendingRequestPtr pending, Boot
   } else {
     requests_.emplace(pending->id, pending);
     deadlines_.emplace(pending->deadline, pending->id);
-    Place(pending, now, steps);
+    Assign(pending, now, steps);
   }
   return steps;
 }
@@ -195,7 +195,7 @@ void RequestScheduler::Replay(const PendingRequestPtr& pending,
     suspects_.push_back(pending);
     return;
   }
-  Place(pending, now, steps);
+  Assign(pending, now, steps);
 }
 
 void RequestScheduler::PumpTrials(BootTime now, Steps& steps) {
@@ -235,7 +235,7 @@ void RequestScheduler::Pump(BootTime now, Steps& steps) {
   std::deque<PendingRequestPtr> waiting;
   waiting.swap(waiting_);
   for (const PendingRequestPtr& pending : waiting) {
-    Place(pending, now, steps);
+    Assign(pending, now, steps);
   }
 }
 

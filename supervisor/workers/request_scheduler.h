@@ -132,7 +132,7 @@ class RequestScheduler final {
   [[nodiscard]] bool Hangs(Slot slot, BootTime now) const;
   [[nodiscard]] bool AnyReadyBut(Slot slot) const;
   [[nodiscard]] bool IsFree(Slot slot) const;
-  void Place(const PendingRequestPtr& pending, BootTime now, Steps& steps);
+  void Assign(const PendingRequestPtr& pending, BootTime now, Steps& steps);
   void Give(const PendingRequestPtr& pending, Picked picked, BootTime now, Steps& steps);
   void Replay(const PendingRequestPtr& pending, Suspicion suspicion, BootTime now, Steps& steps);
   void Pump(BootTime now, Steps& steps);

@@ -42,7 +42,7 @@ WorkerChannel::WorkerChannel(EventLoop& loop,
   WorkerRequests::ForEach([this]<typename Row>(Row /*row*/) { AcceptAnswer<Row>(); });
   Accept<ipc::TokenStatus>(MessageType::kTokenStatus,
                            [this](const ipc::TokenStatus& status) -> Status {
-                             for (const ipc::Call& call : status.calls()) {
+                             for (const ipc::OpenBaoCall& call : status.calls()) {
                                this->events().OnCall(this->who(), call);
                              }
                              owner_.OnTokenStatus(incarnation_, status);
@@ -62,7 +62,7 @@ void WorkerChannel::AcceptAnswer() {
     const auto calls = std::move(*answer.mutable_calls());
     BAOKMS_TRY(owner_.OnAnswer(incarnation_, std::move(answer)));
     // Reported last: a client waits for the answer, but nothing waits for the statistics.
-    for (const ipc::Call& call : calls) {
+    for (const ipc::OpenBaoCall& call : calls) {
       this->events().OnCall(this->who(), call);
     }
     return {};

@@ -19,7 +19,7 @@ enum class ExitCause : std::uint8_t {
   kKilled,             // SIGKILL: by an operator, the kernel or the supervisor
   kCrashSignal,        // SIGSEGV, SIGABRT, SIGBUS or SIGSYS
   kRefusedSystemCall,  // the exit code reserved for the seccomp filter's handler
-  kProtocolBreach,     // killed after OnBreach()
+  kProtocolViolation,  // killed after OnViolation()
   kOther,
 };
 
@@ -38,7 +38,7 @@ class WorkerEvents : public ChildEvents {
   // The worker violated the protocol, refused or ignored its key table, or closed its channel while
   // its process is still running. The implementation must kill it. Called at most once per
   // incarnation.
-  virtual void OnBreach(Slot slot, const Error& why) = 0;
+  virtual void OnViolation(Slot slot, const Error& why) = 0;
 
   // The worker acknowledged its first key table and receives requests from now on.
   virtual void OnReady(Incarnation from) = 0;

@@ -71,7 +71,7 @@ void WorkerSessions::Expect(Session& session, BootTime within) {
     if (Session* late = Find(who)) {
       late->timer = 0;
       CloseChannel(*late);
-      TellBreach(*late, Error(ErrorCode::kDeadlineExceeded, "worker owes a message or its end"));
+      TellViolation(*late, Error(ErrorCode::kDeadlineExceeded, "worker owes a message or its end"));
     }
   });
 }
@@ -146,15 +146,15 @@ void WorkerSessions::OnClosed(Incarnation from, const Error& why) {
   } else if (why.code() == ErrorCode::kUnavailable) {
     Expect(*session, limits_.exit);  // the report about its process is on its way
   } else {
-    TellBreach(*session, why);
+    TellViolation(*session, why);
   }
 }
 
-void WorkerSessions::TellBreach(Session& session, const Error& why) {
+void WorkerSessions::TellViolation(Session& session, const Error& why) {
   if (session.cause) {
     Finish(session, *session.cause);
-  } else if (!std::exchange(session.breach_told, true)) {
-    events_.OnBreach(session.who.slot, why);
+  } else if (!std::exchange(session.violation_told, true)) {
+    events_.OnViolation(session.who.slot, why);
   }
 }
 
@@ -174,7 +174,7 @@ void WorkerSessions::Detached(Slot slot, ExitCause cause) {
     return;
   }
   Session& session = sessions_[slot];
-  session.cause = session.breach_told ? ExitCause::kProtocolBreach : cause;
+  session.cause = session.violation_told ? ExitCause::kProtocolViolation : cause;
   if (session.phase == Phase::kClosed) {
     Finish(session, *session.cause);
   } else {
@@ -201,7 +201,7 @@ void WorkerSessions::Publish(ipc::KeyTable table, std::function<void()> done) {
       }
       if (const Status sent = SendTable(session); !sent) {
         CloseChannel(session);
-        TellBreach(session, sent.error());
+        TellViolation(session, sent.error());
       }
     }
   }

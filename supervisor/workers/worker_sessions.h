@@ -91,7 +91,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
     std::list<std::uint64_t> unacknowledged;  // generations that were sent, in order
     EventLoop::TimerId timer = 0;
     std::optional<ExitCause> cause;  // set once its process has exited
-    bool breach_told = false;
+    bool violation_told = false;
   };
 
   struct Publication {
@@ -108,7 +108,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
   Session* Find(Incarnation who);
   Status SendTable(Session& session);
   void Expect(Session& session, BootTime within);
-  void TellBreach(Session& session, const Error& why);
+  void TellViolation(Session& session, const Error& why);
   void CloseChannel(Session& session);
   void Finish(Session& session, ExitCause cause);
   void RunFinishedPublications();

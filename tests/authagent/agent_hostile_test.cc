@@ -1,5 +1,5 @@
-// A supervisor and workers that break the protocol in each way. The agent must end on a breach of
-// the supervisor, stop listening to a worker that commits one, and go on serving the others.
+// A supervisor and workers that break the protocol in each way. The agent must end on a violation
+// of the supervisor, stop listening to a worker that commits one, and go on serving the others.
 
 #include <sys/socket.h>
 
@@ -87,10 +87,10 @@ TEST_F(AgentHostileTest, AnswersNoWorkerBeforeTheSupervisorGreeted) {
   EXPECT_TRUE(workers_[0].Receive().has_value());
 }
 
-TEST_F(AgentHostileTest, EndsOnEveryBreachByTheSupervisor) {
+TEST_F(AgentHostileTest, EndsOnEveryViolationByTheSupervisor) {
   struct Row {
     const char* name;
-    std::function<void(FakePeer&)> breach;
+    std::function<void(FakePeer&)> violation;
   };
 
   const std::vector<Row> rows = {
@@ -159,8 +159,8 @@ TEST_F(AgentHostileTest, EndsOnEveryBreachByTheSupervisor) {
     SCOPED_TRACE(row.name);
     Start();
     Greet();
-    row.breach(*supervisor_);
-    EXPECT_EQ(End(), ipc::ExitCode::kPeerBreach);
+    row.violation(*supervisor_);
+    EXPECT_EQ(End(), ipc::ExitCode::kPeerViolation);
     workers_.clear();
   }
 }
@@ -177,7 +177,7 @@ TEST_F(AgentHostileTest, EndsOnAWrongGreeting) {
     SCOPED_TRACE(name);
     Start();
     supervisor_->Send(MessageType::kHelloAnswer, answer);
-    EXPECT_EQ(End(), ipc::ExitCode::kPeerBreach);
+    EXPECT_EQ(End(), ipc::ExitCode::kPeerViolation);
     workers_.clear();
   }
 }
@@ -188,12 +188,12 @@ TEST_F(AgentHostileTest, EndsOnAMessageBeforeTheGreeting) {
   answer.set_id(1);
   answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
   supervisor_->Send(MessageType::kConnectAnswer, answer);
-  EXPECT_EQ(End(), ipc::ExitCode::kPeerBreach);
+  EXPECT_EQ(End(), ipc::ExitCode::kPeerViolation);
 }
 
-TEST_F(AgentHostileTest, MutesAWorkerOnEveryBreachAndServesTheOther) {
-  using Breach = std::function<void(FakePeer&)>;
-  const std::vector<std::pair<const char*, Breach>> rows = {
+TEST_F(AgentHostileTest, MutesAWorkerOnEveryViolationAndServesTheOther) {
+  using Violation = std::function<void(FakePeer&)>;
+  const std::vector<std::pair<const char*, Violation>> rows = {
       {"unknown type",
        [](FakePeer& peer) {
          peer.SendRaw(std::string("\x77\x77", 2));
@@ -225,9 +225,9 @@ TEST_F(AgentHostileTest, MutesAWorkerOnEveryBreachAndServesTheOther) {
   };
   Start();
   Greet();
-  for (const auto& [name, breach] : rows) {
+  for (const auto& [name, violation] : rows) {
     SCOPED_TRACE(name);
-    breach(workers_[0]);
+    violation(workers_[0]);
     ExpectRecord("auth.worker_muted");
     ExpectServed(1);
     // The slot is opened again after a while; what is asked then is answered.
@@ -235,7 +235,7 @@ TEST_F(AgentHostileTest, MutesAWorkerOnEveryBreachAndServesTheOther) {
   }
 }
 
-TEST_F(AgentHostileTest, LeaksNoDescriptorOverManyBreaches) {
+TEST_F(AgentHostileTest, LeaksNoDescriptorOverManyViolations) {
   const auto count = [] {
     std::size_t open = 0;
     for ([[maybe_unused]] const auto& entry :

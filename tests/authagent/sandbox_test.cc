@@ -19,7 +19,7 @@
 #include "common/base/seccomp_policy.h"
 #include "proto/setup.pb.h"
 #include "tests/base/deeds.h"
-#include "tests/base/filter_rig.h"
+#include "tests/base/filtered_child.h"
 
 namespace baokms::authagent {
 namespace {

@@ -74,7 +74,7 @@ TEST_F(DispatchTest, HandsAMessageToItsRow) {
   EXPECT_EQ(calls_, 2);
 }
 
-TEST_F(DispatchTest, RefusesEveryBreach) {
+TEST_F(DispatchTest, RefusesEveryViolation) {
   const std::string good = GoodHello();
 
   struct Row {

@@ -78,8 +78,8 @@ TEST_F(LinkTest, DeliversInOrderAndThenTheEnd) {
   EXPECT_EQ(closed_, ErrorCode::kUnavailable);
 }
 
-TEST_F(LinkTest, ClosesOnABreachAndHearsNothingMore) {
-  verdict_ = Error(ErrorCode::kProtocolViolation, "breach");
+TEST_F(LinkTest, ClosesOnAViolationAndHearsNothingMore) {
+  verdict_ = Error(ErrorCode::kProtocolViolation, "violation");
   stop_after_ = 0;
   SendFromPeer(MessageType::kHello);
   SendFromPeer(MessageType::kHelloAnswer);

@@ -1,4 +1,4 @@
-// What honest peers send passes, and each way to be malformed is a breach of its own.
+// What honest peers send passes, and each way to be malformed is a violation of its own.
 
 #include "ipc/message_form.h"
 
@@ -41,8 +41,8 @@ void ExpectRefused(const Message& good, const std::vector<Change<Message>>& chan
 constexpr auto kNoOutcome = OUTCOME_UNSPECIFIED;
 constexpr auto kUnknownOutcome = static_cast<Outcome>(99);
 
-Call GoodCall() {
-  Call call;
+OpenBaoCall GoodCall() {
+  OpenBaoCall call;
   call.set_operation(OPERATION_JWT_LOGIN);
   call.set_outcome(OUTCOME_OK);
   call.set_request_id(std::string(kMaxRequestId, '.'));
@@ -54,7 +54,7 @@ template <typename Message>
 std::vector<Change<Message>> BadCalls() {
   const auto call = [](auto change) {
     return [change](Message& message) {
-      Call& added = *message.add_calls();
+      OpenBaoCall& added = *message.add_calls();
       added = GoodCall();
       change(added);
     };
@@ -66,14 +66,15 @@ std::vector<Change<Message>> BadCalls() {
            *m.add_calls() = GoodCall();
          }
        }},
-      {"call without an operation", call([](Call& c) { c.clear_operation(); })},
+      {"call without an operation", call([](OpenBaoCall& c) { c.clear_operation(); })},
       {"call of an unknown operation",
-       call([](Call& c) { c.set_operation(static_cast<Operation>(99)); })},
-      {"call without an outcome", call([](Call& c) { c.clear_outcome(); })},
-      {"call with an unknown outcome", call([](Call& c) { c.set_outcome(kUnknownOutcome); })},
-      {"request ID that breaks a log line", call([](Call& c) { c.set_request_id("a\nb"); })},
+       call([](OpenBaoCall& c) { c.set_operation(static_cast<OpenBaoOperation>(99)); })},
+      {"call without an outcome", call([](OpenBaoCall& c) { c.clear_outcome(); })},
+      {"call with an unknown outcome",
+       call([](OpenBaoCall& c) { c.set_outcome(kUnknownOutcome); })},
+      {"request ID that breaks a log line", call([](OpenBaoCall& c) { c.set_request_id("a\nb"); })},
       {"overlong request ID",
-       call([](Call& c) { c.set_request_id(std::string(kMaxRequestId + 1, 'a')); })},
+       call([](OpenBaoCall& c) { c.set_request_id(std::string(kMaxRequestId + 1, 'a')); })},
   };
 }
 

@@ -48,20 +48,20 @@ class BrokerConnectorTest : public testing::Test {
     ASSERT_TRUE(loop_->Run().has_value());
   }
 
-  void ExpectBreach(const Status& status) {
+  void ExpectViolation(const Status& status) {
     ASSERT_FALSE(status.has_value());
     EXPECT_EQ(status.error().code(), ErrorCode::kProtocolViolation);
   }
 
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   std::vector<ipc::ConnectRequest> requests_;
-  std::vector<ipc::ConnectVerdict> verdicts_;
+  std::vector<ipc::ConnectReport> verdicts_;
   std::vector<SocketAnswer> answers_;
   BrokerConnector connector_{
       *loop_,
       {.request = [this](const ipc::ConnectRequest& request) { requests_.push_back(request); },
        .verdict =
-           [this](const ipc::ConnectVerdict& verdict) {
+           [this](const ipc::ConnectReport& verdict) {
              verdicts_.push_back(verdict);
            }}};
 };
@@ -104,10 +104,10 @@ TEST_F(BrokerConnectorTest, RefusesAnswersWithImpossibleAddresses) {
   const auto id = connector_.RequestSocket(0, {}, Keep());
   ipc::ConnectAnswer none = Answer(id, ipc::OUTCOME_OK);
   none.set_address(0);
-  ExpectBreach(connector_.OnAnswer(none, Socket()));
+  ExpectViolation(connector_.OnAnswer(none, Socket()));
   ipc::ConnectAnswer many = Answer(id, ipc::OUTCOME_OK);
   many.set_untried(ipc::kMaxAddresses + 1);
-  ExpectBreach(connector_.OnAnswer(many, Socket()));
+  ExpectViolation(connector_.OnAnswer(many, Socket()));
 }
 
 TEST_F(BrokerConnectorTest, TellsLookupFailuresFromConnectFailures) {
@@ -128,8 +128,8 @@ TEST_F(BrokerConnectorTest, TellsLookupFailuresFromConnectFailures) {
 }
 
 TEST_F(BrokerConnectorTest, ReportsHowAConnectionTurnedOut) {
-  connector_.Report(7, Connector::Verdict::kUsable);
-  connector_.Report(8, Connector::Verdict::kUnusable);
+  connector_.Report(7, Connector::SocketState::kUsable);
+  connector_.Report(8, Connector::SocketState::kUnusable);
   ASSERT_EQ(verdicts_.size(), 2U);
   EXPECT_EQ(verdicts_[0].id(), 7U);
   EXPECT_TRUE(verdicts_[0].usable());
@@ -139,21 +139,21 @@ TEST_F(BrokerConnectorTest, ReportsHowAConnectionTurnedOut) {
 TEST_F(BrokerConnectorTest, RefusesEverythingThatIsNotAConnectingTcpSocket) {
   const auto id = connector_.RequestSocket(0, {}, Keep());
   const ipc::ConnectAnswer ok = Answer(id, ipc::OUTCOME_OK);
-  ExpectBreach(connector_.OnAnswer(ok, Socket(AF_UNIX)));
-  ExpectBreach(connector_.OnAnswer(ok, Socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK)));
-  ExpectBreach(connector_.OnAnswer(ok, Socket(AF_INET, SOCK_STREAM)));
-  ExpectBreach(connector_.OnAnswer(ok, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
-  ExpectBreach(connector_.OnAnswer(ok, UniqueFd()));
-  ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_DNS_FAILED), Socket()));
+  ExpectViolation(connector_.OnAnswer(ok, Socket(AF_UNIX)));
+  ExpectViolation(connector_.OnAnswer(ok, Socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK)));
+  ExpectViolation(connector_.OnAnswer(ok, Socket(AF_INET, SOCK_STREAM)));
+  ExpectViolation(connector_.OnAnswer(ok, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
+  ExpectViolation(connector_.OnAnswer(ok, UniqueFd()));
+  ExpectViolation(connector_.OnAnswer(Answer(id, ipc::OUTCOME_DNS_FAILED), Socket()));
   EXPECT_TRUE(answers_.empty());
 }
 
-TEST_F(BrokerConnectorTest, AnswersThatNobodyAskedForAreBreaches) {
-  ExpectBreach(connector_.OnAnswer(Answer(0, ipc::OUTCOME_OK), Socket()));
-  ExpectBreach(connector_.OnAnswer(Answer(1, ipc::OUTCOME_OK), Socket()));
+TEST_F(BrokerConnectorTest, AnswersThatNobodyAskedForAreViolations) {
+  ExpectViolation(connector_.OnAnswer(Answer(0, ipc::OUTCOME_OK), Socket()));
+  ExpectViolation(connector_.OnAnswer(Answer(1, ipc::OUTCOME_OK), Socket()));
   const auto id = connector_.RequestSocket(0, {}, Keep());
   ASSERT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()).has_value());
-  ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
+  ExpectViolation(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
   EXPECT_EQ(answers_.size(), 1U);
 }
 
@@ -166,7 +166,7 @@ TEST_F(BrokerConnectorTest, ClosesTheSocketOfACancelledRequest) {
   EXPECT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), std::move(socket)).has_value());
   EXPECT_EQ(::fcntl(number, F_GETFD), -1);
   EXPECT_TRUE(answers_.empty());
-  ExpectBreach(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
+  ExpectViolation(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
 }
 
 TEST_F(BrokerConnectorTest, FailsLaterWhenTooManyRequestsAreUnanswered) {

@@ -9,7 +9,7 @@
 
 #include "common/openbao/api.h"
 #include "common/openbao/http_limits.h"
-#include "tests/openbao/client_rig.h"
+#include "tests/openbao/client_fixture.h"
 #include "tests/openbao/hostile_server.h"
 
 namespace baokms::openbao {
@@ -402,9 +402,8 @@ TEST_F(ClientTest, TrustsTheGivenAuthorityAlone) {
                        AlwaysAnswer(HttpAnswer("200 OK", kUpsertAnswer)));
   ClientRig rig(authority_, {server.port()});
   EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kTlsFailed);
-  EXPECT_EQ(
-      rig.connector().verdicts,
-      (std::vector<LoopbackConnector::Classified>{{server.port(), Connector::Verdict::kUnusable}}));
+  EXPECT_EQ(rig.connector().reports, (std::vector<LoopbackConnector::Classified>{
+                                         {server.port(), Connector::SocketState::kUnusable}}));
 }
 
 TEST_F(ClientTest, TrustsEveryCertificateOfTheBundle) {

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/openbao/client_rig.h"
+#include "tests/openbao/client_fixture.h"
 #include "tests/openbao/hostile_server.h"
 #include "tests/openbao/ignored_connect.h"
 
@@ -39,7 +39,7 @@ class PreparedConnector final : public Connector {
 
   void CancelRequest(RequestId /*request*/) override {}
 
-  void Report(std::uint64_t /*socket_id*/, Verdict /*verdict*/) override {}
+  void Report(std::uint64_t /*socket_id*/, SocketState /*state*/) override {}
 
  private:
   EventLoop& loop_;

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/openbao/client_rig.h"
+#include "tests/openbao/client_fixture.h"
 #include "tests/openbao/hostile_server.h"
 
 namespace baokms::openbao {

@@ -8,13 +8,13 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/openbao/client_rig.h"
+#include "tests/openbao/client_fixture.h"
 #include "tests/openbao/hostile_server.h"
 
 namespace baokms::openbao {
 namespace {
 
-using Verdict = Connector::Verdict;
+using SocketState = Connector::SocketState;
 using Classified = LoopbackConnector::Classified;
 
 constexpr char kSealedBody[] = R"({"errors":["OpenBao is sealed"]})";
@@ -58,9 +58,10 @@ TEST_F(FailoverTest, ASealedServerIsFollowedByTheNextEndpointWhichThenComesFirst
   const Ended<UpsertValue> ended = rig.ReadUpsert();
   EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
   EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kSealed, ErrorClass::kOk}));
-  EXPECT_EQ(rig.connector().verdicts, (std::vector<Classified>{{first.port(), Verdict::kUsable},
-                                                               {first.port(), Verdict::kUnusable},
-                                                               {second.port(), Verdict::kUsable}}));
+  EXPECT_EQ(rig.connector().reports,
+            (std::vector<Classified>{{first.port(), SocketState::kUsable},
+                                     {first.port(), SocketState::kUnusable},
+                                     {second.port(), SocketState::kUsable}}));
   EXPECT_EQ(rig.ReadUpsert().report.calls.size(), 1U);
   EXPECT_EQ(first.accepted(), 1);
   EXPECT_EQ(second.accepted(), 1);
@@ -209,9 +210,9 @@ TEST_F(FailoverTest, AnUntrustedServerIsFollowedByTheNextAddress) {
   ClientRig rig(authority_, {impostor.port(), server.port()});
   const Ended<UpsertValue> ended = rig.ReadUpsert();
   EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kTlsFailed, ErrorClass::kOk}));
-  EXPECT_EQ(rig.connector().verdicts,
-            (std::vector<Classified>{{impostor.port(), Verdict::kUnusable},
-                                     {server.port(), Verdict::kUsable}}));
+  EXPECT_EQ(rig.connector().reports,
+            (std::vector<Classified>{{impostor.port(), SocketState::kUnusable},
+                                     {server.port(), SocketState::kUsable}}));
 }
 
 TEST_F(FailoverTest, AResetInsteadOfAHandshakeIsFollowedByTheNextAddress) {
@@ -230,7 +231,7 @@ TEST_F(FailoverTest, ASilentServerCostsAThirdOfTheTimeAndNoMore) {
   const Ended<UpsertValue> ended = rig.ReadUpsert(rig.Context(std::chrono::milliseconds(900)));
   EXPECT_EQ(ended.report.error_class, ErrorClass::kOk);
   EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kConnectionFailed, ErrorClass::kOk}));
-  EXPECT_EQ(rig.connector().verdicts.front(), (Classified{silent.port(), Verdict::kUnusable}));
+  EXPECT_EQ(rig.connector().reports.front(), (Classified{silent.port(), SocketState::kUnusable}));
 }
 
 TEST_F(FailoverTest, ALoneSilentServerIsAskedAgainUntilTheDeadline) {

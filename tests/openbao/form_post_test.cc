@@ -17,7 +17,7 @@
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/openbao/http_limits.h"
-#include "tests/openbao/client_rig.h"
+#include "tests/openbao/client_fixture.h"
 #include "tests/openbao/hostile_server.h"
 #include "tests/openbao/ignored_connect.h"
 #include "tests/openbao/test_pki.h"
@@ -28,7 +28,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using Verdict = Connector::Verdict;
+using SocketState = Connector::SocketState;
 using Classified = LoopbackConnector::Classified;
 
 constexpr char kName[] = "issuer.test";
@@ -104,7 +104,7 @@ TEST_F(FormPostTest, SendsTheFormAndGivesTheAnswer) {
   EXPECT_THAT(head, Not(HasSubstr("Expect")));
   EXPECT_EQ(requests_[0].body, "grant_type=client_credentials");
   EXPECT_EQ(server_name_, kName);
-  EXPECT_EQ(connector_->verdicts, (std::vector<Classified>{{server.port(), Verdict::kUsable}}));
+  EXPECT_EQ(connector_->reports, (std::vector<Classified>{{server.port(), SocketState::kUsable}}));
 }
 
 TEST_F(FormPostTest, GivesTheStatusOfARefusalAndNothingOfItsBody) {
@@ -137,8 +137,8 @@ TEST_F(FormPostTest, TriesEachAddressOnce) {
   HostileServer reset(Identity(), [](Session&) {});
   reset.set_greeting(Greeting::kReset);
   EXPECT_EQ(Post({reset.port(), good.port()}).error_class, ErrorClass::kOk);
-  EXPECT_EQ(connector_->verdicts, (std::vector<Classified>{{reset.port(), Verdict::kUnusable},
-                                                           {good.port(), Verdict::kUsable}}));
+  EXPECT_EQ(connector_->reports, (std::vector<Classified>{{reset.port(), SocketState::kUnusable},
+                                                          {good.port(), SocketState::kUsable}}));
   EXPECT_NE(Post({reset.port(), reset.port()}).error_class, ErrorClass::kOk);
   EXPECT_EQ(connector_->asked.size(), 2U);
 }

@@ -42,7 +42,7 @@ TEST(OutcomeTest, EveryStatusHasItsClassAndRemedy) {
   }};
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.status);
-    const Outcome outcome = ClassifyStatus(row.status, {}, std::nullopt);
+    const AttemptOutcome outcome = ClassifyStatus(row.status, {}, std::nullopt);
     EXPECT_EQ(outcome.error_class, row.error_class);
     EXPECT_EQ(outcome.remedy, row.remedy);
   }
@@ -64,7 +64,7 @@ TEST(OutcomeTest, DecryptFailedIsBelievedFromA400Only) {
 }
 
 TEST(OutcomeTest, RateLimitedIsRepeatedAfterTheTimeItNames) {
-  const Outcome outcome = ClassifyStatus(429, {}, std::chrono::seconds(3));
+  const AttemptOutcome outcome = ClassifyStatus(429, {}, std::chrono::seconds(3));
   EXPECT_EQ(outcome.remedy, Remedy::kRepeat);
   EXPECT_EQ(outcome.wait, std::chrono::seconds(3));
 }
@@ -82,7 +82,7 @@ TEST(OutcomeTest, ARefusedOrUntrustedConnectionWantsAnotherAddress) {
                                       {CURLE_PEER_FAILED_VERIFICATION, ErrorClass::kTlsFailed},
                                       {CURLE_COULDNT_RESOLVE_HOST, ErrorClass::kDnsFailed}}};
   for (const Row& row : kRows) {
-    const Outcome outcome = ClassifyTransport(row.code, Progress::kConnecting);
+    const AttemptOutcome outcome = ClassifyTransport(row.code, Progress::kConnecting);
     EXPECT_EQ(outcome.error_class, row.error_class) << row.code;
     EXPECT_EQ(outcome.remedy, Remedy::kOtherAddress) << row.code;
   }

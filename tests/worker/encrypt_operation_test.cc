@@ -14,8 +14,8 @@
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
-#include "tests/worker/kms_rig.h"
-#include "tests/worker/rig.h"
+#include "tests/worker/kms_fixture.h"
+#include "tests/worker/worker_fixture.h"
 
 namespace baokms::worker {
 namespace {

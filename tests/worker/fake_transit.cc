@@ -27,12 +27,12 @@ std::string Reveal(const SecretBuffer& secret) {
   return {secret.Reveal().begin(), secret.Reveal().end()};
 }
 
-std::size_t FakeTransit::Count(ipc::Operation operation) const {
+std::size_t FakeTransit::Count(ipc::OpenBaoOperation operation) const {
   return static_cast<std::size_t>(std::ranges::count(started_, operation));
 }
 
 template <typename Value>
-openbao::CallId FakeTransit::Start(ipc::Operation operation,
+openbao::CallId FakeTransit::Start(ipc::OpenBaoOperation operation,
                                    Call call,
                                    const Answerer<Value>& answerer,
                                    openbao::Done<Value> done) {

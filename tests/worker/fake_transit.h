@@ -53,9 +53,9 @@ class FakeTransit final : public openbao::Transit {
   Answerer<SecretBuffer> on_decrypt;
   Answerer<openbao::AuthValue> on_renew;
 
-  [[nodiscard]] const std::vector<ipc::Operation>& started() const { return started_; }
+  [[nodiscard]] const std::vector<ipc::OpenBaoOperation>& started() const { return started_; }
 
-  [[nodiscard]] std::size_t Count(ipc::Operation operation) const;
+  [[nodiscard]] std::size_t Count(ipc::OpenBaoOperation operation) const;
 
   [[nodiscard]] std::size_t open() const { return open_.size(); }
 
@@ -80,13 +80,13 @@ class FakeTransit final : public openbao::Transit {
 
  private:
   template <typename Value>
-  openbao::CallId Start(ipc::Operation operation,
+  openbao::CallId Start(ipc::OpenBaoOperation operation,
                         Call call,
                         const Answerer<Value>& answerer,
                         openbao::Done<Value> done);
 
   EventLoop& loop_;
-  std::vector<ipc::Operation> started_;
+  std::vector<ipc::OpenBaoOperation> started_;
   std::set<openbao::CallId> open_;
   openbao::CallId last_ = 0;
 };

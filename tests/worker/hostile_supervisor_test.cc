@@ -1,5 +1,5 @@
 // A supervisor or an auth agent that was taken over and breaks the protocol: a real worker ends, at
-// once and with the right code, and leaks no descriptor. What is no breach leaves it serving.
+// once and with the right code, and leaks no descriptor. What is no violation leaves it serving.
 
 #include <sys/socket.h>
 #include <fcntl.h>
@@ -32,8 +32,8 @@
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
 #include "tests/openbao/test_pki.h"
-#include "tests/worker/rig.h"
 #include "tests/worker/setups.h"
+#include "tests/worker/worker_fixture.h"
 #include "worker/worker.h"
 
 namespace baokms::worker {
@@ -163,18 +163,18 @@ std::size_t OpenDescriptors() {
   return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
 }
 
-struct Breach {
+struct Violation {
   const char* name;
   enum class When : std::uint8_t { kAtOnce, kServing } when;
   std::function<void(Attacker&)> commit;
-  ExitCode code = ExitCode::kPeerBreach;
+  ExitCode code = ExitCode::kPeerViolation;
 };
 
-void PrintTo(const Breach& breach, std::ostream* stream) {
-  *stream << breach.name;
+void PrintTo(const Violation& violation, std::ostream* stream) {
+  *stream << violation.name;
 }
 
-using When = Breach::When;
+using When = Violation::When;
 
 ipc::HelloAnswer Hello(std::uint32_t version, ipc::Role role) {
   ipc::HelloAnswer answer;
@@ -198,7 +198,7 @@ ipc::Tunables Tuned(std::uint32_t log_level, std::int64_t refresh_before_ns) {
   return tunables;
 }
 
-// A breach that is one message on the supervisor's channel.
+// A violation that is one message on the supervisor's channel.
 std::function<void(Attacker&)> Say(Type type, std::string body) {
   return [type, body = std::move(body)](Attacker& attacker) {
     attacker.SendRaw(attacker.supervisor(), type, body);
@@ -224,7 +224,7 @@ std::string Body(const google::protobuf::MessageLite& message) {
   return message.SerializeAsString();
 }
 
-std::vector<Breach> SupervisorBreaches() {
+std::vector<Violation> SupervisorViolations() {
   return {
       {"closes its channel at once", When::kAtOnce, [](Attacker& a) { a.CloseSupervisor(); },
        ExitCode::kSupervisorGone},
@@ -289,7 +289,7 @@ std::vector<Breach> SupervisorBreaches() {
   };
 }
 
-std::vector<Breach> AgentBreaches() {
+std::vector<Violation> AgentViolations() {
   ipc::LoginFailed unnamed;
   unnamed.set_request_id(std::string(ipc::kLoginRequestIdSize, 'x'));
   unnamed.set_outcome(ipc::OUTCOME_SEALED);
@@ -319,7 +319,7 @@ std::vector<Breach> AgentBreaches() {
   };
 }
 
-class HostilePeerTest : public testing::TestWithParam<Breach> {};
+class HostilePeerTest : public testing::TestWithParam<Violation> {};
 
 TEST_P(HostilePeerTest, EndsTheWorkerAndLeaksNothing) {
   const std::size_t descriptors = OpenDescriptors();
@@ -337,8 +337,8 @@ TEST_P(HostilePeerTest, EndsTheWorkerAndLeaksNothing) {
   EXPECT_EQ(OpenDescriptors(), descriptors);
 }
 
-INSTANTIATE_TEST_SUITE_P(Supervisor, HostilePeerTest, testing::ValuesIn(SupervisorBreaches()));
-INSTANTIATE_TEST_SUITE_P(Agent, HostilePeerTest, testing::ValuesIn(AgentBreaches()));
+INSTANTIATE_TEST_SUITE_P(Supervisor, HostilePeerTest, testing::ValuesIn(SupervisorViolations()));
+INSTANTIATE_TEST_SUITE_P(Agent, HostilePeerTest, testing::ValuesIn(AgentViolations()));
 
 TEST(HonestPeerTest, WorkerIntroducesItselfCompletely) {
   Attacker supervisor;
@@ -373,7 +373,7 @@ TEST(HonestPeerTest, TakesEveryTunableInItsRange) {
   EXPECT_EQ(supervisor.Join(), ExitCode::kSupervisorGone);
 }
 
-TEST(HonestPeerTest, LiesThatAreNoBreachesLeaveTheWorkerServing) {
+TEST(HonestPeerTest, LiesThatAreNoViolationsLeaveTheWorkerServing) {
   Attacker liar;
   liar.Greet();
   liar.ExpectServing(1);

@@ -11,7 +11,7 @@
 #include "common/contract/limits.h"
 #include "ipc/key_versions.h"
 #include "proto/ipc.pb.h"
-#include "tests/worker/rig.h"
+#include "tests/worker/worker_fixture.h"
 #include "worker/limits.h"
 
 namespace baokms::worker {
@@ -135,8 +135,9 @@ TEST_F(KeyTableTest, OnlyTheActiveKeyEncrypts) {
 TEST_F(KeyTableTest, RequestsOfTheTableBeforeKeepItsKeyForAWhile) {
   ASSERT_EQ(Accept(MakeTable(1, 2, 1)), ipc::OUTCOME_OK);
   ASSERT_EQ(Accept(MakeTable(2, 2, 2)), ipc::OUTCOME_OK);
-  EXPECT_NE(table_.FindForEncryption(Bind(1).key_id, 1, kNow + kStraddle - 1ns), nullptr);
-  EXPECT_EQ(table_.FindForEncryption(Bind(1).key_id, 1, kNow + kStraddle), nullptr);
+  EXPECT_NE(table_.FindForEncryption(Bind(1).key_id, 1, kNow + kPreviousTableLifetime - 1ns),
+            nullptr);
+  EXPECT_EQ(table_.FindForEncryption(Bind(1).key_id, 1, kNow + kPreviousTableLifetime), nullptr);
   EXPECT_EQ(table_.FindForEncryption(Bind(1).key_id, 2, kNow), nullptr);
   EXPECT_NE(table_.FindForEncryption(Bind(2).key_id, 2, kNow), nullptr);
 }

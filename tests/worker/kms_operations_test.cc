@@ -15,8 +15,8 @@
 #include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
-#include "tests/worker/kms_rig.h"
-#include "tests/worker/rig.h"
+#include "tests/worker/kms_fixture.h"
+#include "tests/worker/worker_fixture.h"
 #include "worker/decrypt_operation.h"
 #include "worker/encrypt_operation.h"
 #include "worker/limits.h"
@@ -165,7 +165,7 @@ TEST_F(KmsOperationsTest, CancelledMetadataSaysSoOfBothHalves) {
   EXPECT_EQ(answer.upsert_outcome(), ipc::OUTCOME_CANCELED);
 }
 
-TEST_F(KmsOperationsTest, IdsInUseAndIdZeroAreBreaches) {
+TEST_F(KmsOperationsTest, IdsInUseAndIdZeroAreViolations) {
   transit.on_decrypt = nullptr;
   ipc::DecryptRequest request = MakeDecrypt(4, 2);
   ASSERT_TRUE(kms->Admit<DecryptOperation>(request).has_value());
@@ -200,7 +200,7 @@ TEST_F(KmsOperationsTest, DeadlinesAreBounded) {
   ipc::DecryptRequest request = MakeDecrypt(1, 2);
   request.set_deadline_ns(INT64_MAX);
   EXPECT_EQ(Decrypt(request).outcome(), ipc::OUTCOME_OK);
-  EXPECT_LE(deadline, BootNow() + kMaxOperation);
+  EXPECT_LE(deadline, BootNow() + kMaxOperationDuration);
 }
 
 TEST_F(KmsOperationsTest, RefusedTableKeepsTheOneInForce) {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/worker/rig.h"
+#include "tests/worker/worker_fixture.h"
 
 namespace baokms::worker {
 namespace {

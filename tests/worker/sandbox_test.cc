@@ -16,7 +16,7 @@
 
 #include "common/base/unique_fd.h"
 #include "tests/base/deeds.h"
-#include "tests/base/filter_rig.h"
+#include "tests/base/filtered_child.h"
 
 namespace baokms::worker {
 namespace {

@@ -6,7 +6,7 @@
 #include "common/base/clock.h"
 #include "common/contract/identity.h"
 #include "proto/setup.pb.h"
-#include "tests/worker/rig.h"
+#include "tests/worker/worker_fixture.h"
 
 namespace baokms::worker {
 

@@ -8,7 +8,7 @@
 #include "common/base/clock.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
-#include "tests/worker/token_machine_rig.h"
+#include "tests/worker/token_state_machine_fixture.h"
 #include "worker/limits.h"
 #include "worker/token_lease.h"
 #include "worker/token_state_machine.h"
@@ -47,7 +47,7 @@ TEST_F(TokenRejectionTest, AnyAnswerButARefusalProvesTheTokenAlive) {
     EXPECT_EQ(Ask(), Answer::kUsable);
     EXPECT_EQ(Renewed(2, answer, kHalfHour), "");
     EXPECT_EQ(AskAfterRejection(1), Answer::kKept);
-    Pass(kVerdictLife - 1s);
+    Pass(kProbeResultLifetime - 1s);
     EXPECT_EQ(Rejected(Rejection::kDenied), "");
     EXPECT_EQ(AskAfterRejection(1), Answer::kKept);
     Pass(1s);
@@ -78,7 +78,7 @@ TEST_F(TokenRejectionTest, DeniedTokenThatOnceRenewedIsDead) {
   LogIn();
   ASSERT_EQ(TickFor(1500s), "renew 2 in 2500");
   ASSERT_EQ(Renewed(2, ErrorClass::kOk, kHalfHour), "");
-  Pass(kVerdictLife);
+  Pass(kProbeResultLifetime);
   ASSERT_EQ(Rejected(Rejection::kDenied), "probe 3 in 5000");
   EXPECT_EQ(Renewed(3, ErrorClass::kPermissionDenied), "drop, login 4 in 5000");
   EXPECT_EQ(Granted(4, kHalfHour), "adopt");

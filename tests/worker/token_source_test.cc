@@ -13,7 +13,7 @@
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
-#include "tests/worker/rig.h"
+#include "tests/worker/worker_fixture.h"
 
 namespace baokms::worker {
 namespace {
@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 using openbao::ErrorClass;
 using Kind = TokenSource::Ready::Kind;
 
-class TokenSourceTest : public RigTest {
+class TokenSourceTest : public WorkerFixture {
  protected:
   TokenSource::OnReady Keep() {
     return [this](TokenSource::Ready ready) {
@@ -94,7 +94,7 @@ TEST_F(TokenSourceTest, DropsAnswersThatNobodyAskedFor) {
   EXPECT_EQ(CurrentToken(), "s.first");
 }
 
-TEST_F(TokenSourceTest, AMalformedTokenIsABreach) {
+TEST_F(TokenSourceTest, AMalformedTokenIsAViolation) {
   tokens->Start();
   std::vector<std::uint8_t> short_token(ipc::kTokenHeaderSize);
   EXPECT_FALSE(tokens->OnToken(short_token).has_value());

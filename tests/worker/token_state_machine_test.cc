@@ -10,7 +10,7 @@
 #include "common/base/clock.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
-#include "tests/worker/token_machine_rig.h"
+#include "tests/worker/token_state_machine_fixture.h"
 #include "worker/limits.h"
 #include "worker/token_lease.h"
 

@@ -12,8 +12,8 @@
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
-#include "tests/worker/kms_rig.h"
-#include "tests/worker/rig.h"
+#include "tests/worker/kms_fixture.h"
+#include "tests/worker/worker_fixture.h"
 #include "worker/decrypt_operation.h"
 #include "worker/token_state_machine.h"
 

@@ -10,8 +10,8 @@
 #include "common/base/error.h"
 #include "common/setup/limits.h"
 #include "proto/setup.pb.h"
-#include "tests/worker/rig.h"
 #include "tests/worker/setups.h"
+#include "tests/worker/worker_fixture.h"
 #include "worker/limits.h"
 
 namespace baokms::worker {

@@ -88,7 +88,7 @@ class BrokerTest : public ::testing::Test {
   }
 
   void Verdict(std::uint64_t id, bool usable, std::string_view asked_by = "worker_0/1") {
-    ipc::ConnectVerdict verdict;
+    ipc::ConnectReport verdict;
     verdict.set_id(id);
     verdict.set_usable(usable);
     broker_->Verdict(asked_by, verdict);

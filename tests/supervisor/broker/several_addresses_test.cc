@@ -123,7 +123,7 @@ class SeveralAddresses final {
         *loop_, openbao::BrokerConnector::Outgoing{
                     .request = [this](const ipc::ConnectRequest& request) { Ask(request); },
                     .verdict =
-                        [this](const ipc::ConnectVerdict& verdict) {
+                        [this](const ipc::ConnectReport& verdict) {
                           broker_->Verdict("worker_0/1", verdict);
                         }});
     client_ = openbao::Client::Create(*loop_, *connector_, std::move(options)).value();

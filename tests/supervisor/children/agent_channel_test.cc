@@ -1,5 +1,5 @@
-// An auth agent that was taken over and breaks the protocol: the supervisor must notice each breach
-// once, hear nothing after it and leak no descriptor.
+// An auth agent that was taken over and breaks the protocol: the supervisor must notice each
+// violation once, hear nothing after it and leak no descriptor.
 
 #include "supervisor/children/agent_channel.h"
 
@@ -40,7 +40,7 @@ using ::testing::IsEmpty;
 
 class RecordingAgentEvents final : public RecordingEvents<>, public AgentEvents {
  public:
-  void OnAgentBreach(const Error& why) override { breaches.push_back(why.code()); }
+  void OnAgentViolation(const Error& why) override { violations.push_back(why.code()); }
 
   void OnAgentReady() override { ready = true; }
 
@@ -56,21 +56,21 @@ class RecordingAgentEvents final : public RecordingEvents<>, public AgentEvents 
     events.push_back("pin result " + std::to_string(result));
   }
 
-  std::vector<ErrorCode> breaches;
+  std::vector<ErrorCode> violations;
   bool ready = false;
 };
 
-struct Breach {
+struct Violation {
   const char* name;
   enum class When : std::uint8_t { kAtOnce, kServing } when;
   std::function<void(Peer&)> commit;
 };
 
-void PrintTo(const Breach& breach, std::ostream* stream) {
-  *stream << breach.name;
+void PrintTo(const Violation& violation, std::ostream* stream) {
+  *stream << violation.name;
 }
 
-using When = Breach::When;
+using When = Violation::When;
 
 ipc::ProcDescriptor ProcFile(ipc::ProcDescriptor::Kind kind) {
   ipc::ProcDescriptor message;
@@ -82,7 +82,7 @@ ipc::AgentStatus StatusWithCalls(std::size_t calls) {
   ipc::AgentStatus status;
   status.set_status("ok");
   for (std::size_t i = 0; i < calls; ++i) {
-    ipc::Call& call = *status.add_calls();
+    ipc::OpenBaoCall& call = *status.add_calls();
     call.set_operation(ipc::OPERATION_JWT_LOGIN);
     call.set_outcome(ipc::OUTCOME_OK);
   }
@@ -105,7 +105,7 @@ ipc::StartFailure GoodStartFailure() {
   return failure;
 }
 
-const Breach kBreaches[] = {
+const Violation kViolations[] = {
     {"status before Hello", When::kAtOnce,
      [](Peer& agent) {
        agent.Send(MessageType::kAgentStatus, StatusWithCalls(0));
@@ -152,11 +152,11 @@ const Breach kBreaches[] = {
      }},
     {"field that the message does not have", When::kServing,
      [](Peer& agent) {
-       agent.SendRaw(MessageType::kConnectVerdict, std::string("\x08\x01\x78\x01", 4));
+       agent.SendRaw(MessageType::kConnectReport, std::string("\x08\x01\x78\x01", 4));
      }},
     {"field written twice", When::kServing,
      [](Peer& agent) {
-       agent.SendRaw(MessageType::kConnectVerdict, std::string("\x08\x01\x08\x02", 4));
+       agent.SendRaw(MessageType::kConnectReport, std::string("\x08\x01\x08\x02", 4));
      }},
     {"message over its maximum", When::kServing,
      [](Peer& agent) {
@@ -283,28 +283,28 @@ class AgentChannelTestBase : public ::testing::Test {
 };
 
 class AgentChannelTest : public AgentChannelTestBase,
-                         public ::testing::WithParamInterface<Breach> {};
+                         public ::testing::WithParamInterface<Violation> {};
 
-TEST_P(AgentChannelTest, EndsOnEveryBreachOnce) {
+TEST_P(AgentChannelTest, EndsOnEveryViolationOnce) {
   if (GetParam().when == When::kServing) {
     BecomeServing();
   }
   const int before = CountDescriptors();
   GetParam().commit(*agent_);
-  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
-  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kProtocolViolation));
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.violations.empty(); }));
+  EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kProtocolViolation));
   events_.events.clear();
 
   agent_->SayHello(ipc::ROLE_AUTH_AGENT);
   agent_->Send(MessageType::kAgentStatus, StatusWithCalls(0));
   RunFor(*loop_, milliseconds(5));
-  EXPECT_EQ(events_.breaches.size(), 1U);
-  EXPECT_THAT(events_.events, IsEmpty()) << "nothing is received after a breach";
+  EXPECT_EQ(events_.violations.size(), 1U);
+  EXPECT_THAT(events_.events, IsEmpty()) << "nothing is received after a violation";
   events_.descriptors.clear();
   EXPECT_LE(CountDescriptors(), before) << "no descriptor stays open";
 }
 
-INSTANTIATE_TEST_SUITE_P(Breaches, AgentChannelTest, ::testing::ValuesIn(kBreaches));
+INSTANTIATE_TEST_SUITE_P(Violations, AgentChannelTest, ::testing::ValuesIn(kViolations));
 
 using HonestAgentTest = AgentChannelTestBase;
 
@@ -348,7 +348,7 @@ const Flood kFloods[] = {
      [] {
        return std::string();
      }},
-    {"ConnectVerdict", MessageType::kConnectVerdict,
+    {"ConnectReport", MessageType::kConnectReport,
      [] {
        return std::string();
      }},
@@ -369,14 +369,14 @@ TEST_P(FloodingAgentTest, IsEndedAtTheLimitOfItsType) {
   BecomeServing();
   const std::string body = GetParam().body();
   const BootTime start = BootNow();
-  while (events_.breaches.empty()) {
+  while (events_.violations.empty()) {
     for (int i = 0; i < 200; ++i) {  // fewer than a socket holds
       agent_->SendRaw(GetParam().type, body);
     }
     RunFor(*loop_, milliseconds(1));
     ASSERT_LT(BootNow() - start, std::chrono::seconds(60)) << events_.events.size();
   }
-  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kProtocolViolation));
+  EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kProtocolViolation));
   const std::chrono::duration<double> elapsed = BootNow() - start;
   const ipc::FlowLimit limit = ipc::FlowLimitOf(GetParam().type);
   EXPECT_LE(static_cast<double>(events_.events.size()),
@@ -394,7 +394,7 @@ TEST_F(HonestAgentTest, MayNotHaveMoreConnectionsUnansweredThanItsLimit) {
   }
   ASSERT_TRUE(
       RunUntil(*loop_, [this] { return events_.events.size() == ipc::kMaxUnansweredConnects; }));
-  EXPECT_THAT(events_.breaches, IsEmpty());
+  EXPECT_THAT(events_.violations, IsEmpty());
   ipc::ConnectAnswer answer;
   answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
   ASSERT_TRUE(channel_->AnswerConnect(answer, UniqueFd()));
@@ -402,16 +402,16 @@ TEST_F(HonestAgentTest, MayNotHaveMoreConnectionsUnansweredThanItsLimit) {
   ASSERT_TRUE(RunUntil(
       *loop_, [this] { return events_.events.size() == ipc::kMaxUnansweredConnects + 1; }));
   agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
-  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
-  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kProtocolViolation));
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.violations.empty(); }));
+  EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kProtocolViolation));
 }
 
 TEST_F(HonestAgentTest, SaysWhyItCannotStart) {
   agent_->Send(MessageType::kStartFailure, GoodStartFailure());
   agent_->Leave();
-  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.violations.empty(); }));
   EXPECT_THAT(events_.events, ElementsAre("auth_agent cannot start: prctl(PR_SET_NAME)"));
-  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kUnavailable));
+  EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kUnavailable));
 }
 
 TEST_F(HonestAgentTest, IsHeard) {
@@ -430,7 +430,7 @@ TEST_F(HonestAgentTest, IsHeard) {
               ElementsAre("descriptor", "confinement auth_agent", "status ok", "connect 2"));
   EXPECT_EQ(events_.calls.size(), ipc::kMaxCalls);
   EXPECT_TRUE(events_.ready);
-  EXPECT_THAT(events_.breaches, IsEmpty());
+  EXPECT_THAT(events_.violations, IsEmpty());
 }
 
 // Its filter may refuse a call before the first exchange.
@@ -459,8 +459,8 @@ TEST_F(HonestAgentTest, GetsItsSocketAndTheSupervisorKeepsNone) {
 TEST_F(HonestAgentTest, LeavingIsToldAsUnavailable) {
   BecomeServing();
   agent_->Leave();
-  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.breaches.empty(); }));
-  EXPECT_THAT(events_.breaches, ElementsAre(ErrorCode::kUnavailable));
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.violations.empty(); }));
+  EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kUnavailable));
 }
 
 }  // namespace

@@ -203,16 +203,16 @@ TEST_F(ChildrenTest, NoticesThatTheSpawnerIsGone) {
   EXPECT_TRUE(RunUntil(*loop_, [this] { return gone_; }));
 }
 
-struct Breach {
+struct Violation {
   const char* name;
   std::function<void(Peer&)> commit;
 };
 
-void PrintTo(const Breach& breach, std::ostream* stream) {
-  *stream << breach.name;
+void PrintTo(const Violation& violation, std::ostream* stream) {
+  *stream << violation.name;
 }
 
-const Breach kBreaches[] = {
+const Violation kViolations[] = {
     {"second Hello",
      [](Peer& spawner) {
        spawner.SayHello(ipc::ROLE_SPAWNER);
@@ -252,7 +252,7 @@ const Breach kBreaches[] = {
      }},
 };
 
-class HostileSpawnerTest : public ChildrenTest, public ::testing::WithParamInterface<Breach> {};
+class HostileSpawnerTest : public ChildrenTest, public ::testing::WithParamInterface<Violation> {};
 
 TEST_P(HostileSpawnerTest, IsGivenUp) {
   StartBoth();
@@ -262,7 +262,7 @@ TEST_P(HostileSpawnerTest, IsGivenUp) {
   EXPECT_LE(CountDescriptors(), before);
 }
 
-INSTANTIATE_TEST_SUITE_P(Breaches, HostileSpawnerTest, ::testing::ValuesIn(kBreaches));
+INSTANTIATE_TEST_SUITE_P(Violations, HostileSpawnerTest, ::testing::ValuesIn(kViolations));
 
 TEST_F(ChildrenTest, GivesUpASpawnerOfAnotherVersionOrRole) {
   spawner_->SayHello(ipc::ROLE_WORKER);

@@ -30,7 +30,7 @@ constexpr std::uint32_t kOpenat = SCMP_SYS(openat);
 
 const Row kRows[] = {
     {"ordinary end", Exit(0), std::nullopt, ExitStatus::Kind::kExited, "exit_0"},
-    {"breach", Exit(71), std::nullopt, ExitStatus::Kind::kExited, "exit_71"},
+    {"violation", Exit(71), std::nullopt, ExitStatus::Kind::kExited, "exit_71"},
     {"killed", SIGKILL, std::nullopt, ExitStatus::Kind::kKilled, "sigkill"},
     {"crash", SIGSEGV, std::nullopt, ExitStatus::Kind::kCrashed, "sigsegv"},
     {"abort with a core", SIGABRT | 0x80, std::nullopt, ExitStatus::Kind::kCrashed, "sigabrt"},

@@ -45,18 +45,18 @@ class RecordingEvents : public Events {
     connects.push_back(from);
   }
 
-  void OnConnectVerdict(const ChildProcess& /*from*/, const ipc::ConnectVerdict& verdict) override {
+  void OnConnectReport(const ChildProcess& /*from*/, const ipc::ConnectReport& verdict) override {
     events.push_back("verdict " + std::to_string(verdict.id()));
   }
 
-  void OnCall(const ChildProcess& /*from*/, const ipc::Call& call) override {
+  void OnCall(const ChildProcess& /*from*/, const ipc::OpenBaoCall& call) override {
     calls.push_back(call.operation());
   }
 
   std::vector<std::string> events;
   std::vector<UniqueFd> descriptors;
   std::vector<ChildProcess> connects;  // who asked
-  std::vector<ipc::Operation> calls;
+  std::vector<ipc::OpenBaoOperation> calls;
 };
 
 }  // namespace baokms::supervisor

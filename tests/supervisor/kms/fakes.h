@@ -278,7 +278,7 @@ class FakeMetrics final : public Metrics {
     accepted += change > 0 ? 1 : 0;
   }
 
-  void OpenBaoCall(const ipc::Call&) override {}
+  void OpenBaoCall(const ipc::OpenBaoCall&) override {}
 
   void Login(std::string_view) override {}
 

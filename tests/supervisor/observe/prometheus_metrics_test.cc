@@ -123,7 +123,7 @@ TEST(PrometheusMetricsTest, AsksForWhatIsReadAtAScrape) {
 
 TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
   const auto metrics = Make();
-  ipc::Call call;
+  ipc::OpenBaoCall call;
   call.set_operation(ipc::OPERATION_TRANSIT_DECRYPT);
   call.set_outcome(ipc::OUTCOME_RATE_LIMITED);
   call.set_duration_us(2500);

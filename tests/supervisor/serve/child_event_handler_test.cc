@@ -195,10 +195,10 @@ TEST_F(ChildEventHandlerTest, WorkersThatAskForAnotherEndpointAreKilled) {
     ASSERT_TRUE(RunUntil(*loop_, [&] { return (killed = Killed()).has_value(); }));
     EXPECT_EQ(*killed, kWorker);
     EXPECT_FALSE(worker_->Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer).has_value());
-    const auto breaches = log_.Of("process.breach");
-    ASSERT_FALSE(breaches.empty());
-    EXPECT_EQ(FakeLog::Text(breaches.back(), "child"), "worker_0");
-    EXPECT_EQ(FakeLog::Text(breaches.back(), "reason"),
+    const auto violations = log_.Of("process.breach");
+    ASSERT_FALSE(violations.empty());
+    EXPECT_EQ(FakeLog::Text(violations.back(), "child"), "worker_0");
+    EXPECT_EQ(FakeLog::Text(violations.back(), "reason"),
               "a worker asked for an endpoint not OpenBao's");
   }
 }
@@ -222,10 +222,10 @@ TEST_F(ChildEventHandlerTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays
   EXPECT_EQ(log_.Of("auth.login_budget").size(), 1U);
 
   // One that led nowhere is given back.
-  ipc::ConnectVerdict verdict;
+  ipc::ConnectReport verdict;
   verdict.set_id(1);
   verdict.set_usable(false);
-  agent_->Send(MessageType::kConnectVerdict, verdict);
+  agent_->Send(MessageType::kConnectReport, verdict);
   Ask(*agent_, kOpenBao, 10);
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
 }
@@ -239,10 +239,10 @@ TEST_F(ChildEventHandlerTest, TheWordOfTheAgentDoesNotLiftTheBudget) {
       break;
     }
     ++logins;
-    ipc::ConnectVerdict verdict;
+    ipc::ConnectReport verdict;
     verdict.set_id(id);
     verdict.set_usable(false);
-    agent_->Send(MessageType::kConnectVerdict, verdict);
+    agent_->Send(MessageType::kConnectReport, verdict);
   }
   EXPECT_GE(logins, kLogins);
   EXPECT_LE(logins, kAllowed);
@@ -252,7 +252,7 @@ TEST_F(ChildEventHandlerTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) 
   ipc::AgentStatus status;
   status.set_status("error");
   status.set_last_outcome(ipc::OUTCOME_SEALED);
-  ipc::Call& call = *status.add_calls();
+  ipc::OpenBaoCall& call = *status.add_calls();
   call.set_operation(ipc::OPERATION_JWT_LOGIN);
   call.set_outcome(ipc::OUTCOME_SEALED);
   agent_->Send(MessageType::kAgentStatus, status);

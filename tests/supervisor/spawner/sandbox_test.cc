@@ -13,7 +13,7 @@
 #include "authagent/sandbox.h"
 #include "common/base/result.h"
 #include "tests/base/deeds.h"
-#include "tests/base/filter_rig.h"
+#include "tests/base/filtered_child.h"
 #include "worker/sandbox.h"
 
 namespace baokms::supervisor {

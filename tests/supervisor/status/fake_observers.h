@@ -58,7 +58,7 @@ class MockMetrics : public Metrics {
   MOCK_METHOD(void, DecryptCoalesced, (), (override));
   MOCK_METHOD(void, PanicRecovered, (KmsMethod), (override));
   MOCK_METHOD(void, PeerConnection, (std::uint32_t, int), (override));
-  MOCK_METHOD(void, OpenBaoCall, (const ipc::Call&), (override));
+  MOCK_METHOD(void, OpenBaoCall, (const ipc::OpenBaoCall&), (override));
   MOCK_METHOD(void, Login, (std::string_view), (override));
   MOCK_METHOD(void, Renewal, (std::string_view), (override));
   MOCK_METHOD(void, BrokerConnection, (std::uint32_t, std::string_view), (override));

@@ -142,9 +142,9 @@ class FakeWorker final {
 
 class RecordingWorkerEvents final : public RecordingEvents<WorkerEvents> {
  public:
-  void OnBreach(Slot slot, const Error& why) override {
-    breaches.push_back(slot);
-    last_breach = why.ToString();
+  void OnViolation(Slot slot, const Error& why) override {
+    violations.push_back(slot);
+    last_violation = why.ToString();
   }
 
   void OnReady(Incarnation from) override { ready.push_back(from); }
@@ -153,8 +153,8 @@ class RecordingWorkerEvents final : public RecordingEvents<WorkerEvents> {
     token_words.push_back(status.status());
   }
 
-  std::vector<Slot> breaches;
-  std::string last_breach;
+  std::vector<Slot> violations;
+  std::string last_violation;
   std::vector<Incarnation> ready;
   std::vector<std::string> token_words;
 };

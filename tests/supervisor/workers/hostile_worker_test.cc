@@ -1,4 +1,4 @@
-// A worker that was taken over and breaks the protocol: the supervisor must survive each breach,
+// A worker that was taken over and breaks the protocol: the supervisor must survive each violation,
 // have that worker killed, give its work to another one and leak no descriptor.
 
 #include <chrono>
@@ -21,15 +21,15 @@ using ipc::MessageType;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 
-struct Breach {
+struct Violation {
   const char* name;
   enum class When : std::uint8_t { kAtOnce, kAfterHello, kReady, kAsked } when;
   // `id` is that of the request the worker was given, with kAsked.
   std::function<void(FakeWorker&, std::uint64_t id)> commit;
 };
 
-void PrintTo(const Breach& breach, std::ostream* stream) {
-  *stream << breach.name;
+void PrintTo(const Violation& violation, std::ostream* stream) {
+  *stream << violation.name;
 }
 
 ipc::DecryptAnswer GoodAnswer(std::uint64_t id) {
@@ -40,8 +40,8 @@ ipc::DecryptAnswer GoodAnswer(std::uint64_t id) {
   return answer;
 }
 
-ipc::Call GoodCall() {
-  ipc::Call call;
+ipc::OpenBaoCall GoodCall() {
+  ipc::OpenBaoCall call;
   call.set_operation(ipc::OPERATION_TRANSIT_DECRYPT);
   call.set_outcome(ipc::OUTCOME_OK);
   return call;
@@ -55,9 +55,9 @@ std::string Body(const google::protobuf::MessageLite& message) {
   return message.SerializeAsString();
 }
 
-using When = Breach::When;
+using When = Violation::When;
 
-const Breach kBreaches[] = {
+const Violation kViolations[] = {
     {"answer before Hello", When::kAtOnce,
      [](FakeWorker& w, auto) {
        w.AnswerDecrypt(1, "x");
@@ -251,9 +251,10 @@ const Breach kBreaches[] = {
      }},
 };
 
-class HostileWorkerTest : public WorkerSetTestBase, public ::testing::WithParamInterface<Breach> {
+class HostileWorkerTest : public WorkerSetTestBase,
+                          public ::testing::WithParamInterface<Violation> {
  protected:
-  // Brings the worker to where the breach is to happen; returns the id of its request.
+  // Brings the worker to where the violation is to happen; returns the id of its request.
   std::uint64_t Prepare(FakeWorker& worker, When when) {
     if (when == When::kAfterHello) {
       worker.SayHello();
@@ -275,15 +276,15 @@ TEST_P(HostileWorkerTest, IsKilledAndHarmsNobody) {
     FakeWorker bad(set_, 0);
     const std::uint64_t id = Prepare(bad, GetParam().when);
     GetParam().commit(bad, id);
-    ASSERT_TRUE(RunUntil(*loop_, [&] { return !events_.breaches.empty(); }));
-    EXPECT_THAT(events_.breaches, ElementsAre(0U));
+    ASSERT_TRUE(RunUntil(*loop_, [&] { return !events_.violations.empty(); }));
+    EXPECT_THAT(events_.violations, ElementsAre(0U));
     EXPECT_FALSE(set_.Workers()[0].ready);
     EXPECT_TRUE(replies_.empty());
 
     // Whatever it says after that is not heard.
     bad.AnswerDecrypt(id, "forged");
     RunFor(*loop_, milliseconds(5));
-    EXPECT_EQ(events_.breaches.size(), 1U);
+    EXPECT_EQ(events_.violations.size(), 1U);
     EXPECT_TRUE(replies_.empty());
   }
   set_.Detached(0, ExitCause::kKilled);
@@ -303,11 +304,11 @@ TEST_P(HostileWorkerTest, IsKilledAndHarmsNobody) {
   EXPECT_EQ(CountDescriptors(), descriptors_before);
 }
 
-INSTANTIATE_TEST_SUITE_P(AllBreaches,
+INSTANTIATE_TEST_SUITE_P(AllViolations,
                          HostileWorkerTest,
-                         ::testing::ValuesIn(kBreaches),
-                         [](const ::testing::TestParamInfo<Breach>& breach) {
-                           std::string name = breach.param.name;
+                         ::testing::ValuesIn(kViolations),
+                         [](const ::testing::TestParamInfo<Violation>& violation) {
+                           std::string name = violation.param.name;
                            for (char& character : name) {
                              character = character == ' ' ? '_' : character;
                            }
@@ -323,13 +324,13 @@ class SlowWorkerTest : public WorkerSetTestBase {
 
 TEST_F(SlowWorkerTest, WithoutHelloIsKilled) {
   FakeWorker worker(set_, 0);
-  EXPECT_TRUE(RunUntil(*loop_, [&] { return !events_.breaches.empty(); }));
+  EXPECT_TRUE(RunUntil(*loop_, [&] { return !events_.violations.empty(); }));
 }
 
 TEST_F(SlowWorkerTest, WithoutAcknowledgementIsKilled) {
   FakeWorker worker(set_, 0);
   worker.SayHello();
-  EXPECT_TRUE(RunUntil(*loop_, [&] { return !events_.breaches.empty(); }));
+  EXPECT_TRUE(RunUntil(*loop_, [&] { return !events_.violations.empty(); }));
 }
 
 TEST_F(SlowWorkerTest, ThatIgnoresANewTableIsKilledAndNotWaitedFor) {
@@ -338,16 +339,16 @@ TEST_F(SlowWorkerTest, ThatIgnoresANewTableIsKilledAndNotWaitedFor) {
   bool done = false;
   Publish(2, [&] { done = true; });
   EXPECT_TRUE(RunUntil(*loop_, [&] { return done; }));
-  EXPECT_THAT(events_.breaches, ElementsAre(0U));
+  EXPECT_THAT(events_.violations, ElementsAre(0U));
 }
 
 TEST_F(SlowWorkerTest, ThatLeavesItsChannelButNotItsProcessIsKilled) {
   FakeWorker worker(set_, 0);
   worker.BecomeReady(*loop_);
   worker.Die();
-  EXPECT_TRUE(RunUntil(*loop_, [&] { return !events_.breaches.empty(); }));
+  EXPECT_TRUE(RunUntil(*loop_, [&] { return !events_.violations.empty(); }));
   RunFor(*loop_, milliseconds(60));
-  EXPECT_EQ(events_.breaches.size(), 1U);
+  EXPECT_EQ(events_.violations.size(), 1U);
 }
 
 TEST_F(SlowWorkerTest, WhoseChannelSomebodyElseHoldsOpenIsNotWaitedForEither) {
@@ -359,7 +360,7 @@ TEST_F(SlowWorkerTest, WhoseChannelSomebodyElseHoldsOpenIsNotWaitedForEither) {
   FakeWorker other(set_, 1);
   other.BecomeReady(*loop_);
   EXPECT_EQ(AwaitDecrypt(other).ciphertext(), "a");
-  EXPECT_TRUE(events_.breaches.empty());
+  EXPECT_TRUE(events_.violations.empty());
 }
 
 }  // namespace

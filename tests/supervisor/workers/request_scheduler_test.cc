@@ -224,7 +224,7 @@ TEST_F(RequestSchedulerTest, ExpiryEndsWaitingAndRunningAlike) {
   EXPECT_EQ(scheduler_.NextDeadline(), std::nullopt);
 }
 
-TEST_F(RequestSchedulerTest, AnswersNobodyAskedForAreBreaches) {
+TEST_F(RequestSchedulerTest, AnswersNobodyAskedForAreViolations) {
   AllReady();
   const Slot asked = SlotsOf(scheduler_.Submit(Make(7), kNow)).at(0);
   const Slot other = asked == 0 ? 1 : 0;

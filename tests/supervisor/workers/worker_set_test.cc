@@ -51,7 +51,7 @@ TEST_F(WorkerSetTest, HandsTheAnswerToItsQuestion) {
   EXPECT_EQ(replies_[0].answer.plaintext(), "second");
   EXPECT_EQ(replies_[1].answer.plaintext(), "first");
   EXPECT_EQ(replies_[1].slot, 1U);
-  EXPECT_THAT(events_.breaches, IsEmpty());
+  EXPECT_THAT(events_.violations, IsEmpty());
 }
 
 TEST_F(WorkerSetTest, NewTableReachesAllAndIsDoneWhenAllHaveIt) {
@@ -94,13 +94,13 @@ TEST_F(WorkerSetTest, PublicationWithoutWorkersIsDoneAtOnce) {
   EXPECT_EQ(worker.Await<ipc::KeyTable>(*loop_, MessageType::kKeyTable).generation(), 2U);
 }
 
-TEST_F(WorkerSetTest, RefusingTheTableIsABreach) {
+TEST_F(WorkerSetTest, RefusingTheTableIsAViolation) {
   FakeWorker worker(set_, 0);
   worker.SayHello();
   RunFor(*loop_, milliseconds(5));
   worker.Acknowledge(1, ipc::OUTCOME_KEY_ID_MALFORMED);
-  ASSERT_TRUE(RunUntil(*loop_, [&] { return !events_.breaches.empty(); }));
-  EXPECT_THAT(events_.breaches, ElementsAre(0U));
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return !events_.violations.empty(); }));
+  EXPECT_THAT(events_.violations, ElementsAre(0U));
   EXPECT_FALSE(set_.Workers()[0].ready);
 }
 
@@ -120,7 +120,7 @@ TEST_F(WorkerSetTest, TimesOutAndTellsTheWorker) {
   worker.AnswerDecrypt(request.id(), "too late");
   RunFor(*loop_, milliseconds(10));
   EXPECT_EQ(replies_.size(), 1U);
-  EXPECT_THAT(events_.breaches, IsEmpty());
+  EXPECT_THAT(events_.violations, IsEmpty());
 }
 
 TEST_F(WorkerSetTest, ShorterDeadlineAfterALongerOneIsKept) {
@@ -195,7 +195,7 @@ TEST_F(WorkerSetTest, LastWordsAreReadAfterTheProcessEnded) {
   ASSERT_TRUE(AwaitReplies(1));
   EXPECT_EQ(replies_[0].answer.plaintext(), "A");
   EXPECT_THAT(events_.events, ElementsAre("refused 41"));
-  EXPECT_THAT(events_.breaches, IsEmpty());
+  EXPECT_THAT(events_.violations, IsEmpty());
 }
 
 TEST_F(WorkerSetTest, SuspectIsTriedAloneAndBlamedWhenItKillsAgain) {
@@ -258,7 +258,7 @@ TEST_F(WorkerSetTest, KeepsWhatWorkersSayOfTheirTokens) {
   status.set_expires_boottime_ns(123);
   status.set_last_outcome(ipc::OUTCOME_OK);
   status.set_status("ok");
-  ipc::Call& call = *status.add_calls();
+  ipc::OpenBaoCall& call = *status.add_calls();
   call.set_operation(ipc::OPERATION_JWT_LOGIN);
   call.set_outcome(ipc::OUTCOME_OK);
   worker.Send(MessageType::kTokenStatus, status);
@@ -356,7 +356,7 @@ TEST_F(WorkerSetTest, TakesOperationsFromManyThreads) {
     thread.join();
   }
   EXPECT_TRUE(all) << answered;
-  EXPECT_THAT(events_.breaches, IsEmpty());
+  EXPECT_THAT(events_.violations, IsEmpty());
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
-#include "tests/worker/rig.h"
+#include "tests/worker/worker_fixture.h"
 #include "worker/decrypt_operation.h"
 #include "worker/encrypt_operation.h"
 #include "worker/metadata_operation.h"
@@ -24,7 +24,7 @@ template <typename Value>
 using Reply = std::optional<FakeTransit::Reply<Value>>;
 
 // A worker with a token and a table: versions 1 and 2, of which 2 encrypts.
-class KmsTest : public RigTest {
+class KmsTest : public WorkerFixture {
  protected:
   KmsTest() {
     tokens->Start();

@@ -57,9 +57,9 @@ class RecordingLog final : public LogSink {
   std::vector<LogRecord> records;
 };
 
-class RigTest : public testing::Test {
+class WorkerFixture : public testing::Test {
  protected:
-  RigTest();
+  WorkerFixture();
 
   // Turns the loop until `done`; fails the test after five seconds.
   void RunUntil(const std::function<bool()>& done);

@@ -1,4 +1,4 @@
-#include "common/openbao/connect_attempts.h"
+#include "common/openbao/socket_requests.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,11 +7,11 @@
 
 namespace baokms::openbao {
 
-ConnectAttempts::ConnectAttempts(EventLoop& loop,
-                                 Connector& connector,
-                                 Listener& listener,
-                                 std::uint32_t first_endpoint,
-                                 std::size_t endpoint_count)
+SocketRequests::SocketRequests(EventLoop& loop,
+                               Connector& connector,
+                               Listener& listener,
+                               std::uint32_t first_endpoint,
+                               std::size_t endpoint_count)
     : loop_(loop),
       connector_(connector),
       listener_(listener),
@@ -19,16 +19,16 @@ ConnectAttempts::ConnectAttempts(EventLoop& loop,
       count_(endpoint_count) {
 }
 
-ConnectAttempts::~ConnectAttempts() {
+SocketRequests::~SocketRequests() {
   while (!attempts_.empty()) {
     Drop(attempts_.front());
   }
 }
 
-ConnectAttempt& ConnectAttempts::Ask(std::uint32_t endpoint,
-                                     const std::vector<std::uint32_t>& tried,
-                                     Call& owner) {
-  ConnectAttempt& attempt = attempts_.emplace_back();
+SocketRequest& SocketRequests::Ask(std::uint32_t endpoint,
+                                   const std::vector<std::uint32_t>& tried,
+                                   PendingCall& owner) {
+  SocketRequest& attempt = attempts_.emplace_back();
   attempt.endpoint = endpoint;
   attempt.is_first = tried.empty();
   attempt.owner = &owner;
@@ -39,8 +39,8 @@ ConnectAttempt& ConnectAttempts::Ask(std::uint32_t endpoint,
   return attempt;
 }
 
-ConnectAttempt* ConnectAttempts::Reuse(std::uint32_t endpoint, Call& owner) {
-  const auto found = std::ranges::find_if(attempts_, [&](const ConnectAttempt& attempt) {
+SocketRequest* SocketRequests::Reuse(std::uint32_t endpoint, PendingCall& owner) {
+  const auto found = std::ranges::find_if(attempts_, [&](const SocketRequest& attempt) {
     return attempt.owner == nullptr && attempt.endpoint == endpoint && attempt.is_first;
   });
   if (found == attempts_.end()) {
@@ -51,37 +51,37 @@ ConnectAttempt* ConnectAttempts::Reuse(std::uint32_t endpoint, Call& owner) {
   return &*found;
 }
 
-SocketAnswer ConnectAttempts::Take(ConnectAttempt& attempt) {
+SocketAnswer SocketRequests::Take(SocketRequest& attempt) {
   SocketAnswer answer = std::move(attempt.answer);
   Forget(attempt);
   return answer;
 }
 
-void ConnectAttempts::MakeSpare(ConnectAttempt& attempt) {
+void SocketRequests::MakeSpare(SocketRequest& attempt) {
   attempt.owner = nullptr;
   if (attempt.expiry == 0) {
-    attempt.expiry = loop_.After(kSpareSocketLife, [this, &attempt] {
+    attempt.expiry = loop_.After(kSpareSocketLifetime, [this, &attempt] {
       attempt.expiry = 0;
       Drop(attempt);
     });
   }
 }
 
-void ConnectAttempts::Drop(ConnectAttempt& attempt) {
+void SocketRequests::Drop(SocketRequest& attempt) {
   if (attempt.request != 0) {
     connector_.CancelRequest(attempt.request);
   }
   Forget(attempt);
 }
 
-void ConnectAttempts::OnAnswer(ConnectAttempt& attempt, SocketAnswer answer) {
+void SocketRequests::OnAnswer(SocketRequest& attempt, SocketAnswer answer) {
   attempt.request = 0;
   if (answer.error_class == ErrorClass::kOk && answer.socket.fd.valid()) {
     attempt.answer = std::move(answer);
     listener_.SocketCame(attempt);
     return;
   }
-  Call* const owner = attempt.owner;
+  PendingCall* const owner = attempt.owner;
   Forget(attempt);
   if (answer.error_class == ErrorClass::kOk) {
     answer.error_class = ErrorClass::kConnectionFailed;
@@ -89,10 +89,10 @@ void ConnectAttempts::OnAnswer(ConnectAttempt& attempt, SocketAnswer answer) {
   listener_.SocketFailed(owner, answer);
 }
 
-void ConnectAttempts::Forget(ConnectAttempt& attempt) {
+void SocketRequests::Forget(SocketRequest& attempt) {
   loop_.Cancel(attempt.expiry);
   --count_[attempt.endpoint];
-  attempts_.remove_if([&](const ConnectAttempt& candidate) { return &candidate == &attempt; });
+  attempts_.remove_if([&](const SocketRequest& candidate) { return &candidate == &attempt; });
 }
 
 }  // namespace baokms::openbao

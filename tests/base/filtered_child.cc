@@ -1,4 +1,4 @@
-#include "tests/base/filter_rig.h"
+#include "tests/base/filtered_child.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-#include "tests/openbao/client_rig.h"
+#include "tests/openbao/client_fixture.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -93,11 +93,11 @@ void LoopbackConnector::CancelRequest(RequestId request) {
   }
 }
 
-void LoopbackConnector::Report(std::uint64_t socket_id, Verdict verdict) {
+void LoopbackConnector::Report(std::uint64_t socket_id, SocketState state) {
   const Asked& request = requests_.at(socket_id);
   std::size_t& last_good = last_good_[request.endpoint];
-  verdicts.push_back({ports_[request.endpoint][request.address], verdict});
-  if (verdict == Verdict::kUsable) {
+  reports.push_back({ports_[request.endpoint][request.address], state});
+  if (state == SocketState::kUsable) {
     last_good = request.address;
   } else if (last_good == request.address) {
     last_good = (last_good + 1) % ports_[request.endpoint].size();

@@ -36,16 +36,16 @@ class LoopbackConnector final : public Connector {
                           const std::vector<std::uint32_t>& tried,
                           Callback callback) override;
   void CancelRequest(RequestId request) override;
-  void Report(std::uint64_t socket_id, Verdict verdict) override;
+  void Report(std::uint64_t socket_id, SocketState state) override;
 
   struct Classified {
     std::uint16_t port;
-    Verdict verdict;
+    SocketState state;
 
     friend bool operator==(const Classified&, const Classified&) = default;
   };
 
-  std::vector<Classified> verdicts;
+  std::vector<Classified> reports;
   std::vector<std::uint16_t> asked;   // ports in the order of the requests
   std::optional<ErrorClass> refusal;  // when set, no socket is given out
   std::size_t budget = SIZE_MAX;      // sockets that are given out before kLoginBudgetUsedUp

@@ -1,4 +1,4 @@
-#include "tests/worker/rig.h"
+#include "tests/worker/worker_fixture.h"
 
 #include <algorithm>
 #include <chrono>
@@ -75,7 +75,7 @@ ipc::DecryptRequest MakeDecrypt(std::uint64_t id, std::int64_t version) {
   return request;
 }
 
-RigTest::RigTest() : loop(EventLoop::Create().value()), transit(*loop) {
+WorkerFixture::WorkerFixture() : loop(EventLoop::Create().value()), transit(*loop) {
   timing.refresh_before = 5min;
   timing.login_timeout = 2s;
   timing.longest_wait = 30s;
@@ -94,7 +94,7 @@ RigTest::RigTest() : loop(EventLoop::Create().value()), transit(*loop) {
       });
 }
 
-void RigTest::RunUntil(const std::function<bool()>& done) {
+void WorkerFixture::RunUntil(const std::function<bool()>& done) {
   const BootTime limit = BootNow() + 5s;
   while (!done()) {
     ASSERT_LT(BootNow(), limit) << "nothing happened";
@@ -102,12 +102,12 @@ void RigTest::RunUntil(const std::function<bool()>& done) {
   }
 }
 
-void RigTest::RunBriefly() {
+void WorkerFixture::RunBriefly() {
   loop->After(3ms, [this] { loop->Stop(); });
   ASSERT_TRUE(loop->Run().has_value());
 }
 
-void RigTest::GiveToken(std::size_t index, std::string token, std::uint32_t lease_s) {
+void WorkerFixture::GiveToken(std::size_t index, std::string token, std::uint32_t lease_s) {
   RunUntil([&] { return logins.size() > index; });
   ipc::TokenMessage message;
   std::ranges::copy(logins[index].request_id(), message.request_id.begin());
