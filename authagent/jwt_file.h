@@ -16,11 +16,12 @@
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
 #include "common/base/secret_buffer.h"
+#include "common/openbao/http_limits.h"
 
 namespace baokms::authagent {
 
 // The maximum size of a JWT file (docs/config.md#files). A JWT has one to four KiB.
-inline constexpr std::size_t kMaxJwtFile = std::size_t{1024} * 1024;
+inline constexpr std::size_t kMaxJwtFile = openbao::kMaxJwtBytes;
 
 // Reads the JWT from `path` under the rules of common/base/safe_path.h: no group write or execute,
 // no permissions for others. Surrounding whitespace is dropped. kInvalidArgument: the file is

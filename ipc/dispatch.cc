@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include <google/protobuf/message_lite.h>
@@ -60,17 +59,6 @@ Status Dispatch::Deliver(Datagram datagram, Phase phase, BootTime now) {
     return Error(ErrorCode::kProtocolViolation, "descriptor missing or not allowed");
   }
   return row->handler(datagram.body, std::move(datagram.fd));
-}
-
-std::string Dispatch::ToText() const {
-  std::string text;
-  for (const Row& row : rows_) {
-    text.append(ipc::ToString(row.type));
-    text.append((row.phases & kPhaseHello) != 0 ? " hello" : "");
-    text.append((row.phases & kPhaseServing) != 0 ? " serving" : "");
-    text.append(row.descriptor == Descriptor::kNone ? "\n" : " +fd\n");
-  }
-  return text;
 }
 
 }  // namespace baokms::ipc

@@ -9,7 +9,6 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -76,9 +75,6 @@ class Dispatch final {
   // wrong, a descriptor is missing or unexpected, the rate at `now` exceeds FlowLimitOf(), the
   // message is malformed, or the handler reports a violation.
   Status Deliver(Datagram datagram, Phase phase, BootTime now = BootNow());
-
-  // Returns the table as text, one row per line, for tests and reviewers.
-  [[nodiscard]] std::string ToText() const;
 
  private:
   struct Row {

@@ -65,6 +65,14 @@ inline constexpr std::uint32_t kMaxTlsAlert = 255;
 // metadata takes two of these sequences.
 inline constexpr std::size_t kMaxCalls = 16;
 
+// Concurrent calls of one KMS method that the configuration allows (server.*Concurrency): far above
+// the number of concurrent calls that one API server makes.
+inline constexpr std::size_t kMaxCallsPerMethod = 1024;
+
+// Requests to workers in progress, all of which may reach the only remaining one: the methods of
+// KMS, and as many again for verifications, probes and metadata.
+inline constexpr std::size_t kMaxRequests = 4 * kMaxCallsPerMethod;
+
 // Addresses of one name that are used and reported; a name with more is a mistake or an attack.
 // Their numbers fit into a control message (kMaxControlBody) at five bytes each.
 inline constexpr std::size_t kMaxAddresses = 16;
@@ -110,6 +118,9 @@ struct FlowLimit {
   double burst = 0;       // 0: no rate limit of its own
   double per_second = 0;  // 0: `burst` is the total for the lifetime of a channel
 };
+
+// A child logs changes of its state, not individual requests, except at level debug.
+inline constexpr FlowLimit kLogRecordFlow{.burst = 1000, .per_second = 100};
 
 // The largest datagram of any type; receive buffers have this size.
 inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxMetadataBody;

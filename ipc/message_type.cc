@@ -27,15 +27,14 @@ constexpr FlowLimit kOnce{.burst = 1};
 constexpr FlowLimit kThreeTimes{.burst = 3};
 // The auth agent enters a second, narrower filter once its PKCS#11 module is open.
 constexpr FlowLimit kTwice{.burst = 2};
-// A child logs changes of its state, not individual requests.
-constexpr FlowLimit kRecords{.burst = 1000, .per_second = 100};
 // Sent after each login or renewal, which back off, and by the agent after each check of the
 // credential.
 constexpr FlowLimit kStatuses{.burst = 400, .per_second = 20};
 // The child itself enforces kConnectsPerSecond (common/openbao/broker_connector.h).
 constexpr FlowLimit kConnects{.burst = 10 * kConnectsPerSecond, .per_second = kConnectsPerSecond};
 // A connection that was reported as usable may be reported as unusable later.
-constexpr FlowLimit kVerdicts{.burst = 2 * kConnects.burst, .per_second = 2 * kConnects.per_second};
+constexpr FlowLimit kConnectReports{.burst = 2 * kConnects.burst,
+                                    .per_second = 2 * kConnects.per_second};
 // A PIN is tried at start and when its file changes.
 constexpr FlowLimit kPinAttempts{.burst = 20, .per_second = 1};
 // A worker asks again after a back-off of at least half a second.
@@ -46,11 +45,11 @@ constexpr std::array kTypes = {
     TypeFacts{MessageType::kHelloAnswer, "HelloAnswer", kMaxControlBody, kOnce},
     TypeFacts{MessageType::kProcDescriptor, "ProcDescriptor", kMaxControlBody, kThreeTimes},
     TypeFacts{MessageType::kConfinementReport, "ConfinementReport", kMaxControlBody, kTwice},
-    TypeFacts{MessageType::kLogRecord, "LogRecord", kMaxLogBody, kRecords},
+    TypeFacts{MessageType::kLogRecord, "LogRecord", kMaxLogBody, kLogRecordFlow},
     TypeFacts{MessageType::kSyscallRefused, "SyscallRefused", kMaxControlBody, kOnce},
     TypeFacts{MessageType::kConnectRequest, "ConnectRequest", kMaxControlBody, kConnects},
     TypeFacts{MessageType::kConnectAnswer, "ConnectAnswer", kMaxControlBody, kAsAsked},
-    TypeFacts{MessageType::kConnectReport, "ConnectReport", kMaxControlBody, kVerdicts},
+    TypeFacts{MessageType::kConnectReport, "ConnectReport", kMaxControlBody, kConnectReports},
     TypeFacts{MessageType::kTunables, "Tunables", kMaxControlBody, kAsAsked},
     TypeFacts{MessageType::kStartFailure, "StartFailure", kMaxControlBody, kOnce},
     TypeFacts{MessageType::kKeyTable, "KeyTable", kMaxKeyTableBody, kAsAsked},

@@ -17,8 +17,9 @@ class MessageLite;
 
 namespace baokms::ipc {
 
-// The largest part of any set-up is a CA bundle of at most 1 MiB.
-inline constexpr std::size_t kMaxSetup = 2 * 1024 * 1024;
+// The largest parts of any set-up are two CA bundles of at most 1 MiB each
+// (setup::kMaxCaBundleBytes); the remainder is for names, paths and addresses.
+inline constexpr std::size_t kMaxSetup = 3 * 1024 * 1024;
 
 // Writes `message` into a new sealed memfd, close-on-exec and positioned at its start.
 Result<UniqueFd> SealMessage(const google::protobuf::MessageLite& message);

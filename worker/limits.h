@@ -8,12 +8,15 @@
 #include <cstdint>
 
 #include "common/base/clock.h"
+#include "common/openbao/http_limits.h"
+#include "ipc/limits.h"
 
 namespace baokms::worker {
 
-// Requests in progress. The configuration allows 1,024 of each KMS method; the remainder is for
-// verifications, probes and metadata reads, all of which may reach the only remaining worker.
-inline constexpr std::size_t kMaxOperations = 2 * 1024 + 1024;
+// Requests in progress: all that the supervisor may send. Each makes one call to OpenBao at a time,
+// or two that read the metadata.
+inline constexpr std::size_t kMaxOperations = ipc::kMaxRequests;
+static_assert(kMaxOperations <= openbao::kMaxCalls);
 
 // The maximum duration of a request, whatever deadline it has. Longer than any reasonable
 // openbao.timeout, and short enough to prevent requests from accumulating.
@@ -22,13 +25,6 @@ inline constexpr BootTime kMaxOperationDuration = std::chrono::minutes(2);
 // Transit answers 403 both for a denied path and for a dead token. The result of a renew-self for a
 // token is reused for this long (docs/contract.md#token-lifetime).
 inline constexpr BootTime kProbeResultLifetime = std::chrono::seconds(30);
-
-// Waits after a failed login or renewal, and between logins that replace rejected tokens
-// (docs/contract.md#token-lifetime). TokenTiming::longest_wait also limits each of them.
-inline constexpr BootTime kFirstBackoff = std::chrono::seconds(1);
-inline constexpr BootTime kMaxBackoff = std::chrono::seconds(60);
-inline constexpr BootTime kFirstCooldown = std::chrono::seconds(5);
-inline constexpr BootTime kMaxCooldown = std::chrono::minutes(5);
 
 // The login budget covers one minute; a longer wait reported by an agent is an error.
 inline constexpr BootTime kMaxBudgetWait = std::chrono::seconds(70);
@@ -45,8 +41,9 @@ inline constexpr BootTime kPreviousTableLifetime = std::chrono::seconds(30);
 inline constexpr BootTime kShortestCheck = std::chrono::minutes(1);
 inline constexpr BootTime kMaxCheck = std::chrono::hours(1);
 
-// Waits are randomised by up to this share, so that workers and nodes do not act simultaneously.
-inline constexpr double kJitter = 0.25;
+// Refreshes and checks of tokens are randomised by up to this share, so that workers and nodes do
+// not act simultaneously. Back-off has its own policies (common/base/backoff.h).
+inline constexpr double kRefreshJitter = 0.25;
 
 // A login that takes longer is considered lost.
 inline constexpr BootTime kMaxLoginTimeout = std::chrono::minutes(10);

@@ -1,22 +1,18 @@
 #include "worker/metadata_operation.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 
 #include "common/contract/key_id.h"
 #include "common/contract/key_profile.h"
 #include "common/openbao/api.h"
 #include "ipc/key_versions.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "worker/known_versions.h"
 
 namespace baokms::worker {
 namespace {
-
-// A longer type name is not one that we know; it is omitted, and the supervisor treats that as
-// unsupported.
-constexpr std::size_t kMaxTypeName = 64;
 
 // Returns false when a version is out of range. The client limits the list to kMaxMetadataVersions.
 bool PutVersions(const contract::TransitKeyMetadata& metadata, ipc::MetadataAnswer& answer) {
@@ -26,7 +22,8 @@ bool PutVersions(const contract::TransitKeyMetadata& metadata, ipc::MetadataAnsw
 }
 
 void PutProfile(const contract::TransitKeyMetadata& metadata, ipc::MetadataAnswer& answer) {
-  if (metadata.type.size() <= kMaxTypeName) {
+  // A longer name is not one that we know; the supervisor treats an omitted one as unsupported.
+  if (metadata.type.size() <= ipc::kMaxKeyTypeName) {
     answer.set_type(metadata.type);
   }
   answer.set_latest_version(metadata.latest_version);

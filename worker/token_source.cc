@@ -1,7 +1,10 @@
 #include "worker/token_source.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
@@ -21,7 +25,6 @@
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"
 #include "worker/limits.h"
-#include "worker/random.h"
 #include "worker/token_lease.h"
 #include "worker/token_state_machine.h"
 
@@ -29,6 +32,17 @@ namespace baokms::worker {
 namespace {
 
 using openbao::ErrorClass;
+
+// Returns an unpredictable id, which matches a login answer to its request. Aborts when the kernel
+// provides no random bytes, because no request would be safe then.
+ipc::LoginRequestId NewLoginRequestId() {
+  ipc::LoginRequestId id{};
+  // Requests of up to 256 bytes are never interrupted (getrandom(2)).
+  if (::getrandom(id.data(), id.size(), 0) != static_cast<ssize_t>(id.size())) {
+    std::abort();
+  }
+  return id;
+}
 
 std::string_view RenewalStatus(ErrorClass error_class) {
   switch (error_class) {

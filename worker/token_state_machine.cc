@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
@@ -61,24 +62,13 @@ ipc::Outcome ForCallers(ipc::Outcome outcome) {
   }
 }
 
-// Returns `first` doubled `times` times, limited to `longest`.
-BootTime Doubled(BootTime first, std::uint32_t times, BootTime longest) {
-  BootTime wait = first;
-  for (std::uint32_t i = 0; i < times && wait < longest; ++i) {
-    wait *= 2;
-  }
-  return std::min(wait, longest);
-}
-
-BootTime Scaled(BootTime time, double factor) {
-  return std::chrono::duration_cast<BootTime>(std::chrono::duration<double, std::nano>(time) *
-                                              factor);
-}
-
 }  // namespace
 
 TokenStateMachine::TokenStateMachine(TokenTiming timing, std::function<double()> random)
-    : timing_(timing), random_(std::move(random)) {
+    : timing_(timing),
+      random_(std::move(random)),
+      backoff_(backoff::kLogin.LimitedTo(timing.longest_wait)),
+      cooldown_(backoff::kRejectedToken.LimitedTo(timing.longest_wait)) {
 }
 
 bool TokenStateMachine::Usable(Instant now) {
@@ -153,11 +143,7 @@ TokenActions TokenStateMachine::DropToken() {
 }
 
 void TokenStateMachine::Fail(ipc::Outcome outcome, BootTime now) {
-  const BootTime longest = std::min(kMaxBackoff, timing_.longest_wait);
-  const BootTime wait = Doubled(kFirstBackoff, failures_, longest);
-  ++failures_;
-  const double factor = 1.0 - kJitter + 2 * kJitter * random_();
-  retry_at_ = now + std::min(Scaled(wait, factor), longest);
+  retry_at_ = now + backoff_.Next(random_());
   NoteOutcome(outcome);
   activity_ = Activity::kNone;
 }
@@ -173,10 +159,10 @@ void TokenStateMachine::SetTimes(Instant now) {
   // lifetime: a third of the short remainder would leave too little time.
   const BootTime length = token_->exhausted ? token_->first_length : token_->lease.length();
   const BootTime lead = std::min(timing_.refresh_before, length / 3);
-  token_->lead = Scaled(lead, 1.0 + kJitter * random_());
-  token_->check_at = now.boot + Scaled(timing_.check_interval, 1.0 - kJitter * random_());
+  token_->lead = Scaled(lead, 1.0 + kRefreshJitter * random_());
+  token_->check_at = now.boot + Scaled(timing_.check_interval, 1.0 - kRefreshJitter * random_());
   activity_ = Activity::kNone;
-  failures_ = 0;
+  backoff_.Reset();
   retry_at_ = {};
 }
 
@@ -311,7 +297,7 @@ TokenActions TokenStateMachine::Rejected(std::uint64_t generation, Rejection how
 TokenActions TokenStateMachine::Recover(Certainty certainty, Instant instant) {
   const BootTime now = instant.boot;
   if (!last_rejection_ || now - *last_rejection_ >= kQuietPeriod) {
-    recoveries_ = 0;
+    cooldown_.Reset();
     cooldown_until_ = {};
   }
   last_rejection_ = now;
@@ -337,9 +323,7 @@ TokenActions TokenStateMachine::Recover(Certainty certainty, Instant instant) {
 
 // Delays the next login: called for every login that replaces a rejected token.
 void TokenStateMachine::BeginCooldown(BootTime now) {
-  const BootTime longest = std::min(kMaxCooldown, timing_.longest_wait);
-  cooldown_until_ = now + Doubled(kFirstCooldown, recoveries_, longest);
-  ++recoveries_;
+  cooldown_until_ = now + cooldown_.Next();
   recovery_pending_ = false;
 }
 

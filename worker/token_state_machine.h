@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
@@ -183,12 +184,12 @@ class TokenStateMachine final {
   Instant activity_began_;
   BootTime activity_deadline_{};
   BootTime retry_at_{};  // no refresh before this time
-  std::uint32_t failures_ = 0;
+  Backoff backoff_;      // of failed logins and renewals
   std::optional<ProbeResult> probe_result_;
   std::optional<BootTime> last_rejection_;
   BootTime cooldown_until_{};
   bool recovery_pending_ = false;  // a login follows as soon as the cooldown has ended
-  std::uint32_t recoveries_ = 0;
+  Backoff cooldown_;               // of logins that replace a rejected token
   ipc::Outcome last_outcome_ = ipc::OUTCOME_AUTH_FAILED;
 };
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
@@ -36,7 +37,8 @@ TokenTiming ReadTiming(const ipc::WorkerSetup& setup) {
   timing.refresh_before = BootTime(setup.refresh_before_ns());
   timing.login_timeout = std::min(BootTime(setup.login_timeout_ns()), kMaxLoginTimeout);
   timing.longest_wait =
-      std::clamp(BootTime(setup.longest_backoff_ns()), kFirstBackoff, kMaxCooldown);
+      std::clamp(BootTime(setup.longest_backoff_ns()), backoff::kLogin.initial.front(),
+                 backoff::kRejectedToken.maximum);
   timing.check_interval = std::clamp(BootTime(std::chrono::seconds(setup.renewal_increment_s())),
                                      kShortestCheck, kMaxCheck);
   timing.mode = setup.token_renewable() ? RenewalMode::kBySelf : RenewalMode::kByLogin;

@@ -47,8 +47,7 @@ Exchange::Exchange(EventLoop& loop,
       roots_(std::move(roots)),
       connections_(connector, routes_.size()),
       socket_requests_(loop, connector, *this, options.first_endpoint, routes_.size()),
-      running_(routes_.size()),
-      jitter_(static_cast<std::minstd_rand::result_type>(BootNow().count())) {
+      running_(routes_.size()) {
 }
 
 Exchange::~Exchange() {

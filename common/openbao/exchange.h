@@ -6,7 +6,6 @@
 
 #include <deque>
 #include <memory>
-#include <random>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -118,7 +117,6 @@ class Exchange final : private TransferHost,
   CallId last_id_ = 0;
   EventLoop::TimerId alarm_ = 0;
   BootTime alarm_at_{};
-  std::minstd_rand jitter_;  // spreads repetitions; not security-relevant
 };
 
 }  // namespace baokms::openbao

@@ -4,6 +4,7 @@
 
 #include <curl/curl.h>
 
+#include "common/base/backoff.h"
 #include "common/base/elapsed.h"
 #include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
@@ -92,10 +93,8 @@ bool Exchange::GoToNextAddress(PendingCall& call) {
 }
 
 bool Exchange::RepeatLater(PendingCall& call, const AttemptOutcome& outcome) {
-  std::uniform_int_distribution<std::int64_t> spread(kMinRetryDelay.count(),
-                                                     kMaxRetryDelay.count());
-  const BootTime delay = outcome.wait + std::chrono::milliseconds(spread(jitter_));
-  const BootTime when = BootNow() + delay;
+  const BootTime when =
+      BootNow() + outcome.wait + Backoff(backoff::kHttpRepeat).Next(UniformRandom());
   if (call.what.once || call.repeated || when >= call.what.deadline) {
     return false;
   }

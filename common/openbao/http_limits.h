@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "common/base/clock.h"
+#include "common/contract/limits.h"
 #include "common/setup/limits.h"
 #include "ipc/limits.h"
 
@@ -36,14 +37,15 @@ inline constexpr std::size_t kMaxFormPosts = 32;
 
 // Service tokens have about 30 characters. Batch tokens contain their policies and metadata, about
 // 60 characters for each policy with a long name, and OpenBao itself sets no limit. This limit is
-// higher than the header size that proxies in front of OpenBao accept.
-inline constexpr std::size_t kMaxTokenBytes = std::size_t{32} * 1024;
+// higher than the header size that proxies in front of OpenBao accept. A token that the agent
+// receives must reach a worker, which sends it to OpenBao.
+inline constexpr std::size_t kMaxTokenBytes = ipc::kMaxToken;
 
 // A credential file may have 1 MiB (docs/config.md#files).
 inline constexpr std::size_t kMaxJwtBytes = std::size_t{1024} * 1024;
 
-// Any other text or bytes in a request: the maximum of one gRPC message.
-inline constexpr std::size_t kMaxRequestFieldBytes = 65536;
+// Any other text or bytes in a request: at most what one gRPC message holds.
+inline constexpr std::size_t kMaxRequestFieldBytes = contract::kMaxGrpcMessageBytes;
 
 inline constexpr std::int64_t kMaxLeaseSeconds = setup::kMaxSeconds;
 
@@ -71,9 +73,5 @@ inline constexpr BootTime kSpareSocketLifetime = std::chrono::seconds(2);
 
 // A kept-alive connection is not reused after this time.
 inline constexpr long kIdleConnectionSeconds = 90;
-
-// The delay before a repeated request is chosen at random between the two.
-inline constexpr std::chrono::milliseconds kMinRetryDelay{5};
-inline constexpr std::chrono::milliseconds kMaxRetryDelay{50};
 
 }  // namespace baokms::openbao

@@ -4,7 +4,10 @@
 
 #include "common/contract/limits.h"
 #include "common/openbao/http_limits.h"
+#include "common/setup/limits.h"
+#include "ipc/child_descriptors.h"
 #include "ipc/limits.h"
+#include "ipc/sealed.h"
 
 namespace baokms::openbao {
 
@@ -23,8 +26,20 @@ static_assert(kMaxMetadataBodyBytes / 16 <= contract::kMaxListedVersions);
 static_assert(ipc::kMaxMetadataVersions / ipc::kMaxKeyVersions * ipc::kMaxDatagram <=
               ipc::kMaxQueuedBytes);
 
-// A token that the agent receives from OpenBao must reach a worker, which sends it to OpenBao.
-static_assert(ipc::kMaxToken == kMaxTokenBytes);
+// A client at its maximum waits for sockets, and is not refused by its own connector.
+static_assert(setup::kMaxConnections + kFreshReserve <= ipc::kMaxUnansweredConnects);
+
+// The numbers of all addresses of an endpoint fit into a ConnectRequest.
+static_assert(ipc::kMaxAddresses * 5 + 64 <= ipc::kMaxControlBody);
+
+// One post per worker slot and one check of the credential.
+static_assert(kMaxFormPosts > ipc::kMaxWorkers);
+
+// The set-up of the auth agent has two CA bundles: OpenBao's and the token endpoint's.
+static_assert(2 * setup::kMaxCaBundleBytes + std::size_t{512} * 1024 <= ipc::kMaxSetup);
+
+// What a caller may have in one message fits into the fields of a request to OpenBao.
+static_assert(contract::kMaxCiphertextBytes <= kMaxRequestFieldBytes);
 
 // A DecryptRequest contains what gRPC accepted; a KMS answer contains a ciphertext and its calls.
 static_assert(ipc::kMaxDecryptRequestBody > contract::kMaxGrpcMessageBytes);

@@ -28,6 +28,9 @@ inline constexpr std::chrono::nanoseconds kMaxTime = std::chrono::seconds(kMaxSe
 inline constexpr std::size_t kMaxHostName = 253;
 inline constexpr std::size_t kMaxHostLabel = 63;
 
+// A CA bundle. The complete set of public CAs takes about 250 KiB.
+inline constexpr std::size_t kMaxCaBundleBytes = std::size_t{1} << 20;
+
 // CK_TOKEN_INFO (PKCS #11) has fixed-size fields of these lengths.
 inline constexpr std::size_t kMaxTokenLabel = 32;
 inline constexpr std::size_t kMaxTokenSerial = 16;

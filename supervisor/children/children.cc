@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -31,8 +30,6 @@ using ipc::MessageType;
 
 // A child that lived this long was healthy: it is restarted without delay.
 constexpr BootTime kHealthyLife = std::chrono::seconds(10);
-constexpr BootTime kFirstDelay = std::chrono::milliseconds(50);
-constexpr BootTime kMaxDelay = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -111,10 +108,7 @@ void Children::SpawnLater(const ChildKey& key) {
   if (stopping_) {
     return;
   }
-  Child& child = children_[key];
-  const BootTime delay = child.next_delay;
-  child.next_delay = std::clamp(delay * 2, kFirstDelay, kMaxDelay);
-  loop_.After(delay, [this, key] {
+  loop_.After(children_[key].backoff.Next(), [this, key] {
     if (!stopping_ && children_[key].pid == 0) {
       Spawn(key);
     }
@@ -176,7 +170,7 @@ void Children::Ended(const ChildKey& key, const ExitStatus& death) {
   if (death.kind != ExitStatus::Kind::kNotStarted) {
     hooks_.ended(key, death);
     if (BootNow() - child.started_at >= kHealthyLife) {
-      child.next_delay = BootTime::zero();
+      child.backoff.Reset();
     }
   }
   SpawnLater(key);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
@@ -73,7 +74,7 @@ class Children final {
     pid_t pid = 0;
     UniqueFd pending_channel{};  // held until the spawner answers
     BootTime started_at{};
-    BootTime next_delay{};
+    Backoff backoff{backoff::kChildRestart};
     std::optional<std::uint32_t> refused_syscall{};
   };
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "common/setup/ca_bundle.h"
+#include "common/setup/limits.h"
 #include "supervisor/config/conditions.h"
 
 namespace baokms::supervisor {
@@ -65,7 +66,7 @@ class HostChecker {
       Fail(key, DescribeRefusal(*opened.refusal, path));
       return "";
     }
-    auto pem = ReadRegularFile(opened.fd.get(), kMaxCaBundleBytes);
+    auto pem = ReadRegularFile(opened.fd.get(), setup::kMaxCaBundleBytes);
     if (!pem) {
       Fail(key, pem.error().Describe());
       return "";
@@ -169,7 +170,7 @@ FileRules ConfigFileRules() {
 
 FileRules CaFileRules() {
   return {.forbidden_bits = 0022,
-          .max_size = kMaxCaBundleBytes,
+          .max_size = setup::kMaxCaBundleBytes,
           .own_user = ::geteuid(),
           .directories = DirectoryOwners::kRootOrOwn};
 }

@@ -19,9 +19,6 @@
 
 namespace baokms::supervisor {
 
-// Maximum size of a CA bundle. The complete set of public CAs takes about 250 KiB.
-inline constexpr std::size_t kMaxCaBundleBytes = std::size_t{1} << 20;
-
 // At most rw for the owner and r for the group (and x for the owner, as in the Go provider).
 FileRules ConfigFileRules();
 

@@ -2,6 +2,8 @@
 #include <limits>
 
 #include "common/setup/limits.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/limits.h"
 #include "supervisor/config/choices.h"
 #include "supervisor/config/conditions.h"
 #include "supervisor/config/schema_table.h"
@@ -77,8 +79,7 @@ constexpr RowExtras SetBy(std::string_view flag,
 
 constexpr RowExtras kOurs{.since = Since::kOurs};
 
-// Per method; far above the number of concurrent calls that one API server makes.
-constexpr NumberRule kConcurrency{1, 1024};
+constexpr NumberRule kConcurrency{1, ipc::kMaxCallsPerMethod};
 
 // 4294967295 is (uid_t)-1, which no process has.
 constexpr NumberRule kUserId{0, 4'294'967'294};
@@ -93,8 +94,7 @@ constexpr NumberRule kSessions{2, std::numeric_limits<int>::max()};
 // More equal observations than this would take weeks.
 constexpr NumberRule kObservations{1, 1'000'000};
 
-// The number of descriptors reserved for them (ipc/child_descriptors.h).
-constexpr NumberRule kWorkers{1, 16};
+constexpr NumberRule kWorkers{1, ipc::kMaxWorkers};
 
 constexpr auto kRows = std::to_array<SchemaRow>({
     {"configVersion", BAOKMS_CHOICE(config_version), kListed, "v1alpha1", kRestart,

@@ -13,6 +13,7 @@
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"
+#include "common/setup/limits.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
 #include "ipc/sealed.h"
@@ -51,12 +52,12 @@ Result<EtcdTarget> ReadTarget() {
                     .credentials = {}};
   if (!setup.plain()) {
     target.credentials.emplace();
-    target.credentials->ca_pem = BAOKMS_TRY(ReadRegularFile(kScanCa, kMaxCaBundleBytes));
+    target.credentials->ca_pem = BAOKMS_TRY(ReadRegularFile(kScanCa, setup::kMaxCaBundleBytes));
   }
   if (setup.client_certificate()) {
     target.credentials->certificate_pem =
-        BAOKMS_TRY(ReadRegularFile(kScanCertificate, kMaxCaBundleBytes));
-    target.credentials->key_pem = BAOKMS_TRY(ReadRegularFile(kScanKey, kMaxCaBundleBytes));
+        BAOKMS_TRY(ReadRegularFile(kScanCertificate, setup::kMaxCaBundleBytes));
+    target.credentials->key_pem = BAOKMS_TRY(ReadRegularFile(kScanKey, setup::kMaxCaBundleBytes));
   }
   return target;
 }

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/token_bucket.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 
 namespace baokms::supervisor {
@@ -21,6 +22,10 @@ namespace baokms::supervisor {
 // afterwards. A worker at level debug writes one or two for each request.
 inline constexpr double kRecordBurst = 400;
 inline constexpr double kRecordsPerSecond = 100;
+
+// A child that logs too much loses records before its channel refuses them, which would kill it.
+static_assert(kRecordBurst < ipc::kLogRecordFlow.burst &&
+              kRecordsPerSecond <= ipc::kLogRecordFlow.per_second);
 
 // Converts a child's message into a record. Returns nothing if the event is not a plain word of at
 // most 64 characters or the level is invalid. Fields with an invalid name, or with the name of one

@@ -1,12 +1,11 @@
 #include "supervisor/status/breaker.h"
 
-#include <chrono>
+#include "common/base/backoff.h"
 
 namespace baokms::supervisor {
 namespace {
 
 constexpr int kFailuresToOpen = 3;
-constexpr BootTime kOpenFor = std::chrono::seconds(30);
 
 }  // namespace
 
@@ -37,7 +36,7 @@ void Breaker::AllowTrial() {
 void Breaker::Open() {
   phase_ = Phase::kOpen;
   failures_ = 0;
-  open_until_ = scheduler_.Now() + scheduler_.Jitter(kOpenFor);
+  open_until_ = scheduler_.Now() + Backoff(backoff::kOpenBreaker).Next(scheduler_.Random());
 }
 
 }  // namespace baokms::supervisor

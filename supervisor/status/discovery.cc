@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/contract/key_id.h"
+#include "ipc/limits.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -18,8 +19,8 @@ constexpr BootTime kReadLimit = std::chrono::seconds(5);
 constexpr double kBurst = 3;
 constexpr BootTime kRefill = std::chrono::seconds(5);
 
-// At most 1,024 Decrypt requests are in progress; equal ones have already been coalesced.
-constexpr std::size_t kMaxWaiting = 1024;
+// Every Decrypt request in progress may wait; equal ones have already been coalesced.
+constexpr std::size_t kMaxWaiting = ipc::kMaxCallsPerMethod;
 
 }  // namespace
 

@@ -1,32 +1,23 @@
 #include "supervisor/status/retry_plan.h"
 
-#include <array>
-#include <chrono>
-
 namespace baokms::supervisor {
-namespace {
-
-constexpr std::array<BootTime, 3> kQuickRepeats = {std::chrono::seconds(1), std::chrono::seconds(2),
-                                                   std::chrono::seconds(5)};
-
-}  // namespace
 
 BootTime RetryPlan::AfterSuccess() {
-  failures_ = 0;
+  quick_.Reset();
   succeeded_once_ = true;
   return intervals_.regular;
 }
 
 BootTime RetryPlan::AfterFailure() {
-  if (failures_ < kQuickRepeats.size()) {
-    return scheduler_.Jitter(kQuickRepeats[failures_++]);
+  const BootTime wait = quick_.Next(scheduler_.Random());
+  if (NextIsQuick()) {
+    return wait;
   }
-  failures_ = kQuickRepeats.size() + 1;
   return succeeded_once_ ? intervals_.regular : intervals_.until_first_success;
 }
 
 bool RetryPlan::NextIsQuick() const {
-  return failures_ >= 1 && failures_ <= kQuickRepeats.size();
+  return quick_.count() >= 1 && quick_.count() <= backoff::kProbe.initial.size();
 }
 
 }  // namespace baokms::supervisor

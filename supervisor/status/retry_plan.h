@@ -3,8 +3,7 @@
 
 #pragma once
 
-#include <cstdint>
-
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "supervisor/status/scheduler.h"
 
@@ -34,7 +33,7 @@ class RetryPlan final {
  private:
   Scheduler& scheduler_;
   Intervals intervals_;
-  std::uint32_t failures_ = 0;  // in a row
+  Backoff quick_{backoff::kProbe};  // since the last success
   bool succeeded_once_ = false;
 };
 

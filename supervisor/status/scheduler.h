@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 
@@ -28,9 +29,8 @@ class Scheduler {
   virtual void Cancel(TimerId timer) = 0;
   virtual void Post(Task task) = 0;
 
-  // Changes `duration` by up to a fifth in either direction, so that nodes that failed together do
-  // not retry together.
-  virtual BootTime Jitter(BootTime duration) = 0;
+  // As UniformRandom(): for the jitter of back-off.
+  virtual double Random() = 0;
 
  protected:
   Scheduler() = default;
@@ -49,7 +49,8 @@ class LoopScheduler final : public Scheduler {
   TimerId At(BootTime when, Task task) override;
   void Cancel(TimerId timer) override;
   void Post(Task task) override;
-  BootTime Jitter(BootTime duration) override;
+
+  double Random() override { return UniformRandom(); }
 
  private:
   EventLoop& loop_;

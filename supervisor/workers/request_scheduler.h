@@ -16,6 +16,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/pending_request.h"
@@ -26,15 +27,15 @@ namespace baokms::supervisor {
 
 class RequestScheduler final {
  public:
-  // Maximum number of requests in total: every method's largest configurable limit, and probes.
-  static constexpr std::size_t kMaxRequests = 4 * 1024;
+  // Maximum number of requests in total. A worker accepts as many.
+  static constexpr std::size_t kMaxRequests = ipc::kMaxRequests;
 
   // Maximum number of requests that wait for a worker to become ready. More would only wait until
   // they time out.
   static constexpr std::size_t kMaxWaiting = 1024;
 
   // Maximum per worker of cancelled requests that it has not answered yet.
-  static constexpr std::size_t kMaxAbandoned = 4 * 1024;
+  static constexpr std::size_t kMaxAbandoned = ipc::kMaxRequests;
 
   // A worker that has an unanswered cancelled request and has sent nothing for this long is
   // considered hanging, because a cancelled request is answered immediately. Other workers are

@@ -150,9 +150,5 @@ TEST_F(DispatchTest, RefusesWhatIsOverTheRateOfItsTypeUntilTimePasses) {
   EXPECT_EQ(records, static_cast<int>(limit.burst + limit.per_second));
 }
 
-TEST_F(DispatchTest, PrintsItsTable) {
-  EXPECT_EQ(dispatch_.ToText(), "Hello hello\nProcDescriptor serving +fd\n");
-}
-
 }  // namespace
 }  // namespace baokms::ipc

@@ -55,7 +55,7 @@ TEST(WorkerOptionsTest, BoundsTimesThatOnlyHurt) {
   setup.set_renewal_increment_s(1);
   setup.set_token_renewable(false);
   const WorkerOptions options = ReadSetup(setup).value();
-  EXPECT_EQ(options.token.longest_wait, kFirstBackoff);
+  EXPECT_EQ(options.token.longest_wait, std::chrono::seconds(1));
   EXPECT_EQ(options.token.login_timeout, kMaxLoginTimeout);
   EXPECT_EQ(options.token.check_interval, kShortestCheck);
   EXPECT_EQ(options.token.mode, RenewalMode::kByLogin);

@@ -32,7 +32,7 @@ class FakeScheduler final : public Scheduler {
 
   void Post(Task task) override { posted_.push_back(std::move(task)); }
 
-  BootTime Jitter(BootTime duration) override { return duration; }
+  double Random() override { return 0.5; }
 
   // Everything that is due now, and what follows from it.
   void RunDue() { Advance(BootTime::zero()); }

@@ -121,15 +121,5 @@ TEST(ReadBudgetTest, AveragesOnePerFiveSecondsUnderConstantDemand) {
   EXPECT_LE(taken, 203);
 }
 
-TEST(LoopSchedulerTest, JittersByAtMostAFifth) {
-  const auto loop = EventLoop::Create().value();
-  LoopScheduler scheduler(*loop);
-  for (int i = 0; i < 1000; ++i) {
-    const BootTime jittered = scheduler.Jitter(seconds(10));
-    EXPECT_GE(jittered, seconds(8));
-    EXPECT_LE(jittered, seconds(12));
-  }
-}
-
 }  // namespace
 }  // namespace baokms::supervisor
