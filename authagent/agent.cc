@@ -30,7 +30,6 @@
 #include "common/base/secret_buffer.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
-#include "common/openbao/client_options.h"
 #include "common/openbao/form_post.h"
 #include "common/setup/set_up_checks.h"
 #include "ipc/channel.h"
@@ -138,7 +137,7 @@ Agent::Agent(ipc::ChildSession& session,
                       [this](const auto& message) {
                         session_.Tell(MessageType::kConnectRequest, message);
                       },
-                  .verdict =
+                  .report =
                       [this](const auto& message) {
                         session_.Tell(MessageType::kConnectReport, message);
                       }}),

@@ -13,7 +13,7 @@
 #include "common/base/secret_buffer.h"
 
 namespace baokms::openbao {
-class TlsIdentity;
+struct TlsIdentity;
 }  // namespace baokms::openbao
 
 namespace baokms::authagent {

@@ -9,8 +9,7 @@
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
-#include "common/openbao/tls_alert.h"
-#include "common/openbao/tls_identity.h"
+#include "common/openbao/tls.h"
 
 namespace baokms::authagent {
 namespace {

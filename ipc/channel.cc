@@ -85,9 +85,9 @@ Result<Datagram> CheckDatagram(std::span<std::uint8_t> bytes, int flags, Attache
 
 Result<ChannelPair> MakeChannelPair() {
   std::array<int, 2> fds{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()) != 0) {
-    return Error(ErrorCode::kSystem, "socketpair", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(
+      ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()),
+      "socketpair"));
   return ChannelPair{UniqueFd(fds[0]), UniqueFd(fds[1])};
 }
 

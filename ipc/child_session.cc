@@ -28,7 +28,6 @@ namespace baokms::ipc {
 ChildSession::ChildSession(Role role, UniqueFd supervisor)
     : role_(role),
       supervisor_(std::move(supervisor)),
-      channel_(supervisor_.get()),
       log_(LogLevel::kInfo, [this](const LogRecord& record) {
         (void)link_->Send(MessageType::kLogRecord, record).has_value();
       }) {
@@ -97,14 +96,10 @@ void ChildSession::End(ExitCode code) {
   loop_->Stop();
 }
 
-void ChildSession::SendStartFailure(const Error& why) const {
-  ipc::SendStartFailure(channel_, why);
-}
-
 int RunChild(Role role, const std::function<Status(ChildSession&)>& start) {
   ChildSession session(role, UniqueFd(kSupervisorChannel));
   if (const Status started = start(session); !started) {
-    session.SendStartFailure(started.error());
+    SendStartFailure(kSupervisorChannel, started.error());
   }
   return static_cast<int>(ExitCode::kStartFailed);
 }

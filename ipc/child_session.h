@@ -68,16 +68,11 @@ class ChildSession final {
   // Makes Run() return `code`.
   void End(ExitCode code);
 
-  // Reports why this process cannot start; may be called at any time before Run(). Best effort: it
-  // is the last action of the process.
-  void SendStartFailure(const Error& why) const;
-
  private:
   Status SendProc(ProcDescriptor::Kind kind, UniqueFd file);
 
   Role role_;
   UniqueFd supervisor_;  // until Open() gives it to the link
-  int channel_;          // the same descriptor, for SendStartFailure()
   UpwardLog log_;
   std::unique_ptr<EventLoop> loop_;
   Dispatch table_;
@@ -93,7 +88,8 @@ class ChildSession final {
 // the supervisor. Returns the exit code for that case.
 int RunChild(Role role, const std::function<Status(ChildSession&)>& start);
 
-// Sends a StartFailure on `channel`, best effort.
+// Reports on `channel` why this process cannot start. Best effort: it is the last action of the
+// process.
 void SendStartFailure(int channel, const Error& why);
 
 }  // namespace baokms::ipc

@@ -1,10 +1,12 @@
 // Writes and checks the lists of key versions in messages, so that both ends of a channel apply the
-// same limits.
+// same limits. A MetadataAnswer with more versions than one datagram holds is split in the worker
+// and joined in the supervisor.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "common/base/result.h"
 #include "proto/ipc.pb.h"
@@ -23,5 +25,23 @@ namespace baokms::ipc {
 // Fails with kProtocolViolation for more than kMaxKeyVersions versions, a version without a
 // matching creation time, or a number that AppendVersion() does not write.
 Status CheckForm(const KeyVersions& list);
+
+// Returns the datagrams of `answer`, which must be sent in this order without any other message in
+// between: full parts with `more_versions`, then the answer with the remaining versions.
+std::vector<MetadataAnswer> SplitMetadata(MetadataAnswer answer);
+
+// Collects the parts of one worker's answer.
+class MetadataParts final {
+ public:
+  enum class Progress : std::uint8_t { kMoreToCome, kComplete };
+
+  // Adds the next datagram, whose form has been checked. When the result is kComplete, `answer` is
+  // complete. Fails with kProtocolViolation when the id changes, a part is not full, or there are
+  // more than kMaxMetadataVersions.
+  Result<Progress> Join(MetadataAnswer& answer);
+
+ private:
+  MetadataAnswer gathered_;  // without versions: no answer has begun
+};
 
 }  // namespace baokms::ipc

@@ -48,10 +48,6 @@ Link::~Link() {
   loop_.Unwatch(channel_.get());
 }
 
-Status Link::Send(MessageType type, const google::protobuf::MessageLite& message) {
-  return SendEncoded(BAOKMS_TRY(EncodedMessage::Encode(type, message)), UniqueFd());
-}
-
 Status Link::Send(MessageType type,
                   const google::protobuf::MessageLite& message,
                   UniqueFd attached) {

@@ -48,8 +48,9 @@ class Link final {
   // Sends or queues one message. With `attached`, that descriptor is sent along and closed here.
   // kResourceExhausted: the message exceeds its maximum, or kMaxQueuedBytes or
   // kMaxQueuedDescriptors are already queued. kUnavailable: the peer is gone.
-  Status Send(MessageType type, const google::protobuf::MessageLite& message);
-  Status Send(MessageType type, const google::protobuf::MessageLite& message, UniqueFd attached);
+  Status Send(MessageType type,
+              const google::protobuf::MessageLite& message,
+              UniqueFd attached = UniqueFd());
   Status SendBytes(MessageType type, std::span<const std::uint8_t> body);
 
  private:

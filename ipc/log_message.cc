@@ -46,25 +46,16 @@ std::string ToText(const LogValue& value) {
       value);
 }
 
-LogRecord::Level ToLevel(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return LogRecord::LEVEL_DEBUG;
-    case LogLevel::kInfo:
-      return LogRecord::LEVEL_INFO;
-    case LogLevel::kWarn:
-      return LogRecord::LEVEL_WARN;
-    case LogLevel::kError:
-      break;
-  }
-  return LogRecord::LEVEL_ERROR;
-}
+static_assert(static_cast<int>(LogLevel::kDebug) == LogRecord::LEVEL_DEBUG &&
+              static_cast<int>(LogLevel::kInfo) == LogRecord::LEVEL_INFO &&
+              static_cast<int>(LogLevel::kWarn) == LogRecord::LEVEL_WARN &&
+              static_cast<int>(LogLevel::kError) == LogRecord::LEVEL_ERROR);
 
 }  // namespace
 
 LogRecord ToMessage(const baokms::LogRecord& record) {
   LogRecord message;
-  message.set_level(ToLevel(record.level));
+  message.set_level(static_cast<LogRecord::Level>(record.level));
   message.set_event(Bounded(record.event, kMaxLogName));
   const std::size_t count = std::min(record.fields.size(), kMaxLogFields);
   for (std::size_t i = 0; i < count; ++i) {

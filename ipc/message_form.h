@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include <concepts>
+
 #include <google/protobuf/repeated_field.h>
 
 #include "common/base/result.h"
@@ -41,25 +43,18 @@ Status CheckForm(const Spawned& spawned);
 Status CheckForm(const Kill& kill);
 Status CheckForm(const Exited& exited);
 
-// These may contain any number: the receiver looks it up and refuses unknown ones.
-inline Status CheckForm(const SyscallRefused& /*refused*/) {
-  return {};
-}
+// ConnectRequest, ConnectReport and SyscallRefused may contain any number: the receiver looks it up
+// and refuses unknown ones. Values of the others that a KMS client may have caused are answered
+// with an outcome instead (worker/).
+template <typename Message>
+concept FreeForm = std::same_as<Message, SyscallRefused> || std::same_as<Message, ConnectRequest> ||
+    std::same_as<Message, ConnectReport> || std::same_as<Message, KeyTable> ||
+    std::same_as<Message, CancelRequest> || requires(const Message& request) {
+  request.id();
+  request.deadline_ns();
+};
 
-inline Status CheckForm(const ConnectRequest& /*request*/) {
-  return {};
-}
-
-inline Status CheckForm(const ConnectReport& /*verdict*/) {
-  return {};
-}
-
-// Values that a KMS client may have caused are answered with an outcome instead (worker/).
-inline Status CheckForm(const KeyTable& /*table*/) {
-  return {};
-}
-
-inline Status CheckForm(const CancelRequest& /*request*/) {
+Status CheckForm(const FreeForm auto& /*message*/) {
   return {};
 }
 
@@ -77,18 +72,6 @@ requires requires(const Answer& answer) {
 
 Status CheckForm(const Answer& answer) {
   return CheckOutcomeAndCalls(answer.outcome(), answer.calls());
-}
-
-// Checks a request to a worker; see KeyTable.
-template <typename Request>
-
-requires requires(const Request& request) {
-  request.id();
-  request.deadline_ns();
-}
-
-Status CheckForm(const Request& /*request*/) {
-  return {};
 }
 
 }  // namespace baokms::ipc

@@ -49,10 +49,7 @@ Status ReportRefusedSyscalls(int supervisor_channel) {
 
   action.sa_sigaction = Report;
   action.sa_flags = SA_SIGINFO | SA_NODEFER;
-  if (::sigaction(SIGSYS, &action, nullptr) != 0) {
-    return Error(ErrorCode::kSystem, "sigaction(SIGSYS)", errno);
-  }
-  return {};
+  return CheckSyscall(::sigaction(SIGSYS, &action, nullptr), "sigaction(SIGSYS)");
 }
 
 }  // namespace baokms::ipc

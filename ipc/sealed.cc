@@ -44,9 +44,7 @@ Result<UniqueFd> SealMessage(const google::protobuf::MessageLite& message) {
     return Error(ErrorCode::kSystem, "memfd_create", errno);
   }
   BAOKMS_TRY(WriteAll(fd.get(), bytes));
-  if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
-    return Error(ErrorCode::kSystem, "fcntl(F_ADD_SEALS)", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::fcntl(fd.get(), F_ADD_SEALS, kSeals), "fcntl(F_ADD_SEALS)"));
   return fd;
 }
 
@@ -58,9 +56,7 @@ Result<std::string> ReadSealed(int fd) {
 
   struct stat facts {};
 
-  if (::fstat(fd, &facts) != 0) {
-    return Error(ErrorCode::kSystem, "fstat", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::fstat(fd, &facts), "fstat"));
   const auto size = static_cast<std::size_t>(facts.st_size);
   if (size > kMaxSetup) {
     return Error(ErrorCode::kFailedPrecondition, "sealed set-up is too large");

@@ -1,5 +1,3 @@
-#include "worker/decrypt_operation.h"
-
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
+#include "worker/operations.h"
 #include "worker/transit_checks.h"
 
 namespace baokms::worker {
@@ -38,7 +37,12 @@ ipc::Outcome CheckAnnotations(const std::vector<contract::AnnotationView>& annot
              : ipc::OUTCOME_ANNOTATIONS_MISMATCH;
 }
 
-}  // namespace
+// The result of the checks: OUTCOME_OK with the key to use, or the first failure. KEY_ID_UNKNOWN
+// takes precedence over all failures of annotations (docs/contract.md#decrypt).
+struct DecryptCheck {
+  ipc::Outcome outcome = ipc::OUTCOME_INTERNAL;
+  const TableKey* key = nullptr;
+};
 
 DecryptCheck CheckDecrypt(const ipc::DecryptRequest& request, const KeyTable& keys) {
   if (request.ciphertext().empty()) {
@@ -66,6 +70,8 @@ DecryptCheck CheckDecrypt(const ipc::DecryptRequest& request, const KeyTable& ke
       OutcomeOfReceived(contract::CheckCiphertext(request.ciphertext(), key->version.number));
   return {sealed, sealed == ipc::OUTCOME_OK ? key : nullptr};
 }
+
+}  // namespace
 
 void DecryptOperation::Begin(const ipc::DecryptRequest& request) {
   const DecryptCheck check = CheckDecrypt(request, context().keys);

@@ -1,5 +1,3 @@
-#include "worker/encrypt_operation.h"
-
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/known_versions.h"
+#include "worker/operations.h"
 #include "worker/transit_checks.h"
 #include "worker/wipe.h"
 

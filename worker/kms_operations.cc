@@ -13,7 +13,7 @@
 
 namespace baokms::worker {
 
-KmsOperations::KmsOperations(TokenCall::Sources sources,
+KmsOperations::KmsOperations(TransitCall::Sources sources,
                              contract::KeyIdentity identity,
                              std::string plugin_version,
                              Send send)

@@ -19,8 +19,8 @@
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/contract/identity.h"
+#include "ipc/key_versions.h"
 #include "ipc/message_type.h"
-#include "ipc/metadata_parts.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
 #include "worker/known_versions.h"
@@ -37,7 +37,7 @@ class KmsOperations final {
   using Send = std::function<void(ipc::MessageType, const google::protobuf::MessageLite&)>;
 
   // `sources` must outlive it.
-  KmsOperations(TokenCall::Sources sources,
+  KmsOperations(TransitCall::Sources sources,
                 contract::KeyIdentity identity,
                 std::string plugin_version,
                 Send send);

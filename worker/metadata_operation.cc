@@ -1,5 +1,3 @@
-#include "worker/metadata_operation.h"
-
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +8,7 @@
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "worker/known_versions.h"
+#include "worker/operations.h"
 
 namespace baokms::worker {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
-#include "common/openbao/call_records.h"
+#include "common/openbao/api.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "worker/key_table.h"
@@ -21,7 +21,7 @@ namespace baokms::worker {
 
 // What operations use. Every member must outlive them.
 struct OperationContext {
-  TokenCall::Sources sources;
+  TransitCall::Sources sources;
   const KeyTable& keys;
   KnownVersions& known;
   std::string plugin_version;
@@ -43,7 +43,7 @@ class KmsOperation {
 };
 
 // Base class of the operation for requests of type `kRequestType`. A derived class has a function
-// Begin(Request&), which may end the operation immediately, and a row in worker/dispatch_table.cc.
+// Begin(Request&), which may end the operation immediately, and a row in worker/worker.cc.
 template <typename RequestMessage, typename AnswerMessage, ipc::MessageType kRequestType>
 class AnsweringOperation : public KmsOperation {
  public:
@@ -60,18 +60,30 @@ class AnsweringOperation : public KmsOperation {
   void Cancel() override { End(ipc::OUTCOME_CANCELED); }
 
  protected:
-  // Calls Transit with the token and deadline of the operation, and adds the call's records to the
-  // answer. `exchange` is as in TransitCall; `done` receives the outcome, and a value that is
-  // meaningful only with OUTCOME_OK.
+  // Starts one exchange with a token. Called again for a repetition.
   template <typename Value>
-  void CallTransit(typename TransitCall<Value>::Exchange exchange,
+  using Exchange =
+      std::function<openbao::CallId(const openbao::CallContext&, openbao::Done<Value>)>;
+
+  // Calls Transit with the token and deadline of the operation, and adds the call's records to the
+  // answer. `done` receives the outcome, and a value that is meaningful only with OUTCOME_OK.
+  template <typename Value>
+  void CallTransit(Exchange<Value> exchange,
                    std::function<void(ipc::Outcome, Value)> done,
                    openbao::ConnectionUse connection = openbao::ConnectionUse::kAny) {
-    calls_.push_back(std::make_unique<TransitCall<Value>>(
-        context_.sources, deadline_, connection, std::move(exchange),
-        [this, done = std::move(done)](const CallEnd& end, Value value) {
+    const auto value = std::make_shared<Value>();
+    calls_.push_back(std::make_unique<TransitCall>(
+        context_.sources, deadline_, connection,
+        [value, exchange = std::move(exchange)](const openbao::CallContext& call, auto report) {
+          return exchange(
+              call, [value, report = std::move(report)](openbao::CallReport ended, Value received) {
+                *value = std::move(received);
+                report(std::move(ended));
+              });
+        },
+        [this, value, done = std::move(done)](const CallEnd& end) {
           Account(end);
-          done(end.outcome, std::move(value));
+          done(end.outcome, std::move(*value));
         }));
     calls_.back()->Begin();
   }
@@ -104,7 +116,7 @@ class AnsweringOperation : public KmsOperation {
   BootTime deadline_;
   Reply reply_;
   Answer answer_;
-  std::vector<std::unique_ptr<TokenCall>> calls_;  // at most two
+  std::vector<std::unique_ptr<TransitCall>> calls_;  // at most two
 };
 
 }  // namespace baokms::worker

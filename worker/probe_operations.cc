@@ -1,5 +1,3 @@
-#include "worker/probe_operations.h"
-
 #include <string>
 #include <utility>
 
@@ -9,6 +7,7 @@
 #include "common/contract/transit_ciphertext.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
+#include "worker/operations.h"
 #include "worker/transit_checks.h"
 #include "worker/wipe.h"
 

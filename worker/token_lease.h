@@ -2,11 +2,13 @@
 
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 
 #include "common/base/clock.h"
+#include "ipc/limits.h"
 
 namespace baokms::worker {
 
@@ -25,7 +27,10 @@ class TokenLease final {
  public:
   // `seconds` is OpenBao's lease_duration, limited to ipc::kMaxLeaseSeconds; 0 means that the token
   // does not expire.
-  TokenLease(Instant obtained, std::int64_t seconds);
+  TokenLease(Instant obtained, std::int64_t seconds)
+      : obtained_(obtained),
+        length_(std::chrono::seconds(
+            std::clamp<std::int64_t>(seconds, std::int64_t{0}, ipc::kMaxLeaseSeconds))) {}
 
   [[nodiscard]] bool expires() const { return length_ != BootTime::zero(); }
 
@@ -33,7 +38,13 @@ class TokenLease final {
   [[nodiscard]] BootTime length() const { return length_; }
 
   // Returns the remaining lifetime at `now`, at least zero; nothing when the token does not expire.
-  std::optional<BootTime> Remaining(Instant now);
+  std::optional<BootTime> Remaining(Instant now) {
+    if (!expires()) {
+      return std::nullopt;
+    }
+    age_ = std::max({age_, now.boot - obtained_.boot, now.wall - obtained_.wall});
+    return std::max(length_ - age_, BootTime::zero());
+  }
 
  private:
   Instant obtained_;

@@ -20,7 +20,6 @@
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
-#include "common/openbao/call_records.h"
 #include "common/openbao/error_class.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "common/base/clock.h"
-#include "common/base/elapsed.h"
 #include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
 #include "proto/ipc.pb.h"
@@ -24,12 +23,12 @@ bool RefusesToken(openbao::ErrorClass error_class) {
 
 }  // namespace
 
-TokenCall::~TokenCall() {
+TransitCall::~TransitCall() {
   sources_.tokens.CancelWait(wait_);
   sources_.transit.Cancel(call_);
 }
 
-void TokenCall::Call() {
+void TransitCall::Begin() {
   const TokenSource::Current current = sources_.tokens.Take();
   if (current.token == nullptr) {
     wait_ = sources_.tokens.Wait(deadline_, AwaitToken());
@@ -40,23 +39,23 @@ void TokenCall::Call() {
   context.deadline = deadline_;
   context.token = current.token;
   context.connection = connection_;
-  call_ = Start(context);
+  call_ = exchange_(context, [this](openbao::CallReport report) { OnReport(std::move(report)); });
 }
 
-std::function<void(TokenSource::Ready)> TokenCall::AwaitToken() {
+TokenSource::OnReady TransitCall::AwaitToken() {
   waiting_since_ = BootNow();
   return [this](TokenSource::Ready ready) {
     OnToken(ready);
   };
 }
 
-void TokenCall::OnToken(TokenSource::Ready ready) {
+void TransitCall::OnToken(TokenSource::Ready ready) {
   wait_ = 0;
   end_.stages.set_token_wait_us(end_.stages.token_wait_us() +
                                 Microseconds(BootNow() - waiting_since_));
   switch (ready.kind) {
     case TokenSource::Ready::Kind::kToken:
-      Call();
+      Begin();
       return;
     case TokenSource::Ready::Kind::kTimedOut:
       Finish(ipc::OUTCOME_TIMEOUT);
@@ -68,7 +67,7 @@ void TokenCall::OnToken(TokenSource::Ready ready) {
   }
 }
 
-void TokenCall::OnReport(openbao::CallReport report) {
+void TransitCall::OnReport(openbao::CallReport report) {
   call_ = 0;
   std::ranges::move(report.calls, std::back_inserter(end_.calls));
   end_.stages.set_connect_us(end_.stages.connect_us() + report.connect_us);
@@ -90,9 +89,10 @@ void TokenCall::OnReport(openbao::CallReport report) {
   wait_ = sources_.tokens.WaitAfterRejection(generation_, how, deadline_, AwaitToken());
 }
 
-void TokenCall::Finish(ipc::Outcome outcome) {
+void TransitCall::Finish(ipc::Outcome outcome) {
   end_.outcome = outcome;
-  Deliver(std::move(end_));  // may destroy this object
+  const Done done = std::move(done_);
+  done(CallEnd(std::move(end_)));  // may destroy this object
 }
 
 }  // namespace baokms::worker

@@ -1,6 +1,9 @@
 #include "worker/worker.h"
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include <google/protobuf/message_lite.h>
@@ -10,6 +13,7 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
+#include "common/openbao/broker_connector.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
@@ -19,14 +23,54 @@
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "proto/setup.pb.h"
-#include "worker/dispatch_table.h"
 #include "worker/kms_operations.h"
+#include "worker/operations.h"
 #include "worker/token_source.h"
 #include "worker/worker_options.h"
 
 namespace baokms::worker {
 
+using ipc::kPhaseServing;
 using Type = ipc::MessageType;
+
+namespace {
+
+// Adds the requests, given by the operations that answer them.
+template <typename... Kinds>
+void AddRequests(ipc::Dispatch& table, KmsOperations& kms) {
+  (table.Add<typename Kinds::Request>(Kinds::kType, kPhaseServing,
+                                      std::bind_front(&KmsOperations::Admit<Kinds>, &kms)),
+   ...);
+}
+
+// Adds the supervisor's messages, except those common to all children (ipc/child_session.h). Any
+// other message ends the worker.
+void AcceptFromSupervisor(ipc::Dispatch& table,
+                          openbao::BrokerConnector& connector,
+                          KmsOperations& kms) {
+  table.AddWithDescriptor<ipc::ConnectAnswer>(
+      Type::kConnectAnswer, kPhaseServing, ipc::Descriptor::kOptional,
+      std::bind_front(&openbao::BrokerConnector::OnAnswer, &connector));
+  table.Add<ipc::KeyTable>(Type::kKeyTable, kPhaseServing,
+                           std::bind_front(&KmsOperations::OnKeyTable, &kms));
+  table.Add<ipc::CancelRequest>(Type::kCancelRequest, kPhaseServing,
+                                std::bind_front(&KmsOperations::OnCancel, &kms));
+  AddRequests<EncryptOperation, DecryptOperation, MetadataOperation, ProbeEncryptOperation,
+              ProbeDecryptOperation>(table, kms);
+}
+
+// Returns the table of the auth agent's messages.
+ipc::Dispatch FromAgent(TokenSource& tokens) {
+  ipc::Dispatch table;
+  table.AddRaw(
+      Type::kToken, kPhaseServing, ipc::Descriptor::kNone,
+      [&tokens](std::span<std::uint8_t> body, UniqueFd /*fd*/) { return tokens.OnToken(body); });
+  table.Add<ipc::LoginFailed>(Type::kLoginFailed, kPhaseServing,
+                              std::bind_front(&TokenSource::OnLoginFailed, &tokens));
+  return table;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Worker>> Worker::Prepare(const ipc::WorkerSetup& setup,
                                                 ipc::ChildSession& session,
@@ -44,7 +88,7 @@ Worker::Worker(ipc::ChildSession& session)
           session.loop(),
           {.request =
                [this](const auto& message) { session_.Tell(Type::kConnectRequest, message); },
-           .verdict =
+           .report =
                [this](const auto& message) {
                  session_.Tell(Type::kConnectReport, message);
                }}) {
@@ -61,7 +105,7 @@ Status Worker::Open(WorkerOptions options, UniqueFd agent) {
                         }},
       options.token, options.renewal_increment_seconds);
   operations_ = std::make_unique<KmsOperations>(
-      TokenCall::Sources{*tokens_, *client_}, std::move(options.identity),
+      TransitCall::Sources{*tokens_, *client_}, std::move(options.identity),
       std::move(options.plugin_version),
       [this](Type type, const google::protobuf::MessageLite& message) {
         session_.Tell(type, message);
@@ -76,7 +120,7 @@ Status Worker::Open(WorkerOptions options, UniqueFd agent) {
   agent_ = BAOKMS_TRY(ipc::Link::Create(
       loop, std::move(agent), ipc::LinkKind::kToken,
       [this](ipc::Datagram datagram) {
-        return from_agent_.Deliver(std::move(datagram), ipc::kPhaseServing);
+        return from_agent_.Deliver(std::move(datagram), kPhaseServing);
       },
       [this](const Error&) { session_.End(ipc::ExitCode::kPeerViolation); }));
   return {};

@@ -10,7 +10,6 @@
 #include "common/base/result.h"
 #include "common/contract/identity.h"
 #include "common/openbao/api.h"
-#include "common/openbao/client_options.h"
 #include "common/setup/set_up_checks.h"
 #include "proto/setup.pb.h"
 #include "worker/limits.h"

@@ -27,7 +27,7 @@
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
 #include "common/base/secret_buffer.h"
-#include "common/openbao/tls_identity.h"
+#include "common/openbao/tls.h"
 #include "ipc/child_descriptors.h"
 #include "proto/ipc.pb.h"
 
@@ -342,15 +342,15 @@ Acquired HsmCredential::Identify(const ClientCertificate& certificate) {
     return acquired;
   }
   acquired.finding = {AuthStatus::kOk, ""};
-  openbao::TlsIdentity::Parts parts;
-  parts.leaf = certificate.leaf;
-  parts.chain.assign(certificate.chain.begin(), certificate.chain.end());
-  parts.key = std::shared_ptr<EVP_PKEY>(std::move(*key));
-  parts.signature_algorithms = AlgorithmsOf(facts_);
-  parts.versions = facts_.kind == KeyKind::kRsa && !facts_.rsa_pss
-                       ? openbao::TlsIdentity::Versions::kTls12Only  // TLS 1.3 has RSA-PSS only
-                       : openbao::TlsIdentity::Versions::kAll;
-  acquired.identity = std::make_shared<const openbao::TlsIdentity>(std::move(parts));
+  openbao::TlsIdentity identity;
+  identity.leaf = certificate.leaf;
+  identity.chain.assign(certificate.chain.begin(), certificate.chain.end());
+  identity.key = std::shared_ptr<EVP_PKEY>(std::move(*key));
+  identity.signature_algorithms = AlgorithmsOf(facts_);
+  identity.versions = facts_.kind == KeyKind::kRsa && !facts_.rsa_pss
+                          ? openbao::TlsIdentity::Versions::kTls12Only  // TLS 1.3 has RSA-PSS only
+                          : openbao::TlsIdentity::Versions::kAll;
+  acquired.identity = std::make_shared<const openbao::TlsIdentity>(std::move(identity));
   return acquired;
 }
 

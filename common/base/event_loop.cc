@@ -41,24 +41,15 @@ Result<std::unique_ptr<EventLoop>> EventLoop::Create() {
 }
 
 Status EventLoop::Watch(int fd, std::uint32_t events, FdCallback callback) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = fd;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-    return Error(ErrorCode::kSystem, "epoll_ctl(add)", errno);
-  }
+  epoll_event event{.events = events, .data = {.fd = fd}};
+  BAOKMS_TRY(CheckSyscall(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl(add)"));
   watched_[fd] = std::make_shared<Watched>(Watched{std::move(callback)});
   return {};
 }
 
 Status EventLoop::Modify(int fd, std::uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = fd;
-  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0) {
-    return Error(ErrorCode::kSystem, "epoll_ctl(modify)", errno);
-  }
-  return {};
+  epoll_event event{.events = events, .data = {.fd = fd}};
+  return CheckSyscall(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event), "epoll_ctl(modify)");
 }
 
 void EventLoop::Unwatch(int fd) {

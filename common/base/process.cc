@@ -17,36 +17,23 @@
 #include "common/base/unique_fd.h"
 
 namespace baokms {
-
 Status HardenSelf() {
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-    return Error(ErrorCode::kSystem, "prctl(PR_SET_NO_NEW_PRIVS)", errno);
-  }
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-    return Error(ErrorCode::kSystem, "prctl(PR_SET_DUMPABLE)", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)"));
+  BAOKMS_TRY(CheckSyscall(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)"));
   return LimitResource(RLIMIT_CORE, 0);
 }
 
 Status NameProcess(const char* name) {
-  if (::prctl(PR_SET_NAME, name, 0, 0, 0) != 0) {
-    return Error(ErrorCode::kSystem, "prctl(PR_SET_NAME)", errno);
-  }
-  return {};
+  return CheckSyscall(::prctl(PR_SET_NAME, name, 0, 0, 0), "prctl(PR_SET_NAME)");
 }
 
 Status LimitResource(__rlimit_resource resource, rlim_t value) {
   rlimit limit{};
-  if (::getrlimit(resource, &limit) != 0) {
-    return Error(ErrorCode::kSystem, "getrlimit", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::getrlimit(resource, &limit), "getrlimit"));
   // Never raise the limit: a lower hard limit of the service stays in force.
   limit.rlim_max = value < limit.rlim_max ? value : limit.rlim_max;
   limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(resource, &limit) != 0) {
-    return Error(ErrorCode::kSystem, "setrlimit", errno);
-  }
-  return {};
+  return CheckSyscall(::setrlimit(resource, &limit), "setrlimit");
 }
 
 Status IgnoreGroupSignals() {
@@ -54,9 +41,7 @@ Status IgnoreGroupSignals() {
 
   ignore.sa_handler = SIG_IGN;
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) {
-    if (::sigaction(signal, &ignore, nullptr) != 0) {
-      return Error(ErrorCode::kSystem, "sigaction(ignore)", errno);
-    }
+    BAOKMS_TRY(CheckSyscall(::sigaction(signal, &ignore, nullptr), "sigaction(ignore)"));
   }
   return {};
 }
@@ -71,17 +56,11 @@ Status RequireOpenDescriptors(int count) {
 }
 
 Status CloseFrom(int first) {
-  if (::close_range(static_cast<unsigned>(first), UINT_MAX, 0) != 0) {
-    return Error(ErrorCode::kSystem, "close_range", errno);
-  }
-  return {};
+  return CheckSyscall(::close_range(static_cast<unsigned>(first), UINT_MAX, 0), "close_range");
 }
 
 Status SetCloseOnExec(int fd) {
-  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-    return Error(ErrorCode::kSystem, "fcntl(F_SETFD)", errno);
-  }
-  return {};
+  return CheckSyscall(::fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl(F_SETFD)");
 }
 
 Result<DeadMansTimer> DeadMansTimer::Create(std::int64_t seconds) {
@@ -89,9 +68,7 @@ Result<DeadMansTimer> DeadMansTimer::Create(std::int64_t seconds) {
   event.sigev_notify = SIGEV_SIGNAL;
   event.sigev_signo = SIGKILL;
   timer_t timer{};
-  if (::timer_create(CLOCK_BOOTTIME, &event, &timer) != 0) {
-    return Error(ErrorCode::kSystem, "timer_create", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::timer_create(CLOCK_BOOTTIME, &event, &timer), "timer_create"));
   DeadMansTimer created(timer, seconds);
   BAOKMS_TRY(created.Postpone());
   return created;
@@ -104,10 +81,7 @@ DeadMansTimer::DeadMansTimer(DeadMansTimer&& other) noexcept
 Status DeadMansTimer::Postpone() {
   itimerspec when{};
   when.it_value.tv_sec = seconds_;
-  if (::timer_settime(timer_, 0, &when, nullptr) != 0) {
-    return Error(ErrorCode::kSystem, "timer_settime", errno);
-  }
-  return {};
+  return CheckSyscall(::timer_settime(timer_, 0, &when, nullptr), "timer_settime");
 }
 
 }  // namespace baokms

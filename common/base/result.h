@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <cerrno>
 #include <cstdlib>
 #include <utility>
 #include <variant>
@@ -95,6 +96,14 @@ class [[nodiscard]] Result<void> {
 };
 
 using Status = Result<void>;
+
+// Returns the failure of a system call that reports one with a result other than 0 and errno.
+inline Status CheckSyscall(int result,
+                           Literal what,
+                           const char* file = __builtin_FILE(),
+                           int line = __builtin_LINE()) {
+  return result == 0 ? Status() : Status(Error(ErrorCode::kSystem, what, errno, file, line));
+}
 
 }  // namespace baokms
 

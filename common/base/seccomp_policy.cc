@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -91,24 +92,30 @@ Result<SeccompPolicy> SeccompPolicy::CreateForSupervisor() {
   return Create(SCMP_ACT_ERRNO(EPERM), KernelLog::kRefusals);
 }
 
-Status SeccompPolicy::Allow(std::initializer_list<int> syscalls) {
-  for (const int syscall : syscalls) {
-    if (const int r =
-            ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 0, nullptr);
-        r < 0) {
-      return Error(ErrorCode::kSystem, "seccomp_rule_add(allow)", -r);
-    }
+Status SeccompPolicy::AddRule(std::uint32_t action, int syscall, const scmp_arg_cmp* condition) {
+  const unsigned conditions = condition == nullptr ? 0 : 1;
+  if (const int r =
+          ::seccomp_rule_add_array(filter_->context, action, syscall, conditions, condition);
+      r < 0) {
+    return Error(ErrorCode::kSystem, "seccomp_rule_add", -r);
   }
   return {};
 }
 
-Status SeccompPolicy::AllowWhen(int syscall, unsigned index, std::uint64_t value) {
-  const scmp_arg_cmp equals = {.arg = index, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
-  if (const int r = ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 1, &equals);
-      r < 0) {
-    return Error(ErrorCode::kSystem, "seccomp_rule_add(when)", -r);
+Status SeccompPolicy::AddRules(std::uint32_t action, std::span<const int> syscalls) {
+  for (const int syscall : syscalls) {
+    BAOKMS_TRY(AddRule(action, syscall, nullptr));
   }
   return {};
+}
+
+Status SeccompPolicy::Allow(std::initializer_list<int> syscalls) {
+  return AddRules(SCMP_ACT_ALLOW, syscalls);
+}
+
+Status SeccompPolicy::AllowWhen(int syscall, unsigned index, std::uint64_t value) {
+  const scmp_arg_cmp equals = {.arg = index, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
+  return AddRule(SCMP_ACT_ALLOW, syscall, &equals);
 }
 
 Status SeccompPolicy::AllowMasked(int syscall,
@@ -117,31 +124,15 @@ Status SeccompPolicy::AllowMasked(int syscall,
                                   std::uint64_t value) {
   const scmp_arg_cmp masked = {
       .arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
-  if (const int r = ::seccomp_rule_add_array(filter_->context, SCMP_ACT_ALLOW, syscall, 1, &masked);
-      r < 0) {
-    return Error(ErrorCode::kSystem, "seccomp_rule_add(masked)", -r);
-  }
-  return {};
+  return AddRule(SCMP_ACT_ALLOW, syscall, &masked);
 }
 
 Status SeccompPolicy::Refuse(std::initializer_list<int> syscalls, int with_errno) {
-  const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno));
-  for (const int syscall : syscalls) {
-    if (const int r = ::seccomp_rule_add_array(filter_->context, action, syscall, 0, nullptr);
-        r < 0) {
-      return Error(ErrorCode::kSystem, "seccomp_rule_add(errno)", -r);
-    }
-  }
-  return {};
+  return AddRules(SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno)), syscalls);
 }
 
 Status SeccompPolicy::RefuseIf(int syscall, const scmp_arg_cmp& condition, int with_errno) {
-  const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno));
-  if (const int r = ::seccomp_rule_add_array(filter_->context, action, syscall, 1, &condition);
-      r < 0) {
-    return Error(ErrorCode::kSystem, "seccomp_rule_add(errno if)", -r);
-  }
-  return {};
+  return AddRule(SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno)), syscall, &condition);
 }
 
 Status SeccompPolicy::RefuseWithAnyBit(int syscall,
@@ -215,14 +206,7 @@ Status SeccompPolicy::KillDangerous() {
                                  SCMP_SYS(ioperm),
                                  SCMP_SYS(modify_ldt),
                                  SCMP_SYS(open_by_handle_at)};
-  for (const int syscall : kCalls) {
-    if (const int r =
-            ::seccomp_rule_add_array(filter_->context, SCMP_ACT_KILL_PROCESS, syscall, 0, nullptr);
-        r < 0) {
-      return Error(ErrorCode::kSystem, "seccomp_rule_add(kill)", -r);
-    }
-  }
-  return {};
+  return AddRules(SCMP_ACT_KILL_PROCESS, kCalls);
 }
 
 Status SeccompPolicy::AllowMemory() {

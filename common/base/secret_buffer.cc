@@ -22,16 +22,9 @@ constexpr std::size_t kPage = 4096;  // x86_64 and our aarch64 target (Debian's 
 
 // Call it before anything secret is written to the memory.
 Status Guard(void* memory, std::size_t size) {
-  if (::mlock(memory, size) != 0) {
-    return Error(ErrorCode::kSystem, "mlock", errno);
-  }
-  if (::madvise(memory, size, MADV_DONTDUMP) != 0) {
-    return Error(ErrorCode::kSystem, "madvise(MADV_DONTDUMP)", errno);
-  }
-  if (::madvise(memory, size, MADV_WIPEONFORK) != 0) {
-    return Error(ErrorCode::kSystem, "madvise(MADV_WIPEONFORK)", errno);
-  }
-  return {};
+  BAOKMS_TRY(CheckSyscall(::mlock(memory, size), "mlock"));
+  BAOKMS_TRY(CheckSyscall(::madvise(memory, size, MADV_DONTDUMP), "madvise(MADV_DONTDUMP)"));
+  return CheckSyscall(::madvise(memory, size, MADV_WIPEONFORK), "madvise(MADV_WIPEONFORK)");
 }
 
 // Wiped pages that stay mapped and guarded for the next short secret: every Decrypt needs one, and

@@ -3,67 +3,47 @@
 
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace baokms {
 
+inline constexpr auto kTlsAlertTexts = std::to_array<std::pair<std::uint32_t, std::string_view>>({
+    {10, "unexpected message"},
+    {20, "bad record MAC"},
+    {22, "record overflow"},
+    {40, "handshake failure"},
+    {42, "bad certificate"},
+    {43, "unsupported certificate"},
+    {44, "certificate revoked"},
+    {45, "certificate expired"},
+    {46, "certificate unknown"},
+    {47, "illegal parameter"},
+    {48, "unknown CA"},
+    {49, "access denied"},
+    {50, "decode error"},
+    {51, "decrypt error"},
+    {70, "protocol version"},
+    {71, "insufficient security"},
+    {80, "internal error"},
+    {86, "inappropriate fallback"},
+    {109, "missing extension"},
+    {110, "unsupported extension"},
+    {112, "unrecognized name"},
+    {113, "bad certificate status response"},
+    {115, "unknown PSK identity"},
+    {116, "certificate required"},
+    {120, "no application protocol"},
+});
+
 // Returns "certificate required" for 116, and "unknown alert" for an unassigned number.
 constexpr std::string_view TlsAlertText(std::uint32_t alert) {
-  switch (alert) {
-    case 10:
-      return "unexpected message";
-    case 20:
-      return "bad record MAC";
-    case 22:
-      return "record overflow";
-    case 40:
-      return "handshake failure";
-    case 42:
-      return "bad certificate";
-    case 43:
-      return "unsupported certificate";
-    case 44:
-      return "certificate revoked";
-    case 45:
-      return "certificate expired";
-    case 46:
-      return "certificate unknown";
-    case 47:
-      return "illegal parameter";
-    case 48:
-      return "unknown CA";
-    case 49:
-      return "access denied";
-    case 50:
-      return "decode error";
-    case 51:
-      return "decrypt error";
-    case 70:
-      return "protocol version";
-    case 71:
-      return "insufficient security";
-    case 80:
-      return "internal error";
-    case 86:
-      return "inappropriate fallback";
-    case 109:
-      return "missing extension";
-    case 110:
-      return "unsupported extension";
-    case 112:
-      return "unrecognized name";
-    case 113:
-      return "bad certificate status response";
-    case 115:
-      return "unknown PSK identity";
-    case 116:
-      return "certificate required";
-    case 120:
-      return "no application protocol";
-    default:
-      return "unknown alert";
-  }
+  const auto* found =
+      std::ranges::find(kTlsAlertTexts, alert, &std::pair<std::uint32_t, std::string_view>::first);
+  return found == kTlsAlertTexts.end() ? "unknown alert" : found->second;
 }
 
 }  // namespace baokms

@@ -5,12 +5,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "ipc/limits.h"
+
 namespace baokms::openbao {
 
 class AddressSearch final {
  public:
   // Starts a new search at endpoint `first` of `endpoint_count`; no address has been tried.
-  void Begin(std::uint32_t first, std::uint32_t endpoint_count);
+  void Begin(std::uint32_t first, std::uint32_t endpoint_count) {
+    first_ = endpoint_ = first;
+    endpoint_count_ = endpoint_count;
+    untried_ = 0;
+    tried_.clear();
+  }
 
   // Starts again at the endpoint where the search began.
   void Restart() { Begin(first_, endpoint_count_); }
@@ -21,19 +28,44 @@ class AddressSearch final {
   [[nodiscard]] const std::vector<std::uint32_t>& tried() const { return tried_; }
 
   // Records the connector's answer for the current endpoint: `address` (0: none) has been tried,
-  // and `untried` more remain.
-  void Note(std::uint32_t address, std::uint32_t untried);
+  // and `untried` more remain. The list of tried addresses must fit into a request, however often
+  // the name's addresses change in the meantime.
+  void Note(std::uint32_t address, std::uint32_t untried) {
+    if (address != 0) {
+      tried_.push_back(address);
+    }
+    untried_ = tried_.size() < ipc::kMaxAddresses ? untried : 0;
+  }
 
   // Permits one more attempt to the latest address.
-  void AllowAgain();
+  void AllowAgain() {
+    if (!tried_.empty()) {
+      tried_.pop_back();
+      ++untried_;
+    }
+  }
 
   // Moves to an address that was not tried: of this endpoint, or of the next one (the first follows
   // the last). Returns false when every address of every endpoint was tried.
-  [[nodiscard]] bool Next();
+  [[nodiscard]] bool Next() {
+    if (untried_ > 0) {
+      return true;
+    }
+    const std::uint32_t next = (endpoint_ + 1) % endpoint_count_;
+    if (next == first_) {
+      return false;
+    }
+    endpoint_ = next;
+    tried_.clear();
+    return true;
+  }
 
   // Returns the number of addresses that remain after the current one, as far as known: an endpoint
   // that was not queried yet counts as one.
-  [[nodiscard]] std::uint32_t remaining() const;
+  [[nodiscard]] std::uint32_t remaining() const {
+    const std::uint32_t asked = (endpoint_ + endpoint_count_ - first_) % endpoint_count_ + 1;
+    return untried_ + endpoint_count_ - asked;
+  }
 
  private:
   std::uint32_t first_ = 0;

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,9 +22,13 @@
 #include "common/contract/key_profile.h"
 #include "common/openbao/connector.h"
 #include "common/openbao/error_class.h"
-#include "common/openbao/tls_alert.h"
-#include "common/openbao/tls_identity.h"
+#include "common/openbao/tls.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
+
+namespace baokms::ipc {
+class OpenBaoSetup;
+}  // namespace baokms::ipc
 
 namespace baokms::openbao {
 
@@ -44,6 +49,10 @@ struct ClientOptions {
   std::string transit_key;  // mount and key are empty in a client that only logs in and renews
   std::uint32_t max_connections = 16;
 };
+
+// Returns endpoints, roots, server name and namespace, without a Transit key. `setup` must have
+// been checked (common/setup/set_up_checks.h).
+ClientOptions ToClientOptions(const ipc::OpenBaoSetup& setup);
 
 // One completed HTTP exchange, for metrics.
 struct CallRecord {
@@ -66,6 +75,23 @@ struct CallReport {
     return calls.empty() ? kNoTlsAlert : calls.back().tls_alert;
   }
 };
+
+// Appends `records` to `calls` (the repeated ipc::OpenBaoCall of a message), up to ipc::kMaxCalls
+// in total.
+template <typename Calls>
+void AppendCalls(const std::vector<CallRecord>& records, Calls& calls) {
+  for (const CallRecord& record : records) {
+    if (static_cast<std::size_t>(calls.size()) >= ipc::kMaxCalls) {
+      return;
+    }
+    ipc::OpenBaoCall& call = *calls.Add();
+    call.set_operation(record.operation);
+    call.set_outcome(ToOutcome(record.error_class));
+    call.set_duration_us(record.duration_us);
+    call.set_request_id(record.request_id);
+    call.set_tls_alert(record.tls_alert);
+  }
+}
 
 struct EncryptValue {
   std::string ciphertext;

@@ -120,7 +120,7 @@ void BrokerConnector::Report(std::uint64_t socket_id, SocketState state) {
   ipc::ConnectReport message;
   message.set_id(socket_id);
   message.set_usable(state == SocketState::kUsable);
-  outgoing_.verdict(message);
+  outgoing_.report(message);
 }
 
 Status BrokerConnector::OnAnswer(const ipc::ConnectAnswer& answer, UniqueFd fd) {

@@ -33,7 +33,7 @@ class BrokerConnector final : public Connector {
   // Sends the connector's two messages.
   struct Outgoing {
     std::function<void(const ipc::ConnectRequest&)> request;
-    std::function<void(const ipc::ConnectReport&)> verdict;
+    std::function<void(const ipc::ConnectReport&)> report;
   };
 
   BrokerConnector(EventLoop& loop, Outgoing outgoing);

@@ -11,64 +11,37 @@
 #include "common/openbao/outcome.h"
 #include "common/openbao/request_bodies.h"
 #include "common/setup/value_rules.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::openbao {
 namespace {
 
-// Interprets OpenBao's responses: a value for 2xx, and error texts for any other status.
-class OpenBaoHandler : public CallHandler {
- public:
-  AttemptOutcome Classify(const HttpResponse& answer,
-                          const AttemptOutcome& transport,
-                          std::string& request_id) final {
-    if (answer.extent != HttpResponse::Extent::kComplete) {
+// Interprets OpenBao's responses: a value for 2xx, which `parser` reads, and error texts for any
+// other status.
+template <typename Value>
+CallHandler MakeHandler(Result<Answer<Value>> (*parser)(std::string_view), Done<Value> done) {
+  const auto value = std::make_shared<Value>();
+  const auto classify = [parser, value](const HttpResponse& response,
+                                        const AttemptOutcome& transport) -> AttemptOutcome {
+    if (response.extent != HttpResponse::Extent::kComplete) {
       return transport;
     }
-    if (answer.status >= 200 && answer.status < 300) {
-      Result<std::string> parsed = Parse(answer.body);
-      if (!parsed) {
-        return {.error_class = ErrorClass::kUndecodable};
-      }
-      request_id = std::move(parsed).value();
-      return {.error_class = ErrorClass::kOk};
+    if (response.status < 200 || response.status >= 300) {
+      const Answer<ErrorTexts> errors = ParseErrors(response.body);
+      AttemptOutcome outcome = ClassifyStatus(response.status, errors.value, response.retry_after);
+      outcome.request_id = errors.request_id;
+      return outcome;
     }
-    Answer<ErrorTexts> errors = ParseErrors(answer.body);
-    request_id = std::move(errors.request_id);
-    return ClassifyStatus(answer.status, errors.value, answer.retry_after);
-  }
-
- protected:
-  // Parses the body of a 2xx response and keeps its value. Returns the response's request_id; fails
-  // when the body is not the documented one.
-  virtual Result<std::string> Parse(std::string_view body) = 0;
-};
-
-// Connects a parser with the caller's callback.
-template <typename Value>
-class TypedHandler final : public OpenBaoHandler {
- public:
-  using Parser = Result<Answer<Value>> (*)(std::string_view);
-
-  TypedHandler(Parser parser, Done<Value> done) : parser_(parser), done_(std::move(done)) {}
-
-  void Deliver(CallReport report) override { done_(std::move(report), std::move(value_)); }
-
- private:
-  Result<std::string> Parse(std::string_view body) override {
-    Answer<Value> answer = BAOKMS_TRY(parser_(body));
-    value_ = std::move(answer.value);
-    return std::move(answer.request_id);
-  }
-
-  Parser parser_;
-  Done<Value> done_;
-  Value value_{};
-};
-
-template <typename Value>
-std::unique_ptr<CallHandler> MakeHandler(Result<Answer<Value>> (*parser)(std::string_view),
-                                         Done<Value> done) {
-  return std::make_unique<TypedHandler<Value>>(parser, std::move(done));
+    Result<Answer<Value>> answer = parser(response.body);
+    if (!answer) {
+      return {.error_class = ErrorClass::kUndecodable};
+    }
+    *value = std::move(answer->value);
+    return {.error_class = ErrorClass::kOk, .request_id = std::move(answer->request_id)};
+  };
+  return {.classify = classify, .deliver = [value, done = std::move(done)](CallReport report) {
+            done(std::move(report), std::move(*value));
+          }};
 }
 
 Result<Answer<std::monostate>> IgnoreBody(std::string_view /*body*/) {
@@ -141,6 +114,18 @@ bool AreUsable(const ClientOptions& options) {
 
 }  // namespace
 
+ClientOptions ToClientOptions(const ipc::OpenBaoSetup& setup) {
+  ClientOptions options;
+  for (const ipc::EndpointSetup& endpoint : setup.endpoints()) {
+    options.endpoints.push_back(
+        {endpoint.host(), static_cast<std::uint16_t>(endpoint.port()), endpoint.path_prefix()});
+  }
+  options.ca_pem = setup.ca_pem();
+  options.server_name = setup.server_name();
+  options.namespace_path = setup.namespace_path();
+  return options;
+}
+
 struct Client::Impl {
   std::string key_path;
   std::string upsert_path;
@@ -153,7 +138,7 @@ struct Client::Impl {
                 ipc::OpenBaoOperation operation,
                 std::string path,
                 Result<WipedBuffer> body,
-                std::unique_ptr<CallHandler> handler,
+                CallHandler handler,
                 std::shared_ptr<const TlsIdentity> identity = nullptr) const {
     NewCall call;
     call.identity = std::move(identity);

@@ -49,27 +49,20 @@ void Connections::NoteUsable(int fd, const void* tls_session) {
     return;
   }
   found->second.tls_session = tls_session;
-  if (!found->second.reported) {
-    found->second.reported = true;
+  if (!std::exchange(found->second.reported, true)) {
     connector_.Report(found->second.socket_id, Connector::SocketState::kUsable);
   }
 }
 
 void Connections::Silence(int fd) {
-  const auto found = by_fd_.find(fd);
-  if (found != by_fd_.end()) {
+  if (const auto found = by_fd_.find(fd); found != by_fd_.end()) {
     found->second.reported = true;
   }
 }
 
-std::uint64_t Connections::SocketId(int fd) const {
+Connections::Names Connections::NamesOf(int fd) const {
   const auto found = by_fd_.find(fd);
-  return found == by_fd_.end() ? 0 : found->second.socket_id;
-}
-
-std::uint32_t Connections::Address(int fd) const {
-  const auto found = by_fd_.find(fd);
-  return found == by_fd_.end() ? 0 : found->second.address;
+  return found == by_fd_.end() ? Names() : Names{found->second.socket_id, found->second.address};
 }
 
 std::optional<Peer> Connections::PeerOf(int fd) {

@@ -46,12 +46,14 @@ class Connections final {
 
   [[nodiscard]] std::uint32_t live(std::uint32_t endpoint) const { return live_[endpoint]; }
 
-  // Returns the id for Connector::Report(); 0 when `fd` is not one of these connections.
-  [[nodiscard]] std::uint64_t SocketId(int fd) const;
+  // The numbers by which the connector knows a connection.
+  struct Names {
+    std::uint64_t socket_id = 0;  // for Connector::Report()
+    std::uint32_t address = 0;
+  };
 
-  // Returns the number of the address that `fd` connects to; 0 when `fd` is not one of these
-  // connections.
-  [[nodiscard]] std::uint32_t Address(int fd) const;
+  // Returns zeros when `fd` is not one of these connections.
+  [[nodiscard]] Names NamesOf(int fd) const;
 
   // Returns the peer; absent when `fd` is not connected.
   [[nodiscard]] static std::optional<Peer> PeerOf(int fd);

@@ -7,10 +7,28 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
 
 namespace baokms::openbao {
+
+Result<std::unique_ptr<CurlLibrary>> CurlLibrary::Create() {
+  // Comes first, so that libcurl's own initialisation finds OpenSSL initialised without a
+  // configuration file.
+  if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) {
+    return Error(ErrorCode::kInternal, "OpenSSL cannot be initialised");
+  }
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    return Error(ErrorCode::kInternal, "libcurl cannot be initialised");
+  }
+  return std::unique_ptr<CurlLibrary>(new CurlLibrary());
+}
+
+CurlLibrary::~CurlLibrary() {
+  curl_global_cleanup();
+}
 
 struct CurlMulti::Callbacks {
   static int Socket(CURL* /*easy*/, curl_socket_t fd, int what, void* self, void* /*unused*/) {
@@ -32,13 +50,13 @@ struct CurlMulti::Callbacks {
 };
 
 Result<std::unique_ptr<CurlMulti>> CurlMulti::Create(EventLoop& loop,
-                                                     Listener& listener,
+                                                     Finished finished,
                                                      std::uint32_t max_idle) {
   CURLM* handle = curl_multi_init();
   if (handle == nullptr) {
     return Error(ErrorCode::kInternal, "curl_multi_init");
   }
-  std::unique_ptr<CurlMulti> multi(new CurlMulti(loop, listener, handle));
+  std::unique_ptr<CurlMulti> multi(new CurlMulti(loop, std::move(finished), handle));
   bool good = true;
   const auto set = [&](CURLMoption option, auto value) {
     good = good && curl_multi_setopt(handle, option, value) == CURLM_OK;
@@ -55,8 +73,8 @@ Result<std::unique_ptr<CurlMulti>> CurlMulti::Create(EventLoop& loop,
   return multi;
 }
 
-CurlMulti::CurlMulti(EventLoop& loop, Listener& listener, void* handle)
-    : loop_(loop), listener_(listener), handle_(handle) {
+CurlMulti::CurlMulti(EventLoop& loop, Finished finished, void* handle)
+    : loop_(loop), finished_(std::move(finished)), handle_(handle) {
 }
 
 CurlMulti::~CurlMulti() {
@@ -205,7 +223,7 @@ void CurlMulti::Dispatch() {
   while (!ended_.empty()) {
     const Ended ended = ended_.front();
     ended_.pop_front();
-    listener_.Finished(ended.easy, ended.curl_code);
+    finished_(ended.easy, ended.curl_code);
   }
   dispatching_ = false;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 
@@ -14,23 +15,30 @@
 
 namespace baokms::openbao {
 
+// Initialises OpenSSL and libcurl in a process that will lose access to files and sockets, and
+// holds libcurl's global state. Objects that use libcurl must be created after it and destroyed
+// before it.
+class CurlLibrary final {
+ public:
+  static Result<std::unique_ptr<CurlLibrary>> Create();
+
+  CurlLibrary(const CurlLibrary&) = delete;
+  CurlLibrary& operator=(const CurlLibrary&) = delete;
+  ~CurlLibrary();
+
+ private:
+  CurlLibrary() = default;
+};
+
 class CurlMulti final {
  public:
-  class Listener {
-   public:
-    Listener() = default;
-    Listener(const Listener&) = delete;
-    Listener& operator=(const Listener&) = delete;
-    virtual ~Listener() = default;
-
-    // `easy` ended with `curl_code` and was removed from the multi handle. Never called from inside
-    // Add() or Remove().
-    virtual void Finished(void* easy, int curl_code) = 0;
-  };
+  // `easy` ended with `curl_code` and was removed from the multi handle. Never called from inside
+  // Add() or Remove().
+  using Finished = std::function<void(void* easy, int curl_code)>;
 
   // Keeps at most `max_idle` idle connections. Call it before the system call filter is installed.
   static Result<std::unique_ptr<CurlMulti>> Create(EventLoop& loop,
-                                                   Listener& listener,
+                                                   Finished finished,
                                                    std::uint32_t max_idle);
 
   CurlMulti(const CurlMulti&) = delete;
@@ -62,7 +70,7 @@ class CurlMulti final {
     bool in_use;  // by a transfer; otherwise idle and watched for its end
   };
 
-  CurlMulti(EventLoop& loop, Listener& listener, void* handle);
+  CurlMulti(EventLoop& loop, Finished finished, void* handle);
 
   void SetInterest(int fd, std::uint32_t events);
   void SetIdle(int fd);
@@ -74,7 +82,7 @@ class CurlMulti final {
   void Dispatch();
 
   EventLoop& loop_;
-  Listener& listener_;
+  Finished finished_;
   void* handle_;
   std::unordered_map<int, Watched> watched_;
   std::deque<Ended> ended_;

@@ -23,8 +23,9 @@ Result<std::unique_ptr<Exchange>> Exchange::Create(EventLoop& loop,
   TlsRoots roots = BAOKMS_TRY(TlsRoots::Parse(options.ca_pem));
   std::unique_ptr<Exchange> exchange(
       new Exchange(loop, connector, std::move(options), std::move(library), std::move(roots)));
-  CurlMulti::Listener& listener = *exchange;
-  exchange->multi_ = BAOKMS_TRY(CurlMulti::Create(loop, listener, exchange->max_connections_));
+  exchange->multi_ = BAOKMS_TRY(CurlMulti::Create(
+      loop, [raw = exchange.get()](void* easy, int curl_code) { raw->Finished(easy, curl_code); },
+      exchange->max_connections_));
   Transfer* first = exchange->AcquireTransfer();
   if (first == nullptr) {
     return Error(ErrorCode::kInternal, "libcurl cannot be set up");
@@ -46,7 +47,15 @@ Exchange::Exchange(EventLoop& loop,
       library_(std::move(library)),
       roots_(std::move(roots)),
       connections_(connector, routes_.size()),
-      socket_requests_(loop, connector, *this, options.first_endpoint, routes_.size()),
+      socket_requests_(loop,
+                       connector,
+                       {.arrived = [this](SocketRequest& request) { SocketCame(request); },
+                        .failed =
+                            [this](PendingCall* owner, const SocketAnswer& answer) {
+                              SocketFailed(owner, answer);
+                            }},
+                       options.first_endpoint,
+                       routes_.size()),
       running_(routes_.size()) {
 }
 
@@ -134,19 +143,19 @@ bool Exchange::Serve(PendingCall& call) {
   if (call.socket_request != nullptr) {
     return false;
   }
-  SocketRequest* attempt =
+  SocketRequest* request =
       call.search.tried().empty() ? socket_requests_.Reuse(endpoint, call) : nullptr;
-  if (attempt == nullptr && MayConnect(call)) {
-    attempt = &socket_requests_.Ask(endpoint, call.search.tried(), call);
+  if (request == nullptr && MayConnect(call)) {
+    request = &socket_requests_.Ask(endpoint, call.search.tried(), call);
   }
-  if (attempt == nullptr) {
+  if (request == nullptr) {
     return false;
   }
-  AwaitSocket(call, *attempt);
-  if (attempt->request != 0) {
+  AwaitSocket(call, *request);
+  if (request->id != 0) {
     return false;
   }
-  TakeAnswer(call, socket_requests_.Take(*attempt));
+  TakeAnswer(call, socket_requests_.Take(*request));
   Start(call, ConnectionMode::kNew);
   return true;
 }
@@ -158,8 +167,8 @@ bool Exchange::MayConnect(const PendingCall& call) const {
          max_connections_ + reserve;
 }
 
-void Exchange::AwaitSocket(PendingCall& call, SocketRequest& attempt) {
-  call.socket_request = &attempt;
+void Exchange::AwaitSocket(PendingCall& call, SocketRequest& request) {
+  call.socket_request = &request;
   call.connecting = true;
   call.on_idle_connection = false;
   call.attempt_began = call.connect_began = BootNow();
@@ -187,13 +196,13 @@ void Exchange::LimitConnecting(PendingCall& call) {
   WakeAt(call, std::min(call.what.deadline, call.connect_began + limit));
 }
 
-void Exchange::SocketCame(SocketRequest& attempt) {
-  if (attempt.owner == nullptr) {
+void Exchange::SocketCame(SocketRequest& request) {
+  if (request.owner == nullptr) {
     Pump();  // assigns it to the first call that waits for any connection
     return;
   }
-  PendingCall& call = *attempt.owner;
-  TakeAnswer(call, socket_requests_.Take(attempt));
+  PendingCall& call = *request.owner;
+  TakeAnswer(call, socket_requests_.Take(request));
   std::erase(waiting_, &call);
   Start(call, ConnectionMode::kNew);
 }
@@ -214,7 +223,7 @@ void Exchange::SocketFailed(PendingCall* owner, const SocketAnswer& answer) {
     if (answer.address == 0 && !call.search.tried().empty()) {
       FollowUp(call, outcome);  // no address is left, and no attempt took place
     } else {
-      EndAttempt(call, outcome, {});
+      EndAttempt(call, outcome);
     }
   }
   Pump();
@@ -297,7 +306,7 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
     transfer.set_descriptor(known);  // an idle one; TakeSocket() stores a new one
   }
   const int fd = transfer.descriptor();
-  call.address = connections_.Address(fd);
+  call.address = connections_.NamesOf(fd).address;
   if (!call.refused_peers.empty() && Contains(call.refused_peers, Connections::PeerOf(fd))) {
     call.peer_was_refused = true;
     return Decision::kAbandon;
@@ -319,7 +328,7 @@ void Exchange::BeginAnswer(Transfer& transfer) {
   if ((status >= 300 && status < 400) || status >= 500) {
     PendingCall& call = *transfer.call();
     transfer.RetireConnection();
-    call.socket_id = connections_.SocketId(transfer.descriptor());
+    call.socket_id = connections_.NamesOf(transfer.descriptor()).socket_id;
     call.peer = Connections::PeerOf(transfer.descriptor());
   }
 }

@@ -5,7 +5,7 @@
 #include <curl/curl.h>
 
 #include "common/base/backoff.h"
-#include "common/base/elapsed.h"
+#include "common/base/clock.h"
 #include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
 
@@ -28,27 +28,25 @@ void Exchange::Finished(void* easy, int curl_code) {
     Pump();
     return;
   }
-  std::string request_id;
   const bool complete = curl_code == CURLE_OK;
   AttemptOutcome outcome =
       complete ? AttemptOutcome()
                : ClassifyTransport(curl_code, transfer.progress(), transfer.tls_alert());
   if (complete || transfer.progress() == Progress::kAnswering) {
-    outcome = call.what.handler->Classify(transfer.answer(complete), outcome, request_id);
+    outcome = call.what.handler.classify(transfer.answer(complete), outcome);
   }
   ReleaseTransfer(call);
-  EndAttempt(call, outcome, std::move(request_id));
+  EndAttempt(call, std::move(outcome));
 }
 
-void Exchange::EndAttempt(PendingCall& call, AttemptOutcome outcome, std::string request_id) {
+void Exchange::EndAttempt(PendingCall& call, AttemptOutcome outcome) {
   call.socket.fd.reset();
   const std::optional<Peer> peer = std::exchange(call.peer, std::nullopt);
   if (std::exchange(call.peer_was_refused, false)) {  // no exchange took place
     AddConnectTime(call, BootNow());
     outcome = {.error_class = call.last_error, .remedy = Remedy::kOtherAddress};
   } else {
-    AddRecord(call, outcome.error_class, std::move(request_id));
-    call.report.calls.back().tls_alert = outcome.tls_alert;
+    AddRecord(call, outcome);
   }
   ++call.attempt_count;
   call.last_error = outcome.error_class;
@@ -112,7 +110,7 @@ bool Exchange::RepeatLater(PendingCall& call, const AttemptOutcome& outcome) {
   return true;
 }
 
-void Exchange::AddRecord(PendingCall& call, ErrorClass error_class, std::string request_id) {
+void Exchange::AddRecord(PendingCall& call, const AttemptOutcome& outcome) {
   const BootTime now = BootNow();
   if (call.connecting) {
     AddConnectTime(call, now);
@@ -122,18 +120,19 @@ void Exchange::AddRecord(PendingCall& call, ErrorClass error_class, std::string 
     call.request_began = BootTime::zero();
   }
   call.report.calls.push_back({.operation = call.what.operation,
-                               .error_class = error_class,
+                               .error_class = outcome.error_class,
                                .duration_us = Microseconds(now - call.attempt_began),
-                               .request_id = std::move(request_id)});
+                               .request_id = outcome.request_id,
+                               .tls_alert = outcome.tls_alert});
 }
 
 void Exchange::Complete(PendingCall& call, ErrorClass error_class) {
   const auto node = calls_.extract(call.id);
-  const std::unique_ptr<CallHandler> handler = std::move(call.what.handler);
+  const CallHandler handler = std::move(call.what.handler);
   CallReport report = std::move(call.report);
   report.error_class = error_class;
   Pump();
-  handler->Deliver(std::move(report));
+  handler.deliver(std::move(report));
 }
 
 void Exchange::StopAttempt(PendingCall& call) {
@@ -153,7 +152,7 @@ void Exchange::StopAttempt(PendingCall& call) {
 // and time is left, it starts again, because a load balancer may choose a server that responds.
 void Exchange::OnConnectTimeout(PendingCall& call) {
   StopAttempt(call);
-  AddRecord(call, ErrorClass::kConnectionFailed, {});
+  AddRecord(call, {.error_class = ErrorClass::kConnectionFailed});
   ++call.attempt_count;
   call.last_error = ErrorClass::kConnectionFailed;
   if (!GoToNextAddress(call)) {
@@ -204,7 +203,7 @@ void Exchange::HandleDue(PendingCall& call, BootTime now) {
     const bool under_way = call.transfer != nullptr || call.socket_request != nullptr;
     StopAttempt(call);
     if (under_way) {
-      AddRecord(call, ErrorClass::kTimeout, {});
+      AddRecord(call, {.error_class = ErrorClass::kTimeout});
     }
     Complete(call, ErrorClass::kTimeout);
   } else if (call.phase == PendingCall::Phase::kPausing) {

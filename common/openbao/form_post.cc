@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/openbao/call.h"
+#include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
 #include "common/openbao/outcome.h"
 
@@ -19,35 +19,21 @@ constexpr char kConnectTo[] = "::192.0.2.1:";
 constexpr char kProxy[] = "http://192.0.2.1:1";
 
 // Keeps the response unchanged.
-class FormHandler final : public CallHandler {
- public:
-  explicit FormHandler(FormPoster::Done done) : done_(std::move(done)) {}
-
-  AttemptOutcome Classify(const HttpResponse& answer,
-                          const AttemptOutcome& transport,
-                          std::string& /*request_id*/) override {
-    answer_.status = answer.status;
-    answer_.content_type = answer.content_type;
-    if (answer.status == kWanted) {
-      answer_.body.Append(answer.body);
-    }
-    if (answer.extent == HttpResponse::Extent::kComplete || answer.status != kWanted) {
-      return {.error_class = ErrorClass::kOk};  // of any other response only the status is used
-    }
-    return answer.extent == HttpResponse::Extent::kOverLimit
-               ? AttemptOutcome{.error_class = ErrorClass::kUndecodable}
-               : transport;
+AttemptOutcome Keep(const HttpResponse& response,
+                    const AttemptOutcome& transport,
+                    FormAnswer& answer) {
+  answer.status = response.status;
+  answer.content_type = response.content_type;
+  if (response.status == kWanted) {
+    answer.body.Append(response.body);
   }
-
-  void Deliver(CallReport report) override {
-    answer_.error_class = report.error_class;
-    done_(std::move(answer_));
+  if (response.extent == HttpResponse::Extent::kComplete || response.status != kWanted) {
+    return {.error_class = ErrorClass::kOk};  // of any other response only the status is used
   }
-
- private:
-  FormPoster::Done done_;
-  FormAnswer answer_;
-};
+  return response.extent == HttpResponse::Extent::kOverLimit
+             ? AttemptOutcome{.error_class = ErrorClass::kUndecodable}
+             : transport;
+}
 
 }  // namespace
 
@@ -81,7 +67,16 @@ void FormPoster::Post(FormRequest request, BootTime deadline, Done done) {
   call.deadline = deadline;
   call.use = ConnectionUse::kFresh;
   call.once = true;
-  call.handler = std::make_unique<FormHandler>(std::move(done));
+  const auto answer = std::make_shared<FormAnswer>();
+  call.handler = {.classify =
+                      [answer](const HttpResponse& response, const AttemptOutcome& transport) {
+                        return Keep(response, transport, *answer);
+                      },
+                  .deliver =
+                      [answer, done = std::move(done)](const CallReport& report) {
+                        answer->error_class = report.error_class;
+                        done(std::move(*answer));
+                      }};
   (void)exchange_->Submit(std::move(call));  // never cancelled
 }
 

@@ -5,9 +5,10 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "common/openbao/error_class.h"
-#include "common/openbao/tls_alert.h"
+#include "common/openbao/tls.h"
 
 namespace baokms::openbao {
 
@@ -28,6 +29,7 @@ struct AttemptOutcome {
   Remedy remedy = Remedy::kNone;
   std::chrono::seconds wait{0};  // minimum wait before a kRepeat
   TlsAlert tls_alert = kNoTlsAlert;
+  std::string request_id{};  // the server's id of the request; empty: not stated
 };
 
 // The progress of an exchange that libcurl could not complete.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <utility>
 
 #include "common/base/hex.h"
@@ -54,6 +55,30 @@ bool IsField(std::string_view text, std::size_t max_bytes) {
   return !text.empty() && text.size() <= max_bytes && contract::IsValidUtf8(text);
 }
 
+struct Member {
+  std::string_view name;
+  std::string_view text;
+  std::size_t max_bytes = kMaxRequestFieldBytes;
+};
+
+// Builds an object with one or more texts.
+Result<WipedBuffer> BuildObject(std::initializer_list<Member> members) {
+  WipedBuffer body;
+  std::size_t size = kFraming;
+  for (const Member& member : members) {
+    if (!IsField(member.text, member.max_bytes)) {
+      return Error(ErrorCode::kInvalidArgument, "request refused");
+    }
+    size += member.text.size();
+  }
+  body.Reserve(size);
+  for (const Member& member : members) {
+    AppendMember(body, body.size() == 0 ? '{' : ',', member.name, member.text);
+  }
+  body.Append('}');
+  return body;
+}
+
 std::string_view TextOf(const SecretBuffer& secret) {
   const auto bytes = secret.Reveal();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -86,40 +111,19 @@ Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,
 }
 
 Result<WipedBuffer> BuildDecrypt(std::string_view ciphertext, std::string_view aad_base64) {
-  if (!IsField(ciphertext, kMaxRequestFieldBytes) || !IsField(aad_base64, kMaxRequestFieldBytes)) {
-    return Error(ErrorCode::kInvalidArgument, "decrypt request refused");
-  }
-  WipedBuffer body;
-  body.Reserve(kFraming + ciphertext.size() + aad_base64.size());
-  AppendMember(body, '{', "ciphertext", ciphertext);
-  AppendMember(body, ',', "associated_data", aad_base64);
-  body.Append('}');
-  return body;
+  return BuildObject({{"ciphertext", ciphertext}, {"associated_data", aad_base64}});
 }
 
 Result<WipedBuffer> BuildJwtLogin(std::string_view role, const SecretBuffer& jwt) {
-  if (!IsField(role, kMaxRequestFieldBytes) || !IsField(TextOf(jwt), kMaxJwtBytes)) {
-    return Error(ErrorCode::kInvalidArgument, "login request refused");
-  }
-  WipedBuffer body;
-  body.Reserve(kFraming + role.size() + jwt.size());
-  AppendMember(body, '{', "role", role);
-  AppendMember(body, ',', "jwt", TextOf(jwt));
-  body.Append('}');
-  return body;
+  return BuildObject({{"role", role}, {"jwt", TextOf(jwt), kMaxJwtBytes}});
 }
 
 Result<WipedBuffer> BuildCertLogin(std::string_view name) {
+  if (!name.empty()) {
+    return BuildObject({{"name", name}});
+  }
   WipedBuffer body;
-  if (name.empty()) {
-    body.Append("{}");
-    return body;
-  }
-  if (!IsField(name, kMaxRequestFieldBytes)) {
-    return Error(ErrorCode::kInvalidArgument, "login request refused");
-  }
-  AppendMember(body, '{', "name", name);
-  body.Append('}');
+  body.Append("{}");
   return body;
 }
 
@@ -127,10 +131,7 @@ Result<WipedBuffer> BuildRenewal(std::int64_t increment_seconds) {
   if (increment_seconds < 1 || increment_seconds > kMaxLeaseSeconds) {
     return Error(ErrorCode::kInvalidArgument, "renewal request refused");
   }
-  WipedBuffer body;
-  AppendMember(body, '{', "increment", std::to_string(increment_seconds) + "s");
-  body.Append('}');
-  return body;
+  return BuildObject({{"increment", std::to_string(increment_seconds) + "s"}});
 }
 
 std::string EncodePath(std::string_view path) {

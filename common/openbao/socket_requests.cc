@@ -9,41 +9,41 @@ namespace baokms::openbao {
 
 SocketRequests::SocketRequests(EventLoop& loop,
                                Connector& connector,
-                               Listener& listener,
+                               Callbacks callbacks,
                                std::uint32_t first_endpoint,
                                std::size_t endpoint_count)
     : loop_(loop),
       connector_(connector),
-      listener_(listener),
+      callbacks_(std::move(callbacks)),
       first_endpoint_(first_endpoint),
       count_(endpoint_count) {
 }
 
 SocketRequests::~SocketRequests() {
-  while (!attempts_.empty()) {
-    Drop(attempts_.front());
+  while (!requests_.empty()) {
+    Drop(requests_.front());
   }
 }
 
 SocketRequest& SocketRequests::Ask(std::uint32_t endpoint,
                                    const std::vector<std::uint32_t>& tried,
                                    PendingCall& owner) {
-  SocketRequest& attempt = attempts_.emplace_back();
-  attempt.endpoint = endpoint;
-  attempt.is_first = tried.empty();
-  attempt.owner = &owner;
+  SocketRequest& request = requests_.emplace_back();
+  request.endpoint = endpoint;
+  request.is_first = tried.empty();
+  request.owner = &owner;
   ++count_[endpoint];
-  attempt.request = connector_.RequestSocket(
+  request.id = connector_.RequestSocket(
       first_endpoint_ + endpoint, tried,
-      [this, &attempt](SocketAnswer answer) { OnAnswer(attempt, std::move(answer)); });
-  return attempt;
+      [this, &request](SocketAnswer answer) { OnAnswer(request, std::move(answer)); });
+  return request;
 }
 
 SocketRequest* SocketRequests::Reuse(std::uint32_t endpoint, PendingCall& owner) {
-  const auto found = std::ranges::find_if(attempts_, [&](const SocketRequest& attempt) {
-    return attempt.owner == nullptr && attempt.endpoint == endpoint && attempt.is_first;
+  const auto found = std::ranges::find_if(requests_, [&](const SocketRequest& request) {
+    return request.owner == nullptr && request.endpoint == endpoint && request.is_first;
   });
-  if (found == attempts_.end()) {
+  if (found == requests_.end()) {
     return nullptr;
   }
   loop_.Cancel(std::exchange(found->expiry, 0));
@@ -51,48 +51,48 @@ SocketRequest* SocketRequests::Reuse(std::uint32_t endpoint, PendingCall& owner)
   return &*found;
 }
 
-SocketAnswer SocketRequests::Take(SocketRequest& attempt) {
-  SocketAnswer answer = std::move(attempt.answer);
-  Forget(attempt);
+SocketAnswer SocketRequests::Take(SocketRequest& request) {
+  SocketAnswer answer = std::move(request.answer);
+  Forget(request);
   return answer;
 }
 
-void SocketRequests::MakeSpare(SocketRequest& attempt) {
-  attempt.owner = nullptr;
-  if (attempt.expiry == 0) {
-    attempt.expiry = loop_.After(kSpareSocketLifetime, [this, &attempt] {
-      attempt.expiry = 0;
-      Drop(attempt);
+void SocketRequests::MakeSpare(SocketRequest& request) {
+  request.owner = nullptr;
+  if (request.expiry == 0) {
+    request.expiry = loop_.After(kSpareSocketLifetime, [this, &request] {
+      request.expiry = 0;
+      Drop(request);
     });
   }
 }
 
-void SocketRequests::Drop(SocketRequest& attempt) {
-  if (attempt.request != 0) {
-    connector_.CancelRequest(attempt.request);
+void SocketRequests::Drop(SocketRequest& request) {
+  if (request.id != 0) {
+    connector_.CancelRequest(request.id);
   }
-  Forget(attempt);
+  Forget(request);
 }
 
-void SocketRequests::OnAnswer(SocketRequest& attempt, SocketAnswer answer) {
-  attempt.request = 0;
+void SocketRequests::OnAnswer(SocketRequest& request, SocketAnswer answer) {
+  request.id = 0;
   if (answer.error_class == ErrorClass::kOk && answer.socket.fd.valid()) {
-    attempt.answer = std::move(answer);
-    listener_.SocketCame(attempt);
+    request.answer = std::move(answer);
+    callbacks_.arrived(request);
     return;
   }
-  PendingCall* const owner = attempt.owner;
-  Forget(attempt);
+  PendingCall* const owner = request.owner;
+  Forget(request);
   if (answer.error_class == ErrorClass::kOk) {
     answer.error_class = ErrorClass::kConnectionFailed;
   }
-  listener_.SocketFailed(owner, answer);
+  callbacks_.failed(owner, answer);
 }
 
-void SocketRequests::Forget(SocketRequest& attempt) {
-  loop_.Cancel(attempt.expiry);
-  --count_[attempt.endpoint];
-  attempts_.remove_if([&](const SocketRequest& candidate) { return &candidate == &attempt; });
+void SocketRequests::Forget(SocketRequest& request) {
+  loop_.Cancel(request.expiry);
+  --count_[request.endpoint];
+  requests_.remove_if([&](const SocketRequest& candidate) { return &candidate == &request; });
 }
 
 }  // namespace baokms::openbao

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <vector>
 
@@ -19,40 +20,35 @@ struct PendingCall;
 // One requested connection. Owned by SocketRequests.
 struct SocketRequest {
   std::uint32_t endpoint = 0;
-  bool is_first = true;              // to the address that worked last
-  PendingCall* owner = nullptr;      // null: spare
-  Connector::RequestId request = 0;  // 0 once `answer` has arrived
+  bool is_first = true;          // to the address that worked last
+  PendingCall* owner = nullptr;  // null: spare
+  Connector::RequestId id = 0;   // 0 once `answer` has arrived
   SocketAnswer answer;
-  EventLoop::TimerId expiry = 0;  // of a spare attempt
+  EventLoop::TimerId expiry = 0;  // of a spare request
 };
 
 class SocketRequests final {
  public:
-  class Listener {
-   public:
-    Listener() = default;
-    Listener(const Listener&) = delete;
-    Listener& operator=(const Listener&) = delete;
-    virtual ~Listener() = default;
+  struct Callbacks {
+    // The socket of the request has arrived; the callback may obtain it with Take().
+    std::function<void(SocketRequest&)> arrived;
 
-    // The socket of `attempt` has arrived; the listener may obtain it with Take().
-    virtual void SocketCame(SocketRequest& attempt) = 0;
-
-    // No socket will arrive. `owner` is null for a spare attempt.
-    virtual void SocketFailed(PendingCall* owner, const SocketAnswer& answer) = 0;
+    // No socket will arrive. The owner is null for a spare request.
+    std::function<void(PendingCall* owner, const SocketAnswer&)> failed;
   };
 
-  // All three must outlive this object. Endpoint 0 is number `first_endpoint` of the connector.
+  // `loop` and `connector` must outlive this object. Endpoint 0 is number `first_endpoint` of the
+  // connector.
   SocketRequests(EventLoop& loop,
                  Connector& connector,
-                 Listener& listener,
+                 Callbacks callbacks,
                  std::uint32_t first_endpoint,
                  std::size_t endpoint_count);
 
   SocketRequests(const SocketRequests&) = delete;
   SocketRequests& operator=(const SocketRequests&) = delete;
 
-  // Cancels all attempt_count.
+  // Cancels all requests.
   ~SocketRequests();
 
   // Requests a connection for `owner`, to an address of `endpoint` that is not in `tried`.
@@ -60,31 +56,31 @@ class SocketRequests final {
                      const std::vector<std::uint32_t>& tried,
                      PendingCall& owner);
 
-  // Assigns to `owner` a spare attempt to the last good address of `endpoint`; returns null when
+  // Assigns to `owner` a spare request to the last good address of `endpoint`; returns null when
   // there is none.
   SocketRequest* Reuse(std::uint32_t endpoint, PendingCall& owner);
 
-  // Returns the socket that arrived and forgets the attempt.
-  SocketAnswer Take(SocketRequest& attempt);
+  // Returns the socket that arrived and forgets the request.
+  SocketAnswer Take(SocketRequest& request);
 
-  // Releases the attempt from its owner; another call may use it for kSpareSocketLifetime.
-  void MakeSpare(SocketRequest& attempt);
+  // Releases the request from its owner; another call may use it for kSpareSocketLifetime.
+  void MakeSpare(SocketRequest& request);
 
   // Cancels the request or closes the socket.
-  void Drop(SocketRequest& attempt);
+  void Drop(SocketRequest& request);
 
-  // Returns the number of attempt_count to `endpoint`, including spare ones.
+  // Returns the number of requests to `endpoint`, including spare ones.
   [[nodiscard]] std::uint32_t count(std::uint32_t endpoint) const { return count_[endpoint]; }
 
  private:
-  void OnAnswer(SocketRequest& attempt, SocketAnswer answer);
-  void Forget(SocketRequest& attempt);
+  void OnAnswer(SocketRequest& request, SocketAnswer answer);
+  void Forget(SocketRequest& request);
 
   EventLoop& loop_;
   Connector& connector_;
-  Listener& listener_;
+  Callbacks callbacks_;
   std::uint32_t first_endpoint_;
-  std::list<SocketRequest> attempts_;
+  std::list<SocketRequest> requests_;
   std::vector<std::uint32_t> count_;
 };
 

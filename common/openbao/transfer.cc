@@ -7,10 +7,9 @@
 
 #include <curl/curl.h>
 
-#include "common/openbao/call.h"
+#include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
-#include "common/openbao/tls_alert.h"
-#include "common/openbao/tls_identity.h"
+#include "common/openbao/tls.h"
 
 namespace baokms::openbao {
 namespace {

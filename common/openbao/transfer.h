@@ -15,8 +15,7 @@
 
 #include "common/base/result.h"
 #include "common/openbao/outcome.h"
-#include "common/openbao/tls_alert.h"
-#include "common/openbao/tls_roots.h"
+#include "common/openbao/tls.h"
 #include "common/openbao/wiped_buffer.h"
 
 namespace baokms::openbao {

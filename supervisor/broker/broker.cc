@@ -32,7 +32,7 @@ namespace {
 // lookup, short enough that a moved OpenBao is found immediately.
 constexpr BootTime kAddressLifetime = std::chrono::seconds(1);
 
-// Maximum number of connections whose verdict is still expected. A worker has at most 16 in its
+// Maximum number of connections whose report is still expected. A worker has at most 16 in its
 // pool, so most of them have long been closed by the time this many were opened.
 constexpr std::size_t kMaxRemembered = 1024;
 
@@ -185,15 +185,15 @@ void Broker::Remember(const std::string& asked_by, std::uint64_t id, Connection 
   connections_[{asked_by, id}] = connection;
 }
 
-void Broker::Verdict(std::string_view asked_by, const ipc::ConnectReport& verdict) {
-  const auto found = connections_.find({std::string(asked_by), verdict.id()});
+void Broker::TakeReport(std::string_view asked_by, const ipc::ConnectReport& report) {
+  const auto found = connections_.find({std::string(asked_by), report.id()});
   if (found == connections_.end()) {
     return;
   }
   const Connection connection = found->second;
   AddressList& addresses = endpoints_[connection.endpoint].addresses;
-  metrics_.BrokerConnection(connection.endpoint, verdict.usable() ? "usable" : "unusable");
-  if (verdict.usable()) {
+  metrics_.BrokerConnection(connection.endpoint, report.usable() ? "usable" : "unusable");
+  if (report.usable()) {
     addresses.NoteUsable(connection.address);
   } else {
     addresses.NoteUnusable(connection.address);

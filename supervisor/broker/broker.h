@@ -70,15 +70,15 @@ class Broker final {
   // answered with OUTCOME_CONNECTION_FAILED and the address's number, so that the caller continues
   // with the next one. OUTCOME_INVALID_REQUEST: there is no such endpoint, or more addresses were
   // tried than an endpoint can have. `asked_by` and the request's id identify the connection in
-  // Verdict().
+  // TakeReport().
   void Connect(std::string_view asked_by,
                const ipc::ConnectRequest& request,
                const Callback& callback);
 
   // Records whether a connection that `asked_by` requested is usable. A usable one may become
   // unusable later, when its server is sealed or redirects. Unknown ids are ignored: an old id is
-  // no protocol violation, and a false verdict can only change the order of addresses.
-  void Verdict(std::string_view asked_by, const ipc::ConnectReport& verdict);
+  // no protocol violation, and a false report can only change the order of addresses.
+  void TakeReport(std::string_view asked_by, const ipc::ConnectReport& report);
 
  private:
   struct EndpointState {

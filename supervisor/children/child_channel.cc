@@ -103,8 +103,8 @@ void ChildChannel::AcceptConnectRequests() {
       MessageType::kConnectRequest,
       [this](const ipc::ConnectRequest& request) { return TakeConnectRequest(request); });
   Accept<ipc::ConnectReport>(MessageType::kConnectReport,
-                             [this](const ipc::ConnectReport& verdict) -> Status {
-                               events_.OnConnectReport(who_, verdict);
+                             [this](const ipc::ConnectReport& report) -> Status {
+                               events_.OnConnectReport(who_, report);
                                return {};
                              });
 }

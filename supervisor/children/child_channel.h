@@ -51,7 +51,7 @@ class ChildEvents {
   virtual void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) = 0;
 
   virtual void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) = 0;
-  virtual void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& verdict) = 0;
+  virtual void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& report) = 0;
 
   // One HTTP exchange with OpenBao, from any message that reports exchanges.
   virtual void OnCall(const ChildProcess& from, const ipc::OpenBaoCall& call) = 0;

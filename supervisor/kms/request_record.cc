@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "common/base/clock.h"
-#include "common/base/elapsed.h"
 #include "common/base/log.h"
 #include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"

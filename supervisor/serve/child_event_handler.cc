@@ -232,11 +232,11 @@ void ChildEventHandler::AnswerConnect(const ChildProcess& to,
 }
 
 void ChildEventHandler::OnConnectReport(const ChildProcess& from,
-                                        const ipc::ConnectReport& verdict) {
-  if (from.key == kAgentKey && !verdict.usable() && agent_refunds_.Take(BootNow())) {
-    parts_.login_budget.GiveBack({from.number, verdict.id()});
+                                        const ipc::ConnectReport& report) {
+  if (from.key == kAgentKey && !report.usable() && agent_refunds_.Take(BootNow())) {
+    parts_.login_budget.GiveBack({from.number, report.id()});
   }
-  parts_.broker.Verdict(ConnectionOwner(from), verdict);
+  parts_.broker.TakeReport(ConnectionOwner(from), report);
 }
 
 void ChildEventHandler::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStatus& status) {

@@ -91,7 +91,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   void OnSyscallRefused(const ChildProcess& from, std::uint32_t number) override;
   void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) override;
   void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) override;
-  void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& verdict) override;
+  void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& report) override;
   void OnCall(const ChildProcess& from, const ipc::OpenBaoCall& call) override;
 
   void OnAgentViolation(const Error& why) override;

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "common/base/elapsed.h"
+#include "common/base/clock.h"
 #include "common/contract/encoding.h"
 
 namespace baokms::supervisor {

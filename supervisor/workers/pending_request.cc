@@ -12,7 +12,6 @@
 #include <google/protobuf/message_lite.h>
 
 #include "common/base/clock.h"
-#include "common/base/elapsed.h"
 #include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/worker_pool.h"

@@ -21,7 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
-#include "common/openbao/tls_identity.h"
+#include "common/openbao/tls.h"
 #include "ipc/limits.h"
 #include "ipc/token_message.h"
 #include "proto/ipc.pb.h"

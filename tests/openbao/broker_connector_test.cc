@@ -55,14 +55,14 @@ class BrokerConnectorTest : public testing::Test {
 
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   std::vector<ipc::ConnectRequest> requests_;
-  std::vector<ipc::ConnectReport> verdicts_;
+  std::vector<ipc::ConnectReport> reports_;
   std::vector<SocketAnswer> answers_;
   BrokerConnector connector_{
       *loop_,
       {.request = [this](const ipc::ConnectRequest& request) { requests_.push_back(request); },
-       .verdict =
-           [this](const ipc::ConnectReport& verdict) {
-             verdicts_.push_back(verdict);
+       .report =
+           [this](const ipc::ConnectReport& report) {
+             reports_.push_back(report);
            }}};
 };
 
@@ -130,10 +130,10 @@ TEST_F(BrokerConnectorTest, TellsLookupFailuresFromConnectFailures) {
 TEST_F(BrokerConnectorTest, ReportsHowAConnectionTurnedOut) {
   connector_.Report(7, Connector::SocketState::kUsable);
   connector_.Report(8, Connector::SocketState::kUnusable);
-  ASSERT_EQ(verdicts_.size(), 2U);
-  EXPECT_EQ(verdicts_[0].id(), 7U);
-  EXPECT_TRUE(verdicts_[0].usable());
-  EXPECT_FALSE(verdicts_[1].usable());
+  ASSERT_EQ(reports_.size(), 2U);
+  EXPECT_EQ(reports_[0].id(), 7U);
+  EXPECT_TRUE(reports_[0].usable());
+  EXPECT_FALSE(reports_[1].usable());
 }
 
 TEST_F(BrokerConnectorTest, RefusesEverythingThatIsNotAConnectingTcpSocket) {

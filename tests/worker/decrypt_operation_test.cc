@@ -1,5 +1,3 @@
-#include "worker/decrypt_operation.h"
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -15,6 +13,7 @@
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_fixture.h"
 #include "tests/worker/worker_fixture.h"
+#include "worker/operations.h"
 
 namespace baokms::worker {
 namespace {

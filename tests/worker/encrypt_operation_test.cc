@@ -1,5 +1,3 @@
-#include "worker/encrypt_operation.h"
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -16,6 +14,7 @@
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_fixture.h"
 #include "tests/worker/worker_fixture.h"
+#include "worker/operations.h"
 
 namespace baokms::worker {
 namespace {

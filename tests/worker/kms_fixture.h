@@ -12,9 +12,7 @@
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/worker_fixture.h"
-#include "worker/decrypt_operation.h"
-#include "worker/encrypt_operation.h"
-#include "worker/metadata_operation.h"
+#include "worker/operations.h"
 
 namespace baokms::worker {
 

@@ -12,16 +12,13 @@
 #include "common/base/error.h"
 #include "common/contract/key_binding.h"
 #include "common/contract/limits.h"
-#include "ipc/metadata_parts.h"
+#include "ipc/key_versions.h"
 #include "proto/ipc.pb.h"
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_fixture.h"
 #include "tests/worker/worker_fixture.h"
-#include "worker/decrypt_operation.h"
-#include "worker/encrypt_operation.h"
 #include "worker/limits.h"
-#include "worker/metadata_operation.h"
-#include "worker/probe_operations.h"
+#include "worker/operations.h"
 
 namespace baokms::worker {
 namespace {

@@ -14,7 +14,7 @@
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_fixture.h"
 #include "tests/worker/worker_fixture.h"
-#include "worker/decrypt_operation.h"
+#include "worker/operations.h"
 #include "worker/token_state_machine.h"
 
 namespace baokms::worker {

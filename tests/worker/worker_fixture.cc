@@ -88,7 +88,7 @@ WorkerFixture::WorkerFixture() : loop(EventLoop::Create().value()), transit(*loo
                         }},
       timing, 3600);
   kms = std::make_unique<KmsOperations>(
-      TokenCall::Sources{*tokens, transit}, GoldenIdentity(), "v0.1.0-test",
+      TransitCall::Sources{*tokens, transit}, GoldenIdentity(), "v0.1.0-test",
       [this](ipc::MessageType type, const google::protobuf::MessageLite& message) {
         answers.emplace_back(type, message.SerializeAsString());
       });

@@ -18,7 +18,7 @@
 #include "authagent/pkcs11/key_probe.h"
 #include "authagent/pkcs11/signing_key.h"
 #include "common/base/error.h"
-#include "common/openbao/tls_identity.h"
+#include "common/openbao/tls.h"
 #include "tests/authagent/pkcs11/software_key.h"
 
 namespace baokms::authagent {
@@ -116,12 +116,12 @@ TlsIdentity IdentityOf(SoftwareKey& signer,
                        std::string algorithms) {
   const EvpKey public_key = signer.PublicKey();
   static const SoftwareKey authority("EC", "P-256");
-  TlsIdentity::Parts parts;
-  parts.leaf = MakeCertificate(*public_key, authority.pair(), {});
-  parts.key = std::shared_ptr<EVP_PKEY>(*MakeProviderKey(*public_key, signer));
-  parts.signature_algorithms = std::move(algorithms);
-  parts.versions = versions;
-  return TlsIdentity(std::move(parts));
+  TlsIdentity identity;
+  identity.leaf = MakeCertificate(*public_key, authority.pair(), {});
+  identity.key = std::shared_ptr<EVP_PKEY>(*MakeProviderKey(*public_key, signer));
+  identity.signature_algorithms = std::move(algorithms);
+  identity.versions = versions;
+  return identity;
 }
 
 TEST_P(ProviderKeyTest, KnowsWhatItIs) {

@@ -87,11 +87,11 @@ class BrokerTest : public ::testing::Test {
     return answer ? std::move(*answer) : BrokerAnswer();
   }
 
-  void Verdict(std::uint64_t id, bool usable, std::string_view asked_by = "worker_0/1") {
-    ipc::ConnectReport verdict;
-    verdict.set_id(id);
-    verdict.set_usable(usable);
-    broker_->Verdict(asked_by, verdict);
+  void Report(std::uint64_t id, bool usable, std::string_view asked_by = "worker_0/1") {
+    ipc::ConnectReport report;
+    report.set_id(id);
+    report.set_usable(usable);
+    broker_->TakeReport(asked_by, report);
   }
 
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
@@ -241,47 +241,47 @@ TEST_F(FailoverTest, SaysWhenAllAddressesWereTried) {
   EXPECT_EQ(answer.untried, 0U);
 }
 
-// The fault that this order exists for: the verdict of one attempt must not make the next attempt
+// The fault that this order exists for: the report of one attempt must not make the next attempt
 // of the same call skip, or repeat, an address.
-TEST_F(FailoverTest, VerdictsOfOtherCallsDoNotChangeTheOrderOfOneInProgress) {
+TEST_F(FailoverTest, ReportsOfOtherCallsDoNotChangeTheOrderOfOneInProgress) {
   EXPECT_EQ(Reached({}, 5), 1);
-  Verdict(5, false);
+  Report(5, false);
   EXPECT_EQ(Reached({1}, 6), 2);
-  Verdict(6, false);
+  Report(6, false);
   EXPECT_EQ(Reached({1, 2}, 7), 3);
-  Verdict(7, true);
+  Report(7, true);
   EXPECT_EQ(Reached({2}, 8), 3);
 }
 
 TEST_F(FailoverTest, TheAddressThatWorkedComesFirst) {
   EXPECT_EQ(Reached({1, 2}, 5), 3);
-  Verdict(5, true);
+  Report(5, true);
   EXPECT_EQ(Reached({}), 3);
   EXPECT_EQ(Reached({3}), 1);
 }
 
 TEST_F(FailoverTest, AnAddressThatFailedIsNotFirstAnyMore) {
   EXPECT_EQ(Reached({}, 5), 1);
-  Verdict(5, false);
+  Report(5, false);
   EXPECT_EQ(Reached({}), 2);
 }
 
 TEST_F(FailoverTest, AFailureOfALaterAddressChangesNothing) {
   EXPECT_EQ(Reached({1}, 5), 2);
-  Verdict(5, false);
+  Report(5, false);
   EXPECT_EQ(Reached({}), 1);
 }
 
 TEST_F(FailoverTest, AUsableConnectionMayBecomeUnusableAndOnlyWhoAskedMaySaySo) {
   EXPECT_EQ(Reached({1}, 5), 2);
-  Verdict(5, true, "worker_1/1");
-  Verdict(6, true);
+  Report(5, true, "worker_1/1");
+  Report(6, true);
   EXPECT_EQ(Reached({}, 7), 1) << "neither was about this connection";
-  Verdict(5, true);
+  Report(5, true);
   EXPECT_EQ(Reached({}, 8), 2);
-  Verdict(5, false);
+  Report(5, false);
   EXPECT_EQ(Reached({}, 9), 3) << "sealed, or a redirect, after a good handshake";
-  Verdict(5, true);
+  Report(5, true);
   EXPECT_EQ(Reached({}, 10), 3) << "the connection was forgotten when it became unusable";
 }
 

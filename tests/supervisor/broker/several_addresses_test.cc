@@ -122,9 +122,9 @@ class SeveralAddresses final {
     connector_ = std::make_unique<openbao::BrokerConnector>(
         *loop_, openbao::BrokerConnector::Outgoing{
                     .request = [this](const ipc::ConnectRequest& request) { Ask(request); },
-                    .verdict =
-                        [this](const ipc::ConnectReport& verdict) {
-                          broker_->Verdict("worker_0/1", verdict);
+                    .report =
+                        [this](const ipc::ConnectReport& report) {
+                          broker_->TakeReport("worker_0/1", report);
                         }});
     client_ = openbao::Client::Create(*loop_, *connector_, std::move(options)).value();
   }

@@ -12,8 +12,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/setup/limits.h"
 #include "common/setup/ca_bundle.h"
+#include "common/setup/limits.h"
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/safe_file.h"
 #include "tests/supervisor/config/config_texts.h"
@@ -294,7 +294,8 @@ TEST_F(HostTest, ChecksTheCaBundle) {
                                     "can write to it, others can write to it; run chmod 0644 ")));
   document_.config.openbao.ca_cert_file = Write("empty", "");
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: contains no PEM")));
-  document_.config.openbao.ca_cert_file = Write("big", std::string(setup::kMaxCaBundleBytes + 1, 'x'));
+  document_.config.openbao.ca_cert_file =
+      Write("big", std::string(setup::kMaxCaBundleBytes + 1, 'x'));
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: is too large")));
 }
 

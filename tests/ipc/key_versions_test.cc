@@ -1,4 +1,4 @@
-#include "ipc/metadata_parts.h"
+#include "ipc/key_versions.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,6 @@
 
 #include "common/base/result.h"
 #include "ipc/channel.h"
-#include "ipc/key_versions.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
