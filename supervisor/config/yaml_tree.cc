@@ -235,19 +235,23 @@ std::optional<YamlProblem> CheckBytes(std::string_view text) {
   return std::nullopt;
 }
 
-// Returns what is wrong, for an operator. yaml-cpp has one message for two mistakes: at the second
-// key of a line, and at a key that the indentation makes part of the value before it.
+// Returns what is wrong, for an operator. yaml-cpp has one message for a second key on a line and
+// for a key that its indentation makes part of the value before it, and another one for a key that
+// is indented less than its neighbours.
 std::string DescribeSyntaxError(const YAML::Exception& error, std::string_view text) {
-  if (error.msg != YAML::ErrorMsg::MAP_VALUE) {
-    return "not valid YAML: " + error.msg;
-  }
   for (int line = 0; line < error.mark.line; ++line) {
     text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
   }
+  text = text.substr(0, text.find('\n'));
   const std::string_view before = text.substr(0, static_cast<std::size_t>(error.mark.column));
-  return before.find(": ") == std::string_view::npos
-             ? "not valid YAML: this key is indented differently from its neighbours"
-             : "not valid YAML: a value that contains \": \" must be quoted";
+  const bool less = error.msg == YAML::ErrorMsg::END_OF_MAP && !before.empty() &&
+                    before.find_first_not_of(' ') == before.npos && text.find(':') != text.npos;
+  if (error.msg == YAML::ErrorMsg::MAP_VALUE && before.find(": ") != before.npos) {
+    return "not valid YAML: a value that contains \": \" must be quoted";
+  }
+  return "not valid YAML: " + (less || error.msg == YAML::ErrorMsg::MAP_VALUE
+                                   ? "this key is indented differently from its neighbours"
+                                   : error.msg);
 }
 
 }  // namespace

@@ -24,7 +24,6 @@ namespace {
 using contract::Checkpoint;
 using contract::LegacyState;
 using contract::RegistryState;
-using contract::TransitKeyMetadata;
 
 constexpr std::string_view kRecoverLimits =
     "rebuilt from OpenBao alone: versions that were retired on this node will decrypt again, and a "
@@ -39,23 +38,25 @@ constexpr std::string_view kImportLimits =
 
 // What a command would write, and the result of writing it.
 struct StatePlan {
-  std::optional<RegistryState> next;
-  std::optional<Checkpoint> last;  // of the state that `next` follows
+  std::optional<RegistryState> next{};
+  std::optional<Checkpoint> last{};  // of the state that `next` follows
   bool applied = false;
-  std::string failure;
+  std::string failure{};
 };
 
 StatePlan Refused(std::string failure) {
-  return {.next = {}, .last = {}, .applied = false, .failure = std::move(failure)};
+  return {.failure = std::move(failure)};
 }
 
 // Checks the plan against live metadata and writes it if its hash was reviewed.
 StatePlan Finish(StatePlan plan,
                  const CommandHost& host,
-                 const TransitKeyMetadata& metadata,
+                 const LiveKey& live,
                  const StateAccess& access,
                  const ReviewedHash& reviewed) {
-  plan.failure = FindLiveProblem(*plan.next, metadata, IdentityOf(host.options.config), UnixNow());
+  plan.failure = live.metadata ? FindLiveProblem(*plan.next, *live.metadata,
+                                                 IdentityOf(host.options.config), UnixNow())
+                               : WhyUnknown(live);
   if (!plan.failure.empty() || !reviewed.has_value()) {
     return plan;
   }
@@ -130,14 +131,13 @@ StatePlan PlanRecovery(const CommandHost& host,
   if (!next) {
     return Refused(std::string(next.error().what()));
   }
-  StatePlan plan{
-      .next = std::move(next).value(), .last = local.checkpoint, .applied = false, .failure = {}};
+  StatePlan plan{.next = std::move(next).value(), .last = local.checkpoint};
   const std::string& expected = options.expected_active_key_id_hash;
   if (!expected.empty() && expected != KeyIdHash(plan.next->active())) {
     plan.failure = "the key that would become active differs from --expected-active-key-id-hash";
     return plan;
   }
-  return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
+  return Finish(std::move(plan), host, live, access, options.reviewed);
 }
 
 // migrate-state
@@ -183,15 +183,8 @@ StatePlan PlanMigration(const CommandHost& host,
   }
   StatePlan plan{.next = std::move(next).value(),
                  .last = Checkpoint{.generation = legacy.contents.generation,
-                                    .current_hash = legacy.current_hash},
-                 .applied = false,
-                 .failure = {}};
-  const LiveKey live = host.read_live_key(host.options);
-  if (!live.metadata) {
-    plan.failure = WhyUnknown(live);
-    return plan;
-  }
-  return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
+                                    .current_hash = legacy.current_hash}};
+  return Finish(std::move(plan), host, host.read_live_key(host.options), access, options.reviewed);
 }
 
 // import-state
@@ -230,13 +223,8 @@ StatePlan PlanImport(const CommandHost& host,
     return Refused("cannot use the exported registry: it was written for another identity (" +
                    DescribeIdentities(*exported, identity) + ")");
   }
-  StatePlan plan{.next = std::move(exported).value(), .last = {}, .applied = false, .failure = {}};
-  const LiveKey live = host.read_live_key(host.options);
-  if (!live.metadata) {
-    plan.failure = WhyUnknown(live);
-    return plan;
-  }
-  return Finish(std::move(plan), host, *live.metadata, access, options.reviewed);
+  return Finish({.next = std::move(exported).value()}, host, host.read_live_key(host.options),
+                access, options.reviewed);
 }
 
 std::string Replaced(const LocalRegistry& local) {

@@ -19,8 +19,8 @@ using contract::TransitKeyMetadata;
 
 // How a node without any state could create its first one.
 struct Bootstrap {
-  std::optional<RegistryState> first;
-  std::string reason;
+  std::optional<RegistryState> first{};
+  std::string reason{};
 };
 
 std::string BootstrapReason(const TransitKeyMetadata& metadata) {
@@ -38,18 +38,18 @@ std::string BootstrapReason(const TransitKeyMetadata& metadata) {
 
 Bootstrap CheckBootstrap(const RotationInputs& inputs) {
   if (!inputs.live.metadata) {
-    return {.first = {}, .reason = "transit metadata unavailable"};
+    return {.reason = "transit metadata unavailable"};
   }
   const TransitKeyMetadata& metadata = *inputs.live.metadata;
   if (std::string reason = BootstrapReason(metadata); !reason.empty()) {
-    return {.first = {}, .reason = std::move(reason)};
+    return {.reason = std::move(reason)};
   }
   if (!IsProfileValid(metadata)) {
-    return {.first = {}, .reason = DescribeProfile(metadata)};
+    return {.reason = DescribeProfile(metadata)};
   }
   auto first = contract::BuildFirstState(inputs.identity, metadata, inputs.now_unix);
   if (!first) {
-    return {.first = {}, .reason = std::string(first.error().what())};
+    return {.reason = std::string(first.error().what())};
   }
   return {.first = std::move(first).value(), .reason = "unrotated key"};
 }

@@ -31,10 +31,10 @@ constexpr std::string_view kRestoreLimits =
 
 // What one run found and changed.
 struct VersionChange {
-  std::optional<RegistryState> state;
-  OperatorStep step;
+  std::optional<RegistryState> state{};
+  OperatorStep step{};
   bool applied = false;
-  std::string failure;
+  std::string failure{};
 };
 
 using Decide = std::function<Result<OperatorStep>(const RegistryState&)>;
@@ -93,7 +93,7 @@ VersionChange RunChange(const CommandHost& host,
                         const Decide& decide) {
   auto access = StateAccess::Open(host.options.config.state.path, IntentOf(reviewed));
   if (auto* refusal = std::get_if<std::string>(&access)) {
-    return {.state = {}, .step = {}, .applied = false, .failure = std::move(*refusal)};
+    return {.failure = std::move(*refusal)};
   }
   return Change(host, *std::get<std::unique_ptr<StateAccess>>(access), reviewed, decide);
 }

@@ -265,6 +265,11 @@ TEST(LoadTest, StopsAtBrokenYaml) {
   EXPECT_THAT(ProblemsOf("server:\n  socketPath: /x\n   socketMode: \"0660\"\n"),
               ElementsAre("c.yaml:3:14: not valid YAML: this key is indented differently from its "
                           "neighbours"));
+  EXPECT_THAT(ProblemsOf("server:\n  socketPath: /x\n socketMode: \"0660\"\n"),
+              ElementsAre("c.yaml:3:2: not valid YAML: this key is indented differently from its "
+                          "neighbours"));
+  EXPECT_THAT(ProblemsOf("server:\n  a: 1\n b\n"),
+              ElementsAre("c.yaml:3:2: not valid YAML: end of map not found"));
 }
 
 TEST(PrecedenceTest, GoesFlagEnvironmentFileDefault) {
