@@ -36,7 +36,7 @@ using std::chrono::seconds;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint32_t kHistories = 20;
 #else
-constexpr std::uint32_t kHistories = 800;
+constexpr std::uint32_t kHistories = 250;
 #endif
 constexpr int kSteps = 120;
 constexpr std::string_view kStateFile = "reg.json";

@@ -30,7 +30,7 @@ using std::chrono::seconds;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint32_t kHistories = 400;
 #else
-constexpr std::uint32_t kHistories = 10000;
+constexpr std::uint32_t kHistories = 4000;
 #endif
 constexpr int kSteps = 100;
 
