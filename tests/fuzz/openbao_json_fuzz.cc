@@ -29,7 +29,7 @@ void CheckAccepted(std::string_view body,
   Require(nlohmann::json::parse(body, nullptr, false).is_object(), "accepted means one object");
   const std::size_t end = body.find_last_not_of(" \t\r\n");
   Require(!parser(body.substr(0, end)).has_value(), "accepted means complete");
-  Require(answer->request_id.size() <= ipc::kMaxRequestId, "request_id is bounded");
+  Require(answer->request_id.size() <= baokms::ipc::kMaxRequestId, "request_id is bounded");
 }
 
 void CheckAuth(std::string_view body) {
