@@ -19,7 +19,7 @@ RULES = [
     (r"using namespace", "using namespace", ()),
     (r"\bgetenv\(", "getenv: only where the environment is input", ("supervisor/serve/", "supervisor/cli/", "supervisor/config/", "supervisor/main.cc")),
     (r"\bmemcmp\(", "memcmp: compare secrets in constant time", ("common/", "supervisor/")),
-    (r"\bReveal(Mutable)?\(", "Reveal(): this process must not see secrets", ("common/", "authagent/", "worker/", "ipc/token_message.cc", "ipc/link.cc")),
+    (r"\bReveal(Mutable|Text)?\(", "Reveal(): this process must not see secrets", ("common/", "authagent/", "worker/", "ipc/token_message.cc", "ipc/link.cc")),
     (r"--(no|disable|without)-(sandbox|seccomp|landlock|filter)", "no switch turns a protection off", ()),
     (r"//\s*NOLINT(?!NEXTLINE)?(?![A-Z]*\()", "NOLINT without the check's name", ()),
     (r"\bk(Most|Longest|Largest|Highest)\w*", "a maximum is called kMax...", ()),

@@ -113,8 +113,7 @@ GrantOutcome ReadGrant(std::string_view body) {
   if (token == nullptr || token->empty()) {
     return NotAGrant("access_token is missing");
   }
-  Result<SecretBuffer> secret =
-      SecretBuffer::TakeFrom({reinterpret_cast<std::uint8_t*>(token->data()), token->size()});
+  Result<SecretBuffer> secret = SecretBuffer::TakeFrom(*token);
   if (!secret) {
     return Failed(AuthStatus::kError, "out of memory for the access token");
   }

@@ -17,10 +17,6 @@ namespace {
 
 using openbao::WipedBuffer;
 
-std::string_view TextOf(std::span<const std::uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 bool IsUnreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
@@ -87,7 +83,7 @@ Result<openbao::FormRequest> BuildGrant(const GrantRequest& request, const Secre
   if (request.client_id.empty() || secret.size() == 0) {
     return Error(ErrorCode::kInvalidArgument, "no client id or no client secret");
   }
-  const std::string_view secret_text = TextOf(secret.Reveal());
+  const std::string_view secret_text = secret.RevealText();
   openbao::FormRequest form;
   // Reserves enough for every character in its encoded form: a growing buffer would copy the
   // secret.

@@ -32,10 +32,18 @@ struct ControlBuffer {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorRoom)> bytes{};
 };
 
-void PutHeader(std::string* bytes, MessageType type) {
+// Returns the header of a message with room for a body of `size` bytes: reallocation would leave a
+// copy of a secret behind.
+Result<std::string> BeginMessage(MessageType type, std::size_t size) {
+  if (size > MaxBodySize(type)) {
+    return Error(ErrorCode::kResourceExhausted, "message over the maximum of its type");
+  }
   const auto number = static_cast<std::uint16_t>(type);
-  bytes->push_back(static_cast<char>(number & 0xffU));
-  bytes->push_back(static_cast<char>(number >> 8U));
+  std::string bytes;
+  bytes.reserve(kHeaderSize + size);
+  bytes.push_back(static_cast<char>(number & 0xffU));
+  bytes.push_back(static_cast<char>(number >> 8U));
+  return bytes;
 }
 
 struct Attached {
@@ -93,13 +101,7 @@ Result<ChannelPair> MakeChannelPair() {
 
 Result<EncodedMessage> EncodedMessage::Encode(MessageType type,
                                               const google::protobuf::MessageLite& message) {
-  const std::size_t size = message.ByteSizeLong();
-  if (size > MaxBodySize(type)) {
-    return Error(ErrorCode::kResourceExhausted, "message over the maximum of its type");
-  }
-  std::string bytes;
-  bytes.reserve(kHeaderSize + size);  // reallocation would leave a copy of a secret behind
-  PutHeader(&bytes, type);
+  std::string bytes = BAOKMS_TRY(BeginMessage(type, message.ByteSizeLong()));
   if (!message.AppendToString(&bytes)) {
     return Error(ErrorCode::kInternal, "message not serialisable");
   }
@@ -108,12 +110,7 @@ Result<EncodedMessage> EncodedMessage::Encode(MessageType type,
 
 Result<EncodedMessage> EncodedMessage::Encode(MessageType type,
                                               std::span<const std::uint8_t> body) {
-  if (body.size() > MaxBodySize(type)) {
-    return Error(ErrorCode::kResourceExhausted, "message over the maximum of its type");
-  }
-  std::string bytes;
-  bytes.reserve(kHeaderSize + body.size());
-  PutHeader(&bytes, type);
+  std::string bytes = BAOKMS_TRY(BeginMessage(type, body.size()));
   bytes.append(body.begin(), body.end());
   return EncodedMessage(std::move(bytes));
 }

@@ -51,11 +51,9 @@ class Dispatch final {
   // that this build does not know), or that CheckForm() refuses are protocol violations.
   template <typename Message>
   void Add(MessageType type, std::uint32_t phases, std::function<Status(Message&)> handler) {
-    AddRaw(type, phases, Descriptor::kNone,
-           [handler = std::move(handler)](std::span<std::uint8_t> body, UniqueFd) -> Status {
-             Message message = BAOKMS_TRY(Parse<Message>(body));
-             return handler(message);
-           });
+    AddWithDescriptor<Message>(
+        type, phases, Descriptor::kNone,
+        [handler = std::move(handler)](Message& message, UniqueFd) { return handler(message); });
   }
 
   // The same for a message that carries a descriptor.

@@ -14,7 +14,6 @@
 #include "worker/known_versions.h"
 #include "worker/operations.h"
 #include "worker/transit_checks.h"
-#include "worker/wipe.h"
 
 namespace baokms::worker {
 
@@ -52,8 +51,7 @@ ipc::Outcome EncryptOperation::Prepare(ipc::EncryptRequest& request) {
     return allowed;
   }
   key_ = *key;  // the table may change in the meantime
-  Result<SecretBuffer> plaintext =
-      SecretBuffer::TakeFrom(MutableBytes(*request.mutable_plaintext()));
+  Result<SecretBuffer> plaintext = SecretBuffer::TakeFrom(*request.mutable_plaintext());
   if (!plaintext) {
     return ipc::OUTCOME_OVERLOADED;
   }

@@ -9,7 +9,6 @@
 #include "proto/ipc.pb.h"
 #include "worker/operations.h"
 #include "worker/transit_checks.h"
-#include "worker/wipe.h"
 
 namespace baokms::worker {
 
@@ -21,8 +20,7 @@ void ProbeEncryptOperation::Begin(ipc::ProbeEncryptRequest& request) {
     End(allowed);
     return;
   }
-  Result<SecretBuffer> plaintext =
-      SecretBuffer::TakeFrom(MutableBytes(*request.mutable_plaintext()));
+  Result<SecretBuffer> plaintext = SecretBuffer::TakeFrom(*request.mutable_plaintext());
   if (!plaintext) {
     End(ipc::OUTCOME_OVERLOADED);
     return;

@@ -43,7 +43,7 @@ Result<std::unique_ptr<EventLoop>> EventLoop::Create() {
 Status EventLoop::Watch(int fd, std::uint32_t events, FdCallback callback) {
   epoll_event event{.events = events, .data = {.fd = fd}};
   BAOKMS_TRY(CheckSyscall(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl(add)"));
-  watched_[fd] = std::make_shared<Watched>(Watched{std::move(callback)});
+  watched_[fd] = std::make_shared<FdCallback>(std::move(callback));
   return {};
 }
 
@@ -140,8 +140,8 @@ void EventLoop::Dispatch(const epoll_event& event) {
   if (found == watched_.end()) {
     return;  // removed by an earlier callback of the same round
   }
-  const std::shared_ptr<Watched> keep_alive = found->second;
-  keep_alive->callback(event.events);
+  const std::shared_ptr<FdCallback> keep_alive = found->second;
+  (*keep_alive)(event.events);
 }
 
 Status EventLoop::Run() {

@@ -70,10 +70,6 @@ class EventLoop final {
  private:
   EventLoop(UniqueFd epoll, UniqueFd wake) : epoll_(std::move(epoll)), wake_(std::move(wake)) {}
 
-  struct Watched {
-    FdCallback callback;
-  };
-
   [[nodiscard]] int MillisecondsToNextTimer() const;
   void RunDueTimers();
   void RunPosted();
@@ -82,7 +78,7 @@ class EventLoop final {
 
   UniqueFd epoll_;
   UniqueFd wake_;
-  std::unordered_map<int, std::shared_ptr<Watched>> watched_;
+  std::unordered_map<int, std::shared_ptr<FdCallback>> watched_;
   std::map<std::pair<BootTime, TimerId>, Task> timers_;
   std::unordered_map<TimerId, BootTime> timer_times_;
   TimerId last_timer_ = 0;

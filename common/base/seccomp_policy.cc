@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
 
@@ -102,7 +101,7 @@ Status SeccompPolicy::AddRule(std::uint32_t action, int syscall, const scmp_arg_
   return {};
 }
 
-Status SeccompPolicy::AddRules(std::uint32_t action, std::span<const int> syscalls) {
+Status SeccompPolicy::AddRules(std::uint32_t action, std::initializer_list<int> syscalls) {
   for (const int syscall : syscalls) {
     BAOKMS_TRY(AddRule(action, syscall, nullptr));
   }
@@ -166,47 +165,46 @@ Status SeccompPolicy::RefuseAbove(int syscall,
 }
 
 Status SeccompPolicy::KillDangerous() {
-  constexpr std::array kCalls = {SCMP_SYS(ptrace),
-                                 SCMP_SYS(process_vm_readv),
-                                 SCMP_SYS(process_vm_writev),
-                                 SCMP_SYS(bpf),
-                                 SCMP_SYS(perf_event_open),
-                                 SCMP_SYS(userfaultfd),
-                                 SCMP_SYS(io_uring_setup),
-                                 SCMP_SYS(io_uring_enter),
-                                 SCMP_SYS(io_uring_register),
-                                 SCMP_SYS(keyctl),
-                                 SCMP_SYS(add_key),
-                                 SCMP_SYS(request_key),
-                                 SCMP_SYS(mount),
-                                 SCMP_SYS(umount2),
-                                 SCMP_SYS(pivot_root),
-                                 SCMP_SYS(move_mount),
-                                 SCMP_SYS(open_tree),
-                                 SCMP_SYS(fsopen),
-                                 SCMP_SYS(fsmount),
-                                 SCMP_SYS(chroot),
-                                 SCMP_SYS(unshare),
-                                 SCMP_SYS(setns),
-                                 SCMP_SYS(init_module),
-                                 SCMP_SYS(finit_module),
-                                 SCMP_SYS(delete_module),
-                                 SCMP_SYS(kexec_load),
-                                 SCMP_SYS(kexec_file_load),
-                                 SCMP_SYS(reboot),
-                                 SCMP_SYS(swapon),
-                                 SCMP_SYS(swapoff),
-                                 SCMP_SYS(pidfd_getfd),
-                                 SCMP_SYS(kcmp),
-                                 SCMP_SYS(process_madvise),
-                                 SCMP_SYS(personality),
-                                 SCMP_SYS(settimeofday),
-                                 SCMP_SYS(clock_settime),
-                                 SCMP_SYS(iopl),
-                                 SCMP_SYS(ioperm),
-                                 SCMP_SYS(modify_ldt),
-                                 SCMP_SYS(open_by_handle_at)};
-  return AddRules(SCMP_ACT_KILL_PROCESS, kCalls);
+  return AddRules(SCMP_ACT_KILL_PROCESS, {SCMP_SYS(ptrace),
+                                          SCMP_SYS(process_vm_readv),
+                                          SCMP_SYS(process_vm_writev),
+                                          SCMP_SYS(bpf),
+                                          SCMP_SYS(perf_event_open),
+                                          SCMP_SYS(userfaultfd),
+                                          SCMP_SYS(io_uring_setup),
+                                          SCMP_SYS(io_uring_enter),
+                                          SCMP_SYS(io_uring_register),
+                                          SCMP_SYS(keyctl),
+                                          SCMP_SYS(add_key),
+                                          SCMP_SYS(request_key),
+                                          SCMP_SYS(mount),
+                                          SCMP_SYS(umount2),
+                                          SCMP_SYS(pivot_root),
+                                          SCMP_SYS(move_mount),
+                                          SCMP_SYS(open_tree),
+                                          SCMP_SYS(fsopen),
+                                          SCMP_SYS(fsmount),
+                                          SCMP_SYS(chroot),
+                                          SCMP_SYS(unshare),
+                                          SCMP_SYS(setns),
+                                          SCMP_SYS(init_module),
+                                          SCMP_SYS(finit_module),
+                                          SCMP_SYS(delete_module),
+                                          SCMP_SYS(kexec_load),
+                                          SCMP_SYS(kexec_file_load),
+                                          SCMP_SYS(reboot),
+                                          SCMP_SYS(swapon),
+                                          SCMP_SYS(swapoff),
+                                          SCMP_SYS(pidfd_getfd),
+                                          SCMP_SYS(kcmp),
+                                          SCMP_SYS(process_madvise),
+                                          SCMP_SYS(personality),
+                                          SCMP_SYS(settimeofday),
+                                          SCMP_SYS(clock_settime),
+                                          SCMP_SYS(iopl),
+                                          SCMP_SYS(ioperm),
+                                          SCMP_SYS(modify_ldt),
+                                          SCMP_SYS(open_by_handle_at)});
 }
 
 Status SeccompPolicy::AllowMemory() {

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -106,7 +105,7 @@ class SeccompPolicy {
   struct Filter;
 
   Status AddRule(std::uint32_t action, int syscall, const scmp_arg_cmp* condition);
-  Status AddRules(std::uint32_t action, std::span<const int> syscalls);
+  Status AddRules(std::uint32_t action, std::initializer_list<int> syscalls);
   Status RefuseIf(int syscall, const scmp_arg_cmp& condition, int with_errno);
 
   explicit SeccompPolicy(std::unique_ptr<Filter> filter);

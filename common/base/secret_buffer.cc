@@ -10,6 +10,7 @@
 #include <cstring>
 #include <mutex>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "common/base/error.h"
@@ -99,6 +100,10 @@ Result<SecretBuffer> SecretBuffer::TakeFrom(std::span<std::uint8_t> source) {
   std::memcpy(buffer.data_, source.data(), source.size());
   ::explicit_bzero(source.data(), source.size());
   return buffer;
+}
+
+Result<SecretBuffer> SecretBuffer::TakeFrom(std::string& source) {
+  return TakeFrom(std::span(reinterpret_cast<std::uint8_t*>(source.data()), source.size()));
 }
 
 SecretBuffer::SecretBuffer(SecretBuffer&& other) noexcept

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 
@@ -22,6 +24,7 @@ class SecretBuffer {
 
   // Copies `source` into a new buffer and wipes `source`.
   static Result<SecretBuffer> TakeFrom(std::span<std::uint8_t> source);
+  static Result<SecretBuffer> TakeFrom(std::string& source);
 
   SecretBuffer(const SecretBuffer&) = delete;
   SecretBuffer& operator=(const SecretBuffer&) = delete;
@@ -32,6 +35,10 @@ class SecretBuffer {
   // The only access to the bytes, named so that grep finds it. There is no operator[], no begin()
   // and no ToString().
   [[nodiscard]] std::span<const std::uint8_t> Reveal() const { return {data_, size_}; }
+
+  [[nodiscard]] std::string_view RevealText() const {
+    return {reinterpret_cast<const char*>(data_), size_};
+  }
 
   [[nodiscard]] std::span<std::uint8_t> RevealMutable() { return {data_, size_}; }
 

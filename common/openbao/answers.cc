@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,10 +51,6 @@ bool Read(std::string_view body, const std::vector<JsonMember>& members) {
       .has_value();
 }
 
-std::span<std::uint8_t> AsMutableBytes(std::string& text) {
-  return {reinterpret_cast<std::uint8_t*>(text.data()), text.size()};
-}
-
 // Reads a secret as it appears in the response. Empty text leaves the buffer empty. `text` is the
 // JSON library's own buffer, which is wiped.
 JsonText Secret(SecretBuffer& target) {
@@ -63,7 +58,7 @@ JsonText Secret(SecretBuffer& target) {
     if (text.empty()) {
       return true;
     }
-    Result<SecretBuffer> secret = SecretBuffer::TakeFrom(AsMutableBytes(text));
+    Result<SecretBuffer> secret = SecretBuffer::TakeFrom(text);
     ::explicit_bzero(text.data(), text.size());
     if (secret) {
       target = std::move(secret).value();
@@ -143,8 +138,7 @@ Result<Answer<AuthValue>> ParseAuth(std::string_view body, Presence token) {
       auth.lease_seconds >= 0 && auth.lease_seconds <= kMaxLeaseSeconds &&
       auth.token.size() <= kMaxTokenBytes &&
       (token == Presence::kOptional || auth.token.size() > 0);
-  const auto bytes = auth.token.Reveal();
-  const bool safe = IsHeaderSafe({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  const bool safe = IsHeaderSafe(auth.token.RevealText());
   return Finish(parsed && safe, std::move(answer));
 }
 

@@ -50,8 +50,7 @@ Result<Answer<std::monostate>> IgnoreBody(std::string_view /*body*/) {
 
 // Returns false when the token cannot be a header value.
 bool AddToken(const SecretBuffer& token, WipedBuffer& header) {
-  const auto bytes = token.Reveal();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view text = token.RevealText();
   if (text.empty() || text.size() > kMaxTokenBytes || !IsHeaderSafe(text)) {
     return false;
   }

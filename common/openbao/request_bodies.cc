@@ -79,11 +79,6 @@ Result<WipedBuffer> BuildObject(std::initializer_list<Member> members) {
   return body;
 }
 
-std::string_view TextOf(const SecretBuffer& secret) {
-  const auto bytes = secret.Reveal();
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 }  // namespace
 
 Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,
@@ -115,7 +110,7 @@ Result<WipedBuffer> BuildDecrypt(std::string_view ciphertext, std::string_view a
 }
 
 Result<WipedBuffer> BuildJwtLogin(std::string_view role, const SecretBuffer& jwt) {
-  return BuildObject({{"role", role}, {"jwt", TextOf(jwt), kMaxJwtBytes}});
+  return BuildObject({{"role", role}, {"jwt", jwt.RevealText(), kMaxJwtBytes}});
 }
 
 Result<WipedBuffer> BuildCertLogin(std::string_view name) {

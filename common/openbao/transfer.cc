@@ -1,6 +1,5 @@
 #include "common/openbao/transfer.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <memory>
@@ -22,24 +21,13 @@ bool IsSuccess(long status) {
   return status >= 200 && status < 300;
 }
 
-// Returns the value of `line` if it is the header `name` (lower case, with its colon).
-std::optional<std::string_view> HeaderValue(std::string_view line, std::string_view name) {
-  if (line.size() < name.size() ||
-      !std::equal(name.begin(), name.end(), line.begin(), [](char expected, char c) {
-        return expected == (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
-      })) {
+// Returns the value of Retry-After in the response if it is a number of seconds.
+std::optional<std::chrono::seconds> RetryAfter(CURL* handle) {
+  curl_header* header = nullptr;
+  if (curl_easy_header(handle, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
     return std::nullopt;
   }
-  line.remove_prefix(name.size());
-  constexpr std::string_view kBlank = " \t\r\n";
-  const std::size_t begin = line.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) {
-    return std::string_view();
-  }
-  return line.substr(begin, line.find_last_not_of(kBlank) - begin + 1);
-}
-
-std::optional<std::chrono::seconds> ParseSeconds(std::string_view text) {
+  const std::string_view text(header->value);
   std::uint32_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc() || end != text.data() + text.size()) {
@@ -230,7 +218,6 @@ void Transfer::Finish() {
   body_.Clear();
   over_limit_ = false;
   header_bytes_ = 0;
-  retry_after_.reset();
   progress_ = Progress::kConnecting;
   tls_alert_ = kNoTlsAlert;
   lacked_socket_ = false;
@@ -257,7 +244,7 @@ HttpResponse Transfer::answer(bool complete) const {
           .status = status(),
           .content_type = type == nullptr ? "" : type,
           .body = body_.text(),
-          .retry_after = retry_after_};
+          .retry_after = RetryAfter(handle_)};
 }
 
 const void* Transfer::tls_session() const {
@@ -278,9 +265,6 @@ std::size_t Transfer::TakeHeader(std::string_view line) {
   if (header_bytes_ > kMaxHeaderBytes) {
     over_limit_ = true;
     return 0;
-  }
-  if (const auto value = HeaderValue(line, "retry-after:")) {
-    retry_after_ = ParseSeconds(*value);
   }
   const bool at_end = line == "\r\n" || line == "\n";
   if (at_end && IsFinal(status())) {

@@ -159,7 +159,6 @@ class Transfer final {
   std::size_t error_limit_ = 0;
   bool over_limit_ = false;
   std::size_t header_bytes_ = 0;
-  std::optional<std::chrono::seconds> retry_after_;
   Progress progress_ = Progress::kConnecting;
   TlsAlert tls_alert_ = kNoTlsAlert;
   bool is_kept_ = false;  // the connection, after this answer

@@ -57,6 +57,14 @@ TEST(SecretBufferTest, TakesBytesAndWipesTheirSource) {
   EXPECT_EQ(source, (std::array<std::uint8_t, 4>{}));
 }
 
+TEST(SecretBufferTest, TakesATextAndWipesIt) {
+  std::string source = "a token";
+  const SecretBuffer buffer = SecretBuffer::TakeFrom(source).value();
+  EXPECT_EQ(buffer.RevealText(), "a token");
+  EXPECT_EQ(source, std::string(7, '\0'));
+  EXPECT_EQ(SecretBuffer().RevealText(), "");
+}
+
 #ifndef BAOKMS_SANITIZED  // the sanitizer's run time makes mlock(2) do nothing
 TEST(SecretBufferTest, IsLockedNotDumpedAndWipedOnFork) {
   const SecretBuffer buffer = Make(5000, 7);

@@ -8,7 +8,6 @@
 #include "common/base/event_loop.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
-#include "worker/wipe.h"
 
 namespace baokms::worker {
 namespace {
@@ -20,7 +19,7 @@ FakeTransit::Call Describe(const openbao::CallContext& context) {
 }  // namespace
 
 SecretBuffer Secret(std::string text) {
-  return SecretBuffer::TakeFrom(MutableBytes(text)).value();
+  return SecretBuffer::TakeFrom(text).value();
 }
 
 std::string Reveal(const SecretBuffer& secret) {
