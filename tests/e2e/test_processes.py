@@ -22,6 +22,7 @@ from rig.tools import provider_binary
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
+NOBODY = 65534
 IN_FLIGHT = 'openbao_kms_grpc_in_flight{method="decrypt"}'
 
 
@@ -170,6 +171,38 @@ def test_reload_applies_tunables_and_refuses_what_is_sealed(provider, kms):
         "the refusal",
     )
     assert kms.decrypt(kms.encrypt(PLAINTEXT)) == PLAINTEXT
+
+
+def test_reload_follows_the_symbolic_links_of_root(make_provider):
+    provider = make_provider()
+    ca_link = provider.folder / "authorities.pem"
+    ca_link.symlink_to(provider.config["openbao"]["caCertFile"])
+    provider.write_config(
+        {
+            "openbao": {"caCertFile": str(ca_link)},
+            "server": {"socketPath": f"/var{provider.socket_path}"},  # /var/run leads to /run
+        }
+    )
+    provider.start_healthy()
+    provider.write_config({"logging": {"level": "debug"}})
+    provider.signal(signal.SIGHUP)
+
+    def outcomes():
+        return [
+            (event["status"], event.get("key"))
+            for event in provider.log_events()
+            if event["message"] == "config.reload"
+        ]
+
+    wait_for(outcomes, "the reload")
+    wait_for(lambda: outcomes()[-1] != ("applied", "logging.level"), "the end of the reload")
+    assert outcomes() == [("applied", "logging.level"), ("ok", None)]
+
+    os.lchown(ca_link, NOBODY, NOBODY)
+    provider.signal(signal.SIGHUP)
+    wait_for(lambda: len(outcomes()) > 2, "the refusal of a link that is not root's")
+    assert outcomes()[2][0] == "invalid"
+    assert "openbao.caCertFile: is a symbolic link" in outcomes()[2][1]
 
 
 def test_calls_over_the_limit_are_refused_at_once(make_provider, https_proxy):

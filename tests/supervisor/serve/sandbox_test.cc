@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <future>
@@ -46,6 +47,18 @@ int GiveFileAway(uid_t owner, gid_t group) {
   return ::lchown("/tmp/supervisor_sandbox_test", owner, group) == 0 ? 0 : errno;
 }
 
+int ReadLink() {
+  char target[PATH_MAX];
+  return ::readlinkat(AT_FDCWD, "/proc/self/exe", target, sizeof target) > 0 ? 0 : errno;
+}
+
+int MakeLink() {
+  const int made = ::symlink("/etc/passwd", "/tmp/supervisor_sandbox_test_link");
+  const int error = made == 0 ? 0 : errno;
+  ::unlink("/tmp/supervisor_sandbox_test_link");
+  return error;
+}
+
 int BindToLoopback(int socket) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -61,6 +74,12 @@ TEST(SupervisorSandboxTest, LetsItsOrdinaryWorkThrough) {
   ExpectAllowed(EnterSupervisorSandbox, MakeSocketPair);
   ExpectAllowed(EnterSupervisorSandbox, ReadFile);
   ExpectAllowed(EnterSupervisorSandbox, CreateFile);
+}
+
+// A reload walks the configuration's paths, which may lead through links.
+TEST(SupervisorSandboxTest, ReadsSymbolicLinksButMakesNone) {
+  ExpectAllowed(EnterSupervisorSandbox, ReadLink);
+  ExpectErrno(EnterSupervisorSandbox, MakeLink, EPERM);
 }
 
 TEST(SupervisorSandboxTest, StartsNoProcessAndNoProgram) {
