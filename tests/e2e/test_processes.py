@@ -144,6 +144,24 @@ def test_a_child_that_cannot_start_says_why_in_the_log(make_provider, monkeypatc
     assert (first["error"], first["errno"]) == ("system", errno.EACCES)
 
 
+@pytest.mark.parametrize("role", [WORKER, AGENT])
+def test_a_child_that_refuses_its_set_up_ends_the_start(make_provider, monkeypatch, tmp_path, role):
+    own = Path(provider_binary())
+    for name in {own.name, SPAWNER, WORKER, AGENT} - {role}:
+        shutil.copy(own.with_name(name), tmp_path)
+    shutil.copy(own.parents[1] / "tests" / "refusing_child", tmp_path / role)
+    monkeypatch.setenv("BAOKMS_BIN", str(tmp_path))
+    provider = make_provider()
+    provider.daemon.start()
+    assert provider.daemon.wait_exit() == 3
+    assert (
+        "config invalid; a child process refuses its set-up: set-up: openbao.tlsServerName\n"
+        in provider.daemon.log_text()
+    )
+    [stopping] = [e for e in provider.log_events() if e["message"] == "serve.stopping"]
+    assert stopping["reason"] == "set_up_refused"
+
+
 def test_reload_applies_tunables_and_refuses_what_is_sealed(provider, kms):
     def reload_records():
         return [e for e in provider.log_events() if e["message"] == "config.reload"]

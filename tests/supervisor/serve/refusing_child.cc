@@ -1,0 +1,13 @@
+// Stands in for a child that refuses its set-up: the supervisor checks the same rules, so that the
+// real ones never do.
+
+#include "common/base/error.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/child_session.h"
+
+int main() {
+  baokms::ipc::SendStartFailure(
+      baokms::ipc::kSupervisorChannel,
+      baokms::Error(baokms::ErrorCode::kInvalidArgument, "set-up: openbao.tlsServerName"));
+  return static_cast<int>(baokms::ipc::ExitCode::kStartFailed);
+}
