@@ -27,7 +27,7 @@ ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& envir
 // The agent starts with an empty environment plus these variables of the PKCS#11 module.
 std::vector<std::string> ModuleEnvironment(const Config& config, const Environment& environment) {
   std::vector<std::string> variables;
-  if (config.auth.method != AuthMethod::kCert) {
+  if (config.auth.method != AuthMethod::kCert || !environment) {
     return variables;
   }
   for (const std::string& name : config.auth.cert.pkcs11.environment) {
@@ -72,11 +72,13 @@ bool IsAboutCa(const Problem& problem) {
 
 CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user) {
   LoadOptions checked = options;
-  checked.safety = checks == HostChecks::kAll ? ConfigFileSafety::kChecked : ConfigFileSafety::kAny;
+  checked.safety = checks == HostChecks::kAll && !options.of_another_machine
+                       ? ConfigFileSafety::kChecked
+                       : ConfigFileSafety::kAny;
   LoadResult loaded = LoadConfig(checked);
   std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
   HostFindings host;
-  if (checks != HostChecks::kNone) {
+  if (!options.of_another_machine) {
     host = CheckHost(loaded.document, problems, own_user);
     std::ranges::copy_if(host.problems, std::back_inserter(problems), [&](const Problem& problem) {
       return checks == HostChecks::kAll || IsAboutCa(problem);

@@ -25,11 +25,11 @@ struct CheckedConfig {
 enum class HostChecks : std::uint8_t {
   kAll,
   kCaBundles,
-  kNone,  // for the configuration of another machine
 };
 
 // Loads and validates the configuration, and checks this host for a provider that runs as
-// `own_user`. Fills in everything except the build information.
+// `own_user`, unless the options are for another machine. Fills in everything except the build
+// information.
 CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user);
 
 // Runs Prepare() with all checks, for this process's own user.

@@ -47,6 +47,9 @@ struct ConfigDocument {
   std::map<std::string, std::string, std::less<>> refused_words;
   // auth.jwt.jwtFile was written with ${CREDENTIALS_DIRECTORY}.
   bool jwt_from_systemd = false;
+  // The configuration is meant for another machine: the value of ${CREDENTIALS_DIRECTORY} is not
+  // known, and paths that begin with it remain as they were written.
+  bool of_another_machine = false;
 
   [[nodiscard]] bool Has(std::string_view key) const { return origins.contains(key); }
 

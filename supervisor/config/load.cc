@@ -60,17 +60,14 @@ void ApplyLegacySource(ConfigDocument& document) {
 // Replaces the prefix by systemd's directory. A path without a plain file name is left unchanged
 // and violates the key's rule.
 bool ExpandCredential(std::string& path, const Environment& environment) {
-  const std::string_view text = path;
-  if (!text.starts_with(kCredentialPrefix)) {
+  if (!path.starts_with(kCredentialPrefix)) {
     return false;
   }
-  const std::string name(text.substr(kCredentialPrefix.size()));
+  const std::string name(CredentialName(path));
   const auto directory = Lookup(environment, "CREDENTIALS_DIRECTORY");
-  if (!directory.has_value() || directory->front() != '/' || name.empty() || name == "." ||
-      name == ".." || name.find('/') != std::string::npos) {
-    return true;
+  if (directory.has_value() && directory->front() == '/' && !name.empty()) {
+    path = *directory + "/" + name;
   }
-  path = *directory + "/" + name;
   return true;
 }
 
@@ -85,6 +82,7 @@ void Finish(const LoadOptions& options, LoadResult& result) {
   ApplyOverrides(options, result);
   ApplyLegacySource(result.document);
   ExpandCredentials(result.document, options.environment);
+  result.document.of_another_machine = options.of_another_machine;
 }
 
 struct FileText {
@@ -124,6 +122,13 @@ FileText ReadConfigFile(const LoadOptions& options) {
 }
 
 }  // namespace
+
+LoadOptions LoadOptions::ForAnotherMachine() const {
+  LoadOptions options = *this;
+  options.environment = nullptr;
+  options.of_another_machine = true;
+  return options;
+}
 
 std::optional<EnvironmentValue> ReadEnvironment(const Override& override,
                                                 const Environment& environment) {

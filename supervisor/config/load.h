@@ -36,6 +36,12 @@ struct LoadOptions {
   std::vector<FlagValue> flags;
   Environment environment;
   ConfigFileSafety safety = ConfigFileSafety::kAny;
+  // As ConfigDocument::of_another_machine.
+  bool of_another_machine = false;
+
+  // Returns the same options for a configuration that is meant for another machine, whose
+  // environment is not known: this machine's is left out.
+  [[nodiscard]] LoadOptions ForAnotherMachine() const;
 };
 
 struct LoadResult {

@@ -162,7 +162,8 @@ variable. Values are never repeated.
 
 To validate a file on another machine than the one that it is meant for, run
 `bao-kms-provider config --no-host-checks`: certificates, directories and permissions are then not
-checked (see [Files](#files)).
+checked (see [Files](#files)), and the environment of this machine is left out: its overrides of keys,
+its proxy and its `CREDENTIALS_DIRECTORY`. A path below the latter is accepted as it is written.
 
 ## Environment and flags
 

@@ -84,6 +84,15 @@ constexpr std::string_view kHttpsPattern = "^[Hh][Tt][Tt][Pp][Ss]://";
 
 }  // namespace
 
+std::string_view CredentialName(std::string_view text) {
+  if (!text.starts_with(kCredentialPrefix)) {
+    return {};
+  }
+  const std::string_view name = text.substr(kCredentialPrefix.size());
+  const bool plain = name != "." && name != ".." && name.find('/') == std::string_view::npos;
+  return plain ? name : std::string_view();
+}
+
 const TextRule kIdentifier{&setup::CheckIdentifier,
                            "no white space at either end; no NUL, CR, LF or TAB"};
 const TextRule kMountPath{&setup::CheckMountPath, "path without empty, `.` or `..` parts"};

@@ -71,4 +71,8 @@ Finding CheckDuration(Least least, std::int64_t nanoseconds);
 // "${CREDENTIALS_DIRECTORY}/": the directory in which systemd puts a service's credentials.
 inline constexpr std::string_view kCredentialPrefix = "${CREDENTIALS_DIRECTORY}/";
 
+// Returns the file name after kCredentialPrefix; empty if the text does not begin with it or if a
+// plain file name does not follow.
+[[nodiscard]] std::string_view CredentialName(std::string_view text);
+
 }  // namespace baokms::supervisor

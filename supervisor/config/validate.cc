@@ -34,6 +34,10 @@ class RowChecker {
       Fail(row_.key, "is required");
       return;
     }
+    if (document_.of_another_machine && field.rule == &kCredentialPath &&
+        !CredentialName(text).empty()) {
+      return;
+    }
     // A blank address turns the listener off.
     if (!text.empty() && !(IsBlank(text) && field.rule == &kListenAddress)) {
       FailIf(row_.key, Describe(field.rule->check(text)));

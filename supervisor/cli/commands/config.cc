@@ -30,7 +30,8 @@ CommandReport Describe(const Config& config) {
 
 constexpr Flag kNoHostChecksFlag{
     "--no-host-checks", "",
-    "Do not check files and directories of this host: for the configuration of another machine"};
+    "Check neither files nor the environment of this host: for the configuration of another "
+    "machine"};
 
 // Root may check a provider's files without being the user that the provider runs as, which is the
 // owner of its state directory.
@@ -45,7 +46,9 @@ uid_t ProviderUser(const Config& config) {
 // Reports everything that `serve` would refuse as a problem. The report is printed nevertheless,
 // unless the file cannot be parsed as a configuration.
 int RunConfig(const CommandContext& context) {
-  const LoadResult loaded = LoadConfig(context.load());
+  const LoadOptions options =
+      context.IsOn(kNoHostChecksFlag.name) ? context.load().ForAnotherMachine() : context.load();
+  const LoadResult loaded = LoadConfig(options);
   const Config& config = loaded.document.config;
   if (loaded.problems.empty()) {
     context.Write(Describe(config).ToString(context.output()));
@@ -53,12 +56,10 @@ int RunConfig(const CommandContext& context) {
       context.Note("warning: " + ToLine(warning));
     }
   }
-  if (context.load().path.empty()) {
+  if (options.path.empty()) {
     return context.Print("");  // the defaults alone, with which nothing can be served
   }
-  const HostChecks checks =
-      context.IsOn(kNoHostChecksFlag.name) ? HostChecks::kNone : HostChecks::kAll;
-  const CheckedConfig checked = Prepare(context.load(), checks, ProviderUser(config));
+  const CheckedConfig checked = Prepare(options, HostChecks::kAll, ProviderUser(config));
   return checked.options.has_value() ? context.Print("") : context.FailConfig(checked.problems);
 }
 

@@ -223,6 +223,32 @@ TEST_F(CliTest, ConfigValidatesForAnotherMachineAndWarns) {
   EXPECT_THAT(outcome.err, HasSubstr("openbao.address: has a path with /v1"));
 }
 
+// Neither a variable that is missing here nor one that is set here decides about another machine.
+TEST_F(CliTest, ConfigLeavesOutThisEnvironmentForAnotherMachine) {
+  const FakeVariables here{{"HTTPS_PROXY", "socks5://proxy.example:1080"},
+                           {"BAO_KMS_PROVIDER_SERVER_METRICS_ADDRESS", "nowhere"}};
+  const std::string jwt =
+      WriteConfig(YamlOf(With(JwtKeys(), "auth.jwt.jwtFile", "${CREDENTIALS_DIRECTORY}/jwt")));
+  const CliOutcome outcome = InvokeWith(here, {"config", "--no-host-checks", "--config", jwt});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("metricsAddress: 127.0.0.1:8081\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("auth.jwt.jwtFile: is a systemd credential"));
+  EXPECT_THAT(InvokeWith(here, {"config", "--config", jwt}).err,
+              HasSubstr("auth.jwt.jwtFile: needs a plain file name after"));
+
+  const std::string oauth2 = WriteConfig(YamlOf(
+      With(OAuth2Keys(), "auth.jwt.oauth2.clientSecretFile", "${CREDENTIALS_DIRECTORY}/secret")));
+  EXPECT_EQ(InvokeWith(here, {"config", "--no-host-checks", "--config", oauth2}).code, 0);
+  const std::string pin = WriteConfig(
+      YamlOf(With(CertKeys(), "auth.cert.pkcs11.pinFile", "${CREDENTIALS_DIRECTORY}/pin")));
+  EXPECT_EQ(InvokeWith(here, {"config", "--no-host-checks", "--config", pin}).code, 0);
+
+  const std::string wrong =
+      WriteConfig(YamlOf(With(JwtKeys(), "auth.jwt.jwtFile", "${CREDENTIALS_DIRECTORY}/a/b")));
+  EXPECT_THAT(InvokeWith(here, {"config", "--no-host-checks", "--config", wrong}).err,
+              HasSubstr("auth.jwt.jwtFile: needs a plain file name after"));
+}
+
 TEST_F(CliTest, AnswersABadFileWithExitCode3) {
   const std::string path = WriteConfig("configVersion: v1alpha1\nserver:\n  socketMode: 0660\n");
   for (const std::vector<std::string>& words :
