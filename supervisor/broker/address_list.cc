@@ -45,8 +45,7 @@ std::size_t AddressList::PositionOf(std::uint32_t number) const {
   return static_cast<std::size_t>(found - current_.begin());
 }
 
-std::optional<AddressList::Choice> AddressList::PickAfter(
-    const std::vector<std::uint32_t>& tried) const {
+std::optional<AddressList::Choice> AddressList::Pick(std::span<const std::uint32_t> tried) const {
   const std::size_t count = current_.size();
   std::size_t first = PositionOf(preferred_) % std::max(count, std::size_t{1});
   if (!tried.empty() && PositionOf(tried.back()) < count) {

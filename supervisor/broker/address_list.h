@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "supervisor/broker/resolver.h"
@@ -28,10 +29,7 @@ class AddressList final {
 
   // Returns the address that follows the last one of `tried`, skipping the others in `tried`; with
   // an empty list the preferred address. Returns nothing if all were tried.
-  template <typename Numbers>
-  [[nodiscard]] std::optional<Choice> Pick(const Numbers& tried) const {
-    return PickAfter({tried.begin(), tried.end()});
-  }
+  [[nodiscard]] std::optional<Choice> Pick(std::span<const std::uint32_t> tried) const;
 
   // Marks the address as usable: it becomes the preferred one.
   void NoteUsable(std::uint32_t number);
@@ -45,7 +43,6 @@ class AddressList final {
     SocketAddress address;
   };
 
-  [[nodiscard]] std::optional<Choice> PickAfter(const std::vector<std::uint32_t>& tried) const;
   [[nodiscard]] std::size_t PositionOf(std::uint32_t number) const;
   std::uint32_t NumberOf(const SocketAddress& address);
 

@@ -75,7 +75,7 @@ Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
                                                BootTime connect_timeout) {
   // Shared because a std::function must be copyable; the broker holds the only copy.
   const std::shared_ptr<Resolver> resolver = BAOKMS_TRY(Resolver::Create(loop));
-  return CreateWith(
+  return std::make_unique<Broker>(
       loop,
       [resolver](const std::string& host, std::uint16_t port, BootTime limit,
                  Resolver::Callback callback) {
@@ -84,22 +84,24 @@ Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
       metrics, std::move(endpoints), connect_timeout);
 }
 
+Broker::Broker(EventLoop& loop,
+               LookUpName look_up,
+               Metrics& metrics,
+               std::vector<BrokerEndpoint> endpoints,
+               BootTime connect_timeout)
+    : loop_(loop),
+      look_up_(std::move(look_up)),
+      metrics_(metrics),
+      connect_timeout_(connect_timeout) {
+  for (BrokerEndpoint& endpoint : endpoints) {
+    endpoints_.push_back({.endpoint = std::move(endpoint)});
+  }
+}
+
 Broker::~Broker() {
   for (const EndpointState& state : endpoints_) {
     loop_.Cancel(state.patience);
   }
-}
-
-std::unique_ptr<Broker> Broker::CreateWith(EventLoop& loop,
-                                           LookUpName look_up,
-                                           Metrics& metrics,
-                                           std::vector<BrokerEndpoint> endpoints,
-                                           BootTime connect_timeout) {
-  std::unique_ptr<Broker> broker(new Broker(loop, std::move(look_up), metrics, connect_timeout));
-  for (BrokerEndpoint& endpoint : endpoints) {
-    broker->endpoints_.push_back(EndpointState{.endpoint = std::move(endpoint)});
-  }
-  return broker;
 }
 
 void Broker::Connect(std::string_view asked_by,
@@ -160,7 +162,8 @@ void Broker::ConnectNow(const std::string& asked_by,
     callback({.outcome = ipc::OUTCOME_DNS_FAILED});
     return;
   }
-  const auto choice = state.addresses.Pick(request.tried());
+  const auto choice = state.addresses.Pick(
+      {request.tried().data(), static_cast<std::size_t>(request.tried_size())});
   if (!choice) {
     callback({.outcome = ipc::OUTCOME_CONNECTION_FAILED});
     return;

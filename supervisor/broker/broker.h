@@ -54,11 +54,11 @@ class Broker final {
 
   // Like Create(), with another function to look up names, which must call back as the resolver
   // does.
-  static std::unique_ptr<Broker> CreateWith(EventLoop& loop,
-                                            LookUpName look_up,
-                                            Metrics& metrics,
-                                            std::vector<BrokerEndpoint> endpoints,
-                                            BootTime connect_timeout);
+  Broker(EventLoop& loop,
+         LookUpName look_up,
+         Metrics& metrics,
+         std::vector<BrokerEndpoint> endpoints,
+         BootTime connect_timeout);
 
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
@@ -94,9 +94,6 @@ class Broker final {
     std::uint32_t endpoint = 0;
     std::uint32_t address = 0;
   };
-
-  Broker(EventLoop& loop, LookUpName look_up, Metrics& metrics, BootTime limit)
-      : loop_(loop), look_up_(std::move(look_up)), metrics_(metrics), connect_timeout_(limit) {}
 
   void LookUp(std::uint32_t endpoint);
   void AnswerWaiting(std::uint32_t endpoint);

@@ -1,6 +1,5 @@
 #include "supervisor/children/start_spawner.h"
 
-#include <sys/types.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -28,7 +27,7 @@ Result<UniqueFd> OpenProgram(const std::string& path, Literal when_missing) {
 
 }  // namespace
 
-Result<StartedSpawner> StartSpawner(SpawnerInputs inputs) {
+Result<UniqueFd> StartSpawner(SpawnerInputs inputs) {
   const std::string directory = BAOKMS_TRY(OwnDirectory());
   const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.valid()) {
@@ -53,8 +52,8 @@ Result<StartedSpawner> StartSpawner(SpawnerInputs inputs) {
                       worker.get(),
                       agent.get()};
   plan.environment = ChildEnvironment();
-  const pid_t pid = BAOKMS_TRY(Launch(plan));
-  return StartedSpawner{.pid = pid, .channel = std::move(pair.first)};
+  BAOKMS_TRY(Launch(plan));
+  return std::move(pair.first);
 }
 
 }  // namespace baokms::supervisor

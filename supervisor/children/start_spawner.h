@@ -3,8 +3,6 @@
 
 #pragma once
 
-#include <sys/types.h>
-
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
@@ -17,13 +15,8 @@ struct SpawnerInputs {
   UniqueFd agent_setup;
 };
 
-struct StartedSpawner {
-  pid_t pid = 0;
-  UniqueFd channel;
-};
-
-// Must run before this process has a second thread. kNotFound: bao-kms-spawner, bao-kms-worker or
-// bao-kms-authagent is not beside this program's own file.
-Result<StartedSpawner> StartSpawner(SpawnerInputs inputs);
+// Returns the channel to the spawner. Must run before this process has a second thread. kNotFound:
+// bao-kms-spawner, bao-kms-worker or bao-kms-authagent is not beside this program's own file.
+Result<UniqueFd> StartSpawner(SpawnerInputs inputs);
 
 }  // namespace baokms::supervisor

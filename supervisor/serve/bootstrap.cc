@@ -1,5 +1,7 @@
 #include "supervisor/serve/bootstrap.h"
 
+#include <sys/prctl.h>
+
 #include <cerrno>
 #include <csignal>
 #include <memory>
@@ -18,7 +20,10 @@ namespace {
 
 Status GiveUpPrivileges() {
   BAOKMS_TRY(HardenSelf());
-  BAOKMS_TRY(BecomeSubreaper());
+  // Orphaned grandchildren become children of this process.
+  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    return Error(ErrorCode::kSystem, "prctl(PR_SET_CHILD_SUBREAPER)", errno);
+  }
   BAOKMS_TRY(DropCapabilities());
 
   struct sigaction ignore {};
@@ -45,22 +50,16 @@ std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& option
   Result<SealedSetUps> set_ups =
       SealSetUps(options, pin_attempt_guard ? pin_attempt_guard->salt() : "");
   if (!set_ups) {
-    StartFailure failure =
-        Failure("hand the configuration to the child processes", set_ups.error());
-    failure.exit_code = set_ups.error().code() == ErrorCode::kInvalidArgument ? 3 : 5;
-    return failure;
+    return ConfigFailure("hand the configuration to the child processes", set_ups.error());
   }
   if (const Status given_up = GiveUpPrivileges(); !given_up) {
     return Failure("give up privileges", given_up.error());
   }
-  Result<StartedSpawner> spawner = StartSpawner({.spawner_setup = std::move(set_ups->spawner),
-                                                 .worker_setup = std::move(set_ups->worker),
-                                                 .agent_setup = std::move(set_ups->agent)});
+  Result<UniqueFd> spawner = StartSpawner(std::move(set_ups->inputs));
   if (!spawner) {
     return Failure("start the spawner", spawner.error());
   }
-  return BootstrapResult{.spawner_pid = spawner->pid,
-                         .spawner_channel = std::move(spawner->channel),
+  return BootstrapResult{.spawner_channel = std::move(*spawner),
                          .endpoints = std::move(set_ups->endpoints),
                          .openbao_endpoints = set_ups->openbao_endpoints,
                          .pin_attempt_guard = std::move(pin_attempt_guard)};

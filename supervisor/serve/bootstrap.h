@@ -3,8 +3,6 @@
 
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <variant>
@@ -19,7 +17,6 @@
 namespace baokms::supervisor {
 
 struct BootstrapResult {
-  pid_t spawner_pid = 0;
   UniqueFd spawner_channel;
   // The endpoints that the endpoint numbers in the sealed set-ups refer to.
   std::vector<BrokerEndpoint> endpoints;

@@ -30,13 +30,13 @@ std::string ConnectionOwner(const ChildProcess& child) {
   return ProcessName(child.key) + "/" + std::to_string(child.number);
 }
 
-ExitCause CauseFor(const ExitStatus& death, bool killed_for_violation) {
+ExitCause CauseFor(const ExitStatus& status, bool killed_for_violation) {
   if (killed_for_violation) {
     return ExitCause::kProtocolViolation;
   }
-  switch (death.kind) {
+  switch (status.kind) {
     case ExitStatus::Kind::kExited:
-      return death.code == 0 ? ExitCause::kClean : ExitCause::kOther;
+      return status.code == 0 ? ExitCause::kClean : ExitCause::kOther;
     case ExitStatus::Kind::kKilled:
       return ExitCause::kKilled;
     case ExitStatus::Kind::kCrashed:
@@ -82,12 +82,12 @@ void ChildEventHandler::OnStarted(const ChildKey& key, UniqueFd channel) {
   }
 }
 
-void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& death) {
+void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& status) {
   parts_.processes.Forget(ProcessName(key));
   const bool killed_for_violation = killed_for_violation_.erase(key) > 0;
   if (key.role == ipc::ROLE_WORKER) {
     ready_.erase(key.slot);
-    workers_->Detached(key.slot, CauseFor(death, killed_for_violation));
+    workers_->Detached(key.slot, CauseFor(status, killed_for_violation));
   } else {
     agent_.reset();
     if (parts_.pin_attempt_guard != nullptr) {

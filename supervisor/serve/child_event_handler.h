@@ -70,7 +70,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
 
   // Hooks for Children.
   void OnStarted(const ChildKey& key, UniqueFd channel);
-  void OnEnded(const ChildKey& key, const ExitStatus& death);
+  void OnEnded(const ChildKey& key, const ExitStatus& status);
 
   // Sends the settings that SIGHUP changed to every child and to every child that starts later.
   void SetTunables(const ipc::Tunables& tunables);

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -24,23 +23,17 @@ void CredentialStatus::Note(const ipc::AgentStatus& status) {
   due_unix_ = status.credential_due_unix();
 }
 
-CredentialFacts CredentialStatus::Read(std::int64_t now_unix) const {
-  const std::lock_guard lock(mutex_);
-  CredentialFacts facts;
-  facts.status = status_;
-  facts.ends = ends_unix_ != 0;
-  facts.ends_in_s = facts.ends ? ends_unix_ - now_unix : 0;
-  facts.due = due_unix_ != 0 && now_unix >= due_unix_;
-  return facts;
-}
-
-AuthVerdict ClassifyAuth(std::string_view method,
-                         const CredentialFacts& credential,
-                         const std::vector<WorkerState>& workers) {
-  AuthVerdict verdict{.credential = credential.status, .due = credential.due};
-  if (credential.ends) {
-    (method == "cert" ? verdict.certificate_ends_in_s : verdict.jwt_ends_in_s) =
-        credential.ends_in_s;
+AuthFacts CredentialStatus::Read(const std::vector<WorkerState>& workers,
+                                 std::int64_t now_unix) const {
+  AuthFacts facts;
+  {
+    const std::lock_guard lock(mutex_);
+    facts.credential = status_;
+    facts.due = due_unix_ != 0 && now_unix >= due_unix_;
+    if (ends_unix_ != 0) {
+      (method_ == AuthMethod::kCert ? facts.certificate_ends_in_s : facts.jwt_ends_in_s) =
+          ends_unix_ - now_unix;
+    }
   }
   std::optional<BootTime> end;
   for (const WorkerState& worker : workers) {
@@ -50,9 +43,9 @@ AuthVerdict ClassifyAuth(std::string_view method,
   }
   if (end) {
     const BootTime left = std::max(*end - BootNow(), BootTime::zero());
-    verdict.token_ends_in_s = std::chrono::floor<std::chrono::seconds>(left).count();
+    facts.token_ends_in_s = std::chrono::floor<std::chrono::seconds>(left).count();
   }
-  return verdict;
+  return facts;
 }
 
 }  // namespace baokms::supervisor

@@ -134,24 +134,6 @@ Result<FileId> FileAt(const std::string& path) {
   return FileId{.device = facts.st_dev, .inode = facts.st_ino};
 }
 
-Result<KmsSocket> Bind(const KmsSocketOptions& options) {
-  BAOKMS_TRY(CheckDirectory(options.path));
-  const sockaddr_un address = BAOKMS_TRY(AddressOf(options.path));
-  const SocketOrigin origin = BAOKMS_TRY(ClearPath(options.path, address));
-  UniqueFd listener = BAOKMS_TRY(NewSocket());
-  // The umask determines its mode (unix(7)).
-  if (::bind(listener.get(), Generic(address), sizeof address) != 0) {
-    return Error(ErrorCode::kSystem, "bind of server.socketPath", errno);
-  }
-  // Before listen(2), because clients can connect from then on.
-  BAOKMS_TRY(GiveToGroup(options));
-  const FileId file = BAOKMS_TRY(FileAt(options.path));
-  if (::listen(listener.get(), kBacklog) != 0) {
-    return Error(ErrorCode::kSystem, "listen on server.socketPath", errno);
-  }
-  return KmsSocket{.listener = std::move(listener), .origin = origin, .file = file};
-}
-
 // Returns the number of descriptors that systemd passed to this process.
 int InheritedCount() {
   const char* pid = std::getenv("LISTEN_PID");
@@ -195,11 +177,29 @@ Result<KmsSocketOptions> SocketOptionsOf(const Config& config) {
                           .group = BAOKMS_TRY(SocketGroup(config))};
 }
 
+Result<KmsSocket> BindKmsSocket(const KmsSocketOptions& options) {
+  BAOKMS_TRY(CheckDirectory(options.path));
+  const sockaddr_un address = BAOKMS_TRY(AddressOf(options.path));
+  const SocketOrigin origin = BAOKMS_TRY(ClearPath(options.path, address));
+  UniqueFd listener = BAOKMS_TRY(NewSocket());
+  // The umask determines its mode (unix(7)).
+  if (::bind(listener.get(), Generic(address), sizeof address) != 0) {
+    return Error(ErrorCode::kSystem, "bind of server.socketPath", errno);
+  }
+  // Before listen(2), because clients can connect from then on.
+  BAOKMS_TRY(GiveToGroup(options));
+  const FileId file = BAOKMS_TRY(FileAt(options.path));
+  if (::listen(listener.get(), kBacklog) != 0) {
+    return Error(ErrorCode::kSystem, "listen on server.socketPath", errno);
+  }
+  return KmsSocket{.listener = std::move(listener), .origin = origin, .file = file};
+}
+
 Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options) {
   const int inherited = InheritedCount();
   if (inherited == 0) {
     (void)::umask(~options.mode & 0777U);
-    return Bind(options);
+    return BindKmsSocket(options);
   }
   (void)::unsetenv("LISTEN_PID");
   (void)::unsetenv("LISTEN_FDS");
@@ -208,10 +208,6 @@ Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options) {
     return Error(ErrorCode::kInvalidArgument, "systemd passed more than one socket");
   }
   return TakeInherited(options);
-}
-
-Result<KmsSocket> BindKmsSocketAgain(const KmsSocketOptions& options) {
-  return Bind(options);
 }
 
 bool LeadsTo(const std::string& path, const KmsSocket& socket) {

@@ -50,9 +50,10 @@ struct KmsSocket {
 // socket exists there.
 Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options);
 
-// Binds the socket again after its file or directory was lost, with the same checks. Needs
-// ListenerRights::kBindKmsSocket (supervisor/serve/sandbox.h). kFailedPrecondition as above.
-Result<KmsSocket> BindKmsSocketAgain(const KmsSocketOptions& options);
+// Binds the socket with the umask of the first time: also again, with the same checks, after its
+// file or directory was lost, which needs ListenerRights::kBindKmsSocket
+// (supervisor/serve/sandbox.h). kFailedPrecondition as above.
+Result<KmsSocket> BindKmsSocket(const KmsSocketOptions& options);
 
 // Returns whether clients that connect to `path` reach `socket`.
 [[nodiscard]] bool LeadsTo(const std::string& path, const KmsSocket& socket);

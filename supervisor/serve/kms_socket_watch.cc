@@ -32,7 +32,7 @@ void KmsSocketWatch::Check() {
 }
 
 void KmsSocketWatch::Repair() {
-  Result<KmsSocket> bound = BindKmsSocketAgain(options_);
+  Result<KmsSocket> bound = BindKmsSocket(options_);
   if (!bound) {
     BecomeMissing(bound.error());
     return;

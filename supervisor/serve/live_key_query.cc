@@ -26,8 +26,8 @@
 #include "supervisor/serve/process_tree.h"
 #include "supervisor/serve/sandbox.h"
 #include "supervisor/serve/start_failure.h"
-#include "supervisor/status/metadata_answer.h"
 #include "supervisor/status/probe_failure.h"
+#include "supervisor/status/registry_messages.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
@@ -63,8 +63,7 @@ class LiveKeyQuery final {
     if (const auto failure = Start()) {
       return {.metadata = {}, .failure = failure->line};
     }
-    loop_->After(kStartLimit + 2 * ReadLimit(),
-                 [this] { End({.metadata = {}, .failure = "no answer in time"}); });
+    loop_->After(kStartLimit + 2 * ReadLimit(), [this] { Fail("no answer in time"); });
     if (!loop_->Run().has_value() && result_.failure.empty()) {
       result_ = {.metadata = {}, .failure = "the event loop failed"};
     }
@@ -93,23 +92,22 @@ class LiveKeyQuery final {
   std::optional<StartFailure> BuildTree(BootstrapResult bootstrap) {
     metrics_ =
         PrometheusMetrics::Create(options_.build, WordOf(options_.config.auth.method), "none");
-    auto tree = ProcessTree::Create(
-        {.loop = *loop_,
-         .log = quiet_,
-         .child_log = quiet_,
-         .metrics = *metrics_,
-         .processes = processes_},
-        options_.config, std::move(bootstrap),
-        {.worker_usable = [this] { AskNext(); },
-         .start_failed =
-             [this](const ChildKey& child, const ipc::StartFailure& failure) {
-               End({.metadata = {},
-                    .failure = ProcessName(child) + " cannot start: " + failure.step()});
-             },
-         .spawner_gone =
-             [this] {
-               End({.metadata = {}, .failure = "the spawner ended"});
-             }});
+    auto tree =
+        ProcessTree::Create({.loop = *loop_,
+                             .log = quiet_,
+                             .child_log = quiet_,
+                             .metrics = *metrics_,
+                             .processes = processes_},
+                            options_.config, std::move(bootstrap),
+                            {.worker_usable = [this] { AskNext(); },
+                             .start_failed =
+                                 [this](const ChildKey& child, const ipc::StartFailure& failure) {
+                                   Fail(ProcessName(child) + " cannot start: " + failure.step());
+                                 },
+                             .spawner_gone =
+                                 [this] {
+                                   Fail("the spawner ended");
+                                 }});
     if (auto* failure = std::get_if<StartFailure>(&tree)) {
       return std::move(*failure);
     }
@@ -122,12 +120,8 @@ class LiveKeyQuery final {
     none.set_generation(1);
     tree_->workers().PublishKeyTable(std::move(none), [] {});
     tree_->Start();
-    Result<SeccompPolicy> policy = BuildSupervisorPolicy(ListenerRights::kNone);
-    if (!policy) {
-      return Failure("build the system call filter", policy.error());
-    }
-    if (const Status installed = policy->Install(); !installed) {
-      return Failure("enter the system call filter", installed.error());
+    if (const Status entered = EnterSupervisorSandbox(ListenerRights::kNone); !entered) {
+      return Failure("enter the system call filter", entered.error());
     }
     return std::nullopt;
   }
@@ -161,12 +155,12 @@ class LiveKeyQuery final {
   void OnReply(const MetadataReply& reply) {
     under_way_ = false;
     if (std::string failure = ReadFailure(reply.answer); !failure.empty()) {
-      End({.metadata = {}, .failure = std::move(failure.append(LoginDetail(reply.answer)))});
+      Fail(failure.append(LoginDetail(reply.answer)));
     } else if (!first_) {
       first_ = reply;
       AskNext();
     } else if (!SaySame(first_->answer, reply.answer)) {
-      End({.metadata = {}, .failure = "two workers read different metadata; try again"});
+      Fail("two workers read different metadata; try again");
     } else {
       End({.metadata = ToMetadata(reply.answer), .failure = {}});
     }
@@ -181,6 +175,8 @@ class LiveKeyQuery final {
     }
     return " (login: " + NormaliseLabel(agent.status()) + ")";
   }
+
+  void Fail(std::string failure) { End({.metadata = {}, .failure = std::move(failure)}); }
 
   void End(LiveKey result) {
     result_ = std::move(result);

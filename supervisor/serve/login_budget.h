@@ -28,14 +28,23 @@ class LoginBudget final {
   ~LoginBudget() = default;
 
   // Returns whether one more connection may be opened now, and counts it if so.
-  [[nodiscard]] bool Take(Id id, BootTime now);
+  [[nodiscard]] bool Take(Id id, BootTime now) {
+    const std::lock_guard lock(mutex_);
+    return window_.Take(now, id);
+  }
 
   // Returns that connection to the budget, because it led to no login: the server did not answer,
   // or OpenBao was sealed.
-  void GiveBack(Id id);
+  void GiveBack(Id id) {
+    const std::lock_guard lock(mutex_);
+    window_.GiveBack(id);
+  }
 
   // Returns how many connections remain for the current minute.
-  [[nodiscard]] std::size_t Remaining(BootTime now) const;
+  [[nodiscard]] std::size_t Remaining(BootTime now) const {
+    const std::lock_guard lock(mutex_);
+    return window_.Remaining(now);
+  }
 
  private:
   mutable std::mutex mutex_;

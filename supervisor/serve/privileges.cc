@@ -1,7 +1,6 @@
 #include "supervisor/serve/privileges.h"
 
 #include <sys/capability.h>
-#include <sys/prctl.h>
 
 #include <cerrno>
 #include <memory>
@@ -29,13 +28,6 @@ Status DropCapabilities() {
   const CapabilitySet none(::cap_init());
   if (none == nullptr || ::cap_set_proc(none.get()) != 0) {
     return Error(ErrorCode::kSystem, "cap_set_proc", errno);
-  }
-  return {};
-}
-
-Status BecomeSubreaper() {
-  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-    return Error(ErrorCode::kSystem, "prctl(PR_SET_CHILD_SUBREAPER)", errno);
   }
   return {};
 }

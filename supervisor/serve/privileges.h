@@ -10,7 +10,4 @@ namespace baokms::supervisor {
 // starts cannot regain one, because no_new_privs is set as well.
 Status DropCapabilities();
 
-// Makes this process the parent of orphaned grandchildren (prctl(2), PR_SET_CHILD_SUBREAPER).
-Status BecomeSubreaper();
-
 }  // namespace baokms::supervisor

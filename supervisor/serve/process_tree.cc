@@ -18,11 +18,15 @@ constexpr int kConnectShare = 3;
 
 }  // namespace
 
+ProcessTree::ProcessTree(const Config& config)
+    : slots_(static_cast<std::uint32_t>(config.isolation.workers)),
+      credential_(config.auth.method),
+      login_budget_(static_cast<std::size_t>(EffectiveLoginBudget(config))) {
+}
+
 std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
     const Parts& parts, const Config& config, BootstrapResult bootstrap, Hooks hooks) {
-  const auto slots = static_cast<std::uint32_t>(config.isolation.workers);
-  std::unique_ptr<ProcessTree> tree(
-      new ProcessTree(slots, static_cast<std::size_t>(EffectiveLoginBudget(config))));
+  std::unique_ptr<ProcessTree> tree(new ProcessTree(config));
   Result<std::unique_ptr<Broker>> broker =
       Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),
                      config.openbao.timeout / kConnectShare);
@@ -45,13 +49,13 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
                                .start_failed = std::move(hooks.start_failed),
                                .pin_attempt_guard = tree->pin_attempt_guard_.get()});
   ChildEventHandler& events = *tree->events_;
-  tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{slots});
+  tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{tree->slots_});
   Result<std::unique_ptr<Children>> children = Children::Create(
       parts.loop, parts.log, parts.metrics, events, std::move(bootstrap.spawner_channel),
       {.started = [&events](const ChildKey& key, pid_t,
                             UniqueFd channel) { events.OnStarted(key, std::move(channel)); },
        .ended = [&events](const ChildKey& key,
-                          const ExitStatus& death) { events.OnEnded(key, death); },
+                          const ExitStatus& status) { events.OnEnded(key, status); },
        .spawner_gone = std::move(hooks.spawner_gone)});
   if (!children) {
     return Failure("watch the spawner", children.error());

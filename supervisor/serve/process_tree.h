@@ -76,8 +76,7 @@ class ProcessTree final {
   [[nodiscard]] const LoginBudget& login_budget() const { return login_budget_; }
 
  private:
-  ProcessTree(std::uint32_t slots, std::size_t logins_per_minute)
-      : slots_(slots), login_budget_(logins_per_minute) {}
+  explicit ProcessTree(const Config& config);
 
   std::uint32_t slots_;
   CredentialStatus credential_;

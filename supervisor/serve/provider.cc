@@ -242,14 +242,11 @@ std::optional<StartFailure> Provider::StartServing() {
 }
 
 std::optional<StartFailure> Provider::EnterSandbox() {
-  Result<SeccompPolicy> policy = BuildSupervisorPolicy(
-      base_.socket.origin == SocketOrigin::kInherited ? ListenerRights::kNone
-                                                      : ListenerRights::kBindKmsSocket);
-  if (!policy) {
-    return Failure("build the system call filter", policy.error());
-  }
-  if (const Status installed = policy->Install(); !installed) {
-    return Failure("enter the system call filter", installed.error());
+  const Status entered = EnterSupervisorSandbox(base_.socket.origin == SocketOrigin::kInherited
+                                                    ? ListenerRights::kNone
+                                                    : ListenerRights::kBindKmsSocket);
+  if (!entered) {
+    return Failure("enter the system call filter", entered.error());
   }
   ipc::ConfinementReport own;
   own.set_filter_name("supervisor");

@@ -25,7 +25,6 @@
 #include "supervisor/serve/notify.h"
 #include "supervisor/serve/process_tree.h"
 #include "supervisor/serve/provider_health.h"
-#include "supervisor/serve/service_reporter.h"
 #include "supervisor/serve/signal_watcher.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/serve/state.h"
@@ -38,10 +37,10 @@ namespace baokms::supervisor {
 struct Foundation {
   std::unique_ptr<LogStream> log;
   ServiceNotifier notifier;
-  BootstrapResult bootstrap;
-  std::unique_ptr<LockedState> state;
-  KmsSocketOptions socket_options;
-  KmsSocket socket;
+  BootstrapResult bootstrap{};
+  std::unique_ptr<LockedState> state{};
+  KmsSocketOptions socket_options{};
+  KmsSocket socket{};
 };
 
 class Provider final {

@@ -10,7 +10,7 @@
 #include "supervisor/children/process_facts.h"
 #include "supervisor/serve/credential_status.h"
 #include "supervisor/serve/ready_body.h"
-#include "supervisor/status/diagnostics.h"
+#include "supervisor/status/status_cache.h"
 #include "supervisor/workers/worker_set.h"
 
 namespace baokms::supervisor {
@@ -31,10 +31,8 @@ std::uint32_t ProviderHealth::WorkersReady() const {
       workers, [](const WorkerState& worker) { return worker.ready && worker.token_usable; }));
 }
 
-AuthVerdict ProviderHealth::Auth() const {
-  return ClassifyAuth(WordOf(sources_.config.auth.method),
-                      sources_.tree.credential().Read(UnixNow()),
-                      sources_.tree.workers().Workers());
+AuthFacts ProviderHealth::Auth() const {
+  return sources_.tree.credential().Read(sources_.tree.workers().Workers(), UnixNow());
 }
 
 ReadyFacts ProviderHealth::Ready() const {
@@ -54,7 +52,7 @@ ReadyFacts ProviderHealth::Ready() const {
 }
 
 ScrapeFacts ProviderHealth::Scrape() const {
-  const AuthVerdict auth = Auth();
+  const AuthFacts auth = Auth();
   const auto seconds = [](const std::optional<std::int64_t>& left) {
     return static_cast<double>(std::max<std::int64_t>(0, left.value_or(0)));
   };

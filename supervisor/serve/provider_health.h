@@ -41,7 +41,7 @@ class ProviderHealth final {
  private:
   [[nodiscard]] Diagnostics Diagnose() const;
   [[nodiscard]] std::uint32_t WorkersReady() const;
-  [[nodiscard]] AuthVerdict Auth() const;
+  [[nodiscard]] AuthFacts Auth() const;
 
   Sources sources_;
 };

@@ -25,13 +25,13 @@ void PutText(Json& body, const char* name, const std::string& text) {
 
 Json Isolation(const ReadyFacts& facts) {
   Json processes = Json::object();
-  for (const ProcessVerdict& verdict : facts.processes) {
-    processes[verdict.process] = verdict.confined ? "confined" : "unconfined";
+  for (const ProcessConfinement& process : facts.processes) {
+    processes[process.process] = process.confined ? "confined" : "unconfined";
   }
   return Json{{"level", facts.isolation_level}, {"processes", processes}};
 }
 
-Json Auth(const AuthVerdict& auth) {
+Json Auth(const AuthFacts& auth) {
   Json body = Json::object();
   PutText(body, "credential", auth.credential);
   if (auth.due) {

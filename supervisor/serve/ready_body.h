@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "supervisor/observe/http_listener.h"
-#include "supervisor/status/diagnostics.h"
+#include "supervisor/status/status_cache.h"
 
 namespace baokms::supervisor {
 
 // The state of one process, for `isolation.processes`.
-struct ProcessVerdict {
+struct ProcessConfinement {
   std::string process;
   bool confined = false;  // filter in force, no new privileges, no capabilities
 };
 
 // The state of the credential and the tokens. A member without a value is omitted.
-struct AuthVerdict {
+struct AuthFacts {
   std::string credential;  // a word of docs/authentication.md#status-words; empty: not known yet
   bool due = false;        // the credential's replacement is overdue
   std::optional<std::int64_t> jwt_ends_in_s{};
@@ -34,8 +34,8 @@ struct ReadyFacts {
   Diagnostics status;
   std::uint32_t workers_ready = 0;
   std::string isolation_level;  // "single-user" or "separate-users"
-  std::vector<ProcessVerdict> processes;
-  AuthVerdict auth{};
+  std::vector<ProcessConfinement> processes;
+  AuthFacts auth{};
 };
 
 // Returns 200 {"status":"ok"}, or 503 with the names of the stuck threads.

@@ -66,4 +66,8 @@ Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights) {
   return policy;
 }
 
+Status EnterSupervisorSandbox(ListenerRights rights) {
+  return BAOKMS_TRY(BuildSupervisorPolicy(rights)).Install();
+}
+
 }  // namespace baokms::supervisor

@@ -24,4 +24,7 @@ enum class ListenerRights : std::uint8_t {
 // interrupt every API server's reads.
 Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights);
 
+// Builds the policy and enters it with all threads of this process.
+Status EnterSupervisorSandbox(ListenerRights rights);
+
 }  // namespace baokms::supervisor

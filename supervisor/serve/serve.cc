@@ -10,7 +10,6 @@
 #include <variant>
 
 #include "common/base/clock.h"
-#include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "supervisor/config/derived.h"
@@ -51,9 +50,7 @@ std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation&
   base.socket_options = std::move(*options);
   Result<KmsSocket> socket = OpenKmsSocket(base.socket_options);
   if (!socket) {
-    StartFailure failure = Failure("open the KMS socket", socket.error());
-    failure.exit_code = socket.error().code() == ErrorCode::kInvalidArgument ? 3 : 5;
-    return failure;
+    return ConfigFailure("open the KMS socket", socket.error());
   }
   base.socket = std::move(*socket);
   return std::nullopt;
@@ -113,12 +110,7 @@ int RunServe(const ServeOptions& options) {
         debug.incident_id, debug.ttl, BootNow(),
         std::chrono::floor<RecordTime::duration>(std::chrono::system_clock::now())));
   }
-  return Serve(options, Foundation{.log = std::move(log),
-                                   .notifier = std::move(*notifier),
-                                   .bootstrap = {},
-                                   .state = nullptr,
-                                   .socket_options = {},
-                                   .socket = {}});
+  return Serve(options, Foundation{.log = std::move(log), .notifier = std::move(*notifier)});
 }
 
 }  // namespace baokms::supervisor

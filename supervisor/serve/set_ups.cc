@@ -224,9 +224,9 @@ Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt
 Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt) {
   const SetUps set_ups = BAOKMS_TRY(MakeSetUps(options, pin_salt));
   SealedSetUps sealed;
-  sealed.spawner = BAOKMS_TRY(ipc::SealMessage(set_ups.spawner));
-  sealed.worker = BAOKMS_TRY(ipc::SealMessage(set_ups.worker));
-  sealed.agent = BAOKMS_TRY(ipc::SealMessage(set_ups.agent));
+  sealed.inputs.spawner_setup = BAOKMS_TRY(ipc::SealMessage(set_ups.spawner));
+  sealed.inputs.worker_setup = BAOKMS_TRY(ipc::SealMessage(set_ups.worker));
+  sealed.inputs.agent_setup = BAOKMS_TRY(ipc::SealMessage(set_ups.agent));
   for (const ipc::EndpointSetup& endpoint : set_ups.worker.openbao().endpoints()) {
     sealed.endpoints.push_back(
         {.host = endpoint.host(), .port = static_cast<std::uint16_t>(endpoint.port())});

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "proto/setup.pb.h"
 #include "supervisor/broker/broker.h"
+#include "supervisor/children/start_spawner.h"
 #include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {
@@ -27,9 +27,7 @@ struct SetUps {
 Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt);
 
 struct SealedSetUps {
-  UniqueFd spawner;
-  UniqueFd worker;
-  UniqueFd agent;
+  SpawnerInputs inputs;
   // The endpoints that the endpoint numbers in the set-ups refer to, for the broker.
   std::vector<BrokerEndpoint> endpoints;
   // How many of them, from the first on, are OpenBao's. Only the agent may be connected to the

@@ -15,6 +15,15 @@ struct StartFailure {
 };
 
 // "cannot <what>: <reason>".
-[[nodiscard]] StartFailure Failure(std::string_view what, const Error& error);
+[[nodiscard]] inline StartFailure Failure(std::string_view what, const Error& error) {
+  return {.line = std::string("cannot ").append(what).append(": ") + error.Describe()};
+}
+
+// Like Failure(), for a step in which kInvalidArgument means that the configuration is wrong.
+[[nodiscard]] inline StartFailure ConfigFailure(std::string_view what, const Error& error) {
+  StartFailure failure = Failure(what, error);
+  failure.exit_code = error.code() == ErrorCode::kInvalidArgument ? 3 : 5;
+  return failure;
+}
 
 }  // namespace baokms::supervisor

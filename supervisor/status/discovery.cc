@@ -1,6 +1,5 @@
 #include "supervisor/status/discovery.h"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -16,25 +15,10 @@ constexpr BootTime kFresh = std::chrono::seconds(5);
 // Maximum time of one discovery, including the wait for the worker's token.
 constexpr BootTime kReadLimit = std::chrono::seconds(5);
 
-constexpr double kBurst = 3;
-constexpr BootTime kRefill = std::chrono::seconds(5);
-
 // Every Decrypt request in progress may wait; equal ones have already been coalesced.
 constexpr std::size_t kMaxWaiting = ipc::kMaxCallsPerMethod;
 
 }  // namespace
-
-bool ReadBudget::Take(BootTime now) {
-  const BootTime passed = now - refilled_at_.value_or(now);
-  refilled_at_ = now;
-  reads_ = std::min(kBurst, reads_ + std::chrono::duration<double>(passed) /
-                                         std::chrono::duration<double>(kRefill));
-  if (reads_ < 1) {
-    return false;
-  }
-  reads_ -= 1;
-  return true;
-}
 
 std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) const {
   if (parts_.publisher.shown().decryptable.contains(question.key_id)) {
@@ -108,7 +92,7 @@ void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
 void Discovery::OnLocked() {
   AnswerAll(std::nullopt);  // a probe that held the mutex may have read these keys
   const BootTime now = parts_.scheduler.Now();
-  if (!waiting_.empty() && budget_.Take(now)) {
+  if (!waiting_.empty() && reads_.Take(now)) {
     parts_.probe.Run(ProbePurpose::kDiscovery, now + kReadLimit,
                      [this, now](const MetadataResult& result) { OnRead(now, result); });
     return;

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/base/token_bucket.h"
 #include "supervisor/status/async_mutex.h"
 #include "supervisor/status/metadata_probe.h"
 #include "supervisor/status/registry_publisher.h"
@@ -20,15 +21,9 @@
 
 namespace baokms::supervisor {
 
-// Allows a burst of three reads and one more every five seconds. Failed reads count as well.
-class ReadBudget final {
- public:
-  [[nodiscard]] bool Take(BootTime now);
-
- private:
-  double reads_ = 3;
-  std::optional<BootTime> refilled_at_;
-};
+// A burst of three reads and one more every five seconds. Failed reads count as well.
+inline constexpr double kMaxDiscoveryReads = 3;
+inline constexpr double kDiscoveryReadsPerSecond = 0.2;
 
 // Belongs to the loop's thread.
 class Discovery final {
@@ -71,7 +66,7 @@ class Discovery final {
   void Expire(std::list<Waiting>::iterator waiting);
 
   Parts parts_;
-  ReadBudget budget_;
+  TokenBucket reads_{kMaxDiscoveryReads, kDiscoveryReadsPerSecond};
   std::list<Waiting> waiting_;
   bool under_way_ = false;  // waits for the mutex, or reads
 };

@@ -12,10 +12,7 @@ void HealthTracker::MetadataGood(BootTime now, std::int64_t now_unix) {
 
 void HealthTracker::MetadataFailed(const ProbeFailure& failure) {
   metadata_failure_ = failure;
-  if (failure.severity == Severity::kDefinite) {
-    metadata_ = Part::kBad;
-    metadata_reason_ = failure.reason;
-  } else if (metadata_ == Part::kUnknown) {
+  if (failure.severity == Severity::kDefinite || metadata_ == Part::kUnknown) {
     metadata_ = Part::kBad;
     metadata_reason_ = failure.reason;
   }

@@ -34,7 +34,7 @@ KeyStatus::KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptio
       options_(options),
       reporter_(parts.log, parts.metrics),
       health_(options.max_staleness),
-      publisher_(parts.workers, parts.store, reporter_, [this] { OnShown(); }),
+      publisher_(parts.workers, parts.store, reporter_, parts.metrics, [this] { OnShown(); }),
       deep_(parts.workers, parts.scheduler, options.operation_timeout),
       metadata_({.workers = parts.workers,
                  .scheduler = parts.scheduler,
@@ -42,10 +42,8 @@ KeyStatus::KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptio
                  .health = health_,
                  .deep = deep_,
                  .reporter = reporter_},
-                {.identity = std::move(identity),
-                 .rotation = options.rotation,
-                 .operation_timeout = options.operation_timeout,
-                 .probe_interval = options.probe_interval}),
+                std::move(identity),
+                options),
       discovery_({.scheduler = parts.scheduler,
                   .mutex = probe_mutex_,
                   .probe = metadata_,
@@ -271,9 +269,9 @@ void KeyStatus::Refresh() {
   if (turns_bad.has_value() && *turns_bad > now) {
     deep_bad_timer_ = parts_.scheduler.At(*turns_bad, [this] { Refresh(); });
   }
-  reporter_.Breaker(std::max(GaugeOf(metadata_breaker_), GaugeOf(deep_breaker_)));
-  reporter_.Rotation(RotationState());
-  reporter_.Persistence(degraded_ ? 1 : 0);
+  parts_.metrics.BreakerState(std::max(GaugeOf(metadata_breaker_), GaugeOf(deep_breaker_)));
+  parts_.metrics.RotationState(RotationState());
+  parts_.metrics.PersistenceDegraded(degraded_ ? 1 : 0);
   if (on_change_) {
     on_change_();
   }

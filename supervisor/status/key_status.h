@@ -17,14 +17,12 @@
 #include "supervisor/observe/metrics.h"
 #include "supervisor/registry/registry_store.h"
 #include "supervisor/status/async_mutex.h"
-#include "supervisor/status/breaker.h"
 #include "supervisor/status/deep_probe.h"
-#include "supervisor/status/diagnostics.h"
 #include "supervisor/status/discovery.h"
 #include "supervisor/status/health_tracker.h"
 #include "supervisor/status/metadata_probe.h"
+#include "supervisor/status/probe_schedule.h"
 #include "supervisor/status/registry_publisher.h"
-#include "supervisor/status/retry_plan.h"
 #include "supervisor/status/rotation_machine.h"
 #include "supervisor/status/scheduler.h"
 #include "supervisor/status/status_cache.h"
@@ -33,17 +31,6 @@
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
-
-// Validated values of the configuration.
-struct StatusOptions {
-  BootTime operation_timeout{};    // openbao.timeout
-  BootTime grace_timeout{};        // bootstrap.graceTimeout
-  BootTime retry_interval{};       // bootstrap.retryInterval
-  BootTime probe_interval{};       // status.probeInterval
-  BootTime deep_probe_interval{};  // status.deepProbeInterval
-  BootTime max_staleness{};        // status.statusMaxStaleness
-  RotationPolicy rotation;
-};
 
 // View(), Diagnose() and Discover() may be called from any thread; everything else belongs to the
 // loop's thread. Must not be destroyed while the loop runs, because answers of workers would still

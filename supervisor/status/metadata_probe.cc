@@ -5,7 +5,7 @@
 
 #include "common/contract/registry_transition.h"
 #include "supervisor/status/finding_text.h"
-#include "supervisor/status/metadata_answer.h"
+#include "supervisor/status/registry_messages.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -127,7 +127,7 @@ void MetadataProbe::CheckFirstAnswers() {
     Fail(ProbeReason::kStateSaveFailed);
     return;
   }
-  auto first = contract::BuildFirstState(options_.identity, metadata_, parts_.scheduler.UnixNow());
+  auto first = contract::BuildFirstState(identity_, metadata_, parts_.scheduler.UnixNow());
   if (!first.has_value() || purpose_ == ProbePurpose::kDiscovery) {
     result_.finding = first.has_value() ? "" : DescribeMissingState(metadata_);
     Fail(ProbeReason::kStateUnavailable);
@@ -140,7 +140,7 @@ void MetadataProbe::CheckFirstAnswers() {
 
 void MetadataProbe::CheckAnswers() {
   counting_ = CountingNow();
-  observation_ = Observe(*parts_.publisher.state(), metadata_, options_.identity, options_.rotation,
+  observation_ = Observe(*parts_.publisher.state(), metadata_, identity_, options_.rotation,
                          counting_, parts_.scheduler.UnixNow());
   if (observation_.failure) {
     result_.finding = DescribeFinding(*observation_.failure, *parts_.publisher.state(), metadata_);

@@ -23,6 +23,17 @@
 
 namespace baokms::supervisor {
 
+// Validated values of the configuration.
+struct StatusOptions {
+  BootTime operation_timeout{};    // openbao.timeout
+  BootTime grace_timeout{};        // bootstrap.graceTimeout
+  BootTime retry_interval{};       // bootstrap.retryInterval
+  BootTime probe_interval{};       // status.probeInterval
+  BootTime deep_probe_interval{};  // status.deepProbeInterval
+  BootTime max_staleness{};        // status.statusMaxStaleness
+  RotationPolicy rotation;
+};
+
 enum class ProbePurpose : std::uint8_t {
   kScheduled,  // may count observations and promote
   kDiscovery,  // only adds keys
@@ -60,17 +71,11 @@ class MetadataProbe final {
     StatusReporter& reporter;
   };
 
-  struct Options {
-    contract::ConfigIdentity identity;
-    RotationPolicy rotation;
-    BootTime operation_timeout{};
-    BootTime probe_interval{};
-  };
-
   using Done = std::function<void(const MetadataResult&)>;
 
   // References must outlive the object.
-  MetadataProbe(Parts parts, Options options) : parts_(parts), options_(std::move(options)) {}
+  MetadataProbe(Parts parts, contract::ConfigIdentity identity, const StatusOptions& options)
+      : parts_(parts), identity_(std::move(identity)), options_(options) {}
 
   MetadataProbe(const MetadataProbe&) = delete;
   MetadataProbe& operator=(const MetadataProbe&) = delete;
@@ -107,7 +112,8 @@ class MetadataProbe final {
   [[nodiscard]] Counting CountingNow();
 
   Parts parts_;
-  Options options_;
+  contract::ConfigIdentity identity_;
+  StatusOptions options_;
   FirstStateWitness witness_ = FirstStateWitness::kTwoWorkers;
   std::optional<ActivationTimer> timer_;
   std::optional<BootTime> last_counted_;

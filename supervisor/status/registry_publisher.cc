@@ -50,8 +50,8 @@ void RegistryPublisher::Publish(std::function<void(Status)> done) {
 void RegistryPublisher::Show(contract::RegistryState state, std::uint64_t generation) {
   const std::optional<contract::RegistryState> before = std::exchange(published_, std::move(state));
   shown_ = ShowKeys(*published_, generation);
-  reporter_.RegistryRecords(published_->contents().records.size());
-  reporter_.ActiveKey(shown_.active_key_id, shown_.active_version);
+  metrics_.RegistryRecords(published_->contents().records.size());
+  metrics_.ActiveKey(shown_.active_key_id, shown_.active_version);
   on_shown_();
   if (before.has_value() && !(before->active().key_id == published_->active().key_id)) {
     reporter_.Promoted(before->active(), published_->active());

@@ -10,8 +10,9 @@
 
 #include "common/base/result.h"
 #include "common/contract/registry.h"
+#include "supervisor/observe/metrics.h"
 #include "supervisor/registry/registry_store.h"
-#include "supervisor/status/key_table.h"
+#include "supervisor/status/registry_messages.h"
 #include "supervisor/status/rotation_machine.h"
 #include "supervisor/status/status_reporter.h"
 #include "supervisor/workers/worker_pool.h"
@@ -28,8 +29,13 @@ class RegistryPublisher final {
   RegistryPublisher(WorkerPool& workers,
                     RegistryStore& store,
                     StatusReporter& reporter,
+                    Metrics& metrics,
                     OnShown on_shown)
-      : workers_(workers), store_(store), reporter_(reporter), on_shown_(std::move(on_shown)) {}
+      : workers_(workers),
+        store_(store),
+        reporter_(reporter),
+        metrics_(metrics),
+        on_shown_(std::move(on_shown)) {}
 
   RegistryPublisher(const RegistryPublisher&) = delete;
   RegistryPublisher& operator=(const RegistryPublisher&) = delete;
@@ -72,6 +78,7 @@ class RegistryPublisher final {
   WorkerPool& workers_;
   RegistryStore& store_;
   StatusReporter& reporter_;
+  Metrics& metrics_;
   OnShown on_shown_;
   RotationChange unfinished_change_ = RotationChange::kNone;
   std::uint64_t generation_ = 0;

@@ -70,6 +70,18 @@ Observation Full() {
   return full;
 }
 
+// Returns the registry that follows `state` with these records; empty if it would be invalid.
+std::optional<RegistryState> SuccessorOf(const RegistryState& state, RegistryContents contents) {
+  contents.generation += 1;
+  contents.previous_hash = state.current_hash();
+  contents.records = contract::InWriteOrder(std::move(contents.records));
+  auto next = RegistryState::Create(std::move(contents));
+  if (!next.has_value() || !contract::CheckTransition(state, *next).has_value()) {
+    return std::nullopt;
+  }
+  return std::move(next).value();
+}
+
 // Step 5, used for one observation only.
 class Candidates {
  public:
@@ -130,15 +142,8 @@ class Candidates {
     if (change_ == RotationChange::kNone) {
       return observation;
     }
-    contents_.generation += 1;
-    contents_.previous_hash = state.current_hash();
-    contents_.records = contract::InWriteOrder(std::move(contents_.records));
-    auto next = RegistryState::Create(std::move(contents_));
-    if (!next.has_value() || !contract::CheckTransition(state, *next).has_value()) {
-      return Failed(RotationFailure::kStateInvalid);
-    }
-    observation.next = std::move(next).value();
-    return observation;
+    observation.next = SuccessorOf(state, std::move(contents_));
+    return observation.next ? observation : Failed(RotationFailure::kStateInvalid);
   }
 
  private:
@@ -271,8 +276,6 @@ bool IsDue(const std::optional<ActivationTimer>& timer,
 Promotion Promote(const RegistryState& state, std::int64_t now_unix) {
   Promotion promotion;
   RegistryContents contents = state.contents();
-  contents.generation += 1;
-  contents.previous_hash = state.current_hash();
   for (KeyRecord& record : contents.records) {
     if (record.state == RecordState::kActive) {
       record.state = RecordState::kRetired;
@@ -286,11 +289,7 @@ Promotion Promote(const RegistryState& state, std::int64_t now_unix) {
       contents.active_key_id = record.key_id;
     }
   }
-  contents.records = contract::InWriteOrder(std::move(contents.records));
-  auto next = RegistryState::Create(std::move(contents));
-  if (next.has_value() && contract::CheckTransition(state, *next).has_value()) {
-    promotion.next = std::move(next).value();
-  }
+  promotion.next = SuccessorOf(state, std::move(contents));
   return promotion;
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
@@ -44,11 +45,15 @@ class LoopScheduler final : public Scheduler {
   // `loop` must outlive the object.
   explicit LoopScheduler(EventLoop& loop) : loop_(loop) {}
 
-  [[nodiscard]] BootTime Now() const override;
-  [[nodiscard]] std::int64_t UnixNow() const override;
-  TimerId At(BootTime when, Task task) override;
-  void Cancel(TimerId timer) override;
-  void Post(Task task) override;
+  [[nodiscard]] BootTime Now() const override { return BootNow(); }
+
+  [[nodiscard]] std::int64_t UnixNow() const override { return baokms::UnixNow(); }
+
+  TimerId At(BootTime when, Task task) override { return loop_.At(when, std::move(task)); }
+
+  void Cancel(TimerId timer) override { loop_.Cancel(timer); }
+
+  void Post(Task task) override { loop_.Post(std::move(task)); }
 
   double Random() override { return UniformRandom(); }
 

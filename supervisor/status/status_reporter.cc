@@ -126,24 +126,4 @@ void StatusReporter::Finding(std::string_view finding, LogLevel level) {
   }
 }
 
-void StatusReporter::ActiveKey(std::string_view key_id, std::uint32_t version) {
-  metrics_.ActiveKey(key_id, version);
-}
-
-void StatusReporter::Rotation(std::string_view state) {
-  metrics_.RotationState(state);
-}
-
-void StatusReporter::RegistryRecords(std::size_t records) {
-  metrics_.RegistryRecords(records);
-}
-
-void StatusReporter::Persistence(int degraded) {
-  metrics_.PersistenceDegraded(degraded);
-}
-
-void StatusReporter::Breaker(int state) {
-  metrics_.BreakerState(state);
-}
-
 }  // namespace baokms::supervisor

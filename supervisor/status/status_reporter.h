@@ -1,5 +1,5 @@
-// Writes the log records and metrics of this folder in one place, so that their vocabulary can be
-// reviewed at once (docs/observability.md#metrics, docs/observability.md#logs). They never contain
+// Writes the log records of this folder in one place, so that their vocabulary can be reviewed at
+// once (docs/observability.md#metrics, docs/observability.md#logs). They never contain
 // an unhashed id, a path or a text from OpenBao.
 
 #pragma once
@@ -62,13 +62,6 @@ class StatusReporter final {
   // if it keeps the key from being used, otherwise a warning. An empty finding is logged once, when
   // the previous one is over.
   void Finding(std::string_view finding, LogLevel level);
-
-  // Set the gauges.
-  void ActiveKey(std::string_view key_id, std::uint32_t version);
-  void Rotation(std::string_view state);
-  void RegistryRecords(std::size_t records);
-  void Persistence(int degraded);
-  void Breaker(int state);
 
  private:
   void Write(LogLevel level,

@@ -184,7 +184,7 @@ SocketAddress Loopback(std::uint8_t last, std::uint16_t port) {
 class FailoverTest : public BrokerTest {
  protected:
   FailoverTest() {
-    broker_ = Broker::CreateWith(
+    broker_ = std::make_unique<Broker>(
         *loop_,
         [this](const std::string&, std::uint16_t port, BootTime, const Resolver::Callback& found) {
           ++lookups_;
@@ -196,7 +196,8 @@ class FailoverTest : public BrokerTest {
             found(list);
           });
         },
-        metrics_, {{"openbao.test", listener_.port()}}, milliseconds(500));
+        metrics_, std::vector<BrokerEndpoint>{{"openbao.test", listener_.port()}},
+        milliseconds(500));
   }
 
   // The last number of the address that the socket reached.
@@ -315,13 +316,13 @@ TEST_F(BrokerTest, ALookupOutlivesTheRequestsThatWaitForIt) {
   Listener listener;
   Resolver::Callback answer;
   int lookups = 0;
-  broker_ = Broker::CreateWith(
+  broker_ = std::make_unique<Broker>(
       *loop_,
       [&](const std::string&, std::uint16_t, BootTime, Resolver::Callback found) {
         ++lookups;
         answer = std::move(found);
       },
-      metrics_, {{"openbao.test", listener.port()}}, milliseconds(50));
+      metrics_, std::vector<BrokerEndpoint>{{"openbao.test", listener.port()}}, milliseconds(50));
   EXPECT_EQ(Connect(0).outcome, ipc::OUTCOME_DNS_FAILED);
   EXPECT_EQ(Connect(0).outcome, ipc::OUTCOME_DNS_FAILED);
   EXPECT_EQ(lookups, 1);
@@ -336,12 +337,12 @@ TEST_F(FailoverTest, AConnectThatFailsAtOnceSaysWhichAddressItWas) {
     reinterpret_cast<sockaddr_in*>(&address.storage)->sin_addr.s_addr = INADDR_BROADCAST;
     return address;
   };
-  broker_ = Broker::CreateWith(
+  broker_ = std::make_unique<Broker>(
       *loop_,
       [&](const std::string&, std::uint16_t, BootTime, const Resolver::Callback& found) {
         loop_->Post([=] { found({unreachable(1), unreachable(2)}); });
       },
-      metrics_, {{"openbao.test", 8200}}, milliseconds(500));
+      metrics_, std::vector<BrokerEndpoint>{{"openbao.test", 8200}}, milliseconds(500));
   const BrokerAnswer first = Connect(0);
   EXPECT_EQ(first.outcome, ipc::OUTCOME_CONNECTION_FAILED);
   EXPECT_EQ(first.address, 1U);

@@ -106,7 +106,7 @@ class SeveralAddresses final {
     options.server_name = "bao.test";
     options.transit_mount = "transit";
     options.transit_key = "k8s";
-    broker_ = Broker::CreateWith(
+    broker_ = std::make_unique<Broker>(
         *loop_,
         [this](const std::string&, std::uint16_t endpoint, BootTime,
                const Resolver::Callback& found) {

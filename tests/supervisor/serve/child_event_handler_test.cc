@@ -157,7 +157,7 @@ class ChildEventHandlerTest : public ::testing::Test {
       Broker::Create(*loop_, metrics_, {{"127.0.0.1", 1}, {"127.0.0.1", 1}}, milliseconds(500))
           .value();
   LoginBudget login_budget_{kLogins};
-  CredentialStatus credential_;
+  CredentialStatus credential_{AuthMethod::kJwt};
   ProcessTable processes_;
   ChildEventHandler events_{{.loop = *loop_,
                              .broker = *broker_,

@@ -183,14 +183,14 @@ TEST_F(KmsSocketTest, IsBoundAgainWithTheSameModeAndChecks) {
   const Result<KmsSocket> socket = OpenKmsSocket(options_);
   ASSERT_TRUE(socket);
   fs::remove(options_.path);
-  const Result<KmsSocket> again = BindKmsSocketAgain(options_);
+  const Result<KmsSocket> again = BindKmsSocket(options_);
   ASSERT_TRUE(again) << again.error().ToString();
   EXPECT_EQ(Facts().st_mode, static_cast<mode_t>(S_IFSOCK | 0660));
   EXPECT_TRUE(LeadsTo(options_.path, *again));
   EXPECT_TRUE(Answers(options_.path));
   fs::remove(options_.path);
   ASSERT_EQ(::chmod(root_.c_str(), 0770), 0);
-  const Result<KmsSocket> refused = BindKmsSocketAgain(options_);
+  const Result<KmsSocket> refused = BindKmsSocket(options_);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kFailedPrecondition);
 }

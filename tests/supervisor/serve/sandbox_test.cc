@@ -27,19 +27,14 @@
 namespace baokms::supervisor {
 namespace {
 
-Status EnterWith(ListenerRights rights) {
-  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy(rights));
-  return policy.Install();
-}
-
 // With a socket that systemd owns.
-Status EnterSupervisorSandbox() {
-  return EnterWith(ListenerRights::kNone);
+Status EnterSandbox() {
+  return EnterSupervisorSandbox(ListenerRights::kNone);
 }
 
 // With a socket that the supervisor bound and may have to bind again.
 Status EnterSandboxOfOwnSocket() {
-  return EnterWith(ListenerRights::kBindKmsSocket);
+  return EnterSupervisorSandbox(ListenerRights::kBindKmsSocket);
 }
 
 int GiveFileAway(uid_t owner, gid_t group) {
@@ -68,37 +63,36 @@ int BindToLoopback(int socket) {
 }
 
 TEST(SupervisorSandboxTest, LetsItsOrdinaryWorkThrough) {
-  ExpectAllowed(EnterSupervisorSandbox, UseMemory);
-  ExpectAllowed(EnterSupervisorSandbox, StartThread);
-  ExpectAllowed(EnterSupervisorSandbox, OpenInternetSocket);
-  ExpectAllowed(EnterSupervisorSandbox, MakeSocketPair);
-  ExpectAllowed(EnterSupervisorSandbox, ReadFile);
-  ExpectAllowed(EnterSupervisorSandbox, CreateFile);
+  ExpectAllowed(EnterSandbox, UseMemory);
+  ExpectAllowed(EnterSandbox, StartThread);
+  ExpectAllowed(EnterSandbox, OpenInternetSocket);
+  ExpectAllowed(EnterSandbox, MakeSocketPair);
+  ExpectAllowed(EnterSandbox, ReadFile);
+  ExpectAllowed(EnterSandbox, CreateFile);
 }
 
 // A reload walks the configuration's paths, which may lead through links.
 TEST(SupervisorSandboxTest, ReadsSymbolicLinksButMakesNone) {
-  ExpectAllowed(EnterSupervisorSandbox, ReadLink);
-  ExpectErrno(EnterSupervisorSandbox, MakeLink, EPERM);
+  ExpectAllowed(EnterSandbox, ReadLink);
+  ExpectErrno(EnterSandbox, MakeLink, EPERM);
 }
 
 TEST(SupervisorSandboxTest, StartsNoProcessAndNoProgram) {
-  ExpectErrno(EnterSupervisorSandbox, ForkAndWait, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, ExecuteProgram, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, ExecuteDescriptor, EPERM);
+  ExpectErrno(EnterSandbox, ForkAndWait, EPERM);
+  ExpectErrno(EnterSandbox, ExecuteProgram, EPERM);
+  ExpectErrno(EnterSandbox, ExecuteDescriptor, EPERM);
 }
 
 TEST(SupervisorSandboxTest, OpensNoSocketButForTheInternet) {
-  ExpectErrno(EnterSupervisorSandbox, OpenUnixSocket, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, OpenNetlinkSocket, EPERM);
+  ExpectErrno(EnterSandbox, OpenUnixSocket, EPERM);
+  ExpectErrno(EnterSandbox, OpenNetlinkSocket, EPERM);
 }
 
 TEST(SupervisorSandboxTest, BindsNoNewListener) {
   const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   // Each attempt is a process of its own, but the socket is one: a second bind is EINVAL.
-  EXPECT_EQ(
-      Describe(RunConfined(EnterSupervisorSandbox, [&] { return BindToLoopback(socket.get()); })),
-      Describe({.wait_status = 1 << 8, .error = EPERM, .refused_call = {}}));
+  EXPECT_EQ(Describe(RunConfined(EnterSandbox, [&] { return BindToLoopback(socket.get()); })),
+            Describe({.wait_status = 1 << 8, .error = EPERM, .refused_call = {}}));
   EXPECT_EQ(BindToLoopback(socket.get()), 0);
 }
 
@@ -111,31 +105,31 @@ TEST(SupervisorSandboxTest, BindsTheKmsSocketAgainOnlyIfItBoundItBefore) {
   ExpectErrno(
       EnterSandboxOfOwnSocket, [] { return GiveFileAway(::geteuid(), ::getegid()); }, EPERM);
   ExpectErrno(EnterSandboxOfOwnSocket, OpenNetlinkSocket, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, give_to_group, EPERM);
+  ExpectErrno(EnterSandbox, give_to_group, EPERM);
 }
 
 TEST(SupervisorSandboxTest, MakesNoMemoryExecutable) {
-  ExpectErrno(EnterSupervisorSandbox, MapExecutableMemory, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, MakeMemoryExecutable, EPERM);
+  ExpectErrno(EnterSandbox, MapExecutableMemory, EPERM);
+  ExpectErrno(EnterSandbox, MakeMemoryExecutable, EPERM);
 }
 
 TEST(SupervisorSandboxTest, CannotReachAnotherProcess) {
-  ExpectErrno(EnterSupervisorSandbox, TraceSelf, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, ReadMemoryAsPeer, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, SendSignal, EPERM);
+  ExpectErrno(EnterSandbox, TraceSelf, EPERM);
+  ExpectErrno(EnterSandbox, ReadMemoryAsPeer, EPERM);
+  ExpectErrno(EnterSandbox, SendSignal, EPERM);
 }
 
 TEST(SupervisorSandboxTest, CannotWeakenItself) {
-  ExpectErrno(EnterSupervisorSandbox, BecomeDumpable, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, RaiseLimit, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, UnshareDescriptors, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, AskPersonality, EPERM);
-  ExpectErrno(EnterSupervisorSandbox, ControlDevice, EPERM);
+  ExpectErrno(EnterSandbox, BecomeDumpable, EPERM);
+  ExpectErrno(EnterSandbox, RaiseLimit, EPERM);
+  ExpectErrno(EnterSandbox, UnshareDescriptors, EPERM);
+  ExpectErrno(EnterSandbox, AskPersonality, EPERM);
+  ExpectErrno(EnterSandbox, ControlDevice, EPERM);
 }
 
 // A failed check must end the process, not leave it running.
 TEST(SupervisorSandboxTest, EndsByAbort) {
-  const Outcome outcome = RunConfined(EnterSupervisorSandbox, []() -> int { std::abort(); });
+  const Outcome outcome = RunConfined(EnterSandbox, []() -> int { std::abort(); });
   ASSERT_TRUE(WIFSIGNALED(outcome.wait_status));
   EXPECT_EQ(WTERMSIG(outcome.wait_status), SIGABRT);
 }
@@ -149,7 +143,7 @@ TEST(SupervisorSandboxTest, ConfinesThreadsThatRanBeforeIt) {
       entered.get_future().wait();
       tried.set_value(OpenUnixSocket());
     });
-    const Status status = EnterSupervisorSandbox();
+    const Status status = EnterSandbox();
     entered.set_value();
     const int error = tried.get_future().get();
     earlier.join();
@@ -162,7 +156,7 @@ TEST(SupervisorSandboxTest, KillsOnCallsOfAnotherArchitecture) {
   if (Describe(RunFree(CallAsForeignArchitecture)) != "did it") {
     GTEST_SKIP() << "this kernel runs no 32-bit calls, so there is nothing to refuse";
   }
-  ExpectKilled(EnterSupervisorSandbox, CallAsForeignArchitecture);
+  ExpectKilled(EnterSandbox, CallAsForeignArchitecture);
 }
 
 }  // namespace

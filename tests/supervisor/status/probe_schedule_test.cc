@@ -1,12 +1,13 @@
 // When probes may run: breaker, retry plan, and the budget of discovery reads.
 
+#include "supervisor/status/probe_schedule.h"
+
 #include <chrono>
 
+#include "common/base/token_bucket.h"
 #include "fake_scheduler.h"
 #include "gtest/gtest.h"
-#include "supervisor/status/breaker.h"
 #include "supervisor/status/discovery.h"
-#include "supervisor/status/retry_plan.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -94,8 +95,8 @@ TEST(RetryPlanTest, RepeatsQuicklyThreeTimesPerStreak) {
   }
 }
 
-TEST(ReadBudgetTest, AllowsThreeAtOnceAndOneEveryFiveSeconds) {
-  ReadBudget budget;
+TEST(DiscoveryReadsTest, AllowsThreeAtOnceAndOneEveryFiveSeconds) {
+  TokenBucket budget(kMaxDiscoveryReads, kDiscoveryReadsPerSecond);
   BootTime now = seconds(1000);
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(budget.Take(now));
@@ -111,8 +112,8 @@ TEST(ReadBudgetTest, AllowsThreeAtOnceAndOneEveryFiveSeconds) {
   EXPECT_FALSE(budget.Take(now));
 }
 
-TEST(ReadBudgetTest, AveragesOnePerFiveSecondsUnderConstantDemand) {
-  ReadBudget budget;
+TEST(DiscoveryReadsTest, AveragesOnePerFiveSecondsUnderConstantDemand) {
+  TokenBucket budget(kMaxDiscoveryReads, kDiscoveryReadsPerSecond);
   int taken = 0;
   for (int i = 0; i < 10'000; ++i) {
     taken += budget.Take(seconds(1000) + milliseconds(100) * i) ? 1 : 0;

@@ -1,6 +1,4 @@
-#include "supervisor/status/breaker.h"
-
-#include "common/base/backoff.h"
+#include "supervisor/status/probe_schedule.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -37,6 +35,24 @@ void Breaker::Open() {
   phase_ = Phase::kOpen;
   failures_ = 0;
   open_until_ = scheduler_.Now() + Backoff(backoff::kOpenBreaker).Next(scheduler_.Random());
+}
+
+BootTime RetryPlan::AfterSuccess() {
+  quick_.Reset();
+  succeeded_once_ = true;
+  return intervals_.regular;
+}
+
+BootTime RetryPlan::AfterFailure() {
+  const BootTime wait = quick_.Next(scheduler_.Random());
+  if (NextIsQuick()) {
+    return wait;
+  }
+  return succeeded_once_ ? intervals_.regular : intervals_.until_first_success;
+}
+
+bool RetryPlan::NextIsQuick() const {
+  return quick_.count() >= 1 && quick_.count() <= backoff::kProbe.initial.size();
 }
 
 }  // namespace baokms::supervisor
