@@ -40,12 +40,11 @@ Status GiveUpPrivileges() {
 std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options) {
   std::unique_ptr<PinAttemptGuard> pin_attempt_guard;
   if (options.config.auth.method == AuthMethod::kCert) {
-    Result<std::unique_ptr<PinAttemptGuard>> opened =
-        PinAttemptGuard::Open(options.config.state.path);
-    if (!opened) {
-      return Failure("open the PIN latch in the state directory", opened.error());
+    auto failure = TakeOrFail("open the PIN latch in the state directory",
+                              PinAttemptGuard::Open(options.config.state.path), pin_attempt_guard);
+    if (failure) {
+      return *std::move(failure);
     }
-    pin_attempt_guard = std::move(*opened);
   }
   Result<SealedSetUps> set_ups =
       SealSetUps(options, pin_attempt_guard ? pin_attempt_guard->salt() : "");

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
@@ -74,25 +73,21 @@ class LiveKeyQuery final {
   std::optional<StartFailure> Start() {
     const LoggingConfig& logging = options_.config.logging;
     log_ = std::make_unique<LogStream>(logging.format, logging.level);
-    auto bootstrap = Bootstrap(options_);
-    if (auto* failure = std::get_if<StartFailure>(&bootstrap)) {
-      return std::move(*failure);
+    BootstrapResult bootstrap;
+    auto failure = TakeOrFail(Bootstrap(options_), bootstrap);
+    if (!failure) {
+      failure = TakeOrFail("create the event loop", EventLoop::Create(), loop_);
     }
-    Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
-    if (!loop) {
-      return Failure("create the event loop", loop.error());
+    if (!failure) {
+      failure = BuildTree(std::move(bootstrap));
     }
-    loop_ = std::move(*loop);
-    if (auto failure = BuildTree(std::move(std::get<BootstrapResult>(bootstrap)))) {
-      return failure;
-    }
-    return StartTree();
+    return failure ? failure : StartTree();
   }
 
   std::optional<StartFailure> BuildTree(BootstrapResult bootstrap) {
     metrics_ =
         PrometheusMetrics::Create(options_.build, WordOf(options_.config.auth.method), "none");
-    auto tree =
+    return TakeOrFail(
         ProcessTree::Create({.loop = *loop_,
                              .log = quiet_,
                              .child_log = quiet_,
@@ -107,12 +102,8 @@ class LiveKeyQuery final {
                              .spawner_gone =
                                  [this] {
                                    Fail("the spawner ended");
-                                 }});
-    if (auto* failure = std::get_if<StartFailure>(&tree)) {
-      return std::move(*failure);
-    }
-    tree_ = std::move(std::get<std::unique_ptr<ProcessTree>>(tree));
-    return std::nullopt;
+                                 }}),
+        tree_);
   }
 
   std::optional<StartFailure> StartTree() {

@@ -27,13 +27,11 @@ ProcessTree::ProcessTree(const Config& config)
 std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
     const Parts& parts, const Config& config, BootstrapResult bootstrap, Hooks hooks) {
   std::unique_ptr<ProcessTree> tree(new ProcessTree(config));
-  Result<std::unique_ptr<Broker>> broker =
-      Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),
-                     config.openbao.timeout / kConnectShare);
-  if (!broker) {
-    return Failure("set up name lookups", broker.error());
+  auto broker = Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),
+                               config.openbao.timeout / kConnectShare);
+  if (auto failure = TakeOrFail("set up name lookups", std::move(broker), tree->broker_)) {
+    return *std::move(failure);
   }
-  tree->broker_ = std::move(*broker);
   tree->pin_attempt_guard_ = std::move(bootstrap.pin_attempt_guard);
   tree->events_ = std::make_unique<ChildEventHandler>(
       ChildEventHandler::Parts{.loop = parts.loop,
@@ -50,17 +48,16 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
                                .pin_attempt_guard = tree->pin_attempt_guard_.get()});
   ChildEventHandler& events = *tree->events_;
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{tree->slots_});
-  Result<std::unique_ptr<Children>> children = Children::Create(
+  auto children = Children::Create(
       parts.loop, parts.log, parts.metrics, events, std::move(bootstrap.spawner_channel),
       {.started = [&events](const ChildKey& key, pid_t,
                             UniqueFd channel) { events.OnStarted(key, std::move(channel)); },
        .ended = [&events](const ChildKey& key,
                           const ExitStatus& status) { events.OnEnded(key, status); },
        .spawner_gone = std::move(hooks.spawner_gone)});
-  if (!children) {
-    return Failure("watch the spawner", children.error());
+  if (auto failure = TakeOrFail("watch the spawner", std::move(children), tree->children_)) {
+    return *std::move(failure);
   }
-  tree->children_ = std::move(*children);
   events.Connect(*tree->workers_, *tree->children_);
   return tree;
 }

@@ -12,7 +12,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
@@ -88,11 +87,9 @@ std::optional<StartFailure> Provider::Start() {
 }
 
 std::optional<StartFailure> Provider::BuildParts() {
-  Result<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
-  if (!loop) {
-    return Failure("create the event loop", loop.error());
+  if (auto failure = TakeOrFail("create the event loop", EventLoop::Create(), loop_)) {
+    return failure;
   }
-  loop_ = std::move(*loop);
   const AuthConfig& auth = options_.config.auth;
   metrics_ = PrometheusMetrics::Create(
       options_.build, WordOf(auth.method),
@@ -101,45 +98,40 @@ std::optional<StartFailure> Provider::BuildParts() {
 }
 
 std::optional<StartFailure> Provider::BuildTree() {
-  auto tree = ProcessTree::Create(
-      {.loop = *loop_,
-       .log = *base_.log,
-       .child_log = *base_.log,
-       .metrics = *metrics_,
-       .processes = processes_},
-      options_.config, std::move(base_.bootstrap),
-      {.worker_usable =
-           [this] {
-             set_ups_accepted_ = true;
-             status_->OnWorkerUsable();
-           },
-       .start_failed = [this](const ChildKey&,
-                              const ipc::StartFailure& failure) { OnStartFailed(failure); },
-       .spawner_gone =
-           [this] {
-             failed_ = failed_ || !stopping_;
-             BeginStop("spawner_gone");
-           }});
-  if (auto* failure = std::get_if<StartFailure>(&tree)) {
-    return std::move(*failure);
-  }
-  tree_ = std::move(std::get<std::unique_ptr<ProcessTree>>(tree));
-  return std::nullopt;
+  return TakeOrFail(
+      ProcessTree::Create(
+          {.loop = *loop_,
+           .log = *base_.log,
+           .child_log = *base_.log,
+           .metrics = *metrics_,
+           .processes = processes_},
+          options_.config, std::move(base_.bootstrap),
+          {.worker_usable =
+               [this] {
+                 set_ups_accepted_ = true;
+                 status_->OnWorkerUsable();
+               },
+           .start_failed = [this](const ChildKey&,
+                                  const ipc::StartFailure& failure) { OnStartFailed(failure); },
+           .spawner_gone =
+               [this] {
+                 failed_ = failed_ || !stopping_;
+                 BeginStop("spawner_gone");
+               }}),
+      tree_);
 }
 
 std::optional<StartFailure> Provider::BuildStatus() {
   scheduler_ = std::make_unique<LoopScheduler>(*loop_);
-  Result<std::unique_ptr<KeyStatus>> status =
-      KeyStatus::Create({.scheduler = *scheduler_,
-                         .workers = tree_->workers(),
-                         .store = base_.state->store(),
-                         .log = *base_.log,
-                         .metrics = *metrics_},
-                        IdentityOf(options_.config), StatusOptionsOf(options_.config));
-  if (!status) {
-    return Failure("use the key registry", status.error());
+  auto status = KeyStatus::Create({.scheduler = *scheduler_,
+                                   .workers = tree_->workers(),
+                                   .store = base_.state->store(),
+                                   .log = *base_.log,
+                                   .metrics = *metrics_},
+                                  IdentityOf(options_.config), StatusOptionsOf(options_.config));
+  if (auto failure = TakeOrFail("use the key registry", std::move(status), status_)) {
+    return failure;
   }
-  status_ = std::move(*status);
   processes_.AddSelf();
   BuildService();
   BuildReports();
@@ -176,14 +168,13 @@ void Provider::BuildService() {
 // Starts the first threads. The signal watcher comes first, because it blocks the signals in all
 // threads that start after it.
 std::optional<StartFailure> Provider::StartThreads() {
-  Result<std::unique_ptr<SignalWatcher>> signals = SignalWatcher::Create(
+  auto signals = SignalWatcher::Create(
       {.on_signal = [this](int signal) { loop_->Post([this, signal] { OnSignal(signal); }); },
        .on_overdue = [this] { EndOverdueStop(); },
        .stop_limit = kStopLimit});
-  if (!signals) {
-    return Failure("watch signals", signals.error());
+  if (auto failure = TakeOrFail("watch signals", std::move(signals), signals_)) {
+    return failure;
   }
-  signals_ = std::move(*signals);
   if (const Status started = base_.log->StartThread(); !started) {
     return Failure("set up the log", started.error());
   }
@@ -198,13 +189,8 @@ std::optional<StartFailure> Provider::StartListeners() {
     if (!at) {
       return std::nullopt;
     }
-    Result<std::unique_ptr<HttpListener>> started =
-        HttpListener::Start(at->host, at->port, std::move(handlers));
-    if (!started) {
-      return Failure(std::string("listen on ") + what, started.error());
-    }
-    listener = std::move(*started);
-    return std::nullopt;
+    return TakeOrFail(std::string("listen on ") + what,
+                      HttpListener::Start(at->host, at->port, std::move(handlers)), listener);
   };
   const ServerConfig& server = options_.config.server;
   if (auto failure = start("server.healthAddress", server.health_address,
@@ -230,12 +216,11 @@ std::optional<StartFailure> Provider::StartListeners() {
 }
 
 std::optional<StartFailure> Provider::StartServing() {
-  Result<std::unique_ptr<KmsServer>> server =
+  auto server =
       KmsServer::Start(*loop_, *service_, [this] { liveness_.Beat(ServingThread::kKmsQueue); });
-  if (!server) {
-    return Failure("start the KMS service", server.error());
+  if (auto failure = TakeOrFail("start the KMS service", std::move(server), server_)) {
+    return failure;
   }
-  server_ = std::move(*server);
   status_->Start();
   tree_->Start();
   return std::nullopt;
@@ -258,15 +243,14 @@ std::optional<StartFailure> Provider::EnterSandbox() {
 
 std::optional<StartFailure> Provider::AcceptClients() {
   const AllowedPeers& peers = options_.config.server.allowed_peers;
-  Result<std::unique_ptr<Acceptor>> acceptor = Acceptor::Create(
+  auto acceptor = Acceptor::Create(
       *loop_, base_.socket.listener.get(),
       {.uids = {peers.uids.begin(), peers.uids.end()},
        .gids = {peers.gids.begin(), peers.gids.end()}},
       *observers_, [this](UniqueFd connection) { server_->Adopt(std::move(connection)); });
-  if (!acceptor) {
-    return Failure("accept clients", acceptor.error());
+  if (auto failure = TakeOrFail("accept clients", std::move(acceptor), acceptor_)) {
+    return failure;
   }
-  acceptor_ = std::move(*acceptor);
   LogReady();
   socket_watch_->Start();
   reporter_->Ready();

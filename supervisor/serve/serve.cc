@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -35,19 +34,16 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
 // Steps 3 and 4: the lock comes first, so that two concurrent starts cannot unlink each other's
 // socket.
 std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation& base) {
-  auto state = LockedState::Open(config);
-  if (auto* failure = std::get_if<StartFailure>(&state)) {
-    return std::move(*failure);
+  if (auto failure = TakeOrFail(LockedState::Open(config), base.state)) {
+    return failure;
   }
-  base.state = std::move(std::get<std::unique_ptr<LockedState>>(state));
   if (!base.state->pid_written()) {
     LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);
   }
-  Result<KmsSocketOptions> options = SocketOptionsOf(config);
-  if (!options) {
-    return Failure("resolve server.socketMode and server.socketGroup", options.error());
+  if (auto failure = TakeOrFail("resolve server.socketMode and server.socketGroup",
+                                SocketOptionsOf(config), base.socket_options)) {
+    return failure;
   }
-  base.socket_options = std::move(*options);
   Result<KmsSocket> socket = OpenKmsSocket(base.socket_options);
   if (!socket) {
     return ConfigFailure("open the KMS socket", socket.error());
@@ -70,12 +66,10 @@ int Serve(const ServeOptions& options, Foundation base) {
                .event = "config.warning",
                .fields = {{"key", warning.key}, {"reason", warning.message}}});
   }
-  auto bootstrap = Bootstrap(options);
-  if (const auto* failure = std::get_if<StartFailure>(&bootstrap)) {
-    return Refuse(log, *failure);
+  auto failure = TakeOrFail(Bootstrap(options), base.bootstrap);
+  if (!failure) {
+    failure = OpenStateAndSocket(options.config, base);
   }
-  base.bootstrap = std::move(std::get<BootstrapResult>(bootstrap));
-  auto failure = OpenStateAndSocket(options.config, base);
   if (failure) {
     return Refuse(log, *failure);
   }

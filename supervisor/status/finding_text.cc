@@ -56,19 +56,9 @@ std::string DescribeUnusable(const KeyRecord& record, const TransitKeyMetadata& 
          "created anew, or OpenBao was restored from an older snapshot and rotated again";
 }
 
-bool IsUnusable(const KeyRecord& record, const TransitKeyMetadata& metadata) {
-  const auto created = contract::CreationTime(metadata, record.version.number);
-  return contract::Decrypts(record.state) &&
-         (record.version.number < metadata.min_available_version ||
-          record.version.number < metadata.min_decryption_version || !created.has_value() ||
-          *created != record.version.created_at_unix);
-}
-
 std::string DescribeKeys(const RegistryState& state, const TransitKeyMetadata& metadata) {
-  for (const KeyRecord& record : state.contents().records) {
-    if (IsUnusable(record, metadata)) {
-      return DescribeUnusable(record, metadata);
-    }
+  if (const KeyRecord* record = FindUnusable(state, metadata)) {
+    return DescribeUnusable(*record, metadata);
   }
   return "OpenBao shows no creation time for a version between the active one and version " +
          Number(metadata.latest_version);

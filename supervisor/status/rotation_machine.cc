@@ -28,20 +28,9 @@ CreationTimes TimesOf(const TransitKeyMetadata& metadata) {
   return times;
 }
 
-// Step 3 for one record that decrypts.
-bool IsUsable(const KeyRecord& record,
-              const TransitKeyMetadata& metadata,
-              const CreationTimes& times) {
-  const auto found = times.find(record.version.number);
-  return record.version.number >= metadata.min_available_version &&
-         record.version.number >= metadata.min_decryption_version && found != times.end() &&
-         found->second == record.version.created_at_unix;
-}
-
 std::optional<RotationFailure> FindFailure(const RegistryState& state,
                                            const TransitKeyMetadata& metadata,
-                                           const contract::ConfigIdentity& identity,
-                                           const CreationTimes& times) {
+                                           const contract::ConfigIdentity& identity) {
   if (!IsProfileValid(metadata)) {
     return RotationFailure::kProfileInvalid;
   }
@@ -51,10 +40,8 @@ std::optional<RotationFailure> FindFailure(const RegistryState& state,
   if (metadata.latest_version < state.active().version.number) {
     return RotationFailure::kVersionRollback;
   }
-  const bool usable = std::ranges::all_of(state.contents().records, [&](const KeyRecord& record) {
-    return !contract::Decrypts(record.state) || IsUsable(record, metadata, times);
-  });
-  return usable ? std::nullopt : std::optional(RotationFailure::kKeyUnusable);
+  return FindUnusable(state, metadata) == nullptr ? std::nullopt
+                                                  : std::optional(RotationFailure::kKeyUnusable);
 }
 
 Observation Failed(RotationFailure failure) {
@@ -213,14 +200,27 @@ bool IsProfileValid(const TransitKeyMetadata& metadata) {
          contract::CheckVersionEntries(metadata).has_value();
 }
 
+const KeyRecord* FindUnusable(const RegistryState& state, const TransitKeyMetadata& metadata) {
+  const CreationTimes times = TimesOf(metadata);
+  const auto& records = state.contents().records;
+  const auto found = std::ranges::find_if(records, [&](const KeyRecord& record) {
+    const contract::KeyVersion& version = record.version;
+    const auto created = times.find(version.number);
+    return contract::Decrypts(record.state) &&
+           (version.number < metadata.min_available_version ||
+            version.number < metadata.min_decryption_version || created == times.end() ||
+            created->second != version.created_at_unix);
+  });
+  return found == records.end() ? nullptr : &*found;
+}
+
 Observation Observe(const RegistryState& state,
                     const TransitKeyMetadata& metadata,
                     const contract::ConfigIdentity& identity,
                     const RotationPolicy& policy,
                     Counting counting,
                     std::int64_t now_unix) {
-  const CreationTimes times = TimesOf(metadata);
-  const auto failure = FindFailure(state, metadata, identity, times);
+  const auto failure = FindFailure(state, metadata, identity);
   if (failure) {
     return Failed(*failure);
   }
@@ -229,6 +229,7 @@ Observation Observe(const RegistryState& state,
   if (latest == active) {
     return {};
   }
+  const CreationTimes times = TimesOf(metadata);
   Candidates candidates(state, times, now_unix);
   if (!candidates.AddBetween(active, latest)) {
     return candidates.full() ? Full() : Failed(RotationFailure::kKeyUnusable);

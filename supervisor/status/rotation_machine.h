@@ -49,6 +49,11 @@ struct Observation {
 // Returns whether the metadata passes all checks of the key profile (docs/contract.md#key-profile).
 bool IsProfileValid(const contract::TransitKeyMetadata& metadata);
 
+// Step 3: returns the first record that data may be encrypted with and that is missing in OpenBao,
+// blocked or replaced; nullptr if there is none.
+const contract::KeyRecord* FindUnusable(const contract::RegistryState& state,
+                                        const contract::TransitKeyMetadata& metadata);
+
 // Whether an observation counts towards stability: scheduled probes do, other probes and discovery
 // do not.
 enum class Counting : std::uint8_t { kCounts, kDoesNotCount };
