@@ -50,8 +50,8 @@ Status SetOption(int fd, int level, int name, int value) {
   return {};
 }
 
-}  // namespace
-
+// Returns a non-blocking TCP socket on which connect(2) was called, with TCP_NODELAY and a
+// TCP_USER_TIMEOUT of 3 s (tcp(7)), so that a dead peer is detected within a request's time.
 Result<UniqueFd> StartConnect(const SocketAddress& address) {
   UniqueFd fd(
       ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
@@ -68,6 +68,8 @@ Result<UniqueFd> StartConnect(const SocketAddress& address) {
   }
   return fd;
 }
+
+}  // namespace
 
 Result<std::unique_ptr<Broker>> Broker::Create(EventLoop& loop,
                                                Metrics& metrics,

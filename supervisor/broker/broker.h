@@ -110,8 +110,4 @@ class Broker final {
   std::map<std::pair<std::string, std::uint64_t>, Connection> connections_;
 };
 
-// Returns a non-blocking TCP socket on which connect(2) was called, with TCP_NODELAY and a
-// TCP_USER_TIMEOUT of 3 s (tcp(7)), so that a dead peer is detected within a request's time.
-Result<UniqueFd> StartConnect(const SocketAddress& address);
-
 }  // namespace baokms::supervisor

@@ -107,8 +107,7 @@ void Discovery::OnRead(BootTime began, const MetadataResult& result) {
   under_way_ = false;
   parts_.mutex.Leave();
   // Also answers questions that joined after the read began: the read is younger than kFresh.
-  const bool looked = result.keys == MetadataResult::Keys::kComplete;
-  AnswerAll(looked ? std::nullopt : std::optional(DiscoveryOutcome::kUnavailable));
+  AnswerAll(result.keys_complete ? std::nullopt : std::optional(DiscoveryOutcome::kUnavailable));
   if (!waiting_.empty()) {
     Start();
   }

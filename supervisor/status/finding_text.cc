@@ -1,8 +1,8 @@
 #include "supervisor/status/finding_text.h"
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,14 +20,12 @@ constexpr std::string_view kMakeRoom =
     "the "
     "registry with recover-state (\"The registry fills up\" in the rotation guide)";
 
-std::string Number(std::integral auto value) {
-  return std::to_string(value);
-}
+using std::to_string;
 
 std::string DescribeRollback(const RegistryState& state, const TransitKeyMetadata& metadata) {
-  return "OpenBao shows version " + Number(metadata.latest_version) +
+  return "OpenBao shows version " + to_string(metadata.latest_version) +
          " of the key as its latest, but this node has used version " +
-         Number(state.active().version.number) +
+         to_string(state.active().version.number) +
          ": OpenBao was restored from a snapshot older than the rotation, or another OpenBao "
          "answers; restore a newer snapshot or correct openbao.address. Versions that OpenBao "
          "still has go on decrypting";
@@ -35,20 +33,20 @@ std::string DescribeRollback(const RegistryState& state, const TransitKeyMetadat
 
 std::string DescribeUnusable(const KeyRecord& record, const TransitKeyMetadata& metadata) {
   const std::int64_t version = record.version.number;
-  const std::string which = "version " + Number(version);
+  const std::string which = "version " + to_string(version);
   if (version < metadata.min_decryption_version) {
     return which + " is retained here but min_decryption_version is " +
-           Number(metadata.min_decryption_version) +
+           to_string(metadata.min_decryption_version) +
            ": lower it, or run retire-versions on every node when no data needs the version";
   }
   if (version < metadata.min_available_version) {
     return which + " is retained here but OpenBao has trimmed it (min_available_version is " +
-           Number(metadata.min_available_version) +
+           to_string(metadata.min_available_version) +
            "): run retire-versions on every node if no data needs the version";
   }
   if (!contract::CreationTime(metadata, version).has_value()) {
     return which + " is retained here but OpenBao does not show it (latest version " +
-           Number(metadata.latest_version) +
+           to_string(metadata.latest_version) +
            "): a replica is behind, or OpenBao was restored from an older snapshot";
   }
   return which +
@@ -61,7 +59,7 @@ std::string DescribeKeys(const RegistryState& state, const TransitKeyMetadata& m
     return DescribeUnusable(*record, metadata);
   }
   return "OpenBao shows no creation time for a version between the active one and version " +
-         Number(metadata.latest_version);
+         to_string(metadata.latest_version);
 }
 
 }  // namespace
@@ -92,12 +90,12 @@ std::string DescribeFinding(RotationFailure failure,
     case RotationFailure::kStateForeign:
       return "the registry was written for another identity";
     case RotationFailure::kRegistryFull:
-      return "the registry is full with " + Number(state.contents().records.size()) +
-             " key versions: version " + Number(metadata.latest_version) +
-             " is not used here, and version " + Number(state.active().version.number) +
+      return "the registry is full with " + to_string(state.contents().records.size()) +
+             " key versions: version " + to_string(metadata.latest_version) +
+             " is not used here, and version " + to_string(state.active().version.number) +
              " stays in use. " + std::string(kMakeRoom);
     case RotationFailure::kStateInvalid:
-      return "no valid registry would follow from version " + Number(metadata.latest_version) +
+      return "no valid registry would follow from version " + to_string(metadata.latest_version) +
              ": the latest version was removed here, or the system clock is before 1970";
   }
   return "";
@@ -109,7 +107,7 @@ std::string DescribeMissingState(const TransitKeyMetadata& metadata) {
            "system clock is before 1970";
   }
   return "there is no registry, but the key was rotated (latest version " +
-         Number(metadata.latest_version) +
+         to_string(metadata.latest_version) +
          "): import the registry of a healthy node, restore state and checkpoint from a backup, or "
          "run recover-state";
 }
@@ -119,15 +117,15 @@ std::string DescribeFilling(const RegistryState& state) {
   if (records < contract::kManyKeyRecords) {
     return "";
   }
-  return "the registry holds " + Number(records) + " of at most " +
-         Number(contract::kMaxKeyRecords) +
+  return "the registry holds " + to_string(records) + " of at most " +
+         to_string(contract::kMaxKeyRecords) +
          " key versions; once it is full, new versions are not used. " + std::string(kMakeRoom);
 }
 
 std::string DescribeBlockedEncryption(const RegistryState& state,
                                       const TransitKeyMetadata& metadata) {
-  return "min_encryption_version is " + Number(metadata.min_encryption_version) +
-         ", above the active version " + Number(state.active().version.number) +
+  return "min_encryption_version is " + to_string(metadata.min_encryption_version) +
+         ", above the active version " + to_string(state.active().version.number) +
          ": nothing is encrypted until the new version was promoted; decryption goes on";
 }
 

@@ -123,18 +123,18 @@ Breaker::Counted KeyStatus::CountedNow() const {
 }
 
 void KeyStatus::NoteMetadata(const MetadataResult& result) {
-  if (result.read == MetadataResult::Read::kDone) {
+  if (result.read) {
     metadata_breaker_.Succeeded();
   } else {
     metadata_breaker_.Failed(CountedNow());
   }
   deferral_ = result.deferral;
   reporter_.Deferred(result.deferral);
-  if (result.read == MetadataResult::Read::kDone) {
+  if (result.read) {
     finding_ = result.finding;
     reporter_.Finding(finding_, result.failure.has_value() ? LogLevel::kError : LogLevel::kWarn);
   }
-  degraded_ = result.persistence == MetadataResult::Persistence::kDegraded;
+  degraded_ = result.persistence_degraded;
   if (result.failure) {
     health_.MetadataFailed(*result.failure);
   } else {

@@ -51,7 +51,7 @@ void MetadataProbe::Run(ProbePurpose purpose, BootTime limit, Done done) {
   result_ = {};
   observation_ = {};
   counting_ = Counting::kDoesNotCount;
-  witnesses_ = Witnesses::kOne;
+  confirmed_ = false;
   FinishEarlierSave();
 }
 
@@ -100,7 +100,7 @@ void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
     Fail(*failure);
     return;
   }
-  result_.read = MetadataResult::Read::kDone;
+  result_.read = true;
   if (!reply.answer.disable_upsert()) {
     result_.finding =
         "disable_upsert is off at the Transit mount: a misspelt key name would create a key";
@@ -180,13 +180,12 @@ void MetadataProbe::OnConfirmation(const Reply<ipc::MetadataAnswer>& reply,
     Defer(Deferral::kDisagreement);
     return;
   }
-  const bool enough =
-      !parts_.publisher.state().has_value() && witness_ == FirstStateWitness::kOneIsEnough;
+  const bool enough = !parts_.publisher.state().has_value() && one_witness_is_enough_;
   if (!answered && !enough) {
     Defer(Deferral::kSecondWorker);
     return;
   }
-  witnesses_ = Witnesses::kTwo;
+  confirmed_ = true;
   (this->*next)();
 }
 
@@ -216,7 +215,7 @@ void MetadataProbe::CheckUnfinishedSave() {
     Fail(ProbeReason::kStateSaveFailed);
     return;
   }
-  result_.persistence = MetadataResult::Persistence::kDegraded;
+  result_.persistence_degraded = true;
   Defer(Deferral::kUnfinishedSave);
 }
 
@@ -229,7 +228,7 @@ void MetadataProbe::AdvanceRotation() {
   timer_ = AdvanceTimer(*parts_.publisher.state(), options_.rotation, timer_, now);
   if (!IsDue(timer_, options_.rotation, now)) {
     Finish();
-  } else if (witnesses_ == Witnesses::kOne) {
+  } else if (!confirmed_) {
     Confirm(&MetadataProbe::ProbeCandidate);
   } else {
     ProbeCandidate();
@@ -292,10 +291,9 @@ void MetadataProbe::Finish() {
     return;
   }
   const bool missing = result_.deferral != Deferral::kNone &&
-                       observation_.change == RotationChange::kKeys &&
-                       witnesses_ == Witnesses::kOne;
+                       observation_.change == RotationChange::kKeys && !confirmed_;
   if (!missing) {
-    result_.keys = MetadataResult::Keys::kComplete;
+    result_.keys_complete = true;
     last_complete_ = began_;
   }
   if (EncryptionWith(*state, metadata_) == Encryption::kBlocked) {

@@ -45,19 +45,13 @@ struct MetadataResult {
   // it goes wrong. Empty if nothing.
   std::string finding;
   // Whether the worker read metadata and upsert policy, whatever the result; breakers count this.
-  enum class Read : std::uint8_t { kFailed, kDone } read = Read::kFailed;
+  bool read = false;
   Deferral deferral = Deferral::kNone;
   // Whether the registry has every key that the metadata showed.
-  enum class Keys : std::uint8_t { kIncomplete, kComplete } keys = Keys::kIncomplete;
+  bool keys_complete = false;
   // Whether the result is good although a save of bookkeeping is unfinished.
-  enum class Persistence : std::uint8_t {
-    kConfirmed,
-    kDegraded
-  } persistence = Persistence::kConfirmed;
+  bool persistence_degraded = false;
 };
-
-// Whether the first registry may be created from what a single worker read.
-enum class FirstStateWitness : std::uint8_t { kTwoWorkers, kOneIsEnough };
 
 // Runs one probe at a time, guarded by the AsyncMutex. Belongs to the loop's thread.
 class MetadataProbe final {
@@ -80,7 +74,8 @@ class MetadataProbe final {
   MetadataProbe(const MetadataProbe&) = delete;
   MetadataProbe& operator=(const MetadataProbe&) = delete;
 
-  void AllowOneWitness() { witness_ = FirstStateWitness::kOneIsEnough; }
+  // Allows the first registry to be created from what a single worker read.
+  void AllowOneWitness() { one_witness_is_enough_ = true; }
 
   // `limit` bounds the whole probe; each call is also bounded by the operation timeout.
   void Run(ProbePurpose purpose, BootTime limit, Done done);
@@ -114,7 +109,7 @@ class MetadataProbe final {
   Parts parts_;
   contract::ConfigIdentity identity_;
   StatusOptions options_;
-  FirstStateWitness witness_ = FirstStateWitness::kTwoWorkers;
+  bool one_witness_is_enough_ = false;
   std::optional<ActivationTimer> timer_;
   std::optional<BootTime> last_counted_;
   std::optional<BootTime> last_complete_;
@@ -130,7 +125,7 @@ class MetadataProbe final {
   contract::TransitKeyMetadata metadata_;
   Observation observation_;
   Counting counting_ = Counting::kDoesNotCount;
-  enum class Witnesses : std::uint8_t { kOne, kTwo } witnesses_ = Witnesses::kOne;
+  bool confirmed_ = false;  // by another worker, unless one is enough
 };
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,7 @@
 #include "supervisor/status/status_reporter.h"
 
+#include <array>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -9,19 +11,13 @@
 namespace baokms::supervisor {
 namespace {
 
-std::string_view Name(ProbeKind kind) {
-  switch (kind) {
-    case ProbeKind::kMetadata:
-      return "metadata";
-    case ProbeKind::kDiscovery:
-      return "discovery";
-    case ProbeKind::kDeep:
-      return "deep";
-    case ProbeKind::kCandidate:
-      return "candidate";
-  }
-  return "unknown";
-}
+// In the order of ProbeKind.
+constexpr std::array<std::string_view, 4> kProbeKinds = {"metadata", "discovery", "deep",
+                                                         "candidate"};
+
+// In the order of Deferral.
+constexpr std::array<std::string_view, 5> kDeferrals = {
+    "none", "second_worker_missing", "workers_disagree", "save_unfinished", "registry_full"};
 
 std::string HashOf(const contract::KeyRecord& record) {
   return contract::HashText(record.key_id.text());
@@ -30,19 +26,7 @@ std::string HashOf(const contract::KeyRecord& record) {
 }  // namespace
 
 std::string_view ToString(Deferral deferral) {
-  switch (deferral) {
-    case Deferral::kSecondWorker:
-      return "second_worker_missing";
-    case Deferral::kDisagreement:
-      return "workers_disagree";
-    case Deferral::kUnfinishedSave:
-      return "save_unfinished";
-    case Deferral::kRegistryFull:
-      return "registry_full";
-    case Deferral::kNone:
-      return "none";
-  }
-  return "unknown";
+  return kDeferrals.at(static_cast<std::size_t>(deferral));
 }
 
 void StatusReporter::Write(LogLevel level,
@@ -68,9 +52,9 @@ void StatusReporter::Probed(ProbeKind kind,
     return;
   }
   std::vector<std::pair<std::string, LogValue>> fields = {
-      {"operation", std::string("status.probe")},
+      {"operation", "status.probe"},
       {"status", std::string(failure.has_value() ? "error" : "ok")},
-      {"probe_kind", std::string(Name(kind))},
+      {"probe_kind", std::string(kProbeKinds.at(static_cast<std::size_t>(kind)))},
       {"duration_ms", Milliseconds(duration)}};
   if (failure) {
     fields.emplace_back("reason", std::string(ToString(failure->reason)));
@@ -91,7 +75,7 @@ void StatusReporter::Promoted(const contract::KeyRecord& previous,
 }
 
 void StatusReporter::ClockRegressed() {
-  Write(LogLevel::kWarn, "clock.regressed", {{"reason", std::string("timestamp_order_preserved")}});
+  Write(LogLevel::kWarn, "clock.regressed", {{"reason", "timestamp_order_preserved"}});
 }
 
 void StatusReporter::BootstrapOverdue(const std::vector<ProbeReason>& reasons) {
@@ -100,9 +84,7 @@ void StatusReporter::BootstrapOverdue(const std::vector<ProbeReason>& reasons) {
     text.append(text.empty() ? "" : ",").append(ToString(reason));
   }
   Write(LogLevel::kError, "status.bootstrap_overdue",
-        {{"operation", std::string("status.probe")},
-         {"status", std::string("error")},
-         {"reason", std::move(text)}});
+        {{"operation", "status.probe"}, {"status", "error"}, {"reason", std::move(text)}});
 }
 
 void StatusReporter::Deferred(Deferral deferral) {
@@ -118,7 +100,7 @@ void StatusReporter::Finding(std::string_view finding, LogLevel level) {
   }
   last_finding_ = finding;
   if (finding.empty()) {
-    Write(LogLevel::kInfo, "key.finding", {{"status", std::string("ok")}});
+    Write(LogLevel::kInfo, "key.finding", {{"status", "ok"}});
   } else {
     Write(level, "key.finding",
           {{"status", std::string(level == LogLevel::kError ? "error" : "warning")},
