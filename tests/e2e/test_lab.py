@@ -22,24 +22,34 @@ class Clone:
         shutil.copytree(REPOSITORY / "tests" / "rig", root / "tests" / "rig")
         (root / "tests" / "lab").symlink_to(REPOSITORY / "tests" / "lab")
 
-    def lab(self, action: str) -> str:
-        """Runs tests/lab/up or down there, with the programs that are under test here."""
+    def _run(self, action: str):
         environment = {
             **os.environ,
             "BAOKMS_BIN": str(Path(provider_binary()).parent),
             "BAO": fetched("openbao"),
         }
         command = [sys.executable, "-B", "-m", "rig.lab", action]
-        done = subprocess.run(
+        return subprocess.run(
             command,
             cwd=self.root / "tests",  # where Python finds the rig first
             env=environment,
             capture_output=True,
             text=True,
             timeout=LAB_SECONDS,
+            check=False,
         )
+
+    def lab(self, action: str) -> str:
+        """Runs tests/lab/up or down there, with the programs that are under test here."""
+        done = self._run(action)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def refused(self, action: str) -> str:
+        """As lab(), but the action must fail. Returns what it says."""
+        done = self._run(action)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
 
     def pids(self) -> list:
         """The programs of its lab, from what `down` will read."""
@@ -54,6 +64,24 @@ def socket_of(output: str) -> Path:
 def is_healthy(socket: Path) -> bool:
     with KmsClient(socket) as client:
         return client.status().ok
+
+
+def test_an_operator_can_rotate_the_key_of_a_lab_and_up_never_replaces_one_that_runs(workspace):
+    one = Clone(workspace.root / "one")
+    try:
+        one.lab("up")
+        rotate = "bao write -f transit-lab/keys/k8s-lab-etcd/rotate"
+        shell = f". {one.root}/build/lab/environment && {rotate} && bao-kms-provider rotation-plan"
+        done = subprocess.run(
+            ["sh", "-c", shell], capture_output=True, text=True, timeout=LAB_SECONDS, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "latestTransitVersion: 2" in done.stdout
+        pids = one.pids()
+        assert "the lab of this clone runs already" in one.refused("up")
+        assert all(processes.is_running(pid) for pid in pids)
+    finally:
+        one.lab("down")
 
 
 def test_the_labs_of_two_clones_run_side_by_side(workspace):

@@ -21,12 +21,14 @@ from .lanes import LaneError, build, fetch
 from .openbao import OpenBao
 from .provider import INSTALLED, Provider
 from .tenant import Tenant
-from .tools import REPOSITORY, RigError
+from .tools import REPOSITORY, RigError, fetched, provider_binary
 from .waits import wait_for
 from .workspace import SOCKET_ROOT, Workspace
 
 ROOT = REPOSITORY / "build" / "lab"
 STATE = ROOT / "state.json"
+# For the operator's shell: what `bao` and the provider's commands need to reach this lab.
+ENVIRONMENT = ROOT / "environment"
 # The kernel keeps the path of a socket short (108 bytes), so a digest stands for that of the clone.
 SOCKETS = SOCKET_ROOT / f"lab-{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
 PLAINTEXT = b"kubernetes secret payload"
@@ -69,10 +71,13 @@ def _runs(entry) -> bool:
     return processes.start_time(entry["pid"]) == entry["started"]
 
 
+def _entries() -> list:
+    return json.loads(STATE.read_text()) if STATE.exists() else []
+
+
 def down() -> None:
     """Stops what `up` started, newest first, and removes its files."""
-    entries = json.loads(STATE.read_text()) if STATE.exists() else []
-    for entry in reversed(entries):
+    for entry in reversed(_entries()):
         if not _runs(entry):
             continue
         print(f"stopping {entry['name']} ({entry['pid']})", flush=True)
@@ -103,6 +108,14 @@ def start_provider(workspace: LabWorkspace) -> Provider:
     print(f"audit log      {openbao.audit_log}")
     print(f"Transit key    {tenant.transit_mount}/keys/{tenant.key_name}")
     print(f"login          {tenant.auth_mount}, role {tenant.role}, policy {tenant.policy_name}")
+    programs = [str(Path(program).parent) for program in (fetched("openbao"), provider_binary())]
+    ENVIRONMENT.touch(mode=0o600)
+    ENVIRONMENT.write_text(
+        f"export BAO_ADDR={openbao.address} BAO_CACERT={openbao.ca_file}\n"
+        f"export BAO_TOKEN={openbao.root_token} PATH={':'.join(programs)}:$PATH\n"
+        f"export BAO_KMS_PROVIDER_CONFIG={provider.config_path}\n"
+    )
+    print(f"administrator  . {ENVIRONMENT} prepares a shell for bao and bao-kms-provider")
     title("bao-kms-provider serve")
     provider.start_healthy()
     workspace.save()
@@ -165,6 +178,8 @@ def show_kubernetes(workspace: LabWorkspace, provider: Provider, version: str) -
 
 def up(version) -> None:
     """version: None = no Kubernetes, "" = the default one."""
+    if any(_runs(entry) for entry in _entries()):
+        raise RigError(f"the lab of this clone runs already; {REPOSITORY}/tests/lab/down ends it")
     down()
     if "BAOKMS_BIN" not in os.environ:
         build("release", INSTALLED)

@@ -1,7 +1,6 @@
 """A real OpenBao server with TLS, an audit log and storage that survives kill -9."""
 
 import datetime
-import datetime
 import http.client
 import json
 import ssl
