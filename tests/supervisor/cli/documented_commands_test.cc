@@ -38,7 +38,8 @@ std::vector<fs::path> Pages() {
 // A command ends where the shell, or the Markdown around it, says so.
 std::vector<ShownCommand> CommandsOf(const fs::path& page) {
   std::ifstream file(page);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::string written{std::istreambuf_iterator<char>(file), {}};
+  const std::string text = std::regex_replace(written, std::regex(R"(\\\n)"), " ");
   const std::regex pattern(R"((?:^|[\s`$/])bao-kms-provider +([^\n`|;#&<>(]+))");
   std::vector<ShownCommand> shown;
   for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match) {
