@@ -102,7 +102,7 @@ Broker::Broker(EventLoop& loop,
 
 Broker::~Broker() {
   for (const EndpointState& state : endpoints_) {
-    loop_.Cancel(state.patience);
+    loop_.Cancel(state.answer_timer);
   }
 }
 
@@ -127,8 +127,9 @@ void Broker::Connect(std::string_view asked_by,
 
 void Broker::LookUp(std::uint32_t endpoint) {
   EndpointState& state = endpoints_[endpoint];
-  if (state.patience == 0) {
-    state.patience = loop_.After(connect_timeout_, [this, endpoint] { AnswerWaiting(endpoint); });
+  if (state.answer_timer == 0) {
+    state.answer_timer =
+        loop_.After(connect_timeout_, [this, endpoint] { AnswerWaiting(endpoint); });
   }
   if (std::exchange(state.looking_up, true)) {
     return;
@@ -149,7 +150,7 @@ void Broker::LookUp(std::uint32_t endpoint) {
 // Answers the waiting requests with the addresses that are known now.
 void Broker::AnswerWaiting(std::uint32_t endpoint) {
   EndpointState& state = endpoints_[endpoint];
-  loop_.Cancel(std::exchange(state.patience, 0));
+  loop_.Cancel(std::exchange(state.answer_timer, 0));
   for (const auto& next : std::exchange(state.waiting, {})) {
     next();
   }

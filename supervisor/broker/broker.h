@@ -86,7 +86,7 @@ class Broker final {
     AddressList addresses{};
     BootTime resolved_at{};
     std::vector<std::function<void()>> waiting{};  // for the lookup in progress
-    EventLoop::TimerId patience = 0;               // time limit of the waiting requests
+    EventLoop::TimerId answer_timer = 0;           // time limit of the waiting requests
     bool looking_up = false;
   };
 

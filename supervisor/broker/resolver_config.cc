@@ -9,7 +9,9 @@
 #include <climits>
 #include <cstddef>
 #include <cstdio>
+#include <iterator>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 namespace baokms::supervisor {
@@ -24,25 +26,16 @@ constexpr unsigned kMaxNdots = 15;
 // Maximum size of a configuration file. Real ones have a few hundred bytes.
 constexpr std::size_t kMaxFileBytes = std::size_t{64} * 1024;
 
-constexpr std::string_view kBlank = " \t\r\n\f\v";
-
-std::vector<std::string_view> Words(std::string_view text) {
-  std::vector<std::string_view> words;
-  for (std::size_t begin = text.find_first_not_of(kBlank); begin != std::string_view::npos;
-       begin = text.find_first_not_of(kBlank)) {
-    text.remove_prefix(begin);
-    words.push_back(text.substr(0, text.find_first_of(kBlank)));
-    text.remove_prefix(words.back().size());
-  }
-  return words;
+std::vector<std::string> Words(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  return {std::istream_iterator<std::string>(stream), {}};
 }
 
-std::vector<std::string_view> Lines(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    lines.push_back(line);
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
+std::vector<std::string> Lines(std::string_view text) {
+  std::istringstream stream{std::string(text)};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(std::move(line));
   }
   return lines;
 }
@@ -72,7 +65,7 @@ std::string ReadText(const char* path) {
 void ApplyActions(std::string_view text, std::uint8_t& returns_on) {
   constexpr std::array<std::string_view, 4> kStatuses = {"success", "notfound", "unavail",
                                                          "tryagain"};
-  for (const std::string_view word : Words(text)) {
+  for (const std::string& word : Words(text)) {
     const std::string action = Lower(word);
     const std::size_t equals = std::min(action.find('='), action.size());
     const bool negated = action.starts_with('!');
@@ -125,10 +118,10 @@ std::vector<LookupService> ParseServices(std::string_view line) {
 
 std::vector<LookupService> ParseNsswitch(std::string_view text) {
   std::vector<LookupService> services;
-  for (std::string_view line : Lines(text)) {
-    line = line.substr(0, line.find('#'));
+  for (const std::string& with_comment : Lines(text)) {
+    const std::string_view line = std::string_view(with_comment).substr(0, with_comment.find('#'));
     const std::size_t colon = line.find(':');
-    const std::vector<std::string_view> database = Words(line.substr(0, colon));
+    const std::vector<std::string> database = Words(line.substr(0, colon));
     if (colon != std::string_view::npos && database.size() == 1 && database[0] == "hosts") {
       services = ParseServices(line.substr(colon + 1));
     }
@@ -143,12 +136,12 @@ std::vector<LookupService> ParseNsswitch(std::string_view text) {
 SearchRules ParseResolvConf(std::string_view text, std::string_view host_name) {
   SearchRules rules;
   const std::size_t dot = host_name.find('.');
-  std::vector<std::string_view> domains;
+  std::vector<std::string> domains;
   if (dot != std::string_view::npos) {
-    domains.push_back(host_name.substr(dot + 1));
+    domains.emplace_back(host_name.substr(dot + 1));
   }
-  for (const std::string_view line : Lines(text)) {
-    const std::vector<std::string_view> words = Words(line);
+  for (const std::string& line : Lines(text)) {
+    const std::vector<std::string> words = Words(line);
     if (words.size() < 2 ||
         std::string_view("#; \t").find(line.front()) != std::string_view::npos) {
       continue;  // comments and, as in glibc, lines that do not begin with the keyword
@@ -158,7 +151,7 @@ SearchRules ParseResolvConf(std::string_view text, std::string_view host_name) {
     } else if (words[0] == "search") {
       domains.assign(words.begin() + 1, words.end());
     } else if (words[0] == "options") {
-      for (const std::string_view option : words) {
+      for (const std::string& option : words) {
         if (option.starts_with("ndots:")) {
           unsigned ndots = 0;
           (void)std::from_chars(option.data() + 6, option.data() + option.size(), ndots);

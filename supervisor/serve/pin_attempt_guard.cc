@@ -17,10 +17,10 @@ using ipc::PinAttemptAnswer;
 using ipc::PinAttemptEnd;
 
 Result<std::unique_ptr<PinAttemptGuard>> PinAttemptGuard::Open(const std::string& state_path) {
-  std::unique_ptr<PinAttemptGuard> desk(new PinAttemptGuard());
-  desk->latch_ = BAOKMS_TRY(PinLatch::Open(desk->ops_, state_path));
-  desk->salt_ = BAOKMS_TRY(desk->latch_->Salt());
-  return desk;
+  std::unique_ptr<PinAttemptGuard> guard(new PinAttemptGuard());
+  guard->latch_ = BAOKMS_TRY(PinLatch::Open(guard->ops_, state_path));
+  guard->salt_ = BAOKMS_TRY(guard->latch_->Salt());
+  return guard;
 }
 
 PinAttemptAnswer::Verdict PinAttemptGuard::Begin(std::uint16_t tag) {

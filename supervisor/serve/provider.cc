@@ -125,7 +125,7 @@ std::optional<StartFailure> Provider::BuildStatus() {
   scheduler_ = std::make_unique<LoopScheduler>(*loop_);
   auto status = KeyStatus::Create({.scheduler = *scheduler_,
                                    .workers = tree_->workers(),
-                                   .store = base_.state->store(),
+                                   .store = *base_.state->store,
                                    .log = *base_.log,
                                    .metrics = *metrics_},
                                   IdentityOf(options_.config), StatusOptionsOf(options_.config));

@@ -34,10 +34,10 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
 // Steps 3 and 4: the lock comes first, so that two concurrent starts cannot unlink each other's
 // socket.
 std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation& base) {
-  if (auto failure = TakeOrFail(LockedState::Open(config), base.state)) {
+  if (auto failure = TakeOrFail(OpenLockedState(config), base.state)) {
     return failure;
   }
-  if (!base.state->pid_written()) {
+  if (!base.state->pid_written) {
     LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);
   }
   if (auto failure = TakeOrFail("resolve server.socketMode and server.socketGroup",

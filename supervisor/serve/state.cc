@@ -16,22 +16,22 @@
 
 namespace baokms::supervisor {
 
-std::variant<std::unique_ptr<LockedState>, StartFailure> LockedState::Open(const Config& config) {
-  std::unique_ptr<LockedState> state(new LockedState());
-  Result<StateDirectory> directory = StateDirectory::Open(state->ops_, config.state.path);
+std::variant<std::unique_ptr<LockedState>, StartFailure> OpenLockedState(const Config& config) {
+  auto state = std::make_unique<LockedState>();
+  Result<StateDirectory> directory = StateDirectory::Open(state->ops, config.state.path);
   if (!directory) {
     return Failure("open the state directory", directory.error());
   }
-  Result<StateLock> lock = StateLock::Acquire(state->ops_, *directory);
+  Result<StateLock> lock = StateLock::Acquire(state->ops, *directory);
   if (!lock) {
     return StartFailure{
         .exit_code = 5,
-        .line = DescribeLockFailure(state->ops_, *directory, config.state.path, lock.error())};
+        .line = DescribeLockFailure(state->ops, *directory, config.state.path, lock.error())};
   }
-  state->pid_written_ = lock->WritePid(state->ops_);
-  state->lock_ = std::move(*lock);
-  state->store_ = std::make_unique<RegistryStore>(std::move(*directory), config.state.path);
-  const std::optional<RegistryProblem> problem = state->store_->Load(IdentityOf(config));
+  state->pid_written = lock->WritePid(state->ops);
+  state->lock = std::move(*lock);
+  state->store = std::make_unique<RegistryStore>(std::move(*directory), config.state.path);
+  const std::optional<RegistryProblem> problem = state->store->Load(IdentityOf(config));
   if (problem) {
     return StartFailure{.exit_code = 5, .line = Describe(*problem)};
   }

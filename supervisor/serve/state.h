@@ -16,30 +16,18 @@
 
 namespace baokms::supervisor {
 
-// Holds the lock for its lifetime.
-class LockedState final {
- public:
-  // Takes the lock and loads the registry. The failure names the file, what is wrong with it and
-  // what to do.
-  static std::variant<std::unique_ptr<LockedState>, StartFailure> Open(const Config& config);
-
-  LockedState(const LockedState&) = delete;
-  LockedState& operator=(const LockedState&) = delete;
-  ~LockedState() = default;
-
-  [[nodiscard]] RegistryStore& store() { return *store_; }
-
-  // Returns whether the lock file names this process. A failure need only be reported, because a
-  // full disk must not keep a node from starting.
-  [[nodiscard]] const Status& pid_written() const { return pid_written_; }
-
- private:
-  LockedState() = default;
-
-  SystemFileOps ops_;
-  std::optional<StateLock> lock_;
-  Status pid_written_;
-  std::unique_ptr<RegistryStore> store_;
+// Holds the lock for its lifetime. Must not be moved, because lock and store refer to `ops`.
+struct LockedState {
+  SystemFileOps ops;
+  std::optional<StateLock> lock;
+  // Whether the lock file names this process. A failure need only be reported, because a full disk
+  // must not keep a node from starting.
+  Status pid_written;
+  std::unique_ptr<RegistryStore> store;
 };
+
+// Takes the lock and loads the registry. The failure names the file, what is wrong with it and what
+// to do.
+std::variant<std::unique_ptr<LockedState>, StartFailure> OpenLockedState(const Config& config);
 
 }  // namespace baokms::supervisor
