@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include <strings.h>
+#include <string.h>
 
 #include <cstddef>
 #include <cstdint>
