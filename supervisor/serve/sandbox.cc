@@ -14,6 +14,11 @@
 namespace baokms::supervisor {
 namespace {
 
+// For a reload, which checks the configuration's paths again (common/base/safe_path.h). Only the
+// text of a link is read: the walk decides whether to follow it, and openat2(2), which could follow
+// it without reading it, would not show who owns the links on the way.
+constexpr int kReadLinkForReload = SCMP_SYS(readlinkat);
+
 // Without capabilities a process can change a file's group only to one of its own groups, and never
 // its owner.
 Status AllowBindingKmsSocket(SeccompPolicy& policy) {
@@ -43,10 +48,7 @@ Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights) {
   BAOKMS_TRY(policy.Allow({SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(lseek),
                            SCMP_SYS(pread64), SCMP_SYS(renameat), SCMP_SYS(unlink),
                            SCMP_SYS(unlinkat), SCMP_SYS(fsync), SCMP_SYS(fchmod)}));
-  // For a reload, which checks the configuration's paths again (common/base/safe_path.h). Only the
-  // text of a link is read: the walk decides whether to follow it, and openat2(2), which could
-  // follow it without reading it, would not show who owns the links on the way.
-  BAOKMS_TRY(policy.Allow({SCMP_SYS(readlinkat)}));
+  BAOKMS_TRY(policy.Allow({kReadLinkForReload}));
   // For gRPC's threads; never for a process.
   BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD));
   BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(prctl), 0, PR_SET_NAME));  // each thread's own name
