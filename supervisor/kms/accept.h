@@ -13,16 +13,39 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
-#include "supervisor/kms/peer_policy.h"
 #include "supervisor/kms/request_record.h"
 
 namespace baokms::supervisor {
+
+// The credentials of a peer at the time it connected (unix(7), SO_PEERCRED and SO_PEERGROUPS).
+struct Peer {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;  // supplementary groups; filled only if the policy lists groups
+};
+
+// Restricts which peers may connect, in addition to the socket's file mode: server.allowedPeers.
+struct PeerPolicy {
+  std::vector<uid_t> uids;
+  std::vector<gid_t> gids;
+
+  // Returns whether the peer is allowed. An empty policy leaves the decision to the socket's file
+  // permissions. Otherwise the peer's uid or one of its groups must be listed.
+  [[nodiscard]] bool Allows(const Peer& peer) const;
+
+  [[nodiscard]] bool NeedsGroups() const { return !gids.empty(); }
+};
+
+// Reads the credentials of a connected UNIX socket, including its supplementary groups if `policy`
+// lists groups.
+Result<Peer> PeerOf(int socket, const PeerPolicy& policy);
 
 // Not thread-safe: belongs to the loop's thread.
 class Acceptor final {
@@ -94,8 +117,7 @@ class Acceptor final {
   UniqueFd spare_;  // closed to accept and refuse a client when no descriptor is left
   EventLoop::TimerId pause_ = 0;
   std::map<int, Connection> connections_;  // keyed by `watched`
-  BootTime second_{};                      // start of the current one-second window of records
-  int records_ = 0;                        // records written in this window
+  TokenBucket records_{kMaxRecordsPerSecond, kMaxRecordsPerSecond};
 };
 
 }  // namespace baokms::supervisor

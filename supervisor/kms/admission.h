@@ -8,8 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <utility>
 
 #include "supervisor/observe/metrics.h"
 
@@ -22,52 +20,25 @@ struct ConcurrencyLimits {
   std::uint32_t decrypt = 64;
 };
 
+// Counts one admitted request until its last copy is destroyed. It may outlive the Admission
+// object.
+using AdmissionPermit = std::shared_ptr<void>;
+
 // Callable from any thread. The pools are independent, so no method can starve another one.
 class Admission final {
- private:
-  struct Pool {
-    std::atomic<std::uint32_t> limit{0};
-    std::atomic<std::uint32_t> taken{0};
-  };
-
  public:
-  // Counts one request until it is destroyed. It may outlive the Admission object.
-  class AdmissionPermit final {
-   public:
-    AdmissionPermit(AdmissionPermit&& other) noexcept = default;
-
-    AdmissionPermit& operator=(AdmissionPermit&& other) noexcept {
-      std::swap(pool_, other.pool_);
-      return *this;
-    }
-
-    AdmissionPermit(const AdmissionPermit&) = delete;
-    AdmissionPermit& operator=(const AdmissionPermit&) = delete;
-
-    ~AdmissionPermit() {
-      if (pool_ != nullptr) {
-        pool_->taken.fetch_sub(1);
-      }
-    }
-
-   private:
-    friend class Admission;
-
-    explicit AdmissionPermit(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
-
-    std::shared_ptr<Pool> pool_;
-  };
-
   explicit Admission(const ConcurrencyLimits& limits) { SetLimits(limits); }
 
-  // Admits one request. Returns nothing if the method's maximum is already in progress.
-  [[nodiscard]] std::optional<AdmissionPermit> TryEnter(KmsMethod method) {
+  // Admits one request. Returns null if the method's maximum is already in progress.
+  [[nodiscard]] AdmissionPermit TryEnter(KmsMethod method) {
     const std::shared_ptr<Pool>& pool = PoolOf(method);
     if (pool->taken.fetch_add(1) >= pool->limit.load()) {
       pool->taken.fetch_sub(1);
-      return std::nullopt;
+      return nullptr;
     }
-    return AdmissionPermit(pool);
+    return {pool.get(), [pool](void* /*pool*/) {
+              pool->taken.fetch_sub(1);
+            }};
   }
 
   // Changes the limits. Requests that are in progress are not affected.
@@ -78,6 +49,11 @@ class Admission final {
   }
 
  private:
+  struct Pool {
+    std::atomic<std::uint32_t> limit{0};
+    std::atomic<std::uint32_t> taken{0};
+  };
+
   std::shared_ptr<Pool>& PoolOf(KmsMethod method) {
     return pools_[static_cast<std::size_t>(method)];
   }

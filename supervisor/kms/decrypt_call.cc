@@ -2,14 +2,19 @@
 
 #include <strings.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/clock.h"
+#include "common/contract/annotations.h"
 #include "common/contract/encoding.h"
+#include "common/contract/key_id.h"
+#include "common/contract/request_verdict.h"
 #include "proto/ipc.pb.h"
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/error_policy.h"
@@ -18,6 +23,56 @@
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
+namespace {
+
+using contract::AnnotationView;
+
+std::vector<AnnotationView> ViewsOf(const v2::DecryptRequest& request) {
+  std::vector<AnnotationView> views;
+  views.reserve(static_cast<std::size_t>(request.annotations_size()));
+  for (const v2::Annotation& annotation : request.annotations()) {
+    views.push_back({annotation.key(), annotation.value()});
+  }
+  return views;
+}
+
+bool IsBefore(const AnnotationView& a, const AnnotationView& b) {
+  return a.key != b.key ? a.key < b.key : a.value < b.value;
+}
+
+bool IsEqual(const AnnotationView& a, const AnnotationView& b) {
+  return a.key == b.key && a.value == b.value;
+}
+
+}  // namespace
+
+Cause CheckDecryptRequest(const v2::DecryptRequest& request) {
+  if (request.ciphertext().empty()) {
+    return Cause::kEmptyCiphertext;
+  }
+  switch (contract::CheckSealedLimits(request.ciphertext(), request.key_id(), ViewsOf(request))) {
+    case contract::RequestVerdict::kAccepted:
+      break;
+    case contract::RequestVerdict::kLimit:
+      return Cause::kRequestLimit;
+    case contract::RequestVerdict::kInvalid:
+    case contract::RequestVerdict::kMismatch:
+      return Cause::kAnnotationsInvalid;
+  }
+  return contract::KeyId::Parse(request.key_id()) ? Cause::kNone : Cause::kKeyIdMalformed;
+}
+
+bool AskTheSame(const v2::DecryptRequest& a, const v2::DecryptRequest& b) {
+  if (a.ciphertext() != b.ciphertext() || a.key_id() != b.key_id() ||
+      a.annotations_size() != b.annotations_size()) {
+    return false;
+  }
+  std::vector<AnnotationView> of_a = ViewsOf(a);
+  std::vector<AnnotationView> of_b = ViewsOf(b);
+  std::ranges::sort(of_a, IsBefore);
+  std::ranges::sort(of_b, IsBefore);
+  return std::ranges::equal(of_a, of_b, IsEqual);
+}
 
 ipc::DecryptRequest WorkerDecryptRequest(
     const std::string& key_id,
@@ -36,98 +91,65 @@ ipc::DecryptRequest WorkerDecryptRequest(
   return request;
 }
 
-DecryptCall::DecryptCall(const DecryptContext& context,
-                         std::shared_ptr<const v2::DecryptRequest> request,
-                         BootTime arrived,
-                         BootTime deadline,
-                         Done done)
-    : context_(context),
-      request_(std::move(request)),
-      arrived_(arrived),
-      deadline_(deadline),
-      done_(std::move(done)) {
+DecryptCall::DecryptCall(const CallContext& context, v2::DecryptRequest request)
+    : WorkerCall(context), request_(std::move(request)), arrived_(BootNow()) {
 }
 
-template <typename Step>
-void DecryptCall::Guarded(Step step) {
-  try {
-    step();
-  } catch (...) {
-    End(Cause::kPanic);
-  }
+void DecryptCall::Start(BootTime deadline) {
+  deadline_ = deadline;
+  discovered_ = false;
+  Run([this] { return Advance(); });
 }
 
-void DecryptCall::Start() {
-  Guarded([this] { Advance(); });
-}
-
-void DecryptCall::Advance() {
-  const std::shared_ptr<const StatusView> view = context_.status.View();
-  const auto entry = view->decryptable.find(request_->key_id());
+Cause DecryptCall::Advance() {
+  const std::shared_ptr<const StatusView> view = context().status.View();
+  const auto entry = view->decryptable.find(request_.key_id());
   if (entry != view->decryptable.end()) {
-    AskWorker(entry->second);
-  } else if (!std::exchange(discovered_, true)) {
-    Discover();
-  } else {
-    End(Cause::kKeyIdUnknown);
+    return AskForPlaintext(entry->second);
   }
+  if (std::exchange(discovered_, true)) {
+    return Cause::kKeyIdUnknown;
+  }
+  context().status.Discover(request_.key_id(), arrived_, deadline_,
+                            [this, self = shared_from_this()](DiscoveryOutcome outcome) {
+                              Run([&] {
+                                switch (outcome) {
+                                  case DiscoveryOutcome::kKnown:
+                                    return Advance();
+                                  case DiscoveryOutcome::kUnknown:
+                                    return Cause::kKeyIdUnknown;
+                                  case DiscoveryOutcome::kUnavailable:
+                                    break;
+                                }
+                                return Cause::kDiscoveryFailed;
+                              });
+                            });
+  return Cause::kNone;
 }
 
-void DecryptCall::Discover() {
-  const auto on_discovered = [self = shared_from_this()](DiscoveryOutcome outcome) {
-    switch (outcome) {
-      case DiscoveryOutcome::kKnown:
-        self->Guarded([&] { self->Advance(); });
-        return;
-      case DiscoveryOutcome::kUnknown:
-        self->End(Cause::kKeyIdUnknown);
-        return;
-      case DiscoveryOutcome::kUnavailable:
-        self->End(Cause::kDiscoveryFailed);
-        return;
-    }
-  };
-  context_.status.Discover(request_->key_id(), arrived_, deadline_, on_discovered);
-}
-
-void DecryptCall::AskWorker(const DecryptableKey& key) {
+Cause DecryptCall::AskForPlaintext(const DecryptableKey& key) {
   version_ = key.version;
-  if (ended_) {
-    return;
-  }
-  operation_ = context_.workers.Submit(
-      WorkerDecryptRequest(request_->key_id(), request_->ciphertext(), request_->annotations(),
-                           deadline_),
-      WorkerChoice(), [self = shared_from_this()](Reply<ipc::DecryptAnswer> reply) {
-        self->Guarded([&] { self->OnAnswer(std::move(reply)); });
-      });
-  if (ended_) {
-    context_.workers.Cancel(operation_);  // Cancel() may have come before there was an id
-  }
+  AskWorker(WorkerDecryptRequest(request_.key_id(), request_.ciphertext(), request_.annotations(),
+                                 deadline_),
+            WorkerChoice(), [this](Reply<ipc::DecryptAnswer>& reply) { return OnAnswer(reply); });
+  return Cause::kNone;
 }
 
-void DecryptCall::OnAnswer(Reply<ipc::DecryptAnswer> reply) {
+Cause DecryptCall::OnAnswer(Reply<ipc::DecryptAnswer>& reply) {
   std::string& plaintext = *reply.answer.mutable_plaintext();
   Cause cause = CauseOf(reply.answer.outcome(), KmsMethod::kDecrypt);
   if (cause == Cause::kNone && plaintext.empty()) {
     cause = Cause::kBadAnswer;
   }
-  End(cause, contract::AsBytes(plaintext));
+  Finish({cause, version_, contract::AsBytes(plaintext)});
   ::explicit_bzero(plaintext.data(), plaintext.size());
-  CountReply(context_.observers.metrics, KmsMethod::kDecrypt, reply);
+  CountReply(context().observers.metrics, KmsMethod::kDecrypt, reply);
+  return Cause::kNone;
 }
 
-void DecryptCall::Cancel() {
-  if (!ended_.exchange(true)) {
-    context_.workers.Cancel(operation_);
-  }
-}
-
-void DecryptCall::End(Cause cause, std::span<const std::uint8_t> plaintext) {
-  if (!ended_.exchange(true)) {
-    // Moved out to break a reference cycle: the callback owns the waiters, and they own this call.
-    const Done done = std::move(done_);
-    done({cause, version_, plaintext});
+void DecryptCall::Finish(const DecryptResult& result) {
+  if (Close()) {
+    OnEnd(result);
   }
 }
 

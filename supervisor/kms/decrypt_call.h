@@ -6,8 +6,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <span>
 #include <string>
 
@@ -15,24 +13,21 @@
 #include "proto/ipc.pb.h"
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/error_policy.h"
-#include "supervisor/kms/request_record.h"
+#include "supervisor/kms/kms_call.h"
 #include "supervisor/status/status_source.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
-// Dependencies that all Decrypt calls share; they must outlive every call.
-struct DecryptContext {
-  WorkerPool& workers;
-  StatusSource& status;
-  const Observers& observers;
-};
+// Checks in the order of the contract: empty ciphertext, size limits, UTF-8 of the annotations,
+// format of the key_id. Returns Cause::kNone for a valid request. Annotations are parsed and
+// compared by the worker.
+[[nodiscard]] Cause CheckDecryptRequest(const v2::DecryptRequest& request);
 
-struct DecryptResult {
-  Cause cause = Cause::kNone;
-  std::uint32_t version = 0;                // of the key; 0 if unknown
-  std::span<const std::uint8_t> plaintext;  // wiped once the callback returns
-};
+// Returns whether both requests ask for the same decryption. The order of annotations does not
+// matter, because they are a map that clients serialise in any order. The uid does not matter
+// either.
+[[nodiscard]] bool AskTheSame(const v2::DecryptRequest& a, const v2::DecryptRequest& b);
 
 // Builds the request that asks a worker to decrypt.
 [[nodiscard]] ipc::DecryptRequest WorkerDecryptRequest(
@@ -41,48 +36,45 @@ struct DecryptResult {
     const google::protobuf::RepeatedPtrField<v2::Annotation>& annotations,
     BootTime deadline);
 
-class DecryptCall final : public std::enable_shared_from_this<DecryptCall> {
+struct DecryptResult {
+  Cause cause = Cause::kNone;
+  std::uint32_t version = 0;                  // of the key; 0 if unknown
+  std::span<const std::uint8_t> plaintext{};  // wiped once OnEnd() returns
+};
+
+class DecryptCall : public WorkerCall {
  public:
-  using Done = std::function<void(const DecryptResult&)>;
-
-  // `arrived` is when the first of the equal requests arrived. `done` runs once, on the thread that
-  // called Start() or on the loop's, unless Cancel() comes first. `request` must have passed
-  // CheckDecryptRequest().
-  DecryptCall(const DecryptContext& context,
-              std::shared_ptr<const v2::DecryptRequest> request,
-              BootTime arrived,
-              BootTime deadline,
-              Done done);
-
-  // Looks up the key and asks a worker. Must be called once.
-  void Start();
+  // Looks up the key and asks a worker. Must be called once after Reopen().
+  void Start(BootTime deadline);
 
   // Cancels the call when no client waits for it any longer. Callable from any thread.
-  void Cancel();
+  void Cancel() { (void)Withdraw(); }
+
+  [[nodiscard]] const v2::DecryptRequest& request() const { return request_; }
 
   // Returns the version of the key; 0 until it is known.
   [[nodiscard]] std::uint32_t version() const { return version_; }
 
+ protected:
+  // `request` must have passed CheckDecryptRequest(); it arrives now.
+  DecryptCall(const CallContext& context, v2::DecryptRequest request);
+
+  // Called once, on the thread that called Start() or on the loop's, unless Cancel() comes first.
+  virtual void OnEnd(const DecryptResult& result) = 0;
+
  private:
-  void Advance();
-  void Discover();
-  void AskWorker(const DecryptableKey& key);
-  void OnAnswer(Reply<ipc::DecryptAnswer> reply);
-  void End(Cause cause, std::span<const std::uint8_t> plaintext = {});
+  Cause Advance();
+  Cause AskForPlaintext(const DecryptableKey& key);
+  Cause OnAnswer(Reply<ipc::DecryptAnswer>& reply);
+  void Finish(const DecryptResult& result);
 
-  // Runs one step; an exception inside it fails the call.
-  template <typename Step>
-  void Guarded(Step step);
+  void End(Cause cause) final { Finish({cause, version_}); }
 
-  const DecryptContext& context_;
-  std::shared_ptr<const v2::DecryptRequest> request_;
+  v2::DecryptRequest request_;
   BootTime arrived_;
-  BootTime deadline_;
-  Done done_;
+  BootTime deadline_{};
   bool discovered_ = false;  // an unknown key_id is discovered only once; one step at a time
   std::atomic<std::uint32_t> version_{0};
-  std::atomic<RequestId> operation_{0};
-  std::atomic<bool> ended_{false};
 };
 
 }  // namespace baokms::supervisor

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -13,7 +12,6 @@
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/admission.h"
 #include "supervisor/kms/decrypt_call.h"
-#include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
@@ -43,29 +41,35 @@ class DecryptCoalescer::Waiter final : public KmsCall, public std::enable_shared
 };
 
 // One call to a worker, and all requests that wait for it.
-struct DecryptCoalescer::SharedCall {
-  std::shared_ptr<const v2::DecryptRequest> request;
-  BootTime arrived{};                 // when its first request arrived
-  Admission::AdmissionPermit permit;  // held until it completes
-  BootTime deadline{};                // this and the next two are guarded by the coalescer's mutex_
-  std::vector<WaiterPtr> waiters{};
-  std::shared_ptr<DecryptCall> call{};  // null: not started, or over
-};
+class DecryptCoalescer::SharedCall final : public DecryptCall {
+ public:
+  SharedCall(DecryptCoalescer& coalescer,
+             v2::DecryptRequest request,
+             AdmissionPermit permit,
+             BootTime deadline)
+      : DecryptCall(coalescer.context_, std::move(request)),
+        coalescer_(coalescer),
+        permit_(std::move(permit)),
+        deadline_(deadline) {}
 
-DecryptCoalescer::DecryptCoalescer(EventLoop& loop,
-                                   Admission& admission,
-                                   const DecryptContext& context)
-    : loop_(loop), admission_(admission), context_(context) {
-}
+ private:
+  friend class DecryptCoalescer;
+
+  void OnEnd(const DecryptResult& result) override { coalescer_.Complete(*this, result); }
+
+  DecryptCoalescer& coalescer_;
+  AdmissionPermit permit_;  // this and the next two are guarded by the coalescer's mutex_
+  BootTime deadline_;       // of the present attempt
+  std::vector<WaiterPtr> waiters_{};
+};
 
 // Breaks the reference cycles: waiters and shared calls own each other until they complete.
 DecryptCoalescer::~DecryptCoalescer() {
   for (const auto& [ciphertext, shared_call] : shared_calls_) {
-    for (const WaiterPtr& waiter : shared_call->waiters) {
+    for (const WaiterPtr& waiter : shared_call->waiters_) {
       waiter->shared_call_.reset();
     }
-    shared_call->waiters.clear();
-    shared_call->call.reset();
+    shared_call->waiters_.clear();
   }
 }
 
@@ -74,18 +78,13 @@ KmsCallPtr DecryptCoalescer::Start(v2::DecryptRequest request,
                                    DecryptDone done) {
   const auto waiter = std::make_shared<Waiter>(*this, request.uid(), deadline, std::move(done));
   SharedCallPtr started;
-  Cause cause = Cause::kPanic;
-  try {
-    cause = JoinOrAdmit(waiter, std::move(request), started);
-  } catch (...) {
-    started.reset();
-  }
+  const Cause cause = Guarded([&] { return JoinOrAdmit(waiter, std::move(request), started); });
   if (cause != Cause::kNone) {
-    Answer(*waiter, nullptr, {cause, 0, {}});
+    Answer(*waiter, nullptr, {cause});
     return nullptr;
   }
   if (started != nullptr) {
-    Ask(started);
+    Ask(*started);
   }
   return waiter;
 }
@@ -98,18 +97,17 @@ Cause DecryptCoalescer::JoinOrAdmit(const WaiterPtr& waiter,
   if (const SharedCallPtr shared_call = FindEqual(request)) {
     return Join(waiter, shared_call);
   }
-  std::optional<Admission::AdmissionPermit> permit = admission_.TryEnter(KmsMethod::kDecrypt);
-  if (!permit) {
+  AdmissionPermit permit = context_.admission.TryEnter(KmsMethod::kDecrypt);
+  if (permit == nullptr) {
     return Cause::kConcurrency;
   }
   if (const Cause cause = CheckDecryptRequest(request); cause != Cause::kNone) {
     return cause;
   }
-  started = std::make_shared<SharedCall>(
-      SharedCall{std::make_shared<const v2::DecryptRequest>(std::move(request)), BootNow(),
-                 *std::move(permit), waiter->deadline_});
-  started->waiters.push_back(waiter);
-  shared_calls_.emplace(started->request->ciphertext(), started);
+  started =
+      std::make_shared<SharedCall>(*this, std::move(request), std::move(permit), waiter->deadline_);
+  started->waiters_.push_back(waiter);
+  shared_calls_.emplace(started->request().ciphertext(), started);
   waiter->shared_call_ = started;
   waiter->leads_ = true;
   return Cause::kNone;
@@ -119,10 +117,10 @@ Cause DecryptCoalescer::Join(const WaiterPtr& waiter, const SharedCallPtr& share
   if (followers_ >= kMaxFollowers) {
     return Cause::kConcurrency;
   }
-  if (waiter->deadline_ < shared_call->deadline) {
+  if (waiter->deadline_ < shared_call->deadline_) {
     LeaveAt(waiter);
   }
-  shared_call->waiters.push_back(waiter);
+  shared_call->waiters_.push_back(waiter);
   waiter->shared_call_ = shared_call;
   ++followers_;
   context_.observers.metrics.DecryptCoalesced();
@@ -133,42 +131,39 @@ DecryptCoalescer::SharedCallPtr DecryptCoalescer::FindEqual(
     const v2::DecryptRequest& request) const {
   const auto [begin, end] = shared_calls_.equal_range(request.ciphertext());
   const auto found = std::find_if(begin, end, [&](const SharedCalls::value_type& entry) {
-    return AskTheSame(*entry.second->request, request);
+    return AskTheSame(entry.second->request(), request);
   });
   return found == end ? nullptr : found->second;
 }
 
-void DecryptCoalescer::Ask(const SharedCallPtr& shared_call) {
-  std::shared_ptr<DecryptCall> call;
+void DecryptCoalescer::Ask(SharedCall& shared_call) {
+  BootTime deadline{};
   {
     const std::lock_guard lock(mutex_);
-    if (shared_call->waiters.empty()) {
+    if (shared_call.waiters_.empty()) {
       return;  // every waiter has left
     }
-    call = std::make_shared<DecryptCall>(
-        context_, shared_call->request, shared_call->arrived, shared_call->deadline,
-        [this, shared_call](const DecryptResult& result) { Complete(shared_call, result); });
-    shared_call->call = call;
+    deadline = shared_call.deadline_;
+    shared_call.Reopen();
   }
-  call->Start();
+  shared_call.Start(deadline);
 }
 
 // Answers all waiters of the shared call. If only the shared call's deadline passed, waiters with a
 // later deadline continue.
-void DecryptCoalescer::Complete(const SharedCallPtr& shared_call, DecryptResult result) {
+void DecryptCoalescer::Complete(SharedCall& shared_call, DecryptResult result) {
   std::vector<WaiterPtr> ending;
   bool continues = false;
   {
     const std::lock_guard lock(mutex_);
-    shared_call->call.reset();
     const bool failed = result.cause != Cause::kNone && result.cause != Cause::kPanic;
-    if (result.cause == Cause::kDeadline || (failed && BootNow() >= shared_call->deadline)) {
+    if (result.cause == Cause::kDeadline || (failed && BootNow() >= shared_call.deadline_)) {
       result.cause = Cause::kDeadline;
-      continues = ContinueForTheRest(*shared_call, ending);
+      continues = ContinueForTheRest(shared_call, ending);
     }
     if (!continues) {
-      ending.swap(shared_call->waiters);
-      Remove(*shared_call);
+      ending.swap(shared_call.waiters_);
+      Remove(shared_call);
     }
     for (const WaiterPtr& waiter : ending) {
       waiter->shared_call_.reset();
@@ -176,33 +171,34 @@ void DecryptCoalescer::Complete(const SharedCallPtr& shared_call, DecryptResult 
     }
   }
   for (const WaiterPtr& waiter : ending) {
-    Answer(*waiter, shared_call.get(), result);
+    Answer(*waiter, &shared_call, result);
   }
   if (continues) {
-    Ask(shared_call);
+    // Posted, because the step that ended the call is not over yet.
+    loop_.Post([this, &shared_call, self = shared_call.shared_from_this()] { Ask(shared_call); });
   }
 }
 
 // Must hold the lock. Splits off the waiters whose deadline passed together with the shared call's.
 // Returns false if no waiter is left.
 bool DecryptCoalescer::ContinueForTheRest(SharedCall& shared_call, std::vector<WaiterPtr>& late) {
-  const BootTime over = std::max(BootNow(), shared_call.deadline);
+  const BootTime over = std::max(BootNow(), shared_call.deadline_);
   std::vector<WaiterPtr> rest;
-  for (WaiterPtr& waiter : shared_call.waiters) {
+  for (WaiterPtr& waiter : shared_call.waiters_) {
     (waiter->deadline_ <= over ? late : rest).push_back(std::move(waiter));
   }
-  shared_call.waiters.swap(rest);
-  if (shared_call.waiters.empty()) {
-    shared_call.waiters.swap(late);
+  shared_call.waiters_.swap(rest);
+  if (shared_call.waiters_.empty()) {
+    shared_call.waiters_.swap(late);
     return false;
   }
   const auto by_deadline = [](const WaiterPtr& waiter) {
     return waiter->deadline_;
   };
-  shared_call.deadline =
-      (*std::ranges::max_element(shared_call.waiters, {}, by_deadline))->deadline_;
-  for (const WaiterPtr& waiter : shared_call.waiters) {
-    if (waiter->deadline_ < shared_call.deadline) {
+  shared_call.deadline_ =
+      (*std::ranges::max_element(shared_call.waiters_, {}, by_deadline))->deadline_;
+  for (const WaiterPtr& waiter : shared_call.waiters_) {
+    if (waiter->deadline_ < shared_call.deadline_) {
       LeaveAt(waiter);
     }
   }
@@ -211,39 +207,37 @@ bool DecryptCoalescer::ContinueForTheRest(SharedCall& shared_call, std::vector<W
 
 // Must hold the lock. Closes the shared call to new waiters and returns its permit.
 void DecryptCoalescer::Remove(const SharedCall& shared_call) {
-  const auto [begin, end] = shared_calls_.equal_range(shared_call.request->ciphertext());
+  const auto [begin, end] = shared_calls_.equal_range(shared_call.request().ciphertext());
   const auto found = std::find_if(begin, end, [&](const SharedCalls::value_type& entry) {
     return entry.second.get() == &shared_call;
   });
   if (found != end) {
-    const Admission::AdmissionPermit released = std::move(found->second->permit);
+    found->second->permit_.reset();
     shared_calls_.erase(found);
   }
 }
 
 // Ends one request; the shared call continues for the others.
 void DecryptCoalescer::Leave(const WaiterPtr& waiter, Cause cause) {
-  std::shared_ptr<DecryptCall> call;
   SharedCallPtr shared_call;
-  DecryptResult result{cause, 0, {}};
+  bool was_last = false;
   {
     const std::lock_guard lock(mutex_);
     shared_call = std::exchange(waiter->shared_call_, nullptr);
     if (shared_call == nullptr) {
       return;
     }
-    result.version = shared_call->call == nullptr ? 0 : shared_call->call->version();
-    std::erase(shared_call->waiters, waiter);
+    std::erase(shared_call->waiters_, waiter);
     followers_ -= waiter->leads_ ? 0U : 1U;
-    if (shared_call->waiters.empty()) {
-      call = std::move(shared_call->call);
+    was_last = shared_call->waiters_.empty();
+    if (was_last) {
       Remove(*shared_call);
     }
   }
-  if (call != nullptr) {
-    call->Cancel();
+  if (was_last) {
+    shared_call->Cancel();
   }
-  Answer(*waiter, shared_call.get(), result);
+  Answer(*waiter, shared_call.get(), {cause, shared_call->version()});
 }
 
 void DecryptCoalescer::LeaveAt(const WaiterPtr& waiter) {
@@ -261,7 +255,7 @@ void DecryptCoalescer::Answer(const Waiter& waiter,
                               const DecryptResult& result) const {
   RequestDetails details;
   if (shared_call != nullptr) {
-    details.key_id = shared_call->request->key_id();
+    details.key_id = shared_call->request().key_id();
     details.version = result.version;
   }
   waiter.done_(ErrorFor(result.cause), result.plaintext);

@@ -14,10 +14,9 @@
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "proto/kms_v2.pb.h"
-#include "supervisor/kms/admission.h"
 #include "supervisor/kms/decrypt_call.h"
+#include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
-#include "supervisor/kms/request_record.h"
 
 namespace baokms::supervisor {
 
@@ -29,7 +28,8 @@ class DecryptCoalescer final {
   static constexpr std::size_t kMaxFollowers = 1024;
 
   // Everything passed by reference must outlive the coalescer.
-  DecryptCoalescer(EventLoop& loop, Admission& admission, const DecryptContext& context);
+  DecryptCoalescer(EventLoop& loop, const CallContext& context) : loop_(loop), context_(context) {}
+
   DecryptCoalescer(const DecryptCoalescer&) = delete;
   DecryptCoalescer& operator=(const DecryptCoalescer&) = delete;
   // Requests that are still in progress are never answered.
@@ -41,7 +41,7 @@ class DecryptCoalescer final {
 
  private:
   class Waiter;
-  struct SharedCall;
+  class SharedCall;
   using WaiterPtr = std::shared_ptr<Waiter>;
   using SharedCallPtr = std::shared_ptr<SharedCall>;
   // Keyed by ciphertext, which the shared call owns. Annotations and key_id are compared
@@ -51,8 +51,8 @@ class DecryptCoalescer final {
   Cause JoinOrAdmit(const WaiterPtr& waiter, v2::DecryptRequest request, SharedCallPtr& started);
   Cause Join(const WaiterPtr& waiter, const SharedCallPtr& shared_call);
   SharedCallPtr FindEqual(const v2::DecryptRequest& request) const;
-  void Ask(const SharedCallPtr& shared_call);
-  void Complete(const SharedCallPtr& shared_call, DecryptResult result);
+  void Ask(SharedCall& shared_call);
+  void Complete(SharedCall& shared_call, DecryptResult result);
   bool ContinueForTheRest(SharedCall& shared_call, std::vector<WaiterPtr>& late);
   void Remove(const SharedCall& shared_call);
   void Leave(const WaiterPtr& waiter, Cause cause);
@@ -62,8 +62,7 @@ class DecryptCoalescer final {
               const DecryptResult& result) const;
 
   EventLoop& loop_;
-  Admission& admission_;
-  const DecryptContext& context_;
+  const CallContext& context_;
   std::mutex mutex_;
   SharedCalls shared_calls_;   // guarded by mutex_
   std::size_t followers_ = 0;  // guarded by mutex_

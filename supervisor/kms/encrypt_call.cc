@@ -3,9 +3,9 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -40,31 +40,25 @@ bool IsSameSecret(const std::string& a, const std::string& b) {
 
 // Returns whether a failed verification is evidence about the ciphertext rather than about the
 // worker, its token or OpenBao.
-bool IsVerdict(ipc::Outcome outcome) {
-  switch (outcome) {
-    case ipc::OUTCOME_INVALID_REQUEST:
-    case ipc::OUTCOME_DECRYPT_FAILED:
-    case ipc::OUTCOME_KEY_ID_MALFORMED:
-    case ipc::OUTCOME_ANNOTATIONS_INVALID:
-    case ipc::OUTCOME_ANNOTATIONS_MISMATCH:
-    case ipc::OUTCOME_REQUEST_LIMIT:
-    case ipc::OUTCOME_RESPONSE_LIMIT:
-      return true;
-    default:
-      return false;
-  }
+bool IsAboutCiphertext(ipc::Outcome outcome) {
+  constexpr std::array kOutcomes = {
+      ipc::OUTCOME_INVALID_REQUEST,      ipc::OUTCOME_DECRYPT_FAILED,
+      ipc::OUTCOME_KEY_ID_MALFORMED,     ipc::OUTCOME_ANNOTATIONS_INVALID,
+      ipc::OUTCOME_ANNOTATIONS_MISMATCH, ipc::OUTCOME_REQUEST_LIMIT,
+      ipc::OUTCOME_RESPONSE_LIMIT};
+  return std::ranges::find(kOutcomes, outcome) != kOutcomes.end();
 }
 
 }  // namespace
 
-EncryptCall::EncryptCall(const EncryptContext& context,
-                         Admission::AdmissionPermit permit,
+EncryptCall::EncryptCall(const CallContext& context,
+                         AdmissionPermit permit,
                          RequestRecord record,
                          BootTime deadline,
                          EncryptDone done)
-    : context_(context),
+    : WorkerCall(context),
       permit_(std::move(permit)),
-      record_(record),
+      record_(std::move(record)),
       deadline_(deadline),
       done_(std::move(done)) {
 }
@@ -73,58 +67,44 @@ EncryptCall::~EncryptCall() {
   Wipe(plaintext_);
 }
 
-KmsCallPtr EncryptCall::Start(const EncryptContext& context,
+KmsCallPtr EncryptCall::Start(const CallContext& context,
                               v2::EncryptRequest& request,
                               BootTime deadline,
                               EncryptDone done) {
   const RequestRecord record(context.observers, KmsMethod::kEncrypt, request.uid());
-  std::optional<Admission::AdmissionPermit> permit =
-      context.admission.TryEnter(KmsMethod::kEncrypt);
-  if (!permit) {
+  AdmissionPermit permit = context.admission.TryEnter(KmsMethod::kEncrypt);
+  if (permit == nullptr) {
     Wipe(*request.mutable_plaintext());
     record.Finish(Cause::kConcurrency, {});
     done(ErrorFor(Cause::kConcurrency), v2::EncryptResponse());
     return nullptr;
   }
   const auto call =
-      std::make_shared<EncryptCall>(context, *std::move(permit), record, deadline, std::move(done));
+      std::make_shared<EncryptCall>(context, std::move(permit), record, deadline, std::move(done));
   // Moved, so that no second copy of the plaintext remains on the heap.
-  call->Ask(std::move(*request.mutable_plaintext()));
+  call->plaintext_ = std::move(*request.mutable_plaintext());
   Wipe(*request.mutable_plaintext());
+  call->Run([&call] { return call->Encrypt(); });
   return call;
 }
 
-template <typename Step>
-void EncryptCall::Guarded(Step step) {
-  try {
-    step();
-  } catch (...) {
-    End(Cause::kPanic);
+// Runs the checks and asks a worker.
+Cause EncryptCall::Encrypt() {
+  ipc::EncryptRequest request;
+  const Cause cause = Prepare(request);
+  if (cause == Cause::kNone) {
+    AskWorker(std::move(request), WorkerChoice(),
+              [this](Reply<ipc::EncryptAnswer>& reply) { return OnEncrypted(reply); });
   }
-}
-
-void EncryptCall::Ask(std::string plaintext) {
-  plaintext_ = std::move(plaintext);
-  Guarded([this] {
-    ipc::EncryptRequest request;
-    if (const Cause cause = Prepare(request); cause != Cause::kNone) {
-      End(cause);
-      return;
-    }
-    operation_ =
-        context_.workers.Submit(std::move(request), WorkerChoice(),
-                                [self = shared_from_this()](Reply<ipc::EncryptAnswer> reply) {
-                                  self->Guarded([&] { self->OnEncrypted(std::move(reply)); });
-                                });
-  });
+  return cause;
 }
 
 Cause EncryptCall::Prepare(ipc::EncryptRequest& request) {
   if (plaintext_.empty()) {
     return Cause::kEmptyPlaintext;
   }
-  const std::shared_ptr<const StatusView> view = context_.status.View();
-  ActiveKeys::Checked checked = context_.active_keys.Check(*view, BootNow(), UnixNow());
+  const std::shared_ptr<const StatusView> view = context().status.View();
+  ActiveKeys::Checked checked = context().active_keys.Check(*view, BootNow(), UnixNow());
   if (checked.key == nullptr) {
     return checked.cause;
   }
@@ -139,7 +119,8 @@ Cause EncryptCall::Prepare(ipc::EncryptRequest& request) {
   return Cause::kNone;
 }
 
-void EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer> reply) {
+Cause EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer>& reply) {
+  CountReply(context().observers.metrics, KmsMethod::kEncrypt, reply);
   Cause cause = CauseOf(reply.answer.outcome(), KmsMethod::kEncrypt);
   if (cause == Cause::kNone) {
     cause = CheckAnswer(reply.answer);
@@ -148,10 +129,8 @@ void EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer> reply) {
     encrypted_by_ = reply.slot;
     KeepResponse(reply.answer);
     Verify(Verifier::kAnotherWorker);
-  } else {
-    End(cause);
   }
-  CountReply(context_.observers.metrics, KmsMethod::kEncrypt, reply);
+  return cause;
 }
 
 // A worker is not trusted: what it says about the key must equal the supervisor's own computation.
@@ -187,9 +166,6 @@ void EncryptCall::KeepResponse(ipc::EncryptAnswer& answer) {
 }
 
 void EncryptCall::Verify(Verifier verifier) {
-  if (ended_) {
-    return;
-  }
   WorkerChoice choice;
   BootTime until = deadline_;
   if (verifier == Verifier::kAnotherWorker) {
@@ -204,14 +180,12 @@ void EncryptCall::Verify(Verifier verifier) {
   ipc::DecryptRequest request = WorkerDecryptRequest(response_.key_id(), response_.ciphertext(),
                                                      response_.annotations(), until);
   request.set_fresh_connection(verifier == Verifier::kSameWorker);
-  operation_ = context_.workers.Submit(
-      std::move(request), choice,
-      [self = shared_from_this(), verifier](Reply<ipc::DecryptAnswer> reply) {
-        self->Guarded([&] { self->OnVerified(verifier, std::move(reply)); });
-      });
+  AskWorker(std::move(request), choice, [this, verifier](Reply<ipc::DecryptAnswer>& reply) {
+    return OnVerified(verifier, reply);
+  });
 }
 
-void EncryptCall::OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer> reply) {
+Cause EncryptCall::OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer>& reply) {
   const ipc::Outcome outcome = reply.answer.outcome();
   if (outcome == ipc::OUTCOME_OK) {
     const bool same = IsSameSecret(reply.answer.plaintext(), plaintext_);
@@ -220,35 +194,40 @@ void EncryptCall::OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer> reply)
       NoteSelfVerified();
     }
     End(same ? Cause::kNone : Cause::kBadAnswer);
-  } else if (IsVerdict(outcome)) {
-    End(Cause::kBadAnswer);
-  } else if (verifier == Verifier::kAnotherWorker && BootNow() < deadline_) {
-    Verify(Verifier::kSameWorker);
-  } else {
-    End(CauseOf(outcome, KmsMethod::kEncrypt));
+    return Cause::kNone;
   }
+  if (IsAboutCiphertext(outcome)) {
+    return Cause::kBadAnswer;
+  }
+  if (verifier == Verifier::kAnotherWorker && BootNow() < deadline_) {
+    Verify(Verifier::kSameWorker);
+    return Cause::kNone;
+  }
+  return CauseOf(outcome, KmsMethod::kEncrypt);
 }
 
 void EncryptCall::NoteSelfVerified() const {
-  context_.observers.metrics.EncryptSelfVerified();
+  context().observers.metrics.EncryptSelfVerified();
   LogRecord record;
   record.level = LogLevel::kWarn;
   record.event = "kms.encrypt_self_verified";
   record.fields.emplace_back("worker", std::int64_t{encrypted_by_});
-  context_.observers.log.Write(record);
+  context().observers.log.Write(record);
 }
 
 void EncryptCall::Cancel() {
-  if (!ended_) {
-    context_.workers.Cancel(operation_);
-    End(Cause::kCanceled);
+  if (Withdraw()) {
+    Answer(Cause::kCanceled);
   }
 }
 
 void EncryptCall::End(Cause cause) {
-  if (ended_.exchange(true)) {
-    return;
+  if (Close()) {
+    Answer(cause);
   }
+}
+
+void EncryptCall::Answer(Cause cause) {
   const bool failed = cause != Cause::kNone && cause != Cause::kCanceled;
   if (failed && cause != Cause::kPanic && BootNow() >= deadline_) {
     cause = Cause::kDeadline;  // takes precedence over the failure it caused
@@ -258,7 +237,7 @@ void EncryptCall::End(Cause cause) {
     details.key_id = key_->key_id;
     details.version = static_cast<std::uint32_t>(key_->version.number);
   }
-  { const Admission::AdmissionPermit released = std::move(permit_); }
+  permit_.reset();
   // A failure discloses nothing, not even a partial response.
   done_(ErrorFor(cause), cause == Cause::kNone ? response_ : v2::EncryptResponse());
   record_.Finish(cause, details);

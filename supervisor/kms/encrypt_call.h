@@ -5,7 +5,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -15,39 +14,28 @@
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/active_key.h"
 #include "supervisor/kms/admission.h"
+#include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
-#include "supervisor/status/status_source.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
-// Dependencies that all Encrypt calls share; they must outlive every call.
-struct EncryptContext {
-  WorkerPool& workers;
-  StatusSource& status;
-  ActiveKeys& active_keys;
-  Admission& admission;
-  const Observers& observers;
-};
-
-class EncryptCall final : public KmsCall, public std::enable_shared_from_this<EncryptCall> {
+class EncryptCall final : public KmsCall, public WorkerCall {
  public:
   // Counts the request, admits it and asks a worker. Wipes the plaintext of `request`.
-  static KmsCallPtr Start(const EncryptContext& context,
+  static KmsCallPtr Start(const CallContext& context,
                           v2::EncryptRequest& request,
                           BootTime deadline,
                           EncryptDone done);
 
   // For Start() only.
-  EncryptCall(const EncryptContext& context,
-              Admission::AdmissionPermit permit,
+  EncryptCall(const CallContext& context,
+              AdmissionPermit permit,
               RequestRecord record,
               BootTime deadline,
               EncryptDone done);
 
-  EncryptCall(const EncryptCall&) = delete;
-  EncryptCall& operator=(const EncryptCall&) = delete;
   ~EncryptCall() override;
 
   void Cancel() override;
@@ -56,32 +44,25 @@ class EncryptCall final : public KmsCall, public std::enable_shared_from_this<En
   // Who verifies: preferably another worker, as a last resort the one that encrypted.
   enum class Verifier : std::uint8_t { kAnotherWorker, kSameWorker };
 
-  // Runs the checks and asks a worker. Must be called once. `plaintext` is wiped at the end.
-  void Ask(std::string plaintext);
+  Cause Encrypt();
   Cause Prepare(ipc::EncryptRequest& request);
-  void OnEncrypted(Reply<ipc::EncryptAnswer> reply);
+  Cause OnEncrypted(Reply<ipc::EncryptAnswer>& reply);
   Cause CheckAnswer(const ipc::EncryptAnswer& answer) const;
   void KeepResponse(ipc::EncryptAnswer& answer);
   void Verify(Verifier verifier);
-  void OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer> reply);
+  Cause OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer>& reply);
   void NoteSelfVerified() const;
-  void End(Cause cause);
+  void End(Cause cause) override;
+  void Answer(Cause cause);
 
-  // Runs one step; an exception inside it fails the call.
-  template <typename Step>
-  void Guarded(Step step);
-
-  const EncryptContext& context_;
-  Admission::AdmissionPermit permit_;
+  AdmissionPermit permit_;
   RequestRecord record_;
   BootTime deadline_;
   EncryptDone done_;
-  std::string plaintext_;
+  std::string plaintext_;  // wiped at the end
   std::shared_ptr<const ActiveKey> key_;
   v2::EncryptResponse response_;
   Slot encrypted_by_ = 0;
-  std::atomic<RequestId> operation_{0};
-  std::atomic<bool> ended_{false};
 };
 
 }  // namespace baokms::supervisor

@@ -1,5 +1,6 @@
 #include "supervisor/kms/error_policy.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -60,73 +61,57 @@ constexpr std::array kErrors = {
 
 static_assert(kErrors.size() == static_cast<std::size_t>(kLastCause) + 1);
 
-// Maps the outcomes that are OpenBao's answers.
-Cause CauseOfTransit(ipc::Outcome outcome, KmsMethod method) {
-  const bool encrypt = method == KmsMethod::kEncrypt;
-  switch (outcome) {
-    case ipc::OUTCOME_INVALID_REQUEST:
-      return encrypt ? Cause::kEncryptInvalid : Cause::kDecryptInvalid;
-    case ipc::OUTCOME_DECRYPT_FAILED:
-      return encrypt ? Cause::kEncryptDenied : Cause::kDecryptDenied;
-    case ipc::OUTCOME_UNAUTHENTICATED:
-    case ipc::OUTCOME_AUTH_FAILED:
-    case ipc::OUTCOME_LOGIN_BUDGET:
-      return Cause::kUnauthenticated;
-    case ipc::OUTCOME_PERMISSION_DENIED:
-      return Cause::kPermissionDenied;
-    case ipc::OUTCOME_NOT_FOUND:
-      return Cause::kKeyMissing;
-    case ipc::OUTCOME_PRECONDITION_FAILED:
-      return Cause::kPreconditionFailed;
-    case ipc::OUTCOME_RATE_LIMITED:
-      return Cause::kRateLimited;
-    case ipc::OUTCOME_SEALED:
-      return Cause::kSealed;
-    case ipc::OUTCOME_UNAVAILABLE:
-      return Cause::kUnavailable;
-    case ipc::OUTCOME_TLS_FAILED:
-      return Cause::kTlsFailed;
-    case ipc::OUTCOME_DNS_FAILED:
-      return Cause::kDnsFailed;
-    case ipc::OUTCOME_CONNECTION_FAILED:
-      return Cause::kConnectionFailed;
-    case ipc::OUTCOME_UNKNOWN_STATUS:
-      return Cause::kUnknownStatus;
-    case ipc::OUTCOME_UNDECODABLE:
-      return Cause::kUntyped;
-    default:
-      return Cause::kBadAnswer;
-  }
-}
+// The outcomes of a worker's request. What is not listed is a bad answer.
+struct OutcomeCause {
+  ipc::Outcome outcome;
+  Cause cause;
+};
+
+constexpr std::array kCauses = {
+    OutcomeCause{ipc::OUTCOME_OK, Cause::kNone},
+    OutcomeCause{ipc::OUTCOME_CANCELED, Cause::kCanceled},
+    OutcomeCause{ipc::OUTCOME_TIMEOUT, Cause::kDeadline},
+    OutcomeCause{ipc::OUTCOME_KEY_ID_MALFORMED, Cause::kKeyIdMalformed},
+    // The supervisor knows the key, but this worker has not received it yet, so the key is not
+    // reported as unknown.
+    OutcomeCause{ipc::OUTCOME_KEY_ID_UNKNOWN, Cause::kDiscoveryFailed},
+    OutcomeCause{ipc::OUTCOME_ANNOTATIONS_INVALID, Cause::kAnnotationsInvalid},
+    OutcomeCause{ipc::OUTCOME_ANNOTATIONS_MISMATCH, Cause::kAnnotationsMismatch},
+    OutcomeCause{ipc::OUTCOME_REQUEST_LIMIT, Cause::kRequestLimit},
+    OutcomeCause{ipc::OUTCOME_RESPONSE_LIMIT, Cause::kResponseLimit},
+    OutcomeCause{ipc::OUTCOME_STALE_TABLE, Cause::kStatusKeyIdMismatch},
+    OutcomeCause{ipc::OUTCOME_OVERLOADED, Cause::kConcurrency},
+
+    // Answers of OpenBao. The first two have other causes for Encrypt.
+    OutcomeCause{ipc::OUTCOME_INVALID_REQUEST, Cause::kDecryptInvalid},
+    OutcomeCause{ipc::OUTCOME_DECRYPT_FAILED, Cause::kDecryptDenied},
+    OutcomeCause{ipc::OUTCOME_UNAUTHENTICATED, Cause::kUnauthenticated},
+    OutcomeCause{ipc::OUTCOME_AUTH_FAILED, Cause::kUnauthenticated},
+    OutcomeCause{ipc::OUTCOME_LOGIN_BUDGET, Cause::kUnauthenticated},
+    OutcomeCause{ipc::OUTCOME_PERMISSION_DENIED, Cause::kPermissionDenied},
+    OutcomeCause{ipc::OUTCOME_NOT_FOUND, Cause::kKeyMissing},
+    OutcomeCause{ipc::OUTCOME_PRECONDITION_FAILED, Cause::kPreconditionFailed},
+    OutcomeCause{ipc::OUTCOME_RATE_LIMITED, Cause::kRateLimited},
+    OutcomeCause{ipc::OUTCOME_SEALED, Cause::kSealed},
+    OutcomeCause{ipc::OUTCOME_UNAVAILABLE, Cause::kUnavailable},
+    OutcomeCause{ipc::OUTCOME_TLS_FAILED, Cause::kTlsFailed},
+    OutcomeCause{ipc::OUTCOME_DNS_FAILED, Cause::kDnsFailed},
+    OutcomeCause{ipc::OUTCOME_CONNECTION_FAILED, Cause::kConnectionFailed},
+    OutcomeCause{ipc::OUTCOME_UNKNOWN_STATUS, Cause::kUnknownStatus},
+    OutcomeCause{ipc::OUTCOME_UNDECODABLE, Cause::kUntyped},
+};
+
+// By gRPC's numbers. This program uses those of GrpcCode.
+constexpr std::array<std::string_view, 17> kCodeNames = {
+    "ok",        "canceled",       "unknown",           "invalid_argument",   "deadline_exceeded",
+    "not_found", "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
+    "aborted",   "out_of_range",   "unimplemented",     "internal",           "unavailable",
+    "data_loss", "unauthenticated"};
 
 }  // namespace
 
 std::string_view ToString(GrpcCode code) {
-  switch (code) {
-    case kOk:
-      return "ok";
-    case kCancelled:
-      return "canceled";
-    case kInvalidArgument:
-      return "invalid_argument";
-    case kDeadlineExceeded:
-      return "deadline_exceeded";
-    case kNotFound:
-      return "not_found";
-    case kPermissionDenied:
-      return "permission_denied";
-    case kResourceExhausted:
-      return "resource_exhausted";
-    case kFailedPrecondition:
-      return "failed_precondition";
-    case kInternal:
-      return "internal";
-    case kUnavailable:
-      return "unavailable";
-    case kUnauthenticated:
-      return "unauthenticated";
-  }
-  return "unknown";
+  return kCodeNames[static_cast<std::size_t>(code)];
 }
 
 const PublicError& ErrorFor(Cause cause) {
@@ -134,34 +119,15 @@ const PublicError& ErrorFor(Cause cause) {
 }
 
 Cause CauseOf(ipc::Outcome outcome, KmsMethod method) {
-  switch (outcome) {
-    case ipc::OUTCOME_OK:
-      return Cause::kNone;
-    case ipc::OUTCOME_CANCELED:
-      return Cause::kCanceled;
-    case ipc::OUTCOME_TIMEOUT:
-      return Cause::kDeadline;
-    case ipc::OUTCOME_KEY_ID_MALFORMED:
-      return Cause::kKeyIdMalformed;
-    case ipc::OUTCOME_KEY_ID_UNKNOWN:
-      // The supervisor knows the key, but this worker has not received it yet, so the key is not
-      // reported as unknown.
-      return Cause::kDiscoveryFailed;
-    case ipc::OUTCOME_ANNOTATIONS_INVALID:
-      return Cause::kAnnotationsInvalid;
-    case ipc::OUTCOME_ANNOTATIONS_MISMATCH:
-      return Cause::kAnnotationsMismatch;
-    case ipc::OUTCOME_REQUEST_LIMIT:
-      return Cause::kRequestLimit;
-    case ipc::OUTCOME_RESPONSE_LIMIT:
-      return Cause::kResponseLimit;
-    case ipc::OUTCOME_STALE_TABLE:
-      return Cause::kStatusKeyIdMismatch;
-    case ipc::OUTCOME_OVERLOADED:
-      return Cause::kConcurrency;
-    default:
-      return CauseOfTransit(outcome, method);
+  const auto* found = std::ranges::find(kCauses, outcome, &OutcomeCause::outcome);
+  const Cause cause = found == kCauses.end() ? Cause::kBadAnswer : found->cause;
+  if (method == KmsMethod::kEncrypt && cause == Cause::kDecryptInvalid) {
+    return Cause::kEncryptInvalid;
   }
+  if (method == KmsMethod::kEncrypt && cause == Cause::kDecryptDenied) {
+    return Cause::kEncryptDenied;
+  }
+  return cause;
 }
 
 }  // namespace baokms::supervisor

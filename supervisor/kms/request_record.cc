@@ -1,9 +1,12 @@
 #include "supervisor/kms/request_record.h"
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -15,17 +18,8 @@
 namespace baokms::supervisor {
 namespace {
 
-std::string_view OperationName(KmsMethod method) {
-  switch (method) {
-    case KmsMethod::kStatus:
-      return "kms.status";
-    case KmsMethod::kEncrypt:
-      return "kms.encrypt";
-    case KmsMethod::kDecrypt:
-      return "kms.decrypt";
-  }
-  return "kms.unknown";
-}
+// In the order of KmsMethod.
+constexpr std::array kOperationNames = {"kms.status", "kms.encrypt", "kms.decrypt"};
 
 }  // namespace
 
@@ -57,7 +51,7 @@ void RequestRecord::Log(Cause cause, const RequestDetails& details, BootTime dur
   LogRecord record;
   record.level = cause == Cause::kNone ? LogLevel::kDebug : LogLevel::kWarn;
   record.event = "kms.request";
-  record.fields.emplace_back("operation", std::string(OperationName(method_)));
+  record.fields.emplace_back("operation", kOperationNames[static_cast<std::size_t>(method_)]);
   record.fields.emplace_back("status", std::string(ToString(error.code)));
   record.fields.emplace_back("duration_ms", Milliseconds(duration));
   if (!details.key_id.empty()) {
@@ -89,14 +83,12 @@ void CountStages(Metrics& metrics,
   using std::chrono::microseconds;
   metrics.Stage(method, "queue", microseconds(queue_us));
   metrics.Stage(method, "ipc", microseconds(ipc_us));
-  if (stages.token_wait_us() != 0) {
-    metrics.Stage(method, "token_wait", microseconds(stages.token_wait_us()));
-  }
-  if (stages.connect_us() != 0) {
-    metrics.Stage(method, "connect", microseconds(stages.connect_us()));
-  }
-  if (stages.openbao_us() != 0) {
-    metrics.Stage(method, "openbao", microseconds(stages.openbao_us()));
+  for (const auto& [name, duration_us] :
+       {std::pair("token_wait", stages.token_wait_us()), std::pair("connect", stages.connect_us()),
+        std::pair("openbao", stages.openbao_us())}) {
+    if (duration_us != 0) {
+      metrics.Stage(method, name, microseconds(duration_us));
+    }
   }
 }
 

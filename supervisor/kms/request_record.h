@@ -35,8 +35,6 @@ class RequestRecord final {
   // incident mode.
   RequestRecord(const Observers& observers, KmsMethod method, std::string_view uid = {});
 
-  [[nodiscard]] KmsMethod method() const { return method_; }
-
   // Counts the request as finished and writes its kms.request record. Must be called once.
   void Finish(Cause cause, const RequestDetails& details) const;
 

@@ -6,8 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <google/protobuf/message_lite.h>
 #include <grpc/support/time.h>
@@ -15,7 +18,6 @@
 
 #include "common/base/clock.h"
 #include "proto/kms_v2.grpc.pb.h"
-#include "supervisor/kms/answer_queue.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/service.h"
@@ -64,24 +66,43 @@ grpc::Status ToGrpc(const PublicError& error) {
 
 }  // namespace
 
+// One wake-up covers all calls that are added before it is served. It is set after the lock is
+// released, because the thread that it wakes takes the same lock immediately.
+void AnswerQueue::Add(Rpc& call) {
+  {
+    const std::lock_guard lock(mutex_);
+    calls_.push_back(&call);
+    if (calls_.size() > 1) {
+      return;
+    }
+  }
+  alarm_ = std::make_unique<grpc::Alarm>();
+  alarm_->Set(&queue_, gpr_time_0(GPR_CLOCK_MONOTONIC), wake_up_);
+}
+
+std::vector<Rpc*> AnswerQueue::TakeAll() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(calls_, {});
+}
+
 Rpc::Rpc(RawKmsService& raw,
          grpc::ServerCompletionQueue& queue,
          AnswerQueue& answers,
          KmsService& service,
          KmsMethod method)
     : answers_(answers), service_(service), method_(method) {
+  if (method_ != KmsMethod::kStatus) {  // answered immediately, so cancellation is not observed
+    context_.AsyncNotifyWhenDone(&gone_);
+    events_due_ = 2;
+  }
   switch (method_) {
-    case KmsMethod::kStatus:  // answered immediately, so cancellation need not be observed
+    case KmsMethod::kStatus:
       raw.RequestStatus(&context_, &request_, &writer_, &queue, &queue, &arrived_);
       return;
     case KmsMethod::kEncrypt:
-      context_.AsyncNotifyWhenDone(&gone_);
-      events_due_ = 2;
       raw.RequestEncrypt(&context_, &request_, &writer_, &queue, &queue, &arrived_);
       return;
     case KmsMethod::kDecrypt:
-      context_.AsyncNotifyWhenDone(&gone_);
-      events_due_ = 2;
       raw.RequestDecrypt(&context_, &request_, &writer_, &queue, &queue, &arrived_);
       return;
   }

@@ -24,7 +24,6 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/contract/limits.h"
-#include "supervisor/kms/answer_queue.h"
 #include "supervisor/kms/rpc.h"
 #include "supervisor/kms/service.h"
 #include "supervisor/observe/metrics.h"

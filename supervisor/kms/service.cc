@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,14 +31,12 @@ KmsService::KmsService(EventLoop& loop,
                        StatusSource& status,
                        const Observers& observers,
                        ServiceOptions options)
-    : status_(status),
-      observers_(observers),
+    : observers_(observers),
       openbao_timeout_(options.openbao_timeout),
       admission_(options.limits),
       active_keys_(std::move(options.identity), std::move(options.plugin_version)),
-      encrypt_context_{workers, status, active_keys_, admission_, observers_},
-      decrypt_context_{workers, status, observers_},
-      decrypt_coalescer_(loop, admission_, decrypt_context_) {
+      context_{workers, status, active_keys_, admission_, observers_},
+      decrypt_coalescer_(loop, context_) {
 }
 
 BootTime KmsService::DeadlineFor(BootTime caller_deadline) const {
@@ -50,12 +47,7 @@ KmsService::StatusAnswer KmsService::Status() {
   const RequestRecord record(observers_, KmsMethod::kStatus);
   StatusAnswer answer;
   RequestDetails details;
-  Cause cause = Cause::kPanic;
-  try {
-    cause = FillStatus(answer.response, details);
-  } catch (...) {
-    cause = Cause::kPanic;
-  }
+  const Cause cause = Guarded([&] { return FillStatus(answer.response, details); });
   record.Finish(cause, details);
   answer.error = ErrorFor(cause);
   return answer;
@@ -64,11 +56,11 @@ KmsService::StatusAnswer KmsService::Status() {
 // An unhealthy status is a successful answer. It contains no key_id, because kube-apiserver would
 // continue to encrypt with that key.
 Cause KmsService::FillStatus(v2::StatusResponse& response, RequestDetails& details) {
-  const std::optional<Admission::AdmissionPermit> permit = admission_.TryEnter(KmsMethod::kStatus);
-  if (!permit) {
+  const AdmissionPermit permit = admission_.TryEnter(KmsMethod::kStatus);
+  if (permit == nullptr) {
     return Cause::kConcurrency;
   }
-  const std::shared_ptr<const StatusView> view = status_.View();
+  const std::shared_ptr<const StatusView> view = context_.status.View();
   const ActiveKeys::Checked checked = active_keys_.Check(*view, BootNow(), UnixNow());
   response.set_version(kVersion);
   response.set_healthz(checked.key != nullptr ? kHealthy : kUnhealthy);
@@ -84,8 +76,7 @@ Cause KmsService::FillStatus(v2::StatusResponse& response, RequestDetails& detai
 KmsCallPtr KmsService::Encrypt(v2::EncryptRequest& request,
                                BootTime caller_deadline,
                                EncryptDone done) {
-  return EncryptCall::Start(encrypt_context_, request, DeadlineFor(caller_deadline),
-                            std::move(done));
+  return EncryptCall::Start(context_, request, DeadlineFor(caller_deadline), std::move(done));
 }
 
 KmsCallPtr KmsService::Decrypt(v2::DecryptRequest& request,

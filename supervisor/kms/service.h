@@ -12,9 +12,8 @@
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/active_key.h"
 #include "supervisor/kms/admission.h"
-#include "supervisor/kms/decrypt_call.h"
 #include "supervisor/kms/decrypt_coalescer.h"
-#include "supervisor/kms/encrypt_call.h"
+#include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
 #include "supervisor/status/status_source.h"
@@ -65,13 +64,11 @@ class KmsService final {
   [[nodiscard]] BootTime DeadlineFor(BootTime caller_deadline) const;
   Cause FillStatus(v2::StatusResponse& response, RequestDetails& details);
 
-  StatusSource& status_;
   Observers observers_;
   BootTime openbao_timeout_;
   Admission admission_;
   ActiveKeys active_keys_;
-  EncryptContext encrypt_context_;
-  DecryptContext decrypt_context_;
+  CallContext context_;
   DecryptCoalescer decrypt_coalescer_;
 };
 

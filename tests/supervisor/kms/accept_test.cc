@@ -13,7 +13,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "supervisor/kms/peer_policy.h"
 #include "tests/supervisor/kms/fakes.h"
 #include "tests/supervisor/kms/test_socket.h"
 #include "tests/supervisor/workers/run_loop.h"

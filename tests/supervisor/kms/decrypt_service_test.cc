@@ -19,10 +19,7 @@ namespace baokms::supervisor {
 namespace {
 
 using std::chrono::milliseconds;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::SizeIs;
 
 TEST_F(ServiceTest, DecryptAsksAWorkerForExactlyWhatCame) {

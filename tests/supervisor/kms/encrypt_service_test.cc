@@ -22,7 +22,6 @@ using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::SizeIs;
 
 TEST_F(ServiceTest, EncryptGivesWhatTwoWorkersAgreeOn) {
