@@ -4,12 +4,10 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
 
@@ -39,24 +37,15 @@ class AgentEvents {
 class AgentChannel final : public ChildChannel {
  public:
   // `number` is the agent's incarnation. Everything passed by reference must outlive the channel.
-  static Result<std::shared_ptr<AgentChannel>> Create(EventLoop& loop,
-                                                      std::uint64_t number,
-                                                      ChildEvents& child_events,
-                                                      AgentEvents& agent_events,
-                                                      UniqueFd channel);
-
-  // Answers OnAgentPinAttempt().
-  Status AnswerPinAttempt(ipc::PinAttemptAnswer::Verdict verdict);
-
-  // Sends the settings that SIGHUP changed.
-  Status SendTunables(const ipc::Tunables& tunables);
-
- private:
   AgentChannel(EventLoop& loop,
                std::uint64_t number,
                ChildEvents& child_events,
                AgentEvents& agent_events);
 
+  // Answers OnAgentPinAttempt().
+  Status AnswerPinAttempt(ipc::PinAttemptAnswer::Verdict verdict);
+
+ private:
   Status OnHello() override;
 
   void OnClosed(const Error& why) override { agent_events_.OnAgentViolation(why); }

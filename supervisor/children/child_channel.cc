@@ -3,8 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include <google/protobuf/message_lite.h>
-
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
@@ -27,8 +25,9 @@ constexpr std::uint32_t kAnyPhase = ipc::kPhaseHello | ipc::kPhaseServing;
 
 ChildChannel::ChildChannel(EventLoop& loop, const ChildProcess& who, ChildEvents& events)
     : loop_(loop), who_(who), events_(events) {
-  dispatch_.Add<ipc::Hello>(MessageType::kHello, ipc::kPhaseHello,
-                            [this](const ipc::Hello& hello) { return TakeHello(hello); });
+  Accept<ipc::Hello>(
+      MessageType::kHello, [this](const ipc::Hello& hello) { return TakeHello(hello); },
+      ipc::kPhaseHello);
   AcceptReports();
 }
 
@@ -56,16 +55,6 @@ Status ChildChannel::Open(UniqueFd channel) {
   return {};
 }
 
-Status ChildChannel::Send(MessageType type, const google::protobuf::MessageLite& message) {
-  return link_->Send(type, message);
-}
-
-Status ChildChannel::Send(MessageType type,
-                          const google::protobuf::MessageLite& message,
-                          UniqueFd attached) {
-  return link_->Send(type, message, std::move(attached));
-}
-
 Status ChildChannel::AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket) {
   unanswered_connects_ -= unanswered_connects_ > 0 ? 1 : 0;
   return link_->Send(MessageType::kConnectAnswer, answer, std::move(socket));
@@ -78,35 +67,37 @@ void ChildChannel::AcceptReports() {
       [this](const ipc::ProcDescriptor& message, UniqueFd descriptor) {
         return TakeDescriptor(message, std::move(descriptor));
       });
-  dispatch_.Add<ipc::ConfinementReport>(
-      MessageType::kConfinementReport, kAnyPhase,
-      [this](const ipc::ConfinementReport& report) { return TakeConfinement(report); });
-  dispatch_.Add<ipc::LogRecord>(MessageType::kLogRecord, kAnyPhase,
-                                [this](const ipc::LogRecord& record) -> Status {
-                                  events_.OnLogRecord(who_, record);
-                                  return {};
-                                });
-  dispatch_.Add<ipc::SyscallRefused>(MessageType::kSyscallRefused, kAnyPhase,
-                                     [this](const ipc::SyscallRefused& refused) -> Status {
-                                       events_.OnSyscallRefused(who_, refused.number());
-                                       return {};
-                                     });
-  dispatch_.Add<ipc::StartFailure>(MessageType::kStartFailure, ipc::kPhaseHello,
-                                   [this](const ipc::StartFailure& failure) -> Status {
-                                     events_.OnStartFailure(who_, failure);
-                                     return {};
-                                   });
+  Accept<ipc::ConfinementReport>(
+      MessageType::kConfinementReport,
+      [this](const ipc::ConfinementReport& report) { return TakeConfinement(report); }, kAnyPhase);
+  Accept<ipc::LogRecord>(
+      MessageType::kLogRecord,
+      [this](const ipc::LogRecord& record) { events_.OnLogRecord(who_, record); }, kAnyPhase);
+  Accept<ipc::SyscallRefused>(
+      MessageType::kSyscallRefused,
+      [this](const ipc::SyscallRefused& refused) {
+        events_.OnSyscallRefused(who_, refused.number());
+      },
+      kAnyPhase);
+  Accept<ipc::StartFailure>(
+      MessageType::kStartFailure,
+      [this](const ipc::StartFailure& failure) { events_.OnStartFailure(who_, failure); },
+      ipc::kPhaseHello);
 }
 
 void ChildChannel::AcceptConnectRequests() {
   Accept<ipc::ConnectRequest>(
       MessageType::kConnectRequest,
       [this](const ipc::ConnectRequest& request) { return TakeConnectRequest(request); });
-  Accept<ipc::ConnectReport>(MessageType::kConnectReport,
-                             [this](const ipc::ConnectReport& report) -> Status {
-                               events_.OnConnectReport(who_, report);
-                               return {};
-                             });
+  Accept<ipc::ConnectReport>(MessageType::kConnectReport, [this](const ipc::ConnectReport& report) {
+    events_.OnConnectReport(who_, report);
+  });
+}
+
+void ChildChannel::ReportCalls(const google::protobuf::RepeatedPtrField<ipc::OpenBaoCall>& calls) {
+  for (const ipc::OpenBaoCall& call : calls) {
+    events_.OnCall(who_, call);
+  }
 }
 
 Status ChildChannel::TakeHello(const ipc::Hello& hello) {

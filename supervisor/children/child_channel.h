@@ -9,10 +9,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <set>
+#include <type_traits>
 #include <utility>
+
+#include <google/protobuf/message_lite.h>
 
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
@@ -31,6 +33,8 @@ namespace baokms::supervisor {
 struct ChildProcess {
   ChildKey key;
   std::uint64_t number = 0;
+
+  friend bool operator==(const ChildProcess&, const ChildProcess&) = default;
 };
 
 // The messages that any child may send. Every function is called on the loop's thread, with no lock
@@ -76,10 +80,11 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   Status Open(UniqueFd channel);
 
   // As ipc::Link::Send().
-  Status Send(ipc::MessageType type, const google::protobuf::MessageLite& message);
   Status Send(ipc::MessageType type,
               const google::protobuf::MessageLite& message,
-              UniqueFd attached);
+              UniqueFd attached = UniqueFd()) {
+    return link_->Send(type, message, std::move(attached));
+  }
 
   // Answers a ConnectRequest; the supervisor's copy of the socket is closed once it was sent.
   Status AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket);
@@ -95,19 +100,27 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   // other code: it violated the protocol and must be killed.
   virtual void OnClosed(const Error& why) = 0;
 
-  // Adds a message that this kind of child may send after its Hello. An error that the handler
-  // returns is a protocol violation.
-  template <typename Message>
-  void Accept(ipc::MessageType type, std::function<Status(Message&)> handler) {
-    dispatch_.Add<Message>(type, ipc::kPhaseServing, std::move(handler));
+  // Adds a message that this kind of child may send, usually after its Hello. An error that the
+  // handler returns is a protocol violation.
+  template <typename Message, typename Handler>
+  void Accept(ipc::MessageType type, Handler handler, std::uint32_t phases = ipc::kPhaseServing) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Handler&, Message&>>) {
+      dispatch_.Add<Message>(type, phases, [handler](Message& message) -> Status {
+        handler(message);
+        return {};
+      });
+    } else {
+      dispatch_.Add<Message>(type, phases, handler);
+    }
   }
 
   // Adds ConnectRequest and ConnectReport, for a child that connects to OpenBao.
   void AcceptConnectRequests();
 
-  [[nodiscard]] const ChildProcess& who() const { return who_; }
+  // Passes on the HTTP exchanges that a message reports.
+  void ReportCalls(const google::protobuf::RepeatedPtrField<ipc::OpenBaoCall>& calls);
 
-  [[nodiscard]] ChildEvents& events() { return events_; }
+  [[nodiscard]] const ChildProcess& who() const { return who_; }
 
  private:
   void AcceptReports();

@@ -1,10 +1,16 @@
 #include "supervisor/children/children.h"
 
 #include <sys/types.h>
+#include <sys/wait.h>
+#include <seccomp.h>
 
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,7 +25,6 @@
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
-#include "supervisor/children/exit_status.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/spawner/child_key.h"
 
@@ -31,7 +36,61 @@ using ipc::MessageType;
 // A child that lived this long was healthy: it is restarted without delay.
 constexpr BootTime kHealthyLife = std::chrono::seconds(10);
 
+struct FreeText {
+  // libseccomp allocates the name with malloc(3) and leaves freeing it to the caller.
+  void operator()(char* text) const { std::free(text); }  // NOLINT(cppcoreguidelines-no-malloc)
+};
+
+std::string SyscallName(std::uint32_t number) {
+  const std::unique_ptr<char, FreeText> name(
+      ::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, static_cast<int>(number)));
+  return name == nullptr ? "unknown" : name.get();
+}
+
+std::string SignalName(int signal) {
+  constexpr std::array kNames = {std::pair(SIGKILL, "sigkill"), std::pair(SIGSEGV, "sigsegv"),
+                                 std::pair(SIGABRT, "sigabrt"), std::pair(SIGBUS, "sigbus"),
+                                 std::pair(SIGSYS, "sigsys")};
+  for (const auto& [number, name] : kNames) {
+    if (number == signal) {
+      return name;
+    }
+  }
+  return "signal_" + std::to_string(signal);
+}
+
 }  // namespace
+
+ExitStatus ExitStatusOf(int wait_status, std::optional<std::uint32_t> refused_syscall) {
+  ExitStatus status;
+  if (WIFSIGNALED(wait_status)) {
+    status.code = WTERMSIG(wait_status);
+    status.kind = status.code == SIGKILL ? ExitStatus::Kind::kKilled : ExitStatus::Kind::kCrashed;
+    return status;
+  }
+  status.code = WEXITSTATUS(wait_status);
+  // The report alone proves nothing: a child could send it and continue to run.
+  if (status.code == static_cast<int>(ipc::ExitCode::kRefusedSyscall)) {
+    status.kind = ExitStatus::Kind::kRefusedSyscall;
+    status.syscall = refused_syscall ? SyscallName(*refused_syscall) : "unknown";
+  }
+  return status;
+}
+
+std::string CauseOf(const ExitStatus& status) {
+  switch (status.kind) {
+    case ExitStatus::Kind::kExited:
+      return "exit_" + std::to_string(status.code);
+    case ExitStatus::Kind::kKilled:
+    case ExitStatus::Kind::kCrashed:
+      return SignalName(status.code);
+    case ExitStatus::Kind::kRefusedSyscall:
+      return "syscall_" + status.syscall;
+    case ExitStatus::Kind::kNotStarted:
+      return "not_started";
+  }
+  return "unknown";
+}
 
 // The channel to the spawner, which is a child as well: it starts and kills the others.
 class Children::SpawnerChannel final : public ChildChannel {
@@ -136,7 +195,7 @@ Status Children::OnSpawned(const ipc::Spawned& spawned) {
   log_.Write({.level = LogLevel::kInfo,
               .event = "process.started",
               .fields = {{"child", ProcessName(key)}, {"child_pid", spawned.pid()}}});
-  hooks_.started(key, child.pid, std::move(channel));
+  hooks_.started(key, std::move(channel));
   return {};
 }
 
@@ -156,19 +215,19 @@ Status Children::OnExited(const ipc::Exited& exited) {
   return {};
 }
 
-void Children::Ended(const ChildKey& key, const ExitStatus& death) {
+void Children::Ended(const ChildKey& key, const ExitStatus& exit_status) {
   Child& child = children_[key];
   const std::string name = ProcessName(key);
   metrics_.ProcessUp(name, 0);
-  metrics_.ProcessRestarted(name, CauseOf(death));
-  if (death.kind == ExitStatus::Kind::kRefusedSyscall) {
-    metrics_.SeccompViolation(name, death.syscall);
+  metrics_.ProcessRestarted(name, CauseOf(exit_status));
+  if (exit_status.kind == ExitStatus::Kind::kRefusedSyscall) {
+    metrics_.SeccompViolation(name, exit_status.syscall);
   }
   log_.Write({.level = LogLevel::kWarn,
               .event = "process.ended",
-              .fields = {{"child", name}, {"cause", CauseOf(death)}}});
-  if (death.kind != ExitStatus::Kind::kNotStarted) {
-    hooks_.ended(key, death);
+              .fields = {{"child", name}, {"cause", CauseOf(exit_status)}}});
+  if (exit_status.kind != ExitStatus::Kind::kNotStarted) {
+    hooks_.ended(key, exit_status);
     if (BootNow() - child.started_at >= kHealthyLife) {
       child.backoff.Reset();
     }
@@ -185,9 +244,9 @@ void Children::Kill(const ChildKey& key) {
 
 void Children::NoteRefusedSyscall(const ChildKey& key, std::uint32_t number) {
   if (key == kSpawnerKey) {  // no other process reports how it exits
-    const ExitStatus death =
+    const ExitStatus exit_status =
         ExitStatusOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, number);
-    metrics_.SeccompViolation(ProcessName(key), death.syscall);
+    metrics_.SeccompViolation(ProcessName(key), exit_status.syscall);
     return;
   }
   children_[key].refused_syscall = number;

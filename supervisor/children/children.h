@@ -20,16 +20,37 @@
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
-#include "supervisor/children/exit_status.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/spawner/child_key.h"
 
 namespace baokms::supervisor {
 
+// Why a child exited, in the terms that metrics, logs and the replay rules share.
+struct ExitStatus {
+  enum class Kind : std::uint8_t {
+    kExited,          // with a code of ipc::ExitCode or its own
+    kKilled,          // SIGKILL: by the supervisor, by the OOM killer or by its own timer
+    kCrashed,         // SIGSEGV, SIGABRT, SIGBUS, SIGSYS or another fatal signal
+    kRefusedSyscall,  // its filter refused a system call
+    kNotStarted,      // the spawner could not start it
+  };
+  Kind kind = Kind::kExited;
+  int code = 0;         // exit code or signal number
+  std::string syscall;  // name of the system call, for kRefusedSyscall
+};
+
+// Interprets a waitpid(2) status. `refused_syscall` is the number that the child reported, if it
+// did.
+[[nodiscard]] ExitStatus ExitStatusOf(int wait_status,
+                                      std::optional<std::uint32_t> refused_syscall);
+
+// Returns the label for metrics: "exit_71", "sigkill", "sigsegv", "syscall_openat", "not_started".
+[[nodiscard]] std::string CauseOf(const ExitStatus& status);
+
 // Callbacks for the owner. All run on the loop's thread.
 struct ChildrenHooks {
   // A new process was started; `channel` is the supervisor's end of its pair.
-  std::function<void(const ChildKey&, pid_t, UniqueFd channel)> started;
+  std::function<void(const ChildKey&, UniqueFd channel)> started;
   // The process exited, and its channel delivers no more messages.
   std::function<void(const ChildKey&, const ExitStatus&)> ended;
   // The spawner is gone: no child can be started any longer.
@@ -86,7 +107,7 @@ class Children final {
   void OnSpawnerReady();
   Status OnSpawned(const ipc::Spawned& spawned);
   Status OnExited(const ipc::Exited& exited);
-  void Ended(const ChildKey& key, const ExitStatus& death);
+  void Ended(const ChildKey& key, const ExitStatus& exit_status);
 
   EventLoop& loop_;
   LogSink& log_;

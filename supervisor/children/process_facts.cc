@@ -118,8 +118,6 @@ void ProcessTable::Put(const std::string& process,
     entry.status = std::move(descriptor);
   } else if (kind == ipc::ProcDescriptor::KIND_STATM) {
     entry.statm = std::move(descriptor);
-  } else if (kind == ipc::ProcDescriptor::KIND_LIMITS) {
-    entry.limits = std::move(descriptor);
   }
 }
 
@@ -133,21 +131,17 @@ void ProcessTable::Forget(const std::string& process) {
   entries_.erase(process);
 }
 
-ProcessFacts ProcessTable::FactsOf(const std::string& process, const Entry& entry) {
-  ProcessFacts facts{.process = process,
-                     .confinement = ParseStatus(ReadAll(entry.status)),
-                     .resident_bytes = ResidentBytes(entry.statm)};
-  if (facts.confinement) {
-    facts.confinement->filter_name = entry.filter_name;
-  }
-  return facts;
-}
-
 std::vector<ProcessFacts> ProcessTable::Read() const {
   const std::lock_guard lock(mutex_);
   std::vector<ProcessFacts> all;
   for (const auto& [process, entry] : entries_) {
-    all.push_back(FactsOf(process, entry));
+    ProcessFacts& facts = all.emplace_back();
+    facts.process = process;
+    facts.confinement = ParseStatus(ReadAll(entry.status));
+    facts.resident_bytes = ResidentBytes(entry.statm);
+    if (facts.confinement) {
+      facts.confinement->filter_name = entry.filter_name;
+    }
   }
   return all;
 }

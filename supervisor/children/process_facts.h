@@ -56,11 +56,8 @@ class ProcessTable final {
   struct Entry {
     UniqueFd status{};
     UniqueFd statm{};
-    UniqueFd limits{};
     std::string filter_name{};
   };
-
-  static ProcessFacts FactsOf(const std::string& process, const Entry& entry);
 
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // guarded by mutex_

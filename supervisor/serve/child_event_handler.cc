@@ -12,15 +12,15 @@
 #include "common/base/result.h"
 #include "common/base/tls_alert_text.h"
 #include "common/base/unique_fd.h"
+#include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/broker.h"
 #include "supervisor/children/agent_channel.h"
 #include "supervisor/children/child_channel.h"
 #include "supervisor/children/children.h"
-#include "supervisor/children/exit_status.h"
 #include "supervisor/observe/label_names.h"
 #include "supervisor/spawner/child_key.h"
-#include "supervisor/workers/worker_events.h"
+#include "supervisor/workers/pending_request.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -28,25 +28,6 @@ namespace {
 // Identifies the process whose connections the broker opens.
 std::string ConnectionOwner(const ChildProcess& child) {
   return ProcessName(child.key) + "/" + std::to_string(child.number);
-}
-
-ExitCause CauseFor(const ExitStatus& status, bool killed_for_violation) {
-  if (killed_for_violation) {
-    return ExitCause::kProtocolViolation;
-  }
-  switch (status.kind) {
-    case ExitStatus::Kind::kExited:
-      return status.code == 0 ? ExitCause::kClean : ExitCause::kOther;
-    case ExitStatus::Kind::kKilled:
-      return ExitCause::kKilled;
-    case ExitStatus::Kind::kCrashed:
-      return ExitCause::kCrashSignal;
-    case ExitStatus::Kind::kRefusedSyscall:
-      return ExitCause::kRefusedSystemCall;
-    case ExitStatus::Kind::kNotStarted:
-      return ExitCause::kOther;
-  }
-  return ExitCause::kOther;
 }
 
 ipc::ConnectAnswer ToMessage(const ipc::ConnectRequest& request, const BrokerAnswer& answer) {
@@ -73,21 +54,23 @@ void ChildEventHandler::OnStarted(const ChildKey& key, UniqueFd channel) {
     return;
   }
   ++agent_incarnation_;
-  Result<std::shared_ptr<AgentChannel>> agent =
-      AgentChannel::Create(parts_.loop, agent_incarnation_, *this, *this, std::move(channel));
-  if (agent) {
-    agent_ = std::move(*agent);
+  const auto agent = std::make_shared<AgentChannel>(parts_.loop, agent_incarnation_, *this, *this);
+  if (const Status opened = agent->Open(std::move(channel)); opened) {
+    agent_ = agent;
   } else {
-    KillForViolation(key, agent.error());
+    KillForViolation(key, opened.error());
   }
 }
 
-void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& status) {
+void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& exit_status) {
   parts_.processes.Forget(ProcessName(key));
   const bool killed_for_violation = killed_for_violation_.erase(key) > 0;
   if (key.role == ipc::ROLE_WORKER) {
     ready_.erase(key.slot);
-    workers_->Detached(key.slot, CauseFor(status, killed_for_violation));
+    const bool crashed = exit_status.kind == ExitStatus::Kind::kCrashed ||
+                         exit_status.kind == ExitStatus::Kind::kRefusedSyscall;
+    workers_->Detached(key.slot,
+                       crashed && !killed_for_violation ? Suspicion::kRequests : Suspicion::kNone);
   } else {
     agent_.reset();
     if (parts_.pin_attempt_guard != nullptr) {
@@ -143,21 +126,30 @@ void ChildEventHandler::OnViolation(Slot slot, const Error& why) {
 
 void ChildEventHandler::SetTunables(const ipc::Tunables& tunables) {
   tunables_ = tunables;
-  for (const auto& [slot, incarnation] : ready_) {
-    // A worker that has exited is skipped; its successor receives the tunables when it is ready.
-    (void)workers_->SendTunables(incarnation, tunables).has_value();
+  for (const auto& [slot, worker] : ready_) {
+    SendTunables(ChannelOf(worker));
   }
-  if (agent_ != nullptr) {
-    (void)agent_->SendTunables(tunables).has_value();
+  SendTunables(agent_);
+}
+
+// A child that has exited is skipped; its successor receives the tunables when it is ready.
+void ChildEventHandler::SendTunables(const std::shared_ptr<ChildChannel>& channel) const {
+  if (channel != nullptr && tunables_) {
+    (void)channel->Send(ipc::MessageType::kTunables, *tunables_).has_value();
   }
 }
 
-void ChildEventHandler::OnReady(Incarnation from) {
-  ready_[from.slot] = from;
-  if (tunables_) {
-    (void)workers_->SendTunables(from, *tunables_).has_value();
-  }
+void ChildEventHandler::OnReady(const ChildProcess& from) {
+  ready_[from.key.slot] = from;
+  SendTunables(ChannelOf(from));
   parts_.worker_usable();
+}
+
+std::shared_ptr<ChildChannel> ChildEventHandler::ChannelOf(const ChildProcess& process) const {
+  if (process.key.role == ipc::ROLE_WORKER) {
+    return workers_->ChannelOf(process);
+  }
+  return process.number == agent_incarnation_ ? agent_ : nullptr;
 }
 
 void ChildEventHandler::OnProcDescriptor(const ChildProcess& from,
@@ -220,12 +212,11 @@ void ChildEventHandler::AnswerConnect(const ChildProcess& to,
                                       const ipc::ConnectRequest& request,
                                       BrokerAnswer answer) {
   const ipc::ConnectAnswer message = ToMessage(request, answer);
-  Status sent;
-  if (to.key.role == ipc::ROLE_WORKER) {
-    sent = workers_->AnswerConnect({to.key.slot, to.number}, message, std::move(answer.socket));
-  } else if (agent_ != nullptr && to.number == agent_incarnation_) {
-    sent = agent_->AnswerConnect(message, std::move(answer.socket));
+  const std::shared_ptr<ChildChannel> channel = ChannelOf(to);
+  if (channel == nullptr) {
+    return;
   }
+  const Status sent = channel->AnswerConnect(message, std::move(answer.socket));
   if (!sent && sent.error().code() == ErrorCode::kResourceExhausted) {
     KillForViolation(to.key, sent.error());  // it requests connections but does not receive them
   }
@@ -239,7 +230,8 @@ void ChildEventHandler::OnConnectReport(const ChildProcess& from,
   parts_.broker.TakeReport(ConnectionOwner(from), report);
 }
 
-void ChildEventHandler::OnTokenStatus(Incarnation /*from*/, const ipc::TokenStatus& status) {
+void ChildEventHandler::OnTokenStatus(const ChildProcess& /*from*/,
+                                      const ipc::TokenStatus& status) {
   if (status.last_outcome() != ipc::OUTCOME_UNSPECIFIED && status.was_renewal()) {
     parts_.metrics.Renewal(AuthStatusLabel(status.status()));
   }
@@ -253,9 +245,7 @@ void ChildEventHandler::OnAgentViolation(const Error& why) {
 }
 
 void ChildEventHandler::OnAgentReady() {
-  if (tunables_) {
-    (void)agent_->SendTunables(*tunables_).has_value();
-  }
+  SendTunables(agent_);
 }
 
 bool ChildEventHandler::MayLogIn(std::uint64_t request_id) {

@@ -21,7 +21,6 @@
 #include "supervisor/children/agent_channel.h"
 #include "supervisor/children/child_channel.h"
 #include "supervisor/children/children.h"
-#include "supervisor/children/exit_status.h"
 #include "supervisor/children/process_facts.h"
 #include "supervisor/observe/child_records.h"
 #include "supervisor/observe/metrics.h"
@@ -70,7 +69,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
 
   // Hooks for Children.
   void OnStarted(const ChildKey& key, UniqueFd channel);
-  void OnEnded(const ChildKey& key, const ExitStatus& status);
+  void OnEnded(const ChildKey& key, const ExitStatus& exit_status);
 
   // Sends the settings that SIGHUP changed to every child and to every child that starts later.
   void SetTunables(const ipc::Tunables& tunables);
@@ -80,8 +79,8 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   [[nodiscard]] const ipc::AgentStatus& agent_status() const { return agent_status_; }
 
   void OnViolation(Slot slot, const Error& why) override;
-  void OnReady(Incarnation from) override;
-  void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;
+  void OnReady(const ChildProcess& from) override;
+  void OnTokenStatus(const ChildProcess& from, const ipc::TokenStatus& status) override;
 
   void OnProcDescriptor(const ChildProcess& from,
                         ipc::ProcDescriptor::Kind kind,
@@ -101,6 +100,9 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override;
 
  private:
+  // Returns the channel of exactly this process; null once that is over.
+  [[nodiscard]] std::shared_ptr<ChildChannel> ChannelOf(const ChildProcess& process) const;
+  void SendTunables(const std::shared_ptr<ChildChannel>& channel) const;
   void KillForViolation(const ChildKey& key, const Error& why);
   void AnswerConnect(const ChildProcess& to,
                      const ipc::ConnectRequest& request,
@@ -120,7 +122,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   TokenBucket agent_refunds_{kMaxAgentRefunds, kAgentRefundsPerSecond};
   bool budget_complained_ = false;         // the exhausted login budget has been logged
   std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups apply
-  std::map<Slot, Incarnation> ready_;
+  std::map<Slot, ChildProcess> ready_;
 };
 
 }  // namespace baokms::supervisor

@@ -12,8 +12,8 @@
 namespace baokms::supervisor {
 namespace {
 
-// A name lookup may take this fraction of a request's time, and connecting as much (architecture,
-// 5).
+// A name lookup may take this fraction of a request's time, and connecting as much
+// (docs/architecture.md).
 constexpr int kConnectShare = 3;
 
 }  // namespace
@@ -50,10 +50,10 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{tree->slots_});
   auto children = Children::Create(
       parts.loop, parts.log, parts.metrics, events, std::move(bootstrap.spawner_channel),
-      {.started = [&events](const ChildKey& key, pid_t,
+      {.started = [&events](const ChildKey& key,
                             UniqueFd channel) { events.OnStarted(key, std::move(channel)); },
        .ended = [&events](const ChildKey& key,
-                          const ExitStatus& status) { events.OnEnded(key, status); },
+                          const ExitStatus& exit_status) { events.OnEnded(key, exit_status); },
        .spawner_gone = std::move(hooks.spawner_gone)});
   if (auto failure = TakeOrFail("watch the spawner", std::move(children), tree->children_)) {
     return *std::move(failure);

@@ -1,6 +1,6 @@
 // Takes the registry from disk to the workers: nothing is published before it is durable, and
-// nothing appears in a view before every worker has it (docs/contract.md#invariants; architecture,
-// publishing a key table). Other code decides what the next state is.
+// nothing appears in a view before every worker has it (docs/contract.md#invariants). Other code
+// decides what the next state is.
 
 #pragma once
 

@@ -20,10 +20,10 @@
 namespace baokms::supervisor {
 namespace {
 
-// Wipes the secret of `message` if its row declares one.
+// Wipes the secret of `message` if it has one.
 template <typename Request>
 void WipeSecret(Request& message) {
-  if constexpr (RowOf<Request>::type::kSecret == RequestSecret::kPlaintext) {
+  if constexpr (HasPlaintext<Request>) {
     std::string& secret = *message.mutable_plaintext();
     ::explicit_bzero(secret.data(), secret.size());
   }

@@ -18,6 +18,10 @@
 
 namespace baokms::supervisor {
 
+// Whether a worker's exit makes the requests that it had suspects. They are if it crashed (SIGSEGV,
+// SIGABRT, SIGBUS or SIGSYS) or if its filter refused a system call; not if it was killed.
+enum class Suspicion : std::uint8_t { kNone, kRequests };
+
 using SharedMessage = std::shared_ptr<const google::protobuf::MessageLite>;
 
 struct PendingRequest {
@@ -44,8 +48,8 @@ struct PendingRequest {
 
 using PendingRequestPtr = std::shared_ptr<PendingRequest>;
 
-// Takes ownership of a request and fills in its id. The secret that its row declares is wiped when
-// the last owner of the message is gone.
+// Takes ownership of a request and fills in its id. A plaintext is wiped when the last owner
+// of the message is gone.
 PendingRequestPtr MakePending(RequestId id, AnyRequest request, WorkerChoice choice, AnyDone done);
 
 // Returns a hash of what a request asks for: type and payload, without id, deadline and

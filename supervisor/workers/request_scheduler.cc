@@ -11,11 +11,26 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
+#include "common/contract/encoding.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
+
+void RefusedRequests::Add(const contract::Sha256Digest& fingerprint, BootTime now) {
+  if (entries_.size() == kMaxEntries) {
+    entries_.pop_front();
+  }
+  entries_.push_back({fingerprint, now + kRefusedFor});
+}
+
+bool RefusedRequests::Contains(const contract::Sha256Digest& fingerprint, BootTime now) {
+  while (!entries_.empty() && entries_.front().until <= now) {
+    entries_.pop_front();
+  }
+  return std::ranges::find(entries_, fingerprint, &Entry::fingerprint) != entries_.end();
+}
 
 bool RequestScheduler::IsFree(Slot slot) const {
   return workers_[slot].ready && (!trial_ || trial_->slot != slot);
@@ -102,7 +117,7 @@ void RequestScheduler::Give(const PendingRequestPtr& pending,
   if (worker.Load() == 0) {
     worker.heard = now;
   }
-  ++worker.in_flight;
+  ++worker.assigned;
   if (!pending->choice.not_this && !pending->choice.only) {
     first_slot_ = picked.slot;
   }
@@ -266,17 +281,10 @@ Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
 
 RequestScheduler::Steps RequestScheduler::Cancel(RequestId id, BootTime now) {
   Steps steps;
-  const auto found = requests_.find(id);
-  if (found == requests_.end()) {
-    return steps;
-  }
-  const PendingRequestPtr pending = found->second;
-  const std::optional<Slot> slot = pending->slot;
-  (void)Remove(id);
-  if (slot) {
+  if (const PendingRequestPtr pending = Remove(id)) {
     GiveUp(*pending, steps);
+    Pump(now, steps);
   }
-  Pump(now, steps);
   return steps;
 }
 
@@ -293,9 +301,7 @@ RequestScheduler::Steps RequestScheduler::Expire(BootTime now) {
   Steps steps;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     PendingRequestPtr pending = Remove(deadlines_.begin()->second);
-    if (pending->slot) {
-      GiveUp(*pending, steps);
-    }
+    GiveUp(*pending, steps);
     steps.ended.push_back({std::move(pending), ipc::OUTCOME_TIMEOUT});
   }
   if (!steps.ended.empty()) {
@@ -324,7 +330,7 @@ PendingRequestPtr RequestScheduler::Remove(RequestId id) {
     trial_.reset();
   }
   if (pending->slot) {
-    --workers_[*pending->slot].in_flight;
+    --workers_[*pending->slot].assigned;
   } else {
     std::erase(waiting_, pending);
     std::erase(suspects_, pending);
@@ -332,8 +338,12 @@ PendingRequestPtr RequestScheduler::Remove(RequestId id) {
   return pending;
 }
 
-// Remembers the id, because the worker may still answer.
+// Tells the worker that has the request, if one does, and remembers the id, because the worker may
+// still answer.
 void RequestScheduler::GiveUp(const PendingRequest& pending, Steps& steps) {
+  if (!pending.slot) {
+    return;
+  }
   Worker& worker = workers_[*pending.slot];
   worker.abandoned.insert(pending.id);
   if (worker.abandoned.size() > kMaxAbandoned) {

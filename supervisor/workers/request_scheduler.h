@@ -16,15 +16,44 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/contract/encoding.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/pending_request.h"
-#include "supervisor/workers/refused_requests.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
+// Requests that crashed workers twice and are refused for a while. The list is bounded: the oldest
+// entry makes room for a new one.
+class RefusedRequests final {
+ public:
+  static constexpr BootTime kRefusedFor = std::chrono::minutes(10);
+
+  // Maximum number of entries. Each costs an attacker two worker processes, whose restarts slow it
+  // down.
+  static constexpr std::size_t kMaxEntries = 256;
+
+  void Add(const contract::Sha256Digest& fingerprint, BootTime now);
+
+  // Returns whether the request is refused. Also removes entries older than kRefusedFor.
+  [[nodiscard]] bool Contains(const contract::Sha256Digest& fingerprint, BootTime now);
+
+  // True in normal operation; no fingerprint needs to be computed then.
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+
+ private:
+  struct Entry {
+    contract::Sha256Digest fingerprint;
+    BootTime until;
+  };
+
+  std::deque<Entry> entries_;  // ordered by `until`
+};
+
+// Decides which worker handles which request, and what happens to the requests of a worker that
+// exits.
 class RequestScheduler final {
  public:
   // Maximum number of requests in total. A worker accepts as many.
@@ -41,9 +70,6 @@ class RequestScheduler final {
   // considered hanging, because a cancelled request is answered immediately. Other workers are
   // preferred.
   static constexpr BootTime kSilence = std::chrono::seconds(1);
-
-  // Whether a worker's exit makes the requests that it had suspects.
-  enum class Suspicion : std::uint8_t { kNone, kRequests };
 
   struct Send {
     Slot slot = 0;
@@ -106,12 +132,12 @@ class RequestScheduler final {
  private:
   struct Worker {
     bool ready = false;
-    std::size_t in_flight = 0;
+    std::size_t assigned = 0;
     std::set<RequestId> abandoned;
     RequestId forgotten_up_to = 0;  // ids dropped from `abandoned` to bound it
     BootTime heard{};               // its last answer, or its first request after being idle
 
-    [[nodiscard]] std::size_t Load() const { return in_flight + abandoned.size(); }
+    [[nodiscard]] std::size_t Load() const { return assigned + abandoned.size(); }
   };
 
   // A worker that is reserved for one suspect, or runs it.

@@ -32,9 +32,7 @@ struct Reply {
 template <typename Answer>
 using OnReply = std::function<void(Reply<Answer>)>;
 
-// What must be wiped once the request is no longer needed.
-enum class RequestSecret : std::uint8_t { kNone, kPlaintext };
-
+// Such a request is wiped once it is no longer needed.
 template <typename Message>
 concept HasPlaintext = requires(Message& message) {
   message.mutable_plaintext();
@@ -42,19 +40,12 @@ concept HasPlaintext = requires(Message& message) {
 
 // One row. The maximum sizes and rates are in the table of message types, which both ends share
 // (ipc/message_type.cc).
-template <typename RequestMessage,
-          typename AnswerMessage,
-          ipc::MessageType kRequestType,
-          RequestSecret kRequestSecret>
+template <typename RequestMessage, typename AnswerMessage, ipc::MessageType kRequestType>
 struct WorkerRequestRow {
   using Request = RequestMessage;
   using Answer = AnswerMessage;
   static constexpr ipc::MessageType kType = kRequestType;
   static constexpr ipc::MessageType kAnswerType = ipc::AnswerTypeOf(kRequestType);
-  static constexpr RequestSecret kSecret = kRequestSecret;
-
-  static_assert((kSecret == RequestSecret::kPlaintext) == HasPlaintext<Request>,
-                "a request with a plaintext has to be wiped");
 };
 
 template <typename... Rows>
@@ -71,26 +62,16 @@ struct WorkerRequestTable {
   }
 };
 
-using WorkerRequests = WorkerRequestTable<WorkerRequestRow<ipc::EncryptRequest,
-                                                           ipc::EncryptAnswer,
-                                                           ipc::MessageType::kEncryptRequest,
-                                                           RequestSecret::kPlaintext>,
-                                          WorkerRequestRow<ipc::DecryptRequest,
-                                                           ipc::DecryptAnswer,
-                                                           ipc::MessageType::kDecryptRequest,
-                                                           RequestSecret::kNone>,
-                                          WorkerRequestRow<ipc::MetadataRequest,
-                                                           ipc::MetadataAnswer,
-                                                           ipc::MessageType::kMetadataRequest,
-                                                           RequestSecret::kNone>,
-                                          WorkerRequestRow<ipc::ProbeEncryptRequest,
-                                                           ipc::ProbeEncryptAnswer,
-                                                           ipc::MessageType::kProbeEncryptRequest,
-                                                           RequestSecret::kPlaintext>,
-                                          WorkerRequestRow<ipc::ProbeDecryptRequest,
-                                                           ipc::ProbeDecryptAnswer,
-                                                           ipc::MessageType::kProbeDecryptRequest,
-                                                           RequestSecret::kNone>>;
+using WorkerRequests = WorkerRequestTable<
+    WorkerRequestRow<ipc::EncryptRequest, ipc::EncryptAnswer, ipc::MessageType::kEncryptRequest>,
+    WorkerRequestRow<ipc::DecryptRequest, ipc::DecryptAnswer, ipc::MessageType::kDecryptRequest>,
+    WorkerRequestRow<ipc::MetadataRequest, ipc::MetadataAnswer, ipc::MessageType::kMetadataRequest>,
+    WorkerRequestRow<ipc::ProbeEncryptRequest,
+                     ipc::ProbeEncryptAnswer,
+                     ipc::MessageType::kProbeEncryptRequest>,
+    WorkerRequestRow<ipc::ProbeDecryptRequest,
+                     ipc::ProbeDecryptAnswer,
+                     ipc::MessageType::kProbeDecryptRequest>>;
 
 using AnyRequest = WorkerRequests::AnyRequest;
 using AnyAnswer = WorkerRequests::AnyAnswer;

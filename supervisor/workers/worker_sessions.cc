@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,12 +13,66 @@
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "ipc/key_versions.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/worker_channel.h"
+#include "supervisor/children/child_channel.h"
+#include "supervisor/spawner/child_key.h"
+#include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/worker_events.h"
+#include "supervisor/workers/worker_requests.h"
 
 namespace baokms::supervisor {
+
+using ipc::MessageType;
+
+// The channel to one worker process, with the messages that only a worker may send.
+class WorkerSessions::Channel final : public ChildChannel {
+ public:
+  Channel(EventLoop& loop, const ChildProcess& who, WorkerSessions& sessions);
+
+ private:
+  Status OnHello() override { return sessions_.OnHello(who()); }
+
+  void OnClosed(const Error& why) override { sessions_.OnClosed(who(), why); }
+
+  template <typename Row>
+  void AcceptAnswer();
+
+  WorkerSessions& sessions_;
+  ipc::MetadataParts metadata_parts_;
+};
+
+WorkerSessions::Channel::Channel(EventLoop& loop, const ChildProcess& who, WorkerSessions& sessions)
+    : ChildChannel(loop, who, sessions.events_), sessions_(sessions) {
+  AcceptConnectRequests();
+  Accept<ipc::KeyTableAnswer>(MessageType::kKeyTableAnswer,
+                              [this](const ipc::KeyTableAnswer& answer) {
+                                return sessions_.OnKeyTable(this->who(), answer);
+                              });
+  WorkerRequests::ForEach([this]<typename Row>(Row /*row*/) { AcceptAnswer<Row>(); });
+  Accept<ipc::TokenStatus>(MessageType::kTokenStatus, [this](const ipc::TokenStatus& status) {
+    ReportCalls(status.calls());
+    sessions_.OnTokenStatus(this->who(), status);
+  });
+}
+
+template <typename Row>
+void WorkerSessions::Channel::AcceptAnswer() {
+  using Answer = typename Row::Answer;
+  Accept<Answer>(Row::kAnswerType, [this](Answer& answer) -> Status {
+    if constexpr (std::is_same_v<Answer, ipc::MetadataAnswer>) {
+      if (BAOKMS_TRY(metadata_parts_.Join(answer)) == ipc::MetadataParts::Progress::kMoreToCome) {
+        return {};
+      }
+    }
+    const auto calls = std::move(*answer.mutable_calls());
+    BAOKMS_TRY(sessions_.OnAnswer(who(), std::move(answer)));
+    // Reported last: a client waits for the answer, but nothing waits for the statistics.
+    ReportCalls(calls);
+    return {};
+  });
+}
 
 WorkerSessions::WorkerSessions(EventLoop& loop,
                                WorkerEvents& events,
@@ -33,19 +88,14 @@ WorkerSessions::~WorkerSessions() {
   }
 }
 
-WorkerSessions::Session* WorkerSessions::Find(Incarnation who) {
-  if (who.slot >= sessions_.size() || sessions_[who.slot].who != who) {
-    return nullptr;
-  }
-  Session& session = sessions_[who.slot];
-  return session.phase == Phase::kEmpty ? nullptr : &session;
+WorkerSessions::Session* WorkerSessions::Find(const ChildProcess& who) {
+  const auto found = std::ranges::find(sessions_, who, &Session::who);
+  return found == sessions_.end() || found->phase == Phase::kEmpty ? nullptr : &*found;
 }
 
-std::shared_ptr<WorkerChannel> WorkerSessions::ChannelOf(Incarnation who) const {
-  if (who.slot >= sessions_.size() || sessions_[who.slot].who != who) {
-    return nullptr;
-  }
-  return sessions_[who.slot].channel;
+std::shared_ptr<ChildChannel> WorkerSessions::ChannelOf(const ChildProcess& who) {
+  const Session* session = Find(who);
+  return session == nullptr ? nullptr : session->channel;
 }
 
 Status WorkerSessions::Attach(Slot slot, UniqueFd channel) {
@@ -54,11 +104,11 @@ Status WorkerSessions::Attach(Slot slot, UniqueFd channel) {
   }
   Session& session = sessions_[slot];
   if (session.phase != Phase::kEmpty) {
-    Finish(session, session.cause.value_or(ExitCause::kOther));
+    Finish(session, session.suspicion.value_or(Suspicion::kNone));
   }
-  session.who = {slot, ++last_incarnation_};
-  session.channel =
-      BAOKMS_TRY(WorkerChannel::Create(loop_, std::move(channel), session.who, *this, events_));
+  session.who = {WorkerKey(slot), ++last_number_};
+  session.channel = std::make_shared<Channel>(loop_, session.who, *this);
+  BAOKMS_TRY(session.channel->Open(std::move(channel)));
   session.phase = Phase::kExpectHello;
   Expect(session, limits_.hello);
   return {};
@@ -76,7 +126,7 @@ void WorkerSessions::Expect(Session& session, BootTime within) {
   });
 }
 
-Status WorkerSessions::OnWorkerHello(Incarnation from) {
+Status WorkerSessions::OnHello(const ChildProcess& from) {
   Session* session = Find(from);
   if (session == nullptr || session->phase != Phase::kExpectHello) {
     return Error(ErrorCode::kProtocolViolation, "Hello out of turn");
@@ -87,7 +137,7 @@ Status WorkerSessions::OnWorkerHello(Incarnation from) {
 }
 
 Status WorkerSessions::SendTable(Session& session) {
-  BAOKMS_TRY(session.channel->Send(ipc::MessageType::kKeyTable, *table_));
+  BAOKMS_TRY(session.channel->Send(MessageType::kKeyTable, *table_));
   session.unacknowledged.push_back(table_->generation());
   if (session.unacknowledged.size() == 1) {
     Expect(session, limits_.key_table);
@@ -95,7 +145,7 @@ Status WorkerSessions::SendTable(Session& session) {
   return {};
 }
 
-Status WorkerSessions::OnKeyTable(Incarnation from, const ipc::KeyTableAnswer& answer) {
+Status WorkerSessions::OnKeyTable(const ChildProcess& from, const ipc::KeyTableAnswer& answer) {
   Session* session = Find(from);
   if (session == nullptr || session->phase == Phase::kClosed || session->unacknowledged.empty() ||
       session->unacknowledged.front() != answer.generation()) {
@@ -119,7 +169,7 @@ Status WorkerSessions::OnKeyTable(Incarnation from, const ipc::KeyTableAnswer& a
   return {};
 }
 
-Status WorkerSessions::OnAnswer(Incarnation from, AnyAnswer answer) {
+Status WorkerSessions::OnAnswer(const ChildProcess& from, AnyAnswer answer) {
   const Session* session = Find(from);
   if (session == nullptr || session->phase != Phase::kReady) {
     return Error(ErrorCode::kProtocolViolation, "answer before anything was asked");
@@ -127,7 +177,7 @@ Status WorkerSessions::OnAnswer(Incarnation from, AnyAnswer answer) {
   return listener_.OnWorkerAnswer(from, std::move(answer));
 }
 
-void WorkerSessions::OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) {
+void WorkerSessions::OnTokenStatus(const ChildProcess& from, const ipc::TokenStatus& status) {
   const Session* session = Find(from);
   if (session != nullptr && session->phase != Phase::kClosed) {
     listener_.OnWorkerToken(from, status);
@@ -135,14 +185,14 @@ void WorkerSessions::OnTokenStatus(Incarnation from, const ipc::TokenStatus& sta
   }
 }
 
-void WorkerSessions::OnClosed(Incarnation from, const Error& why) {
+void WorkerSessions::OnClosed(const ChildProcess& from, const Error& why) {
   Session* session = Find(from);
   if (session == nullptr) {
     return;
   }
   CloseChannel(*session);
-  if (session->cause) {
-    Finish(*session, *session->cause);
+  if (session->suspicion) {
+    Finish(*session, *session->suspicion);
   } else if (why.code() == ErrorCode::kUnavailable) {
     Expect(*session, limits_.exit);  // the report about its process is on its way
   } else {
@@ -151,10 +201,10 @@ void WorkerSessions::OnClosed(Incarnation from, const Error& why) {
 }
 
 void WorkerSessions::TellViolation(Session& session, const Error& why) {
-  if (session.cause) {
-    Finish(session, *session.cause);
+  if (session.suspicion) {
+    Finish(session, *session.suspicion);
   } else if (!std::exchange(session.violation_told, true)) {
-    events_.OnViolation(session.who.slot, why);
+    events_.OnViolation(session.who.key.slot, why);
   }
 }
 
@@ -169,25 +219,25 @@ void WorkerSessions::CloseChannel(Session& session) {
   RunFinishedPublications();
 }
 
-void WorkerSessions::Detached(Slot slot, ExitCause cause) {
+void WorkerSessions::Detached(Slot slot, Suspicion suspicion) {
   if (slot >= sessions_.size() || sessions_[slot].phase == Phase::kEmpty) {
     return;
   }
   Session& session = sessions_[slot];
-  session.cause = session.violation_told ? ExitCause::kProtocolViolation : cause;
+  session.suspicion = session.violation_told ? Suspicion::kNone : suspicion;
   if (session.phase == Phase::kClosed) {
-    Finish(session, *session.cause);
+    Finish(session, *session.suspicion);
   } else {
     Expect(session, limits_.exit);  // messages sent before its exit may still be unread
   }
 }
 
-void WorkerSessions::Finish(Session& session, ExitCause cause) {
+void WorkerSessions::Finish(Session& session, Suspicion suspicion) {
   CloseChannel(session);
-  const Incarnation who = session.who;
+  const ChildProcess who = session.who;
   loop_.Cancel(session.timer);
   session = Session();
-  listener_.OnWorkerGone(who, cause);
+  listener_.OnWorkerGone(who, suspicion);
 }
 
 void WorkerSessions::Publish(ipc::KeyTable table, std::function<void()> done) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -16,7 +17,8 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/workers/worker_channel.h"
+#include "supervisor/children/child_channel.h"
+#include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/worker_events.h"
 
 namespace baokms::supervisor {
@@ -30,20 +32,21 @@ struct SessionTimeouts {
 };
 
 // Belongs to the loop's thread.
-class WorkerSessions final : private WorkerChannel::Owner {
+class WorkerSessions final {
  public:
-  // Called on the loop's thread, in this order for one incarnation.
+  // Called on the loop's thread, in this order for one process.
   class Listener {
    public:
     virtual ~Listener() = default;
 
-    virtual void OnWorkerReady(Incarnation who, std::shared_ptr<WorkerChannel> channel) = 0;
-    virtual void OnTableAcknowledged(Incarnation who, const ipc::KeyTableAnswer& answer) = 0;
-    virtual Status OnWorkerAnswer(Incarnation who, AnyAnswer answer) = 0;
-    virtual void OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) = 0;
+    virtual void OnWorkerReady(const ChildProcess& who, std::shared_ptr<ChildChannel> channel) = 0;
+    virtual void OnTableAcknowledged(const ChildProcess& who,
+                                     const ipc::KeyTableAnswer& answer) = 0;
+    virtual Status OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) = 0;
+    virtual void OnWorkerToken(const ChildProcess& who, const ipc::TokenStatus& status) = 0;
     // The worker accepts no more requests. Also called for a worker that was never ready.
-    virtual void OnWorkerLeaving(Incarnation who) = 0;
-    virtual void OnWorkerGone(Incarnation who, ExitCause cause) = 0;
+    virtual void OnWorkerLeaving(const ChildProcess& who) = 0;
+    virtual void OnWorkerGone(const ChildProcess& who, Suspicion suspicion) = 0;
 
    protected:
     Listener() = default;
@@ -59,7 +62,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
                  SessionTimeouts limits);
   WorkerSessions(const WorkerSessions&) = delete;
   WorkerSessions& operator=(const WorkerSessions&) = delete;
-  ~WorkerSessions() override;
+  ~WorkerSessions();
 
   // Attaches a new process to the slot; `channel` is the supervisor's end of its pair.
   // kInvalidArgument: there is no such slot.
@@ -67,15 +70,17 @@ class WorkerSessions final : private WorkerChannel::Owner {
 
   // Reports that the slot's process has exited. Messages that it sent before are still read before
   // it counts as gone.
-  void Detached(Slot slot, ExitCause cause);
+  void Detached(Slot slot, Suspicion suspicion);
 
   // As WorkerPool::PublishKeyTable().
   void Publish(ipc::KeyTable table, std::function<void()> done);
 
-  // Returns the channel of exactly this incarnation; null once that is over.
-  [[nodiscard]] std::shared_ptr<WorkerChannel> ChannelOf(Incarnation who) const;
+  // Returns the channel of exactly this process; null once that is over.
+  [[nodiscard]] std::shared_ptr<ChildChannel> ChannelOf(const ChildProcess& who);
 
  private:
+  class Channel;
+
   enum class Phase : std::uint8_t {
     kEmpty,
     kExpectHello,
@@ -85,12 +90,12 @@ class WorkerSessions final : private WorkerChannel::Owner {
   };
 
   struct Session {
-    Incarnation who;
+    ChildProcess who;
     Phase phase = Phase::kEmpty;
-    std::shared_ptr<WorkerChannel> channel;
+    std::shared_ptr<ChildChannel> channel;
     std::list<std::uint64_t> unacknowledged;  // generations that were sent, in order
     EventLoop::TimerId timer = 0;
-    std::optional<ExitCause> cause;  // set once its process has exited
+    std::optional<Suspicion> suspicion;  // set once its process has exited
     bool violation_told = false;
   };
 
@@ -99,18 +104,21 @@ class WorkerSessions final : private WorkerChannel::Owner {
     std::function<void()> done;
   };
 
-  Status OnWorkerHello(Incarnation from) override;
-  Status OnKeyTable(Incarnation from, const ipc::KeyTableAnswer& answer) override;
-  Status OnAnswer(Incarnation from, AnyAnswer answer) override;
-  void OnTokenStatus(Incarnation from, const ipc::TokenStatus& status) override;
-  void OnClosed(Incarnation from, const Error& why) override;
+  // What the channels report. A returned error is a protocol violation by the worker and leads to
+  // OnClosed(), which is called once; with kUnavailable the worker closed its end, so its process
+  // has most likely exited.
+  Status OnHello(const ChildProcess& from);
+  Status OnKeyTable(const ChildProcess& from, const ipc::KeyTableAnswer& answer);
+  Status OnAnswer(const ChildProcess& from, AnyAnswer answer);
+  void OnTokenStatus(const ChildProcess& from, const ipc::TokenStatus& status);
+  void OnClosed(const ChildProcess& from, const Error& why);
 
-  Session* Find(Incarnation who);
+  Session* Find(const ChildProcess& who);
   Status SendTable(Session& session);
   void Expect(Session& session, BootTime within);
   void TellViolation(Session& session, const Error& why);
   void CloseChannel(Session& session);
-  void Finish(Session& session, ExitCause cause);
+  void Finish(Session& session, Suspicion suspicion);
   void RunFinishedPublications();
 
   EventLoop& loop_;
@@ -118,7 +126,7 @@ class WorkerSessions final : private WorkerChannel::Owner {
   Listener& listener_;
   SessionTimeouts limits_;
   std::vector<Session> sessions_;
-  std::uint64_t last_incarnation_ = 0;
+  std::uint64_t last_number_ = 0;
   std::optional<ipc::KeyTable> table_;
   std::vector<Publication> publications_;
 };

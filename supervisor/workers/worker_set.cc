@@ -16,22 +16,15 @@
 #include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/children/child_channel.h"
 #include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/request_scheduler.h"
-#include "supervisor/workers/worker_channel.h"
-#include "supervisor/workers/worker_events.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {
 
 using ipc::MessageType;
-
-RequestScheduler::Suspicion SuspicionOf(ExitCause cause) {
-  return cause == ExitCause::kCrashSignal || cause == ExitCause::kRefusedSystemCall
-             ? RequestScheduler::Suspicion::kRequests
-             : RequestScheduler::Suspicion::kNone;
-}
 
 RequestId IdOf(const AnyAnswer& answer) {
   return std::visit([](const auto& typed) { return typed.id(); }, answer);
@@ -58,39 +51,20 @@ WorkerSet::~WorkerSet() {
   loop_.Cancel(timer_);
 }
 
-Status WorkerSet::Attach(Slot slot, UniqueFd channel) {
-  return sessions_.Attach(slot, std::move(channel));
-}
-
-void WorkerSet::Detached(Slot slot, ExitCause cause) {
-  sessions_.Detached(slot, cause);
-}
-
-Status WorkerSet::AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer, UniqueFd socket) {
-  const std::shared_ptr<WorkerChannel> channel = sessions_.ChannelOf(to);
-  if (channel == nullptr) {
-    return Error(ErrorCode::kNotFound, "the worker that asked is gone");
+template <typename Event>
+void WorkerSet::Handle(CallbackFrom from, const Event& event) {
+  Work work;
+  {
+    const std::lock_guard lock(mutex_);
+    work = Locked(event());
   }
-  return channel->AnswerConnect(answer, std::move(socket));
-}
-
-Status WorkerSet::SendTunables(Incarnation to, const ipc::Tunables& tunables) {
-  const std::shared_ptr<WorkerChannel> channel = sessions_.ChannelOf(to);
-  if (channel == nullptr) {
-    return Error(ErrorCode::kNotFound, "the worker is gone");
-  }
-  return channel->Send(MessageType::kTunables, tunables);
+  Do(std::move(work), from);
 }
 
 RequestId WorkerSet::SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) {
   const RequestId id = ++last_id_;
-  Work work;
-  {
-    PendingRequestPtr pending = MakePending(id, std::move(request), choice, std::move(done));
-    const std::lock_guard lock(mutex_);
-    work = Locked(scheduler_.Submit(std::move(pending), BootNow()));
-  }
-  Do(std::move(work), CallbackFrom::kLoop);
+  PendingRequestPtr pending = MakePending(id, std::move(request), choice, std::move(done));
+  Handle(CallbackFrom::kLoop, [&] { return scheduler_.Submit(std::move(pending), BootNow()); });
   return id;
 }
 
@@ -135,28 +109,19 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
   }
 }
 
-void WorkerSet::SendOne(const RequestScheduler::Send& send, WorkerChannel& channel) {
+void WorkerSet::SendOne(const RequestScheduler::Send& send, ChildChannel& channel) {
   const Status sent = channel.Send(send.type, *send.request);
   if (sent || sent.error().code() == ErrorCode::kUnavailable) {
     return;  // the channel reports a worker that is gone, and the request moves on
   }
   Post([this, id = send.id] {
-    Work work;
-    {
-      const std::lock_guard lock(mutex_);
-      work = Locked(scheduler_.Abort(id, ipc::OUTCOME_OVERLOADED, BootNow()));
-    }
-    Do(std::move(work), CallbackFrom::kHere);
+    Handle(CallbackFrom::kHere,
+           [&] { return scheduler_.Abort(id, ipc::OUTCOME_OVERLOADED, BootNow()); });
   });
 }
 
 void WorkerSet::Cancel(RequestId request) {
-  Work work;
-  {
-    const std::lock_guard lock(mutex_);
-    work = Locked(scheduler_.Cancel(request, BootNow()));
-  }
-  Do(std::move(work), CallbackFrom::kLoop);
+  Handle(CallbackFrom::kLoop, [&] { return scheduler_.Cancel(request, BootNow()); });
 }
 
 void WorkerSet::PublishKeyTable(ipc::KeyTable table, std::function<void()> done) {
@@ -186,52 +151,47 @@ void WorkerSet::ArmTimer(BootTime when) {
 // then, so it often ends nothing and only sets itself for the next deadline.
 void WorkerSet::OnDeadline() {
   timer_ = 0;
-  Work work;
-  {
-    const std::lock_guard lock(mutex_);
+  Handle(CallbackFrom::kHere, [this] {
     armed_for_.reset();
-    work = Locked(scheduler_.Expire(BootNow()));
-  }
-  Do(std::move(work), CallbackFrom::kHere);
+    return scheduler_.Expire(BootNow());
+  });
 }
 
-void WorkerSet::OnWorkerReady(Incarnation who, std::shared_ptr<WorkerChannel> channel) {
-  Work work;
-  {
-    const std::lock_guard lock(mutex_);
-    channels_[who.slot] = std::move(channel);
-    states_[who.slot].ready = true;
-    work = Locked(scheduler_.WorkerReady(who.slot, BootNow()));
-  }
-  Do(std::move(work), CallbackFrom::kHere);
+void WorkerSet::OnWorkerReady(const ChildProcess& who, std::shared_ptr<ChildChannel> channel) {
+  const Slot slot = who.key.slot;
+  Handle(CallbackFrom::kHere, [&] {
+    channels_[slot] = std::move(channel);
+    states_[slot].ready = true;
+    return scheduler_.WorkerReady(slot, BootNow());
+  });
 }
 
-void WorkerSet::OnTableAcknowledged(Incarnation who, const ipc::KeyTableAnswer& answer) {
+void WorkerSet::OnTableAcknowledged(const ChildProcess& who, const ipc::KeyTableAnswer& answer) {
   const std::lock_guard lock(mutex_);
-  states_[who.slot].active_verified = answer.active_verified();
+  states_[who.key.slot].active_verified = answer.active_verified();
 }
 
-Status WorkerSet::OnWorkerAnswer(Incarnation who, AnyAnswer answer) {
+Status WorkerSet::OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) {
   Work work;
   PendingRequestPtr pending;
   const BootTime now = BootNow();
   {
     const std::lock_guard lock(mutex_);
     RequestScheduler::Answered answered =
-        BAOKMS_TRY(scheduler_.Answer(who.slot, IdOf(answer), answer.index(), now));
+        BAOKMS_TRY(scheduler_.Answer(who.key.slot, IdOf(answer), answer.index(), now));
     pending = std::move(answered.pending);
     work = Locked(std::move(answered.steps));
   }
   if (pending != nullptr) {
-    Complete(*pending, std::move(answer), who.slot, now);
+    Complete(*pending, std::move(answer), who.key.slot, now);
   }
   Do(std::move(work), CallbackFrom::kHere);
   return {};
 }
 
-void WorkerSet::OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) {
+void WorkerSet::OnWorkerToken(const ChildProcess& who, const ipc::TokenStatus& status) {
   const std::lock_guard lock(mutex_);
-  WorkerState& state = states_[who.slot];
+  WorkerState& state = states_[who.key.slot];
   state.token_usable = status.usable();
   state.token_expires.reset();
   if (status.usable() && status.expires_boottime_ns() > 0) {
@@ -240,21 +200,17 @@ void WorkerSet::OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) {
   state.last_login = status.last_outcome();
 }
 
-void WorkerSet::OnWorkerLeaving(Incarnation who) {
+void WorkerSet::OnWorkerLeaving(const ChildProcess& who) {
   const std::lock_guard lock(mutex_);
-  channels_[who.slot].reset();
-  states_[who.slot] = WorkerState();
-  states_[who.slot].slot = who.slot;
-  scheduler_.WorkerLeaving(who.slot);
+  channels_[who.key.slot].reset();
+  states_[who.key.slot] = WorkerState();
+  states_[who.key.slot].slot = who.key.slot;
+  scheduler_.WorkerLeaving(who.key.slot);
 }
 
-void WorkerSet::OnWorkerGone(Incarnation who, ExitCause cause) {
-  Work work;
-  {
-    const std::lock_guard lock(mutex_);
-    work = Locked(scheduler_.WorkerGone(who.slot, SuspicionOf(cause), BootNow()));
-  }
-  Do(std::move(work), CallbackFrom::kHere);
+void WorkerSet::OnWorkerGone(const ChildProcess& who, Suspicion suspicion) {
+  Handle(CallbackFrom::kHere,
+         [&] { return scheduler_.WorkerGone(who.key.slot, suspicion, BootNow()); });
 }
 
 }  // namespace baokms::supervisor

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -16,9 +17,9 @@
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/children/child_channel.h"
 #include "supervisor/workers/pending_request.h"
 #include "supervisor/workers/request_scheduler.h"
-#include "supervisor/workers/worker_channel.h"
 #include "supervisor/workers/worker_events.h"
 #include "supervisor/workers/worker_pool.h"
 #include "supervisor/workers/worker_sessions.h"
@@ -40,18 +41,16 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
 
   // Attaches a new process to `slot`; `channel` is the supervisor's end of its pair.
   // kInvalidArgument: there is no such slot.
-  Status Attach(Slot slot, UniqueFd channel);
+  Status Attach(Slot slot, UniqueFd channel) { return sessions_.Attach(slot, std::move(channel)); }
 
   // Reports that the process of `slot` has exited; does nothing if there was none. The requests
   // that it had move to others once its last messages were read.
-  void Detached(Slot slot, ExitCause cause);
+  void Detached(Slot slot, Suspicion suspicion) { sessions_.Detached(slot, suspicion); }
 
-  // Answers a ConnectRequest; passes `socket` along with OUTCOME_OK. kNotFound: that incarnation is
-  // over.
-  Status AnswerConnect(Incarnation to, const ipc::ConnectAnswer& answer, UniqueFd socket);
-
-  // Sends the settings that SIGHUP changed. kNotFound: that incarnation is over.
-  Status SendTunables(Incarnation to, const ipc::Tunables& tunables);
+  // Returns the channel of exactly this process; null once that is over.
+  [[nodiscard]] std::shared_ptr<ChildChannel> ChannelOf(const ChildProcess& who) {
+    return sessions_.ChannelOf(who);
+  }
 
   void Cancel(RequestId request) override;
   void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) override;
@@ -62,23 +61,27 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   // out without it.
   struct Work {
     RequestScheduler::Steps steps;
-    std::vector<std::shared_ptr<WorkerChannel>> channels;  // by slot; only those that are needed
-    std::optional<BootTime> arm;                           // when the deadline timer must fire
+    std::vector<std::shared_ptr<ChildChannel>> channels;  // by slot; only those that are needed
+    std::optional<BootTime> arm;                          // when the deadline timer must fire
   };
 
   enum class CallbackFrom : std::uint8_t { kHere, kLoop };
 
-  void OnWorkerReady(Incarnation who, std::shared_ptr<WorkerChannel> channel) override;
-  void OnTableAcknowledged(Incarnation who, const ipc::KeyTableAnswer& answer) override;
-  Status OnWorkerAnswer(Incarnation who, AnyAnswer answer) override;
-  void OnWorkerToken(Incarnation who, const ipc::TokenStatus& status) override;
-  void OnWorkerLeaving(Incarnation who) override;
-  void OnWorkerGone(Incarnation who, ExitCause cause) override;
+  void OnWorkerReady(const ChildProcess& who, std::shared_ptr<ChildChannel> channel) override;
+  void OnTableAcknowledged(const ChildProcess& who, const ipc::KeyTableAnswer& answer) override;
+  Status OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) override;
+  void OnWorkerToken(const ChildProcess& who, const ipc::TokenStatus& status) override;
+  void OnWorkerLeaving(const ChildProcess& who) override;
+  void OnWorkerGone(const ChildProcess& who, Suspicion suspicion) override;
 
   RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override;
+
+  // Runs `event`, which returns steps of the scheduler, under the lock, and carries out the steps.
+  template <typename Event>
+  void Handle(CallbackFrom from, const Event& event);
   Work Locked(RequestScheduler::Steps steps);
   void Do(Work work, CallbackFrom from);
-  void SendOne(const RequestScheduler::Send& send, WorkerChannel& channel);
+  void SendOne(const RequestScheduler::Send& send, ChildChannel& channel);
   void OnDeadline();
   void ArmTimer(BootTime when);
 
@@ -90,12 +93,12 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   std::shared_ptr<WorkerSet*> self_ = std::make_shared<WorkerSet*>(this);
   std::atomic<RequestId> last_id_{0};
   mutable std::mutex mutex_;
-  RequestScheduler scheduler_;                            // guarded by mutex_
-  std::vector<std::shared_ptr<WorkerChannel>> channels_;  // guarded by mutex_; null: not ready
-  std::vector<WorkerState> states_;                       // guarded by mutex_
-  std::optional<BootTime> armed_for_;                     // guarded by mutex_
-  EventLoop::TimerId timer_ = 0;                          // the loop's thread only
-  WorkerSessions sessions_;                               // the loop's thread only
+  RequestScheduler scheduler_;                           // guarded by mutex_
+  std::vector<std::shared_ptr<ChildChannel>> channels_;  // guarded by mutex_; null: not ready
+  std::vector<WorkerState> states_;                      // guarded by mutex_
+  std::optional<BootTime> armed_for_;                    // guarded by mutex_
+  EventLoop::TimerId timer_ = 0;                         // the loop's thread only
+  WorkerSessions sessions_;                              // the loop's thread only
 };
 
 }  // namespace baokms::supervisor

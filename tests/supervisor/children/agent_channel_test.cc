@@ -266,7 +266,8 @@ class AgentChannelTestBase : public ::testing::Test {
   AgentChannelTestBase() {
     ipc::ChannelPair pair = ipc::MakeChannelPair().value();
     agent_ = std::make_unique<Peer>(std::move(pair.second));
-    channel_ = AgentChannel::Create(*loop_, 1, events_, events_, std::move(pair.first)).value();
+    channel_ = std::make_shared<AgentChannel>(*loop_, 1, events_, events_);
+    EXPECT_TRUE(channel_->Open(std::move(pair.first)));
   }
 
   void BecomeServing() {

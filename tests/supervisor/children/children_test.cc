@@ -61,18 +61,20 @@ class ChildrenTest : public ::testing::Test {
   ChildrenTest() {
     ipc::ChannelPair pair = ipc::MakeChannelPair().value();
     spawner_ = std::make_unique<Peer>(std::move(pair.second));
-    children_ =
-        Children::Create(
-            *loop_, log_, metrics_, events_, std::move(pair.first),
-            {.started = [this](const ChildKey& key, pid_t pid,
-                               UniqueFd) { Tell("started", key, std::to_string(pid)); },
-             .ended = [this](const ChildKey& key,
-                             const ExitStatus& death) { Tell("ended", key, CauseOf(death)); },
-             .spawner_gone =
-                 [this] {
-                   gone_ = true;
-                 }})
-            .value();
+    children_ = Children::Create(*loop_, log_, metrics_, events_, std::move(pair.first),
+                                 {.started =
+                                      [this](const ChildKey& key, UniqueFd) {
+                                        Tell("started", key, std::to_string(children_->PidOf(key)));
+                                      },
+                                  .ended =
+                                      [this](const ChildKey& key, const ExitStatus& exit_status) {
+                                        Tell("ended", key, CauseOf(exit_status));
+                                      },
+                                  .spawner_gone =
+                                      [this] {
+                                        gone_ = true;
+                                      }})
+                    .value();
   }
 
   void Tell(const std::string& what, const ChildKey& key, const std::string& detail) {

@@ -1,5 +1,3 @@
-#include "supervisor/children/exit_status.h"
-
 #include <sys/wait.h>
 #include <seccomp.h>
 #include <unistd.h>
@@ -10,6 +8,8 @@
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include "supervisor/children/children.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -76,7 +76,7 @@ class ChildEventHandlerTest : public ::testing::Test {
     children_ =
         Children::Create(
             *loop_, log_, metrics_, events_, std::move(pair.first),
-            {.started = [this](const ChildKey& key, pid_t,
+            {.started = [this](const ChildKey& key,
                                UniqueFd channel) { events_.OnStarted(key, std::move(channel)); },
              .ended = [this](const ChildKey& key,
                              const ExitStatus& death) { events_.OnEnded(key, death); },

@@ -147,15 +147,15 @@ class RecordingWorkerEvents final : public RecordingEvents<WorkerEvents> {
     last_violation = why.ToString();
   }
 
-  void OnReady(Incarnation from) override { ready.push_back(from); }
+  void OnReady(const ChildProcess& from) override { ready.push_back(from); }
 
-  void OnTokenStatus(Incarnation, const ipc::TokenStatus& status) override {
+  void OnTokenStatus(const ChildProcess& /*from*/, const ipc::TokenStatus& status) override {
     token_words.push_back(status.status());
   }
 
   std::vector<Slot> violations;
   std::string last_violation;
-  std::vector<Incarnation> ready;
+  std::vector<ChildProcess> ready;
   std::vector<std::string> token_words;
 };
 

@@ -287,7 +287,7 @@ TEST_P(HostileWorkerTest, IsKilledAndHarmsNobody) {
     EXPECT_EQ(events_.violations.size(), 1U);
     EXPECT_TRUE(replies_.empty());
   }
-  set_.Detached(0, ExitCause::kKilled);
+  set_.Detached(0, Suspicion::kNone);
 
   FakeWorker good(set_, 0);
   good.BecomeReady(*loop_);
@@ -298,7 +298,7 @@ TEST_P(HostileWorkerTest, IsKilledAndHarmsNobody) {
   ASSERT_TRUE(AwaitReplies(1));
   EXPECT_EQ(replies_[0].answer.plaintext(), "served");
   good.Die();
-  set_.Detached(0, ExitCause::kClean);
+  set_.Detached(0, Suspicion::kNone);
   RunFor(*loop_, milliseconds(5));
   events_.descriptors.clear();
   EXPECT_EQ(CountDescriptors(), descriptors_before);
@@ -356,7 +356,7 @@ TEST_F(SlowWorkerTest, WhoseChannelSomebodyElseHoldsOpenIsNotWaitedForEither) {
   worker.BecomeReady(*loop_);
   Decrypt("a");
   AwaitDecrypt(worker);
-  set_.Detached(0, ExitCause::kKilled);  // its end of the channel stays open
+  set_.Detached(0, Suspicion::kNone);  // its end of the channel stays open
   FakeWorker other(set_, 1);
   other.BecomeReady(*loop_);
   EXPECT_EQ(AwaitDecrypt(other).ciphertext(), "a");

@@ -18,7 +18,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using Suspicion = RequestScheduler::Suspicion;
 
 constexpr BootTime kNow = std::chrono::seconds(100);
 constexpr BootTime kDeadline = std::chrono::seconds(102);

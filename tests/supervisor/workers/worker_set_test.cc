@@ -156,7 +156,7 @@ TEST_F(WorkerSetTest, KilledWorkersRequestsMoveToAnother) {
   FakeWorker second(set_, 1);
   second.BecomeReady(*loop_);
   first.Die();
-  set_.Detached(0, ExitCause::kKilled);
+  set_.Detached(0, Suspicion::kNone);
   const auto a = AwaitDecrypt(second);
   const auto b = AwaitDecrypt(second);
   EXPECT_EQ(a.ciphertext(), "a");
@@ -177,7 +177,7 @@ TEST_F(WorkerSetTest, NothingMovesBeforeTheCauseOfDeathIsKnown) {
   first.Die();
   RunFor(*loop_, milliseconds(20));
   EXPECT_FALSE(second.HasMessage());
-  set_.Detached(0, ExitCause::kKilled);
+  set_.Detached(0, Suspicion::kNone);
   EXPECT_EQ(AwaitDecrypt(second).ciphertext(), "a");
 }
 
@@ -186,7 +186,7 @@ TEST_F(WorkerSetTest, LastWordsAreReadAfterTheProcessEnded) {
   worker.BecomeReady(*loop_);
   Decrypt("a");
   const auto request = AwaitDecrypt(worker);
-  set_.Detached(0, ExitCause::kRefusedSystemCall);
+  set_.Detached(0, Suspicion::kRequests);
   worker.AnswerDecrypt(request.id(), "A");
   ipc::SyscallRefused refused;
   refused.set_number(41);
@@ -206,14 +206,14 @@ TEST_F(WorkerSetTest, SuspectIsTriedAloneAndBlamedWhenItKillsAgain) {
   AwaitDecrypt(*first);
   second.BecomeReady(*loop_);
   first->Die();
-  set_.Detached(0, ExitCause::kCrashSignal);
+  set_.Detached(0, Suspicion::kRequests);
   EXPECT_EQ(AwaitDecrypt(second).ciphertext(), "poison");
   Decrypt("innocent");  // must not share the worker with a suspect
   RunFor(*loop_, milliseconds(10));
   EXPECT_FALSE(second.HasMessage());
 
   second.Die();
-  set_.Detached(1, ExitCause::kCrashSignal);
+  set_.Detached(1, Suspicion::kRequests);
   ASSERT_TRUE(AwaitReplies(1));
   EXPECT_EQ(replies_[0].answer.outcome(), ipc::OUTCOME_INTERNAL);
 
@@ -234,19 +234,19 @@ TEST_F(WorkerSetTest, ReplacementOfAWorkerGetsTheTableAndNothingOfItsPredecessor
   wanted.set_id(7);
   worker->Send(MessageType::kConnectRequest, wanted);
   ASSERT_TRUE(RunUntil(*loop_, [&] { return !events_.connects.empty(); }));
-  const Incarnation old{events_.connects[0].key.slot, events_.connects[0].number};
+  const ChildProcess old = events_.connects[0];
   ipc::ConnectAnswer answer;
   answer.set_id(7);
   answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
-  EXPECT_TRUE(set_.AnswerConnect(old, answer, UniqueFd()).has_value());
+  EXPECT_TRUE(set_.ChannelOf(old)->AnswerConnect(answer, UniqueFd()).has_value());
   EXPECT_EQ(worker->Await<ipc::ConnectAnswer>(*loop_, MessageType::kConnectAnswer).id(), 7U);
 
   worker->Die();
-  set_.Detached(0, ExitCause::kClean);
+  set_.Detached(0, Suspicion::kNone);
   RunFor(*loop_, milliseconds(5));
   worker = std::make_unique<FakeWorker>(set_, 0);
   worker->BecomeReady(*loop_);
-  EXPECT_FALSE(set_.AnswerConnect(old, answer, UniqueFd()).has_value());
+  EXPECT_EQ(set_.ChannelOf(old), nullptr);
   EXPECT_FALSE(worker->HasMessage());
 }
 
