@@ -53,6 +53,8 @@ Status Start(ipc::ChildSession& session) {
 }  // namespace
 }  // namespace baokms::authagent
 
-int main() {
-  return baokms::ipc::RunChild(baokms::ipc::ROLE_AUTH_AGENT, baokms::authagent::Start);
+int main(int argument_count, char** /*arguments*/) {
+  return baokms::ipc::RunUnlessByHand("bao-kms-authagent", argument_count, [] {
+    return baokms::ipc::RunChild(baokms::ipc::ROLE_AUTH_AGENT, baokms::authagent::Start);
+  });
 }

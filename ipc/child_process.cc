@@ -2,9 +2,12 @@
 
 #include <sys/resource.h>
 #include <fcntl.h>
+#include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <string>
 #include <utility>
 
 #include "common/base/error.h"
@@ -25,6 +28,16 @@ Result<UniqueFd> OpenOwn(const char* path) {
 }
 
 }  // namespace
+
+int RunUnlessByHand(std::string_view program, int argument_count, const std::function<int()>& run) {
+  if (argument_count <= 1 && ::fcntl(kSupervisorChannel, F_GETFD) >= 0) {
+    return run();
+  }
+  const std::string text =
+      std::string(program) + " is started by bao-kms-provider; do not run it by hand\n";
+  (void)!::write(STDERR_FILENO, text.data(), text.size());
+  return EX_USAGE;
+}
 
 Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   BAOKMS_TRY(RequireOpenDescriptors(limits.fixed_descriptors));

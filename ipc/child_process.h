@@ -6,12 +6,20 @@
 
 #include <sys/resource.h>
 
+#include <functional>
+#include <string_view>
+
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
 
 namespace baokms::ipc {
+
+// Implements main() of a program that only another one of this project starts: without arguments,
+// and with a descriptor kSupervisorChannel. Runs `run` and returns its exit code; started in any
+// other way it says so on standard error and returns EX_USAGE (sysexits.h).
+int RunUnlessByHand(std::string_view program, int argument_count, const std::function<int()>& run);
 
 // The resources that a child needs from the kernel; any higher use indicates a bug or an attack.
 struct ChildLimits {

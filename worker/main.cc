@@ -48,6 +48,8 @@ Status Start(ipc::ChildSession& session) {
 }  // namespace
 }  // namespace baokms::worker
 
-int main() {
-  return baokms::ipc::RunChild(baokms::ipc::ROLE_WORKER, baokms::worker::Start);
+int main(int argument_count, char** /*arguments*/) {
+  return baokms::ipc::RunUnlessByHand("bao-kms-worker", argument_count, [] {
+    return baokms::ipc::RunChild(baokms::ipc::ROLE_WORKER, baokms::worker::Start);
+  });
 }

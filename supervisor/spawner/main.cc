@@ -1,9 +1,10 @@
 // bao-kms-spawner: starts and kills the workers and the auth agent. Only the supervisor can start
-// it; started by hand it exits immediately, because the descriptors of ipc/child_descriptors.h are
-// missing.
+// it; started by hand it exits immediately.
 
+#include "ipc/child_process.h"
 #include "supervisor/spawner/spawner.h"
 
-int main() {
-  return baokms::supervisor::RunSpawner();
+int main(int argument_count, char** /*arguments*/) {
+  return baokms::ipc::RunUnlessByHand("bao-kms-spawner", argument_count,
+                                      baokms::supervisor::RunSpawner);
 }

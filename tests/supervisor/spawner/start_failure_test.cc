@@ -5,9 +5,12 @@
 #include <sys/wait.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sysexits.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,6 +114,21 @@ TEST_F(StartFailureTest, ADescriptorIsMissing) {
 TEST_F(StartFailureTest, AProgramThatCannotBeExecuted) {
   ExpectFailure(Start("/dev/null", {}), ErrorCode::kSystem, EACCES,
                 "execveat of the child's program");
+}
+
+TEST_F(StartFailureTest, NoneIsRunByHand) {
+  for (const std::string program : {BAOKMS_WORKER, BAOKMS_AUTHAGENT, BAOKMS_SPAWNER}) {
+    for (const char* end : {" --help", ""}) {
+      FILE* out = ::popen((program + end + " 2>&1 3>&-").c_str(), "r");
+      ASSERT_NE(out, nullptr);
+      std::array<char, 256> line{};
+      EXPECT_NE(std::fgets(line.data(), line.size(), out), nullptr);
+      EXPECT_EQ(std::string(line.data()),
+                program.substr(program.rfind('/') + 1) +
+                    " is started by bao-kms-provider; do not run it by hand\n");
+      EXPECT_EQ(WEXITSTATUS(::pclose(out)), EX_USAGE);
+    }
+  }
 }
 
 }  // namespace
