@@ -111,7 +111,7 @@ void TokenSource::ApplyOne(const TokenAction& action) {
       break;
     case TokenAction::Kind::kLoginTimedOut:
       login_.reset();
-      Report(Attempt::kLogin, ipc::OUTCOME_AUTH_FAILED, "error", {});
+      Report(Attempt::kLogin, ipc::OUTCOME_TIMEOUT, "error", {});
       LogAttempt(Attempt::kLogin, "error");  // the agent logs all other ends of a login
       break;
   }

@@ -91,7 +91,7 @@ TokenActions TokenStateMachine::Tick(Instant now) {
   TokenActions actions;
   if (activity_ == Activity::kLogin && now.boot >= activity_deadline_) {
     actions.push_back({Kind::kLoginTimedOut, attempt_, {}});
-    Fail(ipc::OUTCOME_AUTH_FAILED, now.boot);
+    Fail(ipc::OUTCOME_TIMEOUT, now.boot);
   }
   if (token_ && !Usable(now)) {
     Append(&actions, DropToken());

@@ -37,11 +37,25 @@ constexpr BootTime kStartLimit = std::chrono::seconds(15);
 
 using MetadataReply = Reply<ipc::MetadataAnswer>;
 
-// Describes what is wrong with one read; empty if nothing is.
-std::string ReadFailure(const ipc::MetadataAnswer& answer) {
+// Returns whether a worker says this because it has no token. It tells the cause of a failed login
+// only roughly.
+bool MayLackToken(ipc::Outcome outcome) {
+  return outcome == ipc::OUTCOME_AUTH_FAILED || outcome == ipc::OUTCOME_UNAVAILABLE;
+}
+
+bool LoginFailed(const ipc::AgentStatus& agent) {
+  return agent.last_outcome() != ipc::OUTCOME_OK &&
+         agent.last_outcome() != ipc::OUTCOME_UNSPECIFIED && !agent.status().empty();
+}
+
+}  // namespace
+
+std::string DescribeReadFailure(const ipc::MetadataAnswer& answer, const ipc::AgentStatus& agent) {
   if (answer.outcome() != ipc::OUTCOME_OK) {
-    return std::string("read of the key's metadata failed: ")
-        .append(ErrorClassOf(answer.outcome()));
+    const bool login = MayLackToken(answer.outcome()) && LoginFailed(agent);
+    std::string text = "read of the key's metadata failed: ";
+    text.append(ErrorClassOf(login ? agent.last_outcome() : answer.outcome()));
+    return login ? text.append(" (login: " + NormaliseLabel(agent.status()) + ")") : text;
   }
   if (answer.upsert_outcome() != ipc::OUTCOME_OK) {
     return std::string("read of the mount's disable_upsert failed: ")
@@ -49,6 +63,8 @@ std::string ReadFailure(const ipc::MetadataAnswer& answer) {
   }
   return answer.disable_upsert() ? "" : "disable_upsert of the Transit mount is not set";
 }
+
+namespace {
 
 // Runs one query, once.
 class LiveKeyQuery final {
@@ -145,8 +161,9 @@ class LiveKeyQuery final {
 
   void OnReply(const MetadataReply& reply) {
     under_way_ = false;
-    if (std::string failure = ReadFailure(reply.answer); !failure.empty()) {
-      Fail(failure.append(LoginDetail(reply.answer)));
+    if (std::string failure = DescribeReadFailure(reply.answer, tree_->events().agent_status());
+        !failure.empty()) {
+      Fail(std::move(failure));
     } else if (!first_) {
       first_ = reply;
       AskNext();
@@ -155,16 +172,6 @@ class LiveKeyQuery final {
     } else {
       End({.metadata = ToMetadata(reply.answer), .failure = {}});
     }
-  }
-
-  // Returns the agent's report about its last login attempt, if that is what failed.
-  [[nodiscard]] std::string LoginDetail(const ipc::MetadataAnswer& answer) {
-    const ipc::AgentStatus& agent = tree_->events().agent_status();
-    if (answer.outcome() != ipc::OUTCOME_AUTH_FAILED || agent.status().empty() ||
-        agent.last_outcome() == ipc::OUTCOME_OK) {
-      return "";
-    }
-    return " (login: " + NormaliseLabel(agent.status()) + ")";
   }
 
   void Fail(std::string failure) { End({.metadata = {}, .failure = std::move(failure)}); }
