@@ -7,8 +7,6 @@
 namespace baokms::supervisor {
 namespace {
 
-constexpr std::size_t kPrintableLimit = 64;
-
 // Longer than every key and command; bounds the cost of a hostile name.
 constexpr std::size_t kMaxName = 64;
 
@@ -42,9 +40,9 @@ bool EqualsIgnoringAsciiCase(std::string_view a, std::string_view b) {
                     [&](char x, char y) { return lower(x) == lower(y); });
 }
 
-std::string Printable(std::string_view text) {
-  const bool cut = text.size() > kPrintableLimit;
-  std::string result(text.substr(0, kPrintableLimit));
+std::string Printable(std::string_view text, std::size_t limit) {
+  const bool cut = text.size() > limit;
+  std::string result(text.substr(0, limit));
   std::replace_if(
       result.begin(), result.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
   return cut ? result + "..." : result;

@@ -20,8 +20,8 @@ bool IsBlank(std::string_view text);
 bool EqualsIgnoringAsciiCase(std::string_view a, std::string_view b);
 
 // Makes text of unknown origin safe for a message: keeps printable ASCII, replaces everything else
-// by "?", and truncates to 64 bytes.
-std::string Printable(std::string_view text);
+// by "?", and truncates to `limit` bytes, of which the default is enough for every name.
+std::string Printable(std::string_view text, std::size_t limit = 64);
 
 // Returns the candidate that `name` most likely misspells: equal except for case, or at most two
 // letters (in names of up to four letters: one) inserted, removed or replaced.

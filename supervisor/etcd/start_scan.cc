@@ -136,7 +136,7 @@ std::string WaitFor(pid_t pid) {
 }
 
 std::string TextOf(const std::string& text) {
-  return Printable(text.substr(0, kMaxFailureBytes));
+  return Printable(text, kMaxFailureBytes);
 }
 
 EtcdScanResult Interpret(const ipc::EtcdScanAnswer& answer) {

@@ -61,8 +61,12 @@ StatePlan Finish(StatePlan plan,
     return plan;
   }
   if (!(*reviewed == plan.next->current_hash())) {
+    const bool is_last = plan.last && *reviewed == plan.last->current_hash;
     plan.failure =
-        "the plan changed since it was reviewed: nextStateHash differs from --expected-state-hash";
+        is_last ? "--expected-state-hash is the hash of the state before the change: give the "
+                  "plan's nextStateHash"
+                : "the plan changed since it was reviewed: nextStateHash differs from "
+                  "--expected-state-hash";
     return plan;
   }
   plan.failure = access.Write(*plan.next, plan.last);

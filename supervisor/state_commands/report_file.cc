@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
+
 #include "common/base/unique_fd.h"
 #include "supervisor/config/safe_file.h"
 #include "supervisor/registry/file_ops.h"
@@ -10,7 +12,11 @@ namespace baokms::supervisor {
 
 Status WriteNewFile(const std::string& path, std::string_view content) {
   SystemFileOps ops;
-  return WriteNewFile(ops, AT_FDCWD, path, content, 0640);
+  const Status written = WriteNewFile(ops, AT_FDCWD, path, content, 0640);
+  if (!written && written.error().sys_errno() == EEXIST) {
+    return Error(ErrorCode::kFailedPrecondition, "the file already exists; choose a new name");
+  }
+  return written;
 }
 
 Result<std::string> ReadWholeFile(const std::string& path, std::size_t max_bytes) {

@@ -73,8 +73,11 @@ VersionChange Change(const CommandHost& host,
   }
   change.step = std::move(step).value();
   if (reviewed.has_value() && !(*reviewed == change.state->current_hash())) {
-    change.failure =
-        "the registry changed since it was reviewed: stateHash differs from --expected-state-hash";
+    const bool is_next = change.step.next && *reviewed == change.step.next->current_hash();
+    change.failure = is_next
+                         ? "--expected-state-hash is the plan's nextStateHash: give its stateHash"
+                         : "the registry changed since it was reviewed: stateHash differs from "
+                           "--expected-state-hash";
     return change;
   }
   if (!change.step.next) {

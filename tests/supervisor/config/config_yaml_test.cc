@@ -252,6 +252,7 @@ TEST(TextRulesTest, TrimsUnicodeSpace) {
 TEST(TextRulesTest, MakesForeignTextPrintable) {
   EXPECT_EQ(Printable("a\x1b[31m\xc3\xa9"), "a?[31m??");
   EXPECT_EQ(Printable(std::string(100, 'x')), std::string(64, 'x') + "...");
+  EXPECT_EQ(Printable(std::string(100, 'x'), 512), std::string(100, 'x'));
 }
 
 }  // namespace

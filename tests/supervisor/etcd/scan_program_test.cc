@@ -1,5 +1,10 @@
 // bao-kms-etcd-scan itself: started as the command starts it, with files as the flags name them.
 
+#include <sysexits.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <variant>
@@ -83,6 +88,28 @@ TEST_F(ScanProgramTest, SaysWhyEtcdCannotBeRead) {
   const FakeEtcdServer server(behaviour, TlsCredentials(authority_.Issue("IP:127.0.0.1")));
   options_.port = server.port();
   EXPECT_THAT(Failure().text, HasSubstr("access denied"));
+}
+
+TEST_F(ScanProgramTest, ShortensNoText) {
+  const FakeEtcdServer server(
+      With(1, 10), TlsCredentials(authority_.Issue("IP:127.0.0.1"), authority_.CertificatePem()));
+  options_.certificate_file.clear();
+  options_.key_file.clear();
+  options_.port = server.port();
+  EXPECT_THAT(Failure().text, HasSubstr("etcd may require --cert and --key"));
+}
+
+TEST_F(ScanProgramTest, IsNotRunByHand) {
+  for (const char* end : {" --help", ""}) {
+    const std::string command = std::string(BAOKMS_ETCD_SCAN) + end + " 2>&1 3>&-";
+    FILE* out = ::popen(command.c_str(), "r");
+    ASSERT_NE(out, nullptr);
+    std::array<char, 256> line{};
+    EXPECT_NE(std::fgets(line.data(), line.size(), out), nullptr);
+    EXPECT_STREQ(line.data(),
+                 "bao-kms-etcd-scan is started by bao-kms-provider; do not run it by hand\n");
+    EXPECT_EQ(WEXITSTATUS(::pclose(out)), EX_USAGE);
+  }
 }
 
 TEST_F(ScanProgramTest, NamesTheFlagWhoseFileCannotBeUsed) {

@@ -148,6 +148,22 @@ TEST_F(StateChangesTest, NothingIsWrittenWhenAnyCheckFails) {
   refused({.before_version = 3, .reviewed = current});  // another key
 }
 
+TEST_F(StateChangesTest, SaysWhenTheOtherHashOfThePlanWasGiven) {
+  Store(RotatedState());
+  SetLatest(3);
+  const Done plan = Run(RunRetireVersions, RetireOptions{.before_version = 3});
+  EXPECT_EQ(Run(RunRetireVersions,
+                RetireOptions{.before_version = 3, .reviewed = Hash(plan.facts, "nextStateHash")})
+                .failure,
+            "--expected-state-hash is the plan's nextStateHash: give its stateHash");
+  directory_.Remove(kStateName);
+  EXPECT_EQ(Run(RunRecoverState, RecoverOptions{.expected_active_key_id_hash = {},
+                                                .reviewed = RotatedState().current_hash()})
+                .failure,
+            "--expected-state-hash is the hash of the state before the change: give the plan's "
+            "nextStateHash");
+}
+
 TEST_F(StateChangesTest, RetiringRepairsAMinimumThatWasRaisedTooEarly) {
   Store(RotatedState());
   SetLatest(3);
@@ -313,7 +329,8 @@ TEST_F(StateChangesTest, AnExportIsTheStateFileAndIsTakenOverElsewhere) {
   ASSERT_EQ(::stat(out.output_file.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777, 0640U);
   EXPECT_EQ(directory_.Read("exported"), directory_.Read(kStateName));
-  EXPECT_THAT(Run(RunExportState, out).failure, HasSubstr("--output-file"));
+  EXPECT_EQ(Run(RunExportState, out).failure,
+            "cannot write --output-file: the file already exists; choose a new name");
   ImportOptions in{.input_file = out.output_file};
   EXPECT_THAT(Run(RunImportState, in).failure, HasSubstr("usable registry"));
   directory_.Remove(kStateName);
