@@ -2,9 +2,12 @@
 
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <optional>
 #include <ostream>
+#include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -14,6 +17,13 @@
 
 namespace baokms::supervisor {
 namespace {
+
+// A relative path is resolved once, so that a reload of `serve` reads the same file.
+std::string AbsolutePath(const std::string& path) {
+  std::error_code failed;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
+  return path.empty() || failed ? path : absolute.string();
+}
 
 // The path of the configuration file and the flags that override keys.
 LoadOptions LoadOptionsFrom(const FlagValues& values, const Environment& environment) {
@@ -33,6 +43,7 @@ LoadOptions LoadOptionsFrom(const FlagValues& values, const Environment& environ
   if (const auto path = values.find("--config"); path != values.end()) {
     options.path = path->second;
   }
+  options.path = AbsolutePath(options.path);
   return options;
 }
 

@@ -58,16 +58,17 @@ bool CheckPath(const std::string& path, Report& report) {
 
   if (::lstat(path.c_str(), &info) != 0 && errno == EACCES) {
     report.Add(CheckStatus::kFail, "socket.path", "Socket file",
-               "access denied: one of the caller's groups must be allowed to enter the directory "
-               "of the socket");
+               path +
+                   ": access denied: one of the caller's groups must be allowed to enter the "
+                   "directory of the socket");
     return false;
   }
   if (!S_ISSOCK(info.st_mode)) {
     report.Add(CheckStatus::kFail, "socket.path", "Socket file",
-               "there is no Unix socket: check the path, and that the provider runs");
+               path + ": there is no Unix socket: check the path, and that the provider runs");
     return false;
   }
-  report.Add(CheckStatus::kPass, "socket.path", "Socket file", "is a Unix socket");
+  report.Add(CheckStatus::kPass, "socket.path", "Socket file", path + " is a Unix socket");
   if (info.st_uid == ::geteuid()) {
     report.Add(CheckStatus::kWarn, "socket.access_scope", "Access to the socket",
                "the caller owns the socket, so this run does not test access through the group");
@@ -141,7 +142,7 @@ UniqueFd ReachSocket(const std::string& path,
   }
   if (error != 0) {
     report.Add(CheckStatus::kFail, "socket.connect", "Connection",
-               std::string(ConnectAdvice(error)));
+               path + ": " + std::string(ConnectAdvice(error)));
     return {};
   }
   return fd;

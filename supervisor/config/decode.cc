@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -167,6 +168,21 @@ class ValueReader {
   std::vector<Problem>& problems_;
 };
 
+// Returns the key or section with this last part, if there is exactly one at any depth.
+std::optional<std::string_view> OnlyKeyNamed(std::string_view name) {
+  std::set<std::string_view> found;
+  for (const SchemaRow& row : SchemaTable()) {
+    for (std::size_t end = 0; end < row.key.size(); ++end) {
+      end = std::min(row.key.find('.', end), row.key.size());
+      const std::string_view key = row.key.substr(0, end);
+      if (key.substr(key.rfind('.') + 1) == name) {
+        found.insert(key);
+      }
+    }
+  }
+  return found.size() == 1 ? std::optional(*found.begin()) : std::nullopt;
+}
+
 // Walks the sections. The table bounds the depth: only known sections are entered.
 class Decoder {
  public:
@@ -180,11 +196,12 @@ class Decoder {
       problems_.push_back(document_.ProblemAt(section, "must be a map of keys"));
       return;
     }
-    std::set<std::string_view> seen;
+    std::map<std::string_view, int> lines;
     for (std::size_t i = 0; i + 1 < node.children.size(); i += 2) {
       const YamlNode& name = node.children[i];
-      if (!seen.insert(name.text).second) {
-        Report(name, section, "is duplicated");
+      if (const auto [first, added] = lines.emplace(name.text, name.where.line); !added) {
+        Report(name, section,
+               "is duplicated: the first one is in line " + std::to_string(first->second));
         continue;
       }
       ReadEntry(name, node.children[i + 1], section);
@@ -201,6 +218,7 @@ class Decoder {
     const bool is_section = is_name && !name.text.empty() && row == nullptr && IsSection(key);
     if (row == nullptr && !is_section) {
       Report(name, section, UnknownKeyMessage(name.text, section));
+      problems_.back().unknown_key = true;
       return;
     }
     document_.origins[key] = {document_.path, name.where};
@@ -212,7 +230,8 @@ class Decoder {
   }
 
   static std::string UnknownKeyMessage(std::string_view name, std::string_view section) {
-    const auto closest = ClosestName(name, ChildNames(section));
+    auto closest = ClosestName(name, ChildNames(section));
+    closest = closest ? closest : OnlyKeyNamed(name);
     if (!closest) {
       return "unknown key";
     }

@@ -13,7 +13,8 @@ std::string_view Parent(std::string_view key) {
 }
 
 std::string KeyAndMessage(const Problem& problem) {
-  return problem.key.empty() ? problem.message : problem.key + ": " + problem.message;
+  const bool named = problem.key.empty() || problem.message.starts_with(problem.key + " ");
+  return named ? problem.message : problem.key + ": " + problem.message;
 }
 
 }  // namespace

@@ -21,8 +21,11 @@ struct Problem {
   Position where;
   // Empty if the problem concerns the file itself.
   std::string key;
-  // Never contains a value from the file.
+  // Continues a sentence about the key, or begins with the key itself, as texts of the Go provider
+  // do. Never contains a value from the file.
   std::string message;
+  // The schema has no such key.
+  bool unknown_key = false;
 };
 
 // Formats for example "config.yaml:17:5: openbao.timeout: must be greater than 0".

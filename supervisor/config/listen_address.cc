@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -28,6 +29,17 @@ std::optional<IpBytes> ParseIp(std::string_view text) {
     return bytes;
   }
   return std::nullopt;
+}
+
+bool IsIpv4(const IpBytes& ip) {
+  constexpr IpBytes kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::equal(ip.begin(), ip.begin() + 12, kMapped.begin());
+}
+
+bool IsLoopback(std::string_view host) {
+  constexpr IpBytes kSix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  const auto ip = ParseIp(host);
+  return host == "localhost" || (ip && (IsIpv4(*ip) ? (*ip)[12] == 127 : *ip == kSix));
 }
 
 Result<ListenAddress> ParseListenAddress(std::string_view text) {

@@ -17,6 +17,12 @@ using IpBytes = std::array<std::uint8_t, 16>;
 
 std::optional<IpBytes> ParseIp(std::string_view text);
 
+// Returns whether the address is an IPv4 one.
+bool IsIpv4(const IpBytes& ip);
+
+// Returns whether the host is "localhost" or a loopback address, which only this machine reaches.
+bool IsLoopback(std::string_view host);
+
 struct ListenAddress {
   // Without brackets; empty: every interface.
   std::string host;

@@ -91,7 +91,7 @@ struct FileText {
 };
 
 Problem FileProblem(const std::string& path, std::string message) {
-  return {path, {}, "config", std::move(message)};
+  return {path, {}, std::string(kConfigPath.flag), std::move(message)};
 }
 
 // A file that fails the safety checks is still read, so that its other problems are reported as

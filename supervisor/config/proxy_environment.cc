@@ -22,16 +22,6 @@ constexpr unsigned kBitsPerByte = 8;
 
 constexpr unsigned kIpv4PrefixBits = 96;
 
-bool IsIpv4(const IpBytes& ip) {
-  constexpr IpBytes kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  return std::equal(ip.begin(), ip.begin() + kIpv4PrefixBits / kBitsPerByte, kMapped.begin());
-}
-
-bool IsLoopback(const IpBytes& ip) {
-  constexpr IpBytes kSix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  return IsIpv4(ip) ? ip[12] == 127 : ip == kSix;
-}
-
 bool SharesPrefix(const IpBytes& a, const IpBytes& b, unsigned bits) {
   for (std::size_t i = 0; i < a.size() && bits > 0; ++i) {
     const unsigned compared = std::min(bits, kBitsPerByte);
@@ -148,8 +138,7 @@ bool IsExempt(std::string_view no_proxy, const setup::HttpsAddress& target) {
 
 ProxyChoice FindProxy(const Environment& environment, const setup::HttpsAddress& target) {
   const std::string url = FirstOf(environment, "HTTPS_PROXY", "https_proxy");
-  const auto ip = ParseIp(target.host);
-  if (url.empty() || target.host == "localhost" || (ip && IsLoopback(*ip)) ||
+  if (url.empty() || IsLoopback(target.host) ||
       IsExempt(FirstOf(environment, "NO_PROXY", "no_proxy"), target)) {
     return {};
   }

@@ -189,7 +189,9 @@ constexpr std::string_view kRelations = R"(## Relations between keys
 
 * `openbao.timeout` is not below the KMS timeout of the API server,
 * an address of OpenBao has a path, such as `/v1`,
-* the path of the auth mount does not begin with `auth/`,
+* the path of the auth mount does not begin with `auth/`, or that of the Transit mount begins with
+  `v1/`,
+* `server.metricsAddress` is not a loopback address,
 * `bootstrap.retryInterval` is above `bootstrap.graceTimeout`,
 * `status.deepProbeInterval` is below `status.probeInterval`,
 * a duration is much longer than usual,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "supervisor/config/load.h"
 #include "supervisor/config/rules.h"
 #include "supervisor/config/schema_table.h"
 #include "supervisor/config/text_rules.h"
@@ -94,6 +95,13 @@ class RowChecker {
   std::vector<Problem> problems_;
 };
 
+// Stands for all the required keys, which can be set only in a file.
+Problem NoFile() {
+  std::string message = "no configuration file: name one with ";
+  message.append(kConfigPath.flag).append(" FILE or ").append(kConfigPath.variable);
+  return {"", {}, "", std::move(message)};
+}
+
 void Append(std::vector<Problem>& to, std::vector<Problem> from) {
   std::move(from.begin(), from.end(), std::back_inserter(to));
 }
@@ -102,6 +110,10 @@ void Append(std::vector<Problem>& to, std::vector<Problem> from) {
 
 std::vector<Problem> Validate(const ConfigDocument& document, std::span<const Problem> earlier) {
   std::vector<Problem> problems(earlier.begin(), earlier.end());
+  if (document.path.empty()) {
+    problems.insert(problems.begin(), NoFile());
+    return problems;
+  }
   for (const SchemaRow& row : SchemaTable()) {
     if (row.need.checked->holds(document.config) && !IsFaulty(earlier, row.key)) {
       Append(problems, RowChecker(row, document).Run());
@@ -109,7 +121,9 @@ std::vector<Problem> Validate(const ConfigDocument& document, std::span<const Pr
   }
   Append(problems, CheckRelations(document, problems));
   std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-    return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
+    // A misspelt section comes before the keys that are missing because of it.
+    return std::tuple(!a.unknown_key, a.where.line, a.where.column) <
+           std::tuple(!b.unknown_key, b.where.line, b.where.column);
   });
   return problems;
 }

@@ -9,8 +9,11 @@
 #include "common/base/error.h"
 #include "common/setup/url.h"
 #include "supervisor/config/conditions.h"
+#include "supervisor/config/derived.h"
+#include "supervisor/config/listen_address.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/schema_table.h"
+#include "supervisor/config/text_rules.h"
 #include "supervisor/config/validate.h"
 
 namespace baokms::supervisor {
@@ -47,11 +50,16 @@ void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnin
   const bool jwt = kWithJwt.holds(config);
   if (jwt || kWithCert.holds(config)) {
     const std::string& mount = jwt ? config.auth.jwt.mount_path : config.auth.cert.mount_path;
-    if (!mount.starts_with("auth/")) {
+    // Without a name or with a leading slash it is a problem already.
+    if (!IsBlank(mount) && !mount.starts_with('/') && !mount.starts_with("auth/")) {
       warnings.push_back(document.ProblemAt(
           jwt ? "auth.jwt.mountPath" : "auth.cert.mountPath",
           "does not begin with auth/, as the paths of auth mounts do: write auth/NAME"));
     }
+  }
+  if (config.transit.mount_path.starts_with("v1/")) {
+    warnings.push_back(document.ProblemAt(
+        "transit.mountPath", "begins with v1/, which is added to every request: remove it"));
   }
   const auto check_address = [&](const std::string& text, const std::string& key) {
     const auto address = setup::ParseHttpsAddress(text);
@@ -68,6 +76,16 @@ void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnin
   for (std::size_t i = 0; i < config.openbao.additional_addresses.size(); ++i) {
     check_address(config.openbao.additional_addresses[i],
                   "openbao.additionalAddresses[" + std::to_string(i) + "]");
+  }
+}
+
+// The listener has no access control of its own.
+void WarnAboutMetrics(const ConfigDocument& document, std::vector<Problem>& warnings) {
+  const auto listener = ListenerOf(document.config.server.metrics_address);
+  if (listener && !IsLoopback(listener->host)) {
+    warnings.push_back(document.ProblemAt(
+        "server.metricsAddress",
+        "is not a loopback address: everyone who can reach it can read the metrics"));
   }
 }
 
@@ -126,6 +144,7 @@ std::vector<Problem> Warnings(const ConfigDocument& document) {
     warn("auth.loginBudgetPerMinute", "allows less than one login per worker and minute");
   }
   WarnAboutPaths(document, warnings);
+  WarnAboutMetrics(document, warnings);
   WarnAboutSystemdJwt(document, warnings);
   return warnings;
 }

@@ -235,23 +235,49 @@ std::optional<YamlProblem> CheckBytes(std::string_view text) {
   return std::nullopt;
 }
 
-// Returns what is wrong, for an operator. yaml-cpp has one message for a second key on a line and
-// for a key that its indentation makes part of the value before it, and another one for a key that
-// is indented less than its neighbours.
-std::string DescribeSyntaxError(const YAML::Exception& error, std::string_view text) {
-  for (int line = 0; line < error.mark.line; ++line) {
-    text.remove_prefix(std::min(text.find('\n') + 1, text.size()));
+// Returns the position of the colon in "key:value", which YAML reads as one text that may go on in
+// the next line.
+std::optional<std::size_t> ColonWithoutSpace(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  const bool joined = colon != line.npos && colon + 1 < line.size() && line[colon + 1] != ' ' &&
+                      line.find(": ") == line.npos && line.find_first_of("\"'#") == line.npos;
+  return joined ? std::optional(colon) : std::nullopt;
+}
+
+// Describes an error of yaml-cpp for an operator. yaml-cpp has one message for a second key on a
+// line, for a key that its indentation or the line before it makes part of that line's value, and
+// for one after a tab; and another message for a key that is indented less than its neighbours.
+YamlProblem DescribeSyntaxError(const YAML::Exception& error, std::string_view text) {
+  const Position where = PositionOf(error.mark);
+  std::string_view line;
+  std::string_view previous;
+  for (int i = 0; i < where.line; ++i) {
+    previous = line;
+    line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
   }
-  text = text.substr(0, text.find('\n'));
-  const std::string_view before = text.substr(0, static_cast<std::size_t>(error.mark.column));
-  const bool less = error.msg == YAML::ErrorMsg::END_OF_MAP && !before.empty() &&
-                    before.find_first_not_of(' ') == before.npos && text.find(':') != text.npos;
-  if (error.msg == YAML::ErrorMsg::MAP_VALUE && before.find(": ") != before.npos) {
-    return "not valid YAML: a value that contains \": \" must be quoted";
+  const std::string_view before = line.substr(0, static_cast<std::size_t>(error.mark.column));
+  const bool is_first = before.find_first_not_of(' ') == before.npos;
+  const std::size_t indented = std::min(line.find_first_not_of(" \t"), line.size());
+  if (line.substr(0, indented).find('\t') != line.npos) {
+    return {where, "not valid YAML: tabs cannot be used for indentation"};
   }
-  return "not valid YAML: " + (less || error.msg == YAML::ErrorMsg::MAP_VALUE
-                                   ? "this key is indented differently from its neighbours"
-                                   : error.msg);
+  if (error.msg == YAML::ErrorMsg::MAP_VALUE) {
+    if (before.find(": ") != before.npos) {
+      return {where, "not valid YAML: a value that contains \": \" must be quoted"};
+    }
+    if (const auto colon = ColonWithoutSpace(previous)) {
+      return {{where.line - 1, static_cast<int>(*colon) + 1},
+              "not valid YAML: write a space after the colon"};
+    }
+  } else if (error.msg != YAML::ErrorMsg::END_OF_MAP) {
+    return {where, "not valid YAML: " + error.msg};
+  } else if (!is_first) {
+    return {where, "not valid YAML: text after the end of a value"};
+  } else if (before.empty() || line.find(':') == line.npos) {
+    return {where, "not valid YAML: check the indentation of this line and the previous one"};
+  }
+  return {where, "not valid YAML: this key is indented differently from its neighbours"};
 }
 
 }  // namespace
@@ -272,7 +298,7 @@ std::variant<YamlNode, YamlProblem> ParseYaml(std::string_view text) {
     }
     return std::move(builder).Finish();
   } catch (const YAML::Exception& error) {
-    return YamlProblem{PositionOf(error.mark), DescribeSyntaxError(error, text)};
+    return DescribeSyntaxError(error, text);
   } catch (const std::exception&) {
     return YamlProblem{{}, "not valid YAML"};
   }

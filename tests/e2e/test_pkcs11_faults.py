@@ -184,7 +184,7 @@ def test_an_attempt_that_never_ended_is_latched_until_it_is_cleared(faulty):
     assert stand.provider.run("pin-latch").stdout == "pinLatch: attempting\n"
     module.heal()
     cleared = stand.provider.run("pin-latch", "--clear")
-    assert cleared.stdout == "pinLatch: attempting\ncleared: true\n"
+    assert cleared.stdout == "pinLatch: none\ncleared: true\n"
     stand.provider.wait_healthy()
     assert module.logins() == "."
 

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/contract/identity.h"
 #include "supervisor/cli/commands/commands.h"
@@ -43,6 +45,18 @@ uid_t ProviderUser(const Config& config) {
   return root && ::stat(directory.c_str(), &info) == 0 ? info.st_uid : ::geteuid();
 }
 
+// `serve` looks the group up later, when it opens the socket. Not among the checks of Prepare(),
+// which a reload runs under a filter that forbids to query the group database.
+void CheckSocketGroup(const ConfigDocument& document, std::vector<Problem>& problems) {
+  constexpr std::string_view kKey = "server.socketGroup";
+  if (IsFaulty(problems, kKey)) {
+    return;
+  }
+  if (const auto group = SocketGroup(document.config); !group) {
+    problems.push_back(document.ProblemAt(kKey, std::string(group.error().what())));
+  }
+}
+
 // Reports everything that `serve` would refuse as a problem. The report is printed nevertheless,
 // unless the file cannot be parsed as a configuration.
 int RunConfig(const CommandContext& context) {
@@ -56,11 +70,11 @@ int RunConfig(const CommandContext& context) {
       context.Note("warning: " + ToLine(warning));
     }
   }
-  if (options.path.empty()) {
-    return context.Print("");  // the defaults alone, with which nothing can be served
+  CheckedConfig checked = Prepare(options, HostChecks::kAll, ProviderUser(config));
+  if (!context.IsOn(kNoHostChecksFlag.name)) {
+    CheckSocketGroup(loaded.document, checked.problems);
   }
-  const CheckedConfig checked = Prepare(options, HostChecks::kAll, ProviderUser(config));
-  return checked.options.has_value() ? context.Print("") : context.FailConfig(checked.problems);
+  return checked.problems.empty() ? context.Print("") : context.FailConfig(checked.problems);
 }
 
 int RunSchema(const CommandContext& context) {

@@ -41,18 +41,18 @@ int RunPinLatch(const CommandContext& context) {
   SystemFileOps ops;
   CommandReport report;
   const Result<PinLatch> latch = PinLatch::Open(ops, loaded.document.config.state.path);
-  report.Add("pinLatch", latch ? LatchState(latch->Read()) : "unreadable");
   if (!latch) {
+    report.Add("pinLatch", "unreadable");
     return End(context, report, latch.error());
   }
-  Status cleared;
-  if (context.IsOn(kClearFlag.name)) {
-    cleared = latch->Clear();
-    if (cleared) {
-      report.Add("cleared", "true");
-    }
+  const bool clear = context.IsOn(kClearFlag.name);
+  const std::string before = LatchState(latch->Read());
+  const Status done = clear ? latch->Clear() : Status();
+  report.Add("pinLatch", clear ? LatchState(latch->Read()) : before);
+  if (clear && done) {
+    report.Add("cleared", before == "none" ? "false" : "true");
   }
-  return End(context, report, cleared);
+  return End(context, report, done);
 }
 
 constexpr Flag kPinLatchFlags[] = {kClearFlag, kOutputFlag};

@@ -193,6 +193,9 @@ Report Probe(const ProbeOptions& options) {
   return report;
 }
 
+// How EncryptionConfiguration writes the path of a socket.
+constexpr std::string_view kUnixScheme = "unix://";
+
 constexpr Flag kSocketFlag{"--socket", kPathValue, "Absolute path of the provider's KMS socket"};
 constexpr Flag kTimeoutFlag{"--timeout", "DURATION", "Limit for the whole probe (default 10s)"};
 constexpr Flag kExpectedKeyIdFlag{"--expected-key-id", "ID",
@@ -201,6 +204,9 @@ constexpr Flag kExpectedKeyIdFlag{"--expected-key-id", "ID",
 int RunProbe(const CommandContext& context) {
   ProbeOptions options;
   options.socket_path = context.Value(kSocketFlag.name).value_or("/run/openbao-kms/kms.sock");
+  if (options.socket_path.starts_with(kUnixScheme)) {
+    options.socket_path.erase(0, kUnixScheme.size());
+  }
   if (!options.socket_path.starts_with('/')) {
     return context.FailUsage("--socket must be an absolute Unix socket path");
   }

@@ -16,6 +16,8 @@
 #include "supervisor/cli/report.h"
 #include "supervisor/cli/version.h"
 #include "supervisor/config/reference.h"
+#include "supervisor/registry/file_ops.h"
+#include "supervisor/registry/pin_latch.h"
 #include "tests/supervisor/cli/cli_run.h"
 #include "tests/supervisor/config/config_texts.h"
 
@@ -114,6 +116,7 @@ TEST_F(CliTest, AnswersUsageErrorsWithOneLineAndExitCode2) {
        "unsupported output format \"\": expected text or json\n"},
       {{"probe", "--output", "x"}, "unsupported output format \"x\": expected text or json\n"},
       {{"probe", "--socket", "kms.sock"}, "--socket must be an absolute Unix socket path\n"},
+      {{"probe", "--socket", "unix://kms.sock"}, "--socket must be an absolute Unix socket path\n"},
       {{"probe", "--socket="}, "--socket must be an absolute Unix socket path\n"},
       {{"probe", "--timeout", "0s"}, "--timeout must be positive\n"},
       {{"probe", "--timeout", "-1s"}, "--timeout must be positive\n"},
@@ -173,7 +176,43 @@ TEST_F(CliTest, ShowsTheConfiguration) {
 
 TEST_F(CliTest, LeavesTheFingerprintOutWhileTheIdentityIsIncomplete) {
   EXPECT_THAT(Invoke({"config"}).out, Not(HasSubstr("identityFingerprint")));
-  EXPECT_EQ(Invoke({"config"}).code, 0);
+}
+
+TEST_F(CliTest, WantsAConfigurationFile) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"config"},
+                                                {"config", "--no-host-checks"},
+                                                {"config", "--config="},
+                                                {"serve"},
+                                                {"policy", "openbao"},
+                                                {"pin-latch"},
+                                                {"rotation-plan"}}) {
+    const CliOutcome outcome = Invoke(words);
+    EXPECT_EQ(outcome.code, 3) << words.front();
+    EXPECT_EQ(outcome.err,
+              "config invalid; no configuration file: name one with --config FILE or "
+              "BAO_KMS_PROVIDER_CONFIG\n");
+  }
+}
+
+// The working directory of the test is another one than that of the file.
+TEST_F(CliTest, ResolvesARelativePathOnce) {
+  const std::string path = WriteConfig(YamlOf(JwtKeys()));
+  const std::string relative = fs::relative(path).string();
+  ASSERT_NE(relative.front(), '/');
+  EXPECT_EQ(Invoke({"config", "--no-host-checks", "--config", relative}).code, 0);
+  EXPECT_THAT(Invoke({"config", "--config", relative}).err, Not(HasSubstr("absolute path")));
+  EXPECT_THAT(Invoke({"config", "--config", "absent.yaml"}).err,
+              StartsWith("config invalid; --config: cannot be opened: No such file or directory\n" +
+                         (fs::current_path() / "absent.yaml").string()));
+}
+
+TEST_F(CliTest, ConfigLooksTheSocketsGroupUp) {
+  const std::string path =
+      WriteConfig(YamlOf(With(JwtKeys(), "server.socketGroup", "no-such-group")));
+  const CliOutcome outcome = Invoke({"config", "--config", path});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err, HasSubstr(": server.socketGroup is not a group of this host\n"));
+  EXPECT_EQ(Invoke({"config", "--config", path, "--no-host-checks"}).code, 0);
 }
 
 // A vector of the state files' contract: the identity of golden-v1.
@@ -193,9 +232,10 @@ TEST_F(CliTest, PrintsTheDocumentedFingerprint) {
 // A file that `serve` would refuse, on a host where its directories and bundle are missing as well.
 TEST_F(CliTest, ConfigRefusesWhatServeRefusesWithAllProblems) {
   const std::string path =
-      WriteConfig(YamlOf(With(With(With(JwtKeys(), "openbao.address", "http://bao.example:8200"),
-                                   "openbao.namespace", "team-a/"),
-                              "openbao.tlsServerName", "'*.bao.example'")));
+      WriteConfig(YamlOf(With(JwtKeys(), {{"openbao.address", "http://bao.example:8200"},
+                                          {"openbao.namespace", "team-a/"},
+                                          {"openbao.tlsServerName", "'*.bao.example'"},
+                                          {"server.socketGroup", "'1234'"}})));
   const CliOutcome served = Invoke({"serve", "--config", path});
   const CliOutcome outcome = Invoke({"config", "--config", path});
   EXPECT_EQ(outcome.code, 3);
@@ -211,9 +251,12 @@ TEST_F(CliTest, ConfigRefusesWhatServeRefusesWithAllProblems) {
 }
 
 TEST_F(CliTest, ConfigValidatesForAnotherMachineAndWarns) {
-  const std::string path = WriteConfig(
-      YamlOf(With(With(With(JwtKeys(), "openbao.timeout", "9s"), "auth.jwt.mountPath", "jwt"),
-                  "openbao.address", "https://bao.example/v1")));
+  const std::string path =
+      WriteConfig(YamlOf(With(JwtKeys(), {{"openbao.timeout", "9s"},
+                                          {"auth.jwt.mountPath", "jwt"},
+                                          {"transit.mountPath", "v1/transit"},
+                                          {"server.metricsAddress", "'0.0.0.0:8081'"},
+                                          {"openbao.address", "https://bao.example/v1"}})));
   const CliOutcome outcome = Invoke({"config", "--no-host-checks", "--config", path});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("authMethod: jwt\n"));
@@ -221,6 +264,10 @@ TEST_F(CliTest, ConfigValidatesForAnotherMachineAndWarns) {
   EXPECT_THAT(outcome.err, HasSubstr("openbao.timeout: is not below the KMS timeout"));
   EXPECT_THAT(outcome.err, HasSubstr("auth.jwt.mountPath: does not begin with auth/"));
   EXPECT_THAT(outcome.err, HasSubstr("openbao.address: has a path with /v1"));
+  EXPECT_THAT(outcome.err, HasSubstr("transit.mountPath: begins with v1/"));
+  EXPECT_THAT(outcome.err, HasSubstr("server.metricsAddress: is not a loopback address"));
+  const std::string slash = WriteConfig(YamlOf(With(JwtKeys(), "auth.jwt.mountPath", "/auth/jwt")));
+  EXPECT_THAT(Invoke({"config", "--config", slash}).err, Not(HasSubstr("does not begin with")));
 }
 
 // Neither a variable that is missing here nor one that is set here decides about another machine.
@@ -348,6 +395,22 @@ TEST_F(CliTest, ReportsWhatServeFindsOnTheHost) {
   EXPECT_THAT(outcome.err, HasSubstr("is too permissive: others can "));
   EXPECT_THAT(outcome.err, HasSubstr("openbao.caCertFile: cannot be opened: No such file"));
   EXPECT_FALSE(outcome.served.has_value());
+}
+
+TEST_F(CliTest, SaysWhetherAPinLatchWasCleared) {
+  fs::create_directory(root_ + "/state");
+  const std::string state = root_ + "/state/key-registry.json";
+  const std::string path = WriteConfig(YamlOf(With(JwtKeys(), "state.path", state)));
+  SystemFileOps ops;
+  const auto latch = PinLatch::Open(ops, state);
+  ASSERT_TRUE(latch.has_value());
+  const PinSalt salt = latch->Salt().value();
+  ASSERT_EQ(latch->Begin(salt, 7), PinPermission::kAllowed);
+  ASSERT_TRUE(latch->Refuse(salt, 7).has_value());
+  EXPECT_EQ(Invoke({"pin-latch", "--config", path}).out, "pinLatch: refused\n");
+  const std::vector<std::string> clear{"pin-latch", "--clear", "--config", path};
+  EXPECT_EQ(Invoke(clear).out, "pinLatch: none\ncleared: true\n");
+  EXPECT_EQ(Invoke(clear).out, "pinLatch: none\ncleared: false\n");
 }
 
 // The flags of the commands around the registry, which end in exit code 2 before anything is read.

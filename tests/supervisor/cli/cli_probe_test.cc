@@ -218,6 +218,13 @@ TEST_F(ProbeTest, FailsAtTheFirstWrongAnswer) {
   }
 }
 
+TEST_F(ProbeTest, TakesThePathAsTheApiServersConfigurationHasIt) {
+  Serve({});
+  path_ = "unix://" + path_;
+  EXPECT_THAT(Checks(), ElementsAre("pass kms.status", "pass kms.encrypt", "pass kms.decrypt",
+                                    "pass kms.key_id"));
+}
+
 TEST_F(ProbeTest, FailsForAnotherKeyThanExpected) {
   Serve({});
   EXPECT_THAT(Checks({"--expected-key-id", kOtherKeyId}),
@@ -237,12 +244,15 @@ TEST_F(ProbeTest, NamesWhatIsWrongWithTheSocket) {
   const auto messages = [&] {
     return Invoke({"probe", "--socket", path_, "--timeout", "1s"}).out;
   };
-  EXPECT_THAT(messages(), HasSubstr("[fail] socket.path: Socket file - there is no Unix socket"));
+  EXPECT_THAT(messages(), HasSubstr("[fail] socket.path: Socket file - " + path_ +
+                                    ": there is no Unix socket"));
   std::ofstream(path_) << "x";
-  EXPECT_THAT(messages(), HasSubstr("[fail] socket.path: Socket file - there is no Unix socket"));
+  EXPECT_THAT(messages(), HasSubstr("[fail] socket.path: Socket file - " + path_ +
+                                    ": there is no Unix socket"));
   fs::remove(path_);
   fs::create_symlink("elsewhere", path_);
-  EXPECT_THAT(messages(), HasSubstr("[fail] socket.path: Socket file - there is no Unix socket"));
+  EXPECT_THAT(messages(), HasSubstr("[fail] socket.path: Socket file - " + path_ +
+                                    ": there is no Unix socket"));
   fs::remove(path_);
 
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -251,12 +261,14 @@ TEST_F(ProbeTest, NamesWhatIsWrongWithTheSocket) {
   path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
   const void* raw = &address;
   ASSERT_EQ(::bind(socket.get(), static_cast<const sockaddr*>(raw), sizeof(address)), 0);
-  EXPECT_THAT(messages(), HasSubstr("[fail] socket.connect: Connection - no process listens"));
+  EXPECT_THAT(messages(),
+              HasSubstr("[fail] socket.connect: Connection - " + path_ + ": no process listens"));
 
   // A listener that never accepts: its queue takes one connection, the next caller waits.
   ASSERT_EQ(::listen(socket.get(), 0), 0);
   EXPECT_THAT(messages(), HasSubstr("[fail] kms.status: Status - failed with DEADLINE_EXCEEDED"));
-  EXPECT_THAT(messages(), HasSubstr("[fail] socket.connect: Connection - no answer in time"));
+  EXPECT_THAT(messages(),
+              HasSubstr("[fail] socket.connect: Connection - " + path_ + ": no answer in time"));
 }
 
 }  // namespace

@@ -210,7 +210,7 @@ TEST_F(FilesTest, ChecksTheConfigurationFile) {
   ASSERT_EQ(loaded.problems.size(), 1U);
   EXPECT_EQ(ToLine(loaded.problems[0]),
             options.path +
-                ": config: mode 0644 is too permissive: others can read it; run chmod 0640 " +
+                ": --config: mode 0644 is too permissive: others can read it; run chmod 0640 " +
                 options.path);
   // What is in it is told all the same.
   EXPECT_EQ(loaded.document.config.transit.key_name, "etcd");
@@ -223,10 +223,10 @@ TEST_F(FilesTest, SaysWhyTheConfigurationFileCannotBeRead) {
   options.path = root_ + "/absent.yaml";
   ASSERT_EQ(LoadConfig(options).problems.size(), 1U);
   EXPECT_EQ(DescribeProblems(LoadConfig(options).problems),
-            "config invalid; config: cannot be opened: No such file or directory\n" + options.path +
-                ": config: cannot be opened: No such file or directory");
+            "config invalid; --config: cannot be opened: No such file or directory\n" +
+                options.path + ": --config: cannot be opened: No such file or directory");
   options.path = root_;
-  EXPECT_EQ(ToLine(LoadConfig(options).problems[0]), root_ + ": config: is not a regular file");
+  EXPECT_EQ(ToLine(LoadConfig(options).problems[0]), root_ + ": --config: is not a regular file");
 }
 
 TEST_F(FilesTest, SaysNothingElseOfAConfigurationFileThatIsNotThere) {

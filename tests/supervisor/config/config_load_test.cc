@@ -70,8 +70,8 @@ TEST(LoadTest, FillsDefaults) {
 
 TEST(LoadTest, WantsConfigVersionInTheFile) {
   EXPECT_THAT(LoadProblems(YamlOf(Without(JwtKeys(), "configVersion"))),
-              ElementsAre("c.yaml: configVersion: configVersion is required"));
-  EXPECT_THAT(LoadProblems(""), ElementsAre("c.yaml: configVersion: configVersion is required"));
+              ElementsAre("c.yaml: configVersion is required"));
+  EXPECT_THAT(LoadProblems(""), ElementsAre("c.yaml: configVersion is required"));
   LoadOptions no_file;
   EXPECT_THAT(LoadConfig(no_file).problems, IsEmpty());
   EXPECT_EQ(LoadConfig(no_file).document.config.config_version, ConfigVersion::kV1Alpha1);
@@ -121,12 +121,12 @@ TEST(LoadTest, RefusesRemovedKeys) {
 }
 
 TEST(LoadTest, RefusesAKeyThatIsThereTwice) {
-  EXPECT_THAT(
-      LoadProblems("configVersion: v1alpha1\n"
-                   "state: {path: /a, path: /b}\n"
-                   "status: {}\n"
-                   "status: {}\n"),
-      ElementsAre("c.yaml:2:19: state.path: is duplicated", "c.yaml:4:1: status: is duplicated"));
+  EXPECT_THAT(LoadProblems("configVersion: v1alpha1\n"
+                           "state: {path: /a, path: /b}\n"
+                           "status: {}\n"
+                           "status: {}\n"),
+              ElementsAre("c.yaml:2:19: state.path: is duplicated: the first one is in line 2",
+                          "c.yaml:4:1: status: is duplicated: the first one is in line 3"));
 }
 
 TEST(LoadTest, RefusesOtherTypesForEveryKey) {
@@ -161,7 +161,9 @@ TEST(LoadTest, RefusesOtherTypesForEveryKey) {
       if (right) {
         EXPECT_THAT(problems, IsEmpty());
       } else {
-        EXPECT_THAT(problems, ElementsAre(HasSubstr(std::string(row.key) + ": ")));
+        const bool duration = std::holds_alternative<DurationField>(row.field);
+        EXPECT_THAT(problems,
+                    ElementsAre(HasSubstr(std::string(row.key) + (duration ? " must be " : ": "))));
       }
     }
   }
@@ -169,8 +171,8 @@ TEST(LoadTest, RefusesOtherTypesForEveryKey) {
 
 TEST(LoadTest, SaysWhatADurationLooksLike) {
   EXPECT_THAT(LoadProblems("configVersion: v1alpha1\nopenbao:\n  timeout: 120\n"),
-              ElementsAre("c.yaml:3:3: openbao.timeout: openbao.timeout must be a duration string "
-                          "with units, such as 30s or 0s"));
+              ElementsAre("c.yaml:3:3: openbao.timeout must be a duration string with units, such "
+                          "as 30s or 0s"));
 }
 
 TEST(LoadTest, PointsAtListItems) {
@@ -221,7 +223,8 @@ TEST(LoadTest, FindsAllProblemsInOnePass) {
       "    unknown: 1\n";
   EXPECT_THAT(
       ProblemsOf(yaml),
-      ElementsAre("c.yaml: auth.jwt.source: is required", "c.yaml: auth.jwt.mountPath: is required",
+      ElementsAre("c.yaml:8:5: openbao.unknown: unknown key",
+                  "c.yaml: auth.jwt.source: is required", "c.yaml: auth.jwt.mountPath: is required",
                   "c.yaml: auth.jwt.role: is required", "c.yaml: transit.mountPath: is required",
                   "c.yaml: transit.keyName: is required",
                   "c.yaml: transit.keyIdScope.providerName: is required",
@@ -235,8 +238,7 @@ TEST(LoadTest, FindsAllProblemsInOnePass) {
                   "c.yaml:5:1: openbao.tlsServerName: is required",
                   "c.yaml:5:1: openbao.instanceId: is required",
                   "c.yaml:6:5: openbao.address: must be an https URL",
-                  "c.yaml:7:5: openbao.timeout: must be greater than 0",
-                  "c.yaml:8:5: openbao.unknown: unknown key"));
+                  "c.yaml:7:5: openbao.timeout: must be greater than 0"));
 }
 
 TEST(LoadTest, DescribesProblemsInTheDocumentedForm) {
@@ -269,7 +271,55 @@ TEST(LoadTest, StopsAtBrokenYaml) {
               ElementsAre("c.yaml:3:2: not valid YAML: this key is indented differently from its "
                           "neighbours"));
   EXPECT_THAT(ProblemsOf("server:\n  a: 1\n b\n"),
-              ElementsAre("c.yaml:3:2: not valid YAML: end of map not found"));
+              ElementsAre("c.yaml:3:2: not valid YAML: check the indentation of this line and the "
+                          "previous one"));
+}
+
+TEST(LoadTest, SaysWhatIsWrongWithBrokenYaml) {
+  struct Row {
+    const char* text;
+    const char* problem;
+  };
+
+  constexpr Row kRows[] = {
+      {"server:\n\tsocketPath: /x\n", "2:12: not valid YAML: tabs cannot be used for indentation"},
+      {"server:\n  a: 1\n \tb: /x\n", "3:2: not valid YAML: tabs cannot be used for indentation"},
+      {"a: 1\nrole:kms\nb: y\n", "2:5: not valid YAML: write a space after the colon"},
+      {"auth:\n  role:kms\n  b: y\n", "2:7: not valid YAML: write a space after the colon"},
+      {"a: 'x'y\n", "1:7: not valid YAML: text after the end of a value"},
+      {"server:\n  a: 1\n- b\n",
+       "3:1: not valid YAML: check the indentation of this line and the previous one"},
+  };
+  for (const Row& row : kRows) {
+    EXPECT_THAT(ProblemsOf(row.text), ElementsAre(std::string("c.yaml:") + row.problem));
+  }
+}
+
+TEST(LoadTest, NamesUnknownKeysBeforeTheKeysThatAreMissingBecauseOfThem) {
+  const std::string yaml = YamlOf(JwtKeys());
+  std::string misspelt = yaml;
+  misspelt.replace(misspelt.find("openbao:"), 8, "openboa:");
+  EXPECT_THAT(ProblemsOf(misspelt),
+              ElementsAre(HasSubstr("openboa: unknown key; did you mean \"openbao\"?"),
+                          HasSubstr("openbao.address: is required"),
+                          HasSubstr("openbao.caCertFile: is required"),
+                          HasSubstr("openbao.tlsServerName: is required"),
+                          HasSubstr("openbao.instanceId: is required")));
+}
+
+TEST(LoadTest, SaysInWhichSectionAKeyBelongs) {
+  EXPECT_THAT(LoadProblems("configVersion: v1alpha1\njwt: {}\ntokenUrl: x\nmountPath: x\n"),
+              ElementsAre("c.yaml:2:1: jwt: unknown key; did you mean \"auth.jwt\"?",
+                          "c.yaml:3:1: tokenUrl: unknown key; did you mean "
+                          "\"auth.jwt.oauth2.tokenUrl\"?",
+                          "c.yaml:4:1: mountPath: unknown key"));
+}
+
+TEST(LoadTest, SaysThatThereIsNoFileInsteadOfWhatIsMissing) {
+  const LoadResult loaded = LoadConfig({});
+  EXPECT_EQ(DescribeProblems(Validate(loaded.document, loaded.problems)),
+            "config invalid; no configuration file: name one with --config FILE or "
+            "BAO_KMS_PROVIDER_CONFIG");
 }
 
 TEST(PrecedenceTest, GoesFlagEnvironmentFileDefault) {
