@@ -133,7 +133,7 @@ TEST_P(ProviderKeyTest, KnowsWhatItIs) {
   EXPECT_EQ(EVP_PKEY_get_size(key->get()), EVP_PKEY_get_size(public_key.get()));
   EXPECT_EQ(EVP_PKEY_eq(key->get(), public_key.get()), 1);
   EXPECT_EQ(EVP_PKEY_eq(public_key.get(), key->get()), 1);
-  const SoftwareKey other(GetParam().type, GetParam().detail);
+  const SoftwareKey other(GetParam().type, GetParam().detail, 1);
   EXPECT_NE(EVP_PKEY_eq(key->get(), other.PublicKey().get()), 1);
 }
 
@@ -141,7 +141,7 @@ TEST_P(ProviderKeyTest, ProvesThatItBelongsToItsCertificate) {
   const EvpKey public_key = signer.PublicKey();
   const HsmKeyFacts facts{.kind = GetParam().kind, .rsa_pkcs1 = true, .rsa_pss = true};
   EXPECT_TRUE(ProbeKey(*public_key, signer, facts));
-  const SoftwareKey other(GetParam().type, GetParam().detail);
+  const SoftwareKey other(GetParam().type, GetParam().detail, 1);
   const Status wrong = ProbeKey(*other.PublicKey(), signer, facts);
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code(), ErrorCode::kFailedPrecondition);

@@ -2,7 +2,10 @@
 
 #include <array>
 #include <cstring>
+#include <map>
+#include <string>
 #include <string_view>
+#include <tuple>
 
 #include <gtest/gtest.h>
 #include <openssl/bio.h>
@@ -24,6 +27,16 @@ EvpKey Generate(const char* type, const char* detail) {
     return EvpKey(EVP_PKEY_Q_keygen(nullptr, "provider=default", type, detail));
   }
   return EvpKey(EVP_PKEY_Q_keygen(nullptr, "provider=default", type));
+}
+
+EvpKey PairOf(const char* type, const char* detail, int number) {
+  static std::map<std::tuple<std::string, std::string, int>, EvpKey> pairs;
+  EvpKey& pair = pairs[{type, detail, number}];
+  if (pair == nullptr) {
+    pair = Generate(type, detail);
+  }
+  EVP_PKEY_up_ref(pair.get());
+  return EvpKey(pair.get());
 }
 
 const EVP_MD* DigestOf(DigestKind kind) {
@@ -96,7 +109,8 @@ void AddExtension(X509& certificate, int kind, const char* value) {
 
 }  // namespace
 
-SoftwareKey::SoftwareKey(const char* type, const char* detail) : pair_(Generate(type, detail)) {
+SoftwareKey::SoftwareKey(const char* type, const char* detail, int number)
+    : pair_(PairOf(type, detail, number)) {
 }
 
 EvpKey SoftwareKey::PublicKey() const {

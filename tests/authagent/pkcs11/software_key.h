@@ -21,8 +21,10 @@ namespace baokms::authagent {
 
 class SoftwareKey final : public SigningKey {
  public:
-  // `type` is "RSA" with `detail` its bits, "EC" with its group, or "ED25519" with nothing.
-  explicit SoftwareKey(const char* type, const char* detail = "");
+  // `type` is "RSA" with `detail` its bits, "EC" with its group, or "ED25519" with nothing. Because
+  // RSA keys take seconds to generate, the same arguments give the same pair; another `number`
+  // gives another pair.
+  explicit SoftwareKey(const char* type, const char* detail = "", int number = 0);
 
   // Only the public half, as a certificate has it.
   [[nodiscard]] EvpKey PublicKey() const;
