@@ -14,6 +14,16 @@
 
 namespace baokms::supervisor {
 
+// The exit codes that scripts rely on.
+enum class ExitCode : int {
+  kOk = 0,
+  kUnclassified = 1,
+  kUsage = 2,
+  kConfig = 3,   // loading or validation, including values given through flags
+  kCheck = 4,    // a diagnostic check failed
+  kRuntime = 5,  // the provider failed after validation
+};
+
 struct CliHooks {
   // Runs the provider until it ends and returns the exit code.
   std::function<int(const ServeOptions&)> serve;

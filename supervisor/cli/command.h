@@ -12,10 +12,9 @@
 #include <vector>
 
 #include "supervisor/cli/cli.h"
-#include "supervisor/cli/exit_code.h"
-#include "supervisor/cli/report.h"
 #include "supervisor/config/document.h"
 #include "supervisor/config/load.h"
+#include "supervisor/state_commands/command_report.h"
 
 namespace baokms::supervisor {
 

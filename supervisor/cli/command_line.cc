@@ -35,6 +35,15 @@ std::variant<std::vector<std::string>, UsageError> PrepareArguments(
   return reversed;
 }
 
+// Parses "text" or "json", in any case and surrounded by spaces.
+std::optional<OutputFormat> ParseOutputFormat(std::string_view text) {
+  text = TrimSpace(text);
+  if (EqualsIgnoringAsciiCase(text, "text")) {
+    return OutputFormat::kText;
+  }
+  return EqualsIgnoringAsciiCase(text, "json") ? std::optional(OutputFormat::kJson) : std::nullopt;
+}
+
 // Owns the parser and the values it writes to.
 class Parser {
  public:

@@ -1,7 +1,5 @@
 #include "supervisor/cli/prepare.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -85,14 +83,6 @@ CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_u
     });
   }
   return Finish(options, loaded.document, std::move(host), std::move(problems));
-}
-
-CheckedConfig PrepareServe(const LoadOptions& options) {
-  return Prepare(options, HostChecks::kAll, ::geteuid());
-}
-
-CheckedConfig PrepareLiveQuery(const LoadOptions& options) {
-  return Prepare(options, HostChecks::kCaBundles, ::geteuid());
 }
 
 }  // namespace baokms::supervisor

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <optional>
@@ -24,19 +25,12 @@ struct CheckedConfig {
 // Which of this host's files and directories are checked.
 enum class HostChecks : std::uint8_t {
   kAll,
-  kCaBundles,
+  kCaBundles,  // so that a command can run where the provider cannot
 };
 
 // Loads and validates the configuration, and checks this host for a provider that runs as
 // `own_user`, unless the options are for another machine. Fills in everything except the build
 // information.
-CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user);
-
-// Runs Prepare() with all checks, for this process's own user.
-CheckedConfig PrepareServe(const LoadOptions& options);
-
-// Loads and validates the configuration, and of this host's files checks only the CA bundles, so
-// that a command can run where the provider cannot.
-CheckedConfig PrepareLiveQuery(const LoadOptions& options);
+CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user = ::geteuid());
 
 }  // namespace baokms::supervisor

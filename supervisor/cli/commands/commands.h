@@ -1,5 +1,6 @@
-// The table of all commands. A new command needs a file in this folder, a line here and its name in
-// CMakeLists.txt: help, completion and the parser follow from the table.
+// The table of all commands. A new command needs a Command in a file of this folder, its
+// declaration and its place in the table here: help, completion and the parser follow from the
+// table.
 
 #pragma once
 

@@ -71,30 +71,18 @@ Register-ArgumentCompleter -Native -CommandName 'bao-kms-provider' -ScriptBlock 
 }
 )";
 
+template <const std::string_view& kScript>
+int PrintScript(const CommandContext& context) {
+  return context.Print(kScript);
+}
+
 constexpr std::string_view kHelp = "Print the script for this shell";
 
 constexpr Command kShells[] = {
-    {.name = "bash",
-     .help = kHelp,
-     .run =
-         [](const CommandContext& context) {
-           return context.Print(kBash);
-         }},
-    {.name = "fish",
-     .help = kHelp,
-     .run =
-         [](const CommandContext& context) {
-           return context.Print(kFish);
-         }},
-    {.name = "powershell",
-     .help = kHelp,
-     .run =
-         [](const CommandContext& context) {
-           return context.Print(kPowerShell);
-         }},
-    {.name = "zsh", .help = kHelp, .run = [](const CommandContext& context) {
-       return context.Print(kZsh);
-     }}};
+    {.name = "bash", .help = kHelp, .run = PrintScript<kBash>},
+    {.name = "fish", .help = kHelp, .run = PrintScript<kFish>},
+    {.name = "powershell", .help = kHelp, .run = PrintScript<kPowerShell>},
+    {.name = "zsh", .help = kHelp, .run = PrintScript<kZsh>}};
 
 }  // namespace
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,33 +37,24 @@ constexpr std::size_t kUidBytes = 16;
 // Maximum timeout, so that a deadline fits the range of the clock.
 constexpr std::chrono::hours kMaxTimeout{24};
 
+// In the order of grpc::StatusCode.
+constexpr std::string_view kCodeNames[] = {
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
+
 // Returns "failed with UNAVAILABLE": the code alone, because the text of a server is never
 // repeated.
 std::string CodeText(const grpc::Status& status) {
-  constexpr std::array<std::string_view, 17> kNames{"OK",
-                                                    "CANCELLED",
-                                                    "UNKNOWN",
-                                                    "INVALID_ARGUMENT",
-                                                    "DEADLINE_EXCEEDED",
-                                                    "NOT_FOUND",
-                                                    "ALREADY_EXISTS",
-                                                    "PERMISSION_DENIED",
-                                                    "RESOURCE_EXHAUSTED",
-                                                    "FAILED_PRECONDITION",
-                                                    "ABORTED",
-                                                    "OUT_OF_RANGE",
-                                                    "UNIMPLEMENTED",
-                                                    "INTERNAL",
-                                                    "UNAVAILABLE",
-                                                    "DATA_LOSS",
-                                                    "UNAUTHENTICATED"};
   const auto code = static_cast<std::size_t>(status.error_code());
-  return std::string("failed with ").append(code < kNames.size() ? kNames[code] : "UNKNOWN");
+  return std::string("failed with ")
+      .append(code < std::size(kCodeNames) ? kCodeNames[code] : "UNKNOWN");
 }
 
 class KmsProber {
  public:
-  KmsProber(UniqueFd socket, SystemTime deadline, Report& report)
+  KmsProber(UniqueFd socket, SystemTime deadline, ProbeReport& report)
       : deadline_(deadline), report_(report) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(static_cast<int>(contract::kMaxGrpcMessageBytes));
@@ -164,7 +157,7 @@ class KmsProber {
   }
 
   const SystemTime deadline_;
-  Report& report_;
+  ProbeReport& report_;
   std::unique_ptr<v2::KeyManagementService::Stub> stub_;
   std::string plaintext_;
   std::string uid_;
@@ -179,8 +172,8 @@ struct ProbeOptions {
 };
 
 // Stops at the first check that fails.
-Report Probe(const ProbeOptions& options) {
-  Report report{.name = "probe", .checks = {}};
+ProbeReport Probe(const ProbeOptions& options) {
+  ProbeReport report;
   const auto timeout = std::min<std::chrono::nanoseconds>(options.timeout, kMaxTimeout);
   const auto steady_deadline = std::chrono::steady_clock::now() + timeout;
   const SystemTime deadline =
@@ -226,7 +219,7 @@ int RunProbe(const CommandContext& context) {
     }
     options.expected_key_id = *key_id;
   }
-  const Report report = Probe(options);
+  const ProbeReport report = Probe(options);
   const std::string text = ToString(report, context.output());
   if (!report.Failed()) {
     return context.Print(text);

@@ -9,7 +9,7 @@ namespace baokms::supervisor {
 namespace {
 
 ReloadedOptions Reload(const LoadOptions& load) {
-  CheckedConfig checked = PrepareServe(load);
+  CheckedConfig checked = Prepare(load, HostChecks::kAll);
   if (!checked.options) {
     return {.options = nullptr, .refusal = DescribeProblems(checked.problems)};
   }
@@ -18,7 +18,7 @@ ReloadedOptions Reload(const LoadOptions& load) {
 }
 
 int RunServe(const CommandContext& context) {
-  CheckedConfig checked = PrepareServe(context.load());
+  CheckedConfig checked = Prepare(context.load(), HostChecks::kAll);
   if (!checked.options) {
     return context.FailConfig(checked.problems);
   }

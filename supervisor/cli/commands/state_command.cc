@@ -22,7 +22,7 @@ int PrintReport(const CommandContext& context,
 int RunStateCommand(const CommandContext& context,
                     const std::function<CommandResult(const CommandHost&)>& command,
                     const std::string& report_file) {
-  CheckedConfig checked = PrepareLiveQuery(context.load());
+  CheckedConfig checked = Prepare(context.load(), HostChecks::kCaBundles);
   if (!checked.options) {
     return context.FailConfig(checked.problems);
   }

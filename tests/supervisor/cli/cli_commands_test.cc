@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "supervisor/cli/report.h"
+#include "supervisor/cli/probe_report.h"
 #include "supervisor/cli/version.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/registry/file_ops.h"
@@ -470,18 +470,17 @@ TEST(StateFlagsTest, WantsAConfigurationBeforeAnythingElse) {
   }
 }
 
-TEST(ReportTest, HasTheDocumentedForms) {
-  Report report{.name = "probe", .checks = {}};
+TEST(ProbeReportTest, HasTheDocumentedForms) {
+  ProbeReport report;
   report.Add(CheckStatus::kPass, "a.b", "Title", "message");
-  report.Add(CheckStatus::kSkip, "c", "Other", "");
-  EXPECT_FALSE(report.Failed());
   report.Add(CheckStatus::kWarn, "d", "W", "x");
   EXPECT_FALSE(report.Failed());
   EXPECT_EQ(ToString(report, OutputFormat::kText),
-            "probe\n[pass] a.b: Title - message\n[skip] c: Other\n[warn] d: W - x\n");
-  EXPECT_EQ(ToString(Report{"p", {{"a", "T", CheckStatus::kFail, ""}}}, OutputFormat::kJson),
-            "{\n  \"name\": \"p\",\n  \"checks\": [\n    {\n      \"id\": \"a\",\n"
-            "      \"title\": \"T\",\n      \"status\": \"fail\"\n    }\n  ]\n}\n");
+            "probe\n[pass] a.b: Title - message\n[warn] d: W - x\n");
+  EXPECT_EQ(ToString(ProbeReport{{{"a", "T", CheckStatus::kFail, "why"}}}, OutputFormat::kJson),
+            "{\n  \"name\": \"probe\",\n  \"checks\": [\n    {\n      \"id\": \"a\",\n"
+            "      \"title\": \"T\",\n      \"status\": \"fail\",\n"
+            "      \"message\": \"why\"\n    }\n  ]\n}\n");
   report.Add(CheckStatus::kFail, "e", "F", "");
   EXPECT_TRUE(report.Failed());
 }

@@ -8,12 +8,17 @@
 #include "supervisor/cli/commands/commands.h"
 #include "supervisor/cli/commands/state_command.h"
 #include "supervisor/cli/prepare.h"
-#include "supervisor/etcd/etcd_options.h"
 #include "supervisor/etcd/start_scan.h"
 #include "supervisor/state_commands/rotation_commands.h"
 
 namespace baokms::supervisor {
 namespace {
+
+int PrintRotationPlan(const CommandContext& context) {
+  return RunStateCommand(context, RunRotationPlan);
+}
+
+constexpr Flag kRotationPlanFlags[] = {kOutputFlag};
 
 constexpr Flag kScanFlag{"--scan-etcd", "ENDPOINT",
                          "Count the objects in this etcd (https://HOST:PORT) by provider and key"};
@@ -74,7 +79,7 @@ int RunScan(const CommandContext& context, EtcdOptions options) {
   if (const std::string_view problem = FindEtcdFlagProblem(context, options); !problem.empty()) {
     return context.FailUsage(problem);
   }
-  const CheckedConfig checked = PrepareLiveQuery(context.load());
+  const CheckedConfig checked = Prepare(context.load(), HostChecks::kCaBundles);
   if (!checked.options) {
     return context.FailConfig(checked.problems);
   }
@@ -110,6 +115,12 @@ constexpr Flag kVerifyRotationFlags[] = {kScanFlag, kCaFlag,     kCertificateFla
                                          kKeyFlag,  kPrefixFlag, kOutputFlag};
 
 }  // namespace
+
+constinit const Command kRotationPlanCommand{
+    .name = "rotation-plan",
+    .help = "Show how far this node is in a rotation of the Transit key",
+    .flags = kRotationPlanFlags,
+    .run = PrintRotationPlan};
 
 constinit const Command kVerifyRotationCommand{
     .name = "verify-rotation",

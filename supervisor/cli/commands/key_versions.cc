@@ -15,6 +15,25 @@
 namespace baokms::supervisor {
 namespace {
 
+constexpr Flag kBeforeVersionFlag{
+    "--before-version", "N",
+    "Retire all versions below this one; above 1 and at most the active version"};
+
+int ExecuteRetireVersions(const CommandContext& context) {
+  const auto version =
+      contract::ParsePositiveDecimal(context.ValueOrEmpty(kBeforeVersionFlag.name));
+  if (!version.has_value() || *version <= 1) {
+    return context.FailUsage("--before-version must be a Transit version above 1");
+  }
+  return RunReviewedCommand(
+      context, [&version](const CommandHost& host, const ReviewedHash& reviewed) {
+        return RunRetireVersions(host, {.before_version = *version, .reviewed = reviewed});
+      });
+}
+
+constexpr Flag kRetireVersionsFlags[] = {kBeforeVersionFlag, kApplyFlag, kExpectedStateHashFlag,
+                                         kOutputFlag};
+
 constexpr Flag kVersionsFlag{"--versions", "LIST", "Versions to restore, such as 1,2"};
 
 // Parses versions separated by commas, each positive and listed once.
@@ -50,6 +69,12 @@ constexpr Flag kRestoreVersionsFlags[] = {kVersionsFlag, kApplyFlag, kExpectedSt
                                           kOutputFlag};
 
 }  // namespace
+
+constinit const Command kRetireVersionsCommand{
+    .name = "retire-versions",
+    .help = "Retire old key versions in this node's registry; only shows a plan without --apply",
+    .flags = kRetireVersionsFlags,
+    .run = ExecuteRetireVersions};
 
 constinit const Command kRestoreVersionsCommand{
     .name = "restore-versions",
