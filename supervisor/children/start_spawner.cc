@@ -12,7 +12,6 @@
 #include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "supervisor/spawner/launch.h"
-#include "supervisor/spawner/own_directory.h"
 
 namespace baokms::supervisor {
 namespace {

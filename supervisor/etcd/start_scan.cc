@@ -21,7 +21,6 @@
 #include "supervisor/config/text_rules.h"
 #include "supervisor/etcd/scan_message.h"
 #include "supervisor/spawner/launch.h"
-#include "supervisor/spawner/own_directory.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -10,7 +10,9 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "common/base/error.h"
@@ -101,6 +103,15 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+Result<std::string> OwnDirectory() {
+  std::error_code failure;
+  const auto own = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (failure) {
+    return Error(ErrorCode::kSystem, "readlink /proc/self/exe", failure.value());
+  }
+  return own.parent_path().string() + "/";
+}
 
 std::vector<std::string> ChildEnvironment() {
   return {

@@ -1,5 +1,5 @@
 // Between fork and exec: gives a child its fixed descriptors and a new environment, then executes
-// its program from an open descriptor.
+// its program from an open descriptor. And where the programs are.
 
 #pragma once
 
@@ -12,6 +12,10 @@
 #include "common/base/result.h"
 
 namespace baokms::supervisor {
+
+// Returns the directory in which the programs of this project are installed, which is that of this
+// process's own program (proc(5), /proc/self/exe), with a trailing slash.
+Result<std::string> OwnDirectory();
 
 // What one child is started with. The caller keeps ownership of all descriptors.
 struct LaunchPlan {

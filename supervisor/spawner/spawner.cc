@@ -97,23 +97,12 @@ Result<std::vector<Pair>> MakePairs(std::uint32_t workers) {
   return pairs;
 }
 
-Status BlockChildSignal() {
-  sigset_t signals;
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGCHLD);
-  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
-    return Error(ErrorCode::kSystem, "sigprocmask", errno);
-  }
-  return {};
-}
-
 Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   BAOKMS_TRY(RequireOpenDescriptors(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(CloseFrom(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(NameProcess("bao-kms-spawner"));
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(IgnoreGroupSignals());
-  BAOKMS_TRY(BlockChildSignal());
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::SpawnerSetup>(ipc::kSetupDescriptor));
   std::vector<Pair> pairs = BAOKMS_TRY(MakePairs(setup.workers()));
   BAOKMS_TRY(session.Open(LogLevel::kInfo));
@@ -132,6 +121,9 @@ Status Spawner::Listen() {
   sigset_t signals;
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGCHLD);
+  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
+    return Error(ErrorCode::kSystem, "sigprocmask", errno);
+  }
   child_signals_ = UniqueFd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!child_signals_.valid()) {
     return Error(ErrorCode::kSystem, "signalfd", errno);
