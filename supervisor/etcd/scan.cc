@@ -56,6 +56,7 @@ std::string EndOf(std::string prefix) {
 
 constexpr std::string_view kNoConnection = "no connection in time";
 constexpr std::string_view kConnectionLost = "the connection was lost, or no etcd answers there";
+constexpr std::string_view kHandshakeFailed = "the TLS handshake failed";
 
 std::string Describe(const grpc::Status& status) {
   switch (status.error_code()) {
@@ -112,18 +113,21 @@ std::vector<std::string> LookUp(const EtcdTarget& target) {
   return found;
 }
 
-std::shared_ptr<grpc::ChannelCredentials> Credentials(const EtcdTarget& target) {
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const EtcdTarget& target,
+                                                      const std::string& ca_pem) {
   if (!target.credentials) {
     return grpc::InsecureChannelCredentials();
   }
   grpc::SslCredentialsOptions options;
-  options.pem_root_certs = target.credentials->ca_pem;
+  options.pem_root_certs = ca_pem;
   options.pem_cert_chain = target.credentials->certificate_pem;
   options.pem_private_key = target.credentials->key_pem;
   return grpc::SslCredentials(options);
 }
 
-Channel MakeChannel(const EtcdTarget& target, const std::string& address) {
+Channel MakeChannel(const EtcdTarget& target,
+                    const std::string& address,
+                    const std::string& ca_pem) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -132,7 +136,7 @@ Channel MakeChannel(const EtcdTarget& target, const std::string& address) {
     // addresses.
     arguments.SetSslTargetNameOverride(target.host);
   }
-  return grpc::CreateCustomChannel(address, Credentials(target), arguments);
+  return grpc::CreateCustomChannel(address, Credentials(target, ca_pem), arguments);
 }
 
 // Translates gRPC's text about a failed connection into one of this program's own.
@@ -140,14 +144,15 @@ std::string DescribeConnection(const std::string& text) {
   const auto has = [&text](std::string_view part) {
     return text.find(part) != std::string::npos;
   };
+  const std::string failed(kHandshakeFailed);
   if (has("not in peer certificate")) {
-    return "the TLS handshake failed: the server's certificate is for another name or address";
+    return failed + ": the server's certificate is for another name or address";
   }
   if (has("certificate verify failed")) {
-    return "the TLS handshake failed: the server's certificate is expired or not from --cacert";
+    return failed + ": the server's certificate is expired or not from --cacert";
   }
   if (has("andshake")) {
-    return "the TLS handshake failed";
+    return failed;
   }
   return has("Connection refused") ? "no connection: Connection refused"
                                    : std::string(kConnectionLost);
@@ -241,11 +246,20 @@ class RangeWalk final {
 // Scans through one address of the host.
 std::variant<EtcdScan, std::string> ScanAddress(const EtcdTarget& target,
                                                 const std::string& address) {
-  const Channel channel = MakeChannel(target, address);
-  if (std::string failure = Connect(channel); !failure.empty()) {
-    return failure;
+  const auto bundles =
+      target.credentials ? SplitByName(target.credentials->ca_pem) : std::vector<std::string>{""};
+  std::string failure(kHandshakeFailed);
+  for (const std::string& bundle : bundles) {
+    const Channel channel = MakeChannel(target, address, bundle);
+    failure = Connect(channel);
+    if (failure.empty()) {
+      return RangeWalk(channel, target.prefix).Run();
+    }
+    if (!failure.starts_with(kHandshakeFailed)) {
+      break;
+    }
   }
-  return RangeWalk(channel, target.prefix).Run();
+  return failure;
 }
 
 // With TLS 1.3, a server may close the connection because of a missing client certificate only

@@ -62,7 +62,7 @@ Result<EtcdTarget> ReadTarget() {
   return target;
 }
 
-// Failures that etcd or a file causes are part of the answer; earlier ones end the program.
+// Failures that etcd or a file causes are part of the answer.
 ipc::EtcdScanAnswer Answer(const EtcdTarget& target) {
   ipc::EtcdScanAnswer answer;
   if (target.credentials) {
@@ -101,7 +101,13 @@ Status ScanOnce() {
 }  // namespace
 
 int RunScanProgram() {
-  return ScanOnce().has_value() ? 0 : static_cast<int>(ipc::ExitCode::kStartFailed);
+  Status sent = ScanOnce();
+  if (!sent) {
+    ipc::EtcdScanAnswer answer;
+    answer.set_failure("the scan could not start: " + sent.error().Describe());
+    sent = SendAnswer(answer, kScanAnswer);
+  }
+  return sent ? 0 : static_cast<int>(ipc::ExitCode::kStartFailed);
 }
 
 }  // namespace baokms::supervisor

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@ struct Behaviour {
   grpc::Status status{};      // of every answer
   bool repeat_first = false;  // every page begins with the first key again
   bool empty_pages = false;   // there is more, but nothing is given
+  std::function<void()> before_answer{};
 };
 
 class FakeEtcd final : public etcdserverpb::KV::Service {
@@ -37,6 +39,9 @@ class FakeEtcd final : public etcdserverpb::KV::Service {
                      etcdserverpb::RangeResponse* answer) override {
     revisions.push_back(request->revision());
     limits.push_back(request->limit());
+    if (behaviour_.before_answer) {
+      behaviour_.before_answer();
+    }
     answer->mutable_header()->set_revision(kRevision);
     auto at = behaviour_.repeat_first ? behaviour_.objects.begin()
                                       : behaviour_.objects.lower_bound(request->key());

@@ -1,21 +1,30 @@
 // bao-kms-etcd-scan itself: started as the command starts it, with files as the flags name them.
 
+#include <sys/wait.h>
+#include <fcntl.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <string>
 #include <variant>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/unique_fd.h"
 #include "common/contract/limits.h"
 #include "proto/etcd_scan.pb.h"
+#include "supervisor/children/process_facts.h"
 #include "supervisor/etcd/scan_message.h"
 #include "supervisor/etcd/start_scan.h"
+#include "supervisor/spawner/launch.h"
 #include "tests/supervisor/etcd/fake_etcd.h"
 #include "tests/supervisor/registry/test_directory.h"
 
@@ -24,6 +33,23 @@ namespace {
 
 using testing::HasSubstr;
 using Kind = EtcdScanFailure::Kind;
+
+std::string TextOf(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// The /proc folder of the scan program that this process has started.
+std::optional<std::filesystem::path> RunningProgram() {
+  const std::string parent = "\nPPid:\t" + std::to_string(::getpid()) + "\n";
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string status = TextOf(entry.path() / "status");
+    if (status.starts_with("Name:\tbao-kms-etcd\n") && status.find(parent) != std::string::npos) {
+      return entry.path();
+    }
+  }
+  return std::nullopt;
+}
 
 class ScanProgramTest : public testing::Test {
  protected:
@@ -77,6 +103,51 @@ TEST_F(ScanProgramTest, CountsWithoutTlsOnLoopback) {
                                             BAOKMS_ETCD_SCAN);
   ASSERT_TRUE(std::holds_alternative<EtcdScan>(result)) << std::get<EtcdScanFailure>(result).text;
   EXPECT_EQ(std::get<EtcdScan>(result).inventory.resources().at("configmaps").plain, 5U);
+}
+
+TEST_F(ScanProgramTest, IsConfinedBeforeItReadsFromEtcd) {
+  std::optional<Confinement> confinement;
+  std::string limits;
+  Behaviour behaviour = With(1, 10);
+  behaviour.before_answer = [&] {
+    if (const auto program = RunningProgram()) {
+      confinement = ParseStatus(TextOf(*program / "status"));
+      limits = TextOf(*program / "limits");
+    }
+  };
+  const FakeEtcdServer server(behaviour, TlsCredentials(authority_.Issue("IP:127.0.0.1")));
+  options_.port = server.port();
+  EXPECT_EQ(Failure().text, "");
+  ASSERT_TRUE(confinement.has_value());
+  EXPECT_TRUE(confinement->seccomp_filter);
+  EXPECT_TRUE(confinement->no_new_privileges);
+  EXPECT_TRUE(confinement->no_capabilities);
+  EXPECT_THAT(limits, testing::ContainsRegex("Max data size +805306368 +805306368 "));
+  EXPECT_THAT(limits, testing::ContainsRegex("Max open files +128 +128 "));
+  EXPECT_THAT(limits, testing::ContainsRegex("Max core file size +0 +0 "));
+}
+
+TEST_F(ScanProgramTest, SaysWhyItCannotStart) {
+  const UniqueFd program(::open(BAOKMS_ETCD_SCAN, O_PATH | O_CLOEXEC));
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const UniqueFd answer_end(ends[0]);
+  UniqueFd program_end(ends[1]);
+  // Without its request.
+  const auto pid = Launch({.name = "bao-kms-etcd-scan",
+                           .program = program.get(),
+                           .null = null.get(),
+                           .descriptors = {program_end.get()},
+                           .environment = ChildEnvironment()});
+  ASSERT_TRUE(pid.has_value());
+  program_end.reset();
+  ipc::EtcdScanAnswer answer;
+  EXPECT_TRUE(ReceiveAnswer(answer_end.get(), answer));
+  EXPECT_THAT(answer.failure(), testing::StartsWith("the scan could not start: "));
+  int status = -1;
+  EXPECT_EQ(::waitpid(*pid, &status, 0), *pid);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(ScanProgramTest, SaysWhyEtcdCannotBeRead) {

@@ -143,6 +143,24 @@ TEST_F(EtcdTlsTest, RefusesAServerThatDoesNotProveWhoItIs) {
               HasSubstr("another name or address"));
 }
 
+// An authority's old and new root, or two authorities that call themselves the same.
+TEST_F(EtcdTlsTest, RootsOfTheSameNameAreTrustedInAnyOrder) {
+  const openbao::TestAuthority first("corporate root");
+  const openbao::TestAuthority second("corporate root");
+  const openbao::TestAuthority stranger("corporate root");
+  const std::string a = first.CertificatePem();
+  const std::string b = second.CertificatePem();
+  for (const std::string& bundle : {a + b, b + a, authority_.CertificatePem() + b + a}) {
+    target_.credentials->ca_pem = bundle;
+    for (const openbao::TestAuthority* issuer : {&first, &second}) {
+      EXPECT_EQ(Failure(TlsCredentials(issuer->Issue("IP:127.0.0.1"))), "");
+    }
+    EXPECT_THAT(Failure(TlsCredentials(stranger.Issue("IP:127.0.0.1"))),
+                HasSubstr("the TLS handshake failed"));
+  }
+  EXPECT_EQ(Failure(TlsCredentials(authority_.Issue("IP:127.0.0.1"))), "");
+}
+
 TEST_F(EtcdTlsTest, PresentsTheClientCertificate) {
   const std::string client_ca = authority_.CertificatePem();
   const auto server = authority_.Issue("IP:127.0.0.1");
