@@ -16,6 +16,7 @@
 
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/observe/self_usage.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -60,19 +61,6 @@ std::optional<std::uint32_t> EffectiveUid(std::string_view status) {
     return std::nullopt;
   }
   return Parse<std::uint32_t>(uids->substr(uids->find('\t') + 1), 10);
-}
-
-std::optional<std::uint64_t> ResidentBytes(const UniqueFd& statm) {
-  const std::string text = ReadAll(statm);
-  const std::size_t space = text.find(' ');
-  if (space == std::string::npos) {
-    return std::nullopt;
-  }
-  const auto pages = Parse<std::uint64_t>(std::string_view(text).substr(space + 1), 10);
-  if (!pages) {
-    return std::nullopt;
-  }
-  return *pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace
@@ -138,7 +126,9 @@ std::vector<ProcessFacts> ProcessTable::Read() const {
     ProcessFacts& facts = all.emplace_back();
     facts.process = process;
     facts.confinement = ParseStatus(ReadAll(entry.status));
-    facts.resident_bytes = ResidentBytes(entry.statm);
+    if (const auto memory = ReadMemory(entry.statm)) {
+      facts.resident_bytes = memory->resident_bytes;
+    }
     if (facts.confinement) {
       facts.confinement->filter_name = entry.filter_name;
     }

@@ -104,19 +104,19 @@ std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message) {
   return record;
 }
 
-ChildRate::Verdict ChildRate::Count(std::string_view process, Form form, BootTime now) {
+ChildRate::Decision ChildRate::Count(std::string_view process, Form form, BootTime now) {
   auto found = buckets_.find(process);
   if (found == buckets_.end()) {
     found = buckets_.emplace(std::string(process), Bucket{}).first;
   }
   Bucket& bucket = found->second;
-  Verdict verdict{.pass = form == Form::kGood && bucket.rate.Take(now)};
-  bucket.dropped += verdict.pass ? 0 : 1;
+  Decision decision{.pass = form == Form::kGood && bucket.rate.Take(now)};
+  bucket.dropped += decision.pass ? 0 : 1;
   if (bucket.dropped > 0 && now - bucket.told_at >= std::chrono::seconds(1)) {
-    verdict.tell_dropped = std::exchange(bucket.dropped, 0);
+    decision.tell_dropped = std::exchange(bucket.dropped, 0);
     bucket.told_at = now;
   }
-  return verdict;
+  return decision;
 }
 
 }  // namespace baokms::supervisor

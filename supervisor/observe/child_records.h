@@ -58,7 +58,7 @@ class ChildLog {
 class ChildRate final {
  public:
   // What to do with one more record of `process`, which is one of the supervisor's own fixed names.
-  struct Verdict {
+  struct Decision {
     bool pass = false;
     std::uint64_t tell_dropped = 0;  // not 0: report now that this many records were dropped
   };
@@ -66,7 +66,7 @@ class ChildRate final {
   // A malformed record never passes.
   enum class Form : std::uint8_t { kGood, kMalformed };
 
-  Verdict Count(std::string_view process, Form form, BootTime now);
+  Decision Count(std::string_view process, Form form, BootTime now);
 
  private:
   struct Bucket {

@@ -35,29 +35,24 @@ constexpr int kBatch = 64;
 // Pause while the process is out of descriptors and no connection of the listener can be closed.
 constexpr BootTime kPause = std::chrono::milliseconds(100);
 
-}  // namespace
-
-// Belongs to the listener's thread, except for Start() and Stop().
-class HttpListener::Server final {
+// Belongs to the listener's thread, except for StartThread() and the destructor.
+class Server final : public HttpListener {
  public:
   Server(std::unique_ptr<EventLoop> loop, ListenSocket socket, Handlers handlers, HttpBounds bounds)
-      : port(socket.port),
+      : port_(socket.port),
         loop_(std::move(loop)),
         listener_(std::move(socket.fd)),
         handlers_(std::move(handlers)),
         bounds_(bounds) {}
 
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
-  ~Server() {
+  ~Server() override {
     if (thread_.joinable()) {
       loop_->Stop();
       thread_.join();
     }
   }
 
-  Status Start() {
+  Status StartThread() {
     BAOKMS_TRY(Listen());
     try {
       // Fails only if epoll_wait(2) does. No request is answered then, which health checks detect.
@@ -68,7 +63,7 @@ class HttpListener::Server final {
     return {};
   }
 
-  const std::uint16_t port;
+  [[nodiscard]] std::uint16_t port() const override { return port_; }
 
  private:
   // Numbers only grow, so the first connection in the map is the oldest.
@@ -211,6 +206,7 @@ class HttpListener::Server final {
     connections_.erase(at);
   }
 
+  const std::uint16_t port_;
   std::unique_ptr<EventLoop> loop_;
   UniqueFd listener_;
   Handlers handlers_;
@@ -219,6 +215,8 @@ class HttpListener::Server final {
   Number last_ = 0;
   std::thread thread_;
 };
+
+}  // namespace
 
 Result<std::unique_ptr<HttpListener>> HttpListener::Start(
     const std::string& host,
@@ -229,17 +227,8 @@ Result<std::unique_ptr<HttpListener>> HttpListener::Start(
   auto loop = BAOKMS_TRY(EventLoop::Create());
   auto server =
       std::make_unique<Server>(std::move(loop), std::move(socket), std::move(handlers), bounds);
-  BAOKMS_TRY(server->Start());
-  return std::unique_ptr<HttpListener>(new HttpListener(std::move(server)));
-}
-
-HttpListener::HttpListener(std::unique_ptr<Server> server) : server_(std::move(server)) {
-}
-
-HttpListener::~HttpListener() = default;
-
-std::uint16_t HttpListener::port() const {
-  return server_->port;
+  BAOKMS_TRY(server->StartThread());
+  return std::unique_ptr<HttpListener>(std::move(server));
 }
 
 }  // namespace baokms::supervisor

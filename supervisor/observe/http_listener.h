@@ -37,7 +37,7 @@ struct HttpBounds {
   std::uint32_t header_bytes = 16 * 1024;  // kubelet and Prometheus send less than 1 KiB
 };
 
-class HttpListener final {
+class HttpListener {
  public:
   // Binds the address and starts the thread. `host` may be empty (every interface) or an IPv6
   // address without brackets; with `port` 0 the kernel chooses. kUnavailable: the address cannot be
@@ -50,17 +50,13 @@ class HttpListener final {
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
   // Waits for the handler in progress, ends the thread and closes every connection.
-  ~HttpListener();
+  virtual ~HttpListener() = default;
 
   // Returns the bound port.
-  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] virtual std::uint16_t port() const = 0;
 
- private:
-  class Server;
-
-  explicit HttpListener(std::unique_ptr<Server> server);
-
-  std::unique_ptr<Server> server_;
+ protected:
+  HttpListener() = default;
 };
 
 }  // namespace baokms::supervisor

@@ -5,8 +5,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -21,19 +22,10 @@
 namespace baokms::supervisor {
 namespace {
 
-// The priorities of syslog(3).
+// Returns the priority of syslog(3).
 std::string_view Priority(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return "7";
-    case LogLevel::kInfo:
-      return "6";
-    case LogLevel::kWarn:
-      return "4";
-    case LogLevel::kError:
-      break;
-  }
-  return "3";
+  constexpr std::array<std::string_view, 4> kPriorities = {"7", "6", "4", "3"};
+  return kPriorities.at(static_cast<std::size_t>(level));
 }
 
 // A value with a newline is preceded by its length as 64 bits, little-endian.
@@ -53,9 +45,9 @@ void AppendField(std::string& entry, std::string_view name, std::string_view val
 // Returns a name that the journal accepts: A-Z, 0-9 and _, at most 64 characters.
 std::string FieldName(std::string_view key) {
   constexpr std::string_view kPrefix = "BAOKMS_";
-  constexpr std::size_t kMaxSeconds = 64;
+  constexpr std::size_t kMaxName = 64;
   std::string name(kPrefix);
-  for (const char c : key.substr(0, kMaxSeconds - kPrefix.size())) {
+  for (const char c : key.substr(0, kMaxName - kPrefix.size())) {
     if (c >= 'a' && c <= 'z') {
       name.push_back(static_cast<char>(c - 'a' + 'A'));
     } else {

@@ -1,95 +1,115 @@
 #include "supervisor/observe/label_names.h"
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
+#include <iterator>
+#include <mutex>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "proto/ipc.pb.h"
 
 namespace baokms::supervisor {
+namespace {
+
+constexpr std::pair<ipc::OpenBaoOperation, std::string_view> kOperations[] = {
+    {ipc::OPERATION_JWT_LOGIN, "jwt_login"},
+    {ipc::OPERATION_CERT_LOGIN, "cert_login"},
+    {ipc::OPERATION_TOKEN_RENEW_SELF, "token_renew_self"},
+    {ipc::OPERATION_TRANSIT_METADATA_READ, "transit_metadata_read"},
+    {ipc::OPERATION_TRANSIT_DISABLE_UPSERT_READ, "transit_disable_upsert_read"},
+    {ipc::OPERATION_TRANSIT_ENCRYPT, "transit_encrypt"},
+    {ipc::OPERATION_TRANSIT_DECRYPT, "transit_decrypt"},
+    {ipc::OPERATION_CAPABILITIES_SELF, "capabilities_self"},
+};
+
+constexpr std::pair<ipc::Outcome, std::string_view> kOutcomes[] = {
+    {ipc::OUTCOME_OK, "ok"},
+    {ipc::OUTCOME_INVALID_REQUEST, "invalid_request"},
+    {ipc::OUTCOME_UNAUTHENTICATED, "unauthenticated"},
+    {ipc::OUTCOME_PERMISSION_DENIED, "permission_denied"},
+    {ipc::OUTCOME_NOT_FOUND, "not_found"},
+    {ipc::OUTCOME_DECRYPT_FAILED, "decrypt_failed"},
+    {ipc::OUTCOME_PRECONDITION_FAILED, "precondition_failed"},
+    {ipc::OUTCOME_RATE_LIMITED, "rate_limited"},
+    {ipc::OUTCOME_SEALED, "sealed"},
+    {ipc::OUTCOME_UNAVAILABLE, "unavailable"},
+    {ipc::OUTCOME_OVERLOADED, "unavailable"},
+    {ipc::OUTCOME_TLS_FAILED, "tls_failed"},
+    {ipc::OUTCOME_DNS_FAILED, "dns_failed"},
+    {ipc::OUTCOME_CONNECTION_FAILED, "connection_failed"},
+    {ipc::OUTCOME_CANCELED, "canceled"},
+    {ipc::OUTCOME_TIMEOUT, "timeout"},
+    {ipc::OUTCOME_AUTH_FAILED, "auth_failed"},
+    {ipc::OUTCOME_LOGIN_BUDGET, "auth_failed"},
+};
+
+template <typename Row, std::size_t kRows, typename Value>
+std::string_view NameIn(const Row (&rows)[kRows], Value value) {
+  const Row* found = std::ranges::find(rows, value, &Row::first);
+  return found == std::end(rows) ? std::string_view("unknown") : found->second;
+}
+
+constexpr std::string_view kAuthStatuses[] = {"ok",
+                                              "error",
+                                              "auth_failed",
+                                              "no_usable_session",
+                                              "jwt_expired",
+                                              "jwt_near_expiry",
+                                              "jwt_invalid",
+                                              "cert_expired",
+                                              "cert_near_expiry",
+                                              "cert_invalid",
+                                              "oauth2_credential",
+                                              "oauth2_rejected",
+                                              "oauth2_unavailable",
+                                              "oauth2_response",
+                                              "oauth2_request"};
+
+constexpr std::size_t kMaxWord = 64;
+
+char NormaliseCharacter(char c) {
+  if (c >= 'A' && c <= 'Z') {
+    return static_cast<char>(c - 'A' + 'a');
+  }
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ? c : '_';
+}
+
+}  // namespace
 
 std::string_view OperationLabel(ipc::OpenBaoOperation operation) {
-  switch (operation) {
-    case ipc::OPERATION_JWT_LOGIN:
-      return "jwt_login";
-    case ipc::OPERATION_CERT_LOGIN:
-      return "cert_login";
-    case ipc::OPERATION_TOKEN_RENEW_SELF:
-      return "token_renew_self";
-    case ipc::OPERATION_TRANSIT_METADATA_READ:
-      return "transit_metadata_read";
-    case ipc::OPERATION_TRANSIT_DISABLE_UPSERT_READ:
-      return "transit_disable_upsert_read";
-    case ipc::OPERATION_TRANSIT_ENCRYPT:
-      return "transit_encrypt";
-    case ipc::OPERATION_TRANSIT_DECRYPT:
-      return "transit_decrypt";
-    case ipc::OPERATION_CAPABILITIES_SELF:
-      return "capabilities_self";
-    default:
-      return "unknown";
-  }
+  return NameIn(kOperations, operation);
 }
 
 std::string_view OutcomeLabel(ipc::Outcome outcome) {
-  switch (outcome) {
-    case ipc::OUTCOME_OK:
-      return "ok";
-    case ipc::OUTCOME_INVALID_REQUEST:
-      return "invalid_request";
-    case ipc::OUTCOME_UNAUTHENTICATED:
-      return "unauthenticated";
-    case ipc::OUTCOME_PERMISSION_DENIED:
-      return "permission_denied";
-    case ipc::OUTCOME_NOT_FOUND:
-      return "not_found";
-    case ipc::OUTCOME_DECRYPT_FAILED:
-      return "decrypt_failed";
-    case ipc::OUTCOME_PRECONDITION_FAILED:
-      return "precondition_failed";
-    case ipc::OUTCOME_RATE_LIMITED:
-      return "rate_limited";
-    case ipc::OUTCOME_SEALED:
-      return "sealed";
-    case ipc::OUTCOME_UNAVAILABLE:
-    case ipc::OUTCOME_OVERLOADED:
-      return "unavailable";
-    case ipc::OUTCOME_TLS_FAILED:
-      return "tls_failed";
-    case ipc::OUTCOME_DNS_FAILED:
-      return "dns_failed";
-    case ipc::OUTCOME_CONNECTION_FAILED:
-      return "connection_failed";
-    case ipc::OUTCOME_CANCELED:
-      return "canceled";
-    case ipc::OUTCOME_TIMEOUT:
-      return "timeout";
-    case ipc::OUTCOME_AUTH_FAILED:
-    case ipc::OUTCOME_LOGIN_BUDGET:
-      return "auth_failed";
-    default:
-      return "unknown";
-  }
+  return NameIn(kOutcomes, outcome);
 }
 
 std::string_view AuthStatusLabel(std::string_view word) {
-  constexpr std::array<std::string_view, 15> kWords = {"ok",
-                                                       "error",
-                                                       "auth_failed",
-                                                       "no_usable_session",
-                                                       "jwt_expired",
-                                                       "jwt_near_expiry",
-                                                       "jwt_invalid",
-                                                       "cert_expired",
-                                                       "cert_near_expiry",
-                                                       "cert_invalid",
-                                                       "oauth2_credential",
-                                                       "oauth2_rejected",
-                                                       "oauth2_unavailable",
-                                                       "oauth2_response",
-                                                       "oauth2_request"};
-  const auto* const known = std::ranges::find(kWords, word);
-  return known != kWords.end() ? *known : std::string_view(word.empty() ? "" : "error");
+  const auto* const known = std::ranges::find(kAuthStatuses, word);
+  return known != std::end(kAuthStatuses) ? *known : std::string_view(word.empty() ? "" : "error");
+}
+
+std::string NormaliseLabel(std::string_view text) {
+  std::string word;
+  for (const char c : text.substr(0, kMaxWord)) {
+    word.push_back(NormaliseCharacter(c));
+  }
+  return word.empty() ? "unknown" : word;
+}
+
+std::string LabelLimiter::Admit(std::string_view text) {
+  std::string word = NormaliseLabel(text);
+  const std::lock_guard lock(mutex_);
+  if (known_.contains(word)) {
+    return word;
+  }
+  if (known_.size() == limit_) {
+    return "other";
+  }
+  known_.insert(word);
+  return word;
 }
 
 }  // namespace baokms::supervisor

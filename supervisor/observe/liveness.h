@@ -33,18 +33,32 @@ class Liveness final {
   static constexpr std::chrono::seconds kMaxSilence{10};
 
   // Counts every thread as having reported at `now`.
-  explicit Liveness(Clock::time_point now = Clock::now());
+  explicit Liveness(Clock::time_point now = Clock::now()) {
+    for (auto& heard : heard_) {
+      heard = now;
+    }
+  }
 
   // Reports that `thread`, which is the caller, works; at least once per kInterval.
-  void Beat(ServingThread thread, Clock::time_point now = Clock::now());
+  void Beat(ServingThread thread, Clock::time_point now = Clock::now()) {
+    heard_.at(static_cast<std::size_t>(thread)) = now;
+  }
 
   // Returns the names of the stuck threads: "event_loop", "kms_queue".
-  [[nodiscard]] std::vector<std::string_view> Stuck(Clock::time_point now = Clock::now()) const;
+  [[nodiscard]] std::vector<std::string_view> Stuck(Clock::time_point now = Clock::now()) const {
+    std::vector<std::string_view> stuck;
+    for (std::size_t i = 0; i < heard_.size(); ++i) {
+      if (now - heard_.at(i).load() > kMaxSilence) {
+        stuck.push_back(kNames.at(i));
+      }
+    }
+    return stuck;
+  }
 
  private:
-  static constexpr std::size_t kThreads = 2;
+  static constexpr std::array<std::string_view, 2> kNames = {"event_loop", "kms_queue"};
 
-  std::array<std::atomic<Clock::time_point>, kThreads> heard_;
+  std::array<std::atomic<Clock::time_point>, kNames.size()> heard_;
 };
 
 }  // namespace baokms::supervisor

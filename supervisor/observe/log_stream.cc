@@ -53,86 +53,59 @@ LogWriter::DropNotice NoticeOf(LogFormat format, std::int64_t pid) {
 
 }  // namespace
 
-struct LogStream::Impl {
-  Impl(LogFormat line_format, LogLevel lowest, Journal to_journal, int descriptor)
-      : format(line_format),
-        level(lowest),
-        journal(std::move(to_journal)),
-        writer(descriptor, NoticeOf(line_format, pid)) {}
-
-  const LogFormat format;
-  const std::int64_t pid = ::getpid();
-  std::atomic<LogLevel> level;
-  const Journal journal;
-  std::mutex mutex;
-  ChildRate rate;  // guarded by mutex
-  std::atomic<std::uint64_t> over_rate{0};
-  std::optional<DebugCorrelation> correlation;
-  LogWriter writer;
-
-  // Returns whether one more line that this process caused may be written; counts and reports lines
-  // that may not.
-  bool MayPass(const RecordSource& source, ChildRate::Form form) {
-    ChildRate::Verdict verdict;
-    {
-      const std::lock_guard lock(mutex);
-      verdict = rate.Count(source.process, form, BootNow());
-    }
-    if (!verdict.pass) {
-      over_rate.fetch_add(1, std::memory_order_relaxed);
-    }
-    if (verdict.tell_dropped > 0) {
-      Put(DroppedRecord(verdict.tell_dropped, "over_rate"), source);
-    }
-    return verdict.pass;
-  }
-
-  // Formatting throws if memory runs out; the record is lost then.
-  void Put(const LogRecord& record, const RecordSource& source) {
-    try {
-      std::string line = LineOf(format, record, source);
-      if (!journal.Put(record, source, line)) {
-        writer.Put(std::move(line.append("\n")));
-      }
-    } catch (const std::exception&) {
-      return;
-    }
-  }
-};
-
 LogStream::LogStream(LogFormat format, LogLevel level, Journal journal, int descriptor)
-    : impl_(std::make_unique<Impl>(format, level, std::move(journal), descriptor)) {
+    : format_(format),
+      level_(level),
+      journal_(std::move(journal)),
+      writer_(descriptor, NoticeOf(format, pid_)) {
 }
 
-LogStream::~LogStream() = default;
+bool LogStream::MayPass(const RecordSource& source, ChildRate::Form form) {
+  ChildRate::Decision decision;
+  {
+    const std::lock_guard lock(mutex_);
+    decision = rate_.Count(source.process, form, BootNow());
+  }
+  if (!decision.pass) {
+    over_rate_.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (decision.tell_dropped > 0) {
+    Put(DroppedRecord(decision.tell_dropped, "over_rate"), source);
+  }
+  return decision.pass;
+}
+
+// Formatting throws if memory runs out; the record is lost then.
+void LogStream::Put(const LogRecord& record, const RecordSource& source) {
+  try {
+    std::string line = LineOf(format_, record, source);
+    if (!journal_.Put(record, source, line)) {
+      writer_.Put(std::move(line.append("\n")));
+    }
+  } catch (const std::exception&) {
+    return;
+  }
+}
 
 void LogStream::Write(const LogRecord& record) {
   if (!Enabled(record.level)) {
     return;
   }
-  const RecordSource self{.process = "supervisor", .pid = impl_->pid};
+  const RecordSource self{.process = "supervisor", .pid = pid_};
   if (record.correlation.empty() || !Correlates()) {
-    impl_->Put(record, self);
+    Put(record, self);
     return;
   }
   LogRecord marked = record;
   marked.fields.insert(marked.fields.end(), record.correlation.begin(), record.correlation.end());
-  impl_->correlation->Mark(marked);
-  impl_->Put(marked, self);
-}
-
-bool LogStream::Enabled(LogLevel level) const {
-  return level >= impl_->level.load(std::memory_order_relaxed);
-}
-
-bool LogStream::Correlates() const {
-  return impl_->correlation && impl_->correlation->Active(BootNow());
+  correlation_->Mark(marked);
+  Put(marked, self);
 }
 
 void LogStream::Correlate(DebugCorrelation correlation) {
   LogRecord record{.level = LogLevel::kWarn, .event = "debug_correlation.active", .fields = {}};
   correlation.Mark(record);
-  impl_->correlation = std::move(correlation);
+  correlation_ = std::move(correlation);
   Write(record);
 }
 
@@ -144,36 +117,15 @@ void LogStream::WriteChild(std::string_view process,
   if (checked && !Enabled(checked->level)) {
     return;
   }
-  if (impl_->MayPass(source, checked ? ChildRate::Form::kGood : ChildRate::Form::kMalformed)) {
-    impl_->Put(*checked, source);
+  if (MayPass(source, checked ? ChildRate::Form::kGood : ChildRate::Form::kMalformed)) {
+    Put(*checked, source);
   }
 }
 
 void LogStream::WriteCausedBy(std::string_view process, const LogRecord& record) {
-  if (Enabled(record.level) &&
-      impl_->MayPass({.process = process, .pid = 0}, ChildRate::Form::kGood)) {
+  if (Enabled(record.level) && MayPass({.process = process, .pid = 0}, ChildRate::Form::kGood)) {
     Write(record);
   }
-}
-
-void LogStream::SetLevel(LogLevel level) {
-  impl_->level.store(level, std::memory_order_relaxed);
-}
-
-Status LogStream::StartThread() {
-  return impl_->writer.StartThread();
-}
-
-void LogStream::WriteLine(std::string_view line) {
-  impl_->writer.Put(std::string(line) + "\n");
-}
-
-void LogStream::Flush(BootTime patience) {
-  impl_->writer.Flush(patience);
-}
-
-std::uint64_t LogStream::dropped() const {
-  return impl_->writer.dropped() + impl_->over_rate.load(std::memory_order_relaxed);
 }
 
 }  // namespace baokms::supervisor

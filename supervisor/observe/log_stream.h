@@ -6,8 +6,11 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdint>
-#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "common/base/clock.h"
@@ -18,6 +21,8 @@
 #include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/journal.h"
 #include "supervisor/observe/log_format.h"
+#include "supervisor/observe/log_writer.h"
+#include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
 
@@ -31,26 +36,32 @@ class LogStream final : public LogSink, public ChildLog {
   LogStream(const LogStream&) = delete;
   LogStream& operator=(const LogStream&) = delete;
   // Waits for the reader, at most LogWriter::kPatienceAtEnd.
-  ~LogStream() override;
+  ~LogStream() override = default;
 
   // Starts the thread that writes from then on. Must be called once, when the process may have a
   // second thread.
-  Status StartThread();
+  Status StartThread() { return writer_.StartThread(); }
 
   // Writes a record of the supervisor: ts, level, message, then the fields in order.
   void Write(const LogRecord& record) override;
-  [[nodiscard]] bool Enabled(LogLevel level) const override;
-  [[nodiscard]] bool Correlates() const override;
+
+  [[nodiscard]] bool Enabled(LogLevel level) const override {
+    return level >= level_.load(std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] bool Correlates() const override {
+    return correlation_ && correlation_->Active(BootNow());
+  }
 
   // Writes one plain line that explains why `serve` does not start.
-  void WriteLine(std::string_view line);
+  void WriteLine(std::string_view line) { writer_.Put(std::string(line) + "\n"); }
 
   // Waits until everything is written, at most `patience`.
-  void Flush(BootTime patience);
+  void Flush(BootTime patience) { writer_.Flush(patience); }
 
   // Returns the number of records that were not written because the queue was full or a child
   // exceeded its rate.
-  [[nodiscard]] std::uint64_t dropped() const;
+  [[nodiscard]] std::uint64_t dropped() const { return writer_.dropped() + over_rate_; }
 
   // Turns incident mode on and logs it. Must be called before any other thread writes.
   void Correlate(DebugCorrelation correlation);
@@ -62,12 +73,23 @@ class LogStream final : public LogSink, public ChildLog {
   void WriteCausedBy(std::string_view process, const LogRecord& record) override;
 
   // Applies from the next record on. Callable from any thread.
-  void SetLevel(LogLevel level);
+  void SetLevel(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
  private:
-  struct Impl;
+  // Returns whether one more line that this process caused may be written; counts and reports lines
+  // that may not.
+  bool MayPass(const RecordSource& source, ChildRate::Form form);
+  void Put(const LogRecord& record, const RecordSource& source);
 
-  std::unique_ptr<Impl> impl_;
+  const LogFormat format_;
+  const std::int64_t pid_ = ::getpid();
+  std::atomic<LogLevel> level_;
+  const Journal journal_;
+  std::mutex mutex_;
+  ChildRate rate_;  // guarded by mutex_
+  std::atomic<std::uint64_t> over_rate_{0};
+  std::optional<DebugCorrelation> correlation_;
+  LogWriter writer_;
 };
 
 }  // namespace baokms::supervisor

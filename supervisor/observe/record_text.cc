@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -83,17 +84,8 @@ std::string RecordTimeText(RecordTime time) {
 }
 
 std::string_view LevelWord(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return "DEBUG";
-    case LogLevel::kInfo:
-      return "INFO";
-    case LogLevel::kWarn:
-      return "WARN";
-    case LogLevel::kError:
-      break;
-  }
-  return "ERROR";
+  constexpr std::array<std::string_view, 4> kWords = {"DEBUG", "INFO", "WARN", "ERROR"};
+  return kWords.at(static_cast<std::size_t>(level));
 }
 
 std::string RecordToJson(const LogRecord& record, const RecordSource& source, RecordTime time) {

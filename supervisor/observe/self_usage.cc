@@ -34,16 +34,9 @@ rlimit DescriptorLimit() {
 
 }  // namespace
 
-SelfUsage::SelfUsage()
-    : statm_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
-      start_seconds_(
-          std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
-              .count()) {
-}
-
-std::optional<SelfUsage::Memory> SelfUsage::ReadMemory() const {
+std::optional<MemoryUsage> ReadMemory(const UniqueFd& statm) {
   std::array<char, 128> text{};
-  const ssize_t size = ::pread(statm_.get(), text.data(), text.size(), 0);
+  const ssize_t size = ::pread(statm.get(), text.data(), text.size(), 0);
   if (size <= 0) {
     return std::nullopt;
   }
@@ -55,8 +48,15 @@ std::optional<SelfUsage::Memory> SelfUsage::ReadMemory() const {
       std::from_chars(first.ptr + 1, end, resident).ec != std::errc()) {
     return std::nullopt;
   }
-  const auto page = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  return Memory{static_cast<double>(pages) * page, static_cast<double>(resident) * page};
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return MemoryUsage{pages * page, resident * page};
+}
+
+SelfUsage::SelfUsage()
+    : statm_(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)),
+      start_seconds_(
+          std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
+              .count()) {
 }
 
 double SelfUsage::CpuSeconds() {

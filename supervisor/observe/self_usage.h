@@ -10,17 +10,19 @@
 
 namespace baokms::supervisor {
 
+struct MemoryUsage {
+  std::uint64_t virtual_bytes = 0;
+  std::uint64_t resident_bytes = 0;
+};
+
+// Reads an open /proc/<pid>/statm; returns nothing if it could not be opened or read.
+[[nodiscard]] std::optional<MemoryUsage> ReadMemory(const UniqueFd& statm);
+
 class SelfUsage final {
  public:
   SelfUsage();
 
-  struct Memory {
-    double virtual_bytes = 0;
-    double resident_bytes = 0;
-  };
-
-  // Returns nothing if /proc could not be opened or read.
-  [[nodiscard]] std::optional<Memory> ReadMemory() const;
+  [[nodiscard]] std::optional<MemoryUsage> Memory() const { return ReadMemory(statm_); }
 
   // Returns the user and system time used so far.
   [[nodiscard]] static double CpuSeconds();

@@ -18,7 +18,7 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/children/process_facts.h"
 #include "supervisor/config/derived.h"
-#include "supervisor/observe/label_limiter.h"
+#include "supervisor/observe/label_names.h"
 #include "supervisor/observe/log_stream.h"
 #include "supervisor/observe/prometheus_metrics.h"
 #include "supervisor/serve/bootstrap.h"

@@ -156,9 +156,9 @@ TEST(ChildRateTest, TellsEveryDropOnceAndAtMostOnceASecond) {
   std::uint64_t told = 0;
   int tellings = 0;
   const auto count = [&](BootTime now) {
-    const ChildRate::Verdict verdict = rate.Count("worker_0", Form::kGood, now);
-    told += verdict.tell_dropped;
-    tellings += verdict.tell_dropped > 0 ? 1 : 0;
+    const ChildRate::Decision decision = rate.Count("worker_0", Form::kGood, now);
+    told += decision.tell_dropped;
+    tellings += decision.tell_dropped > 0 ? 1 : 0;
   };
   for (int i = 0; i < 1400; ++i) {
     count(start);
@@ -171,10 +171,10 @@ TEST(ChildRateTest, TellsEveryDropOnceAndAtMostOnceASecond) {
 
 TEST(ChildRateTest, MalformedRecordsNeverPassAndAreTold) {
   ChildRate rate;
-  const ChildRate::Verdict verdict =
+  const ChildRate::Decision decision =
       rate.Count("worker_0", ChildRate::Form::kMalformed, std::chrono::seconds(100));
-  EXPECT_FALSE(verdict.pass);
-  EXPECT_EQ(verdict.tell_dropped, 1U);
+  EXPECT_FALSE(decision.pass);
+  EXPECT_EQ(decision.tell_dropped, 1U);
 }
 
 // ---- The stream, on the real descriptor 2.

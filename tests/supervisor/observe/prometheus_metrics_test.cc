@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "proto/ipc.pb.h"
-#include "supervisor/observe/label_limiter.h"
+#include "supervisor/observe/label_names.h"
 #include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
