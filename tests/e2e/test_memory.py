@@ -10,7 +10,7 @@ import pytest
 
 from rig import faults, processes
 from rig.hsm import FaultyModule
-from rig.hsm_stand import Stand
+from rig.hsm_setup import HsmSetup
 from rig.https_proxy import HttpsProxy
 from rig.kms import KmsError
 from rig.openbao import OpenBao
@@ -174,28 +174,28 @@ def test_memory_of_the_agent_alone_holds_the_pin_while_the_token_takes_it(
     workspace, openbao, make_provider
 ):
     pin = secrets.token_hex(32)
-    stand = Stand(workspace, make_provider, openbao, pin=pin)
-    module = FaultyModule(stand.hsm)
-    stand.configure(variables=module.environment, **module.settings)
-    stand.provider.write_config({"auth": {"loginTimeout": "30s"}})
+    setup = HsmSetup(workspace, make_provider, openbao, pin=pin)
+    module = FaultyModule(setup.hsm)
+    setup.configure(variables=module.environment, **module.settings)
+    setup.provider.write_config({"auth": {"loginTimeout": "30s"}})
     module.hang("C_Login")
-    stand.provider.start()
+    setup.provider.start()
     needle = tail(pin)
-    wait_for(lambda: holders(stand.provider, needle) == [AGENT], "the PIN in the agent alone")
+    wait_for(lambda: holders(setup.provider, needle) == [AGENT], "the PIN in the agent alone")
     module.heal()
-    stand.provider.wait_healthy()
-    assert stand.works()
-    assert holders(stand.provider, needle) == []
+    setup.provider.wait_healthy()
+    assert setup.works()
+    assert holders(setup.provider, needle) == []
     assert module.logins() == "."
 
 
 def test_memory_of_nobody_holds_a_pin_that_is_not_tried(workspace, openbao, make_provider):
-    stand = Stand(workspace, make_provider, openbao)
+    setup = HsmSetup(workspace, make_provider, openbao)
     refused = secrets.token_hex(32)
-    stand.hsm.write_pin(refused)
-    stand.provider.start()
+    setup.hsm.write_pin(refused)
+    setup.provider.start()
     wait_for(
-        lambda: stand.logged("auth.hsm", reason="PIN latched: the token refused it"),
+        lambda: setup.logged("auth.hsm", reason="PIN latched: the token refused it"),
         "the second look at the PIN",
     )
-    wait_for(lambda: holders(stand.provider, tail(refused)) == [], "the PIN to be wiped")
+    wait_for(lambda: holders(setup.provider, tail(refused)) == [], "the PIN to be wiped")

@@ -52,7 +52,7 @@ ANSWERS = {
     "503": (faults.answer(503), "oauth2_unavailable"),
     "a reset": (faults.connection_reset(), "oauth2_unavailable"),
     "a body cut short": (
-        lambda handler: handler.send(faults.Answer(200, faults.JSON, body()), length=4096),
+        lambda handler: handler.send(faults.HttpAnswer(200, faults.JSON, body()), length=4096),
         "oauth2_unavailable",
     ),
 }

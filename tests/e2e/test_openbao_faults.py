@@ -64,7 +64,7 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def stand(session_workspace, openbao):
+def through_proxy(session_workspace, openbao):
     """A provider behind an HTTPS proxy, and a ciphertext of its key."""
     proxy = session_workspace.adopt(HttpsProxy(openbao))
     provider = Provider(
@@ -81,8 +81,8 @@ def stand(session_workspace, openbao):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_fault_has_its_documented_answer_and_heals_by_itself(stand, name):
-    proxy, client, encrypted = stand
+def test_fault_has_its_documented_answer_and_heals_by_itself(through_proxy, name):
+    proxy, client, encrypted = through_proxy
     fault, expected = FAULTS[name]
     proxy.inject(fault, path="/decrypt/")
     started = time.monotonic()
@@ -109,8 +109,8 @@ def test_fault_has_its_documented_answer_and_heals_by_itself(stand, name):
     ],
     ids=["502", "503", "429 with Retry-After", "reset"],
 )
-def test_one_passing_fault_is_not_seen_by_the_caller(stand, fault):
-    proxy, client, encrypted = stand
+def test_one_passing_fault_is_not_seen_by_the_caller(through_proxy, fault):
+    proxy, client, encrypted = through_proxy
     proxy.inject(fault, path="/decrypt/", times=1)
     try:
         assert client.decrypt(encrypted) == PLAINTEXT
@@ -118,8 +118,8 @@ def test_one_passing_fault_is_not_seen_by_the_caller(stand, fault):
         proxy.heal()
 
 
-def test_the_callers_own_deadline_holds(stand):
-    proxy, client, encrypted = stand
+def test_the_callers_own_deadline_holds(through_proxy):
+    proxy, client, encrypted = through_proxy
     proxy.inject(faults.slow_headers(), path="/decrypt/")
     try:
         error = refusal(lambda: client.decrypt(encrypted, timeout=0.3))
@@ -128,8 +128,8 @@ def test_the_callers_own_deadline_holds(stand):
     assert error.code == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-def test_a_wrong_ciphertext_is_never_given_to_the_caller(stand):
-    proxy, client, _ = stand
+def test_a_wrong_ciphertext_is_never_given_to_the_caller(through_proxy):
+    proxy, client, _ = through_proxy
     proxy.inject(
         faults.rewritten_json(
             lambda a: {**a, "data": {**a["data"], "ciphertext": "vault:v1:" + "A" * 80}}

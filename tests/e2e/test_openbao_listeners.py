@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from rig.hsm_stand import Stand
+from rig.hsm_setup import HsmSetup
 from rig.openbao import OpenBao
 from rig.tenant import Tenant
 from rig.tools import fetched
@@ -127,15 +127,15 @@ def test_a_listener_that_requires_client_certificates_is_named_as_the_cause_and_
 def test_a_certificate_login_is_refused_where_workers_could_not_connect(
     workspace, own_openbao, make_provider
 ):
-    stand = Stand(workspace, make_provider, own_openbao)
-    own_openbao.require_client_certificates(stand.tenant.authority.pem)
+    setup = HsmSetup(workspace, make_provider, own_openbao)
+    own_openbao.require_client_certificates(setup.tenant.authority.pem)
     own_openbao.restart()
-    stand.provider.start()
+    setup.provider.start()
     wait_for(
-        lambda: stand.logged(
+        lambda: setup.logged(
             "auth.login", reason="requires client certificates", tls_alert="certificate required"
         ),
         "the listener to be named as the cause",
     )
-    wait_for(lambda: error_class(stand.provider) == "tls_failed", "tls_failed in /ready")
-    assert stand.tenant.cert_logins() == 0
+    wait_for(lambda: error_class(setup.provider) == "tls_failed", "tls_failed in /ready")
+    assert setup.tenant.cert_logins() == 0

@@ -3,10 +3,10 @@
 import pytest
 
 from rig.hsm import FaultyModule, RemoteModule
-from rig.hsm_stand import PLAINTEXT
+from rig.hsm_setup import PLAINTEXT
 from rig.kms import KmsError
 from rig.waits import wait_for
-from test_pkcs11 import make_stand  # noqa: F401
+from test_pkcs11 import make_setup  # noqa: F401
 
 CKR_DEVICE_ERROR = 0x30
 CKM_RSA_PKCS, CKM_RSA_X_509, CKM_RSA_PKCS_PSS, CKM_ECDSA = 0x1, 0x3, 0xD, 0x1041
@@ -14,65 +14,65 @@ CKA_SIGN, CKA_EC_PARAMS = 0x108, 0x180
 
 
 @pytest.fixture
-def faulty(make_stand):  # noqa: F811
-    """(stand, module): short tokens, a short limit for native calls."""
+def faulty(make_setup):  # noqa: F811
+    """(setup, module): short tokens, a short limit for native calls."""
 
     def make(**traits):
-        stand = make_stand(**traits)
-        module = FaultyModule(stand.hsm)
-        stand.configure(variables=module.environment, **module.settings)
-        stand.provider.write_config({"auth": {"loginTimeout": "2s"}})
-        return stand, module
+        setup = make_setup(**traits)
+        module = FaultyModule(setup.hsm)
+        setup.configure(variables=module.environment, **module.settings)
+        setup.provider.write_config({"auth": {"loginTimeout": "2s"}})
+        return setup, module
 
     return make
 
 
 def test_a_module_that_hangs_costs_one_agent_and_no_request(faulty):
-    stand, module = faulty(token_ttl="30s")
-    stand.provider.start_healthy()
-    with stand.provider.client() as client:
+    setup, module = faulty(token_ttl="30s")
+    setup.provider.start_healthy()
+    with setup.provider.client() as client:
         encrypted = client.encrypt(PLAINTEXT)
         module.hang("C_Sign")
 
         def given_up():
             assert client.decrypt(encrypted) == PLAINTEXT
-            return stand.logged("process.ended", child="auth_agent", cause="exit_74")
+            return setup.logged("process.ended", child="auth_agent", cause="exit_74")
 
         wait_for(given_up, "the agent to be ended")
-        assert stand.logged("auth.hsm", status="module_hung", reason="does not answer")
+        assert setup.logged("auth.hsm", status="module_hung", reason="does not answer")
         module.heal()
-        before = stand.tenant.cert_logins()
+        before = setup.tenant.cert_logins()
 
         def logged_in_again():
             assert client.decrypt(encrypted) == PLAINTEXT
-            return stand.tenant.cert_logins() >= before + 2
+            return setup.tenant.cert_logins() >= before + 2
 
         wait_for(logged_in_again, "logins with the module back")
-    assert stand.provider.run("pin-latch").stdout == "pinLatch: none\n"
+    assert setup.provider.run("pin-latch").stdout == "pinLatch: none\n"
 
 
 @pytest.mark.parametrize("missing", [CKM_RSA_PKCS, CKM_RSA_PKCS_PSS])
 def test_logs_in_with_an_rsa_key_whose_token_has_one_kind_of_signature(faulty, missing):
-    stand, module = faulty(key="rsa")
+    setup, module = faulty(key="rsa")
     module.forbid(missing)
     module.forbid(CKM_RSA_X_509)  # raw RSA is never used
-    stand.provider.start_healthy()
-    assert stand.works()
+    setup.provider.start_healthy()
+    assert setup.works()
 
 
-def expect_unusable_key(stand, reason: str) -> None:
+def expect_unusable_key(setup, reason: str) -> None:
     """Starts; the reason is said once, in words, and nothing is started over because of it."""
-    stand.provider.start()
+    setup.provider.start()
     wait_for(
-        lambda: stand.provider.ready()[1].get("auth", {}).get("credential") == "cert_invalid",
+        lambda: setup.provider.ready()[1].get("auth", {}).get("credential") == "cert_invalid",
         "the key to be reported in /ready",
     )
     # Logins are tried again and again; each of them finds the answer of the one agent that is.
-    failed = stand.count("auth.login", reason=reason)
-    wait_for(lambda: stand.count("auth.login", reason=reason) > failed, "another login to fail")
-    assert stand.count("auth.hsm", status="key_unusable", reason=reason) == 1
-    assert not stand.logged("process.ended", child="auth_agent")
-    assert stand.provider.run("pin-latch").stdout == "pinLatch: none\n"
+    failed = setup.count("auth.login", reason=reason)
+    wait_for(lambda: setup.count("auth.login", reason=reason) > failed, "another login to fail")
+    assert setup.count("auth.hsm", status="key_unusable", reason=reason) == 1
+    assert not setup.logged("process.ended", child="auth_agent")
+    assert setup.provider.run("pin-latch").stdout == "pinLatch: none\n"
 
 
 @pytest.mark.parametrize(
@@ -83,128 +83,128 @@ def expect_unusable_key(stand, reason: str) -> None:
     ],
 )
 def test_a_key_whose_token_lacks_the_mechanism_is_said_in_words(faulty, key, missing, reason):
-    stand, module = faulty(key=key)
+    setup, module = faulty(key=key)
     for mechanism in missing:
         module.forbid(mechanism)
-    expect_unusable_key(stand, reason)
+    expect_unusable_key(setup, reason)
     assert module.logins() == "."
 
 
-def test_a_key_that_wants_the_pin_for_every_signature_is_said_in_words(make_stand):  # noqa: F811
-    stand = make_stand(key_options=["--usage-sign", "--always-auth"])
-    expect_unusable_key(stand, "CKA_ALWAYS_AUTHENTICATE")
+def test_a_key_that_wants_the_pin_for_every_signature_is_said_in_words(make_setup):  # noqa: F811
+    setup = make_setup(key_options=["--usage-sign", "--always-auth"])
+    expect_unusable_key(setup, "CKA_ALWAYS_AUTHENTICATE")
 
 
 def test_a_key_that_may_not_sign_is_said_in_words(faulty):
-    stand, module = faulty()
+    setup, module = faulty()
     module.deny(CKA_SIGN)
-    expect_unusable_key(stand, "CKA_SIGN is false")
+    expect_unusable_key(setup, "CKA_SIGN is false")
     assert module.logins() == "."
 
 
 @pytest.mark.parametrize("key", ["p256", "p384"])
 def test_the_curve_of_a_key_without_parameters_is_the_certificates(faulty, key):
-    stand, module = faulty(key=key)
+    setup, module = faulty(key=key)
     module.hide(CKA_EC_PARAMS)
-    stand.provider.start_healthy()
-    assert stand.works()
+    setup.provider.start_healthy()
+    assert setup.works()
 
 
 def test_a_pin_file_with_a_byte_order_mark_never_reaches_the_token(faulty):
-    stand, module = faulty()
-    stand.hsm.write_pin("\ufeff" + stand.hsm.pin)
-    stand.provider.start()
+    setup, module = faulty()
+    setup.hsm.write_pin("\ufeff" + setup.hsm.pin)
+    setup.provider.start()
     wait_for(
-        lambda: stand.logged("auth.hsm", status="pin_waiting", reason="byte order mark"),
+        lambda: setup.logged("auth.hsm", status="pin_waiting", reason="byte order mark"),
         "the file to be refused",
     )
     assert module.logins() == ""
-    stand.hsm.write_pin(stand.hsm.pin)
-    stand.provider.wait_healthy()
+    setup.hsm.write_pin(setup.hsm.pin)
+    setup.provider.wait_healthy()
     assert module.logins() == "."
 
 
 def test_an_unexpected_answer_is_named_and_costs_one_agent(faulty):
-    stand, module = faulty(token_ttl="30s")
-    stand.provider.start_healthy()
+    setup, module = faulty(token_ttl="30s")
+    setup.provider.start_healthy()
     module.fail("C_Sign", CKR_DEVICE_ERROR)
     wait_for(
-        lambda: stand.logged("auth.hsm", reason="C_Sign: CKR_DEVICE_ERROR"),
+        lambda: setup.logged("auth.hsm", reason="C_Sign: CKR_DEVICE_ERROR"),
         "the answer to be named",
     )
     module.heal()
-    before = stand.tenant.cert_logins()
-    wait_for(lambda: stand.tenant.cert_logins() >= before + 2, "logins again")
-    assert stand.works()
+    before = setup.tenant.cert_logins()
+    wait_for(lambda: setup.tenant.cert_logins() >= before + 2, "logins again")
+    assert setup.works()
 
 
 def test_a_wrong_pin_is_tried_once_over_five_restarts(faulty):
-    stand, module = faulty()
-    token = stand.hsm.contents()
-    stand.hsm.write_pin("not the PIN")
+    setup, module = faulty()
+    token = setup.hsm.contents()
+    setup.hsm.write_pin("not the PIN")
     for start in range(5):
-        stand.provider.start()
+        setup.provider.start()
         wait_for(
-            lambda: stand.count("auth.hsm", status="pin_waiting") > start,  # noqa: B023
+            lambda: setup.count("auth.hsm", status="pin_waiting") > start,  # noqa: B023
             f"the refusal to be reported at start {start}",
         )
-        assert stand.provider.stop() == 0
+        assert setup.provider.stop() == 0
     assert module.logins() == "x"
-    assert stand.logged("auth.hsm", reason="C_Login: CKR_PIN_INCORRECT")
-    assert stand.logged("auth.hsm", reason="PIN latched: the token refused it")
-    assert stand.provider.run("pin-latch").stdout == "pinLatch: refused\n"
-    assert stand.hsm.contents() == token  # nothing but its state directory is writable
+    assert setup.logged("auth.hsm", reason="C_Login: CKR_PIN_INCORRECT")
+    assert setup.logged("auth.hsm", reason="PIN latched: the token refused it")
+    assert setup.provider.run("pin-latch").stdout == "pinLatch: refused\n"
+    assert setup.hsm.contents() == token  # nothing but its state directory is writable
 
     # Another PIN is all it takes, also while the provider runs.
-    stand.provider.start()
-    stand.hsm.write_pin(stand.hsm.pin)
-    stand.provider.wait_healthy()
+    setup.provider.start()
+    setup.hsm.write_pin(setup.hsm.pin)
+    setup.provider.wait_healthy()
     assert module.logins() == "x."
-    assert stand.provider.run("pin-latch").stdout == "pinLatch: none\n"
+    assert setup.provider.run("pin-latch").stdout == "pinLatch: none\n"
 
 
 def test_a_restart_loop_cannot_lock_the_token(faulty):
-    stand, module = faulty()
-    stand.hsm.write_pin("not the PIN")
+    setup, module = faulty()
+    setup.hsm.write_pin("not the PIN")
     for _ in range(3):
-        stand.provider.start()
+        setup.provider.start()
         wait_for(lambda: module.logins() != "", "the first attempt")
-        stand.provider.kill()
+        setup.provider.kill()
     assert module.logins() == "x"
 
 
 def test_an_attempt_that_never_ended_is_latched_until_it_is_cleared(faulty):
-    stand, module = faulty()
+    setup, module = faulty()
     module.hang("C_Login")
-    stand.provider.start()
+    setup.provider.start()
     wait_for(
-        lambda: stand.logged("auth.hsm", reason="an attempt with it never ended"),
+        lambda: setup.logged("auth.hsm", reason="an attempt with it never ended"),
         "the second agent to hold back",
     )
-    assert stand.provider.run("pin-latch").stdout == "pinLatch: attempting\n"
+    assert setup.provider.run("pin-latch").stdout == "pinLatch: attempting\n"
     module.heal()
-    cleared = stand.provider.run("pin-latch", "--clear")
+    cleared = setup.provider.run("pin-latch", "--clear")
     assert cleared.stdout == "pinLatch: none\ncleared: true\n"
-    stand.provider.wait_healthy()
+    setup.provider.wait_healthy()
     assert module.logins() == "."
 
 
 @pytest.mark.parametrize("key", ["rsa", "p256", "p384"])
-def test_logs_in_through_p11_kits_remote_module(workspace, make_stand, key):  # noqa: F811
-    stand = make_stand(key=key, token_ttl="20s")
-    remote = RemoteModule(workspace, stand.hsm)
+def test_logs_in_through_p11_kits_remote_module(workspace, make_setup, key):  # noqa: F811
+    setup = make_setup(key=key, token_ttl="20s")
+    remote = RemoteModule(workspace, setup.hsm)
     remote.start()
-    stand.configure(variables=remote.environment, **remote.settings)
-    stand.provider.start_healthy()
-    with stand.provider.client() as client:
+    setup.configure(variables=remote.environment, **remote.settings)
+    setup.provider.start_healthy()
+    with setup.provider.client() as client:
         encrypted = client.encrypt(PLAINTEXT)
         remote.kill()
         wait_for(
-            lambda: stand.logged("process.ended", child="auth_agent", cause="exit_73"),
+            lambda: setup.logged("process.ended", child="auth_agent", cause="exit_73"),
             "the agent to notice",
         )
         remote.start()
         wait_for(
             lambda: client.decrypt(encrypted) == PLAINTEXT, "recovery", ignoring=(KmsError,)
         )
-        stand.provider.wait_healthy()
+        setup.provider.wait_healthy()

@@ -25,8 +25,8 @@ def listen_on(workspace, port: int, addresses) -> list:
 
 
 @pytest.fixture
-def make_stand(workspace, openbao, make_provider):
-    """make_stand(count) -> a provider, not yet started, and the proxies on the addresses of its
+def behind_proxies(workspace, openbao, make_provider):
+    """behind_proxies(count) -> a provider, not yet started, and the proxies on the addresses of its
     openbao.address.
     """
 
@@ -41,8 +41,8 @@ def make_stand(workspace, openbao, make_provider):
 
 
 @pytest.mark.parametrize("mode", DOWN)
-def test_starts_while_the_first_address_is_down(make_stand, mode):
-    provider, (down, _) = make_stand(2)
+def test_starts_while_the_first_address_is_down(behind_proxies, mode):
+    provider, (down, _) = behind_proxies(2)
     down.set_mode(mode)
     provider.start_healthy()
     with provider.client() as client:
@@ -60,8 +60,8 @@ def test_starts_when_the_server_listens_on_one_of_the_two_families(make_provider
 
 
 @pytest.mark.parametrize("mode", [Mode.REFUSE, Mode.RESET])
-def test_a_switch_of_the_address_is_not_seen_by_callers(make_stand, mode):
-    provider, (up, down) = make_stand(2)
+def test_a_switch_of_the_address_is_not_seen_by_callers(behind_proxies, mode):
+    provider, (up, down) = behind_proxies(2)
     down.set_mode(mode)
     provider.start_healthy()
     with provider.client() as client:
@@ -77,8 +77,8 @@ def test_a_switch_of_the_address_is_not_seen_by_callers(make_stand, mode):
 
 @pytest.mark.parametrize("mode", DOWN)
 @pytest.mark.parametrize("up", range(3))
-def test_one_of_three_addresses_is_enough(make_stand, mode, up):
-    provider, proxies = make_stand(3)
+def test_one_of_three_addresses_is_enough(behind_proxies, mode, up):
+    provider, proxies = behind_proxies(3)
     for index, proxy in enumerate(proxies):
         if index != up:
             proxy.set_mode(mode)

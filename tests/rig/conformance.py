@@ -24,7 +24,7 @@ MODULE = REPOSITORY / "tests" / "conformance"
 GO_TEST_LIMIT = "20m"
 
 
-class Stand:
+class ConformanceSetup:
     """What the Go tests talk to, and what they may ask for over HTTP."""
 
     def __init__(self, workspace: Workspace):
@@ -58,7 +58,7 @@ class Stand:
 class _Control(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         """Runs the action that the path names; the answer is its result as text."""
-        action = self.server.stand.actions.get(self.path.strip("/"))
+        action = self.server.setup.actions.get(self.path.strip("/"))
         try:
             status, text = (404, "unknown action") if action is None else (200, action())
         except Exception as error:  # told to the Go test, which fails with this text
@@ -100,16 +100,16 @@ def show_and_record(stream, report: Path) -> None:
                 print(event["Output"], end="", flush=True)
 
 
-def run_go_tests(stand: Stand, report: Path, expression: str) -> int:
+def run_go_tests(setup: ConformanceSetup, report: Path, expression: str) -> int:
     """Runs go test while the control server serves in this, the main, thread; returns its exit
     status.
     """
     server = http.server.HTTPServer(("127.0.0.1", 0), _Control)
-    server.stand = stand
+    server.setup = setup
     environment = {
         **go_environment(),
-        "BAOKMS_SOCKET": str(stand.provider.socket_path),
-        "BAOKMS_PROVIDER_NAME": stand.provider.config["transit"]["keyIdScope"]["providerName"],
+        "BAOKMS_SOCKET": str(setup.provider.socket_path),
+        "BAOKMS_PROVIDER_NAME": setup.provider.config["transit"]["keyIdScope"]["providerName"],
         "BAOKMS_CONTROL": f"http://127.0.0.1:{server.server_address[1]}",
     }
     command = [fetched("go"), "test", "-json", "-count=1", f"-timeout={GO_TEST_LIMIT}"]
@@ -142,7 +142,7 @@ def main() -> int:
     options = parser.parse_args()
     workspace = Workspace("conformance")
     try:
-        status = run_go_tests(Stand(workspace), options.report, options.filter)
+        status = run_go_tests(ConformanceSetup(workspace), options.report, options.filter)
         if status != 0:
             print(workspace.log_tails())
         return status

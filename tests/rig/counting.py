@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Counts:
+class ResultCounts:
     """A sum of test results."""
 
     passed: int = 0
@@ -19,7 +19,7 @@ class Counts:
     skipped: int = 0
 
     def __add__(self, other):
-        return Counts(
+        return ResultCounts(
             self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
         )
 
@@ -32,7 +32,7 @@ class Counts:
         return self.passed + self.failed
 
 
-PASSED, FAILED, SKIPPED = Counts(passed=1), Counts(failed=1), Counts(skipped=1)
+PASSED, FAILED, SKIPPED = ResultCounts(passed=1), ResultCounts(failed=1), ResultCounts(skipped=1)
 
 
 def empty_folder(path: Path) -> Path:
@@ -42,7 +42,7 @@ def empty_folder(path: Path) -> Path:
     return path
 
 
-def _gtest_case(case) -> Counts:
+def _gtest_case(case) -> ResultCounts:
     if case.find("failure") is not None:
         return FAILED
     if case.get("status") == "notrun" or case.get("result") in ("skipped", "suppressed"):
@@ -50,22 +50,22 @@ def _gtest_case(case) -> Counts:
     return PASSED
 
 
-def _gtest(report: Path) -> Counts:
-    return sum(map(_gtest_case, xml.parse(report).iter("testcase")), Counts())
+def _gtest(report: Path) -> ResultCounts:
+    return sum(map(_gtest_case, xml.parse(report).iter("testcase")), ResultCounts())
 
 
-def from_ctest(report: Path, gtest_folder: Path) -> Counts:
+def from_ctest(report: Path, gtest_folder: Path) -> ResultCounts:
     """Counts single GoogleTest cases where a test wrote its own report, else whole ctest entries.
 
     A test program that crashed counts as one failure more than what it reported.
     """
     if not report.exists():
-        return Counts()
-    total = Counts()
+        return ResultCounts()
+    total = ResultCounts()
     for entry in xml.parse(report).iter("testcase"):
         program = entry.get("name").rpartition(".")[2]  # "topic.program"
         own = gtest_folder / f"{program}.xml"
-        counts = _gtest(own) if own.exists() else Counts()
+        counts = _gtest(own) if own.exists() else ResultCounts()
         if entry.get("status") == "run":
             total += counts if own.exists() else PASSED
         elif entry.get("status") == "fail":
@@ -75,11 +75,11 @@ def from_ctest(report: Path, gtest_folder: Path) -> Counts:
     return total
 
 
-def from_pytest(report: Path) -> Counts:
+def from_pytest(report: Path) -> ResultCounts:
     """Errors of fixtures count as failures."""
     if not report.exists():
         return FAILED  # pytest ended before it could report
-    total = Counts()
+    total = ResultCounts()
     for case in xml.parse(report).iter("testcase"):
         if case.find("failure") is not None or case.find("error") is not None:
             total += FAILED
@@ -88,11 +88,11 @@ def from_pytest(report: Path) -> Counts:
     return total
 
 
-def from_go(report: Path) -> Counts:
+def from_go(report: Path) -> ResultCounts:
     """Counts tests and subtests; a package that did not build or ended early is a failure."""
     if not report.exists():
         return FAILED
-    total, package_failed = Counts(), False
+    total, package_failed = ResultCounts(), False
     for line in report.read_text().splitlines():
         event = json.loads(line)
         action = event["Action"]
@@ -103,12 +103,12 @@ def from_go(report: Path) -> Counts:
     return total + FAILED if package_failed and not total.failed else total
 
 
-def write_summary(path: Path, counts: Counts) -> None:
+def write_summary(path: Path, counts: ResultCounts) -> None:
     """Leaves the counts of a lane for from_summary()."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(dataclasses.asdict(counts)) + "\n")
 
 
-def from_summary(path: Path) -> Counts:
+def from_summary(path: Path) -> ResultCounts:
     """The counts of a lane that another tests/run has run."""
-    return Counts(**json.loads(path.read_text())) if path.exists() else FAILED
+    return ResultCounts(**json.loads(path.read_text())) if path.exists() else FAILED

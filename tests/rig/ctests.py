@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from . import counting
-from .counting import Counts
+from .counting import ResultCounts
 
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
@@ -48,14 +48,14 @@ def select(folder: Path, labels: str, expression: str) -> list:
     return [part for part in ((names, None), (cases, expression)) if part[0]]
 
 
-def run(folder: Path, reports: Path, labels: str, expression: str, seconds: int) -> Counts:
+def run(folder: Path, reports: Path, labels: str, expression: str, seconds: int) -> ResultCounts:
     """Runs the tests with one of the labels that the expression selects ("" = all), and ends each
     one that takes longer than so many seconds.
     """
     reports = counting.empty_folder(reports)
     if not expression:
         return _run(folder, reports, ["--label-regex", labels], None, seconds)
-    total = Counts()
+    total = ResultCounts()
     for names, pattern in select(folder, labels, expression):
         chosen = "|".join(re.escape(name) for name in sorted(names))
         part = counting.empty_folder(reports / ("cases" if pattern else "whole"))
@@ -67,7 +67,7 @@ def _environment() -> dict:
     return {**os.environ, **SANITIZER_OPTIONS}
 
 
-def _run(folder: Path, reports: Path, selection: list, pattern, seconds: int) -> Counts:
+def _run(folder: Path, reports: Path, selection: list, pattern, seconds: int) -> ResultCounts:
     command = ["ctest", "--test-dir", folder, *selection, "--output-on-failure"]
     # A TIMEOUT property of a test would win over this limit, so no test has one.
     command += ["--parallel", os.cpu_count(), "--timeout", seconds]

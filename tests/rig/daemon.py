@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from .tools import RigError
-from .waits import Hopeless, wait_for, watch
+from .waits import ConditionImpossible, wait_for, watch
 
 STOP_SECONDS = 25.0  # the provider allows itself 15 s for a graceful stop
 DIE_WITH_PARENT = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"]  # keeps the process id
@@ -119,10 +119,12 @@ class Daemon:
         return self._process.returncode
 
     def require_alive(self) -> None:
-        """Hopeless, with the end of the log, when the program is gone."""
+        """ConditionImpossible, with the end of the log, when the program is gone."""
         if not self.alive:
             status = self._process.returncode if self._process else "never started"
-            raise Hopeless(f"{self.name} is not running (status {status}):\n{self.tail()}")
+            raise ConditionImpossible(
+                f"{self.name} is not running (status {status}):\n{self.tail()}"
+            )
 
     def log_text(self) -> str:
         """Everything it wrote so far."""

@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 
-from .https_proxy import Answer, Gone
+from .https_proxy import ConnectionEnded, HttpAnswer
 
 JSON = {"Content-Type": "application/json"}
 DRIP_SECONDS = 0.2
@@ -18,7 +18,7 @@ WAIT_SECONDS = 120.0  # a fault that waits ends by itself after this, whatever a
 def answer(status: int, errors=(), headers=None, body=None):
     """An error answer with OpenBao's errors list, or with body (bytes) as it is."""
     content = json.dumps({"errors": list(errors)}).encode() if body is None else body
-    return lambda handler: handler.send(Answer(status, {**JSON, **(headers or {})}, content))
+    return lambda handler: handler.send(HttpAnswer(status, {**JSON, **(headers or {})}, content))
 
 
 def redirect(location: str = "https://127.0.0.1:1/"):
@@ -27,7 +27,7 @@ def redirect(location: str = "https://127.0.0.1:1/"):
 
 
 def rewritten(change):
-    """OpenBao's real answer after change(Answer) -> Answer."""
+    """OpenBao's real answer after change(HttpAnswer) -> HttpAnswer."""
     return lambda handler: handler.send(change(handler.forward()))
 
 
@@ -108,7 +108,7 @@ def cut_body():
         real = handler.forward()
         half = dataclasses.replace(real, body=real.body[: len(real.body) // 2])
         handler.send(half, length=len(real.body))
-        raise Gone
+        raise ConnectionEnded
 
     return fault
 
@@ -119,6 +119,6 @@ def connection_reset():
     def fault(handler):
         handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         os.close(handler.connection.detach())
-        raise Gone
+        raise ConnectionEnded
 
     return fault

@@ -13,7 +13,7 @@ HOP_HEADERS = ("connection", "transfer-encoding", "content-length", "keep-alive"
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """A complete HTTP answer."""
 
     status: int
@@ -21,7 +21,7 @@ class Answer:
     body: bytes
 
 
-class Gone(Exception):
+class ConnectionEnded(Exception):
     """The fault has ended the connection; there is nothing more to send."""
 
 
@@ -48,21 +48,21 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self.send(self.forward())
             else:
                 fault(self)
-        except (Gone, OSError, http.client.HTTPException):
+        except (ConnectionEnded, OSError, http.client.HTTPException):
             self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_DELETE = do_LIST = do_any
 
-    def forward(self) -> Answer:
+    def forward(self) -> HttpAnswer:
         """OpenBao's own answer to this request."""
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_HEADERS}
         self._upstream.request(self.command, self.path, self._body or None, headers)
         response = self._upstream.getresponse()
         body = response.read()
         kept = {k: v for k, v in response.getheaders() if k.lower() not in HOP_HEADERS}
-        return Answer(response.status, kept, body)
+        return HttpAnswer(response.status, kept, body)
 
-    def send(self, answer: Answer, length=None) -> None:
+    def send(self, answer: HttpAnswer, length=None) -> None:
         """Sends the answer; length overrides the Content-Length that is announced."""
         self.send_head(
             answer.status, answer.headers, len(answer.body) if length is None else length

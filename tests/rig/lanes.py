@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from . import counting, ctests
-from .counting import Counts
+from .counting import ResultCounts
 from .tools import REPOSITORY
 
 TESTS = REPOSITORY / "tests"
@@ -54,14 +54,14 @@ def fetch(*parts) -> None:
     os.environ.update(line.split("=", 1) for line in result.stdout.splitlines())
 
 
-def ctest(preset: str, lane: str, labels: str, options) -> Counts:
+def ctest(preset: str, lane: str, labels: str, options) -> ResultCounts:
     """Runs the tests with one of the labels (a regular expression) out of a build folder."""
     folder = build(preset)
     say(f"== {lane}")
     return ctests.run(folder, REPORTS / lane, labels, options.filter, options.timeout)
 
 
-def pytest(lane: str, options, processes: int = 1) -> Counts:
+def pytest(lane: str, options, processes: int = 1) -> ResultCounts:
     """Runs the Python tests of one folder, in so many processes."""
     report = counting.empty_folder(REPORTS / lane) / "pytest.xml"
     command = [os.environ["PYTHON"], "-m", "pytest", "-c", TESTS / "pytest.ini", TESTS / lane]
@@ -74,29 +74,29 @@ def pytest(lane: str, options, processes: int = 1) -> Counts:
     return counting.from_pytest(report)
 
 
-def unit(options) -> Counts:
+def unit(options) -> ResultCounts:
     """The tests that mirror the tree, and the contract vectors."""
     return ctest("release", "unit", "^unit$", options)
 
 
-def asan(options) -> Counts:
+def asan(options) -> ResultCounts:
     """unit and hostile again, under AddressSanitizer and UndefinedBehaviorSanitizer."""
     return ctest("asan", "asan", "^(unit|hostile)$", options)
 
 
-def hostile(options) -> Counts:
+def hostile(options) -> ResultCounts:
     """Peers that break the protocol, and sandboxes that must hold."""
     return ctest("release", "hostile", "^hostile$", options)
 
 
-def e2e(options) -> Counts:
+def e2e(options) -> ResultCounts:
     """The real programs against a real OpenBao."""
     build("release")
     fetch("python", "openbao", "keycloak")
     return pytest("e2e", options, E2E_PROCESSES)
 
 
-def conformance(options) -> Counts:
+def conformance(options) -> ResultCounts:
     """Kubernetes' own KMS v2 client against the socket."""
     build("release")
     fetch("python", "openbao", "go")
@@ -109,7 +109,7 @@ def conformance(options) -> Counts:
     return counting.from_go(report)
 
 
-def kubernetes(options) -> Counts:
+def kubernetes(options) -> ResultCounts:
     """etcd and kube-apiserver with the provider."""
     build("release")
     version = os.environ.get("KUBERNETES_VERSION")
@@ -117,17 +117,17 @@ def kubernetes(options) -> Counts:
     return pytest("kubernetes", options)
 
 
-def systemd(options) -> Counts:
+def systemd(options) -> ResultCounts:
     """The units under a real systemd, booted in a container."""
     build("release")
     fetch("python", "openbao")
     return pytest("systemd", options)
 
 
-def debian13(options) -> Counts:
+def debian13(options) -> ResultCounts:
     """unit, hostile and some of e2e again, built and run on Debian 13."""
     build = REPOSITORY / "build" / "debian13"
-    total = Counts()
+    total = ResultCounts()
     for lane, expression in (("unit", ""), ("hostile", ""), ("e2e", SMOKE)):
         command = [TESTS / "lab" / "debian13", "tests/run", "--only", lane]
         command += ["--timeout", options.timeout, "--filter", options.filter or expression]
@@ -141,7 +141,7 @@ LANES = (unit, asan, hostile, e2e, conformance, kubernetes, systemd)
 FULL = (*LANES, debian13)
 
 
-def run_lane(lane, options) -> Counts:
+def run_lane(lane, options) -> ResultCounts:
     """One lane with its closing line; a lane that ran no test has failed, unless a filter is the
     reason.
     """
@@ -152,7 +152,7 @@ def run_lane(lane, options) -> Counts:
             raise LaneError("no test was executed")
     except LaneError as error:
         say(f"{lane.__name__}: {error}")
-        counts = Counts(failed=1)
+        counts = ResultCounts(failed=1)
     counting.write_summary(REPORTS / lane.__name__ / "summary", counts)
     say(f"== {lane.__name__} took {time.monotonic() - started:.0f} s")
     say(f"{lane.__name__}: {counts}")
@@ -194,7 +194,7 @@ def main(arguments) -> int:
     lanes = [lane for lane in FULL if lane.__name__ == options.only]
     lanes = lanes or (FULL if options.full else LANES)
     results = {lane.__name__: run_lane(lane, options) for lane in lanes}
-    total = sum(results.values(), Counts())
+    total = sum(results.values(), ResultCounts())
     say("")
     for name, counts in results.items():
         say(f"{name}: {counts}")

@@ -14,7 +14,7 @@ from .kms import KmsClient, KmsError
 from .provider import INSTALLED, KILLED_BY_FILTER, PROGRAMS
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError, binary
-from .waits import Hopeless, free_port, wait_for
+from .waits import ConditionImpossible, free_port, wait_for
 
 SERVICE, SOCKET = "bao-kms-provider.service", "bao-kms-provider.socket"
 CONFIG, CA = "/etc/openbao-kms/config.yaml", "/etc/openbao-kms/tls/ca.crt"
@@ -151,7 +151,7 @@ class Node:
 
     def _is_healthy(self) -> bool:
         if self.show("ActiveState") == "failed":  # systemd does not start it again by itself
-            raise Hopeless(f"{SERVICE} has failed:\n{self.journal()}")
+            raise ConditionImpossible(f"{SERVICE} has failed:\n{self.journal()}")
         with self.client() as client:
             return client.status().ok
 

@@ -16,7 +16,7 @@ DEADLINE_SECONDS = (
 )
 
 
-class Hopeless(RigError):
+class ConditionImpossible(RigError):
     """What somebody waits for cannot come any more."""
 
 
@@ -31,8 +31,9 @@ def watch(thing) -> None:
 def wait_for(condition, what: str, deadline: float = DEADLINE_SECONDS, ignoring=(OSError,)):
     """Calls condition until it returns something true, and returns that.
 
-    Exceptions of the types in ignoring count as "not yet", except Hopeless. Raises Hopeless as soon
-    as a program that a test needs has failed (see Daemon), and RigError when the deadline passes.
+    Exceptions of the types in ignoring count as "not yet", except ConditionImpossible. Raises
+    ConditionImpossible as soon as a program that a test needs has failed (see Daemon), and RigError
+    when the deadline passes.
     """
     end = time.monotonic() + deadline
     last = None
@@ -43,13 +44,15 @@ def wait_for(condition, what: str, deadline: float = DEADLINE_SECONDS, ignoring=
             value = condition()
             if value:
                 return value
-        except Hopeless:
+        except ConditionImpossible:
             raise
         except ignoring as error:
             last = error
         reason = f"; last error: {last}" if last else ""
         if failures:
-            raise Hopeless(f"cannot come any more: {what}{reason}\n" + "\n".join(failures))
+            raise ConditionImpossible(
+                f"cannot come any more: {what}{reason}\n" + "\n".join(failures)
+            )
         if time.monotonic() >= end:
             raise RigError(f"waited {deadline:.0f} s in vain for: {what}{reason}")
         time.sleep(0.05)

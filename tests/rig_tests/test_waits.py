@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rig.daemon import Daemon
 from rig.tools import RigError
-from rig.waits import Hopeless, wait_for
+from rig.waits import ConditionImpossible, wait_for
 
 LONG = 30.0  # seconds; a test that waits that long has failed
 
@@ -30,12 +30,12 @@ class WaitsTest(unittest.TestCase):
 
     def test_a_program_that_ends_by_itself_ends_the_wait(self):
         self.start("echo the reason; exit 7")
-        with self.assertRaisesRegex(Hopeless, r"(?s)an answer.*status 7.*the reason"):
+        with self.assertRaisesRegex(ConditionImpossible, r"(?s)an answer.*status 7.*the reason"):
             wait_for(lambda: False, "an answer", LONG)
 
     def test_a_fatal_line_ends_the_wait_though_the_program_runs_on(self):
         daemon = self.start("echo all is well; echo fatal: no memory; sleep 60", fatal="fatal: .*")
-        with self.assertRaisesRegex(Hopeless, "program logged fatal: no memory"):
+        with self.assertRaisesRegex(ConditionImpossible, "program logged fatal: no memory"):
             wait_for(lambda: False, "an answer", LONG)
         self.assertTrue(daemon.alive)
 
@@ -61,7 +61,7 @@ class WaitsTest(unittest.TestCase):
 
     def test_hopeless_is_not_ignored_with_the_class_it_belongs_to(self):
         def condition():
-            raise Hopeless("the unit has failed")
+            raise ConditionImpossible("the unit has failed")
 
-        with self.assertRaisesRegex(Hopeless, "the unit has failed"):
+        with self.assertRaisesRegex(ConditionImpossible, "the unit has failed"):
             wait_for(condition, "an answer", LONG, ignoring=(RigError,))

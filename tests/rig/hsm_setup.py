@@ -5,7 +5,7 @@ from .hsm import CertTenant, SoftHsm, cert_auth, write_certificate
 PLAINTEXT = b"kubernetes secret payload"
 
 
-class Stand:
+class HsmSetup:
     """A provider with a token of its own, not yet started; hsm as in SoftHsm()."""
 
     def __init__(self, workspace, make_provider, openbao, token_ttl="10m", **hsm):
