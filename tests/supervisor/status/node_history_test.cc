@@ -36,9 +36,11 @@ using std::chrono::seconds;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint32_t kHistories = 20;
 #else
-constexpr std::uint32_t kHistories = 250;
+constexpr std::uint32_t kHistories = 500;
 #endif
 constexpr int kSteps = 120;
+// About one probe in each step: faults are found by what happens between probes.
+constexpr std::uint32_t kMaxStepSeconds = 60;
 constexpr std::string_view kStateFile = "reg.json";
 
 using Random = std::mt19937;
@@ -247,7 +249,7 @@ class TwoNodes {
     }
     for (Node& node : nodes_) {
       Disturb(node);
-      node.LetTimePass(seconds(Pick(random_, 90)));
+      node.LetTimePass(seconds(Pick(random_, kMaxStepSeconds)));
       const std::string& key_id = node.View().active_key_id;
       ASSERT_TRUE(key_id.empty() || node.View().decryptable.contains(key_id));
     }

@@ -30,7 +30,7 @@ using std::chrono::seconds;
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint32_t kHistories = 400;
 #else
-constexpr std::uint32_t kHistories = 4000;
+constexpr std::uint32_t kHistories = 7000;
 #endif
 constexpr int kSteps = 100;
 
@@ -153,7 +153,7 @@ class Node {
     for (KeyRecord& record : contents.records) {
       if (record.state == RecordState::kRetired && record.version.number < before) {
         record.state = RecordState::kRemoved;
-        removed_.emplace(record.key_id.text());
+        removed_.insert(record.key_id);
       }
     }
     disk_ = RegistryState::Create(std::move(contents)).value();
@@ -203,7 +203,7 @@ class Node {
     published_active_ = state_.active().version.number;
     for (const KeyRecord& record : state_.contents().records) {
       if (contract::Decrypts(record.state)) {
-        shown_.emplace(record.key_id.text());
+        shown_.insert(record.key_id);
       }
     }
   }
@@ -225,8 +225,8 @@ class Node {
       EXPECT_GE(after->promoted_at_unix, record.promoted_at_unix);
       EXPECT_TRUE(record.state != RecordState::kRemoved || *after == record);
     }
-    for (const std::string& key_id : shown_) {
-      const KeyRecord* record = next.Find(KeyId::Parse(key_id).value());
+    for (const KeyId& key_id : shown_) {
+      const KeyRecord* record = next.Find(key_id);
       ASSERT_NE(record, nullptr);
       EXPECT_TRUE(contract::Decrypts(record->state) || removed_.contains(key_id));
     }
@@ -246,8 +246,8 @@ class Node {
   BootTime started_{};
   std::int64_t unix_ = kObserved;
   std::optional<ActivationTimer> timer_;
-  std::set<std::string> shown_;
-  std::set<std::string> removed_;
+  std::set<KeyId> shown_;
+  std::set<KeyId> removed_;
   std::int64_t promotions_ = 0;
 };
 
