@@ -3,6 +3,7 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -16,8 +17,11 @@ namespace baokms::supervisor {
 
 class TestDirectory final {
  public:
+  // In memory where that is possible: each save synchronizes its files and their directory, for
+  // which a disk needs most of the time of these tests.
   TestDirectory() {
-    std::string pattern = ::testing::TempDir() + "registry.XXXXXX";
+    const bool in_memory = ::access("/dev/shm", W_OK) == 0;
+    std::string pattern = (in_memory ? "/dev/shm/" : ::testing::TempDir()) + "registry.XXXXXX";
     path_ = ::mkdtemp(pattern.data());
   }
 
