@@ -1,5 +1,7 @@
 #include "common/contract/registry_transition.h"
 
+#include <map>
+
 namespace baokms::contract {
 namespace {
 
@@ -79,8 +81,14 @@ Status CheckTransition(const RegistryState& from, const RegistryState& to) {
   if (to.active().version.number < from.active().version.number) {
     return Refused("active version would decrease");
   }
+  // Find() for each record would take quadratic time, which is seconds for a full registry.
+  std::map<KeyId, const KeyRecord*> after;
+  for (const KeyRecord& record : to.contents().records) {
+    after.emplace(record.key_id, &record);
+  }
   for (const KeyRecord& record : from.contents().records) {
-    BAOKMS_TRY(CheckRecordKept(record, to.Find(record.key_id)));
+    const auto found = after.find(record.key_id);
+    BAOKMS_TRY(CheckRecordKept(record, found == after.end() ? nullptr : found->second));
   }
   return {};
 }
