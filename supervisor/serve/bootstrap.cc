@@ -2,12 +2,10 @@
 
 #include <sys/prctl.h>
 
-#include <cerrno>
 #include <csignal>
-#include <memory>
+#include <string>
 #include <utility>
 
-#include "common/base/error.h"
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "supervisor/children/start_spawner.h"
@@ -21,47 +19,34 @@ namespace {
 Status GiveUpPrivileges() {
   BAOKMS_TRY(HardenSelf());
   // Orphaned grandchildren become children of this process.
-  if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
-    return Error(ErrorCode::kSystem, "prctl(PR_SET_CHILD_SUBREAPER)", errno);
-  }
+  BAOKMS_TRY(
+      CheckSyscall(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)"));
   BAOKMS_TRY(DropCapabilities());
 
   struct sigaction ignore {};
 
   ignore.sa_handler = SIG_IGN;
-  if (::sigaction(SIGPIPE, &ignore, nullptr) != 0) {
-    return Error(ErrorCode::kSystem, "sigaction(SIGPIPE)", errno);
-  }
-  return {};
+  return CheckSyscall(::sigaction(SIGPIPE, &ignore, nullptr), "sigaction(SIGPIPE)");
 }
 
 }  // namespace
 
-std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options) {
-  std::unique_ptr<PinAttemptGuard> pin_attempt_guard;
+Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
+  BootstrapResult result;
+  std::string pin_salt;
   if (options.config.auth.method == AuthMethod::kCert) {
-    auto failure = TakeOrFail("open the PIN latch in the state directory",
-                              PinAttemptGuard::Open(options.config.state.path), pin_attempt_guard);
-    if (failure) {
-      return *std::move(failure);
-    }
+    result.pin_attempt_guard = BAOKMS_TRY(Step("open the PIN latch in the state directory",
+                                               PinAttemptGuard::Open(options.config.state.path)));
+    pin_salt = result.pin_attempt_guard->salt();
   }
-  Result<SealedSetUps> set_ups =
-      SealSetUps(options, pin_attempt_guard ? pin_attempt_guard->salt() : "");
-  if (!set_ups) {
-    return ConfigFailure("hand the configuration to the child processes", set_ups.error());
-  }
-  if (const Status given_up = GiveUpPrivileges(); !given_up) {
-    return Failure("give up privileges", given_up.error());
-  }
-  Result<UniqueFd> spawner = StartSpawner(std::move(set_ups->inputs));
-  if (!spawner) {
-    return Failure("start the spawner", spawner.error());
-  }
-  return BootstrapResult{.spawner_channel = std::move(*spawner),
-                         .endpoints = std::move(set_ups->endpoints),
-                         .openbao_endpoints = set_ups->openbao_endpoints,
-                         .pin_attempt_guard = std::move(pin_attempt_guard)};
+  SealedSetUps set_ups = BAOKMS_TRY(Step("hand the configuration to the child processes",
+                                         SealSetUps(options, pin_salt), kConfigurationFailed));
+  BAOKMS_TRY(Step("give up privileges", GiveUpPrivileges()));
+  result.spawner_channel =
+      BAOKMS_TRY(Step("start the spawner", StartSpawner(std::move(set_ups.inputs))));
+  result.endpoints = std::move(set_ups.endpoints);
+  result.openbao_endpoints = set_ups.openbao_endpoints;
+  return result;
 }
 
 }  // namespace baokms::supervisor

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <variant>
 #include <vector>
 
 #include "common/base/unique_fd.h"
@@ -26,6 +25,6 @@ struct BootstrapResult {
 
 // Seals the children's set-ups, hardens this process, drops its capabilities permanently and starts
 // the spawner. Must run once per process, before it has a second thread.
-std::variant<BootstrapResult, StartFailure> Bootstrap(const ServeOptions& options);
+Started<BootstrapResult> Bootstrap(const ServeOptions& options);
 
 }  // namespace baokms::supervisor

@@ -49,7 +49,7 @@ void KmsSocketWatch::Repair() {
 void KmsSocketWatch::BecomeMissing(const Error& why) {
   missing_ = true;
   parts_.metrics.SocketMissing(1);
-  std::string reason = Failure("serve new clients on the KMS socket", why).line;
+  std::string reason = DescribeFailure("serve new clients on the KMS socket", why);
   if (reason != reason_) {
     parts_.log.Write({.level = LogLevel::kError,
                       .event = "socket.missing",

@@ -75,8 +75,8 @@ class LiveKeyQuery final {
   LiveKeyQuery& operator=(const LiveKeyQuery&) = delete;
 
   LiveKey Run() {
-    if (const auto failure = Start()) {
-      return {.metadata = {}, .failure = failure->line};
+    if (const Started<> started = Start(); !started) {
+      return {.metadata = {}, .failure = started.error().line};
     }
     loop_->After(kStartLimit + 2 * ReadLimit(), [this] { Fail("no answer in time"); });
     if (!loop_->Run().has_value() && result_.failure.empty()) {
@@ -86,24 +86,14 @@ class LiveKeyQuery final {
   }
 
  private:
-  std::optional<StartFailure> Start() {
+  Started<> Start() {
     const LoggingConfig& logging = options_.config.logging;
     log_ = std::make_unique<LogStream>(logging.format, logging.level);
-    BootstrapResult bootstrap;
-    auto failure = TakeOrFail(Bootstrap(options_), bootstrap);
-    if (!failure) {
-      failure = TakeOrFail("create the event loop", EventLoop::Create(), loop_);
-    }
-    if (!failure) {
-      failure = BuildTree(std::move(bootstrap));
-    }
-    return failure ? failure : StartTree();
-  }
-
-  std::optional<StartFailure> BuildTree(BootstrapResult bootstrap) {
+    BootstrapResult bootstrap = BAOKMS_TRY(Bootstrap(options_));
+    loop_ = BAOKMS_TRY(Step("create the event loop", EventLoop::Create()));
     metrics_ =
         PrometheusMetrics::Create(options_.build, WordOf(options_.config.auth.method), "none");
-    return TakeOrFail(
+    tree_ = BAOKMS_TRY(
         ProcessTree::Create({.loop = *loop_,
                              .log = quiet_,
                              .child_log = quiet_,
@@ -118,19 +108,12 @@ class LiveKeyQuery final {
                              .spawner_gone =
                                  [this] {
                                    Fail("the spawner ended");
-                                 }}),
-        tree_);
-  }
-
-  std::optional<StartFailure> StartTree() {
+                                 }}));
     ipc::KeyTable none;
     none.set_generation(1);
     tree_->workers().PublishKeyTable(std::move(none), [] {});
     tree_->Start();
-    if (const Status entered = EnterSupervisorSandbox(ListenerRights::kNone); !entered) {
-      return Failure("enter the system call filter", entered.error());
-    }
-    return std::nullopt;
+    return Step("enter the system call filter", EnterSupervisorSandbox(ListenerRights::kNone));
   }
 
   [[nodiscard]] BootTime ReadLimit() const {

@@ -24,14 +24,15 @@ ProcessTree::ProcessTree(const Config& config)
       login_budget_(static_cast<std::size_t>(EffectiveLoginBudget(config))) {
 }
 
-std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
-    const Parts& parts, const Config& config, BootstrapResult bootstrap, Hooks hooks) {
+Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const Parts& parts,
+                                                          const Config& config,
+                                                          BootstrapResult bootstrap,
+                                                          Hooks hooks) {
   std::unique_ptr<ProcessTree> tree(new ProcessTree(config));
-  auto broker = Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),
-                               config.openbao.timeout / kConnectShare);
-  if (auto failure = TakeOrFail("set up name lookups", std::move(broker), tree->broker_)) {
-    return *std::move(failure);
-  }
+  tree->broker_ =
+      BAOKMS_TRY(Step("set up name lookups",
+                      Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),
+                                     config.openbao.timeout / kConnectShare)));
   tree->pin_attempt_guard_ = std::move(bootstrap.pin_attempt_guard);
   tree->events_ = std::make_unique<ChildEventHandler>(
       ChildEventHandler::Parts{.loop = parts.loop,
@@ -55,9 +56,7 @@ std::variant<std::unique_ptr<ProcessTree>, StartFailure> ProcessTree::Create(
        .ended = [&events](const ChildKey& key,
                           const ExitStatus& exit_status) { events.OnEnded(key, exit_status); },
        .spawner_gone = std::move(hooks.spawner_gone)});
-  if (auto failure = TakeOrFail("watch the spawner", std::move(children), tree->children_)) {
-    return *std::move(failure);
-  }
+  tree->children_ = BAOKMS_TRY(Step("watch the spawner", std::move(children)));
   events.Connect(*tree->workers_, *tree->children_);
   return tree;
 }

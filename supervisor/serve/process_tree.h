@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <variant>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -49,10 +48,10 @@ class ProcessTree final {
 
   // Creates the tree without starting any child. Takes the spawner's channel and the endpoints out
   // of `bootstrap`.
-  static std::variant<std::unique_ptr<ProcessTree>, StartFailure> Create(const Parts& parts,
-                                                                         const Config& config,
-                                                                         BootstrapResult bootstrap,
-                                                                         Hooks hooks);
+  static Started<std::unique_ptr<ProcessTree>> Create(const Parts& parts,
+                                                      const Config& config,
+                                                      BootstrapResult bootstrap,
+                                                      Hooks hooks);
 
   ProcessTree(const ProcessTree&) = delete;
   ProcessTree& operator=(const ProcessTree&) = delete;

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -72,56 +71,45 @@ Provider::~Provider() {
   metrics_listener_.reset();
 }
 
-std::optional<StartFailure> Provider::Start() {
-  using Step = std::optional<StartFailure> (Provider::*)();
-  constexpr std::array<Step, 8> kSteps = {&Provider::BuildParts,     &Provider::BuildTree,
-                                          &Provider::BuildStatus,    &Provider::StartThreads,
-                                          &Provider::StartListeners, &Provider::StartServing,
-                                          &Provider::EnterSandbox,   &Provider::AcceptClients};
-  for (const Step step : kSteps) {
-    if (auto failure = (this->*step)()) {
-      return failure;
-    }
-  }
-  return std::nullopt;
+Started<> Provider::Start() {
+  BAOKMS_TRY(BuildTree());
+  BAOKMS_TRY(BuildStatus());
+  BAOKMS_TRY(StartThreads());
+  BAOKMS_TRY(StartListeners());
+  BAOKMS_TRY(StartServing());
+  BAOKMS_TRY(EnterSandbox());
+  return AcceptClients();
 }
 
-std::optional<StartFailure> Provider::BuildParts() {
-  if (auto failure = TakeOrFail("create the event loop", EventLoop::Create(), loop_)) {
-    return failure;
-  }
+Started<> Provider::BuildTree() {
+  loop_ = BAOKMS_TRY(Step("create the event loop", EventLoop::Create()));
   const AuthConfig& auth = options_.config.auth;
   metrics_ = PrometheusMetrics::Create(
       options_.build, WordOf(auth.method),
       auth.method == AuthMethod::kCert ? WordOf(auth.cert.source) : "none");
-  return std::nullopt;
+  tree_ = BAOKMS_TRY(ProcessTree::Create(
+      {.loop = *loop_,
+       .log = *base_.log,
+       .child_log = *base_.log,
+       .metrics = *metrics_,
+       .processes = processes_},
+      options_.config, std::move(base_.bootstrap),
+      {.worker_usable =
+           [this] {
+             set_ups_accepted_ = true;
+             status_->OnWorkerUsable();
+           },
+       .start_failed = [this](const ChildKey&,
+                              const ipc::StartFailure& failure) { OnStartFailed(failure); },
+       .spawner_gone =
+           [this] {
+             failed_ = failed_ || !stopping_;
+             BeginStop("spawner_gone");
+           }}));
+  return {};
 }
 
-std::optional<StartFailure> Provider::BuildTree() {
-  return TakeOrFail(
-      ProcessTree::Create(
-          {.loop = *loop_,
-           .log = *base_.log,
-           .child_log = *base_.log,
-           .metrics = *metrics_,
-           .processes = processes_},
-          options_.config, std::move(base_.bootstrap),
-          {.worker_usable =
-               [this] {
-                 set_ups_accepted_ = true;
-                 status_->OnWorkerUsable();
-               },
-           .start_failed = [this](const ChildKey&,
-                                  const ipc::StartFailure& failure) { OnStartFailed(failure); },
-           .spawner_gone =
-               [this] {
-                 failed_ = failed_ || !stopping_;
-                 BeginStop("spawner_gone");
-               }}),
-      tree_);
-}
-
-std::optional<StartFailure> Provider::BuildStatus() {
+Started<> Provider::BuildStatus() {
   scheduler_ = std::make_unique<LoopScheduler>(*loop_);
   auto status = KeyStatus::Create({.scheduler = *scheduler_,
                                    .workers = tree_->workers(),
@@ -129,13 +117,11 @@ std::optional<StartFailure> Provider::BuildStatus() {
                                    .log = *base_.log,
                                    .metrics = *metrics_},
                                   IdentityOf(options_.config), StatusOptionsOf(options_.config));
-  if (auto failure = TakeOrFail("use the key registry", std::move(status), status_)) {
-    return failure;
-  }
+  status_ = BAOKMS_TRY(Step("use the key registry", std::move(status)));
   processes_.AddSelf();
   BuildService();
   BuildReports();
-  return std::nullopt;
+  return {};
 }
 
 void Provider::BuildReports() {
@@ -167,95 +153,75 @@ void Provider::BuildService() {
 
 // Starts the first threads. The signal watcher comes first, because it blocks the signals in all
 // threads that start after it.
-std::optional<StartFailure> Provider::StartThreads() {
+Started<> Provider::StartThreads() {
   auto signals = SignalWatcher::Create(
       {.on_signal = [this](int signal) { loop_->Post([this, signal] { OnSignal(signal); }); },
        .on_overdue = [this] { EndOverdueStop(); },
        .stop_limit = kStopLimit});
-  if (auto failure = TakeOrFail("watch signals", std::move(signals), signals_)) {
-    return failure;
-  }
-  if (const Status started = base_.log->StartThread(); !started) {
-    return Failure("set up the log", started.error());
-  }
-  return std::nullopt;
+  signals_ = BAOKMS_TRY(Step("watch signals", std::move(signals)));
+  return Step("set up the log", base_.log->StartThread());
 }
 
-std::optional<StartFailure> Provider::StartListeners() {
-  const auto start = [](const char* what, std::string_view address,
+Started<> Provider::StartListeners() {
+  const auto start = [](std::string_view what, std::string_view address,
                         std::map<std::string, HttpHandler> handlers,
-                        std::unique_ptr<HttpListener>& listener) -> std::optional<StartFailure> {
-    const std::optional<ListenAddress> at = ListenerOf(address);
-    if (!at) {
-      return std::nullopt;
+                        std::unique_ptr<HttpListener>& listener) -> Started<> {
+    if (const std::optional<ListenAddress> at = ListenerOf(address)) {
+      listener = BAOKMS_TRY(Step(std::string("listen on ").append(what),
+                                 HttpListener::Start(at->host, at->port, std::move(handlers))));
     }
-    return TakeOrFail(std::string("listen on ") + what,
-                      HttpListener::Start(at->host, at->port, std::move(handlers)), listener);
+    return {};
   };
   const ServerConfig& server = options_.config.server;
-  if (auto failure = start("server.healthAddress", server.health_address,
-                           {{"/live",
-                             [this] {
-                               return LiveReply(liveness_.Stuck());
-                             }},
-                            {"/ready",
-                             [this] {
-                               return ReadyReply(own_health_->Ready());
-                             }}},
-                           health_)) {
-    return failure;
-  }
-  return start("server.metricsAddress", server.metrics_address,
-               {{"/metrics",
-                 [this] {
-                   return HttpReply{.status = 200,
-                                    .content_type = "text/plain; version=0.0.4; charset=utf-8",
-                                    .body = metrics_->ToText()};
-                 }}},
+  const HttpHandler live = [this] {
+    return LiveReply(liveness_.Stuck());
+  };
+  const HttpHandler ready = [this] {
+    return ReadyReply(own_health_->Ready());
+  };
+  const HttpHandler metrics = [this] {
+    return HttpReply{.status = 200,
+                     .content_type = "text/plain; version=0.0.4; charset=utf-8",
+                     .body = metrics_->ToText()};
+  };
+  BAOKMS_TRY(start("server.healthAddress", server.health_address,
+                   {{"/live", live}, {"/ready", ready}}, health_));
+  return start("server.metricsAddress", server.metrics_address, {{"/metrics", metrics}},
                metrics_listener_);
 }
 
-std::optional<StartFailure> Provider::StartServing() {
+Started<> Provider::StartServing() {
   auto server =
       KmsServer::Start(*loop_, *service_, [this] { liveness_.Beat(ServingThread::kKmsQueue); });
-  if (auto failure = TakeOrFail("start the KMS service", std::move(server), server_)) {
-    return failure;
-  }
+  server_ = BAOKMS_TRY(Step("start the KMS service", std::move(server)));
   status_->Start();
   tree_->Start();
-  return std::nullopt;
+  return {};
 }
 
-std::optional<StartFailure> Provider::EnterSandbox() {
-  const Status entered = EnterSupervisorSandbox(base_.socket.origin == SocketOrigin::kInherited
-                                                    ? ListenerRights::kNone
-                                                    : ListenerRights::kBindKmsSocket);
-  if (!entered) {
-    return Failure("enter the system call filter", entered.error());
-  }
-  ipc::ConfinementReport own;
-  own.set_filter_name("supervisor");
-  processes_.Report("supervisor", own);
+Started<> Provider::EnterSandbox() {
+  BAOKMS_TRY(Step("enter the system call filter",
+                  EnterSupervisorSandbox(base_.socket.origin == SocketOrigin::kInherited
+                                             ? ListenerRights::kNone
+                                             : ListenerRights::kBindKmsSocket)));
   metrics_->Sandbox("supervisor", "seccomp", 1);
   metrics_->ProcessUp("supervisor", 1);
-  return std::nullopt;
+  return {};
 }
 
-std::optional<StartFailure> Provider::AcceptClients() {
+Started<> Provider::AcceptClients() {
   const AllowedPeers& peers = options_.config.server.allowed_peers;
   auto acceptor = Acceptor::Create(
       *loop_, base_.socket.listener.get(),
       {.uids = {peers.uids.begin(), peers.uids.end()},
        .gids = {peers.gids.begin(), peers.gids.end()}},
       *observers_, [this](UniqueFd connection) { server_->Adopt(std::move(connection)); });
-  if (auto failure = TakeOrFail("accept clients", std::move(acceptor), acceptor_)) {
-    return failure;
-  }
+  acceptor_ = BAOKMS_TRY(Step("accept clients", std::move(acceptor)));
   LogReady();
   socket_watch_->Start();
   reporter_->Ready();
   BeatEventLoop();
-  return std::nullopt;
+  return {};
 }
 
 void Provider::LogReady() {
@@ -391,7 +357,7 @@ void Provider::EndOverdueStop() {
                     .event = "serve.shutdown",
                     .fields = {{"operation", "serve.shutdown"}, {"status", "stop_timed_out"}}});
   base_.log->Flush(kLastRecords);
-  ::_exit(set_up_refused_ ? 3 : 5);
+  ::_exit(set_up_refused_ ? kConfigurationFailed : 5);
 }
 
 void Provider::BeatEventLoop() {

@@ -53,8 +53,8 @@ class Provider final {
   ~Provider();
 
   // Creates every part and starts threads, listeners and children; on success the filter is in
-  // force and clients are accepted. Returns nothing on success.
-  std::optional<StartFailure> Start();
+  // force and clients are accepted.
+  Started<> Start();
 
   // Runs until a signal arrives or the spawner exits; returns true after an orderly shutdown.
   bool Run();
@@ -63,14 +63,13 @@ class Provider final {
   [[nodiscard]] bool set_up_refused() const { return set_up_refused_; }
 
  private:
-  std::optional<StartFailure> BuildParts();
-  std::optional<StartFailure> BuildTree();
-  std::optional<StartFailure> BuildStatus();
-  std::optional<StartFailure> StartListeners();
-  std::optional<StartFailure> StartServing();
-  std::optional<StartFailure> StartThreads();
-  std::optional<StartFailure> EnterSandbox();
-  std::optional<StartFailure> AcceptClients();
+  Started<> BuildTree();
+  Started<> BuildStatus();
+  Started<> StartListeners();
+  Started<> StartServing();
+  Started<> StartThreads();
+  Started<> EnterSandbox();
+  Started<> AcceptClients();
   void BuildService();
   void BuildReports();
   void OnSignal(int signal);

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,25 +30,19 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
              .fields = {{"operation", std::string(event)}, {"status", std::string(status)}}});
 }
 
-// Steps 3 and 4: the lock comes first, so that two concurrent starts cannot unlink each other's
-// socket.
-std::optional<StartFailure> OpenStateAndSocket(const Config& config, Foundation& base) {
-  if (auto failure = TakeOrFail(OpenLockedState(config), base.state)) {
-    return failure;
-  }
+// Steps 1 to 4. The lock comes before the socket, so that two concurrent starts cannot unlink each
+// other's.
+Started<> Open(const ServeOptions& options, Foundation& base) {
+  base.bootstrap = BAOKMS_TRY(Bootstrap(options));
+  base.state = BAOKMS_TRY(OpenLockedState(options.config));
   if (!base.state->pid_written) {
     LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);
   }
-  if (auto failure = TakeOrFail("resolve server.socketMode and server.socketGroup",
-                                SocketOptionsOf(config), base.socket_options)) {
-    return failure;
-  }
-  Result<KmsSocket> socket = OpenKmsSocket(base.socket_options);
-  if (!socket) {
-    return ConfigFailure("open the KMS socket", socket.error());
-  }
-  base.socket = std::move(*socket);
-  return std::nullopt;
+  base.socket_options = BAOKMS_TRY(
+      Step("resolve server.socketMode and server.socketGroup", SocketOptionsOf(options.config)));
+  base.socket = BAOKMS_TRY(
+      Step("open the KMS socket", OpenKmsSocket(base.socket_options), kConfigurationFailed));
+  return {};
 }
 
 int Refuse(LogStream& log, const StartFailure& failure) {
@@ -66,23 +59,18 @@ int Serve(const ServeOptions& options, Foundation base) {
                .event = "config.warning",
                .fields = {{"key", warning.key}, {"reason", warning.message}}});
   }
-  auto failure = TakeOrFail(Bootstrap(options), base.bootstrap);
-  if (!failure) {
-    failure = OpenStateAndSocket(options.config, base);
-  }
-  if (failure) {
-    return Refuse(log, *failure);
+  if (const Started<> opened = Open(options, base); !opened) {
+    return Refuse(log, opened.error());
   }
   Provider provider(options, std::move(base));
-  failure = provider.Start();
-  if (failure) {
-    return Refuse(log, *failure);
+  if (const Started<> started = provider.Start(); !started) {
+    return Refuse(log, started.error());
   }
   const bool ordered = provider.Run();
   LogEvent(log, "serve.shutdown", ordered ? "ok" : "runtime_failed",
            ordered ? LogLevel::kInfo : LogLevel::kError);
   if (provider.set_up_refused()) {
-    return 3;
+    return kConfigurationFailed;
   }
   return ordered ? 0 : 5;
 }
@@ -95,16 +83,16 @@ int RunServe(const ServeOptions& options) {
   auto log = std::make_unique<LogStream>(
       logging.format, logging.level,
       Journal::BehindStderr(stderr_stream == nullptr ? "" : stderr_stream));
-  Result<ServiceNotifier> notifier = ServiceNotifier::FromEnvironment();
+  auto notifier = Step("reach the service manager", ServiceNotifier::FromEnvironment());
   if (!notifier) {
-    return Refuse(*log, Failure("reach the service manager", notifier.error()));
+    return Refuse(*log, notifier.error());
   }
   if (const DebugCorrelationConfig& debug = logging.debug_correlation; debug.enabled) {
     log->Correlate(DebugCorrelation(
         debug.incident_id, debug.ttl, BootNow(),
         std::chrono::floor<RecordTime::duration>(std::chrono::system_clock::now())));
   }
-  return Serve(options, Foundation{.log = std::move(log), .notifier = std::move(*notifier)});
+  return Serve(options, Foundation{.log = std::move(log), .notifier = std::move(notifier).value()});
 }
 
 }  // namespace baokms::supervisor

@@ -2,9 +2,9 @@
 
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -18,36 +18,54 @@ struct StartFailure {
   std::string line;
 };
 
+// A T, or why `serve` did not start: a Result<T> for BAOKMS_TRY whose error has run-time text.
+template <typename T = std::monostate>
+class [[nodiscard]] Started final {
+ public:
+  Started() = default;
+
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Started(T value) : state_(std::move(value)) {}
+
+  // NOLINTNEXTLINE(google-explicit-constructor)
+  Started(StartFailure failure) : state_(std::move(failure)) {}
+
+  explicit operator bool() const { return std::holds_alternative<T>(state_); }
+
+  // Reading what is not there ends the process, as in Result.
+  [[nodiscard]] T value() && noexcept { return std::move(std::get<T>(state_)); }
+
+  [[nodiscard]] const StartFailure& error() const noexcept {
+    return std::get<StartFailure>(state_);
+  }
+
+ private:
+  std::variant<T, StartFailure> state_;
+};
+
 // "cannot <what>: <reason>".
-[[nodiscard]] inline StartFailure Failure(std::string_view what, const Error& error) {
-  return {.line = std::string("cannot ").append(what).append(": ") + error.Describe()};
+[[nodiscard]] inline std::string DescribeFailure(std::string_view what, const Error& error) {
+  return std::string("cannot ").append(what).append(": ") + error.Describe();
 }
 
-// Like Failure(), for a step in which kInvalidArgument means that the configuration is wrong.
-[[nodiscard]] inline StartFailure ConfigFailure(std::string_view what, const Error& error) {
-  StartFailure failure = Failure(what, error);
-  failure.exit_code = error.code() == ErrorCode::kInvalidArgument ? 3 : 5;
-  return failure;
-}
+// The exit code for an error that the operator corrects in the configuration.
+inline constexpr int kConfigurationFailed = 3;
 
-// Moves what a step has made to `to`, or returns why `serve` cannot start.
+// Returns the result of one step of the start. Its error becomes a failure with `if_invalid` as the
+// exit code for kInvalidArgument, and 5 for any other error.
 template <typename T>
-[[nodiscard]] std::optional<StartFailure> TakeOrFail(std::string_view what, Result<T> made, T& to) {
-  if (!made) {
-    return Failure(what, made.error());
+auto Step(std::string_view what, Result<T> result, int if_invalid = 5) {
+  using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+  if (!result) {
+    const bool invalid = result.error().code() == ErrorCode::kInvalidArgument;
+    return Started<Value>(StartFailure{.exit_code = invalid ? if_invalid : 5,
+                                       .line = DescribeFailure(what, result.error())});
   }
-  to = *std::move(made);
-  return std::nullopt;
-}
-
-// Likewise for a step that describes its own failure.
-template <typename T>
-[[nodiscard]] std::optional<StartFailure> TakeOrFail(std::variant<T, StartFailure> made, T& to) {
-  if (auto* failure = std::get_if<StartFailure>(&made)) {
-    return std::move(*failure);
+  if constexpr (std::is_void_v<T>) {
+    return Started<Value>();
+  } else {
+    return Started<Value>(std::move(result).value());
   }
-  to = std::move(std::get<T>(made));
-  return std::nullopt;
 }
 
 }  // namespace baokms::supervisor

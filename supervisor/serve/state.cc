@@ -1,9 +1,7 @@
 #include "supervisor/serve/state.h"
 
 #include <memory>
-#include <optional>
 #include <utility>
-#include <variant>
 
 #include "common/base/result.h"
 #include "supervisor/config/config.h"
@@ -16,24 +14,20 @@
 
 namespace baokms::supervisor {
 
-std::variant<std::unique_ptr<LockedState>, StartFailure> OpenLockedState(const Config& config) {
+Started<std::unique_ptr<LockedState>> OpenLockedState(const Config& config) {
   auto state = std::make_unique<LockedState>();
-  Result<StateDirectory> directory = StateDirectory::Open(state->ops, config.state.path);
-  if (!directory) {
-    return Failure("open the state directory", directory.error());
-  }
-  Result<StateLock> lock = StateLock::Acquire(state->ops, *directory);
+  StateDirectory directory = BAOKMS_TRY(
+      Step("open the state directory", StateDirectory::Open(state->ops, config.state.path)));
+  Result<StateLock> lock = StateLock::Acquire(state->ops, directory);
   if (!lock) {
     return StartFailure{
-        .exit_code = 5,
-        .line = DescribeLockFailure(state->ops, *directory, config.state.path, lock.error())};
+        .line = DescribeLockFailure(state->ops, directory, config.state.path, lock.error())};
   }
   state->pid_written = lock->WritePid(state->ops);
   state->lock = std::move(*lock);
-  state->store = std::make_unique<RegistryStore>(std::move(*directory), config.state.path);
-  const std::optional<RegistryProblem> problem = state->store->Load(IdentityOf(config));
-  if (problem) {
-    return StartFailure{.exit_code = 5, .line = Describe(*problem)};
+  state->store = std::make_unique<RegistryStore>(std::move(directory), config.state.path);
+  if (const auto problem = state->store->Load(IdentityOf(config))) {
+    return StartFailure{.line = Describe(*problem)};
   }
   return state;
 }

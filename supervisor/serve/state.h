@@ -5,7 +5,6 @@
 
 #include <memory>
 #include <optional>
-#include <variant>
 
 #include "common/base/result.h"
 #include "supervisor/config/config.h"
@@ -28,6 +27,6 @@ struct LockedState {
 
 // Takes the lock and loads the registry. The failure names the file, what is wrong with it and what
 // to do.
-std::variant<std::unique_ptr<LockedState>, StartFailure> OpenLockedState(const Config& config);
+Started<std::unique_ptr<LockedState>> OpenLockedState(const Config& config);
 
 }  // namespace baokms::supervisor
