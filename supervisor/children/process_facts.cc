@@ -6,16 +6,8 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
-#include <cstdint>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "common/base/unique_fd.h"
-#include "proto/ipc.pb.h"
 #include "supervisor/observe/self_usage.h"
 
 namespace baokms::supervisor {
@@ -27,7 +19,7 @@ std::string ReadAll(const UniqueFd& fd) {
   return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-// Returns the text after "name:\t" up to the end of its line or the next tab.
+// Returns the text after "name:\t" up to the end of its line.
 std::optional<std::string_view> Field(std::string_view text, std::string_view name) {
   std::size_t at = text.find(name);
   // Elsewhere in a line it is part of the name that a process gave itself.
@@ -54,23 +46,12 @@ std::optional<Number> Parse(std::optional<std::string_view> text, int base) {
   return value;
 }
 
-// "Uid:\t<real>\t<effective>\t..."
-std::optional<std::uint32_t> EffectiveUid(std::string_view status) {
-  std::optional<std::string_view> uids = Field(status, "Uid:");
-  if (!uids || uids->find('\t') == std::string_view::npos) {
-    return std::nullopt;
-  }
-  return Parse<std::uint32_t>(uids->substr(uids->find('\t') + 1), 10);
-}
-
 }  // namespace
 
 std::optional<Confinement> ParseStatus(std::string_view text) {
-  const auto uid = EffectiveUid(text);
   const auto no_new_privileges = Parse<std::uint32_t>(Field(text, "NoNewPrivs:"), 10);
   const auto mode = Parse<std::uint32_t>(Field(text, "Seccomp:"), 10);
-  const auto filters = Parse<std::uint32_t>(Field(text, "Seccomp_filters:"), 10);
-  if (!uid || !no_new_privileges || !mode || !filters) {
+  if (!no_new_privileges || !mode) {
     return std::nullopt;
   }
   std::uint64_t capabilities = 0;
@@ -81,12 +62,9 @@ std::optional<Confinement> ParseStatus(std::string_view text) {
     }
     capabilities |= *set;
   }
-  return Confinement{.uid = *uid,
-                     .no_capabilities = capabilities == 0,
+  return Confinement{.no_capabilities = capabilities == 0,
                      .no_new_privileges = *no_new_privileges == 1,
-                     .seccomp_filter = *mode == 2,
-                     .seccomp_filters = *filters,
-                     .filter_name = {}};
+                     .seccomp_filter = *mode == 2};
 }
 
 void ProcessTable::AddSelf() {
@@ -95,6 +73,11 @@ void ProcessTable::AddSelf() {
       UniqueFd(::open("/proc/self/status", O_RDONLY | O_CLOEXEC)));
   Put(process, ipc::ProcDescriptor::KIND_STATM,
       UniqueFd(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)));
+}
+
+void ProcessTable::Add(const std::string& process) {
+  const std::lock_guard lock(mutex_);
+  entries_.try_emplace(process);
 }
 
 void ProcessTable::Put(const std::string& process,
@@ -107,11 +90,6 @@ void ProcessTable::Put(const std::string& process,
   } else if (kind == ipc::ProcDescriptor::KIND_STATM) {
     entry.statm = std::move(descriptor);
   }
-}
-
-void ProcessTable::Report(const std::string& process, const ipc::ConfinementReport& report) {
-  const std::lock_guard lock(mutex_);
-  entries_[process].filter_name = report.filter_name();
 }
 
 void ProcessTable::Forget(const std::string& process) {
@@ -128,9 +106,6 @@ std::vector<ProcessFacts> ProcessTable::Read() const {
     facts.confinement = ParseStatus(ReadAll(entry.status));
     if (const auto memory = ReadMemory(entry.statm)) {
       facts.resident_bytes = memory->resident_bytes;
-    }
-    if (facts.confinement) {
-      facts.confinement->filter_name = entry.filter_name;
     }
   }
   return all;

@@ -20,12 +20,9 @@ namespace baokms::supervisor {
 
 // The confinement of one process, from /proc/<pid>/status (proc(5)).
 struct Confinement {
-  std::uint32_t uid = 0;         // effective
   bool no_capabilities = false;  // CapPrm, CapEff, CapInh, CapAmb all empty
   bool no_new_privileges = false;
   bool seccomp_filter = false;  // mode 2
-  std::uint32_t seccomp_filters = 0;
-  std::string filter_name;  // reported by the process at its start; empty: nothing was reported
 };
 
 struct ProcessFacts {
@@ -45,8 +42,11 @@ class ProcessTable final {
   // Opens the supervisor's own files. The files of children are added when they pass them.
   void AddSelf();
 
+  // Lists a process, which counts as unconfined until it passes its file.
+  void Add(const std::string& process);
+
+  // Kinds whose files are not read are closed.
   void Put(const std::string& process, ipc::ProcDescriptor::Kind kind, UniqueFd descriptor);
-  void Report(const std::string& process, const ipc::ConfinementReport& report);
   void Forget(const std::string& process);
 
   // Reads all facts again, in the order of the names.
@@ -56,7 +56,6 @@ class ProcessTable final {
   struct Entry {
     UniqueFd status{};
     UniqueFd statm{};
-    std::string filter_name{};
   };
 
   mutable std::mutex mutex_;

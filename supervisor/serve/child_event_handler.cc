@@ -161,7 +161,7 @@ void ChildEventHandler::OnProcDescriptor(const ChildProcess& from,
 void ChildEventHandler::OnConfinement(const ChildProcess& from,
                                       const ipc::ConfinementReport& report) {
   const std::string process = ProcessName(from.key);
-  parts_.processes.Report(process, report);
+  parts_.processes.Add(process);
   parts_.metrics.Sandbox(process, "seccomp", report.filter_name().empty() ? 0 : 1);
 }
 
