@@ -8,22 +8,10 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/limits.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/broker/resolver.h"
-#include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -44,10 +32,7 @@ constexpr BootTime kLookupTimeout = std::chrono::seconds(10);
 constexpr int kUserTimeoutMs = 3000;
 
 Status SetOption(int fd, int level, int name, int value) {
-  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) {
-    return Error(ErrorCode::kSystem, "setsockopt", errno);
-  }
-  return {};
+  return CheckSyscall(::setsockopt(fd, level, name, &value, sizeof value), "setsockopt");
 }
 
 // Returns a non-blocking TCP socket on which connect(2) was called, with TCP_NODELAY and a

@@ -1,7 +1,6 @@
 #include "supervisor/broker/resolver.h"
 
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <ares.h>
 #include <netdb.h>
@@ -9,20 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdint>
-#include <cstring>
-#include <functional>
-#include <memory>
 #include <set>
-#include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
 #include "ipc/limits.h"
 #include "supervisor/broker/resolver_config.h"
 

@@ -1,13 +1,6 @@
 #include "supervisor/children/agent_channel.h"
 
-#include <cstdint>
-
-#include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/children/child_channel.h"
 #include "supervisor/spawner/child_key.h"
 
 namespace baokms::supervisor {

@@ -1,18 +1,7 @@
 #include "supervisor/children/child_channel.h"
 
-#include <memory>
-#include <utility>
-
-#include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/channel.h"
-#include "ipc/dispatch.h"
 #include "ipc/limits.h"
-#include "ipc/link.h"
-#include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -1,32 +1,18 @@
 #include "supervisor/children/children.h"
 
-#include <sys/types.h>
 #include <sys/wait.h>
 #include <seccomp.h>
 
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <cstdlib>
-#include <memory>
-#include <optional>
-#include <string>
 #include <utility>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/children/child_channel.h"
-#include "supervisor/observe/metrics.h"
-#include "supervisor/spawner/child_key.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -8,8 +8,6 @@
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/channel.h"
 #include "supervisor/spawner/launch.h"
 

@@ -7,21 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms::supervisor {
 namespace {

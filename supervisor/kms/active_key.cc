@@ -1,17 +1,6 @@
 #include "supervisor/kms/active_key.h"
 
-#include <cstdint>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <utility>
-
-#include "common/base/clock.h"
-#include "common/contract/annotations.h"
 #include "common/contract/key_binding.h"
-#include "common/contract/key_id.h"
-#include "supervisor/kms/error_policy.h"
-#include "supervisor/status/status_source.h"
 
 namespace baokms::supervisor {
 

@@ -4,23 +4,15 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "common/base/clock.h"
 #include "common/contract/annotations.h"
 #include "common/contract/encoding.h"
 #include "common/contract/key_id.h"
 #include "common/contract/request_verdict.h"
-#include "proto/ipc.pb.h"
-#include "proto/kms_v2.pb.h"
-#include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/request_record.h"
-#include "supervisor/status/status_source.h"
-#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -1,19 +1,9 @@
 #include "supervisor/kms/decrypt_coalescer.h"
 
 #include <algorithm>
-#include <memory>
-#include <mutex>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "common/base/clock.h"
-#include "common/base/event_loop.h"
-#include "proto/kms_v2.pb.h"
 #include "supervisor/kms/admission.h"
-#include "supervisor/kms/decrypt_call.h"
-#include "supervisor/kms/error_policy.h"
-#include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
 
 namespace baokms::supervisor {

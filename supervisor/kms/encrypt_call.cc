@@ -4,28 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <memory>
-#include <string>
 #include <utility>
 
 #include <openssl/crypto.h>
 
-#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/contract/annotations.h"
 #include "common/contract/request_verdict.h"
 #include "common/contract/transit_ciphertext.h"
-#include "proto/ipc.pb.h"
-#include "proto/kms_v2.pb.h"
-#include "supervisor/kms/active_key.h"
-#include "supervisor/kms/admission.h"
 #include "supervisor/kms/decrypt_call.h"
-#include "supervisor/kms/error_policy.h"
-#include "supervisor/kms/kms_call.h"
-#include "supervisor/kms/request_record.h"
 #include "supervisor/status/status_source.h"
-#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {

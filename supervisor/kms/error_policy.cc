@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <string_view>
-
-#include "proto/ipc.pb.h"
-#include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
 namespace {

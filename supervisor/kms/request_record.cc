@@ -3,17 +3,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <string>
-#include <string_view>
 #include <utility>
 
-#include "common/base/clock.h"
-#include "common/base/log.h"
 #include "common/contract/encoding.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/kms/error_policy.h"
-#include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
 namespace {

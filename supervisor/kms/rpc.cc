@@ -4,24 +4,12 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <google/protobuf/message_lite.h>
 #include <grpc/support/time.h>
-#include <grpcpp/grpcpp.h>
-
-#include "common/base/clock.h"
-#include "proto/kms_v2.grpc.pb.h"
-#include "supervisor/kms/error_policy.h"
-#include "supervisor/kms/kms_call.h"
-#include "supervisor/kms/service.h"
-#include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
 namespace {

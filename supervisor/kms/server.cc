@@ -6,8 +6,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
@@ -18,14 +16,9 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_posix.h>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "common/contract/limits.h"
 #include "supervisor/kms/rpc.h"
-#include "supervisor/kms/service.h"
 #include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {

@@ -1,21 +1,9 @@
 #include "supervisor/kms/service.h"
 
 #include <algorithm>
-#include <memory>
-#include <string>
 #include <utility>
 
-#include "common/base/clock.h"
-#include "common/base/event_loop.h"
-#include "proto/kms_v2.pb.h"
-#include "supervisor/kms/active_key.h"
-#include "supervisor/kms/admission.h"
 #include "supervisor/kms/encrypt_call.h"
-#include "supervisor/kms/error_policy.h"
-#include "supervisor/kms/kms_call.h"
-#include "supervisor/kms/request_record.h"
-#include "supervisor/status/status_source.h"
-#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {

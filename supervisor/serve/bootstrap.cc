@@ -9,7 +9,6 @@
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "supervisor/children/start_spawner.h"
-#include "supervisor/serve/pin_attempt_guard.h"
 #include "supervisor/serve/privileges.h"
 #include "supervisor/serve/set_ups.h"
 

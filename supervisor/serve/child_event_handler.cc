@@ -1,23 +1,12 @@
 #include "supervisor/serve/child_event_handler.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <memory>
-#include <string>
 #include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
 #include "common/base/tls_alert_text.h"
-#include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/broker/broker.h"
-#include "supervisor/children/agent_channel.h"
-#include "supervisor/children/child_channel.h"
-#include "supervisor/children/children.h"
 #include "supervisor/observe/label_names.h"
 #include "supervisor/spawner/child_key.h"
 #include "supervisor/workers/pending_request.h"

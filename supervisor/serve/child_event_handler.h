@@ -37,27 +37,27 @@ namespace baokms::supervisor {
 inline constexpr double kMaxAgentRefunds = 64;
 inline constexpr double kAgentRefundsPerSecond = 0.1;
 
+struct ChildEventHandlerParts {
+  EventLoop& loop;
+  Broker& broker;
+  std::uint32_t openbao_endpoints;  // workers may be connected to endpoints 0 to this - 1
+  LoginBudget& login_budget;
+  CredentialStatus& credential;
+  LogSink& log;
+  Metrics& metrics;
+  ProcessTable& processes;
+  ChildLog& child_log;
+  std::function<void()> worker_usable;  // a worker became ready or received a token
+  // A child could not start; it is started again with back-off. The code is kInvalidArgument if
+  // it refuses its set-up, which every later start would refuse as well.
+  std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed;
+  PinAttemptGuard* pin_attempt_guard = nullptr;  // null: no PIN may be tried
+};
+
 // Every function is called on the loop's thread.
 class ChildEventHandler final : public WorkerEvents, public AgentEvents {
  public:
-  struct Parts {
-    EventLoop& loop;
-    Broker& broker;
-    std::uint32_t openbao_endpoints;  // workers may be connected to endpoints 0 to this - 1
-    LoginBudget& login_budget;
-    CredentialStatus& credential;
-    LogSink& log;
-    Metrics& metrics;
-    ProcessTable& processes;
-    ChildLog& child_log;
-    std::function<void()> worker_usable;  // a worker became ready or received a token
-    // A child could not start; it is started again with back-off. The code is kInvalidArgument if
-    // it refuses its set-up, which every later start would refuse as well.
-    std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed;
-    PinAttemptGuard* pin_attempt_guard = nullptr;  // null: no PIN may be tried
-  };
-
-  explicit ChildEventHandler(Parts parts) : parts_(std::move(parts)) {}
+  explicit ChildEventHandler(ChildEventHandlerParts parts) : parts_(std::move(parts)) {}
 
   ChildEventHandler(const ChildEventHandler&) = delete;
   ChildEventHandler& operator=(const ChildEventHandler&) = delete;
@@ -109,7 +109,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
                      BrokerAnswer answer);
   [[nodiscard]] bool MayLogIn(std::uint64_t request_id);
 
-  Parts parts_;
+  ChildEventHandlerParts parts_;
   WorkerSet* workers_ = nullptr;
   Children* children_ = nullptr;
   std::shared_ptr<AgentChannel> agent_;

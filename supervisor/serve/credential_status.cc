@@ -2,17 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
-#include <mutex>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "common/base/clock.h"
-#include "proto/ipc.pb.h"
 #include "supervisor/observe/label_names.h"
-#include "supervisor/serve/ready_body.h"
-#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 

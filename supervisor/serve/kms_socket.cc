@@ -2,7 +2,6 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 #include <sys/un.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,14 +10,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <string>
 #include <utility>
 
 #include "common/base/error.h"
 #include "common/base/process.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
-#include "supervisor/config/config.h"
 #include "supervisor/config/derived.h"
 
 namespace baokms::supervisor {
@@ -110,27 +105,14 @@ Result<SocketOrigin> ClearPath(const std::string& path, const sockaddr_un& addre
                  "server.socketPath exists but is not a socket; not removing it");
   }
   BAOKMS_TRY(RequireDead(address));
-  if (::unlink(path.c_str()) != 0) {
-    return Error(ErrorCode::kSystem, "unlink of a dead socket", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::unlink(path.c_str()), "unlink of a dead socket"));
   return SocketOrigin::kReplacedDead;
-}
-
-Status GiveToGroup(const KmsSocketOptions& options) {
-  if (::lchown(options.path.c_str(), static_cast<uid_t>(-1), options.group) != 0) {
-    return Error(ErrorCode::kSystem,
-                 "cannot give the socket to server.socketGroup; is this user a member of it?",
-                 errno);
-  }
-  return {};
 }
 
 Result<FileId> FileAt(const std::string& path) {
   struct stat facts {};
 
-  if (::lstat(path.c_str(), &facts) != 0) {
-    return Error(ErrorCode::kSystem, "lstat of server.socketPath", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::lstat(path.c_str(), &facts), "lstat of server.socketPath"));
   return FileId{.device = facts.st_dev, .inode = facts.st_ino};
 }
 
@@ -161,9 +143,7 @@ Result<KmsSocket> TakeInherited(const KmsSocketOptions& options) {
                  "the socket that systemd passed is not a listener on server.socketPath");
   }
   BAOKMS_TRY(SetCloseOnExec(listener.get()));
-  if (::fcntl(listener.get(), F_SETFL, O_NONBLOCK) != 0) {
-    return Error(ErrorCode::kSystem, "fcntl(O_NONBLOCK)", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::fcntl(listener.get(), F_SETFL, O_NONBLOCK), "fcntl(O_NONBLOCK)"));
   const FileId file = BAOKMS_TRY(FileAt(options.path));
   return KmsSocket{
       .listener = std::move(listener), .origin = SocketOrigin::kInherited, .file = file};
@@ -183,15 +163,14 @@ Result<KmsSocket> BindKmsSocket(const KmsSocketOptions& options) {
   const SocketOrigin origin = BAOKMS_TRY(ClearPath(options.path, address));
   UniqueFd listener = BAOKMS_TRY(NewSocket());
   // The umask determines its mode (unix(7)).
-  if (::bind(listener.get(), Generic(address), sizeof address) != 0) {
-    return Error(ErrorCode::kSystem, "bind of server.socketPath", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::bind(listener.get(), Generic(address), sizeof address),
+                          "bind of server.socketPath"));
   // Before listen(2), because clients can connect from then on.
-  BAOKMS_TRY(GiveToGroup(options));
+  BAOKMS_TRY(
+      CheckSyscall(::lchown(options.path.c_str(), static_cast<uid_t>(-1), options.group),
+                   "cannot give the socket to server.socketGroup; is this user a member of it?"));
   const FileId file = BAOKMS_TRY(FileAt(options.path));
-  if (::listen(listener.get(), kBacklog) != 0) {
-    return Error(ErrorCode::kSystem, "listen on server.socketPath", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::listen(listener.get(), kBacklog), "listen on server.socketPath"));
   return KmsSocket{.listener = std::move(listener), .origin = origin, .file = file};
 }
 

@@ -1,29 +1,23 @@
 #include "supervisor/serve/kms_socket_watch.h"
 
-#include <string>
-#include <utility>
-
-#include "common/base/error.h"
-#include "common/base/log.h"
 #include "common/base/result.h"
-#include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/start_failure.h"
 
 namespace baokms::supervisor {
 
 void KmsSocketWatch::Start() {
   Check();
-  next_ = parts_.loop.After(kInterval, [this] { Start(); });
+  next_ = loop_.After(kInterval, [this] { Start(); });
 }
 
 void KmsSocketWatch::Stop() {
-  parts_.loop.Cancel(std::exchange(next_, 0));
+  loop_.Cancel(std::exchange(next_, 0));
 }
 
 void KmsSocketWatch::Check() {
-  if (LeadsTo(options_.path, parts_.socket)) {
+  if (LeadsTo(options_.path, socket_)) {
     BecomeReachable();
-  } else if (parts_.socket.origin == SocketOrigin::kInherited) {
+  } else if (socket_.origin == SocketOrigin::kInherited) {
     BecomeMissing(Error(ErrorCode::kFailedPrecondition,
                         "its file was removed or replaced; restart the systemd socket unit"));
   } else {
@@ -38,29 +32,29 @@ void KmsSocketWatch::Repair() {
     return;
   }
   accept_from_(bound->listener.get());
-  parts_.socket = std::move(*bound);
-  parts_.metrics.SocketRebound();
-  parts_.log.Write({.level = LogLevel::kWarn,
-                    .event = "socket.rebound",
-                    .fields = {{"operation", "socket.rebound"}, {"status", "ok"}}});
+  socket_ = std::move(*bound);
+  metrics_.SocketRebound();
+  log_.Write({.level = LogLevel::kWarn,
+              .event = "socket.rebound",
+              .fields = {{"operation", "socket.rebound"}, {"status", "ok"}}});
   BecomeReachable();
 }
 
 void KmsSocketWatch::BecomeMissing(const Error& why) {
   missing_ = true;
-  parts_.metrics.SocketMissing(1);
+  metrics_.SocketMissing(1);
   std::string reason = DescribeFailure("serve new clients on the KMS socket", why);
   if (reason != reason_) {
-    parts_.log.Write({.level = LogLevel::kError,
-                      .event = "socket.missing",
-                      .fields = {{"operation", "socket.missing"}, {"reason", reason}}});
+    log_.Write({.level = LogLevel::kError,
+                .event = "socket.missing",
+                .fields = {{"operation", "socket.missing"}, {"reason", reason}}});
     reason_ = std::move(reason);
   }
 }
 
 void KmsSocketWatch::BecomeReachable() {
   missing_ = false;
-  parts_.metrics.SocketMissing(0);
+  metrics_.SocketMissing(0);
   reason_.clear();
 }
 

@@ -24,19 +24,20 @@ class KmsSocketWatch final {
   // Maximum time until a lost socket is detected.
   static constexpr BootTime kInterval = std::chrono::seconds(2);
 
-  // References must outlive the watch. `socket` is replaced when it was bound again.
-  struct Parts {
-    EventLoop& loop;
-    LogSink& log;
-    Metrics& metrics;
-    KmsSocket& socket;
-  };
-
-  // `accept_from` receives the listener that replaces the previous one, which is closed afterwards.
-  KmsSocketWatch(const Parts& parts,
+  // References must outlive the watch. `socket` is replaced when it was bound again. `accept_from`
+  // receives the listener that replaces the previous one, which is closed afterwards.
+  KmsSocketWatch(EventLoop& loop,
+                 LogSink& log,
+                 Metrics& metrics,
+                 KmsSocket& socket,
                  KmsSocketOptions options,
                  std::function<void(int listener)> accept_from)
-      : parts_(parts), options_(std::move(options)), accept_from_(std::move(accept_from)) {}
+      : loop_(loop),
+        log_(log),
+        metrics_(metrics),
+        socket_(socket),
+        options_(std::move(options)),
+        accept_from_(std::move(accept_from)) {}
 
   KmsSocketWatch(const KmsSocketWatch&) = delete;
   KmsSocketWatch& operator=(const KmsSocketWatch&) = delete;
@@ -56,7 +57,10 @@ class KmsSocketWatch final {
   void BecomeMissing(const Error& why);
   void BecomeReachable();
 
-  Parts parts_;
+  EventLoop& loop_;
+  LogSink& log_;
+  Metrics& metrics_;
+  KmsSocket& socket_;
   KmsSocketOptions options_;
   std::function<void(int listener)> accept_from_;
   EventLoop::TimerId next_ = 0;

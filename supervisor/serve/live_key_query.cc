@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -15,7 +14,6 @@
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
-#include "proto/ipc.pb.h"
 #include "supervisor/children/process_facts.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/observe/label_names.h"

@@ -12,16 +12,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <string>
-#include <string_view>
 #include <system_error>
-#include <utility>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms::supervisor {
 

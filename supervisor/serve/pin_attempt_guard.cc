@@ -1,15 +1,8 @@
 #include "supervisor/serve/pin_attempt_guard.h"
 
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/registry/pin_latch.h"
 
 namespace baokms::supervisor {
 

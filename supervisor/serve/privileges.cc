@@ -7,7 +7,6 @@
 
 #include "common/base/deleter.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -22,9 +21,7 @@ Status DropCapabilities() {
   for (cap_value_t value = 0; CAP_IS_SUPPORTED(value); ++value) {
     (void)::cap_drop_bound(value);
   }
-  if (::cap_reset_ambient() != 0) {
-    return Error(ErrorCode::kSystem, "cap_reset_ambient", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::cap_reset_ambient(), "cap_reset_ambient"));
   const CapabilitySet none(::cap_init());
   if (none == nullptr || ::cap_set_proc(none.get()) != 0) {
     return Error(ErrorCode::kSystem, "cap_set_proc", errno);

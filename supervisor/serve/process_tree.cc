@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
 #include <utility>
 
 #include "common/base/result.h"
@@ -24,7 +23,7 @@ ProcessTree::ProcessTree(const Config& config)
       login_budget_(static_cast<std::size_t>(EffectiveLoginBudget(config))) {
 }
 
-Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const Parts& parts,
+Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const ProcessTreeParts& parts,
                                                           const Config& config,
                                                           BootstrapResult bootstrap,
                                                           Hooks hooks) {
@@ -35,18 +34,18 @@ Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const Parts& parts,
                                      config.openbao.timeout / kConnectShare)));
   tree->pin_attempt_guard_ = std::move(bootstrap.pin_attempt_guard);
   tree->events_ = std::make_unique<ChildEventHandler>(
-      ChildEventHandler::Parts{.loop = parts.loop,
-                               .broker = *tree->broker_,
-                               .openbao_endpoints = bootstrap.openbao_endpoints,
-                               .login_budget = tree->login_budget_,
-                               .credential = tree->credential_,
-                               .log = parts.log,
-                               .metrics = parts.metrics,
-                               .processes = parts.processes,
-                               .child_log = parts.child_log,
-                               .worker_usable = std::move(hooks.worker_usable),
-                               .start_failed = std::move(hooks.start_failed),
-                               .pin_attempt_guard = tree->pin_attempt_guard_.get()});
+      ChildEventHandlerParts{.loop = parts.loop,
+                             .broker = *tree->broker_,
+                             .openbao_endpoints = bootstrap.openbao_endpoints,
+                             .login_budget = tree->login_budget_,
+                             .credential = tree->credential_,
+                             .log = parts.log,
+                             .metrics = parts.metrics,
+                             .processes = parts.processes,
+                             .child_log = parts.child_log,
+                             .worker_usable = std::move(hooks.worker_usable),
+                             .start_failed = std::move(hooks.start_failed),
+                             .pin_attempt_guard = tree->pin_attempt_guard_.get()});
   ChildEventHandler& events = *tree->events_;
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{tree->slots_});
   auto children = Children::Create(

@@ -27,28 +27,28 @@
 
 namespace baokms::supervisor {
 
+// References must outlive the tree.
+struct ProcessTreeParts {
+  EventLoop& loop;
+  LogSink& log;
+  ChildLog& child_log;
+  Metrics& metrics;
+  ProcessTable& processes;
+};
+
 // Belongs to the loop's thread, except for the thread-safe functions of WorkerSet.
 class ProcessTree final {
  public:
-  // References must outlive the tree.
-  struct Parts {
-    EventLoop& loop;
-    LogSink& log;
-    ChildLog& child_log;
-    Metrics& metrics;
-    ProcessTable& processes;
-  };
-
   struct Hooks {
     std::function<void()> worker_usable;  // a worker became ready or received a token
-    // As ChildEventHandler::Parts::start_failed; may be empty.
+    // As ChildEventHandlerParts::start_failed; may be empty.
     std::function<void(const ChildKey&, const ipc::StartFailure&)> start_failed{};
     std::function<void()> spawner_gone;
   };
 
   // Creates the tree without starting any child. Takes the spawner's channel and the endpoints out
   // of `bootstrap`.
-  static Started<std::unique_ptr<ProcessTree>> Create(const Parts& parts,
+  static Started<std::unique_ptr<ProcessTree>> Create(const ProcessTreeParts& parts,
                                                       const Config& config,
                                                       BootstrapResult bootstrap,
                                                       Hooks hooks);

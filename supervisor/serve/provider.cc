@@ -4,26 +4,18 @@
 
 #include <chrono>
 #include <csignal>
-#include <cstdint>
 #include <map>
-#include <memory>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/config/reload.h"
-#include "supervisor/observe/http_listener.h"
-#include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/ready_body.h"
 #include "supervisor/serve/sandbox.h"
-#include "supervisor/serve/start_failure.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -126,9 +118,8 @@ Started<> Provider::BuildStatus() {
 
 void Provider::BuildReports() {
   socket_watch_ = std::make_unique<KmsSocketWatch>(
-      KmsSocketWatch::Parts{
-          .loop = *loop_, .log = *base_.log, .metrics = *metrics_, .socket = base_.socket},
-      base_.socket_options, [this](int listener) { acceptor_->ListenOn(listener); });
+      *loop_, *base_.log, *metrics_, base_.socket, base_.socket_options,
+      [this](int listener) { acceptor_->ListenOn(listener); });
   own_health_ = std::make_unique<ProviderHealth>(ProviderHealth::Sources{.config = options_.config,
                                                                          .status = *status_,
                                                                          .tree = *tree_,

@@ -1,15 +1,11 @@
 #include "supervisor/serve/provider_health.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "common/base/clock.h"
-#include "supervisor/children/process_facts.h"
 #include "supervisor/serve/credential_status.h"
-#include "supervisor/serve/ready_body.h"
 #include "supervisor/status/status_cache.h"
 #include "supervisor/workers/worker_set.h"
 

@@ -1,14 +1,6 @@
 #include "supervisor/serve/ready_body.h"
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include <nlohmann/json.hpp>
-
-#include "supervisor/observe/http_listener.h"
 
 namespace baokms::supervisor {
 namespace {

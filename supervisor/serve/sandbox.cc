@@ -6,10 +6,6 @@
 #include <seccomp.h>
 
 #include <csignal>
-#include <cstdint>
-
-#include "common/base/result.h"
-#include "common/base/seccomp_policy.h"
 
 namespace baokms::supervisor {
 namespace {

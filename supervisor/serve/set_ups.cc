@@ -1,23 +1,16 @@
 #include "supervisor/serve/set_ups.h"
 
 #include <chrono>
-#include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "common/base/log.h"
-#include "common/base/result.h"
 #include "common/contract/identity.h"
 #include "common/setup/set_up_checks.h"
 #include "common/setup/url.h"
 #include "ipc/sealed.h"
-#include "proto/setup.pb.h"
-#include "supervisor/broker/broker.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/derived.h"
-#include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {
 namespace {

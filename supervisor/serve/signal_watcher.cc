@@ -8,14 +8,9 @@
 #include <csignal>
 #include <cstdint>
 #include <exception>
-#include <memory>
-#include <thread>
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -26,9 +21,7 @@ Result<UniqueFd> BlockSignals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     ::sigaddset(&signals, signal);
   }
-  if (::sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
-    return Error(ErrorCode::kSystem, "sigprocmask", errno);
-  }
+  BAOKMS_TRY(CheckSyscall(::sigprocmask(SIG_BLOCK, &signals, nullptr), "sigprocmask"));
   UniqueFd descriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!descriptor.valid()) {
     return Error(ErrorCode::kSystem, "signalfd", errno);

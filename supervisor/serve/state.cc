@@ -1,16 +1,10 @@
 #include "supervisor/serve/state.h"
 
-#include <memory>
 #include <utility>
 
-#include "common/base/result.h"
-#include "supervisor/config/config.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/registry/local_registry.h"
-#include "supervisor/registry/registry_store.h"
 #include "supervisor/registry/state_directory.h"
-#include "supervisor/registry/state_lock.h"
-#include "supervisor/serve/start_failure.h"
 
 namespace baokms::supervisor {
 

@@ -25,19 +25,19 @@ namespace baokms::supervisor {
 inline constexpr double kMaxDiscoveryReads = 3;
 inline constexpr double kDiscoveryReadsPerSecond = 0.2;
 
+struct DiscoveryParts {
+  Scheduler& scheduler;
+  AsyncMutex& mutex;
+  MetadataProbe& probe;
+  RegistryPublisher& publisher;
+  StatusReporter& reporter;
+};
+
 // Belongs to the loop's thread.
 class Discovery final {
  public:
-  struct Parts {
-    Scheduler& scheduler;
-    AsyncMutex& mutex;
-    MetadataProbe& probe;
-    RegistryPublisher& publisher;
-    StatusReporter& reporter;
-  };
-
   // References must outlive the object.
-  explicit Discovery(Parts parts) : parts_(parts) {}
+  explicit Discovery(DiscoveryParts parts) : parts_(parts) {}
 
   Discovery(const Discovery&) = delete;
   Discovery& operator=(const Discovery&) = delete;
@@ -65,7 +65,7 @@ class Discovery final {
   void OnRead(BootTime began, const MetadataResult& result);
   void Expire(std::list<Waiting>::iterator waiting);
 
-  Parts parts_;
+  DiscoveryParts parts_;
   TokenBucket reads_{kMaxDiscoveryReads, kDiscoveryReadsPerSecond};
   std::list<Waiting> waiting_;
   bool under_way_ = false;  // waits for the mutex, or reads

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,7 +19,7 @@ int GaugeOf(const Breaker& breaker) {
 
 }  // namespace
 
-Result<std::unique_ptr<KeyStatus>> KeyStatus::Create(Parts parts,
+Result<std::unique_ptr<KeyStatus>> KeyStatus::Create(KeyStatusParts parts,
                                                      contract::ConfigIdentity identity,
                                                      StatusOptions options) {
   std::unique_ptr<KeyStatus> status(new KeyStatus(parts, std::move(identity), options));
@@ -29,7 +28,7 @@ Result<std::unique_ptr<KeyStatus>> KeyStatus::Create(Parts parts,
   return status;
 }
 
-KeyStatus::KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptions options)
+KeyStatus::KeyStatus(KeyStatusParts parts, contract::ConfigIdentity identity, StatusOptions options)
     : parts_(parts),
       options_(options),
       reporter_(parts.log, parts.metrics),

@@ -32,23 +32,23 @@
 
 namespace baokms::supervisor {
 
+// Everything must outlive the object. `store` must be loaded and its lock held.
+struct KeyStatusParts {
+  Scheduler& scheduler;
+  WorkerPool& workers;
+  RegistryStore& store;
+  LogSink& log;
+  Metrics& metrics;
+};
+
 // View(), Diagnose() and Discover() may be called from any thread; everything else belongs to the
 // loop's thread. Must not be destroyed while the loop runs, because answers of workers would still
 // refer to it.
 class KeyStatus final : public StatusSource {
  public:
-  // Everything must outlive the object. `store` must be loaded and its lock held.
-  struct Parts {
-    Scheduler& scheduler;
-    WorkerPool& workers;
-    RegistryStore& store;
-    LogSink& log;
-    Metrics& metrics;
-  };
-
   // Publishes a loaded registry to the workers; its keys can be decrypted with from then on. Fails
   // as MakeKeyTable() does.
-  static Result<std::unique_ptr<KeyStatus>> Create(Parts parts,
+  static Result<std::unique_ptr<KeyStatus>> Create(KeyStatusParts parts,
                                                    contract::ConfigIdentity identity,
                                                    StatusOptions options);
 
@@ -78,7 +78,7 @@ class KeyStatus final : public StatusSource {
                 std::function<void(DiscoveryOutcome)> done) override;
 
  private:
-  KeyStatus(Parts parts, contract::ConfigIdentity identity, StatusOptions options);
+  KeyStatus(KeyStatusParts parts, contract::ConfigIdentity identity, StatusOptions options);
 
   // A scheduled round, a round because a worker became usable, or the extra deep probe in between.
   enum class Round : std::uint8_t { kScheduled, kWorker, kDeepOnly };
@@ -102,7 +102,7 @@ class KeyStatus final : public StatusSource {
   [[nodiscard]] Diagnostics MakeDiagnostics() const;
   [[nodiscard]] std::string_view RotationState() const;
 
-  Parts parts_;
+  KeyStatusParts parts_;
   StatusOptions options_;
   StatusReporter reporter_;
   StatusCache cache_;

@@ -53,22 +53,24 @@ struct MetadataResult {
   bool persistence_degraded = false;
 };
 
+struct MetadataProbeParts {
+  WorkerPool& workers;
+  Scheduler& scheduler;
+  RegistryPublisher& publisher;
+  HealthTracker& health;
+  DeepProbe& deep;
+  StatusReporter& reporter;
+};
+
 // Runs one probe at a time, guarded by the AsyncMutex. Belongs to the loop's thread.
 class MetadataProbe final {
  public:
-  struct Parts {
-    WorkerPool& workers;
-    Scheduler& scheduler;
-    RegistryPublisher& publisher;
-    HealthTracker& health;
-    DeepProbe& deep;
-    StatusReporter& reporter;
-  };
-
   using Done = std::function<void(const MetadataResult&)>;
 
   // References must outlive the object.
-  MetadataProbe(Parts parts, contract::ConfigIdentity identity, const StatusOptions& options)
+  MetadataProbe(MetadataProbeParts parts,
+                contract::ConfigIdentity identity,
+                const StatusOptions& options)
       : parts_(parts), identity_(std::move(identity)), options_(options) {}
 
   MetadataProbe(const MetadataProbe&) = delete;
@@ -106,7 +108,7 @@ class MetadataProbe final {
   [[nodiscard]] BootTime Deadline() const;
   [[nodiscard]] Counting CountingNow();
 
-  Parts parts_;
+  MetadataProbeParts parts_;
   contract::ConfigIdentity identity_;
   StatusOptions options_;
   bool one_witness_is_enough_ = false;

@@ -1,11 +1,8 @@
 #include "supervisor/status/status_reporter.h"
 
 #include <array>
-#include <cstddef>
-#include <string>
 #include <utility>
 
-#include "common/base/clock.h"
 #include "common/contract/encoding.h"
 
 namespace baokms::supervisor {

@@ -2,20 +2,10 @@
 
 #include <strings.h>
 
-#include <cstdint>
 #include <limits>
-#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
-
-#include <google/protobuf/message_lite.h>
-
-#include "common/base/clock.h"
-#include "common/contract/encoding.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/workers/worker_pool.h"
-#include "supervisor/workers/worker_requests.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -1,20 +1,9 @@
 #include "supervisor/workers/request_scheduler.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <deque>
 #include <memory>
-#include <optional>
-#include <utility>
-#include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/contract/encoding.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/workers/pending_request.h"
-#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 

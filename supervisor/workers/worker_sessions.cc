@@ -1,25 +1,13 @@
 #include "supervisor/workers/worker_sessions.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/key_versions.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/children/child_channel.h"
 #include "supervisor/spawner/child_key.h"
-#include "supervisor/workers/pending_request.h"
-#include "supervisor/workers/worker_events.h"
 #include "supervisor/workers/worker_requests.h"
 
 namespace baokms::supervisor {

@@ -1,25 +1,9 @@
 #include "supervisor/workers/worker_set.h"
 
-#include <cstddef>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <utility>
 #include <variant>
-#include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/children/child_channel.h"
-#include "supervisor/workers/pending_request.h"
-#include "supervisor/workers/request_scheduler.h"
-#include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 namespace {
