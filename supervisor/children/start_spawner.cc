@@ -49,7 +49,7 @@ Result<UniqueFd> StartSpawner(SpawnerInputs inputs) {
                       worker.get(),
                       agent.get()};
   plan.environment = ChildEnvironment();
-  BAOKMS_TRY(Launch(plan));
+  (void)BAOKMS_TRY(Launch(plan));  // its channel says when the spawner ends
   return std::move(pair.first);
 }
 

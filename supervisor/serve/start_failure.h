@@ -32,8 +32,9 @@ class [[nodiscard]] Started final {
 
   explicit operator bool() const { return std::holds_alternative<T>(state_); }
 
-  // Reading what is not there ends the process, as in Result.
-  [[nodiscard]] T value() && noexcept { return std::move(std::get<T>(state_)); }
+  // Reading what is not there ends the process, as in Result. May be ignored: a step that makes
+  // nothing has no value to use.
+  T value() && noexcept { return std::move(std::get<T>(state_)); }
 
   [[nodiscard]] const StartFailure& error() const noexcept {
     return std::get<StartFailure>(state_);
