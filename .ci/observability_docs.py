@@ -22,6 +22,7 @@ EVENTS = [
         rf"LogLevel::k\w+,\s*{WORD}",
         rf"LogEvent\(\*?log, {WORD}",
         rf"Write\(level, {WORD}",
+        rf"\bLog\({WORD}",
     )
 ]
 

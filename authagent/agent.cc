@@ -1,7 +1,6 @@
 #include "authagent/agent.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -12,16 +11,10 @@
 #include <vector>
 
 #include "authagent/credential.h"
-#include "authagent/jwt_claims.h"
-#include "authagent/jwt_file.h"
 #include "authagent/login.h"
 #include "authagent/login_api.h"
-#include "authagent/oauth2.h"
-#include "authagent/oauth2_form.h"
-#include "authagent/pkcs11/hsm_credential.h"
-#include "authagent/pkcs11/key_selection.h"
-#include "authagent/pkcs11/native_thread.h"
-#include "authagent/pkcs11/provider_key.h"
+#include "authagent/open_credential.h"
+#include "authagent/sandbox.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
@@ -30,7 +23,6 @@
 #include "common/base/secret_buffer.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
-#include "common/openbao/form_post.h"
 #include "common/setup/set_up_checks.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
@@ -58,72 +50,17 @@ openbao::ClientOptions LoginClientOptions(const ipc::OpenBaoSetup& setup) {
   return options;
 }
 
-JwtRules ToRules(const ipc::JwtSetup& setup) {
-  return {
-      .min_remaining_s = setup.min_remaining_s(),
-      .leeway_s = setup.leeway_s(),
-      .expected_issuer = setup.expected_issuer(),
-      .expected_audiences = {setup.expected_audiences().begin(), setup.expected_audiences().end()},
-      .expected_subject = setup.expected_subject()};
-}
-
-OAuth2Credential::Options ToOAuth2Options(const ipc::AgentSetup& setup) {
-  const ipc::OAuth2Setup& oauth2 = setup.oauth2();
-  const bool post = oauth2.auth_method() == ipc::OAuth2Setup::AUTH_METHOD_POST;
-  return {.client_secret_file = oauth2.client_secret_file(),
-          .own_user = ::geteuid(),
-          .grant = {.client_id = oauth2.client_id(),
-                    .auth = post ? ClientAuth::kPost : ClientAuth::kBasic,
-                    .scopes = {oauth2.scopes().begin(), oauth2.scopes().end()},
-                    .audience = oauth2.audience(),
-                    .resources = {oauth2.resources().begin(), oauth2.resources().end()}},
-          .rules = ToRules(setup.jwt())};
-}
-
-openbao::FormPostOptions ToPostOptions(const ipc::OAuth2Setup& setup) {
-  return {
-      .url = setup.token_url(),
-      .endpoint = setup.endpoint(),
-      .route = setup.through_proxy() ? openbao::PostRoute::kTunnel : openbao::PostRoute::kDirect,
-      .ca_pem = setup.ca_pem()};
-}
-
-LoginOptions ToLoginOptions(const ipc::AgentSetup& setup) {
-  return {.auth_mount = setup.auth_mount(),
-          .role = setup.has_pkcs11() ? setup.pkcs11().role() : setup.jwt().role(),
-          .workers = setup.workers(),
-          .timeout = BootTime(setup.login_timeout_ns()),
-          .budget_per_minute = setup.login_budget_per_minute()};
-}
-
-Result<KeySelection> ToSelection(const ipc::Pkcs11Setup& setup) {
-  return setup.uri().empty()
-             ? KeySelection::FromLabels(setup.module_path(), setup.token_label(), setup.key_label())
-             : KeySelection::FromUri(setup.uri(), setup.module_path());
-}
-
-HsmOptions ToHsmOptions(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
-  return {.certificate_file = setup.certificate_file(),
-          .pin_file = setup.pin_file(),
-          .pin_salt = setup.pin_salt(),
-          .own_user = ::geteuid(),
-          .rules = {.min_remaining_s = setup.min_remaining_s(), .leeway_s = setup.leeway_s()},
-          .call_limit = call_limit};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::Prepare(const ipc::AgentSetup& setup,
                                               ipc::ChildSession& session,
-                                              std::vector<UniqueFd> workers,
-                                              Narrow narrow) {
+                                              std::vector<UniqueFd> workers) {
   BAOKMS_TRY(setup::CheckAgentSetup(setup));
   if (setup.workers() > ipc::kMaxWorkers || setup.workers() != workers.size()) {
     return Error(ErrorCode::kInvalidArgument, "set-up: isolation.workers");
   }
   BAOKMS_TRY(session.Open(static_cast<LogLevel>(setup.log_level())));
   std::unique_ptr<Agent> agent(new Agent(session, setup, std::move(workers)));
-  agent->narrow_ = std::move(narrow);
   BAOKMS_TRY(agent->Open(setup));
   return agent;
 }
@@ -161,9 +98,10 @@ void Agent::AcceptFromSupervisor() {
       [this](const ipc::ConnectAnswer& answer, UniqueFd fd) {
         return connector_.OnAnswer(answer, std::move(fd));
       });
-  table.Add<ipc::PinAttemptAnswer>(
-      MessageType::kPinAttemptAnswer, ipc::kPhaseServing,
-      [this](const ipc::PinAttemptAnswer& answer) { return OnPinAttemptAnswer(answer); });
+  table.Add<ipc::PinAttemptAnswer>(MessageType::kPinAttemptAnswer, ipc::kPhaseServing,
+                                   [this](const ipc::PinAttemptAnswer& answer) {
+                                     return credential_->OnPinAnswer(answer.verdict());
+                                   });
 }
 
 Status Agent::Open(const ipc::AgentSetup& setup) {
@@ -171,65 +109,27 @@ Status Agent::Open(const ipc::AgentSetup& setup) {
   client_ = BAOKMS_TRY(
       openbao::Client::Create(session_.loop(), connector_, LoginClientOptions(setup.openbao())));
   api_ = std::make_unique<ClientLoginApi>(*client_);
-  BAOKMS_TRY(OpenCredential(setup));
+  credential_ = BAOKMS_TRY(
+      OpenCredential(setup, {.session = session_,
+                             .connector = connector_,
+                             .confine = [this, access = setup.module()] { return Confine(access); },
+                             .changed =
+                                 [this] {
+                                   login_->CheckCredential();
+                                 }}));
   LoginOutlet& outlet = *this;  // a private base, which only a member may convert to
-  login_ = std::make_unique<LoginService>(session_.loop(), *credential_, *api_, outlet,
-                                          session_.log(), ToLoginOptions(setup));
+  login_ = std::make_unique<LoginService>(
+      session_.loop(), *credential_, *api_, outlet, session_.log(),
+      LoginOptions{.auth_mount = setup.auth_mount(),
+                   .workers = setup.workers(),
+                   .timeout = BootTime(setup.login_timeout_ns()),
+                   .budget_per_minute = setup.login_budget_per_minute()});
   return {};
 }
 
-Status Agent::OpenCredential(const ipc::AgentSetup& setup) {
-  if (setup.has_pkcs11()) {
-    return OpenModule(setup.pkcs11(), BootTime(setup.login_timeout_ns()));
-  }
-  if (setup.has_jwt_file()) {
-    credential_ = std::make_unique<JwtFile>(JwtFile::Options{
-        .path = setup.jwt_file().path(), .own_user = ::geteuid(), .rules = ToRules(setup.jwt())});
-    return {};
-  }
-  poster_ = BAOKMS_TRY(
-      openbao::FormPoster::Create(session_.loop(), connector_, ToPostOptions(setup.oauth2())));
-  credential_ = std::make_unique<OAuth2Credential>(
-      ToOAuth2Options(setup),
-      [this](openbao::FormRequest form, BootTime deadline, openbao::FormPoster::Done done) {
-        poster_->Post(std::move(form), deadline, std::move(done));
-      });
-  return {};
-}
-
-Status Agent::OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit) {
-  BAOKMS_TRY(LoadSigningProvider());
-  native_thread_ = BAOKMS_TRY(NativeThread::Start());
-  HsmHost host;
-  host.begin_attempt = [this](std::uint16_t tag) {
-    ipc::PinAttemptBegin begin;
-    begin.set_tag(tag);
-    session_.Tell(MessageType::kPinAttemptBegin, begin);
-  };
-  host.end_attempt = [this](ipc::PinAttemptEnd::Result result) {
-    ipc::PinAttemptEnd end;
-    end.set_result(result);
-    session_.Tell(MessageType::kPinAttemptEnd, end);
-  };
-  host.confine = [this] {
-    return Confine();
-  };
-  host.changed = [this] {
-    login_->CheckCredential();
-  };
-  host.end = [this](ipc::ExitCode code) {
-    session_.End(code);
-  };
-  auto credential = std::make_unique<HsmCredential>(
-      session_.loop(), *native_thread_, session_.log(), BAOKMS_TRY(ToSelection(setup)),
-      ToHsmOptions(setup, call_limit), std::move(host));
-  hsm_ = credential.get();
-  credential_ = std::move(credential);
-  return {};
-}
-
-Status Agent::Confine() {
-  confinement_.set_filter_name(BAOKMS_TRY(narrow_()));
+Status Agent::Confine(const ipc::ModuleAccess& access) {
+  BAOKMS_TRY(EnterModuleSandbox(access));
+  confinement_.set_filter_name(kModuleFilterName);
   session_.Tell(MessageType::kConfinementReport, confinement_);
   return {};
 }
@@ -248,18 +148,9 @@ void Agent::Serve() {
       return session_.End(ipc::ExitCode::kLoopFailed);
     }
   }
-  if (hsm_ != nullptr) {
-    hsm_->Start();
-  }
+  credential_->Start();
   login_->CheckCredential();
   session_.loop().After(kCredentialPoll, [this] { PollCredential(); });
-}
-
-Status Agent::OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer) {
-  if (hsm_ == nullptr) {
-    return Error(ErrorCode::kProtocolViolation, "PinAttemptAnswer to an agent without a module");
-  }
-  return hsm_->OnPinAnswer(answer.verdict());
 }
 
 Status Agent::OpenSlotChannel(Slot slot) {
@@ -308,24 +199,23 @@ void Agent::PollCredential() {
 }
 
 void Agent::SendToken(Slot slot, const ipc::TokenMessage& token) {
-  WorkerSlotChannel& slot_channel = slot_channels_[slot];
-  if (slot_channel.link == nullptr || slot_channel.closing) {
-    return;
-  }
-  const Result<SecretBuffer> body = ipc::EncodeToken(token);
-  const Status sent = body ? slot_channel.link->SendBytes(MessageType::kToken, body->Reveal())
-                           : Status(body.error());
-  if (!sent) {
-    CloseSlotChannel(slot, sent.error());
-  }
+  SendTo(slot, [&token](ipc::Link& link) -> Status {
+    const SecretBuffer body = BAOKMS_TRY(ipc::EncodeToken(token));
+    return link.SendBytes(MessageType::kToken, body.Reveal());
+  });
 }
 
 void Agent::SendFailure(Slot slot, const ipc::LoginFailed& failure) {
-  WorkerSlotChannel& slot_channel = slot_channels_[slot];
+  SendTo(slot,
+         [&failure](ipc::Link& link) { return link.Send(MessageType::kLoginFailed, failure); });
+}
+
+void Agent::SendTo(Slot slot, const std::function<Status(ipc::Link&)>& send) {
+  const WorkerSlotChannel& slot_channel = slot_channels_[slot];
   if (slot_channel.link == nullptr || slot_channel.closing) {
     return;
   }
-  if (const Status sent = slot_channel.link->Send(MessageType::kLoginFailed, failure); !sent) {
+  if (const Status sent = send(*slot_channel.link); !sent) {
     CloseSlotChannel(slot, sent.error());
   }
 }

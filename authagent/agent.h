@@ -8,20 +8,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "authagent/credential.h"
 #include "authagent/login.h"
 #include "authagent/login_api.h"
-#include "authagent/pkcs11/hsm_credential.h"
-#include "authagent/pkcs11/native_thread.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
 #include "common/openbao/broker_connector.h"
-#include "common/openbao/form_post.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
 #include "ipc/child_session.h"
@@ -37,20 +33,16 @@ namespace baokms::authagent {
 // (docs/authentication.md#rotation-at-a-glance).
 inline constexpr BootTime kCredentialPoll = std::chrono::seconds(5);
 
-// Installs the filter for the time after a PKCS#11 module was opened; returns its name.
-using Narrow = std::function<Result<std::string>()>;
-
 class Agent final : private LoginOutlet {
  public:
   // Opens everything that the filter later forbids to open. `session` must outlive the agent;
   // `workers` are its ends of the pairs with the workers, one per slot. Receives nothing yet. Fails
   // on an incomplete set-up, and when the kernel or libcurl is out of resources. If the set-up has
-  // a PKCS#11 module, a second thread is started for that module alone, and `narrow` is called once
-  // the module is open.
+  // a PKCS#11 module, a second thread is started for that module alone, and the narrow filter is
+  // installed once the module is open.
   static Result<std::unique_ptr<Agent>> Prepare(const ipc::AgentSetup& setup,
                                                 ipc::ChildSession& session,
-                                                std::vector<UniqueFd> workers,
-                                                Narrow narrow = {});
+                                                std::vector<UniqueFd> workers);
 
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -74,15 +66,13 @@ class Agent final : private LoginOutlet {
 
   void AcceptFromSupervisor();
   Status Open(const ipc::AgentSetup& setup);
-  Status OpenCredential(const ipc::AgentSetup& setup);
-  Status OpenModule(const ipc::Pkcs11Setup& setup, BootTime call_limit);
-  Status Confine();
+  Status Confine(const ipc::ModuleAccess& access);
   void Serve();
-  Status OnPinAttemptAnswer(const ipc::PinAttemptAnswer& answer);
   Status OpenSlotChannel(Slot slot);
   void CloseSlotChannel(Slot slot, const Error& error);
   void ReopenSlotChannel(Slot slot);
   void PollCredential();
+  void SendTo(Slot slot, const std::function<Status(ipc::Link&)>& send);
 
   void SendToken(Slot slot, const ipc::TokenMessage& token) override;
   void SendFailure(Slot slot, const ipc::LoginFailed& failure) override;
@@ -92,12 +82,8 @@ class Agent final : private LoginOutlet {
   openbao::BrokerConnector connector_;
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<LoginApi> api_;
-  std::unique_ptr<openbao::FormPoster> poster_;  // set with OAuth 2.0 only
-  Narrow narrow_;
   ipc::ConfinementReport confinement_;  // as last reported
-  std::unique_ptr<NativeThread> native_thread_;
   std::unique_ptr<Credential> credential_;
-  HsmCredential* hsm_ = nullptr;  // the credential, if it is of this type
   std::unique_ptr<LoginService> login_;
   // How long messages of a worker that violated the protocol are ignored. Afterwards its slot is
   // served again, because another process may fill it.

@@ -1,60 +1,46 @@
-// The credential that the agent logs in with, as an interface: a login does not depend on whether
-// it is a JWT from a file, a JWT from an OAuth 2.0 server, or a certificate. A credential never
-// logs in by itself.
+// The credential that the agent logs in with, as an interface: a login does not depend on the auth
+// method. A credential never logs in by itself.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <string>
 #include <string_view>
 
+#include "authagent/auth_status.h"
 #include "common/base/clock.h"
-#include "common/base/secret_buffer.h"
-
-namespace baokms::openbao {
-struct TlsIdentity;
-}  // namespace baokms::openbao
+#include "common/base/error.h"
+#include "common/base/result.h"
+#include "common/openbao/api.h"
+#include "common/openbao/connector.h"
+#include "ipc/child_session.h"
+#include "proto/ipc.pb.h"
 
 namespace baokms::authagent {
-
-// The state of a credential or a login (docs/authentication.md#status-words).
-enum class AuthStatus : std::uint8_t {
-  kOk,
-  kError,       // no status of its own: not readable, not reachable
-  kAuthFailed,  // OpenBao refused the credential
-  kJwtExpired,
-  kJwtNearExpiry,
-  kJwtInvalid,
-  kOAuth2Credential,   // the client secret cannot be used
-  kOAuth2Rejected,     // the token endpoint refused the grant
-  kOAuth2Unavailable,  // not reachable, or unable to answer now
-  kOAuth2Response,     // an answer that does not conform to RFC 6749
-  kOAuth2Request,      // the request could not be built
-  kCertExpired,
-  kCertNearExpiry,
-  kCertInvalid,
-};
-
-// Returns the status word for logs and metrics: "ok", "jwt_expired".
-[[nodiscard]] std::string_view ToString(AuthStatus status);
-
-// A status with its reason. `reason` is fixed text that may name a claim, never its value.
-struct Finding {
-  AuthStatus status = AuthStatus::kError;
-  std::string_view reason;
-
-  friend bool operator==(const Finding&, const Finding&) = default;
-};
 
 // A credential in the form that one login needs.
 struct Acquired {
   Finding finding;
-  std::int64_t ends_unix = 0;  // when it expires; 0: unknown, or each login obtains a new one
-  std::int64_t due_unix = 0;   // a replacement is overdue from this time on; 0: never
-  // Both are empty unless finding.status is kOk; otherwise one of them is set.
-  SecretBuffer jwt;
-  std::shared_ptr<const openbao::TlsIdentity> identity;
+  std::int64_t ends_unix = 0;     // when it expires; 0: unknown, or each login obtains a new one
+  std::int64_t due_unix = 0;      // a replacement is overdue from this time on; 0: never
+  openbao::LoginRequest request;  // valid only if finding.status is kOk
+};
+
+// Returns a credential that cannot be used, with the reason.
+[[nodiscard]] inline Acquired Unusable(AuthStatus status, std::string_view reason) {
+  Acquired acquired;
+  acquired.finding = {status, std::string(reason)};
+  return acquired;
+}
+
+// What a credential may use of its process, from Credential::Start() on. The references must
+// outlive the credential.
+struct CredentialHost {
+  ipc::ChildSession& session;
+  openbao::Connector& connector;
+  std::function<Status()> confine;  // vendor code has opened everything: install the narrow filter
+  std::function<void()> changed;    // Acquire() would now answer differently
 };
 
 // Must be used on the loop's thread only.
@@ -64,6 +50,14 @@ class Credential {
   Credential(const Credential&) = delete;
   Credential& operator=(const Credential&) = delete;
   virtual ~Credential() = default;
+
+  // Called once, when the loop runs and the agent may send messages.
+  virtual void Start() {}
+
+  // Handles the supervisor's answer to a PinAttemptBegin. kProtocolViolation: it was not requested.
+  virtual Status OnPinAnswer(ipc::PinAttemptAnswer::Verdict /*verdict*/) {
+    return Error(ErrorCode::kProtocolViolation, "PinAttemptAnswer without a question");
+  }
 
   // Obtains the current credential and checks it. `done` is called exactly once, on the loop's
   // thread and at `deadline` at the latest; possibly before Acquire() returns.

@@ -11,17 +11,18 @@
 #include <variant>
 #include <vector>
 
-#include "authagent/credential.h"
-#include "authagent/jwt_file.h"
+#include "authagent/auth_status.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/contract/encoding.h"
 #include "common/contract/json_reader.h"
+#include "common/setup/require.h"
 
 namespace baokms::authagent {
 namespace {
 
 using contract::JsonAny;
+using setup::Invalid;
 
 // 9999-12-31T23:59:59Z. Later times are not plausible; up to here a double is exact to 1/4096 s.
 constexpr double kLatestTime = 253'402'300'799.0;
@@ -29,7 +30,7 @@ constexpr double kLatestTime = 253'402'300'799.0;
 // Maximum number of claims of one token, and of members of one claim: far above any real token.
 constexpr std::size_t kMaxMembers = 256;
 
-struct Parts {
+struct JwtParts {
   std::string_view header;
   std::string_view payload;
 };
@@ -39,22 +40,22 @@ bool IsBase64UrlCharacter(char c) {
          c == '_' || c == '=';
 }
 
-Result<Parts> Split(std::string_view token) {
+Result<JwtParts> Split(std::string_view token) {
   const std::size_t first = token.find('.');
   const std::size_t second = first == std::string_view::npos ? first : token.find('.', first + 1);
   if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
-    return Error(ErrorCode::kInvalidArgument, "not three parts");
+    return Invalid("the token does not have the three parts of a JWT");
   }
-  const Parts parts{token.substr(0, first), token.substr(first + 1, second - first - 1)};
+  const JwtParts parts{token.substr(0, first), token.substr(first + 1, second - first - 1)};
   const std::string_view signature = token.substr(second + 1);
   if (parts.header.empty() || parts.payload.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "empty header or payload");
+    return Invalid("the header or the payload of the JWT is empty");
   }
   if (signature.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "no signature");
+    return Invalid("the JWT has no signature");
   }
   if (!std::ranges::all_of(signature, IsBase64UrlCharacter)) {
-    return Error(ErrorCode::kInvalidArgument, "signature not base64url");
+    return Invalid("the signature of the JWT is not base64url");
   }
   return parts;
 }
@@ -63,13 +64,10 @@ Result<Parts> Split(std::string_view token) {
 Result<std::string> DecodePart(std::string_view part) {
   const std::size_t unpadded = part.find_last_not_of('=') + 1;
   const std::size_t padding = part.size() - unpadded;
-  if (padding > 0 && (padding > 2 || part.size() % 4 != 0)) {
-    return Error(ErrorCode::kInvalidArgument, "header or payload not base64url");
-  }
   const Result<std::vector<std::uint8_t>> bytes =
       contract::DecodeBase64Url(part.substr(0, unpadded));
-  if (!bytes) {
-    return Error(ErrorCode::kInvalidArgument, "header or payload not base64url");
+  if (!bytes || (padding > 0 && (padding > 2 || part.size() % 4 != 0))) {
+    return Invalid("the header or the payload of the JWT is not base64url");
   }
   return std::string(bytes->begin(), bytes->end());
 }
@@ -77,7 +75,7 @@ Result<std::string> DecodePart(std::string_view part) {
 // Reads the header or payload. Unknown claims are skipped.
 bool ReadObject(std::string_view text, const std::vector<contract::JsonMember>& members) {
   return contract::ReadJson(text,
-                            {.max_bytes = kMaxJwtFile,
+                            {.max_bytes = kMaxJwt,
                              .max_members = kMaxMembers,
                              .unknown = contract::UnknownMembers::kSkipped},
                             members)
@@ -88,18 +86,18 @@ Status CheckHeader(std::string_view part) {
   const std::string text = BAOKMS_TRY(DecodePart(part));
   JsonAny alg;
   if (!ReadObject(text, {{"alg", &alg}})) {
-    return Error(ErrorCode::kInvalidArgument, "header not one JSON object with unique names");
+    return Invalid("the header of the JWT is not one JSON object with unique names");
   }
   const auto* name = std::get_if<std::string>(&alg);
   if (name == nullptr || name->empty()) {
-    return Error(ErrorCode::kInvalidArgument, "alg missing in the header");
+    return Invalid("the header of the JWT has no alg");
   }
   std::string lower = *name;
   std::ranges::transform(lower, lower.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
   if (lower == "none") {
-    return Error(ErrorCode::kInvalidArgument, "alg none");
+    return Invalid("the JWT is not signed: its alg is none");
   }
   return {};
 }
@@ -111,7 +109,7 @@ bool IsAbsent(const JsonAny& claim) {
 Result<std::string> TextClaim(const JsonAny& claim, Literal problem) {
   const auto* text = std::get_if<std::string>(&claim);
   if (text == nullptr && !IsAbsent(claim)) {
-    return Error(ErrorCode::kInvalidArgument, problem);
+    return Invalid(problem);
   }
   return text == nullptr ? std::string() : *text;
 }
@@ -122,7 +120,7 @@ Result<std::optional<double>> TimeClaim(const JsonAny& claim, Literal problem) {
   }
   const auto* time = std::get_if<double>(&claim);
   if (time == nullptr || !(*time >= 0 && *time <= kLatestTime)) {
-    return Error(ErrorCode::kInvalidArgument, problem);
+    return Invalid(problem);
   }
   return std::optional<double>(*time);
 }
@@ -137,7 +135,7 @@ Result<std::vector<std::string>> AudienceClaim(const JsonAny& claim) {
   if (const auto* list = std::get_if<std::vector<std::string>>(&claim)) {
     return *list;
   }
-  return Error(ErrorCode::kInvalidArgument, "aud neither text nor a list of texts");
+  return Invalid("aud is neither a string nor a list of strings");
 }
 
 Result<JwtClaims> ReadClaims(std::string_view part) {
@@ -154,20 +152,42 @@ Result<JwtClaims> ReadClaims(std::string_view part) {
                          {"exp", &exp},
                          {"nbf", &nbf},
                          {"iat", &iat}})) {
-    return Error(ErrorCode::kInvalidArgument, "payload not one JSON object with unique names");
+    return Invalid("the payload of the JWT is not one JSON object with unique names");
   }
   JwtClaims claims;
-  claims.issuer = BAOKMS_TRY(TextClaim(iss, "iss not text"));
-  claims.subject = BAOKMS_TRY(TextClaim(sub, "sub not text"));
+  claims.issuer = BAOKMS_TRY(TextClaim(iss, "iss is not a string"));
+  claims.subject = BAOKMS_TRY(TextClaim(sub, "sub is not a string"));
   claims.audiences = BAOKMS_TRY(AudienceClaim(aud));
-  const std::optional<double> expires = BAOKMS_TRY(TimeClaim(exp, "exp not a point in time"));
+  const std::optional<double> expires = BAOKMS_TRY(TimeClaim(exp, "exp is not a point in time"));
   if (!expires) {
-    return Error(ErrorCode::kInvalidArgument, "exp missing");
+    return Invalid("exp is missing");
   }
   claims.expires = *expires;
-  claims.not_before = BAOKMS_TRY(TimeClaim(nbf, "nbf not a point in time"));
-  claims.issued_at = BAOKMS_TRY(TimeClaim(iat, "iat not a point in time"));
+  claims.not_before = BAOKMS_TRY(TimeClaim(nbf, "nbf is not a point in time"));
+  claims.issued_at = BAOKMS_TRY(TimeClaim(iat, "iat is not a point in time"));
   return claims;
+}
+
+// Rounded up.
+std::string Seconds(double seconds) {
+  const auto whole = static_cast<std::int64_t>(seconds);
+  return std::to_string(seconds > static_cast<double>(whole) ? whole + 1 : whole) + " s";
+}
+
+Finding Refused(std::string reason) {
+  return {AuthStatus::kJwtInvalid, std::move(reason)};
+}
+
+// Beyond the leeway, a token from the future means that two clocks disagree.
+Finding FromTheFuture(std::string_view claim, double ahead) {
+  return Refused(std::string(claim) + " is " + Seconds(ahead) +
+                 " in the future: compare the clocks of the issuer and this node");
+}
+
+// `left` is negative within the leeway after the end.
+std::string Until(double left) {
+  return left > 0 ? "the JWT expires in " + Seconds(left) + ", within auth.jwt.minRemainingTtl"
+                  : "the JWT expired " + Seconds(-left) + " ago";
 }
 
 bool SharesAny(const std::vector<std::string>& a, const std::vector<std::string>& b) {
@@ -177,7 +197,7 @@ bool SharesAny(const std::vector<std::string>& a, const std::vector<std::string>
 }  // namespace
 
 Result<JwtClaims> ParseJwt(std::span<const std::uint8_t> token) {
-  const Parts parts =
+  const JwtParts parts =
       BAOKMS_TRY(Split({reinterpret_cast<const char*>(token.data()), token.size()}));
   BAOKMS_TRY(CheckHeader(parts.header));
   return ReadClaims(parts.payload);
@@ -187,25 +207,25 @@ Finding CheckClaims(const JwtClaims& claims, const JwtRules& rules, std::int64_t
   const auto now = static_cast<double>(now_unix);
   const auto leeway = static_cast<double>(rules.leeway_s);
   if (claims.not_before && now + leeway < *claims.not_before) {
-    return {AuthStatus::kJwtInvalid, "nbf in the future"};
+    return FromTheFuture("nbf", *claims.not_before - now);
   }
   if (claims.issued_at && now + leeway < *claims.issued_at) {
-    return {AuthStatus::kJwtInvalid, "iat in the future"};
+    return FromTheFuture("iat", *claims.issued_at - now);
   }
   if (!rules.expected_issuer.empty() && claims.issuer != rules.expected_issuer) {
-    return {AuthStatus::kJwtInvalid, "iss not the expected issuer"};
+    return Refused("iss is not auth.jwt.expectedIssuer");
   }
   if (!rules.expected_audiences.empty() && !SharesAny(claims.audiences, rules.expected_audiences)) {
-    return {AuthStatus::kJwtInvalid, "aud without an expected audience"};
+    return Refused("aud contains none of auth.jwt.expectedAudience");
   }
   if (!rules.expected_subject.empty() && claims.subject != rules.expected_subject) {
-    return {AuthStatus::kJwtInvalid, "sub not the expected subject"};
+    return Refused("sub is not auth.jwt.expectedSubject");
   }
   if (now - leeway >= claims.expires) {
-    return {AuthStatus::kJwtExpired, "exp passed"};
+    return {AuthStatus::kJwtExpired, Until(claims.expires - now)};
   }
   if (claims.expires - now <= static_cast<double>(rules.min_remaining_s)) {
-    return {AuthStatus::kJwtNearExpiry, "exp too near"};
+    return {AuthStatus::kJwtNearExpiry, Until(claims.expires - now)};
   }
   return {AuthStatus::kOk, ""};
 }

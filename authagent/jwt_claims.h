@@ -4,16 +4,21 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "authagent/credential.h"
+#include "authagent/auth_status.h"
 #include "common/base/result.h"
+#include "common/openbao/http_limits.h"
 
 namespace baokms::authagent {
+
+// The maximum size of a JWT, in bytes. Real ones have one to four KiB.
+inline constexpr std::size_t kMaxJwt = openbao::kMaxJwtBytes;
 
 // The claims that are checked. Times are seconds since 1970, possibly with a fraction (RFC 7519,
 // NumericDate), between 0 and the end of the year 9999.

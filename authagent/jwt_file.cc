@@ -1,29 +1,28 @@
 #include "authagent/jwt_file.h"
 
 #include <sys/types.h>
+#include <unistd.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 
 #include "authagent/credential.h"
 #include "authagent/jwt_claims.h"
+#include "authagent/jwt_login.h"
 #include "authagent/secret_file.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
 #include "common/base/secret_buffer.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {
-
-// Group write and execute, and all permissions of others.
-constexpr mode_t kForbiddenBits = 0037;
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -44,50 +43,32 @@ Bytes Trim(Bytes bytes) {
 }  // namespace
 
 Result<SecretBuffer> ReadJwtFile(const std::string& path, uid_t own_user) {
-  const SecretFile file = BAOKMS_TRY(ReadSecretFile(
-      path, {.forbidden_bits = kForbiddenBits, .max_size = kMaxJwtFile, .own_user = own_user}));
-  const Bytes token = Trim(file.content());
-  if (token.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "file empty");
-  }
-  if (std::ranges::any_of(token, IsSpace)) {
-    return Error(ErrorCode::kInvalidArgument, "whitespace inside the JWT");
-  }
-  SecretBuffer jwt = BAOKMS_TRY(SecretBuffer::Allocate(token.size()));
-  std::ranges::copy(token, jwt.RevealMutable().begin());
-  return jwt;
-}
-
-Acquired JwtFile::ReadAndCheck() const {
-  Acquired acquired;
-  Result<SecretBuffer> jwt = ReadJwtFile(options_.path, options_.own_user);
-  if (!jwt) {
-    const bool content = jwt.error().code() == ErrorCode::kInvalidArgument;
-    acquired.finding = {content ? AuthStatus::kJwtInvalid : AuthStatus::kError, jwt.error().what()};
-    return acquired;
-  }
-  const Result<JwtClaims> claims = ParseJwt(jwt->Reveal());
-  if (!claims) {
-    acquired.finding = {AuthStatus::kJwtInvalid, claims.error().what()};
-    return acquired;
-  }
-  acquired.ends_unix = static_cast<std::int64_t>(claims->expires);
-  acquired.due_unix = DueUnix(*claims, options_.rules);
-  acquired.finding = CheckClaims(*claims, options_.rules, UnixNow());
-  if (acquired.finding.status == AuthStatus::kOk) {
-    acquired.jwt = std::move(*jwt);
-  }
-  return acquired;
+  return ReadSecret(
+      path, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxJwt, .own_user = own_user},
+      {.strip = Trim,
+       .forbidden = IsSpace,
+       .problem = "the JWT file is empty or has white space inside the JWT"});
 }
 
 void JwtFile::Acquire(BootTime /*deadline*/, std::function<void(Acquired)> done) {
   // Stamped before the file is read, so that Replaced() detects a replacement in between.
   seen_ = StampFile(options_.path);
-  done(ReadAndCheck());
+  const Result<SecretBuffer> jwt = ReadJwtFile(options_.path, options_.own_user);
+  if (!jwt) {
+    const bool content = jwt.error().code() == ErrorCode::kInvalidArgument;
+    return done(
+        Unusable(content ? AuthStatus::kJwtInvalid : AuthStatus::kError, jwt.error().what()));
+  }
+  done(AcquireJwt(*jwt, options_.login));
 }
 
 bool JwtFile::Replaced() const {
   return StampFile(options_.path) != seen_;
+}
+
+std::unique_ptr<Credential> OpenJwtFile(const ipc::AgentSetup& setup) {
+  return std::make_unique<JwtFile>(JwtFile::Options{
+      .path = setup.jwt_file().path(), .own_user = ::geteuid(), .login = ToJwtLogin(setup.jwt())});
 }
 
 }  // namespace baokms::authagent

@@ -5,23 +5,20 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
 #include "authagent/credential.h"
-#include "authagent/jwt_claims.h"
+#include "authagent/jwt_login.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
 #include "common/base/secret_buffer.h"
-#include "common/openbao/http_limits.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
-
-// The maximum size of a JWT file (docs/config.md#files). A JWT has one to four KiB.
-inline constexpr std::size_t kMaxJwtFile = openbao::kMaxJwtBytes;
 
 // Reads the JWT from `path` under the rules of common/base/safe_path.h: no group write or execute,
 // no permissions for others. Surrounding whitespace is dropped. kInvalidArgument: the file is
@@ -33,7 +30,7 @@ class JwtFile final : public Credential {
   struct Options {
     std::string path;
     uid_t own_user = 0;
-    JwtRules rules;
+    JwtLogin login;
   };
 
   explicit JwtFile(Options options) : options_(std::move(options)) {}
@@ -44,10 +41,11 @@ class JwtFile final : public Credential {
   [[nodiscard]] bool Replaced() const override;
 
  private:
-  [[nodiscard]] Acquired ReadAndCheck() const;
-
   Options options_;
   FileStamp seen_;
 };
+
+// Opens the credential that `setup` describes with jwt_file().
+std::unique_ptr<Credential> OpenJwtFile(const ipc::AgentSetup& setup);
 
 }  // namespace baokms::authagent

@@ -33,7 +33,7 @@ namespace {
 
 // Requests of one slot that are processed per minute. A worker's own back-off allows far fewer;
 // each request costs one read of the credential, one status and one log record.
-constexpr std::size_t kMaxAttempts = 60;
+constexpr std::size_t kMaxRequestsPerMinute = 60;
 
 // How often a credential that is refused, or overdue for replacement, is checked and logged.
 constexpr BootTime kComplaint = std::chrono::minutes(1);
@@ -42,8 +42,7 @@ constexpr BootTime kComplaint = std::chrono::minutes(1);
 // then denied before the worker logs in again.
 constexpr std::string_view kLimitedUses =
     "the token can be used for a limited number of requests only: set token_num_uses of the role "
-    "to "
-    "0";
+    "to 0";
 
 // The supervisor, and OpenBao's audit log, count a login slightly later than the agent; this delay
 // ensures that their minute has passed as well.
@@ -58,7 +57,7 @@ Finding ToFinding(const openbao::CallReport& report) {
     case openbao::ErrorClass::kInvalidRequest:
     case openbao::ErrorClass::kUnauthenticated:
     case openbao::ErrorClass::kPermissionDenied:
-      return {AuthStatus::kAuthFailed, openbao::ToString(report.error_class)};
+      return {AuthStatus::kAuthFailed, std::string(openbao::ToString(report.error_class))};
     case openbao::ErrorClass::kTlsFailed:
       if (report.tls_alert() == openbao::kCertificateRequired) {
         return {AuthStatus::kError,
@@ -69,7 +68,7 @@ Finding ToFinding(const openbao::CallReport& report) {
     default:
       break;
   }
-  return {AuthStatus::kError, openbao::ToString(report.error_class)};
+  return {AuthStatus::kError, std::string(openbao::ToString(report.error_class))};
 }
 
 std::uint32_t LeaseSeconds(std::int64_t lease) {
@@ -94,7 +93,8 @@ LoginService::LoginService(EventLoop& loop,
   // Each slot has a share, so that one worker cannot use up the logins of the others.
   const std::size_t share = options_.budget_per_minute / std::max(1U, options_.workers);
   for (Slot slot = 0; slot < options_.workers; ++slot) {
-    slots_.push_back({std::nullopt, std::nullopt, MinuteWindow<>(std::max(share, kMaxAttempts)),
+    slots_.push_back({std::nullopt, std::nullopt,
+                      MinuteWindow<>(std::max(share, kMaxRequestsPerMinute)),
                       MinuteWindow<>(share)});
   }
 }
@@ -124,7 +124,7 @@ void LoginService::Begin(Slot slot) {
     RefuseQuietly(slot, ipc::OUTCOME_TIMEOUT);
     return;
   }
-  if (!state.attempts.Take(now)) {
+  if (!state.requests.Take(now)) {
     RefuseQuietly(slot, ipc::OUTCOME_AUTH_FAILED);
     return;
   }
@@ -163,12 +163,7 @@ void LoginService::LogIn(Slot slot, Acquired acquired) {
   auto done = [this, slot](const openbao::CallReport& report, openbao::AuthValue value) {
     OnLogin(slot, report, std::move(value));
   };
-  if (acquired.identity != nullptr) {
-    api_.LoginCert(context, options_.auth_mount, options_.role, std::move(acquired.identity),
-                   std::move(done));
-  } else {
-    api_.LoginJwt(context, options_.auth_mount, options_.role, acquired.jwt, std::move(done));
-  }
+  api_.Login(context, options_.auth_mount, std::move(acquired.request), std::move(done));
 }
 
 void LoginService::OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
@@ -185,8 +180,8 @@ void LoginService::OnLogin(Slot slot, const openbao::CallReport& report, openbao
 void LoginService::Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
   const std::size_t size = value.token.size();
   if (size == 0 || size > ipc::kMaxToken) {
-    Fail(slot, ipc::OUTCOME_UNDECODABLE, {AuthStatus::kError, "no token, or a token too long"},
-         report);
+    Fail(slot, ipc::OUTCOME_UNDECODABLE,
+         {AuthStatus::kError, "OpenBao returned no token, or one that is too long"}, report);
     return;
   }
   ipc::TokenMessage message;
@@ -209,7 +204,7 @@ void LoginService::Succeed(Slot slot, const openbao::CallReport& report, openbao
 
 void LoginService::Fail(Slot slot,
                         ipc::Outcome outcome,
-                        Finding finding,
+                        const Finding& finding,
                         const openbao::CallReport& report) {
   SendFailure(slot, *slots_[slot].active, outcome, finding.status);
   Report(outcome, finding.status, report);
@@ -247,27 +242,36 @@ void LoginService::SendFailure(Slot slot,
 void LoginService::Report(ipc::Outcome outcome,
                           AuthStatus status,
                           const openbao::CallReport& report) {
+  ipc::AgentStatus message = StatusMessage(outcome, status);
+  message.set_was_login(true);
+  openbao::AppendCalls(report.calls, *message.mutable_calls());
+  outlet_.SendStatus(message);
+}
+
+ipc::AgentStatus LoginService::StatusMessage(ipc::Outcome outcome, AuthStatus status) const {
   ipc::AgentStatus message;
   message.set_status(std::string(ToString(status)));
   message.set_credential_status(std::string(ToString(credential_status_)));
   message.set_credential_ends_unix(credential_ends_unix_);
   message.set_credential_due_unix(credential_due_unix_);
   message.set_last_outcome(outcome);
-  message.set_was_login(true);
-  openbao::AppendCalls(report.calls, *message.mutable_calls());
-  outlet_.SendStatus(message);
+  return message;
 }
 
-void LoginService::LogLogin(Slot slot, Finding finding, LogFields more) {
+void LoginService::LogLogin(Slot slot, const Finding& finding, LogFields more) {
+  more.insert(more.begin(), {"slot", static_cast<std::int64_t>(slot)});
   const bool ok = finding.status == AuthStatus::kOk && finding.reason.empty();
+  Log("auth.login", ok, finding, std::move(more));
+}
+
+void LoginService::Log(const char* event, bool ok, const Finding& finding, LogFields more) {
   LogRecord record;
   record.level = ok ? LogLevel::kInfo : LogLevel::kWarn;
-  record.event = "auth.login";
-  record.fields = {{"operation", "auth.login"},
-                   {"status", std::string(ToString(finding.status))},
-                   {"slot", static_cast<std::int64_t>(slot)}};
+  record.event = event;
+  record.fields = {{"operation", std::string(event)},
+                   {"status", std::string(ToString(finding.status))}};
   if (!finding.reason.empty()) {
-    record.fields.emplace_back("reason", std::string(finding.reason));
+    record.fields.emplace_back("reason", finding.reason);
   }
   std::ranges::move(more, std::back_inserter(record.fields));
   log_.Write(record);
@@ -297,34 +301,23 @@ void LoginService::CheckCredential() {
   credential_.Acquire(last_check_ + options_.timeout, [this](const Acquired& acquired) {
     checking_ = false;
     Note(acquired);
-    const bool ok = acquired.finding.status == AuthStatus::kOk;
-    ipc::AgentStatus message;
-    message.set_status(std::string(ToString(acquired.finding.status)));
-    message.set_credential_status(message.status());
-    message.set_credential_ends_unix(acquired.ends_unix);
-    message.set_credential_due_unix(acquired.due_unix);
-    message.set_last_outcome(ok ? ipc::OUTCOME_OK : ipc::OUTCOME_AUTH_FAILED);
-    outlet_.SendStatus(message);
+    const AuthStatus status = acquired.finding.status;
+    outlet_.SendStatus(StatusMessage(
+        status == AuthStatus::kOk ? ipc::OUTCOME_OK : ipc::OUTCOME_AUTH_FAILED, status));
     LogCredential(acquired.finding);
   });
 }
 
-void LoginService::LogCredential(const Finding& finding) {
-  const bool ok = finding.status == AuthStatus::kOk;
-  LogRecord record;
-  record.level = ok && !ReplacementIsDue() ? LogLevel::kInfo : LogLevel::kWarn;
-  record.event = "auth.credential";
-  record.fields = {{"operation", "auth.credential"},
-                   {"status", std::string(ToString(finding.status))}};
-  if (!finding.reason.empty()) {
-    record.fields.emplace_back("reason", std::string(finding.reason));
-  } else if (ReplacementIsDue()) {
-    record.fields.emplace_back("reason", "replacement overdue");
+void LoginService::LogCredential(Finding finding) {
+  const bool ok = finding.status == AuthStatus::kOk && !ReplacementIsDue();
+  if (finding.reason.empty() && ReplacementIsDue()) {
+    finding.reason = "the replacement of the credential is overdue";
   }
+  LogFields more;
   if (credential_ends_unix_ != 0) {
-    record.fields.emplace_back("ends_in_s", credential_ends_unix_ - UnixNow());
+    more.emplace_back("ends_in_s", credential_ends_unix_ - UnixNow());
   }
-  log_.Write(record);
+  Log("auth.credential", ok, finding, std::move(more));
 }
 
 void LoginService::Watch() {

@@ -40,7 +40,6 @@ class LoginOutlet {
 
 struct LoginOptions {
   std::string auth_mount;
-  std::string role;  // or the name of a certificate role, which may be empty
   std::uint32_t workers = 0;
   BootTime timeout{};                    // the maximum duration of one login
   std::uint32_t budget_per_minute = 12;  // logins of all slots; each slot may use its share
@@ -91,7 +90,7 @@ class LoginService final {
   struct SlotState {
     std::optional<Ticket> active;
     std::optional<Ticket> waiting;
-    MinuteWindow<> attempts;
+    MinuteWindow<> requests;  // including those that lead to no login
     MinuteWindow<> logins;
   };
 
@@ -101,7 +100,10 @@ class LoginService final {
   void LogIn(Slot slot, Acquired acquired);
   void OnLogin(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
   void Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value);
-  void Fail(Slot slot, ipc::Outcome outcome, Finding finding, const openbao::CallReport& report);
+  void Fail(Slot slot,
+            ipc::Outcome outcome,
+            const Finding& finding,
+            const openbao::CallReport& report);
   void FailForBudget(Slot slot, BootTime wait);
   void SendFailure(Slot slot,
                    const Ticket& ticket,
@@ -109,8 +111,10 @@ class LoginService final {
                    AuthStatus status,
                    BootTime budget_wait = {});
   void Report(ipc::Outcome outcome, AuthStatus status, const openbao::CallReport& report);
-  void LogLogin(Slot slot, Finding finding, LogFields more);
-  void LogCredential(const Finding& finding);
+  void LogLogin(Slot slot, const Finding& finding, LogFields more);
+  void LogCredential(Finding finding);
+  void Log(const char* event, bool ok, const Finding& finding, LogFields more);
+  [[nodiscard]] ipc::AgentStatus StatusMessage(ipc::Outcome outcome, AuthStatus status) const;
   void Note(const Acquired& acquired);
   [[nodiscard]] bool ReplacementIsDue() const;
   void Finish(Slot slot);

@@ -6,7 +6,6 @@
 #include <utility>
 #include <variant>
 
-#include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
 #include "common/openbao/tls.h"
@@ -41,26 +40,18 @@ bool WasConnected(ErrorClass error_class) {
 
 }  // namespace
 
-void ClientLoginApi::LoginJwt(const openbao::CallContext& context,
-                              std::string_view auth_mount,
-                              std::string_view role,
-                              const SecretBuffer& jwt,
-                              openbao::Done<openbao::AuthValue> done) {
-  (void)client_.LoginJwt(context, auth_mount, role, jwt, std::move(done));
-}
-
-void ClientLoginApi::LoginCert(const openbao::CallContext& context,
-                               std::string_view auth_mount,
-                               std::string_view name,
-                               std::shared_ptr<const openbao::TlsIdentity> identity,
-                               openbao::Done<openbao::AuthValue> done) {
-  if (workers_can_connect_) {
-    (void)client_.LoginCert(context, auth_mount, name, std::move(identity), std::move(done));
+void ClientLoginApi::Login(const openbao::CallContext& context,
+                           std::string_view auth_mount,
+                           openbao::LoginRequest request,
+                           openbao::Done<openbao::AuthValue> done) {
+  if (request.identity == nullptr || workers_can_connect_) {
+    (void)client_.Login(context, auth_mount, std::move(request), std::move(done));
     return;
   }
+  // Shared, because a std::function must be copyable.
+  auto waiting = std::make_shared<openbao::LoginRequest>(std::move(request));
   (void)client_.ProbeListener(
-      context, [this, context, mount = std::string(auth_mount), role = std::string(name),
-                identity = std::move(identity), done = std::move(done)](
+      context, [this, context, mount = std::string(auth_mount), waiting, done = std::move(done)](
                    openbao::CallReport report, std::monostate /*value*/) mutable {
         if (RequiresCertificate(report)) {
           report.calls.back().tls_alert = openbao::kCertificateRequired;
@@ -68,7 +59,7 @@ void ClientLoginApi::LoginCert(const openbao::CallContext& context,
           return;
         }
         workers_can_connect_ = WasConnected(report.error_class);
-        (void)client_.LoginCert(context, mount, role, std::move(identity), std::move(done));
+        (void)client_.Login(context, mount, std::move(*waiting), std::move(done));
       });
 }
 

@@ -1,18 +1,15 @@
-// The calls to OpenBao that a login makes, as an interface that tests implement without a network.
+// The call to OpenBao that a login makes, as an interface that tests implement without a network.
 
 #pragma once
 
-#include <memory>
 #include <string_view>
 
-#include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
-#include "common/openbao/tls.h"
 
 namespace baokms::authagent {
 
-// Has the guarantees of openbao::Client::LoginJwt() and LoginCert(): `done` runs later, on the
-// loop's thread, exactly once and at the context's deadline at the latest.
+// Has the guarantees of openbao::Client::Login(): `done` runs later, on the loop's thread, exactly
+// once and at the context's deadline at the latest.
 class LoginApi {
  public:
   LoginApi() = default;
@@ -20,17 +17,10 @@ class LoginApi {
   LoginApi& operator=(const LoginApi&) = delete;
   virtual ~LoginApi() = default;
 
-  virtual void LoginJwt(const openbao::CallContext& context,
-                        std::string_view auth_mount,
-                        std::string_view role,
-                        const SecretBuffer& jwt,
-                        openbao::Done<openbao::AuthValue> done) = 0;
-
-  virtual void LoginCert(const openbao::CallContext& context,
-                         std::string_view auth_mount,
-                         std::string_view name,
-                         std::shared_ptr<const openbao::TlsIdentity> identity,
-                         openbao::Done<openbao::AuthValue> done) = 0;
+  virtual void Login(const openbao::CallContext& context,
+                     std::string_view auth_mount,
+                     openbao::LoginRequest request,
+                     openbao::Done<openbao::AuthValue> done) = 0;
 };
 
 // The production implementation. `client` must outlive it.
@@ -38,20 +28,13 @@ class ClientLoginApi final : public LoginApi {
  public:
   explicit ClientLoginApi(openbao::Client& client) : client_(client) {}
 
-  void LoginJwt(const openbao::CallContext& context,
-                std::string_view auth_mount,
-                std::string_view role,
-                const SecretBuffer& jwt,
-                openbao::Done<openbao::AuthValue> done) override;
-
-  // Before the first login it connects once without a certificate, as workers do. If the listener
-  // requires client certificates, the login ends with kTlsFailed and the alert
+  // Before the first login with a client certificate it connects once without one, as workers do.
+  // If the listener requires client certificates, the login ends with kTlsFailed and the alert
   // kCertificateRequired, because a worker could not use the token.
-  void LoginCert(const openbao::CallContext& context,
-                 std::string_view auth_mount,
-                 std::string_view name,
-                 std::shared_ptr<const openbao::TlsIdentity> identity,
-                 openbao::Done<openbao::AuthValue> done) override;
+  void Login(const openbao::CallContext& context,
+             std::string_view auth_mount,
+             openbao::LoginRequest request,
+             openbao::Done<openbao::AuthValue> done) override;
 
  private:
   openbao::Client& client_;

@@ -5,11 +5,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "authagent/agent.h"
-#include "authagent/confinement.h"
+#include "authagent/sandbox.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
@@ -40,11 +41,12 @@ Status Start(ipc::ChildSession& session) {
   }
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(LimitsOf(setup)));
   const std::uint32_t landlock_abi = BAOKMS_TRY(RestrictModuleFiles(setup));
-  std::unique_ptr<Agent> agent = BAOKMS_TRY(
-      Agent::Prepare(setup, session, TakeWorkerChannels(setup.workers()), NarrowingOf(setup)));
+  std::unique_ptr<Agent> agent =
+      BAOKMS_TRY(Agent::Prepare(setup, session, TakeWorkerChannels(setup.workers())));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
-  ipc::ConfinementReport confinement = BAOKMS_TRY(EnterFirstFilter(setup));
+  ipc::ConfinementReport confinement;
   confinement.set_landlock_abi(landlock_abi);
+  confinement.set_filter_name(std::string(BAOKMS_TRY(EnterFirstFilter(setup))));
   // No destructor runs: the kernel releases everything faster, and libcurl's clean-up needs system
   // calls that the filter refuses.
   ::_exit(static_cast<int>(agent->Run(std::move(proc), confinement)));

@@ -1,31 +1,99 @@
 #include "authagent/oauth2.h"
 
-#include <algorithm>
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 
-#include "authagent/client_secret.h"
 #include "authagent/credential.h"
-#include "authagent/jwt_claims.h"
-#include "authagent/oauth2_answer.h"
-#include "authagent/oauth2_form.h"
+#include "authagent/jwt_login.h"
+#include "authagent/oauth2_grant.h"
+#include "authagent/secret_file.h"
 #include "common/base/clock.h"
+#include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/form_post.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {
 
-Acquired Refused(AuthStatus status, std::string_view reason) {
-  Acquired acquired;
-  acquired.finding = {status, reason};
-  return acquired;
+// Owner execute, group write and execute, and all permissions of others.
+constexpr mode_t kForbiddenBits = 0137;
+
+constexpr Literal kContent = "the client secret is empty, or has a NUL, CR or LF inside";
+
+using Bytes = std::span<const std::uint8_t>;
+
+Bytes WithoutLineEnd(Bytes bytes) {
+  if (bytes.empty() || bytes.back() != '\n') {
+    return bytes;
+  }
+  bytes = bytes.first(bytes.size() - 1);
+  const bool carriage_return = !bytes.empty() && bytes.back() == '\r';
+  return carriage_return ? bytes.first(bytes.size() - 1) : bytes;
+}
+
+OAuth2Credential::Options ToOptions(const ipc::AgentSetup& setup) {
+  const ipc::OAuth2Setup& oauth2 = setup.oauth2();
+  const bool post = oauth2.auth_method() == ipc::OAuth2Setup::AUTH_METHOD_POST;
+  return {.client_secret_file = oauth2.client_secret_file(),
+          .own_user = ::geteuid(),
+          .grant = {.client_id = oauth2.client_id(),
+                    .auth = post ? ClientAuth::kPost : ClientAuth::kBasic,
+                    .scopes = {oauth2.scopes().begin(), oauth2.scopes().end()},
+                    .audience = oauth2.audience(),
+                    .resources = {oauth2.resources().begin(), oauth2.resources().end()}},
+          .login = ToJwtLogin(setup.jwt())};
+}
+
+openbao::FormPostOptions ToPostOptions(const ipc::OAuth2Setup& setup) {
+  return {
+      .url = setup.token_url(),
+      .endpoint = setup.endpoint(),
+      .route = setup.through_proxy() ? openbao::PostRoute::kTunnel : openbao::PostRoute::kDirect,
+      .ca_pem = setup.ca_pem()};
 }
 
 }  // namespace
+
+Result<SecretBuffer> ReadClientSecret(const std::string& path, uid_t own_user) {
+  return ReadSecret(
+      path,
+      {.forbidden_bits = kForbiddenBits, .max_size = kMaxClientSecretFile, .own_user = own_user},
+      {.strip = WithoutLineEnd,
+       .forbidden = [](auto byte) { return byte == '\0' || byte == '\r' || byte == '\n'; },
+       .problem = kContent});
+}
+
+std::string_view SecretFileReason(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kInvalidArgument:
+      return error.what() == kContent.view() ? "invalid_content" : "absolute_path_required";
+    case ErrorCode::kNotFound:
+      return "file_missing";
+    case ErrorCode::kUnavailable:
+      return "file_changed";
+    case ErrorCode::kResourceExhausted:
+      return "file_too_large";
+    case ErrorCode::kPermissionDenied:
+      if (error.what().starts_with("symbolic link")) {
+        return "symlink_unsupported";
+      }
+      return error.what() == "not a regular file" ? "regular_file_required" : "unsafe_permissions";
+    default:
+      return "file_unreadable";
+  }
+}
 
 void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
   // Stamped before the file is read, so that Replaced() detects a replacement in between.
@@ -33,13 +101,11 @@ void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> 
   const Result<SecretBuffer> secret =
       ReadClientSecret(options_.client_secret_file, options_.own_user);
   if (!secret) {
-    done(Refused(AuthStatus::kOAuth2Credential, SecretFileReason(secret.error())));
-    return;
+    return done(Unusable(AuthStatus::kOAuth2Credential, SecretFileReason(secret.error())));
   }
   Result<openbao::FormRequest> form = BuildGrant(options_.grant, *secret);
   if (!form) {
-    done(Refused(AuthStatus::kOAuth2Request, form.error().what()));
-    return;
+    return done(Unusable(AuthStatus::kOAuth2Request, form.error().what()));
   }
   post_(std::move(*form), deadline,
         [this, asked_unix = UnixNow(), done = std::move(done)](const openbao::FormAnswer& answer) {
@@ -47,31 +113,33 @@ void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> 
         });
 }
 
-// Expiry and due time are not needed, because the next login obtains a new token.
 Acquired OAuth2Credential::ClassifyAnswer(const openbao::FormAnswer& answer,
                                           std::int64_t asked_unix) const {
-  GrantOutcome grant = ClassifyGrant(answer);
+  const GrantOutcome grant = ClassifyGrant(answer);
   if (grant.finding.status != AuthStatus::kOk) {
-    return Refused(grant.finding.status, grant.finding.reason);
+    return Unusable(grant.finding.status, grant.finding.reason);
   }
-  Result<JwtClaims> claims = ParseJwt(grant.access_token.Reveal());
-  if (!claims) {
-    return Refused(AuthStatus::kJwtInvalid, claims.error().what());
-  }
-  if (grant.expires_in) {
-    claims->expires =
-        std::min(claims->expires, static_cast<double>(asked_unix + *grant.expires_in));
-  }
-  Acquired acquired;
-  acquired.finding = CheckClaims(*claims, options_.rules, UnixNow());
-  if (acquired.finding.status == AuthStatus::kOk) {
-    acquired.jwt = std::move(grant.access_token);
-  }
+  const auto expires_by =
+      grant.expires_in ? std::optional(asked_unix + *grant.expires_in) : std::nullopt;
+  Acquired acquired = AcquireJwt(grant.access_token, options_.login, expires_by);
+  // Not needed, because the next login obtains a new token.
+  acquired.ends_unix = 0;
+  acquired.due_unix = 0;
   return acquired;
 }
 
 bool OAuth2Credential::Replaced() const {
   return StampFile(options_.client_secret_file) != seen_;
+}
+
+Result<std::unique_ptr<Credential>> OpenOAuth2(const ipc::AgentSetup& setup,
+                                               const CredentialHost& host) {
+  std::shared_ptr<openbao::FormPoster> poster = BAOKMS_TRY(openbao::FormPoster::Create(
+      host.session.loop(), host.connector, ToPostOptions(setup.oauth2())));
+  return std::unique_ptr<Credential>(std::make_unique<OAuth2Credential>(
+      ToOptions(setup), [poster](openbao::FormRequest form, BootTime deadline, auto done) {
+        poster->Post(std::move(form), deadline, std::move(done));
+      }));
 }
 
 }  // namespace baokms::authagent

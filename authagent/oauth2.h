@@ -1,23 +1,43 @@
-// The JWT that an OAuth 2.0 token endpoint grants for a client secret; every login obtains a new
-// one. The endpoint's token is checked like a JWT from a file; OpenBao verifies the signature.
+// The JWT that an OAuth 2.0 token endpoint grants for a client secret in a file; every login
+// obtains a new one. The endpoint's token is checked like a JWT from a file; OpenBao verifies the
+// signature.
 
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "authagent/credential.h"
-#include "authagent/jwt_claims.h"
-#include "authagent/oauth2_form.h"
+#include "authagent/jwt_login.h"
+#include "authagent/oauth2_grant.h"
 #include "common/base/clock.h"
+#include "common/base/result.h"
 #include "common/base/safe_path.h"
+#include "common/base/secret_buffer.h"
 #include "common/openbao/form_post.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
+
+// The maximum size of a client secret file (docs/config.md#files).
+inline constexpr std::size_t kMaxClientSecretFile = std::size_t{64} * 1024;
+
+// Reads the secret from `path` under the rules of common/base/safe_path.h: at most read and write
+// for the owner and read for the group. One line end (CR LF or LF) at the end is dropped; any other
+// white space is part of the secret. kInvalidArgument: empty, or NUL, CR or LF inside; other codes
+// as OpenSafeFile().
+Result<SecretBuffer> ReadClientSecret(const std::string& path, uid_t own_user);
+
+// Returns the reason code for logs why ReadClientSecret() failed: "file_missing",
+// "unsafe_permissions", ... (docs/authentication.md#oauth-20-client-credentials).
+[[nodiscard]] std::string_view SecretFileReason(const Error& error);
 
 class OAuth2Credential final : public Credential {
  public:
@@ -25,7 +45,7 @@ class OAuth2Credential final : public Credential {
     std::string client_secret_file;
     uid_t own_user = 0;
     GrantRequest grant;
-    JwtRules rules;
+    JwtLogin login;
   };
 
   // Sends a form to the token endpoint: openbao::FormPoster::Post(), or a replacement in tests.
@@ -50,5 +70,10 @@ class OAuth2Credential final : public Credential {
   Post post_;
   FileStamp seen_;
 };
+
+// Opens the credential that `setup` describes with oauth2(). Fails when libcurl cannot be set up or
+// the CA bundle contains no certificate.
+Result<std::unique_ptr<Credential>> OpenOAuth2(const ipc::AgentSetup& setup,
+                                               const CredentialHost& host);
 
 }  // namespace baokms::authagent

@@ -1,17 +1,36 @@
 #include "authagent/sandbox.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sched.h>
 #include <seccomp.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <string>
+#include <string_view>
 
+#include "common/base/error.h"
+#include "common/base/landlock.h"
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"
+#include "common/base/unique_fd.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/child_process.h"
 #include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {
+
+// One connection and one channel per worker slot, the credential file, and the loop's own
+// descriptors.
+constexpr rlim_t kOpenFiles = 96;
+// Measured usage is below 8 MiB; this leaves room for a JWT and a CA bundle of the maximum size.
+constexpr rlim_t kDataBytes = rlim_t{96} << 20U;
+
+// Vendor code may need token files, sockets, and its own stacks and heaps.
+constexpr rlim_t kModuleOpenFiles = 512;
+constexpr rlim_t kModuleDataBytes = rlim_t{512} << 20U;
 
 // SoftHSM writes its token at each login. It continues after EACCES, and nothing is lost if it is
 // killed at that moment (docs/authentication.md).
@@ -20,7 +39,8 @@ Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(statx),
                            SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(pread64),
                            SCMP_SYS(lseek), SCMP_SYS(access), SCMP_SYS(getdents64)}));
-  return access.writes_files() ? policy.AllowChangingFiles() : policy.AllowOpenToReadElseRefuse();
+  return !access.state_directory().empty() ? policy.AllowChangingFiles()
+                                           : policy.AllowOpenToReadElseRefuse();
 }
 
 // Refused calls fail with EACCES instead of ending the process, because modules write to syslog
@@ -46,6 +66,38 @@ Status AllowLoading(SeccompPolicy& policy) {
 }
 
 }  // namespace
+
+ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
+  const bool module = setup.has_module();
+  const bool writes = !setup.module().state_directory().empty();
+  return {.process_name = "bao-kms-authagt",
+          .fixed_descriptors = ipc::kFirstPeerChannel + static_cast<int>(setup.workers()),
+          .open_files = module ? kModuleOpenFiles : kOpenFiles,
+          .data_bytes = module ? kModuleDataBytes : kDataBytes,
+          .file_bytes = writes ? RLIM_INFINITY : 0};
+}
+
+Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup) {
+  const std::string& directory = setup.module().state_directory();
+  if (directory.empty()) {
+    return 0U;  // the filter prevents the module from changing any file
+  }
+  const UniqueFd opened = OpenWritableDirectory(directory);
+  if (!opened.valid()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "set-up: auth.cert.pkcs11.stateDirectory cannot be opened", errno);
+  }
+  return ChangeFilesOnlyBelow(opened);
+}
+
+Result<std::string_view> EnterFirstFilter(const ipc::AgentSetup& setup) {
+  if (setup.has_module()) {
+    BAOKMS_TRY(EnterLoadingSandbox(setup.module()));
+    return std::string_view("auth_agent_pkcs11_loading");
+  }
+  BAOKMS_TRY(EnterSandbox());
+  return std::string_view("auth_agent");
+}
 
 Result<SeccompPolicy> BuildPolicy() {
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());

@@ -1,19 +1,30 @@
-// The system call filters of the auth agent.
+// The limits and the system call filters of the auth agent, as its set-up determines them.
 
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"
+#include "ipc/child_process.h"
 #include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 
-// The names under which the agent reports its filters.
-inline constexpr const char* kFilterName = "auth_agent";
-inline constexpr const char* kLoadingFilterName = "auth_agent_pkcs11_loading";
+// The name under which the agent reports the filter of EnterModuleSandbox().
 inline constexpr const char* kModuleFilterName = "auth_agent_pkcs11";
+
+[[nodiscard]] ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup);
+
+// Prevents a module from changing files outside its state directory. Call it before any thread
+// exists. Returns Landlock's ABI version, or 0 where Landlock is not in force. kInvalidArgument:
+// the state directory cannot be opened.
+Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup);
+
+// Installs the filter for the start: the only one without a module, the first one with a module.
+// Returns its name.
+Result<std::string_view> EnterFirstFilter(const ipc::AgentSetup& setup);
 
 // Returns the policy as data, so that a test can print it, compare it with a golden file and try to
 // break it without confining itself.

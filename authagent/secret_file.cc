@@ -26,8 +26,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kByteOrderMarks = {"\xEF\xBB\xBF", "\xFF\xFE",
                                                              "\xFE\xFF"};
 
-bool BeginsWithByteOrderMark(std::span<const std::uint8_t> content) {
-  const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
+bool BeginsWithByteOrderMark(std::string_view text) {
   return std::ranges::any_of(kByteOrderMarks,
                              [text](std::string_view mark) { return text.starts_with(mark); });
 }
@@ -41,7 +40,7 @@ Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
       continue;
     }
     if (size < 0) {
-      return Error(ErrorCode::kSystem, "file not readable", errno);
+      return Error(ErrorCode::kSystem, "the file cannot be read", errno);
     }
     if (size == 0) {
       break;
@@ -59,13 +58,26 @@ Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rule
   SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(file.size + 1));
   const std::size_t size = BAOKMS_TRY(ReadAll(file.fd.get(), raw.RevealMutable()));
   if (size != file.size) {
-    return Error(ErrorCode::kUnavailable, "file changed while it was read");
+    return Error(ErrorCode::kUnavailable, "the file changed while it was read");
   }
-  if (BeginsWithByteOrderMark(raw.Reveal().first(size))) {
+  if (BeginsWithByteOrderMark(raw.RevealText().substr(0, size))) {
     return Error(ErrorCode::kInvalidArgument,
-                 "file begins with a byte order mark; save it without one");
+                 "the file begins with a byte order mark: save it without one");
   }
   return SecretFile{std::move(raw), size};
+}
+
+Result<SecretBuffer> ReadSecret(const std::string& path,
+                                const FileRules& rules,
+                                const SecretForm& form) {
+  const SecretFile file = BAOKMS_TRY(ReadSecretFile(path, rules));
+  const std::span<const std::uint8_t> secret = form.strip(file.content());
+  if (secret.empty() || std::ranges::any_of(secret, form.forbidden)) {
+    return Error(ErrorCode::kInvalidArgument, form.problem);
+  }
+  SecretBuffer copy = BAOKMS_TRY(SecretBuffer::Allocate(secret.size()));
+  std::ranges::copy(secret, copy.RevealMutable().begin());
+  return copy;
 }
 
 }  // namespace baokms::authagent

@@ -1,11 +1,9 @@
 #include "authagent/pkcs11/client_certificate.h"
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +14,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -29,16 +26,14 @@
 
 #include "authagent/credential.h"
 #include "authagent/pkcs11/provider_key.h"
+#include "authagent/secret_file.h"
 #include "common/base/deleter.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
-#include "common/base/safe_path.h"
+#include "common/setup/ca_bundle.h"
 
 namespace baokms::authagent {
 namespace {
-
-// Group write and execute, and all permissions of others.
-constexpr mode_t kForbiddenBits = 0037;
 
 // NIST SP 800-57, part 1: smaller keys are no longer allowed.
 constexpr int kMinRsaBits = 2048;
@@ -67,25 +62,18 @@ std::optional<PemBlock> NextBlock(BIO& bio) {
   return read ? std::optional(std::move(block)) : std::nullopt;
 }
 
-// Returns true when NextBlock() stopped at the end of the input.
-bool AtEnd() {
-  const unsigned long error = ERR_peek_last_error();
-  const bool at_end =
-      ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-  ERR_clear_error();
-  return at_end;
-}
-
 Result<std::shared_ptr<X509>> ToCertificate(const PemBlock& block) {
   if (std::string_view(block.name.get()) != PEM_STRING_X509 || *block.header != '\0') {
-    return Error(ErrorCode::kInvalidArgument, "PEM block that is no certificate");
+    return Error(ErrorCode::kInvalidArgument,
+                 "the certificate file contains a PEM block that is not a certificate");
   }
   const unsigned char* next = block.data.get();
   std::shared_ptr<X509> certificate(d2i_X509(nullptr, &next, block.size), X509_free);
   if (certificate == nullptr || next != block.data.get() + block.size ||
       X509_get0_pubkey(certificate.get()) == nullptr) {
     ERR_clear_error();
-    return Error(ErrorCode::kInvalidArgument, "certificate that cannot be parsed");
+    return Error(ErrorCode::kInvalidArgument,
+                 "the certificate file contains a certificate that cannot be parsed");
   }
   return certificate;
 }
@@ -93,53 +81,31 @@ Result<std::shared_ptr<X509>> ToCertificate(const PemBlock& block) {
 Result<std::int64_t> ToUnix(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) {
-    return Error(ErrorCode::kInvalidArgument, "certificate with a time that cannot be read");
+    return Error(ErrorCode::kInvalidArgument,
+                 "the certificate has a validity period that cannot be parsed");
   }
   return static_cast<std::int64_t>(::timegm(&parts));
-}
-
-Result<std::vector<std::uint8_t>> ReadAll(const SafeFile& file) {
-  std::vector<std::uint8_t> content(file.size + 1);
-  std::size_t filled = 0;
-  while (filled < content.size()) {
-    const ssize_t size = ::read(file.fd.get(), content.data() + filled, content.size() - filled);
-    if (size < 0 && errno == EINTR) {
-      continue;
-    }
-    if (size < 0) {
-      return Error(ErrorCode::kSystem, "certificate file not readable", errno);
-    }
-    if (size == 0) {
-      break;
-    }
-    filled += static_cast<std::size_t>(size);
-  }
-  if (filled != file.size) {
-    return Error(ErrorCode::kUnavailable, "certificate file changed while it was read");
-  }
-  content.resize(filled);
-  return content;
 }
 
 // Returns the weakness, or an empty text when the signature is strong enough.
 std::string_view WeaknessOfSignature(X509& leaf) {
   int digest = NID_undef;
   if (X509_get_signature_info(&leaf, &digest, nullptr, nullptr, nullptr) != 1) {
-    return "certificate with an unknown signature algorithm";
+    return "the certificate has an unknown signature algorithm";
   }
   constexpr std::array kWeak = {NID_md2, NID_md4, NID_md5, NID_mdc2, NID_sha, NID_sha1};
   return std::ranges::find(kWeak, digest) == kWeak.end()
              ? std::string_view()
-             : "certificate signed with MD5, SHA-1 or older";
+             : "the certificate is signed with MD5, SHA-1 or an older algorithm";
 }
 
 std::string_view WeaknessOfKey(EVP_PKEY& key) {
   const Result<KeyKind> kind = KindOf(key);
   if (!kind) {
-    return "certificate with a key that is not RSA, EC or Ed25519";
+    return "the key of the certificate is not RSA, EC or Ed25519";
   }
   if (*kind == KeyKind::kRsa && EVP_PKEY_get_bits(&key) < kMinRsaBits) {
-    return "certificate with an RSA key below 2048 bits";
+    return "the RSA key of the certificate is shorter than 2048 bits";
   }
   if (*kind == KeyKind::kEc) {
     std::array<char, 64> group{};
@@ -147,7 +113,7 @@ std::string_view WeaknessOfKey(EVP_PKEY& key) {
     const bool named = EVP_PKEY_get_group_name(&key, group.data(), group.size(), &size) == 1;
     const int curve = named ? OBJ_txt2nid(group.data()) : NID_undef;
     if (curve != NID_X9_62_prime256v1 && curve != NID_secp384r1 && curve != NID_secp521r1) {
-      return "certificate with a curve that is not P-256, P-384 or P-521";
+      return "the curve of the certificate's key is not P-256, P-384 or P-521";
     }
   }
   return {};
@@ -158,14 +124,14 @@ std::string_view WeaknessOfKey(EVP_PKEY& key) {
 std::string_view WrongUse(X509& leaf) {
   // Parses the extensions; an invalid one sets the flag.
   if ((X509_get_extension_flags(&leaf) & EXFLAG_INVALID) != 0) {
-    return "certificate with extensions that cannot be read";
+    return "the certificate has extensions that cannot be parsed";
   }
   if ((X509_get_extension_flags(&leaf) & EXFLAG_XKUSAGE) == 0 ||
       (X509_get_extended_key_usage(&leaf) & (XKU_SSL_CLIENT | XKU_ANYEKU)) == 0) {
-    return "certificate not for client authentication (extended key usage)";
+    return "the extended key usage of the certificate does not allow client authentication";
   }
   if ((X509_get_key_usage(&leaf) & KU_DIGITAL_SIGNATURE) == 0) {
-    return "certificate not for signatures (key usage)";
+    return "the key usage of the certificate does not allow digital signatures";
   }
   return {};
 }
@@ -174,7 +140,7 @@ std::string_view WrongUse(X509& leaf) {
 
 Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem) {
   if (pem.size() > kMaxChainFile) {
-    return Error(ErrorCode::kResourceExhausted, "certificate file too large");
+    return Error(ErrorCode::kResourceExhausted, "the certificate file is larger than 1 MiB");
   }
   const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
@@ -189,12 +155,14 @@ Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem) {
       continue;
     }
     if (found.chain.size() + 1 == kMaxChainLength) {
-      return Error(ErrorCode::kResourceExhausted, "more than 16 certificates in the file");
+      return Error(ErrorCode::kResourceExhausted,
+                   "the certificate file contains more than 16 certificates");
     }
     found.chain.push_back(std::move(certificate));
   }
-  if (!AtEnd() || found.leaf == nullptr) {
-    return Error(ErrorCode::kInvalidArgument, "certificate file is not a list of PEM certificates");
+  if (!setup::PemReaderReachedEnd() || found.leaf == nullptr) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the certificate file is not a list of PEM certificates");
   }
   found.begins_unix = BAOKMS_TRY(ToUnix(X509_get0_notBefore(found.leaf.get())));
   found.ends_unix = BAOKMS_TRY(ToUnix(X509_get0_notAfter(found.leaf.get())));
@@ -202,29 +170,31 @@ Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem) {
 }
 
 Result<ClientCertificate> ReadChainFile(const std::string& path, uid_t own_user) {
-  const SafeFile file = BAOKMS_TRY(OpenSafeFile(
-      path, {.forbidden_bits = kForbiddenBits, .max_size = kMaxChainFile, .own_user = own_user}));
-  const std::vector<std::uint8_t> content = BAOKMS_TRY(ReadAll(file));
-  return ParseChain(content);
+  const SecretFile file = BAOKMS_TRY(ReadSecretFile(
+      path,
+      {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxChainFile, .own_user = own_user}));
+  return ParseChain(file.content());
 }
 
 Finding CheckCertificate(const ClientCertificate& certificate,
                          const CertificateRules& rules,
                          std::int64_t now_unix) {
   if (now_unix + rules.leeway_s < certificate.begins_unix) {
-    return {AuthStatus::kCertInvalid, "certificate not yet valid"};
+    return {AuthStatus::kCertInvalid,
+            "the certificate is not valid yet: compare the clocks of the issuer and this node"};
   }
   if (now_unix - rules.leeway_s >= certificate.ends_unix) {
-    return {AuthStatus::kCertExpired, "certificate expired"};
+    return {AuthStatus::kCertExpired, "the certificate has expired"};
   }
   if (certificate.ends_unix - now_unix <= rules.min_remaining_s) {
-    return {AuthStatus::kCertNearExpiry, "certificate expires within auth.cert.minRemainingTtl"};
+    return {AuthStatus::kCertNearExpiry,
+            "the certificate expires within auth.cert.minRemainingTtl"};
   }
   for (const std::string_view wrong :
        {WeaknessOfSignature(*certificate.leaf), WeaknessOfKey(*certificate.public_key()),
         WrongUse(*certificate.leaf)}) {
     if (!wrong.empty()) {
-      return {AuthStatus::kCertInvalid, wrong};
+      return {AuthStatus::kCertInvalid, std::string(wrong)};
     }
   }
   return {AuthStatus::kOk, ""};

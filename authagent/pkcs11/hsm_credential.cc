@@ -1,7 +1,10 @@
 #include "authagent/pkcs11/hsm_credential.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,7 +22,6 @@
 #include "authagent/pkcs11/native_thread.h"
 #include "authagent/pkcs11/pin.h"
 #include "authagent/pkcs11/provider_key.h"
-#include "authagent/pkcs11/threaded_key.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
@@ -27,9 +29,14 @@
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
 #include "common/base/secret_buffer.h"
+#include "common/openbao/api.h"
+#include "common/openbao/request_bodies.h"
 #include "common/openbao/tls.h"
+#include "common/openbao/wiped_buffer.h"
 #include "ipc/child_descriptors.h"
+#include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {
@@ -64,6 +71,12 @@ bool IsNativeError(const Error& error) {
   return error.code() == ErrorCode::kUnavailable || error.code() == ErrorCode::kDeadlineExceeded;
 }
 
+Result<KeySelection> ToSelection(const ipc::Pkcs11Setup& setup) {
+  return setup.uri().empty()
+             ? KeySelection::FromLabels(setup.module_path(), setup.token_label(), setup.key_label())
+             : KeySelection::FromUri(setup.uri(), setup.module_path());
+}
+
 // Returns the algorithms for TLS when the token does not support everything that suits the key.
 std::string AlgorithmsOf(const HsmKeyFacts& facts) {
   if (facts.kind != KeyKind::kRsa || (facts.rsa_pkcs1 && facts.rsa_pss)) {
@@ -75,18 +88,32 @@ std::string AlgorithmsOf(const HsmKeyFacts& facts) {
 
 }  // namespace
 
-HsmCredential::HsmCredential(EventLoop& loop,
-                             NativeThread& thread,
-                             LogSink& log,
+Result<std::unique_ptr<Credential>> OpenHsm(const ipc::AgentSetup& setup,
+                                            const CredentialHost& host) {
+  BAOKMS_TRY(LoadSigningProvider());
+  const ipc::Pkcs11Setup& pkcs11 = setup.pkcs11();
+  HsmOptions options{
+      .certificate_file = pkcs11.certificate_file(),
+      .pin_file = pkcs11.pin_file(),
+      .pin_salt = pkcs11.pin_salt(),
+      .role = pkcs11.role(),
+      .own_user = ::geteuid(),
+      .rules = {.min_remaining_s = pkcs11.min_remaining_s(), .leeway_s = pkcs11.leeway_s()},
+      .call_limit = BootTime(setup.login_timeout_ns())};
+  return std::unique_ptr<Credential>(
+      std::make_unique<HsmCredential>(host, BAOKMS_TRY(NativeThread::Start()),
+                                      BAOKMS_TRY(ToSelection(pkcs11)), std::move(options)));
+}
+
+HsmCredential::HsmCredential(const CredentialHost& host,
+                             std::unique_ptr<NativeThread> thread,
                              KeySelection selection,
-                             HsmOptions options,
-                             HsmHost host)
-    : loop_(loop),
-      thread_(thread),
-      log_(log),
+                             HsmOptions options)
+    : host_(host),
+      loop_(host.session.loop()),
       selection_(std::move(selection)),
       options_(std::move(options)),
-      host_(std::move(host)) {
+      thread_(std::move(thread)) {
   if (!selection_.pin_file().empty()) {
     options_.pin_file = selection_.pin_file();
   }
@@ -99,7 +126,7 @@ void HsmCredential::CallNative(std::function<Result<T>()> native,
     reason_ = "PKCS#11 module does not answer";
     EndProcess(ipc::ExitCode::kModuleHung, "module_hung");
   });
-  thread_.Post([this, native = std::move(native), next = std::move(next), watchdog] {
+  thread_->Post([this, native = std::move(native), next = std::move(next), watchdog] {
     auto result = std::make_shared<Result<T>>(native());
     loop_.Post([this, result, next, watchdog] {
       loop_.Cancel(watchdog);
@@ -138,7 +165,9 @@ void HsmCredential::AskForAttempt() {
   }
   pin_ = std::make_shared<SecretBuffer>(std::move(*pin));
   state_ = State::kAsking;
-  host_.begin_attempt(*tag);
+  ipc::PinAttemptBegin begin;
+  begin.set_tag(*tag);
+  host_.session.Tell(ipc::MessageType::kPinAttemptBegin, begin);
 }
 
 Status HsmCredential::OnPinAnswer(ipc::PinAttemptAnswer::Verdict verdict) {
@@ -163,20 +192,24 @@ void HsmCredential::LogIn() {
 
 void HsmCredential::OnLoggedIn(const Status& status) {
   if (status) {
-    host_.end_attempt(ipc::PinAttemptEnd::RESULT_ACCEPTED);
+    EndAttempt(ipc::PinAttemptEnd::RESULT_ACCEPTED);
     return FindKey();
   }
-  switch (ClassifyLogin(status.error())) {
-    case PinVerdict::kRefused:
-      host_.end_attempt(ipc::PinAttemptEnd::RESULT_REFUSED);
-      return WaitForPin(Describe(status.error()));
-    case PinVerdict::kNotTried:
-      host_.end_attempt(ipc::PinAttemptEnd::RESULT_NOT_TRIED);
-      break;
-    case PinVerdict::kUnknown:
-      break;  // without an end the attempt stays recorded: the token may have counted it
+  // Without an end the attempt stays recorded: the token may have counted it.
+  const auto result = ClassifyLogin(status.error());
+  if (result) {
+    EndAttempt(*result);
+  }
+  if (result == ipc::PinAttemptEnd::RESULT_REFUSED) {
+    return WaitForPin(Describe(status.error()));
   }
   Break(status.error());
+}
+
+void HsmCredential::EndAttempt(ipc::PinAttemptEnd::Result result) {
+  ipc::PinAttemptEnd end;
+  end.set_result(result);
+  host_.session.Tell(ipc::MessageType::kPinAttemptEnd, end);
 }
 
 void HsmCredential::FindKey() {
@@ -197,7 +230,7 @@ void HsmCredential::FindKey() {
 
 void HsmCredential::BecomeReady(const HsmKeyFacts& facts) {
   facts_ = facts;
-  key_ = std::make_unique<ThreadedKey>(thread_, *session_,
+  key_ = std::make_unique<ThreadedKey>(*thread_, *session_,
                                        std::min(options_.call_limit, kMaxSignatureTime),
                                        [this](const Error& error) { OnSignFailed(error); });
   if (const Status confined = host_.confine(); !confined) {
@@ -247,7 +280,7 @@ void HsmCredential::Break(const Error& error) {
   Log(LogLevel::kError, "module_failed");
   AnswerWaiters();
   host_.changed();
-  loop_.After(kBrokenLife, [this] { host_.end(ipc::ExitCode::kModuleFailed); });
+  loop_.After(kBrokenLife, [this] { host_.session.End(ipc::ExitCode::kModuleFailed); });
 }
 
 // A working session was lost, so the process exits and its successor replaces it quickly.
@@ -263,7 +296,7 @@ void HsmCredential::EndProcess(ipc::ExitCode code, std::string_view status) {
     Log(LogLevel::kError, status);
   }
   AnswerWaiters();
-  host_.end(code);
+  host_.session.End(code);
 }
 
 void HsmCredential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
@@ -298,13 +331,12 @@ void HsmCredential::Serve(const Answer& answer) {
   }
   Result<ClientCertificate> certificate =
       ReadChainFile(options_.certificate_file, options_.own_user);
-  Acquired acquired;
   if (!certificate) {
     const bool content = certificate.error().code() == ErrorCode::kInvalidArgument;
-    acquired.finding = {content ? AuthStatus::kCertInvalid : AuthStatus::kError,
-                        certificate.error().what()};
-    return answer(std::move(acquired));
+    return answer(Unusable(content ? AuthStatus::kCertInvalid : AuthStatus::kError,
+                           certificate.error().what()));
   }
+  Acquired acquired;
   acquired.ends_unix = certificate->ends_unix;
   acquired.finding = CheckCertificate(*certificate, options_.rules, UnixNow());
   if (acquired.finding.status != AuthStatus::kOk) {
@@ -317,31 +349,34 @@ void HsmCredential::ProbeAndAnswer(ClientCertificate certificate, const Answer& 
   const auto shared = std::make_shared<ClientCertificate>(std::move(certificate));
   CallNative<void>([this, shared] { return ProbeKey(*shared->public_key(), *session_, facts_); },
                    [this, shared, answer](const Status& status) {
-                     if (status) {
-                       return answer(Identify(*shared));
-                     }
                      Acquired acquired;
-                     acquired.ends_unix = shared->ends_unix;
-                     if (!IsNativeError(status.error())) {
-                       acquired.finding = {AuthStatus::kCertInvalid, status.error().what()};
-                       return answer(std::move(acquired));
+                     if (status) {
+                       acquired = Identify(*shared);
+                     } else {
+                       const bool native = IsNativeError(status.error());
+                       acquired = Unusable(native ? AuthStatus::kError : AuthStatus::kCertInvalid,
+                                           Describe(status.error()));
                      }
-                     reason_ = Describe(status.error());
-                     acquired.finding = {AuthStatus::kError, reason_};
+                     acquired.ends_unix = shared->ends_unix;
                      answer(std::move(acquired));
-                     EndProcess(ipc::ExitCode::kModuleFailed, "module_failed");
+                     if (!status && IsNativeError(status.error())) {
+                       reason_ = Describe(status.error());
+                       EndProcess(ipc::ExitCode::kModuleFailed, "module_failed");
+                     }
                    });
 }
 
 Acquired HsmCredential::Identify(const ClientCertificate& certificate) {
-  Acquired acquired;
-  acquired.ends_unix = certificate.ends_unix;
   Result<EvpKey> key = MakeProviderKey(*certificate.public_key(), *key_);
   if (!key) {
-    acquired.finding = {AuthStatus::kError, key.error().what()};
-    return acquired;
+    return Unusable(AuthStatus::kError, key.error().what());
   }
-  acquired.finding = {AuthStatus::kOk, ""};
+  const openbao::BodyMember name{"name", options_.role};
+  Result<openbao::WipedBuffer> body =
+      openbao::BuildObject({&name, std::size_t{options_.role.empty() ? 0U : 1U}});
+  if (!body) {
+    return Unusable(AuthStatus::kError, body.error().what());
+  }
   openbao::TlsIdentity identity;
   identity.leaf = certificate.leaf;
   identity.chain.assign(certificate.chain.begin(), certificate.chain.end());
@@ -350,15 +385,16 @@ Acquired HsmCredential::Identify(const ClientCertificate& certificate) {
   identity.versions = facts_.kind == KeyKind::kRsa && !facts_.rsa_pss
                           ? openbao::TlsIdentity::Versions::kTls12Only  // TLS 1.3 has RSA-PSS only
                           : openbao::TlsIdentity::Versions::kAll;
-  acquired.identity = std::make_shared<const openbao::TlsIdentity>(std::move(identity));
+  Acquired acquired;
+  acquired.finding = {AuthStatus::kOk, ""};
+  acquired.request = {ipc::OPERATION_CERT_LOGIN, std::move(*body),
+                      std::make_shared<const openbao::TlsIdentity>(std::move(identity))};
   return acquired;
 }
 
 Acquired HsmCredential::NotReady() const {
-  Acquired acquired;
-  acquired.finding = {state_ == State::kUnusable ? AuthStatus::kCertInvalid : AuthStatus::kError,
-                      reason_.empty() ? std::string_view("PKCS#11 module is slow") : reason_};
-  return acquired;
+  return Unusable(state_ == State::kUnusable ? AuthStatus::kCertInvalid : AuthStatus::kError,
+                  reason_.empty() ? std::string_view("the PKCS#11 module is slow") : reason_);
 }
 
 void HsmCredential::AnswerWaiters() {
@@ -379,7 +415,7 @@ void HsmCredential::Log(LogLevel level, std::string_view status) {
   if (!reason_.empty()) {
     record.fields.emplace_back("reason", reason_);
   }
-  log_.Write(record);
+  host_.session.log().Write(record);
 }
 
 }  // namespace baokms::authagent

@@ -19,7 +19,6 @@
 #include "authagent/pkcs11/hsm_session.h"
 #include "authagent/pkcs11/key_selection.h"
 #include "authagent/pkcs11/native_thread.h"
-#include "authagent/pkcs11/threaded_key.h"
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
@@ -28,6 +27,7 @@
 #include "common/base/secret_buffer.h"
 #include "ipc/child_descriptors.h"
 #include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 
@@ -35,35 +35,27 @@ struct HsmOptions {
   std::string certificate_file;
   std::string pin_file;
   std::string pin_salt;
+  std::string role;  // the name of a certificate role; empty: OpenBao tries every role
   uid_t own_user = 0;
   CertificateRules rules;
   BootTime call_limit{};  // a native call that takes longer is considered hung
 };
 
-// The functions of the process that the credential uses. None of these may call back into it.
-struct HsmHost {
-  std::function<void(std::uint16_t tag)> begin_attempt;  // answered by OnPinAnswer()
-  std::function<void(ipc::PinAttemptEnd::Result)> end_attempt;
-  std::function<Status()> confine;         // everything is open: install the narrow filter
-  std::function<void()> changed;           // Acquire() would now answer differently
-  std::function<void(ipc::ExitCode)> end;  // the process must exit
-};
+// Opens the credential that `setup` describes with pkcs11(), and starts the thread for its module.
+Result<std::unique_ptr<Credential>> OpenHsm(const ipc::AgentSetup& setup,
+                                            const CredentialHost& host);
 
 class HsmCredential final : public Credential {
  public:
-  // All references must outlive the credential.
-  HsmCredential(EventLoop& loop,
-                NativeThread& thread,
-                LogSink& log,
+  HsmCredential(const CredentialHost& host,
+                std::unique_ptr<NativeThread> thread,
                 KeySelection selection,
-                HsmOptions options,
-                HsmHost host);
+                HsmOptions options);
 
-  // Opens the module, on the native thread. Call it once, on the loop's thread.
-  void Start();
+  // Opens the module, on the native thread.
+  void Start() override;
 
-  // Handles the supervisor's answer to begin_attempt(). kProtocolViolation: it was not requested.
-  Status OnPinAnswer(ipc::PinAttemptAnswer::Verdict verdict);
+  Status OnPinAnswer(ipc::PinAttemptAnswer::Verdict verdict) override;
 
   // Obtains the credential; waits while the session is being opened, and signs a probe each time.
   void Acquire(BootTime deadline, std::function<void(Acquired)> done) override;
@@ -98,6 +90,7 @@ class HsmCredential final : public Credential {
   void OnKeyFailed(const Error& error);
   void Break(const Error& error);
   void OnSignFailed(const Error& error);
+  void EndAttempt(ipc::PinAttemptEnd::Result result);
   void EndProcess(ipc::ExitCode code, std::string_view status);
   [[nodiscard]] Answer ByDeadline(BootTime deadline, Answer done);
   void Serve(const Answer& answer);
@@ -107,12 +100,10 @@ class HsmCredential final : public Credential {
   [[nodiscard]] Acquired NotReady() const;
   void Log(LogLevel level, std::string_view status);
 
+  CredentialHost host_;
   EventLoop& loop_;
-  NativeThread& thread_;
-  LogSink& log_;
   KeySelection selection_;
   HsmOptions options_;
-  HsmHost host_;
   State state_ = State::kClosed;
   std::shared_ptr<HsmSession> session_;
   HsmKeyFacts facts_;
@@ -121,6 +112,7 @@ class HsmCredential final : public Credential {
   std::string reason_ = "PKCS#11 module not open yet";
   std::vector<Answer> waiters_;  // waiting for kReady
   FileStamp seen_;
+  std::unique_ptr<NativeThread> thread_;  // ends first, because its tasks use the members above
 };
 
 }  // namespace baokms::authagent

@@ -13,7 +13,6 @@
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/pkcs11.h>
 
-#include "authagent/pkcs11/digest_info.h"
 #include "authagent/pkcs11/key_selection.h"
 #include "authagent/pkcs11/module_error.h"
 #include "authagent/pkcs11/signing_key.h"
@@ -26,22 +25,37 @@ namespace {
 // Maximum number of slots of one module. Network HSMs with hundreds of partitions exist.
 constexpr CK_ULONG kMaxSlots = 1024;
 
-struct PssFacts {
+// What PKCS#11 and PKCS#1 call a digest.
+struct DigestNumbers {
   CK_MECHANISM_TYPE hash;
   CK_RSA_PKCS_MGF_TYPE mask;
-  CK_ULONG size;
+  std::uint8_t size;       // bytes
+  std::uint8_t algorithm;  // OID 2.16.840.1.101.3.4.2.<algorithm>
 };
 
-PssFacts PssOf(DigestKind digest) {
+DigestNumbers NumbersOf(DigestKind digest) {
   switch (digest) {
     case DigestKind::kSha384:
-      return {CKM_SHA384, CKG_MGF1_SHA384, 48};
+      return {CKM_SHA384, CKG_MGF1_SHA384, 48, 2};
     case DigestKind::kSha512:
-      return {CKM_SHA512, CKG_MGF1_SHA512, 64};
+      return {CKM_SHA512, CKG_MGF1_SHA512, 64, 3};
     case DigestKind::kSha256:
       break;
   }
-  return {CKM_SHA256, CKG_MGF1_SHA256, 32};
+  return {CKM_SHA256, CKG_MGF1_SHA256, 32, 1};
+}
+
+// Returns the DER encoding of DigestInfo, which CKM_RSA_PKCS pads and signs (RFC 8017, section 9.2,
+// note 1): SEQUENCE { SEQUENCE { OID, NULL }, OCTET STRING }. Nothing is parsed.
+std::vector<std::uint8_t> DigestInfo(const DigestNumbers& numbers,
+                                     std::span<const std::uint8_t> digest) {
+  std::vector<std::uint8_t> info = {0x30, 0x00, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                    0x65, 0x03, 0x04, 0x02, 0x00, 0x05, 0x00, 0x04, 0x00};
+  info[1] = static_cast<std::uint8_t>(info.size() - 2 + numbers.size);
+  info[14] = numbers.algorithm;
+  info[18] = numbers.size;
+  info.insert(info.end(), digest.begin(), digest.end());
+  return info;
 }
 
 Status Check(Literal function, CK_RV result) {
@@ -117,10 +131,8 @@ Result<HsmKeyFacts> HsmSession::FindKey(const KeySelection& selection) {
   key_ = BAOKMS_TRY(FindPrivateKey(selection));
   HsmKeyFacts facts;
   facts.kind = BAOKMS_TRY(ReadKeyKind());
-  if (facts.kind == KeyKind::kRsa) {
-    facts.rsa_pkcs1 = CanSign(CKM_RSA_PKCS);
-    facts.rsa_pss = CanSign(CKM_RSA_PKCS_PSS);
-  }
+  facts.rsa_pkcs1 = facts.kind == KeyKind::kRsa && CanSign(CKM_RSA_PKCS);
+  facts.rsa_pss = facts.kind == KeyKind::kRsa && CanSign(CKM_RSA_PKCS_PSS);
   BAOKMS_TRY(CheckKeyFlags());
   if (facts.kind == KeyKind::kRsa && !facts.rsa_pkcs1 && !facts.rsa_pss) {
     return Error(ErrorCode::kFailedPrecondition,
@@ -204,15 +216,13 @@ bool HsmSession::CanSign(CK_MECHANISM_TYPE mechanism) {
 }
 
 Result<std::vector<std::uint8_t>> HsmSession::Sign(const SignatureRequest& request) {
-  std::span<const std::uint8_t> input = request.input;
+  const std::span<const std::uint8_t> input = request.input;
+  const DigestNumbers numbers = NumbersOf(request.digest);
   switch (request.scheme) {
-    case SignatureScheme::kRsaPkcs1: {
-      const std::vector<std::uint8_t> info = DigestInfo(request.digest, input);
-      return SignWith({CKM_RSA_PKCS, nullptr, 0}, info);
-    }
+    case SignatureScheme::kRsaPkcs1:
+      return SignWith({CKM_RSA_PKCS, nullptr, 0}, DigestInfo(numbers, input));
     case SignatureScheme::kRsaPss: {
-      const PssFacts facts = PssOf(request.digest);
-      CK_RSA_PKCS_PSS_PARAMS params = {facts.hash, facts.mask, facts.size};
+      CK_RSA_PKCS_PSS_PARAMS params = {numbers.hash, numbers.mask, numbers.size};
       return SignWith({CKM_RSA_PKCS_PSS, &params, sizeof params}, input);
     }
     case SignatureScheme::kEcdsa:

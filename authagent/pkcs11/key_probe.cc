@@ -94,7 +94,7 @@ class RememberingKey final : public SigningKey {
 Status ProbeKey(EVP_PKEY& public_key, SigningKey& signer, const HsmKeyFacts& facts) {
   if (BAOKMS_TRY(KindOf(public_key)) != facts.kind) {
     return Error(ErrorCode::kFailedPrecondition,
-                 "private key of another kind than the certificate's");
+                 "the private key is of another type than the key of the certificate");
   }
   RememberingKey remembering(signer);
   const EvpKey key = BAOKMS_TRY(MakeProviderKey(public_key, remembering));
@@ -106,30 +106,18 @@ Status ProbeKey(EVP_PKEY& public_key, SigningKey& signer, const HsmKeyFacts& fac
   }
   if (!good) {
     return Error(ErrorCode::kFailedPrecondition,
-                 "private key and certificate do not belong together");
+                 "the private key does not belong to the certificate");
   }
   return {};
 }
 
 Status WarmUpKey(SigningKey& signer, const HsmKeyFacts& facts) {
-  SignatureRequest request;
-  switch (facts.kind) {
-    case KeyKind::kRsa:
-      request.scheme = facts.rsa_pss ? SignatureScheme::kRsaPss : SignatureScheme::kRsaPkcs1;
-      break;
-    case KeyKind::kEc:
-      request.scheme = SignatureScheme::kEcdsa;
-      break;
-    case KeyKind::kEd25519:
-      request.scheme = SignatureScheme::kEd25519;
-      break;
-  }
   std::array<std::uint8_t, 32> digest{};
   if (EVP_Digest(kText.data(), kText.size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1) {
     return Error(ErrorCode::kInternal, "SHA-256");
   }
-  request.input = digest;
-  (void)BAOKMS_TRY(signer.Sign(request));
+  (void)BAOKMS_TRY(
+      signer.Sign({.scheme = SchemeOf(facts.kind, facts.rsa_pss), .digest = {}, .input = digest}));
   return {};
 }
 

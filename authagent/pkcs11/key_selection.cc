@@ -49,7 +49,7 @@ Result<KeySelection> KeySelection::FromLabels(const std::string& module_path,
   std::ranges::copy(token_label, token.label);
   CK_ATTRIBUTE label = {CKA_LABEL, const_cast<char*>(key_label.data()), key_label.size()};
   if (p11_kit_uri_set_attribute(uri.get(), &label) != P11_KIT_URI_OK) {
-    return Error(ErrorCode::kInternal, "key label not taken");
+    return Error(ErrorCode::kInternal, "p11-kit did not accept the key label");
   }
   KeySelection selection(std::move(uri));
   selection.module_path_ = module_path;

@@ -1,12 +1,16 @@
 #include "authagent/pkcs11/native_thread.h"
 
 #include <chrono>
+#include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "authagent/pkcs11/signing_key.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
@@ -74,6 +78,32 @@ void NativeThread::Work() {
     task();
     lock.lock();
   }
+}
+
+Result<std::vector<std::uint8_t>> ThreadedKey::Sign(const SignatureRequest& request) {
+  // Shared with the task, which continues when no caller waits for it any more.
+  struct Work {
+    SignatureRequest request;
+    std::vector<std::uint8_t> input;
+    Result<std::vector<std::uint8_t>> signature = Error(ErrorCode::kInternal, "not signed");
+  };
+
+  const auto work = std::make_shared<Work>();
+  work->request = request;
+  work->input.assign(request.input.begin(), request.input.end());
+  work->request.input = work->input;
+  // Does not use `this`, because the task may start after the key was destroyed.
+  const bool ended = thread_.RunAndWait(
+      [work, &inner = inner_] { work->signature = inner.Sign(work->request); }, limit_);
+  if (!ended) {
+    const Error hung(ErrorCode::kDeadlineExceeded, "PKCS#11 module does not answer");
+    failed_(hung);
+    return hung;  // the task may be writing its own answer
+  }
+  if (!work->signature) {
+    failed_(work->signature.error());
+  }
+  return std::move(work->signature);
 }
 
 }  // namespace baokms::authagent

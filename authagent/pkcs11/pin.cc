@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,29 +22,27 @@
 namespace baokms::authagent {
 namespace {
 
-// Group write and execute, and all permissions of others.
-constexpr mode_t kForbiddenBits = 0037;
-
 constexpr std::size_t kSha256Size = 32;
 
 bool EndsLine(std::uint8_t byte) {
   return byte == '\r' || byte == '\n';
 }
 
-}  // namespace
-
-Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user) {
-  SecretFile file = BAOKMS_TRY(ReadSecretFile(
-      path, {.forbidden_bits = kForbiddenBits, .max_size = kMaxPinFile, .own_user = own_user}));
-  std::span<std::uint8_t> line = file.raw.RevealMutable().first(file.size);
+std::span<const std::uint8_t> WithoutLineEnds(std::span<const std::uint8_t> line) {
   while (!line.empty() && EndsLine(line.back())) {
     line = line.first(line.size() - 1);
   }
-  if (line.empty() ||
-      std::ranges::any_of(line, [](std::uint8_t byte) { return EndsLine(byte) || byte == '\0'; })) {
-    return Error(ErrorCode::kInvalidArgument, "PIN file is not one line");
-  }
-  return SecretBuffer::TakeFrom(line);
+  return line;
+}
+
+}  // namespace
+
+Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user) {
+  return ReadSecret(
+      path, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxPinFile, .own_user = own_user},
+      {.strip = WithoutLineEnds,
+       .forbidden = [](auto byte) { return EndsLine(byte) || byte == '\0'; },
+       .problem = "the PIN file does not contain exactly one line"});
 }
 
 Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin) {

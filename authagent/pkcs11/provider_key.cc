@@ -68,6 +68,18 @@ int SameKey(const void* a, const void* b, int /*selection*/) {
   return EVP_PKEY_eq(first.public_key.get(), second.public_key.get());
 }
 
+constexpr const char* NameOf(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::kRsa:
+      return "RSA";
+    case KeyKind::kEc:
+      return "EC";
+    case KeyKind::kEd25519:
+      break;
+  }
+  return "ED25519";
+}
+
 // Imports one of our keys with its signer, or a public key of OpenSSL for comparison with one of
 // ours.
 int Import(const char* type, void* data, const OSSL_PARAM* params) {
@@ -96,16 +108,9 @@ int Import(const char* type, void* data, const OSSL_PARAM* params) {
   return 1;
 }
 
-int ImportRsa(void* data, int /*selection*/, const OSSL_PARAM* params) {
-  return Import("RSA", data, params);
-}
-
-int ImportEc(void* data, int /*selection*/, const OSSL_PARAM* params) {
-  return Import("EC", data, params);
-}
-
-int ImportEd25519(void* data, int /*selection*/, const OSSL_PARAM* params) {
-  return Import("ED25519", data, params);
+template <KeyKind kKind>
+int ImportAs(void* data, int /*selection*/, const OSSL_PARAM* params) {
+  return Import(NameOf(kKind), data, params);
 }
 
 const OSSL_PARAM* ImportTypes(int /*selection*/) {
@@ -134,48 +139,51 @@ const OSSL_PARAM* GettableParams(void* /*provider*/) {
 }
 
 // Our own names prevent OpenSSL from looking for the operation in another provider.
-const char* SignatureNameRsa(int /*operation*/) {
-  return kSignatureRsa;
+constexpr const char* SignatureNameOf(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::kRsa:
+      return "BAOKMS-RSA";
+    case KeyKind::kEc:
+      return "BAOKMS-EC";
+    case KeyKind::kEd25519:
+      break;
+  }
+  return "BAOKMS-ED25519";
 }
 
-const char* SignatureNameEc(int /*operation*/) {
-  return kSignatureEc;
+template <KeyKind kKind>
+const char* SignatureName(int /*operation*/) {
+  return SignatureNameOf(kKind);
 }
 
-const char* SignatureNameEd25519(int /*operation*/) {
-  return kSignatureEd25519;
-}
-
-using ImportFunction = int(void*, int, const OSSL_PARAM*);
-using NameFunction = const char*(int);
-
-std::array<OSSL_DISPATCH, 11> KeyManagement(ImportFunction* import, NameFunction* name) {
-  return {Entry(OSSL_FUNC_KEYMGMT_NEW, NewKey),
-          Entry(OSSL_FUNC_KEYMGMT_FREE, FreeKey),
-          Entry(OSSL_FUNC_KEYMGMT_HAS, HasParts),
-          Entry(OSSL_FUNC_KEYMGMT_MATCH, SameKey),
-          Entry(OSSL_FUNC_KEYMGMT_IMPORT, import),
-          Entry(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, ImportTypes),
-          Entry(OSSL_FUNC_KEYMGMT_GET_PARAMS, GetParams),
-          Entry(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, GettableParams),
-          Entry(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, name),
-          {0, nullptr}};
+template <KeyKind kKind>
+const OSSL_DISPATCH* KeyManagement() {
+  static const std::array<OSSL_DISPATCH, 10> kFunctions = {
+      {Entry(OSSL_FUNC_KEYMGMT_NEW, NewKey),
+       Entry(OSSL_FUNC_KEYMGMT_FREE, FreeKey),
+       Entry(OSSL_FUNC_KEYMGMT_HAS, HasParts),
+       Entry(OSSL_FUNC_KEYMGMT_MATCH, SameKey),
+       Entry(OSSL_FUNC_KEYMGMT_IMPORT, ImportAs<kKind>),
+       Entry(OSSL_FUNC_KEYMGMT_IMPORT_TYPES, ImportTypes),
+       Entry(OSSL_FUNC_KEYMGMT_GET_PARAMS, GetParams),
+       Entry(OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS, GettableParams),
+       Entry(OSSL_FUNC_KEYMGMT_QUERY_OPERATION_NAME, SignatureName<kKind>),
+       {0, nullptr}}};
+  return kFunctions.data();
 }
 
 const OSSL_ALGORITHM* QueryOperation(void* /*provider*/, int operation, int* no_cache) {
-  static const auto kRsa = KeyManagement(ImportRsa, SignatureNameRsa);
-  static const auto kEc = KeyManagement(ImportEc, SignatureNameEc);
-  static const auto kEd25519 = KeyManagement(ImportEd25519, SignatureNameEd25519);
   static const std::array<OSSL_ALGORITHM, 4> kKeys = {{
-      {"RSA:rsaEncryption:1.2.840.113549.1.1.1", kProperties, kRsa.data(), nullptr},
-      {"EC:id-ecPublicKey:1.2.840.10045.2.1", kProperties, kEc.data(), nullptr},
-      {"ED25519:1.3.101.112", kProperties, kEd25519.data(), nullptr},
+      {"RSA:rsaEncryption:1.2.840.113549.1.1.1", kProperties, KeyManagement<KeyKind::kRsa>(),
+       nullptr},
+      {"EC:id-ecPublicKey:1.2.840.10045.2.1", kProperties, KeyManagement<KeyKind::kEc>(), nullptr},
+      {"ED25519:1.3.101.112", kProperties, KeyManagement<KeyKind::kEd25519>(), nullptr},
       {nullptr, nullptr, nullptr, nullptr},
   }};
   static const std::array<OSSL_ALGORITHM, 4> kSignatures = {{
-      {kSignatureRsa, kProperties, SignatureFunctions(), nullptr},
-      {kSignatureEc, kProperties, SignatureFunctions(), nullptr},
-      {kSignatureEd25519, kProperties, SignatureFunctions(), nullptr},
+      {SignatureNameOf(KeyKind::kRsa), kProperties, SignatureFunctions(), nullptr},
+      {SignatureNameOf(KeyKind::kEc), kProperties, SignatureFunctions(), nullptr},
+      {SignatureNameOf(KeyKind::kEd25519), kProperties, SignatureFunctions(), nullptr},
       {nullptr, nullptr, nullptr, nullptr},
   }};
   *no_cache = 0;
@@ -205,18 +213,6 @@ bool IsOurs(const EVP_KEYMGMT& keys) {
   return std::string_view(OSSL_PROVIDER_get0_name(owner)) == kProviderName;
 }
 
-const char* NameOf(KeyKind kind) {
-  switch (kind) {
-    case KeyKind::kRsa:
-      return "RSA";
-    case KeyKind::kEc:
-      return "EC";
-    case KeyKind::kEd25519:
-      return "ED25519";
-  }
-  return "";
-}
-
 }  // namespace
 
 Status LoadSigningProvider() {
@@ -226,7 +222,7 @@ Status LoadSigningProvider() {
       OSSL_PROVIDER_add_builtin(nullptr, kProviderName, InitProvider) != 1 ||
       OSSL_PROVIDER_load(nullptr, kProviderName) == nullptr ||
       EVP_set_default_properties(nullptr, "?provider=default") != 1) {
-    return Error(ErrorCode::kInternal, "OpenSSL does not take the signing provider");
+    return Error(ErrorCode::kInternal, "OpenSSL did not accept the signing provider");
   }
   // OpenSSL 3.0 caches the first result of a name for all callers. One of our signatures makes it
   // look up our EC keys; without an earlier lookup, every EC key and group of TLS would be searched
@@ -261,7 +257,7 @@ Result<EvpKey> MakeProviderKey(EVP_PKEY& public_key, SigningKey& signer) {
   EVP_PKEY* made = nullptr;
   if (context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_KEYPAIR, params.data()) != 1) {
-    return Error(ErrorCode::kInternal, "OpenSSL does not take the key");
+    return Error(ErrorCode::kInternal, "OpenSSL did not accept the key");
   }
   return EvpKey(made);
 }

@@ -175,21 +175,10 @@ std::span<const std::uint8_t> TruncateToOrder(const EVP_PKEY& public_key,
   return digest.first(std::min(digest.size(), order_bytes));
 }
 
-SignatureScheme SchemeOf(const SignatureContext& context) {
-  switch (context.kind) {
-    case KeyKind::kRsa:
-      return context.pss ? SignatureScheme::kRsaPss : SignatureScheme::kRsaPkcs1;
-    case KeyKind::kEc:
-      return SignatureScheme::kEcdsa;
-    case KeyKind::kEd25519:
-      break;
-  }
-  return SignatureScheme::kEd25519;
-}
-
 std::optional<std::vector<std::uint8_t>> MakeSignature(const SignatureContext& context,
                                                        std::span<const std::uint8_t> text) {
-  SignatureRequest request{.scheme = SchemeOf(context), .digest = {}, .input = text};
+  SignatureRequest request{
+      .scheme = SchemeOf(context.kind, context.pss), .digest = {}, .input = text};
   std::optional<std::vector<std::uint8_t>> digest;
   if (context.kind != KeyKind::kEd25519) {
     digest = Digest(*context.digest, text);

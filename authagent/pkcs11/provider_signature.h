@@ -10,17 +10,13 @@
 
 namespace baokms::authagent {
 
-inline constexpr const char* kSignatureRsa = "BAOKMS-RSA";
-inline constexpr const char* kSignatureEc = "BAOKMS-EC";
-inline constexpr const char* kSignatureEd25519 = "BAOKMS-ED25519";
-
 // The data of an EVP_PKEY of the provider.
 struct ProviderKey {
   EvpKey public_key;             // OpenSSL's own
   SigningKey* signer = nullptr;  // null: used for comparison only
 };
 
-// Returns the function table for all three names.
+// Returns the function table, which is the same for all kinds of keys.
 const OSSL_DISPATCH* SignatureFunctions();
 
 }  // namespace baokms::authagent

@@ -24,6 +24,19 @@ enum class SignatureScheme : std::uint8_t {
   kEd25519,   // RFC 8032
 };
 
+// `pss` chooses between the two schemes of RSA.
+constexpr SignatureScheme SchemeOf(KeyKind kind, bool pss) {
+  switch (kind) {
+    case KeyKind::kRsa:
+      return pss ? SignatureScheme::kRsaPss : SignatureScheme::kRsaPkcs1;
+    case KeyKind::kEc:
+      return SignatureScheme::kEcdsa;
+    case KeyKind::kEd25519:
+      break;
+  }
+  return SignatureScheme::kEd25519;
+}
+
 enum class DigestKind : std::uint8_t { kSha256, kSha384, kSha512 };
 
 struct SignatureRequest {

@@ -29,7 +29,11 @@ constexpr std::uint32_t kTruncateAbi = 3;
 
 }  // namespace
 
-Result<std::uint32_t> ChangeFilesOnlyBelow(const std::string& directory) {
+UniqueFd OpenWritableDirectory(const std::string& path) {
+  return UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+Result<std::uint32_t> ChangeFilesOnlyBelow(const UniqueFd& directory) {
   const long abi =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi <= 0) {
@@ -42,13 +46,9 @@ Result<std::uint32_t> ChangeFilesOnlyBelow(const std::string& directory) {
   if (!rules.valid()) {
     return Error(ErrorCode::kSystem, "landlock_create_ruleset", errno);
   }
-  const UniqueFd parent(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!parent.valid()) {
-    return Error(ErrorCode::kSystem, "open the directory that may be written", errno);
-  }
   landlock_path_beneath_attr beneath{};
   beneath.allowed_access = rights.handled_access_fs;
-  beneath.parent_fd = parent.get();
+  beneath.parent_fd = directory.get();
   if (::syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0 ||
       ::syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0) {
     return Error(ErrorCode::kSystem, "landlock_restrict_self", errno);

@@ -7,13 +7,17 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 
 namespace baokms {
 
+// Opens a directory for ChangeFilesOnlyBelow(), as an O_PATH descriptor. Invalid, with errno, if it
+// does not exist, is not a directory or cannot be reached.
+UniqueFd OpenWritableDirectory(const std::string& path);
+
 // Restricts this thread, and every thread it starts, to changing files below `directory`; reading
 // and open descriptors are not affected. Requires no_new_privs. Returns the kernel's Landlock ABI
-// version, or 0 when the kernel has no Landlock and nothing changed. Fails when `directory` cannot
-// be opened.
-Result<std::uint32_t> ChangeFilesOnlyBelow(const std::string& directory);
+// version, or 0 when the kernel has no Landlock and nothing changed.
+Result<std::uint32_t> ChangeFilesOnlyBelow(const UniqueFd& directory);
 
 }  // namespace baokms

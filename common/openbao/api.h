@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,7 @@
 #include "common/openbao/connector.h"
 #include "common/openbao/error_class.h"
 #include "common/openbao/tls.h"
+#include "common/openbao/wiped_buffer.h"
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 
@@ -76,14 +78,11 @@ struct CallReport {
   }
 };
 
-// Appends `records` to `calls` (the repeated ipc::OpenBaoCall of a message), up to ipc::kMaxCalls
-// in total.
+// Appends `records` to `calls` (the repeated ipc::OpenBaoCall of a message). Only the last
+// ipc::kMaxCalls are kept, because they show how the operation ended.
 template <typename Calls>
 void AppendCalls(const std::vector<CallRecord>& records, Calls& calls) {
   for (const CallRecord& record : records) {
-    if (static_cast<std::size_t>(calls.size()) >= ipc::kMaxCalls) {
-      return;
-    }
     ipc::OpenBaoCall& call = *calls.Add();
     call.set_operation(record.operation);
     call.set_outcome(ToOutcome(record.error_class));
@@ -91,6 +90,7 @@ void AppendCalls(const std::vector<CallRecord>& records, Calls& calls) {
     call.set_request_id(record.request_id);
     call.set_tls_alert(record.tls_alert);
   }
+  calls.DeleteSubrange(0, std::max(0, calls.size() - static_cast<int>(ipc::kMaxCalls)));
 }
 
 struct EncryptValue {
@@ -103,6 +103,13 @@ struct AuthValue {
   std::int64_t lease_seconds = 0;  // 0: does not expire
   bool renewable = false;
   std::int64_t num_uses = 0;  // requests after which OpenBao revokes the token; 0: unlimited
+};
+
+// What one login sends, as its auth method requires.
+struct LoginRequest {
+  ipc::OpenBaoOperation operation = ipc::OPERATION_UNSPECIFIED;  // as metrics name the method
+  WipedBuffer body;                                              // JSON, from BuildObject()
+  std::shared_ptr<const TlsIdentity> identity;                   // presented to OpenBao; null: none
 };
 
 struct UpsertValue {
@@ -198,21 +205,12 @@ class Client final : public Transit {
                    Done<AuthValue> done) override;
   void Cancel(CallId call) override;
 
-  // POST <auth mount>/login {"role","jwt"}
-  CallId LoginJwt(const CallContext& context,
-                  std::string_view auth_mount,
-                  std::string_view role,
-                  const SecretBuffer& jwt,
-                  Done<AuthValue> done);
-
-  // POST <auth mount>/login {"name"}; an empty name is omitted, and OpenBao then tries every role.
-  // Because the connection presents `identity`, it is made for this call alone, whatever `context`
-  // specifies.
-  CallId LoginCert(const CallContext& context,
-                   std::string_view auth_mount,
-                   std::string_view name,
-                   std::shared_ptr<const TlsIdentity> identity,
-                   Done<AuthValue> done);
+  // POST <auth mount>/login. A connection that presents the request's identity is made for this
+  // call alone, whatever `context` specifies.
+  CallId Login(const CallContext& context,
+               std::string_view auth_mount,
+               LoginRequest request,
+               Done<AuthValue> done);
 
   // GET sys/health, without a token or client certificate, to test whether a worker could connect.
   // OpenBao does not audit it. Any HTTP status shows that TLS works.

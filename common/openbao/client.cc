@@ -222,26 +222,17 @@ CallId Client::Decrypt(const CallContext& context,
                        MakeHandler(&ParseDecrypt, std::move(done)));
 }
 
-CallId Client::LoginJwt(const CallContext& context,
-                        std::string_view auth_mount,
-                        std::string_view role,
-                        const SecretBuffer& jwt,
-                        Done<AuthValue> done) {
-  return impl_->Submit(context, ipc::OPERATION_JWT_LOGIN,
-                       EncodePath(WithoutSlashes(auth_mount)) + "/login", BuildJwtLogin(role, jwt),
-                       MakeHandler(&ParseLogin, std::move(done)));
-}
-
-CallId Client::LoginCert(const CallContext& context,
-                         std::string_view auth_mount,
-                         std::string_view name,
-                         std::shared_ptr<const TlsIdentity> identity,
-                         Done<AuthValue> done) {
-  CallContext fresh = context;
-  fresh.connection = ConnectionUse::kFresh;
-  return impl_->Submit(fresh, ipc::OPERATION_CERT_LOGIN,
-                       EncodePath(WithoutSlashes(auth_mount)) + "/login", BuildCertLogin(name),
-                       MakeHandler(&ParseLogin, std::move(done)), std::move(identity));
+CallId Client::Login(const CallContext& context,
+                     std::string_view auth_mount,
+                     LoginRequest request,
+                     Done<AuthValue> done) {
+  CallContext login = context;
+  if (request.identity != nullptr) {
+    login.connection = ConnectionUse::kFresh;
+  }
+  return impl_->Submit(login, request.operation, EncodePath(WithoutSlashes(auth_mount)) + "/login",
+                       std::move(request.body), MakeHandler(&ParseLogin, std::move(done)),
+                       std::move(request.identity));
 }
 
 CallId Client::ProbeListener(const CallContext& context, Done<std::monostate> done) {

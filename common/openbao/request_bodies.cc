@@ -2,13 +2,12 @@
 
 #include <array>
 #include <cstddef>
-#include <initializer_list>
+#include <string>
 #include <utility>
 
 #include "common/base/hex.h"
 #include "common/contract/encoding.h"
 #include "common/contract/utf8.h"
-#include "common/openbao/http_limits.h"
 
 namespace baokms::openbao {
 namespace {
@@ -41,6 +40,18 @@ void AppendEscaped(WipedBuffer& out, std::string_view text) {
   }
 }
 
+// Leaves a character as it is if it is unreserved (RFC 3986, section 2.3) or `plain`.
+void AppendPercentEncoded(WipedBuffer& out, char c, bool plain) {
+  if (plain || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+      std::string_view("-._~").find(c) != std::string_view::npos) {
+    out.Append(c);
+    return;
+  }
+  out.Append('%');
+  out.Append(kUpperHexDigits[HighDigit(c)]);
+  out.Append(kUpperHexDigits[LowDigit(c)]);
+}
+
 // Appends `"name":"text"` after `separator`.
 void AppendMember(WipedBuffer& out, char separator, std::string_view name, std::string_view text) {
   out.Append(separator);
@@ -53,30 +64,6 @@ void AppendMember(WipedBuffer& out, char separator, std::string_view name, std::
 
 bool IsField(std::string_view text, std::size_t max_bytes) {
   return !text.empty() && text.size() <= max_bytes && contract::IsValidUtf8(text);
-}
-
-struct Member {
-  std::string_view name;
-  std::string_view text;
-  std::size_t max_bytes = kMaxRequestFieldBytes;
-};
-
-// Builds an object with one or more texts.
-Result<WipedBuffer> BuildObject(std::initializer_list<Member> members) {
-  WipedBuffer body;
-  std::size_t size = kFraming;
-  for (const Member& member : members) {
-    if (!IsField(member.text, member.max_bytes)) {
-      return Error(ErrorCode::kInvalidArgument, "request refused");
-    }
-    size += member.text.size();
-  }
-  body.Reserve(size);
-  for (const Member& member : members) {
-    AppendMember(body, body.size() == 0 ? '{' : ',', member.name, member.text);
-  }
-  body.Append('}');
-  return body;
 }
 
 }  // namespace
@@ -106,19 +93,27 @@ Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,
 }
 
 Result<WipedBuffer> BuildDecrypt(std::string_view ciphertext, std::string_view aad_base64) {
-  return BuildObject({{"ciphertext", ciphertext}, {"associated_data", aad_base64}});
+  return BuildObject(
+      std::array{BodyMember{"ciphertext", ciphertext}, BodyMember{"associated_data", aad_base64}});
 }
 
-Result<WipedBuffer> BuildJwtLogin(std::string_view role, const SecretBuffer& jwt) {
-  return BuildObject({{"role", role}, {"jwt", jwt.RevealText(), kMaxJwtBytes}});
-}
-
-Result<WipedBuffer> BuildCertLogin(std::string_view name) {
-  if (!name.empty()) {
-    return BuildObject({{"name", name}});
+Result<WipedBuffer> BuildObject(std::span<const BodyMember> members) {
+  std::size_t size = kFraming;
+  for (const BodyMember& member : members) {
+    if (!IsField(member.text, member.max_bytes)) {
+      return Error(ErrorCode::kInvalidArgument, "request refused");
+    }
+    size += member.text.size();
   }
   WipedBuffer body;
-  body.Append("{}");
+  body.Reserve(size);
+  if (members.empty()) {
+    body.Append('{');
+  }
+  for (const BodyMember& member : members) {
+    AppendMember(body, body.size() == 0 ? '{' : ',', member.name, member.text);
+  }
+  body.Append('}');
   return body;
 }
 
@@ -126,23 +121,22 @@ Result<WipedBuffer> BuildRenewal(std::int64_t increment_seconds) {
   if (increment_seconds < 1 || increment_seconds > kMaxLeaseSeconds) {
     return Error(ErrorCode::kInvalidArgument, "renewal request refused");
   }
-  return BuildObject({{"increment", std::to_string(increment_seconds) + "s"}});
+  const std::string increment = std::to_string(increment_seconds) + "s";
+  return BuildObject(std::array{BodyMember{"increment", increment}});
 }
 
 std::string EncodePath(std::string_view path) {
-  std::string encoded;
+  WipedBuffer encoded;
   for (const char c : path) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("/-._~").find(c) != std::string_view::npos;
-    if (plain) {
-      encoded += c;
-    } else {
-      encoded += '%';
-      encoded += kUpperHexDigits[HighDigit(c)];
-      encoded += kUpperHexDigits[LowDigit(c)];
-    }
+    AppendPercentEncoded(encoded, c, c == '/');
   }
-  return encoded;
+  return std::string(encoded.text());
+}
+
+void AppendFormEncoded(WipedBuffer& out, std::string_view text) {
+  for (const char c : text) {
+    AppendPercentEncoded(out, c == ' ' ? '+' : c, c == ' ');
+  }
 }
 
 }  // namespace baokms::openbao

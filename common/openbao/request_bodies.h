@@ -2,13 +2,14 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "common/base/result.h"
-#include "common/base/secret_buffer.h"
+#include "common/openbao/http_limits.h"
 #include "common/openbao/wiped_buffer.h"
 
 namespace baokms::openbao {
@@ -24,16 +25,23 @@ Result<WipedBuffer> BuildEncrypt(std::int64_t key_version,
 // {"ciphertext":...,"associated_data":...}
 Result<WipedBuffer> BuildDecrypt(std::string_view ciphertext, std::string_view aad_base64);
 
-// {"role":...,"jwt":...}
-Result<WipedBuffer> BuildJwtLogin(std::string_view role, const SecretBuffer& jwt);
+// A text in an object. It must outlive the call only.
+struct BodyMember {
+  std::string_view name;
+  std::string_view text;
+  std::size_t max_bytes = kMaxRequestFieldBytes;
+};
 
-// {"name"}, or {} for an empty name
-Result<WipedBuffer> BuildCertLogin(std::string_view name);
+// {"<name>":"<text>",...} in the given order; {} without members. No text may be empty.
+Result<WipedBuffer> BuildObject(std::span<const BodyMember> members);
 
 // {"increment":"<seconds>s"}
 Result<WipedBuffer> BuildRenewal(std::int64_t increment_seconds);
 
 // Percent-encodes a path, except '/' and the unreserved characters of RFC 3986.
 std::string EncodePath(std::string_view path);
+
+// Appends `text` encoded as application/x-www-form-urlencoded.
+void AppendFormEncoded(WipedBuffer& out, std::string_view text);
 
 }  // namespace baokms::openbao

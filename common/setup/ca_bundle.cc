@@ -10,20 +10,12 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "common/base/deleter.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 
 namespace baokms::setup {
-namespace {
-
-struct Free {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-
-// Returns whether PEM_read_bio_X509() stopped at the end of the input.
-bool AtEnd() {
+bool PemReaderReachedEnd() {
   const unsigned long error = ERR_peek_last_error();
   const bool at_end =
       ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
@@ -31,19 +23,18 @@ bool AtEnd() {
   return at_end;
 }
 
-}  // namespace
-
 Status ForEachCertificate(std::string_view pem, const std::function<Status(void* x509)>& use) {
   if (pem.size() > INT_MAX) {
     return Error(ErrorCode::kResourceExhausted, "is too large");
   }
-  const std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   if (bio == nullptr) {
     return Error(ErrorCode::kInternal, "cannot be read: out of memory");
   }
   std::size_t count = 0;
   while (true) {
-    const std::unique_ptr<X509, Free> certificate(
+    const std::unique_ptr<X509, Deleter<X509_free>> certificate(
         PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (certificate == nullptr) {
       break;
@@ -51,7 +42,7 @@ Status ForEachCertificate(std::string_view pem, const std::function<Status(void*
     BAOKMS_TRY(use(certificate.get()));
     ++count;
   }
-  if (!AtEnd()) {
+  if (!PemReaderReachedEnd()) {
     return Error(ErrorCode::kInvalidArgument, "contains a certificate that cannot be read");
   }
   if (count == 0) {

@@ -10,6 +10,10 @@
 
 namespace baokms::setup {
 
+// Returns whether the PEM reader of OpenSSL that failed last on this thread had read its whole
+// input. Clears OpenSSL's errors.
+bool PemReaderReachedEnd();
+
 // Calls `use` with each certificate (an X509 that is valid during the call) and stops when it
 // fails. Fails with kInvalidArgument, and with text that completes a sentence about the file, when
 // the bundle contains no certificate or an unreadable one. Text around the certificates is skipped.

@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <vector>
 
+#include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/setup/limits.h"
 #include "common/setup/require.h"
@@ -17,34 +22,36 @@ namespace {
 
 constexpr std::string_view kScheme = "pkcs11:";
 
-enum class Part { kPath, kQuery };
+constexpr Literal kNotAUri = "must be a PKCS #11 URI such as pkcs11:token=NAME;object=NAME";
+
+enum class Component { kPath, kQuery };
 
 enum class Form { kText, kPrivate, kNumber, kVersion, kAbsolutePath, kFileOrPath };
 
 struct Attribute {
   std::string_view name;
-  Part part;
+  Component component;
   Form form;
   std::size_t max;  // bytes after decoding; 0: limited by the length of the URI only
 };
 
 // RFC 7512, section 2.3, without module-name (module-path is unambiguous) and pin-value.
 constexpr std::array<Attribute, 15> kAttributes{{
-    {"token", Part::kPath, Form::kText, kMaxTokenLabel},
-    {"manufacturer", Part::kPath, Form::kText, kMaxTokenLabel},
-    {"serial", Part::kPath, Form::kText, kMaxTokenSerial},
-    {"model", Part::kPath, Form::kText, kMaxTokenSerial},
-    {"library-manufacturer", Part::kPath, Form::kText, kMaxTokenLabel},
-    {"library-description", Part::kPath, Form::kText, kMaxTokenLabel},
-    {"library-version", Part::kPath, Form::kVersion, 0},
-    {"object", Part::kPath, Form::kText, 0},
-    {"type", Part::kPath, Form::kPrivate, 0},
-    {"id", Part::kPath, Form::kText, 0},
-    {"slot-id", Part::kPath, Form::kNumber, 0},
-    {"slot-manufacturer", Part::kPath, Form::kText, kMaxTokenLabel},
-    {"slot-description", Part::kPath, Form::kText, kMaxSlotDescription},
-    {"module-path", Part::kQuery, Form::kAbsolutePath, 0},
-    {"pin-source", Part::kQuery, Form::kFileOrPath, 0},
+    {"token", Component::kPath, Form::kText, kMaxTokenLabel},
+    {"manufacturer", Component::kPath, Form::kText, kMaxTokenLabel},
+    {"serial", Component::kPath, Form::kText, kMaxTokenSerial},
+    {"model", Component::kPath, Form::kText, kMaxTokenSerial},
+    {"library-manufacturer", Component::kPath, Form::kText, kMaxTokenLabel},
+    {"library-description", Component::kPath, Form::kText, kMaxTokenLabel},
+    {"library-version", Component::kPath, Form::kVersion, 0},
+    {"object", Component::kPath, Form::kText, 0},
+    {"type", Component::kPath, Form::kPrivate, 0},
+    {"id", Component::kPath, Form::kText, 0},
+    {"slot-id", Component::kPath, Form::kNumber, 0},
+    {"slot-manufacturer", Component::kPath, Form::kText, kMaxTokenLabel},
+    {"slot-description", Component::kPath, Form::kText, kMaxSlotDescription},
+    {"module-path", Component::kQuery, Form::kAbsolutePath, 0},
+    {"pin-source", Component::kQuery, Form::kFileOrPath, 0},
 }};
 
 int HexDigit(char c) {
@@ -83,7 +90,9 @@ bool IsNumber(std::string_view text, std::size_t max_digits) {
 bool IsVersion(std::string_view text) {
   const std::size_t dot = text.find('.');
   const auto is_byte = [](std::string_view number) {
-    return IsNumber(number, 3) && std::stoi(std::string(number)) <= 255;
+    std::uint8_t value = 0;
+    return IsNumber(number, 3) &&
+           std::from_chars(number.begin(), number.end(), value).ec == std::errc();
   };
   return is_byte(text.substr(0, dot)) &&
          (dot == std::string_view::npos || is_byte(text.substr(dot + 1)));
@@ -107,17 +116,23 @@ bool HasForm(std::string_view value, Form form) {
   return false;
 }
 
-Status CheckAttribute(std::string_view name, std::string_view text, Part part) {
-  if (name == "pin-value") {
+struct NamedValue {
+  std::string_view name;
+  std::string_view value;
+  Component component;
+};
+
+Status CheckAttribute(const NamedValue& given) {
+  if (given.name == "pin-value") {
     return Invalid("must not contain the PIN: use pin-source or auth.cert.pkcs11.pinFile");
   }
   const auto* known = std::ranges::find_if(kAttributes, [&](const Attribute& attribute) {
-    return attribute.name == name && attribute.part == part;
+    return attribute.name == given.name && attribute.component == given.component;
   });
   if (known == kAttributes.end()) {
     return Invalid("contains an attribute that is unknown or in the wrong place (RFC 7512)");
   }
-  const auto value = Decode(text);
+  const auto value = Decode(given.value);
   if (!value) {
     return Invalid("contains a \"%\" that is not followed by two hexadecimal digits, or a NUL");
   }
@@ -127,32 +142,25 @@ Status CheckAttribute(std::string_view name, std::string_view text, Part part) {
   return {};
 }
 
-// Calls `visit` with name and value of each attribute of one component until it fails.
-template <typename Visit>
-Status ForEach(std::string_view part, char separator, Visit visit) {
-  while (!part.empty()) {
-    const std::size_t end = part.find(separator);
-    const std::string_view attribute = part.substr(0, end);
+// Returns the attributes in the order of the URI; kInvalidArgument: one has no "=".
+Result<std::vector<NamedValue>> Split(std::string_view uri) {
+  std::string_view rest = uri.substr(std::min(kScheme.size(), uri.size()));
+  std::vector<NamedValue> attributes;
+  Component component = Component::kPath;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find_first_of(component == Component::kPath ? ";?" : "&");
+    const std::string_view attribute = rest.substr(0, end);
+    const bool query_follows = end != std::string_view::npos && rest[end] == '?';
     const std::size_t equals = attribute.find('=');
-    if (equals == std::string_view::npos) {
-      return Invalid("must be a PKCS #11 URI such as pkcs11:token=NAME;object=NAME");
+    if (equals != std::string_view::npos) {
+      attributes.push_back({attribute.substr(0, equals), attribute.substr(equals + 1), component});
+    } else if (!attribute.empty() || !query_follows) {
+      return Invalid(kNotAUri);
     }
-    BAOKMS_TRY(visit(attribute.substr(0, equals), attribute.substr(equals + 1)));
-    part = end == std::string_view::npos ? std::string_view() : part.substr(end + 1);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    component = query_follows ? Component::kQuery : component;
   }
-  return {};
-}
-
-template <typename Visit>
-Status ForEachAttribute(std::string_view uri, Visit visit) {
-  const std::string_view body = uri.substr(std::min(kScheme.size(), uri.size()));
-  const std::size_t question = body.find('?');
-  BAOKMS_TRY(ForEach(body.substr(0, question), ';',
-                     [&](auto name, auto value) { return visit(name, value, Part::kPath); }));
-  return question == std::string_view::npos
-             ? Status()
-             : ForEach(body.substr(question + 1), '&',
-                       [&](auto name, auto value) { return visit(name, value, Part::kQuery); });
+  return attributes;
 }
 
 }  // namespace
@@ -160,23 +168,21 @@ Status ForEachAttribute(std::string_view uri, Visit visit) {
 Status CheckPkcs11Uri(std::string_view uri) {
   const bool visible = std::ranges::all_of(uri, [](char c) { return c > 0x20 && c < 0x7f; });
   if (!uri.starts_with(kScheme) || uri.size() == kScheme.size() || !visible) {
-    return Invalid("must be a PKCS #11 URI such as pkcs11:token=NAME;object=NAME");
+    return Invalid(kNotAUri);
   }
   std::set<std::string_view> seen;
-  return ForEachAttribute(uri, [&](std::string_view name, std::string_view value, Part part) {
-    return seen.insert(name).second ? CheckAttribute(name, value, part)
-                                    : Status(Invalid("contains an attribute twice"));
-  });
+  for (const NamedValue& attribute : BAOKMS_TRY(Split(uri))) {
+    if (!seen.insert(attribute.name).second) {
+      return Invalid("contains an attribute twice");
+    }
+    BAOKMS_TRY(CheckAttribute(attribute));
+  }
+  return {};
 }
 
 bool HasUriAttribute(std::string_view uri, std::string_view name) {
-  bool found = false;
-  const Status visited =
-      ForEachAttribute(uri, [&](std::string_view attribute, std::string_view, Part) {
-        found = found || attribute == name;
-        return Status();
-      });
-  return visited && found;
+  const Result<std::vector<NamedValue>> attributes = Split(uri);
+  return attributes && std::ranges::find(*attributes, name, &NamedValue::name) != attributes->end();
 }
 
 }  // namespace baokms::setup

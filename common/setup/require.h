@@ -16,4 +16,9 @@ inline Status Require(bool holds, Literal what) {
   return holds ? Status() : Status(Invalid(what));
 }
 
+// Replaces the text of a failed check by `what`.
+inline Status Require(const Status& checked, Literal what) {
+  return Require(checked.has_value(), what);
+}
+
 }  // namespace baokms::setup

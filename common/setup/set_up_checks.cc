@@ -29,6 +29,11 @@ bool IsEmptyOr(Status (*check)(std::string_view), std::string_view text) {
   return text.empty() || check(text).has_value();
 }
 
+template <typename Texts>
+bool AllPass(const Texts& texts, Status (*check)(std::string_view)) {
+  return std::ranges::all_of(texts, [check](const auto& text) { return check(text).has_value(); });
+}
+
 bool IsEndpoint(const ipc::EndpointSetup& endpoint) {
   return CheckHost(endpoint.host()) && endpoint.port() >= 1 &&
          endpoint.port() <= std::numeric_limits<std::uint16_t>::max() &&
@@ -41,8 +46,7 @@ Status CheckOpenBao(const ipc::OpenBaoSetup& setup) {
                      "set-up: openbao.additionalAddresses: number of addresses"));
   BAOKMS_TRY(Require(std::ranges::all_of(setup.endpoints(), IsEndpoint),
                      "set-up: openbao.address or openbao.additionalAddresses"));
-  BAOKMS_TRY(
-      Require(CheckServerName(setup.server_name()).has_value(), "set-up: openbao.tlsServerName"));
+  BAOKMS_TRY(Require(CheckServerName(setup.server_name()), "set-up: openbao.tlsServerName"));
   return Require(IsEmptyOr(&CheckNamespace, setup.namespace_path()), "set-up: openbao.namespace");
 }
 
@@ -70,12 +74,10 @@ Status CheckJwt(const ipc::JwtSetup& jwt) {
   BAOKMS_TRY(Require(CheckIdentifier(jwt.role()) && !jwt.role().empty(), "set-up: auth.jwt.role"));
   BAOKMS_TRY(Require(AreSeconds(jwt.min_remaining_s(), jwt.leeway_s()),
                      "set-up: auth.jwt.minRemainingTtl or auth.jwt.clockSkewLeeway"));
-  return Require(
-      IsEmptyOr(&CheckIdentifier, jwt.expected_issuer()) &&
-          IsEmptyOr(&CheckIdentifier, jwt.expected_subject()) &&
-          std::ranges::all_of(jwt.expected_audiences(),
-                              [](const auto& text) { return CheckIdentifier(text).has_value(); }),
-      "set-up: claims that auth.jwt expects");
+  return Require(IsEmptyOr(&CheckIdentifier, jwt.expected_issuer()) &&
+                     IsEmptyOr(&CheckIdentifier, jwt.expected_subject()) &&
+                     AllPass(jwt.expected_audiences(), &CheckIdentifier),
+                 "set-up: claims that auth.jwt expects");
 }
 
 Status CheckOAuth2(const ipc::AgentSetup& setup) {
@@ -87,25 +89,20 @@ Status CheckOAuth2(const ipc::AgentSetup& setup) {
               "set-up: auth.jwt.oauth2.tokenUrl"));
   BAOKMS_TRY(Require(CheckNoControl(oauth2.client_id()) && !oauth2.client_id().empty(),
                      "set-up: auth.jwt.oauth2.clientId"));
-  BAOKMS_TRY(Require(CheckAbsolutePath(oauth2.client_secret_file()).has_value(),
+  BAOKMS_TRY(Require(CheckAbsolutePath(oauth2.client_secret_file()),
                      "set-up: auth.jwt.oauth2.clientSecretFile"));
   BAOKMS_TRY(Require(oauth2.auth_method() == ipc::OAuth2Setup::AUTH_METHOD_BASIC ||
                          oauth2.auth_method() == ipc::OAuth2Setup::AUTH_METHOD_POST,
                      "set-up: auth.jwt.oauth2.authMethod"));
-  BAOKMS_TRY(
-      Require(std::ranges::all_of(oauth2.scopes(),
-                                  [](const auto& text) { return CheckScope(text).has_value(); }),
-              "set-up: auth.jwt.oauth2.scopes"));
+  BAOKMS_TRY(Require(AllPass(oauth2.scopes(), &CheckScope), "set-up: auth.jwt.oauth2.scopes"));
   return Require(
-      CheckNoControl(oauth2.audience()) &&
-          std::ranges::all_of(oauth2.resources(),
-                              [](const auto& text) { return CheckAbsoluteUri(text).has_value(); }),
+      CheckNoControl(oauth2.audience()) && AllPass(oauth2.resources(), &CheckAbsoluteUri),
       "set-up: auth.jwt.oauth2.audience or auth.jwt.oauth2.resources");
 }
 
 Status CheckKeySelection(const ipc::Pkcs11Setup& pkcs11) {
   if (!pkcs11.uri().empty()) {
-    return Require(CheckPkcs11Uri(pkcs11.uri()).has_value(), "set-up: auth.cert.pkcs11.uri");
+    return Require(CheckPkcs11Uri(pkcs11.uri()), "set-up: auth.cert.pkcs11.uri");
   }
   BAOKMS_TRY(Require(CheckTokenLabel(pkcs11.token_label()) && !pkcs11.token_label().empty(),
                      "set-up: auth.cert.pkcs11.tokenLabel"));
@@ -118,27 +115,25 @@ Status CheckPkcs11(const ipc::Pkcs11Setup& pkcs11) {
   BAOKMS_TRY(Require(IsEmptyOr(&CheckIdentifier, pkcs11.role()), "set-up: auth.cert.name"));
   BAOKMS_TRY(Require(AreSeconds(pkcs11.min_remaining_s(), pkcs11.leeway_s()),
                      "set-up: auth.cert.minRemainingTtl or auth.cert.clockSkewLeeway"));
-  BAOKMS_TRY(Require(CheckAbsolutePath(pkcs11.certificate_file()).has_value(),
+  BAOKMS_TRY(Require(CheckAbsolutePath(pkcs11.certificate_file()),
                      "set-up: auth.cert.pkcs11.certificateFile"));
   const auto has_path = [&](const std::string& path, std::string_view attribute) {
     return CheckAbsolutePath(path) || (path.empty() && HasUriAttribute(pkcs11.uri(), attribute));
   };
   BAOKMS_TRY(Require(has_path(pkcs11.module_path(), "module-path"),
                      "set-up: auth.cert.pkcs11.modulePath"));
-  BAOKMS_TRY(
-      Require(has_path(pkcs11.pin_file(), "pin-source"), "set-up: auth.cert.pkcs11.pinFile"));
-  return Require(IsEmptyOr(&CheckAbsolutePath, pkcs11.state_directory()) &&
-                     pkcs11.access().writes_files() == !pkcs11.state_directory().empty(),
-                 "set-up: auth.cert.pkcs11.stateDirectory");
+  return Require(has_path(pkcs11.pin_file(), "pin-source"), "set-up: auth.cert.pkcs11.pinFile");
 }
 
 Status CheckCredential(const ipc::AgentSetup& setup) {
   BAOKMS_TRY(Require(setup.has_jwt() != setup.has_pkcs11(), "set-up: two credentials, or none"));
+  BAOKMS_TRY(Require(setup.has_module() == setup.has_pkcs11() &&
+                         IsEmptyOr(&CheckAbsolutePath, setup.module().state_directory()),
+                     "set-up: auth.cert.pkcs11.stateDirectory"));
   switch (setup.credential_case()) {
     case ipc::AgentSetup::kJwtFile:
       BAOKMS_TRY(CheckJwt(setup.jwt()));
-      return Require(CheckAbsolutePath(setup.jwt_file().path()).has_value(),
-                     "set-up: auth.jwt.jwtFile");
+      return Require(CheckAbsolutePath(setup.jwt_file().path()), "set-up: auth.jwt.jwtFile");
     case ipc::AgentSetup::kOauth2:
       return CheckOAuth2(setup);
     case ipc::AgentSetup::kPkcs11:
@@ -156,9 +151,8 @@ Status CheckWorkerSetup(const ipc::WorkerSetup& setup) {
   BAOKMS_TRY(CheckOpenBao(setup.openbao()));
   BAOKMS_TRY(Require(setup.openbao().namespace_path() == setup.identity().namespace_path(),
                      "set-up: two namespaces"));
-  BAOKMS_TRY(
-      Require(CheckMountPath(setup.transit_mount()).has_value(), "set-up: transit.mountPath"));
-  BAOKMS_TRY(Require(CheckKeyName(setup.transit_key()).has_value(), "set-up: transit.keyName"));
+  BAOKMS_TRY(Require(CheckMountPath(setup.transit_mount()), "set-up: transit.mountPath"));
+  BAOKMS_TRY(Require(CheckKeyName(setup.transit_key()), "set-up: transit.keyName"));
   BAOKMS_TRY(Require(setup.max_connections() >= 1 && setup.max_connections() <= kMaxConnections,
                      "set-up: number of connections"));
   BAOKMS_TRY(CheckWorkerTimes(setup));
@@ -169,8 +163,7 @@ Status CheckWorkerSetup(const ipc::WorkerSetup& setup) {
 Status CheckAgentSetup(const ipc::AgentSetup& setup) {
   BAOKMS_TRY(CheckOpenBao(setup.openbao()));
   BAOKMS_TRY(CheckCredential(setup));
-  BAOKMS_TRY(Require(CheckMountPath(setup.auth_mount()).has_value(),
-                     "set-up: mountPath of the auth method"));
+  BAOKMS_TRY(Require(CheckMountPath(setup.auth_mount()), "set-up: mountPath of the auth method"));
   BAOKMS_TRY(Require(IsTime(setup.login_timeout_ns()), "set-up: auth.loginTimeout"));
   BAOKMS_TRY(Require(IsTime(setup.longest_backoff_ns()), "set-up: status.probeInterval"));
   BAOKMS_TRY(Require(setup.login_budget_per_minute() > 0, "set-up: auth.loginBudgetPerMinute"));

@@ -104,7 +104,7 @@ Result<HttpsAddress> SplitAuthority(std::string_view authority) {
   address.port = kHttpsPort;
   if (!port.empty()) {
     const auto number = ParsePort(port.substr(1));
-    if (port[0] != ':' || !number.has_value()) {
+    if (port[0] != ':' || !number) {
       return Invalid("must have a port from 1 to 65535, or none");
     }
     address.port = *number;
@@ -112,16 +112,16 @@ Result<HttpsAddress> SplitAuthority(std::string_view authority) {
   return address;
 }
 
+Status CheckNoUserInfoOrFragment(const UrlParts& parts) {
+  BAOKMS_TRY(Require(!parts.has_user_info, "must not contain user info"));
+  return Require(!parts.has_fragment, "must not contain a fragment");
+}
+
 Result<HttpsAddress> FromParts(const std::optional<UrlParts>& parts) {
-  if (!parts.has_value() || parts->scheme != "https" || !parts->has_authority) {
+  if (!parts || parts->scheme != "https" || !parts->has_authority) {
     return Invalid("must be an https URL");
   }
-  if (parts->has_user_info) {
-    return Invalid("must not contain user info");
-  }
-  if (parts->has_fragment) {
-    return Invalid("must not contain a fragment");
-  }
+  BAOKMS_TRY(CheckNoUserInfoOrFragment(*parts));
   return SplitAuthority(parts->authority);
 }
 
@@ -147,22 +147,16 @@ Result<HttpsAddress> ParseTokenUrl(std::string_view text) {
 
 Status CheckAbsoluteUri(std::string_view text) {
   const auto parts = SplitUrl(text);
-  if (!parts.has_value() || (parts->authority.empty() && parts->path.empty())) {
+  if (!parts || (parts->authority.empty() && parts->path.empty())) {
     return Invalid("must be an absolute URI");
   }
-  if (parts->has_user_info) {
-    return Invalid("must not contain user info");
-  }
-  if (parts->has_fragment) {
-    return Invalid("must not contain a fragment");
-  }
-  return {};
+  return CheckNoUserInfoOrFragment(*parts);
 }
 
 Status CheckSpiffeSocket(std::string_view text) {
   const auto parts = SplitUrl(text);
-  if (!parts.has_value() || parts->scheme != "unix" || !parts->has_authority ||
-      !parts->authority.empty() || parts->path.size() < 2) {
+  if (!parts || parts->scheme != "unix" || !parts->has_authority || !parts->authority.empty() ||
+      parts->path.size() < 2) {
     return Invalid("must have the form unix:///absolute/path");
   }
   return {};
@@ -170,7 +164,7 @@ Status CheckSpiffeSocket(std::string_view text) {
 
 Result<std::string> ParseSpiffeId(std::string_view text) {
   const auto parts = SplitUrl(text);
-  if (!parts.has_value() || parts->scheme != "spiffe" || parts->has_user_info || parts->has_query ||
+  if (!parts || parts->scheme != "spiffe" || parts->has_user_info || parts->has_query ||
       parts->has_fragment || !CheckHost(parts->authority) || parts->path.size() < 2) {
     return Invalid("must have the form spiffe://domain/path");
   }

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/setup/url.h"
-#include "supervisor/config/conditions.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/proxy_environment.h"
 #include "supervisor/config/validate.h"
@@ -25,7 +25,7 @@ ProxyChoice OAuth2Proxy(const ConfigDocument& document, const Environment& envir
 // The agent starts with an empty environment plus these variables of the PKCS#11 module.
 std::vector<std::string> ModuleEnvironment(const Config& config, const Environment& environment) {
   std::vector<std::string> variables;
-  if (config.auth.method != AuthMethod::kCert || !environment) {
+  if (!TraitsOf(config.auth.method).key_in_module || !environment) {
     return variables;
   }
   for (const std::string& name : config.auth.cert.pkcs11.environment) {

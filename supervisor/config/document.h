@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,8 +49,8 @@ struct ConfigDocument {
   std::map<std::string, KeyOrigin, std::less<>> origins;
   // Keys of fixed values (choices.h) that have an invalid value, and that value.
   std::map<std::string, std::string, std::less<>> refused_words;
-  // auth.jwt.jwtFile was written with ${CREDENTIALS_DIRECTORY}.
-  bool jwt_from_systemd = false;
+  // Keys that were written with ${CREDENTIALS_DIRECTORY}.
+  std::set<std::string_view> from_systemd;
   // The configuration is meant for another machine: the value of ${CREDENTIALS_DIRECTORY} is not
   // known, and paths that begin with it remain as they were written.
   bool of_another_machine = false;

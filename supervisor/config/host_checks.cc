@@ -12,9 +12,10 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/landlock.h"
 #include "common/setup/ca_bundle.h"
 #include "common/setup/limits.h"
-#include "supervisor/config/conditions.h"
+#include "supervisor/config/auth_method.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -44,6 +45,9 @@ class HostChecker {
     }
     CheckSocket(config.server.socket_path);
     CheckStateDirectory(config.state.path);
+    if (kWithPkcs11.holds(config)) {
+      CheckModuleDirectory(config.auth.cert.pkcs11.state_directory);
+    }
     CheckUserNamespace(config.server.allowed_peers);
     return std::move(findings_);
   }
@@ -121,6 +125,14 @@ class HostChecker {
       return;
     }
     (void)OpenParent("state.path", ParentOf(path), FinalSymlink::kByRule);
+  }
+
+  // Opens it as the agent will, which otherwise refuses its set-up.
+  void CheckModuleDirectory(const std::string& path) {
+    constexpr std::string_view kKey = "auth.cert.pkcs11.stateDirectory";
+    if (!path.empty() && Sound(kKey) && !OpenWritableDirectory(path).valid()) {
+      Fail(kKey, std::string("cannot be opened as a directory: ") + std::strerror(errno));
+    }
   }
 
   Opened OpenParent(std::string_view key, const std::string& path, FinalSymlink final_symlink) {

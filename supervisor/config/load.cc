@@ -72,10 +72,13 @@ bool ExpandCredential(std::string& path, const Environment& environment) {
 }
 
 void ExpandCredentials(ConfigDocument& document, const Environment& environment) {
-  AuthConfig& auth = document.config.auth;
-  document.jwt_from_systemd = ExpandCredential(auth.jwt.jwt_file, environment);
-  ExpandCredential(auth.jwt.oauth2.client_secret_file, environment);
-  ExpandCredential(auth.cert.pkcs11.pin_file, environment);
+  for (const SchemaRow& row : SchemaTable()) {
+    const auto* field = std::get_if<TextField>(&row.field);
+    if (field != nullptr && field->rule == &kCredentialPath &&
+        ExpandCredential(field->write(document.config), environment)) {
+      document.from_systemd.emplace(row.key);
+    }
+  }
 }
 
 void Finish(const LoadOptions& options, LoadResult& result) {

@@ -7,8 +7,8 @@
 #include <utility>
 #include <variant>
 
+#include "supervisor/config/auth_method.h"
 #include "supervisor/config/choices.h"
-#include "supervisor/config/conditions.h"
 #include "supervisor/config/load.h"
 #include "supervisor/config/rules.h"
 #include "supervisor/config/schema_table.h"
@@ -231,6 +231,7 @@ belong to root.
 | directory of `server.socketPath` | `0022` | must exist and not be a symbolic link |
 | `server.socketPath` | | must be a socket if it exists |
 | directory of `state.path` | `0022` | must exist |
+| `auth.cert.pkcs11.stateDirectory` | | must exist, with source `pkcs11` |
 
 The auth agent checks the credential files each time it uses them.
 
@@ -277,10 +278,9 @@ class ExampleWriter {
 };
 
 // Returns the configuration against which an example evaluates the conditions of keys.
-Config ConfigOf(ExampleKind kind) {
+Config ConfigOf(AuthMethod method) {
   Config config;
-  const bool jwt = kind == ExampleKind::kJwtFile;
-  config.auth.method = jwt ? AuthMethod::kJwt : AuthMethod::kCert;
+  config.auth.method = method;
   config.auth.jwt.source = JwtSource::kFile;
   config.auth.cert.source = CertSource::kPkcs11;
   return config;
@@ -288,9 +288,9 @@ Config ConfigOf(ExampleKind kind) {
 
 }  // namespace
 
-std::string ExampleYaml(ExampleKind kind) {
+std::string ExampleYaml(AuthMethod method) {
   ExampleWriter writer;
-  const Config config = ConfigOf(kind);
+  const Config config = ConfigOf(method);
   for (const SchemaRow& row : SchemaTable()) {
     const bool required = row.need.required != nullptr && row.need.required->holds(config);
     const bool is_method = row.key == "auth.method";
@@ -309,10 +309,12 @@ std::string ReferenceMarkdown() {
   std::string text(kIntroduction);
   text.append(kErrors);
   AppendEnvironment(text);
-  text.append("## Minimal file\n\nWith a JWT from a file:\n\n```yaml\n");
-  text.append(ExampleYaml(ExampleKind::kJwtFile)).append("```\n\n");
-  text.append("With a client certificate whose key is in a PKCS #11 token:\n\n```yaml\n");
-  text.append(ExampleYaml(ExampleKind::kPkcs11)).append("```\n\n## Keys\n\n");
+  text.append("## Minimal file\n\n");
+  for (const AuthMethodTraits& traits : kAuthMethods) {
+    text.append(traits.example_title).append(":\n\n```yaml\n");
+    text.append(ExampleYaml(traits.method)).append("```\n\n");
+  }
+  text.append("## Keys\n\n");
   AppendSections("", text);
   text.append(kRelations);
   text.resize(text.find_last_not_of('\n') + 1);

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "supervisor/config/choices.h"
+
 namespace baokms::supervisor {
 
 // Returns Markdown with a newline at the end. A test compares it with docs/config.md byte for byte.
@@ -14,9 +16,8 @@ std::string ReferenceMarkdown();
 // ranges and required keys; relations between keys are left to validate.h.
 std::string JsonSchema();
 
-enum class ExampleKind { kJwtFile, kPkcs11 };
-
-// Returns the smallest usable configuration file: the required keys with their example values.
-std::string ExampleYaml(ExampleKind kind);
+// Returns the smallest usable configuration file with this method: the required keys with their
+// example values.
+std::string ExampleYaml(AuthMethod method);
 
 }  // namespace baokms::supervisor

@@ -1,11 +1,12 @@
+#include <algorithm>
 #include <array>
 #include <limits>
 
 #include "common/setup/limits.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/limits.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/config/choices.h"
-#include "supervisor/config/conditions.h"
 #include "supervisor/config/schema_table.h"
 
 namespace baokms::supervisor {
@@ -367,6 +368,34 @@ constexpr auto kRows = std::to_array<SchemaRow>({
      kOurs},
 });
 
+struct SectionText {
+  std::string_view key;
+  std::string_view text;
+};
+
+constexpr std::array<SectionText, 19> kSections{{
+    {"", "bao-kms-provider configuration"},
+    {"server", "The KMS socket and the HTTP listeners."},
+    {"server.allowedPeers", "Which users and groups may connect to the socket."},
+    {"openbao", "The OpenBao cluster and how it is reached."},
+    {"auth", "How the provider logs in and keeps its tokens valid."},
+    {"auth.jwt", "JWT login. Only checked with `auth.method: jwt`."},
+    {"auth.jwt.oauth2", "OAuth 2.0 client credentials grant. Only allowed with source `oauth2`."},
+    {"auth.cert", "Login with a client certificate. Only checked with `auth.method: cert`."},
+    {"auth.cert.pkcs11", "A client key in a PKCS #11 token."},
+    {"auth.cert.spiffe", "A client key from a SPIFFE agent, which is not supported."},
+    {"transit", "The encryption key in OpenBao Transit."},
+    {"transit.keyIdScope",
+     "The names that key ids are derived from. Never change them for a key in use."},
+    {"bootstrap", "How long the provider waits for OpenBao at start-up."},
+    {"status", "How often OpenBao is probed, and how long a result counts."},
+    {"state", "The state that the provider keeps on this node."},
+    {"rotation", "How new key versions are taken into use."},
+    {"logging", "What is logged, and how."},
+    {"logging.debugCorrelation", "Incident mode: correlation ids in the log for a limited time."},
+    {"isolation", "The processes that the provider consists of."},
+}};
+
 #undef BAOKMS_FIELD
 #undef BAOKMS_TEXT
 #undef BAOKMS_CHOICE
@@ -375,6 +404,11 @@ constexpr auto kRows = std::to_array<SchemaRow>({
 
 std::span<const SchemaRow> SchemaTable() {
   return kRows;
+}
+
+std::string_view SectionDescription(std::string_view key) {
+  const auto* found = std::ranges::find(kSections, key, &SectionText::key);
+  return found == kSections.end() ? std::string_view() : found->text;
 }
 
 }  // namespace baokms::supervisor

@@ -8,7 +8,7 @@
 
 #include "common/base/error.h"
 #include "common/setup/url.h"
-#include "supervisor/config/conditions.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/config/listen_address.h"
 #include "supervisor/config/number_text.h"
@@ -47,14 +47,13 @@ void WarnAboutLongTimes(const ConfigDocument& document, std::vector<Problem>& wa
 // Warns about paths that are accepted unchanged but make every request fail with 404.
 void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnings) {
   const Config& config = document.config;
-  const bool jwt = kWithJwt.holds(config);
-  if (jwt || kWithCert.holds(config)) {
-    const std::string& mount = jwt ? config.auth.jwt.mount_path : config.auth.cert.mount_path;
+  const std::string mount_key = JoinKey(TraitsOf(config.auth.method).section, "mountPath");
+  if (const SchemaRow* const row = FindSchemaRow(mount_key)) {
+    const std::string& mount = std::get<TextField>(row->field).read(config);
     // Without a name or with a leading slash it is a problem already.
     if (!IsBlank(mount) && !mount.starts_with('/') && !mount.starts_with("auth/")) {
       warnings.push_back(document.ProblemAt(
-          jwt ? "auth.jwt.mountPath" : "auth.cert.mountPath",
-          "does not begin with auth/, as the paths of auth mounts do: write auth/NAME"));
+          mount_key, "does not begin with auth/, as the paths of auth mounts do: write auth/NAME"));
     }
   }
   if (config.transit.mount_path.starts_with("v1/")) {
@@ -91,9 +90,10 @@ void WarnAboutMetrics(const ConfigDocument& document, std::vector<Problem>& warn
 
 // Checks the credential paths as written, before systemd's directory is inserted.
 void WarnAboutSystemdJwt(const ConfigDocument& document, std::vector<Problem>& warnings) {
-  if (document.jwt_from_systemd) {
+  constexpr std::string_view kKey = "auth.jwt.jwtFile";
+  if (document.from_systemd.contains(kKey)) {
     warnings.push_back(
-        document.ProblemAt("auth.jwt.jwtFile",
+        document.ProblemAt(kKey,
                            "is a systemd credential, which does not change while the service runs: "
                            "a renewed JWT is not noticed before a restart"));
   }

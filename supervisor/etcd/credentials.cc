@@ -10,23 +10,16 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "common/base/deleter.h"
 #include "common/base/result.h"
 #include "common/setup/ca_bundle.h"
 
 namespace baokms::supervisor {
 namespace {
 
-template <auto Free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-
-using Bio = std::unique_ptr<BIO, Freer<BIO_free_all>>;
-using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
+using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 
 Bio Open(const std::string& pem) {
   return Bio(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
@@ -54,7 +47,7 @@ std::string ToPem(X509* certificate) {
 
 // The certificates of one name.
 struct SameName {
-  std::unique_ptr<X509_NAME, Freer<X509_NAME_free>> name;
+  std::unique_ptr<X509_NAME, Deleter<X509_NAME_free>> name;
   std::vector<std::string> pems;
 };
 

@@ -9,6 +9,7 @@
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "supervisor/children/start_spawner.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/serve/privileges.h"
 #include "supervisor/serve/set_ups.h"
 
@@ -33,7 +34,7 @@ Status GiveUpPrivileges() {
 Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
   BootstrapResult result;
   std::string pin_salt;
-  if (options.config.auth.method == AuthMethod::kCert) {
+  if (TraitsOf(options.config.auth.method).key_in_module) {
     result.pin_attempt_guard = BAOKMS_TRY(Step("open the PIN latch in the state directory",
                                                PinAttemptGuard::Open(options.config.state.path)));
     pin_salt = result.pin_attempt_guard->salt();

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/base/clock.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/observe/label_names.h"
 
 namespace baokms::supervisor {
@@ -24,7 +25,7 @@ AuthFacts CredentialStatus::Read(const std::vector<WorkerState>& workers,
     facts.credential = status_;
     facts.due = due_unix_ != 0 && now_unix >= due_unix_;
     if (ends_unix_ != 0) {
-      (method_ == AuthMethod::kCert ? facts.certificate_ends_in_s : facts.jwt_ends_in_s) =
+      (TraitsOf(method_).key_in_module ? facts.certificate_ends_in_s : facts.jwt_ends_in_s) =
           ends_unix_ - now_unix;
     }
   }

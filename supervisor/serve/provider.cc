@@ -12,6 +12,7 @@
 #include "common/base/error.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/config/reload.h"
 #include "supervisor/serve/ready_body.h"
@@ -78,7 +79,7 @@ Started<> Provider::BuildTree() {
   const AuthConfig& auth = options_.config.auth;
   metrics_ = PrometheusMetrics::Create(
       options_.build, WordOf(auth.method),
-      auth.method == AuthMethod::kCert ? WordOf(auth.cert.source) : "none");
+      TraitsOf(auth.method).key_in_module ? WordOf(auth.cert.source) : "none");
   tree_ = BAOKMS_TRY(ProcessTree::Create(
       {.loop = *loop_,
        .log = *base_.log,

@@ -9,6 +9,7 @@
 #include "common/setup/set_up_checks.h"
 #include "common/setup/url.h"
 #include "ipc/sealed.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/derived.h"
 
@@ -60,7 +61,7 @@ ipc::WorkerSetup WorkerPart(const Config& config,
   setup.set_refresh_before_ns(config.auth.login_before_token_expiry.count());
   setup.set_renewal_increment_s(Seconds(config.auth.token_renewal_increment));
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
-  setup.set_token_renewable(config.auth.method == AuthMethod::kJwt);
+  setup.set_token_renewable(TraitsOf(config.auth.method).token_renewable);
   setup.set_max_connections(kMaxConnections);
   setup.set_log_level(static_cast<std::uint32_t>(config.logging.level));
   return setup;
@@ -124,7 +125,7 @@ ipc::ModuleAccess::Network ToNetwork(ModuleNetwork network) {
 ipc::ModuleAccess ModulePart(const Pkcs11Config& pkcs11) {
   ipc::ModuleAccess access;
   access.set_network(ToNetwork(pkcs11.network));
-  access.set_writes_files(!pkcs11.state_directory.empty());
+  access.set_state_directory(pkcs11.state_directory);
   return access;
 }
 
@@ -139,8 +140,6 @@ void FillPkcs11(const CertConfig& cert, std::string_view pin_salt, ipc::Pkcs11Se
   part->set_role(cert.name);
   part->set_min_remaining_s(Seconds(cert.min_remaining_ttl));
   part->set_leeway_s(Seconds(cert.clock_skew_leeway));
-  part->set_state_directory(cert.pkcs11.state_directory);
-  *part->mutable_access() = ModulePart(cert.pkcs11);
 }
 
 void FillJwtSource(const ServeOptions& options, ipc::AgentSetup& setup) {
@@ -174,6 +173,7 @@ ipc::AgentSetup AgentPart(const ServeOptions& options,
     case AuthMethod::kCert:
       setup.set_auth_mount(config.auth.cert.mount_path);
       FillPkcs11(config.auth.cert, pin_salt, setup.mutable_pkcs11());
+      *setup.mutable_module() = ModulePart(config.auth.cert.pkcs11);
       break;
     case AuthMethod::kJwt:
       setup.set_auth_mount(config.auth.jwt.mount_path);
@@ -204,8 +204,8 @@ Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt
   set_ups.worker = WorkerPart(config, openbao, options.build.version);
   set_ups.agent = AgentPart(options, openbao, pin_salt);
   set_ups.spawner.set_workers(static_cast<std::uint32_t>(config.isolation.workers));
-  if (set_ups.agent.has_pkcs11()) {
-    *set_ups.spawner.mutable_module() = set_ups.agent.pkcs11().access();
+  if (set_ups.agent.has_module()) {
+    *set_ups.spawner.mutable_module() = set_ups.agent.module();
     set_ups.spawner.mutable_agent_environment()->Add(options.module_environment.begin(),
                                                      options.module_environment.end());
   }

@@ -20,7 +20,7 @@ Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAcc
   }
   // For what a PKCS#11 module does with its files.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(statx), SCMP_SYS(getdents64)}));
-  if (module->writes_files()) {
+  if (!module->state_directory().empty()) {
     // The agent restricts with Landlock where the module may write.
     BAOKMS_TRY(policy.Allow({SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
                              SCMP_SYS(landlock_restrict_self)}));

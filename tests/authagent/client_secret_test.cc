@@ -1,5 +1,3 @@
-#include "authagent/client_secret.h"
-
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "authagent/oauth2.h"
 #include "common/base/secret_buffer.h"
 
 namespace baokms::authagent {

@@ -53,9 +53,9 @@ TEST(JwtClaimsTest, ToleratesThePaddingThatBase64WouldHave) {
   EXPECT_EQ(Problem("eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjF9.c2ln"), "accepted");
   EXPECT_EQ(Problem("eyJhbGciOiJSUzI1NiIgfQ==.eyJleHAiOjEyfQ==.c2ln"), "accepted");
   EXPECT_EQ(Problem("eyJhbGciOiJSUzI1NiIgfQ=.eyJleHAiOjEyfQ==.c2ln"),
-            "header or payload not base64url");
+            "the header or the payload of the JWT is not base64url");
   EXPECT_EQ(Problem("eyJhbGciOiJSUzI1NiJ9====.eyJleHAiOjF9.c2ln"),
-            "header or payload not base64url");
+            "the header or the payload of the JWT is not base64url");
 }
 
 TEST(JwtClaimsTest, RefusesTokensOfTheWrongShape) {
@@ -67,18 +67,21 @@ TEST(JwtClaimsTest, RefusesTokensOfTheWrongShape) {
   const std::string header = "eyJhbGciOiJSUzI1NiJ9";
   const std::string payload = "eyJleHAiOjF9";
   const std::array rows = {
-      Row{"", "not three parts"},
-      Row{header, "not three parts"},
-      Row{header + "." + payload, "not three parts"},
-      Row{header + "." + payload + ".c2ln.c2ln", "not three parts"},
-      Row{"." + payload + ".c2ln", "empty header or payload"},
-      Row{header + "..c2ln", "empty header or payload"},
-      Row{header + "." + payload + ".", "no signature"},
-      Row{header + "." + payload + ".c2+n", "signature not base64url"},
-      Row{header + "." + payload + ".c2\"n", "signature not base64url"},
-      Row{"!" + header + "." + payload + ".c2ln", "header or payload not base64url"},
-      Row{header + "." + payload + "=.c2ln", "header or payload not base64url"},
-      Row{header + ".====.c2ln", "header or payload not base64url"},
+      Row{"", "the token does not have the three parts of a JWT"},
+      Row{header, "the token does not have the three parts of a JWT"},
+      Row{header + "." + payload, "the token does not have the three parts of a JWT"},
+      Row{header + "." + payload + ".c2ln.c2ln",
+          "the token does not have the three parts of a JWT"},
+      Row{"." + payload + ".c2ln", "the header or the payload of the JWT is empty"},
+      Row{header + "..c2ln", "the header or the payload of the JWT is empty"},
+      Row{header + "." + payload + ".", "the JWT has no signature"},
+      Row{header + "." + payload + ".c2+n", "the signature of the JWT is not base64url"},
+      Row{header + "." + payload + ".c2\"n", "the signature of the JWT is not base64url"},
+      Row{"!" + header + "." + payload + ".c2ln",
+          "the header or the payload of the JWT is not base64url"},
+      Row{header + "." + payload + "=.c2ln",
+          "the header or the payload of the JWT is not base64url"},
+      Row{header + ".====.c2ln", "the header or the payload of the JWT is not base64url"},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.token);
@@ -89,14 +92,16 @@ TEST(JwtClaimsTest, RefusesTokensOfTheWrongShape) {
 TEST(JwtClaimsTest, RefusesHeadersThatClaimNoSignature) {
   constexpr std::string_view kPayload = R"({"exp":1})";
   for (const std::string_view alg : {"none", "None", "NONE", "nOnE"}) {
-    EXPECT_EQ(Problem(JwtText(kPayload, R"({"alg":")" + std::string(alg) + R"("})")), "alg none");
+    EXPECT_EQ(Problem(JwtText(kPayload, R"({"alg":")" + std::string(alg) + R"("})")),
+              "the JWT is not signed: its alg is none");
   }
   for (const std::string_view header : {R"({})", R"({"alg":""})", R"({"alg":1})", R"({"alg":null})",
                                         R"({"alg":["RS256"]})", R"({"ALG":"RS256"})"}) {
-    EXPECT_EQ(Problem(JwtText(kPayload, header)), "alg missing in the header") << header;
+    EXPECT_EQ(Problem(JwtText(kPayload, header)), "the header of the JWT has no alg") << header;
   }
   for (const std::string_view header : {"[]", "1", "x", R"({"alg":"RS256","alg":"none"})"}) {
-    EXPECT_EQ(Problem(JwtText(kPayload, header)), "header not one JSON object with unique names")
+    EXPECT_EQ(Problem(JwtText(kPayload, header)),
+              "the header of the JWT is not one JSON object with unique names")
         << header;
   }
 }
@@ -133,7 +138,8 @@ TEST(JwtClaimsTest, RefusesPayloadsThatAreNotOneStrictObject) {
                                              deep,
                                              wide};
   for (const std::string& payload : payloads) {
-    EXPECT_EQ(Problem(JwtText(payload)), "payload not one JSON object with unique names")
+    EXPECT_EQ(Problem(JwtText(payload)),
+              "the payload of the JWT is not one JSON object with unique names")
         << payload.substr(0, 60);
   }
 }
@@ -145,24 +151,24 @@ TEST(JwtClaimsTest, NamesTheClaimThatHasTheWrongType) {
   };
 
   constexpr std::array kRows = {
-      Row{R"({})", "exp missing"},
-      Row{R"({"exp":"1"})", "exp not a point in time"},
-      Row{R"({"exp":null})", "exp not a point in time"},
-      Row{R"({"exp":-1})", "exp not a point in time"},
-      Row{R"({"exp":-0.5})", "exp not a point in time"},
-      Row{R"({"exp":253402300800})", "exp not a point in time"},
-      Row{R"({"exp":18446744073709551616})", "exp not a point in time"},
-      Row{R"({"exp":[1]})", "exp not a point in time"},
-      Row{R"({"exp":{"exp":1}})", "exp not a point in time"},
-      Row{R"({"exp":1,"nbf":"0"})", "nbf not a point in time"},
-      Row{R"({"exp":1,"iat":true})", "iat not a point in time"},
-      Row{R"({"exp":1,"iss":1})", "iss not text"},
-      Row{R"({"exp":1,"sub":["a"]})", "sub not text"},
-      Row{R"({"exp":1,"aud":1})", "aud neither text nor a list of texts"},
-      Row{R"({"exp":1,"aud":["a",1]})", "aud neither text nor a list of texts"},
-      Row{R"({"exp":1,"aud":["a",["b"]]})", "aud neither text nor a list of texts"},
-      Row{R"({"exp":1,"aud":[{"a":"b"},"c"]})", "aud neither text nor a list of texts"},
-      Row{R"({"exp":1,"aud":{"a":"b"}})", "aud neither text nor a list of texts"},
+      Row{R"({})", "exp is missing"},
+      Row{R"({"exp":"1"})", "exp is not a point in time"},
+      Row{R"({"exp":null})", "exp is not a point in time"},
+      Row{R"({"exp":-1})", "exp is not a point in time"},
+      Row{R"({"exp":-0.5})", "exp is not a point in time"},
+      Row{R"({"exp":253402300800})", "exp is not a point in time"},
+      Row{R"({"exp":18446744073709551616})", "exp is not a point in time"},
+      Row{R"({"exp":[1]})", "exp is not a point in time"},
+      Row{R"({"exp":{"exp":1}})", "exp is not a point in time"},
+      Row{R"({"exp":1,"nbf":"0"})", "nbf is not a point in time"},
+      Row{R"({"exp":1,"iat":true})", "iat is not a point in time"},
+      Row{R"({"exp":1,"iss":1})", "iss is not a string"},
+      Row{R"({"exp":1,"sub":["a"]})", "sub is not a string"},
+      Row{R"({"exp":1,"aud":1})", "aud is neither a string nor a list of strings"},
+      Row{R"({"exp":1,"aud":["a",1]})", "aud is neither a string nor a list of strings"},
+      Row{R"({"exp":1,"aud":["a",["b"]]})", "aud is neither a string nor a list of strings"},
+      Row{R"({"exp":1,"aud":[{"a":"b"},"c"]})", "aud is neither a string nor a list of strings"},
+      Row{R"({"exp":1,"aud":{"a":"b"}})", "aud is neither a string nor a list of strings"},
   };
   for (const Row& row : kRows) {
     EXPECT_EQ(Problem(JwtText(row.payload)), row.problem) << row.payload;
@@ -227,18 +233,23 @@ TEST(JwtChecksTest, ChecksNothingThatIsNotConfigured) {
   EXPECT_EQ(CheckClaims(claims, JwtRules(), kNow).status, AuthStatus::kOk);
 }
 
+std::string FromTheFuture(const std::string& claim, int seconds) {
+  return claim + " is " + std::to_string(seconds) +
+         " s in the future: compare the clocks of the issuer and this node";
+}
+
 TEST(JwtChecksTest, ComparesTimesAtTheirExactBorders) {
   JwtClaims claims = GoodClaims();
   claims.not_before = kNow + 30;
   EXPECT_EQ(CheckClaims(claims, Rules(), kNow).status, AuthStatus::kOk);
   claims.not_before = kNow + 30.001;
-  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "nbf in the future");
+  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, FromTheFuture("nbf", 31));
 
   claims = GoodClaims();
   claims.issued_at = kNow + 30;
   EXPECT_EQ(CheckClaims(claims, Rules(), kNow).status, AuthStatus::kOk);
   claims.issued_at = kNow + 31;
-  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "iat in the future");
+  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, FromTheFuture("iat", 31));
 
   claims = GoodClaims();
   claims.expires = kNow + 120.001;
@@ -255,16 +266,18 @@ TEST(JwtChecksTest, ComparesTextsExactly) {
   for (const std::string_view issuer : {"", "Issuer", "issuer/", "issue"}) {
     JwtClaims claims = GoodClaims();
     claims.issuer = issuer;
-    EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "iss not the expected issuer");
+    EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "iss is not auth.jwt.expectedIssuer");
   }
   JwtClaims claims = GoodClaims();
   claims.subject = "subject ";
-  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "sub not the expected subject");
+  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "sub is not auth.jwt.expectedSubject");
   claims = GoodClaims();
   claims.audiences = {"KMS", "", "kms "};
-  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "aud without an expected audience");
+  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason,
+            "aud contains none of auth.jwt.expectedAudience");
   claims.audiences.clear();
-  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason, "aud without an expected audience");
+  EXPECT_EQ(CheckClaims(claims, Rules(), kNow).reason,
+            "aud contains none of auth.jwt.expectedAudience");
 }
 
 TEST(JwtChecksTest, NamesTheFirstProblemInTheDocumentedOrder) {
@@ -275,20 +288,27 @@ TEST(JwtChecksTest, NamesTheFirstProblemInTheDocumentedOrder) {
                    .not_before = kNow + 100,
                    .issued_at = kNow + 100};
   const JwtRules rules = Rules();
-  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, "nbf in the future");
+  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, FromTheFuture("nbf", 100));
   claims.not_before.reset();
-  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, "iat in the future");
+  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, FromTheFuture("iat", 100));
   claims.issued_at.reset();
-  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, "iss not the expected issuer");
+  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, "iss is not auth.jwt.expectedIssuer");
   claims.issuer = "issuer";
-  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, "aud without an expected audience");
+  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason,
+            "aud contains none of auth.jwt.expectedAudience");
   claims.audiences = {"other"};
-  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, "sub not the expected subject");
+  EXPECT_EQ(CheckClaims(claims, rules, kNow).reason, "sub is not auth.jwt.expectedSubject");
   claims.subject = "subject";
-  EXPECT_EQ(CheckClaims(claims, rules, kNow), (Finding{AuthStatus::kJwtExpired, "exp passed"}));
+  claims.expires = kNow - 599;
+  EXPECT_EQ(CheckClaims(claims, rules, kNow),
+            (Finding{AuthStatus::kJwtExpired, "the JWT expired 599 s ago"}));
+  claims.expires = kNow - 1;
+  EXPECT_EQ(CheckClaims(claims, rules, kNow),
+            (Finding{AuthStatus::kJwtNearExpiry, "the JWT expired 1 s ago"}));
   claims.expires = kNow + 1;
   EXPECT_EQ(CheckClaims(claims, rules, kNow),
-            (Finding{AuthStatus::kJwtNearExpiry, "exp too near"}));
+            (Finding{AuthStatus::kJwtNearExpiry,
+                     "the JWT expires in 1 s, within auth.jwt.minRemainingTtl"}));
 }
 
 }  // namespace

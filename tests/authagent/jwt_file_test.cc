@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "authagent/credential.h"
+#include "authagent/jwt_claims.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/secret_buffer.h"
@@ -75,20 +76,21 @@ TEST_F(JwtFileTest, DropsWhitespaceAroundTheToken) {
 }
 
 TEST_F(JwtFileTest, RefusesEmptyFilesAndInnerWhitespace) {
+  constexpr std::string_view kContent = "the JWT file is empty or has white space inside the JWT";
   Put("");
-  EXPECT_EQ(Problem(), "file empty");
+  EXPECT_EQ(Problem(), kContent);
   Put(" \n\t");
-  EXPECT_EQ(Problem(), "file empty");
+  EXPECT_EQ(Problem(), kContent);
   for (const std::string_view content : {"a.b c.d", "a.b\n.c", "a\t.b.c", "a.b.\vc"}) {
     Put(content);
-    EXPECT_EQ(Problem(), "whitespace inside the JWT");
+    EXPECT_EQ(Problem(), kContent);
   }
 }
 
 TEST_F(JwtFileTest, AcceptsExactlyTheMaximumSize) {
-  Put(std::string(kMaxJwtFile, 'a'));
+  Put(std::string(kMaxJwt, 'a'));
   EXPECT_EQ(Problem(), "accepted");
-  Put(std::string(kMaxJwtFile + 1, 'a'));
+  Put(std::string(kMaxJwt + 1, 'a'));
   EXPECT_EQ(Problem(), "file too large");
 }
 
@@ -101,11 +103,14 @@ TEST_F(JwtFileTest, RefusesModesThatLetOthersIn) {
 
 TEST_F(JwtFileTest, GivesAGoodTokenAndItsEnd) {
   const std::string token = ValidFor(3600);
-  JwtFile file({.path = Put(token + "\n"), .own_user = ::geteuid(), .rules = {}});
+  JwtFile file(
+      {.path = Put(token + "\n"), .own_user = ::geteuid(), .login = {.role = "kms", .rules = {}}});
   const std::int64_t before = UnixNow();
   const Acquired acquired = AcquireFrom(file);
   EXPECT_EQ(acquired.finding.status, AuthStatus::kOk);
-  EXPECT_EQ(Reveal(acquired.jwt), token);
+  EXPECT_EQ(acquired.request.operation, ipc::OPERATION_JWT_LOGIN);
+  EXPECT_EQ(acquired.request.body.text(), R"({"role":"kms","jwt":")" + token + R"("})");
+  EXPECT_EQ(acquired.request.identity, nullptr);
   EXPECT_GE(acquired.ends_unix, before + 3590);
 }
 
@@ -113,24 +118,27 @@ TEST_F(JwtFileTest, GivesNoTokenWithABadFinding) {
   JwtRules rules;
   rules.min_remaining_s = 120;
   rules.leeway_s = 30;
-  JwtFile file({.path = root_ / "jwt", .own_user = ::geteuid(), .rules = rules});
+  JwtFile file(
+      {.path = root_ / "jwt", .own_user = ::geteuid(), .login = {.role = "kms", .rules = rules}});
   EXPECT_EQ(AcquireFrom(file).finding, (Finding{AuthStatus::kError, "file missing"}));
   Put(ValidFor(60));
   EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kJwtNearExpiry);
   Put(ValidFor(-60));
   EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kJwtExpired);
   EXPECT_NE(AcquireFrom(file).ends_unix, 0) << "known even when it is over";
-  EXPECT_EQ(AcquireFrom(file).jwt.size(), 0U);
+  EXPECT_EQ(AcquireFrom(file).request.body.size(), 0U);
   Put("not a jwt");
   EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kJwtInvalid);
   Put("notajwt");
-  EXPECT_EQ(AcquireFrom(file).finding, (Finding{AuthStatus::kJwtInvalid, "not three parts"}));
+  EXPECT_EQ(AcquireFrom(file).finding,
+            (Finding{AuthStatus::kJwtInvalid, "the token does not have the three parts of a JWT"}));
   Put(ValidFor(3600), 0644);
   EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kError);
 }
 
 TEST_F(JwtFileTest, NoticesAReplacedRemovedAndNewFile) {
-  JwtFile file({.path = root_ / "jwt", .own_user = ::geteuid(), .rules = {}});
+  JwtFile file(
+      {.path = root_ / "jwt", .own_user = ::geteuid(), .login = {.role = "kms", .rules = {}}});
   AcquireFrom(file);
   EXPECT_FALSE(file.Replaced()) << "missing then and now";
   Put(ValidFor(3600));

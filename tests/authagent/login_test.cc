@@ -50,7 +50,8 @@ class FakeCredential final : public Credential {
     acquired.ends_unix = 4711;
     acquired.due_unix = due_unix;
     if (finding.status == AuthStatus::kOk) {
-      acquired.jwt = Secret("the.jwt.text");
+      acquired.request.operation = ipc::OPERATION_JWT_LOGIN;
+      acquired.request.body.Append("the.jwt.text");
     }
     done(std::move(acquired));
   }
@@ -70,28 +71,15 @@ class FakeApi final : public LoginApi {
   struct Call {
     openbao::CallContext context;
     std::string auth_mount;
-    std::string role;
-    std::string jwt;
+    openbao::LoginRequest request;
     openbao::Done<openbao::AuthValue> done;
-    std::shared_ptr<const openbao::TlsIdentity> identity;
   };
 
-  void LoginJwt(const openbao::CallContext& context,
-                std::string_view auth_mount,
-                std::string_view role,
-                const SecretBuffer& jwt,
-                openbao::Done<openbao::AuthValue> done) override {
-    calls.push_back({context, std::string(auth_mount), std::string(role), Reveal(jwt),
-                     std::move(done), nullptr});
-  }
-
-  void LoginCert(const openbao::CallContext& context,
-                 std::string_view auth_mount,
-                 std::string_view name,
-                 std::shared_ptr<const openbao::TlsIdentity> identity,
-                 openbao::Done<openbao::AuthValue> done) override {
-    calls.push_back({context, std::string(auth_mount), std::string(name), "", std::move(done),
-                     std::move(identity)});
+  void Login(const openbao::CallContext& context,
+             std::string_view auth_mount,
+             openbao::LoginRequest request,
+             openbao::Done<openbao::AuthValue> done) override {
+    calls.push_back({context, std::string(auth_mount), std::move(request), std::move(done)});
   }
 
   void Answer(std::size_t call,
@@ -161,7 +149,7 @@ class LoginServiceTest : public ::testing::Test {
   void MakeDesk(std::uint32_t budget) {
     login_ = std::make_unique<LoginService>(
         *loop_, credential_, api_, outlet_, log_,
-        LoginOptions{"auth/k8s", "kms", 2, std::chrono::seconds(5), budget});
+        LoginOptions{"auth/k8s", 2, std::chrono::seconds(5), budget});
   }
 
   // Runs what was posted so far.
@@ -202,8 +190,8 @@ TEST_F(LoginServiceTest, HandsTheTokenToTheWorkerThatAsked) {
   Ask(1, 'a');
   ASSERT_EQ(api_.calls.size(), 1U);
   EXPECT_EQ(api_.calls[0].auth_mount, "auth/k8s");
-  EXPECT_EQ(api_.calls[0].role, "kms");
-  EXPECT_EQ(api_.calls[0].jwt, "the.jwt.text");
+  EXPECT_EQ(api_.calls[0].request.operation, ipc::OPERATION_JWT_LOGIN);
+  EXPECT_EQ(api_.calls[0].request.body.text(), "the.jwt.text");
   EXPECT_EQ(api_.calls[0].context.token, nullptr);
   EXPECT_EQ(api_.calls[0].context.connection, openbao::ConnectionUse::kFresh);
 
@@ -275,14 +263,14 @@ TEST_F(LoginServiceTest, NamesEveryFailureOfOpenBao) {
 }
 
 TEST_F(LoginServiceTest, DoesNotAskOpenBaoWithABadCredential) {
-  credential_.finding = {AuthStatus::kJwtExpired, "exp passed"};
+  credential_.finding = {AuthStatus::kJwtExpired, "the JWT expired 3 s ago"};
   Ask(0, 'a');
   EXPECT_TRUE(api_.calls.empty());
   ASSERT_EQ(outlet_.failures.size(), 1U);
   EXPECT_EQ(outlet_.failures[0].second.outcome(), ipc::OUTCOME_AUTH_FAILED);
   EXPECT_EQ(outlet_.failures[0].second.status(), "jwt_expired");
   EXPECT_EQ(outlet_.statuses[0].status(), "jwt_expired");
-  EXPECT_EQ(Field(log_.records[0], "reason"), "exp passed");
+  EXPECT_EQ(Field(log_.records[0], "reason"), "the JWT expired 3 s ago");
 }
 
 TEST_F(LoginServiceTest, ReadsTheCredentialForEveryLogin) {
@@ -410,7 +398,7 @@ TEST_F(LoginServiceTest, WarnsOfTokensForALimitedNumberOfRequests) {
 }
 
 TEST_F(LoginServiceTest, AWorkerThatAsksWithoutEndCannotFloodTheSupervisor) {
-  credential_.finding = {AuthStatus::kJwtInvalid, "exp missing"};
+  credential_.finding = {AuthStatus::kJwtInvalid, "exp is missing"};
   for (int i = 0; i < 1000; ++i) {
     Ask(0, 'a');
   }
@@ -424,7 +412,7 @@ TEST_F(LoginServiceTest, ReportsAReplacedCredentialAtOnce) {
   login_->Watch();
   EXPECT_EQ(credential_.reads, 0);
   credential_.replaced = true;
-  credential_.finding = {AuthStatus::kJwtInvalid, "iss not the expected issuer"};
+  credential_.finding = {AuthStatus::kJwtInvalid, "iss is not auth.jwt.expectedIssuer"};
   login_->Watch();
   ASSERT_EQ(outlet_.statuses.size(), 1U);
   EXPECT_EQ(outlet_.statuses[0].status(), "jwt_invalid");
@@ -435,7 +423,7 @@ TEST_F(LoginServiceTest, ReportsAReplacedCredentialAtOnce) {
 }
 
 TEST_F(LoginServiceTest, ComplainsAboutABadCredentialOnceAMinute) {
-  credential_.finding = {AuthStatus::kOAuth2Rejected, "token endpoint refused the grant"};
+  credential_.finding = {AuthStatus::kOAuth2Rejected, "the token endpoint refused the grant"};
   login_->CheckCredential();
   EXPECT_EQ(credential_.reads, 1);
   for (int i = 0; i < 10; ++i) {
@@ -450,7 +438,7 @@ TEST_F(LoginServiceTest, SaysThatAReplacementIsOverdueWhileTheCredentialIsStillG
   login_->CheckCredential();
   ASSERT_EQ(log_.records.size(), 1U);
   EXPECT_EQ(log_.records[0].level, LogLevel::kWarn);
-  EXPECT_EQ(Field(log_.records[0], "reason"), "replacement overdue");
+  EXPECT_EQ(Field(log_.records[0], "reason"), "the replacement of the credential is overdue");
   EXPECT_EQ(outlet_.statuses[0].credential_status(), "ok");
   EXPECT_EQ(outlet_.statuses[0].credential_due_unix(), credential_.due_unix);
   credential_.due_unix = UnixNow() + 3600;

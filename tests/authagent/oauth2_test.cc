@@ -18,8 +18,7 @@
 #include <gtest/gtest.h>
 
 #include "authagent/credential.h"
-#include "authagent/oauth2_answer.h"
-#include "authagent/oauth2_form.h"
+#include "authagent/oauth2_grant.h"
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
 #include "common/openbao/form_post.h"
@@ -184,7 +183,7 @@ TEST(OAuth2AnswerTest, TellsOutagesFromRefusals) {
         ErrorClass::kTimeout, ErrorClass::kUnavailable}) {
     none.error_class = failure;
     EXPECT_EQ(ClassifyGrant(none).finding,
-              (Finding{AuthStatus::kOAuth2Unavailable, openbao::ToString(failure)}));
+              (Finding{AuthStatus::kOAuth2Unavailable, std::string(openbao::ToString(failure))}));
   }
   none.error_class = ErrorClass::kUndecodable;
   EXPECT_EQ(ClassifyGrant(none).finding.status, AuthStatus::kOAuth2Response);
@@ -202,7 +201,8 @@ class OAuth2CredentialTest : public ::testing::Test {
             .client_secret_file = root_ / "secret",
             .own_user = ::geteuid(),
             .grant = {.client_id = "c", .auth = ClientAuth::kPost},
-            .rules = {.min_remaining_s = 60, .leeway_s = 30, .expected_issuer = "us"}},
+            .login = {.role = "kms",
+                      .rules = {.min_remaining_s = 60, .leeway_s = 30, .expected_issuer = "us"}}},
         [this](openbao::FormRequest form, BootTime /*deadline*/,
                std::function<void(FormAnswer)> done) {
           bodies_.emplace_back(form.body.text());
@@ -247,7 +247,7 @@ TEST_F(OAuth2CredentialTest, AsksForANewTokenEachTime) {
   for (int i = 1; i <= 3; ++i) {
     const Acquired acquired = Acquire(Grant(3600));
     EXPECT_EQ(acquired.finding.status, AuthStatus::kOk);
-    EXPECT_NE(acquired.jwt.size(), 0U);
+    EXPECT_NE(acquired.request.body.size(), 0U);
     EXPECT_EQ(acquired.ends_unix, 0) << "the next login has another one";
     EXPECT_EQ(acquired.due_unix, 0);
   }
@@ -262,7 +262,7 @@ TEST_F(OAuth2CredentialTest, ChecksTheTokenLikeAJwtFromAFile) {
   const Acquired acquired =
       Acquire(Answer(R"({"access_token":")" + other + R"(","token_type":"bearer"})"));
   EXPECT_EQ(acquired.finding.status, AuthStatus::kJwtInvalid);
-  EXPECT_EQ(acquired.jwt.size(), 0U);
+  EXPECT_EQ(acquired.request.body.size(), 0U);
   const std::string unsigned_token = JwtText(R"({"exp":9999999999})", R"({"alg":"RS256"})", "");
   for (const std::string& token : {std::string("opaque"), unsigned_token}) {
     EXPECT_EQ(Acquire(Answer(R"({"access_token":")" + token + R"(","token_type":"bearer"})"))

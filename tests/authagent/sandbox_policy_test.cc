@@ -1,5 +1,8 @@
 // The filter's text is the reviewed one.
 
+#include <string>
+#include <string_view>
+
 #include <gtest/gtest.h>
 
 #include "authagent/sandbox.h"
@@ -13,22 +16,22 @@ TEST(AgentPolicyTest, TextIsTheReviewedOne) {
   ExpectReviewedPolicy(BuildPolicy(), "authagent");
 }
 
-ipc::ModuleAccess Access(ipc::ModuleAccess::Network network, bool writes_files) {
+ipc::ModuleAccess Access(ipc::ModuleAccess::Network network, std::string_view state_directory) {
   ipc::ModuleAccess access;
   access.set_network(network);
-  access.set_writes_files(writes_files);
+  access.set_state_directory(std::string(state_directory));
   return access;
 }
 
 TEST(ModulePolicyTest, TextsAreTheReviewedOnes) {
-  const ipc::ModuleAccess least = Access(ipc::ModuleAccess::NETWORK_NONE, false);
+  const ipc::ModuleAccess least = Access(ipc::ModuleAccess::NETWORK_NONE, "");
   ExpectReviewedPolicy(BuildModulePolicy(least, ModuleStage::kLoading), "authagent/pkcs11/loading");
   ExpectReviewedPolicy(BuildModulePolicy(least, ModuleStage::kServing), "authagent/pkcs11/serving");
   ExpectReviewedPolicy(
-      BuildModulePolicy(Access(ipc::ModuleAccess::NETWORK_UNIX, false), ModuleStage::kServing),
+      BuildModulePolicy(Access(ipc::ModuleAccess::NETWORK_UNIX, ""), ModuleStage::kServing),
       "authagent/pkcs11/serving_unix");
   ExpectReviewedPolicy(
-      BuildModulePolicy(Access(ipc::ModuleAccess::NETWORK_INET, true), ModuleStage::kServing),
+      BuildModulePolicy(Access(ipc::ModuleAccess::NETWORK_INET, "/state"), ModuleStage::kServing),
       "authagent/pkcs11/serving_inet_writing");
 }
 

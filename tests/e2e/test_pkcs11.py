@@ -89,7 +89,7 @@ def test_a_replaced_certificate_is_used_and_a_bad_one_reported_before_it_is_need
     setup.renew_certificate(public_key=new_key().public_key())
     wait_for(
         lambda: setup.logged(
-            "auth.credential", status="cert_invalid", reason="do not belong together"
+            "auth.credential", status="cert_invalid", reason="does not belong to the certificate"
         ),
         "the foreign certificate to be reported",
     )

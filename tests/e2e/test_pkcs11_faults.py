@@ -1,5 +1,7 @@
 """A PKCS#11 module that hangs, fails, refuses the PIN, or runs in another process."""
 
+import os
+
 import pytest
 
 from rig.hsm import FaultyModule, RemoteModule
@@ -49,6 +51,27 @@ def test_a_module_that_hangs_costs_one_agent_and_no_request(faulty):
 
         wait_for(logged_in_again, "logins with the module back")
     assert setup.provider.run("pin-latch").stdout == "pinLatch: none\n"
+
+
+def test_a_set_up_that_the_agent_refuses_ends_serve_with_exit_3(faulty):
+    setup, module = faulty()
+    closed = setup.hsm.folder / "closed"
+    inside = closed / "state"
+    inside.mkdir(parents=True)
+    # serve passes with the capabilities of root while it checks the host; the agent has none.
+    closed.chmod(0o700)
+    os.chown(closed, 65534, 65534)
+    setup.configure(variables=module.environment, **(module.settings | {"stateDirectory": str(inside)}))
+    ended = setup.provider.run("serve", check=False)
+    assert ended.returncode == 3
+    assert (
+        "config invalid; a child process refuses its set-up: "
+        "set-up: auth.cert.pkcs11.stateDirectory cannot be opened"
+    ) in ended.stderr
+    inside.rmdir()
+    missing = setup.provider.run("config", check=False)
+    assert missing.returncode == 3
+    assert "auth.cert.pkcs11.stateDirectory: cannot be opened as a directory" in missing.stderr
 
 
 @pytest.mark.parametrize("missing", [CKM_RSA_PKCS, CKM_RSA_PKCS_PSS])

@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "authagent/credential.h"
+#include "authagent/auth_status.h"
 #include "authagent/jwt_claims.h"
 #include "common/base/result.h"
 

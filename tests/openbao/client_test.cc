@@ -1,3 +1,4 @@
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "common/openbao/api.h"
 #include "common/openbao/http_limits.h"
+#include "common/openbao/request_bodies.h"
 #include "tests/openbao/client_fixture.h"
 #include "tests/openbao/hostile_server.h"
 
@@ -146,14 +148,14 @@ TEST_F(ClientTest, LogsInWithoutATokenAndRenewsWithOne) {
   Recorder recorder({answer});
   HostileServer server(Identity(), recorder.MakeScript());
   ClientRig rig(authority_, {server.port()});
-  std::string jwt_text(kMaxJwtBytes, 'j');  // above what libcurl would ask permission for
-  const SecretBuffer jwt =
-      SecretBuffer::TakeFrom({reinterpret_cast<std::uint8_t*>(jwt_text.data()), jwt_text.size()})
-          .value();
+  const std::string jwt(kMaxJwtBytes, 'j');  // above what libcurl would ask permission for
   CallContext login = rig.Context();
   login.token = nullptr;
   const auto logged_in = rig.Await<AuthValue>([&](Done<AuthValue> done) {
-    return rig.client().LoginJwt(login, "auth/k8s-a-jwt", "role", jwt, std::move(done));
+    const std::array fields = {BodyMember{"role", "role"}, BodyMember{"jwt", jwt, kMaxJwtBytes}};
+    return rig.client().Login(login, "auth/k8s-a-jwt",
+                              {ipc::OPERATION_JWT_LOGIN, *BuildObject(fields), nullptr},
+                              std::move(done));
   });
   EXPECT_EQ(logged_in.report.error_class, ErrorClass::kOk);
   EXPECT_EQ(Revealed(logged_in.value.token), "s.new");

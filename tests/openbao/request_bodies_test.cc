@@ -1,6 +1,8 @@
 #include "common/openbao/request_bodies.h"
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +18,8 @@ std::span<const std::uint8_t> Bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-SecretBuffer Secret(std::string text) {
-  return SecretBuffer::TakeFrom({reinterpret_cast<std::uint8_t*>(text.data()), text.size()})
-      .value();
+Result<WipedBuffer> BuildJwtLogin(std::string_view role, std::string_view jwt) {
+  return BuildObject(std::array{BodyMember{"role", role}, BodyMember{"jwt", jwt, kMaxJwtBytes}});
 }
 
 TEST(RequestBodiesTest, WritesTheDocumentedMembers) {
@@ -26,12 +27,13 @@ TEST(RequestBodiesTest, WritesTheDocumentedMembers) {
             R"({"plaintext":"aGVsbG8=","associated_data":"e30=","key_version":3})");
   EXPECT_EQ(BuildDecrypt("vault:v3:AAAA", "e30=")->text(),
             R"({"ciphertext":"vault:v3:AAAA","associated_data":"e30="})");
-  EXPECT_EQ(BuildJwtLogin("role", Secret("a.b.c"))->text(), R"({"role":"role","jwt":"a.b.c"})");
+  EXPECT_EQ(BuildJwtLogin("role", "a.b.c")->text(), R"({"role":"role","jwt":"a.b.c"})");
+  EXPECT_EQ(BuildObject({})->text(), "{}");
   EXPECT_EQ(BuildRenewal(3600)->text(), R"({"increment":"3600s"})");
 }
 
 TEST(RequestBodiesTest, EscapesWhatWouldEndAString) {
-  EXPECT_EQ(BuildJwtLogin("a\"b\\c\n\x01/<\xC3\xA4", Secret("j"))->text(),
+  EXPECT_EQ(BuildJwtLogin("a\"b\\c\n\x01/<\xC3\xA4", "j")->text(),
             "{\"role\":\"a\\\"b\\\\c\\u000a\\u0001/<\xC3\xA4\",\"jwt\":\"j\"}");
 }
 
@@ -43,8 +45,8 @@ TEST(RequestBodiesTest, RefusesWhatTheContractGuards) {
   EXPECT_FALSE(BuildDecrypt("", "e30=").has_value());
   EXPECT_FALSE(BuildDecrypt("c", "").has_value());
   EXPECT_FALSE(BuildDecrypt("vault:v1:\xff", "e30=").has_value());
-  EXPECT_FALSE(BuildJwtLogin("", Secret("j")).has_value());
-  EXPECT_FALSE(BuildJwtLogin("r", SecretBuffer()).has_value());
+  EXPECT_FALSE(BuildJwtLogin("", "j").has_value());
+  EXPECT_FALSE(BuildJwtLogin("r", "").has_value());
   EXPECT_FALSE(BuildRenewal(0).has_value());
 }
 
@@ -56,9 +58,9 @@ TEST(RequestBodiesTest, TakesEachFieldUpToItsMaximum) {
   EXPECT_TRUE(BuildDecrypt(most, most).has_value());
   EXPECT_FALSE(BuildDecrypt(more, most).has_value());
   EXPECT_FALSE(BuildDecrypt(most, more).has_value());
-  EXPECT_TRUE(BuildJwtLogin(most, Secret(std::string(kMaxJwtBytes, 'j'))).has_value());
-  EXPECT_FALSE(BuildJwtLogin(more, Secret("j")).has_value());
-  EXPECT_FALSE(BuildJwtLogin("r", Secret(std::string(kMaxJwtBytes + 1, 'j'))).has_value());
+  EXPECT_TRUE(BuildJwtLogin(most, std::string(kMaxJwtBytes, 'j')).has_value());
+  EXPECT_FALSE(BuildJwtLogin(more, "j").has_value());
+  EXPECT_FALSE(BuildJwtLogin("r", std::string(kMaxJwtBytes + 1, 'j')).has_value());
   EXPECT_TRUE(BuildRenewal(kMaxLeaseSeconds).has_value());
   EXPECT_FALSE(BuildRenewal(kMaxLeaseSeconds + 1).has_value());
 }

@@ -49,7 +49,7 @@ std::string PemOf(const SoftwareKey& key, const CertificateTraits& traits) {
 Finding Classify(const std::string& pem) {
   const Result<ClientCertificate> certificate = ParseChain(Bytes(pem));
   if (!certificate) {
-    return {AuthStatus::kError, certificate.error().what()};
+    return {AuthStatus::kError, std::string(certificate.error().what())};
   }
   return CheckCertificate(*certificate, kRules, UnixNow());
 }
@@ -121,7 +121,8 @@ TEST(ClientCertificateTest, NeverTakesAPrivateKey) {
   for (const std::string& pem : {leaf + key, key + leaf, key}) {
     const Result<ClientCertificate> chain = ParseChain(Bytes(pem));
     ASSERT_FALSE(chain);
-    EXPECT_EQ(chain.error().what(), "PEM block that is no certificate");
+    EXPECT_EQ(chain.error().what(),
+              "the certificate file contains a PEM block that is not a certificate");
   }
 }
 

@@ -2,10 +2,13 @@
 
 #include "authagent/pkcs11/module_error.h"
 
+#include <optional>
+
 #include <gtest/gtest.h>
 #include <p11-kit/pkcs11.h>
 
 #include "common/base/error.h"
+#include "proto/ipc.pb.h"
 
 namespace baokms::authagent {
 namespace {
@@ -21,18 +24,21 @@ TEST(ModuleErrorTest, NamesReturnValues) {
 
 TEST(ModuleErrorTest, DescribesNativeCallsByNameAndOthersByText) {
   EXPECT_EQ(Describe(ModuleError("C_Login", CKR_PIN_LOCKED)), "C_Login: CKR_PIN_LOCKED");
-  EXPECT_EQ(Describe(ModuleError("C_Sign", CKR_VENDOR_DEFINED + 1)), "C_Sign: CKR_VENDOR_DEFINED");
+  EXPECT_EQ(Describe(ModuleError("C_Sign", CKR_VENDOR_DEFINED + 1)),
+            "C_Sign: CKR_VENDOR_DEFINED (0x80000001)");
   EXPECT_EQ(Describe(Error(ErrorCode::kNotFound, "no token matches")), "no token matches");
 }
 
 TEST(ModuleErrorTest, TellsARefusedPinFromOneThatWasNotLookedAt) {
   for (const unsigned long code :
        {CKR_PIN_INCORRECT, CKR_PIN_LOCKED, CKR_PIN_EXPIRED, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE}) {
-    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), PinVerdict::kRefused) << CkrName(code);
+    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), ipc::PinAttemptEnd::RESULT_REFUSED)
+        << CkrName(code);
   }
   for (const unsigned long code :
        {CKR_SESSION_HANDLE_INVALID, CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_REMOVED}) {
-    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), PinVerdict::kNotTried) << CkrName(code);
+    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), ipc::PinAttemptEnd::RESULT_NOT_TRIED)
+        << CkrName(code);
   }
 }
 
@@ -53,7 +59,7 @@ TEST(ModuleErrorTest, TellsPropertiesOfAKeyFromPassingTrouble) {
 TEST(ModuleErrorTest, TrustsNoOtherAnswer) {
   for (const unsigned long code : {CKR_DEVICE_ERROR, CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED,
                                    CKR_VENDOR_DEFINED + 5, 0x7fff'0000UL}) {
-    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), PinVerdict::kUnknown) << CkrName(code);
+    EXPECT_EQ(ClassifyLogin(ModuleError("C_Login", code)), std::nullopt) << CkrName(code);
   }
 }
 

@@ -13,7 +13,6 @@
 #include <gtest/gtest.h>
 
 #include "authagent/pkcs11/signing_key.h"
-#include "authagent/pkcs11/threaded_key.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 

@@ -87,7 +87,7 @@ TEST_F(PinFileTest, RefusesAByteOrderMarkThatTheTokenWouldCountAsPartOfThePin) {
                                                           6)}) {
     const Result<SecretBuffer> pin = ReadPinFile(Write(content), ::geteuid());
     ASSERT_FALSE(pin);
-    EXPECT_EQ(pin.error().what(), "file begins with a byte order mark; save it without one");
+    EXPECT_EQ(pin.error().what(), "the file begins with a byte order mark: save it without one");
   }
 }
 

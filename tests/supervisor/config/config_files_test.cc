@@ -299,6 +299,22 @@ TEST_F(HostTest, ChecksTheCaBundle) {
   EXPECT_THAT(Problems(), ElementsAre(HasSubstr("openbao.caCertFile: is too large")));
 }
 
+TEST_F(HostTest, ChecksTheDirectoryOfAModule) {
+  CertConfig& cert = document_.config.auth.cert;
+  cert.source = CertSource::kPkcs11;
+  cert.pkcs11.state_directory = root_ + "/token";
+  EXPECT_THAT(Problems(), IsEmpty()) << "does not apply with a JWT";
+  document_.config.auth.method = AuthMethod::kCert;
+  EXPECT_THAT(Problems(),
+              ElementsAre(HasSubstr("auth.cert.pkcs11.stateDirectory: cannot be opened as a "
+                                    "directory: No such file or directory")));
+  Write("token", "");
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("Not a directory")));
+  std::filesystem::remove(root_ + "/token");
+  MakeDirectory("token");
+  EXPECT_THAT(Problems(), IsEmpty());
+}
+
 TEST_F(HostTest, ChecksTheTokenEndpointsBundle) {
   document_.config.auth.jwt.source = JwtSource::kOAuth2;
   document_.config.auth.jwt.oauth2.ca_cert_file = root_ + "/absent";

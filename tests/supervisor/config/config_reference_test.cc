@@ -95,8 +95,8 @@ TEST(ExamplesTest, AreValid) {
 }
 
 TEST(ExamplesTest, GeneratedOnesAreValid) {
-  EXPECT_THAT(ProblemsOf(ExampleYaml(ExampleKind::kJwtFile)), IsEmpty());
-  EXPECT_THAT(ProblemsOf(ExampleYaml(ExampleKind::kPkcs11)), IsEmpty());
+  EXPECT_THAT(ProblemsOf(ExampleYaml(AuthMethod::kJwt)), IsEmpty());
+  EXPECT_THAT(ProblemsOf(ExampleYaml(AuthMethod::kCert)), IsEmpty());
 }
 
 TEST(ReferenceTest, DocumentationIsWhatTheTableSays) {

@@ -21,7 +21,7 @@ TEST(SpawnerPolicyTest, TextsWithAModuleAreTheReviewedOnes) {
   access.set_network(ipc::ModuleAccess::NETWORK_UNIX);
   ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11_unix");
   access.set_network(ipc::ModuleAccess::NETWORK_INET);
-  access.set_writes_files(true);
+  access.set_state_directory("/state");
   ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11_inet_writing");
 }
 

@@ -1,7 +1,11 @@
-// The conditions on which other keys depend: the chosen login method and its source.
+// What tells the auth methods apart: the conditions on which other keys depend, and one row of
+// traits for each method. Only the function that fills the agent's set-up distinguishes them
+// otherwise.
 
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "supervisor/config/choices.h"
@@ -47,5 +51,33 @@ inline constexpr Condition kWithSpiffe{[](const Config& config) {
                                                 config.auth.cert.source == CertSource::kSpiffe;
                                        },
                                        "with source `spiffe`"};
+
+struct AuthMethodTraits {
+  AuthMethod method{};
+  std::string_view section;        // of its keys: "auth.jwt"
+  std::string_view example_title;  // above its minimal file in the reference
+  bool token_renewable = false;    // a worker may renew its own token
+  // The credential is a certificate whose key is in a PKCS#11 module: the agent presents a PIN and
+  // runs vendor code.
+  bool key_in_module = false;
+};
+
+// In the order of the documentation.
+inline constexpr std::array<AuthMethodTraits, 2> kAuthMethods{{
+    {.method = AuthMethod::kJwt,
+     .section = "auth.jwt",
+     .example_title = "With a JWT from a file",
+     .token_renewable = true},
+    {.method = AuthMethod::kCert,
+     .section = "auth.cert",
+     .example_title = "With a client certificate whose key is in a PKCS #11 token",
+     .key_in_module = true},
+}};
+
+// Returns the traits of a method; all of them are empty for kUnset.
+constexpr AuthMethodTraits TraitsOf(AuthMethod method) {
+  const auto* found = std::ranges::find(kAuthMethods, method, &AuthMethodTraits::method);
+  return found == kAuthMethods.end() ? AuthMethodTraits{} : *found;
+}
 
 }  // namespace baokms::supervisor
