@@ -46,7 +46,6 @@ Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   ProcFiles files;
   files.status = BAOKMS_TRY(OpenOwn("/proc/self/status"));
   files.statm = BAOKMS_TRY(OpenOwn("/proc/self/statm"));
-  files.limits = BAOKMS_TRY(OpenOwn("/proc/self/limits"));
   // OpenSSL needs the time zone when it verifies a certificate. libc reads the zone file here,
   // because it cannot do so later.
   ::tzset();

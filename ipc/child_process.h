@@ -35,7 +35,6 @@ struct ChildLimits {
 struct ProcFiles {
   UniqueFd status;
   UniqueFd statm;
-  UniqueFd limits;
 };
 
 // Checks the inherited descriptors and closes all others, hardens the process, sets its limits, and

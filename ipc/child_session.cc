@@ -82,7 +82,6 @@ Status ChildSession::Introduce(ProcFiles proc, const ConfinementReport& confinem
   BAOKMS_TRY(SayHello());
   BAOKMS_TRY(SendProc(ProcDescriptor::KIND_STATUS, std::move(proc.status)));
   BAOKMS_TRY(SendProc(ProcDescriptor::KIND_STATM, std::move(proc.statm)));
-  BAOKMS_TRY(SendProc(ProcDescriptor::KIND_LIMITS, std::move(proc.limits)));
   return link_->Send(MessageType::kConfinementReport, confinement);
 }
 

@@ -23,9 +23,8 @@ struct TypeFacts {
 constexpr FlowLimit kAsAsked{};
 
 constexpr FlowLimit kOnce{.burst = 1};
-// One descriptor of each kind.
-constexpr FlowLimit kThreeTimes{.burst = 3};
-// The auth agent enters a second, narrower filter once its PKCS#11 module is open.
+// One descriptor of each kind. The auth agent enters a second, narrower filter once its PKCS#11
+// module is open.
 constexpr FlowLimit kTwice{.burst = 2};
 // Sent after each login or renewal, which back off, and by the agent after each check of the
 // credential.
@@ -43,7 +42,7 @@ constexpr FlowLimit kLogins{.burst = 60, .per_second = 4};
 constexpr std::array kTypes = {
     TypeFacts{MessageType::kHello, "Hello", kMaxControlBody, kOnce},
     TypeFacts{MessageType::kHelloAnswer, "HelloAnswer", kMaxControlBody, kOnce},
-    TypeFacts{MessageType::kProcDescriptor, "ProcDescriptor", kMaxControlBody, kThreeTimes},
+    TypeFacts{MessageType::kProcDescriptor, "ProcDescriptor", kMaxControlBody, kTwice},
     TypeFacts{MessageType::kConfinementReport, "ConfinementReport", kMaxControlBody, kTwice},
     TypeFacts{MessageType::kLogRecord, "LogRecord", kMaxLogBody, kLogRecordFlow},
     TypeFacts{MessageType::kSyscallRefused, "SyscallRefused", kMaxControlBody, kOnce},

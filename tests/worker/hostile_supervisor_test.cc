@@ -59,7 +59,7 @@ class Attacker final {
     thread_ = std::thread([this, worker = std::move(worker)] {
       ipc::ConfinementReport confinement;
       confinement.set_filter_name("none");
-      ended_ = worker->Run({Open("status"), Open("statm"), Open("limits")}, confinement);
+      ended_ = worker->Run({Open("status"), Open("statm")}, confinement);
     });
   }
 
@@ -343,8 +343,7 @@ INSTANTIATE_TEST_SUITE_P(Agent, HostilePeerTest, testing::ValuesIn(AgentViolatio
 TEST(HonestPeerTest, WorkerIntroducesItselfCompletely) {
   Attacker supervisor;
   supervisor.Await<ipc::Hello>(supervisor.supervisor(), Type::kHello);
-  for (const auto kind : {ipc::ProcDescriptor::KIND_STATUS, ipc::ProcDescriptor::KIND_STATM,
-                          ipc::ProcDescriptor::KIND_LIMITS}) {
+  for (const auto kind : {ipc::ProcDescriptor::KIND_STATUS, ipc::ProcDescriptor::KIND_STATM}) {
     EXPECT_EQ(supervisor.Await<ipc::ProcDescriptor>(supervisor.supervisor(), Type::kProcDescriptor)
                   .kind(),
               kind);
