@@ -130,6 +130,7 @@ void ChildEventHandler::SendTunables(const std::shared_ptr<ChildChannel>& channe
 
 void ChildEventHandler::OnReady(const ChildProcess& from) {
   ready_[from.key.slot] = from;
+  accepted_set_ups_.insert(ipc::ROLE_WORKER);
   SendTunables(ChannelOf(from));
   parts_.worker_usable();
 }
@@ -234,6 +235,7 @@ void ChildEventHandler::OnAgentViolation(const Error& why) {
 }
 
 void ChildEventHandler::OnAgentReady() {
+  accepted_set_ups_.insert(ipc::ROLE_AUTH_AGENT);
   SendTunables(agent_);
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/base/event_loop.h"
@@ -78,6 +79,12 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   // called on the loop's thread.
   [[nodiscard]] const ipc::AgentStatus& agent_status() const { return agent_status_; }
 
+  // Returns whether a process of this role has accepted its set-up. Set-ups are sealed, so that
+  // every later process of the role accepts it as well. Must be called on the loop's thread.
+  [[nodiscard]] bool HasAcceptedSetUp(ipc::Role role) const {
+    return accepted_set_ups_.contains(role);
+  }
+
   void OnViolation(Slot slot, const Error& why) override;
   void OnReady(const ChildProcess& from) override;
   void OnTokenStatus(const ChildProcess& from, const ipc::TokenStatus& status) override;
@@ -123,6 +130,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   bool budget_complained_ = false;         // the exhausted login budget has been logged
   std::optional<ipc::Tunables> tunables_;  // empty: those of the sealed set-ups apply
   std::map<Slot, ChildProcess> ready_;
+  std::set<ipc::Role> accepted_set_ups_;  // roles of which a process has accepted its set-up
 };
 
 }  // namespace baokms::supervisor

@@ -87,13 +87,9 @@ Started<> Provider::BuildTree() {
        .metrics = *metrics_,
        .processes = processes_},
       options_.config, std::move(base_.bootstrap),
-      {.worker_usable =
-           [this] {
-             set_ups_accepted_ = true;
-             status_->OnWorkerUsable();
-           },
-       .start_failed = [this](const ChildKey&,
-                              const ipc::StartFailure& failure) { OnStartFailed(failure); },
+      {.worker_usable = [this] { status_->OnWorkerUsable(); },
+       .start_failed = [this](const ChildKey& child,
+                              const ipc::StartFailure& failure) { OnStartFailed(child, failure); },
        .spawner_gone =
            [this] {
              failed_ = failed_ || !stopping_;
@@ -304,11 +300,12 @@ void Provider::Apply(const Config& next) {
 }
 
 // Every restarted child would refuse the same set-up. The reason has already been logged.
-void Provider::OnStartFailed(const ipc::StartFailure& failure) {
-  // Set-ups are sealed: once a worker has a token, all of them were accepted, and a later failure
-  // has another cause. It must not end a provider that serves.
+void Provider::OnStartFailed(const ChildKey& child, const ipc::StartFailure& failure) {
+  // A set-up that was accepted once is not what is refused later: another cause must not end a
+  // provider that serves. Each role has a set-up of its own, and the workers may accept theirs
+  // long before the agent refuses its own.
   if (failure.code() != static_cast<std::uint32_t>(ErrorCode::kInvalidArgument) || stopping_ ||
-      set_ups_accepted_) {
+      tree_->events().HasAcceptedSetUp(child.role)) {
     return;
   }
   base_.log->WriteLine("config invalid; a child process refuses its set-up: " + failure.step());

@@ -75,7 +75,7 @@ class Provider final {
   void OnSignal(int signal);
   void Reload();
   void Apply(const Config& next);
-  void OnStartFailed(const ipc::StartFailure& failure);
+  void OnStartFailed(const ChildKey& child, const ipc::StartFailure& failure);
   void BeginStop(std::string_view why);
   void EndOverdueStop();
   void BeatEventLoop();
@@ -102,7 +102,6 @@ class Provider final {
   std::unique_ptr<Acceptor> acceptor_;
   bool stopping_ = false;
   bool failed_ = false;
-  bool set_ups_accepted_ = false;             // by every role, once a worker has had a token
   std::atomic<bool> set_up_refused_ = false;  // also read by the thread that ends a stuck stop
   std::unique_ptr<SignalWatcher> signals_;    // calls into the members above
 };

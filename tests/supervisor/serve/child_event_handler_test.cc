@@ -282,6 +282,21 @@ TEST_F(ChildEventHandlerTest, AChildThatCannotStartIsLoggedWithItsStepAndErrno) 
   EXPECT_EQ(records[0].fields.back(), (std::pair<std::string, LogValue>("errno", EACCES)));
 }
 
+TEST_F(ChildEventHandlerTest, ARoleAcceptsItsSetUpForItselfAlone) {
+  ASSERT_TRUE(events_.HasAcceptedSetUp(kAgent.role));
+  EXPECT_FALSE(events_.HasAcceptedSetUp(kWorker.role));  // it has not said that it is ready
+  ipc::KeyTable table;
+  table.set_generation(1);
+  workers_.PublishKeyTable(table, [] {});
+  ASSERT_TRUE(RunUntil(
+      *loop_, [&] { return worker_->Receive<ipc::KeyTable>(MessageType::kKeyTable).has_value(); }));
+  ipc::KeyTableAnswer taken;
+  taken.set_generation(1);
+  taken.set_outcome(ipc::OUTCOME_OK);
+  worker_->Send(MessageType::kKeyTableAnswer, taken);
+  EXPECT_TRUE(RunUntil(*loop_, [&] { return events_.HasAcceptedSetUp(kWorker.role); }));
+}
+
 TEST_F(ChildEventHandlerTest, TheBudgetOutlivesTheAgent) {
   for (std::uint64_t id = 1; id <= kLogins; ++id) {
     Ask(*agent_, kOpenBao, id);
