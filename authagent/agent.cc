@@ -3,37 +3,18 @@
 #include <fcntl.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "authagent/credential.h"
-#include "authagent/login.h"
-#include "authagent/login_api.h"
 #include "authagent/open_credential.h"
 #include "authagent/sandbox.h"
-#include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
-#include "common/base/result.h"
 #include "common/base/secret_buffer.h"
-#include "common/base/unique_fd.h"
-#include "common/openbao/api.h"
 #include "common/setup/set_up_checks.h"
 #include "ipc/channel.h"
-#include "ipc/child_descriptors.h"
-#include "ipc/child_process.h"
-#include "ipc/child_session.h"
-#include "ipc/dispatch.h"
-#include "ipc/link.h"
 #include "ipc/message_type.h"
-#include "ipc/token_message.h"
-#include "proto/ipc.pb.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 

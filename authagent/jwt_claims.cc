@@ -1,19 +1,11 @@
 #include "authagent/jwt_claims.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
-#include <vector>
 
-#include "authagent/auth_status.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/contract/encoding.h"
 #include "common/contract/json_reader.h"
 #include "common/setup/require.h"

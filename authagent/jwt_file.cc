@@ -1,25 +1,13 @@
 #include "authagent/jwt_file.h"
 
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <span>
-#include <string>
-#include <utility>
 
-#include "authagent/credential.h"
 #include "authagent/jwt_claims.h"
-#include "authagent/jwt_login.h"
 #include "authagent/secret_file.h"
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/safe_path.h"
-#include "common/base/secret_buffer.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {

@@ -2,21 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
-#include "authagent/credential.h"
-#include "authagent/jwt_claims.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
-#include "common/base/secret_buffer.h"
 #include "common/openbao/request_bodies.h"
 #include "common/openbao/wiped_buffer.h"
 #include "proto/ipc.pb.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 

@@ -3,30 +3,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <iterator>
 #include <limits>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
-#include "authagent/credential.h"
-#include "authagent/login_api.h"
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/log.h"
-#include "common/base/minute_window.h"
-#include "common/base/result.h"
 #include "common/base/secret_buffer.h"
 #include "common/base/tls_alert_text.h"
-#include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
 #include "common/openbao/tls.h"
 #include "ipc/limits.h"
-#include "ipc/token_message.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::authagent {
 namespace {

@@ -2,11 +2,9 @@
 
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 
-#include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
 #include "common/openbao/tls.h"
 

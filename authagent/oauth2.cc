@@ -1,28 +1,12 @@
 #include "authagent/oauth2.h"
 
-#include <sys/types.h>
 #include <unistd.h>
 
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
-#include <utility>
 
-#include "authagent/credential.h"
-#include "authagent/jwt_login.h"
-#include "authagent/oauth2_grant.h"
 #include "authagent/secret_file.h"
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/safe_path.h"
-#include "common/base/secret_buffer.h"
-#include "common/openbao/form_post.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {

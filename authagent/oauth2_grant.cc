@@ -5,24 +5,16 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <variant>
-#include <vector>
 
-#include "authagent/auth_status.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/secret_buffer.h"
 #include "common/contract/encoding.h"
 #include "common/contract/json_reader.h"
 #include "common/openbao/error_class.h"
-#include "common/openbao/form_post.h"
 #include "common/openbao/http_limits.h"
 #include "common/openbao/request_bodies.h"
 #include "common/openbao/wiped_buffer.h"

@@ -1,14 +1,9 @@
 #include "authagent/open_credential.h"
 
-#include <memory>
-
-#include "authagent/credential.h"
 #include "authagent/jwt_file.h"
 #include "authagent/oauth2.h"
 #include "authagent/pkcs11/hsm_credential.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 

@@ -6,18 +6,12 @@
 #include <seccomp.h>
 
 #include <cerrno>
-#include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "common/base/error.h"
 #include "common/base/landlock.h"
-#include "common/base/result.h"
-#include "common/base/seccomp_policy.h"
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
-#include "ipc/child_process.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {

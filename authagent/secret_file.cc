@@ -1,22 +1,11 @@
 #include "authagent/secret_file.h"
 
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <string>
-#include <string_view>
 #include <utility>
-
-#include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/safe_path.h"
-#include "common/base/secret_buffer.h"
 
 namespace baokms::authagent {
 namespace {

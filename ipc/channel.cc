@@ -6,20 +6,12 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <optional>
-#include <span>
-#include <string>
-#include <utility>
 
 #include <google/protobuf/message_lite.h>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/limits.h"
-#include "ipc/message_type.h"
 
 namespace baokms::ipc {
 namespace {

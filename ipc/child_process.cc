@@ -1,6 +1,5 @@
 #include "ipc/child_process.h"
 
-#include <sys/resource.h>
 #include <fcntl.h>
 #include <sysexits.h>
 #include <time.h>
@@ -10,11 +9,7 @@
 #include <string>
 #include <utility>
 
-#include "common/base/error.h"
 #include "common/base/process.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
-#include "ipc/child_descriptors.h"
 
 namespace baokms::ipc {
 namespace {

@@ -1,27 +1,11 @@
 #include "ipc/child_session.h"
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 
-#include <google/protobuf/message_lite.h>
-
-#include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/heartbeat.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 #include "ipc/channel.h"
-#include "ipc/child_descriptors.h"
-#include "ipc/child_process.h"
-#include "ipc/dispatch.h"
 #include "ipc/limits.h"
-#include "ipc/link.h"
-#include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::ipc {
 

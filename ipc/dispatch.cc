@@ -1,18 +1,10 @@
 #include "ipc/dispatch.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <optional>
-#include <utility>
 
 #include <google/protobuf/message_lite.h>
 
-#include "common/base/clock.h"
-#include "common/base/error.h"
-#include "common/base/result.h"
-#include "ipc/channel.h"
 #include "ipc/limits.h"
-#include "ipc/message_type.h"
 
 namespace baokms::ipc {
 namespace {

@@ -1,15 +1,10 @@
 #include "ipc/key_versions.h"
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "ipc/limits.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::ipc {
 namespace {

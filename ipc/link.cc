@@ -3,23 +3,12 @@
 #include <sys/epoll.h>
 #include <strings.h>
 
-#include <cstdint>
-#include <memory>
-#include <mutex>
 #include <optional>
-#include <span>
-#include <utility>
 
 #include <google/protobuf/message_lite.h>
 
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/secret_buffer.h"
-#include "common/base/unique_fd.h"
-#include "ipc/channel.h"
 #include "ipc/limits.h"
-#include "ipc/message_type.h"
 
 namespace baokms::ipc {
 namespace {

@@ -10,9 +10,7 @@
 #include <type_traits>
 #include <variant>
 
-#include "common/base/log.h"
 #include "ipc/limits.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::ipc {
 namespace {

@@ -6,16 +6,12 @@
 #include <limits>
 #include <string_view>
 
-#include <google/protobuf/repeated_field.h>
-
 #include "common/base/error.h"
 #include "common/base/log.h"
-#include "common/base/result.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/key_versions.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::ipc {
 namespace {

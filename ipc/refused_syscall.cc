@@ -10,7 +10,6 @@
 #include <cstdint>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/message_type.h"
 

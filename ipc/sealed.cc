@@ -6,14 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstddef>
-#include <string>
 
 #include <google/protobuf/message_lite.h>
-
-#include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms::ipc {
 namespace {

@@ -2,14 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <span>
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/secret_buffer.h"
-#include "ipc/limits.h"
 
 namespace baokms::ipc {
 namespace {

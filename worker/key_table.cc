@@ -1,18 +1,9 @@
 #include "worker/key_table.h"
 
 #include <cstddef>
-#include <cstdint>
-#include <map>
-#include <optional>
-#include <utility>
 
-#include "common/base/clock.h"
 #include "common/base/result.h"
-#include "common/contract/identity.h"
-#include "common/contract/key_binding.h"
-#include "common/contract/key_id.h"
 #include "ipc/key_versions.h"
-#include "proto/ipc.pb.h"
 #include "worker/limits.h"
 
 namespace baokms::worker {

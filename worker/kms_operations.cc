@@ -1,16 +1,5 @@
 #include "worker/kms_operations.h"
 
-#include <string>
-#include <utility>
-
-#include "common/base/clock.h"
-#include "common/base/result.h"
-#include "common/contract/identity.h"
-#include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "worker/known_versions.h"
-#include "worker/transit_call.h"
-
 namespace baokms::worker {
 
 KmsOperations::KmsOperations(TransitCall::Sources sources,

@@ -1,8 +1,5 @@
 #include "worker/known_versions.h"
 
-#include "common/contract/key_id.h"
-#include "common/contract/key_profile.h"
-
 namespace baokms::worker {
 
 void KnownVersions::Remember(const contract::TransitKeyMetadata& metadata) {

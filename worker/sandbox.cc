@@ -4,9 +4,6 @@
 
 #include <cerrno>
 
-#include "common/base/result.h"
-#include "common/base/seccomp_policy.h"
-
 namespace baokms::worker {
 
 Result<SeccompPolicy> BuildPolicy() {

@@ -3,29 +3,14 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <cstdlib>
-#include <optional>
-#include <span>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "common/base/backoff.h"
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
-#include "common/base/secret_buffer.h"
-#include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
-#include "ipc/token_message.h"
-#include "proto/ipc.pb.h"
 #include "worker/limits.h"
 #include "worker/token_lease.h"
-#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 namespace {

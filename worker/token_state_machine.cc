@@ -2,17 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
-#include <functional>
-#include <optional>
 #include <utility>
 
-#include "common/base/backoff.h"
-#include "common/base/clock.h"
-#include "common/openbao/error_class.h"
-#include "proto/ipc.pb.h"
 #include "worker/limits.h"
-#include "worker/token_lease.h"
 
 namespace baokms::worker {
 namespace {

@@ -1,16 +1,9 @@
 #include "worker/transit_call.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <functional>
 #include <iterator>
-#include <utility>
 
-#include "common/base/clock.h"
-#include "common/openbao/api.h"
 #include "common/openbao/error_class.h"
-#include "proto/ipc.pb.h"
-#include "worker/token_source.h"
 #include "worker/token_state_machine.h"
 
 namespace baokms::worker {

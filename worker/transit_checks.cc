@@ -1,13 +1,7 @@
 #include "worker/transit_checks.h"
 
-#include <cstdint>
-#include <string_view>
-
-#include "common/base/secret_buffer.h"
 #include "common/contract/request_verdict.h"
 #include "common/contract/transit_ciphertext.h"
-#include "common/openbao/api.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::worker {
 

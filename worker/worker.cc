@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <utility>
 
@@ -10,23 +9,9 @@
 
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
-#include "common/openbao/api.h"
-#include "common/openbao/broker_connector.h"
 #include "ipc/channel.h"
-#include "ipc/child_descriptors.h"
-#include "ipc/child_process.h"
-#include "ipc/child_session.h"
-#include "ipc/dispatch.h"
-#include "ipc/link.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "proto/setup.pb.h"
-#include "worker/kms_operations.h"
 #include "worker/operations.h"
-#include "worker/token_source.h"
-#include "worker/worker_options.h"
 
 namespace baokms::worker {
 

@@ -2,18 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
 
 #include "common/base/backoff.h"
 #include "common/base/clock.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
-#include "common/contract/identity.h"
-#include "common/openbao/api.h"
 #include "common/setup/set_up_checks.h"
-#include "proto/setup.pb.h"
 #include "worker/limits.h"
-#include "worker/token_state_machine.h"
 
 namespace baokms::worker {
 namespace {

@@ -1,35 +1,24 @@
 #include "authagent/pkcs11/client_certificate.h"
 
-#include <sys/types.h>
-
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <cstddef>
-#include <cstdint>
 #include <ctime>
-#include <memory>
 #include <optional>
-#include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "authagent/credential.h"
 #include "authagent/pkcs11/provider_key.h"
 #include "authagent/secret_file.h"
 #include "common/base/deleter.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/setup/ca_bundle.h"
 
 namespace baokms::authagent {

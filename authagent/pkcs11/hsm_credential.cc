@@ -5,38 +5,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <functional>
-#include <memory>
 #include <span>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
-#include "authagent/credential.h"
-#include "authagent/pkcs11/client_certificate.h"
-#include "authagent/pkcs11/hsm_session.h"
 #include "authagent/pkcs11/key_probe.h"
 #include "authagent/pkcs11/module_error.h"
-#include "authagent/pkcs11/native_thread.h"
 #include "authagent/pkcs11/pin.h"
 #include "authagent/pkcs11/provider_key.h"
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
-#include "common/base/safe_path.h"
-#include "common/base/secret_buffer.h"
 #include "common/openbao/api.h"
 #include "common/openbao/request_bodies.h"
 #include "common/openbao/tls.h"
 #include "common/openbao/wiped_buffer.h"
-#include "ipc/child_descriptors.h"
 #include "ipc/message_type.h"
-#include "proto/ipc.pb.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 namespace {

@@ -3,21 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
 #include <utility>
-#include <vector>
 
 #include <p11-kit/p11-kit.h>
-#include <p11-kit/pkcs11.h>
 
-#include "authagent/pkcs11/key_selection.h"
 #include "authagent/pkcs11/module_error.h"
-#include "authagent/pkcs11/signing_key.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms::authagent {
 namespace {

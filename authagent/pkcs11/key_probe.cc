@@ -9,15 +9,11 @@
 #include <vector>
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/rsa.h>
 
-#include "authagent/pkcs11/hsm_session.h"
 #include "authagent/pkcs11/provider_key.h"
-#include "authagent/pkcs11/signing_key.h"
 #include "common/base/deleter.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms::authagent {
 namespace {

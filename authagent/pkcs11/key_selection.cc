@@ -1,18 +1,10 @@
 #include "authagent/pkcs11/key_selection.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
-#include <memory>
-#include <string>
 #include <string_view>
-#include <utility>
-
-#include <p11-kit/pkcs11.h>
-#include <p11-kit/uri.h>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/setup/pkcs11_uri.h"
 #include "common/setup/value_rules.h"
 

@@ -4,14 +4,8 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include <p11-kit/pkcs11.h>
-
-#include "common/base/error.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::authagent {
 namespace {

@@ -1,19 +1,7 @@
 #include "authagent/pkcs11/native_thread.h"
 
 #include <chrono>
-#include <condition_variable>
-#include <cstdint>
-#include <memory>
-#include <mutex>
 #include <system_error>
-#include <thread>
-#include <utility>
-#include <vector>
-
-#include "authagent/pkcs11/signing_key.h"
-#include "common/base/clock.h"
-#include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms::authagent {
 

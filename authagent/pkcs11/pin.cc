@@ -1,13 +1,7 @@
 #include "authagent/pkcs11/pin.h"
 
-#include <sys/types.h>
-
 #include <array>
-#include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <span>
-#include <string>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -15,9 +9,7 @@
 #include "authagent/secret_file.h"
 #include "common/base/deleter.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/base/safe_path.h"
-#include "common/base/secret_buffer.h"
 
 namespace baokms::authagent {
 namespace {

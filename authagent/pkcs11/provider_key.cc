@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -13,15 +12,11 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
 #include "authagent/pkcs11/provider_signature.h"
-#include "authagent/pkcs11/signing_key.h"
-#include "common/base/deleter.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms::authagent {
 namespace {

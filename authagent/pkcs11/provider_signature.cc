@@ -20,8 +20,6 @@
 #include <openssl/params.h>
 #include <openssl/rsa.h>
 
-#include "authagent/pkcs11/provider_key.h"
-#include "authagent/pkcs11/signing_key.h"
 #include "common/base/deleter.h"
 #include "common/base/result.h"
 

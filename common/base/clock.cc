@@ -2,8 +2,6 @@
 
 #include <time.h>
 
-#include <chrono>
-#include <cstdint>
 #include <cstdlib>
 
 namespace baokms {

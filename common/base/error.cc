@@ -1,8 +1,6 @@
 #include "common/base/error.h"
 
 #include <cstring>
-#include <string>
-#include <string_view>
 
 namespace baokms {
 

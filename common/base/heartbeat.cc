@@ -1,14 +1,7 @@
 #include "common/base/heartbeat.h"
 
 #include <chrono>
-#include <cstdint>
-#include <memory>
 #include <utility>
-
-#include "common/base/clock.h"
-#include "common/base/event_loop.h"
-#include "common/base/process.h"
-#include "common/base/result.h"
 
 namespace baokms {
 Result<std::unique_ptr<Heartbeat>> Heartbeat::Create(EventLoop& loop,

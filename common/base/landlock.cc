@@ -6,12 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdint>
-#include <string>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms {
 namespace {

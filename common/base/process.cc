@@ -1,20 +1,15 @@
 #include "common/base/process.h"
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <fcntl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <climits>
 #include <csignal>
-#include <cstdint>
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms {
 Status HardenSelf() {

@@ -1,7 +1,6 @@
 #include "common/base/safe_path.h"
 
 #include <sys/stat.h>
-#include <sys/types.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -9,17 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms {
 namespace {

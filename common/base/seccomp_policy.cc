@@ -9,14 +9,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
-#include <initializer_list>
-#include <memory>
-#include <string>
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
 namespace baokms {

@@ -5,16 +5,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <mutex>
-#include <span>
-#include <string>
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms {
 namespace {

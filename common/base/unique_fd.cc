@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <utility>
 
 namespace baokms {
 

@@ -1,7 +1,5 @@
 #include "common/contract/checkpoint.h"
 
-#include <cstdint>
-#include <string>
 #include <utility>
 
 #include "common/contract/go_json.h"

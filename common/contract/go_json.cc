@@ -1,7 +1,6 @@
 #include "common/contract/go_json.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "common/base/hex.h"
 #include "common/contract/utf8.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <tuple>
-#include <utility>
 
 #include "common/contract/invalid.h"
 #include "common/contract/limits.h"

@@ -1,7 +1,6 @@
 #include "common/contract/registry_json.h"
 
 #include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 

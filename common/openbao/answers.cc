@@ -4,13 +4,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "common/base/result.h"
 #include "common/base/secret_buffer.h"
 #include "common/contract/encoding.h"
 #include "common/contract/json_reader.h"

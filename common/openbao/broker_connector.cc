@@ -3,20 +3,10 @@
 #include <sys/socket.h>
 #include <fcntl.h>
 
-#include <cstdint>
-#include <map>
 #include <utility>
-#include <vector>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/event_loop.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
-#include "common/openbao/connector.h"
 #include "common/openbao/error_class.h"
-#include "ipc/limits.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::openbao {
 namespace {

@@ -5,8 +5,6 @@
 
 #include <curl/curl.h>
 
-#include "common/openbao/http_limits.h"
-
 namespace baokms::openbao {
 namespace {
 

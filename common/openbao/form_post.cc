@@ -1,11 +1,6 @@
 #include "common/openbao/form_post.h"
 
-#include <memory>
-#include <string>
-#include <utility>
-
 #include "common/base/error.h"
-#include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
 #include "common/openbao/outcome.h"
 

@@ -1,8 +1,6 @@
 #include "common/openbao/request_bodies.h"
 
 #include <array>
-#include <cstddef>
-#include <string>
 #include <utility>
 
 #include "common/base/hex.h"

@@ -1,7 +1,6 @@
 #include "common/openbao/tls.h"
 
 #include <algorithm>
-#include <memory>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -2,13 +2,11 @@
 
 #include <array>
 #include <charconv>
-#include <memory>
 
 #include <curl/curl.h>
 
 #include "common/openbao/exchange.h"
 #include "common/openbao/http_limits.h"
-#include "common/openbao/tls.h"
 
 namespace baokms::openbao {
 namespace {

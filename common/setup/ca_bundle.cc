@@ -3,7 +3,6 @@
 #include <climits>
 #include <cstddef>
 #include <memory>
-#include <string_view>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -12,7 +11,6 @@
 
 #include "common/base/deleter.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms::setup {
 bool PemReaderReachedEnd() {

@@ -8,12 +8,10 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/setup/limits.h"
 #include "common/setup/require.h"
 

@@ -5,14 +5,12 @@
 #include <limits>
 
 #include "common/base/log.h"
-#include "common/base/result.h"
 #include "common/contract/identity.h"
 #include "common/setup/limits.h"
 #include "common/setup/pkcs11_uri.h"
 #include "common/setup/require.h"
 #include "common/setup/url.h"
 #include "common/setup/value_rules.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::setup {
 namespace {

@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 
-#include "common/base/result.h"
 #include "common/setup/require.h"
 #include "common/setup/value_rules.h"
 

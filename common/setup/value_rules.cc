@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <string>
 
-#include "common/base/result.h"
 #include "common/contract/identity.h"
 #include "common/contract/limits.h"
 #include "common/setup/limits.h"

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <optional>
 #include <ostream>
-#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>

@@ -10,7 +10,6 @@
 #include <variant>
 
 #include "supervisor/config/number_text.h"
-#include "supervisor/config/schema_table.h"
 #include "supervisor/config/text_rules.h"
 
 namespace baokms::supervisor {

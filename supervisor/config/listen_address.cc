@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <string>
 
 #include "common/setup/require.h"
 #include "common/setup/value_rules.h"

@@ -12,7 +12,6 @@
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/rules.h"
 #include "supervisor/config/safe_file.h"
-#include "supervisor/config/schema_table.h"
 #include "supervisor/config/text_rules.h"
 
 namespace baokms::supervisor {

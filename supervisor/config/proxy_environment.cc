@@ -2,15 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include "common/base/result.h"
 #include "supervisor/config/listen_address.h"
-#include "supervisor/config/load.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/text_rules.h"
 

@@ -1,14 +1,12 @@
 #include "supervisor/config/reference.h"
 
 #include <limits>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include "supervisor/config/auth_method.h"
-#include "supervisor/config/choices.h"
 #include "supervisor/config/load.h"
 #include "supervisor/config/rules.h"
 #include "supervisor/config/schema_table.h"

@@ -1,13 +1,10 @@
 #include "supervisor/config/reload.h"
 
 #include <algorithm>
-#include <string_view>
 #include <variant>
-#include <vector>
 
 #include "supervisor/config/config.h"
 #include "supervisor/config/schema_table.h"
-#include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -1,21 +1,16 @@
 #include "supervisor/config/safe_file.h"
 
 #include <sys/stat.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstddef>
 #include <cstring>
 #include <fstream>
-#include <string>
 #include <string_view>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/safe_path.h"
 
 namespace baokms::supervisor {
 namespace {

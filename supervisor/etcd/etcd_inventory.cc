@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "common/contract/limits.h"
-
 namespace baokms::supervisor {
 namespace {
 

@@ -5,17 +5,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
-
-#include "common/base/clock.h"
-#include "common/base/log.h"
-#include "ipc/limits.h"
-#include "proto/ipc.pb.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -1,19 +1,12 @@
 #include "supervisor/observe/http_exchange.h"
 
-#include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
 #include <boost/beast/http/verb.hpp>
-
-#include "supervisor/observe/http_listener.h"
 
 namespace baokms::supervisor {
 namespace {

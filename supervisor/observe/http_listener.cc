@@ -5,13 +5,7 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <exception>
-#include <map>
-#include <memory>
-#include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -19,7 +13,6 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
-#include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "supervisor/observe/http_exchange.h"
 #include "supervisor/observe/listen_socket.h"

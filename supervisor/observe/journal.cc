@@ -9,15 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
-#include <string_view>
 #include <type_traits>
-#include <utility>
 #include <variant>
-
-#include "common/base/log.h"
-#include "common/base/unique_fd.h"
-#include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
 namespace {

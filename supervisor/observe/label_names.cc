@@ -1,14 +1,8 @@
 #include "supervisor/observe/label_names.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <iterator>
-#include <mutex>
-#include <string>
-#include <string_view>
 #include <utility>
-
-#include "proto/ipc.pb.h"
 
 namespace baokms::supervisor {
 namespace {

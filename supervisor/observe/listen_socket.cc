@@ -6,15 +6,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdint>
 #include <cstring>
 #include <memory>
-#include <string>
 #include <utility>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms::supervisor {
 namespace {

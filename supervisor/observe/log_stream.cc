@@ -1,27 +1,9 @@
 #include "supervisor/observe/log_stream.h"
 
-#include <unistd.h>
-
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
-
-#include "common/base/clock.h"
-#include "common/base/log.h"
-#include "common/base/result.h"
-#include "proto/ipc.pb.h"
-#include "supervisor/observe/child_records.h"
-#include "supervisor/observe/debug_correlation.h"
-#include "supervisor/observe/journal.h"
-#include "supervisor/observe/log_writer.h"
-#include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
 namespace {

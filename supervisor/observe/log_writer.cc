@@ -5,22 +5,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <climits>
 #include <condition_variable>
-#include <cstddef>
-#include <cstdint>
 #include <deque>
 #include <exception>
-#include <memory>
 #include <mutex>
-#include <string>
 #include <thread>
 #include <utility>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
-#include "common/base/result.h"
 
 namespace baokms::supervisor {
 namespace {

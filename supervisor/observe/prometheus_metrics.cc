@@ -3,14 +3,9 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <map>
-#include <memory>
 #include <mutex>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -25,7 +20,6 @@
 #include "common/contract/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/label_names.h"
-#include "supervisor/observe/metrics.h"
 #include "supervisor/observe/self_usage.h"
 
 namespace baokms::supervisor {

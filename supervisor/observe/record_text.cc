@@ -2,21 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <ctime>
-#include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
 
 #include <nlohmann/json.hpp>
-
-#include "common/base/log.h"
 
 namespace baokms::supervisor {
 namespace {

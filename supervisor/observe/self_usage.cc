@@ -9,11 +9,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cstdint>
-#include <optional>
 #include <system_error>
-
-#include "common/base/unique_fd.h"
 
 namespace baokms::supervisor {
 namespace {

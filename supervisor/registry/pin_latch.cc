@@ -2,21 +2,13 @@
 
 #include <sys/random.h>
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <utility>
 
 #include "common/base/error.h"
 #include "common/base/hex.h"
-#include "common/base/result.h"
-#include "supervisor/registry/file_ops.h"
-#include "supervisor/registry/state_directory.h"
 
 namespace baokms::supervisor {
 namespace {

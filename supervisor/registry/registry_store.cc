@@ -1,7 +1,6 @@
 #include "supervisor/registry/registry_store.h"
 
 #include "common/contract/registry_transition.h"
-#include "supervisor/registry/local_registry.h"
 #include "supervisor/registry/registry_files.h"
 
 namespace baokms::supervisor {

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "common/contract/encoding.h"
 #include "supervisor/config/safe_file.h"

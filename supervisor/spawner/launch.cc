@@ -1,6 +1,5 @@
 #include "supervisor/spawner/launch.h"
 
-#include <sys/types.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -11,12 +10,9 @@
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
-#include <string>
 #include <system_error>
-#include <vector>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_session.h"
 

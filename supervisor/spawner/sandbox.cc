@@ -4,11 +4,6 @@
 #include <seccomp.h>
 
 #include <cerrno>
-#include <optional>
-
-#include "common/base/result.h"
-#include "common/base/seccomp_policy.h"
-#include "proto/setup.pb.h"
 
 namespace baokms::supervisor {
 namespace {
