@@ -7,18 +7,9 @@
 namespace baokms::supervisor {
 namespace {
 
-constexpr std::pair<ipc::OpenBaoOperation, std::string_view> kOperations[] = {
-    {ipc::OPERATION_JWT_LOGIN, "jwt_login"},
-    {ipc::OPERATION_CERT_LOGIN, "cert_login"},
-    {ipc::OPERATION_TOKEN_RENEW_SELF, "token_renew_self"},
-    {ipc::OPERATION_TRANSIT_METADATA_READ, "transit_metadata_read"},
-    {ipc::OPERATION_TRANSIT_DISABLE_UPSERT_READ, "transit_disable_upsert_read"},
-    {ipc::OPERATION_TRANSIT_ENCRYPT, "transit_encrypt"},
-    {ipc::OPERATION_TRANSIT_DECRYPT, "transit_decrypt"},
-    {ipc::OPERATION_CAPABILITIES_SELF, "capabilities_self"},
-};
+using OutcomeRow = std::pair<ipc::Outcome, std::string_view>;
 
-constexpr std::pair<ipc::Outcome, std::string_view> kOutcomes[] = {
+constexpr OutcomeRow kOutcomes[] = {
     {ipc::OUTCOME_OK, "ok"},
     {ipc::OUTCOME_INVALID_REQUEST, "invalid_request"},
     {ipc::OUTCOME_UNAUTHENTICATED, "unauthenticated"},
@@ -38,12 +29,6 @@ constexpr std::pair<ipc::Outcome, std::string_view> kOutcomes[] = {
     {ipc::OUTCOME_AUTH_FAILED, "auth_failed"},
     {ipc::OUTCOME_LOGIN_BUDGET, "auth_failed"},
 };
-
-template <typename Row, std::size_t kRows, typename Value>
-std::string_view NameIn(const Row (&rows)[kRows], Value value) {
-  const Row* found = std::ranges::find(rows, value, &Row::first);
-  return found == std::end(rows) ? std::string_view("unknown") : found->second;
-}
 
 constexpr std::string_view kAuthStatuses[] = {"ok",
                                               "error",
@@ -72,12 +57,16 @@ char NormaliseCharacter(char c) {
 
 }  // namespace
 
-std::string_view OperationLabel(ipc::OpenBaoOperation operation) {
-  return NameIn(kOperations, operation);
+std::string OperationLabel(ipc::OpenBaoOperation operation) {
+  constexpr std::string_view kPrefix = "OPERATION_";
+  const std::string_view name = ipc::OpenBaoOperation_Name(operation);
+  const bool known = operation != ipc::OPERATION_UNSPECIFIED && name.starts_with(kPrefix);
+  return known ? NormaliseLabel(name.substr(kPrefix.size())) : "unknown";
 }
 
 std::string_view OutcomeLabel(ipc::Outcome outcome) {
-  return NameIn(kOutcomes, outcome);
+  const auto* found = std::ranges::find(kOutcomes, outcome, &OutcomeRow::first);
+  return found == std::end(kOutcomes) ? std::string_view("unknown") : found->second;
 }
 
 std::string_view AuthStatusLabel(std::string_view word) {

@@ -14,8 +14,9 @@
 
 namespace baokms::supervisor {
 
-// Returns "transit_encrypt", ...; "unknown" for an unknown number.
-[[nodiscard]] std::string_view OperationLabel(ipc::OpenBaoOperation operation);
+// Returns the name in proto/ipc.proto without its prefix: "transit_encrypt" for
+// OPERATION_TRANSIT_ENCRYPT; "unknown" for an unknown number.
+[[nodiscard]] std::string OperationLabel(ipc::OpenBaoOperation operation);
 
 // Returns "ok", "invalid_request", ... "canceled", "timeout", "auth_failed"; "unknown" for an
 // outcome without a class.

@@ -183,7 +183,7 @@ class PrometheusCollector final : public PrometheusMetrics {
   }
 
   void OpenBaoCall(const ipc::OpenBaoCall& call) override {
-    const std::string operation(OperationLabel(call.operation()));
+    const std::string operation = OperationLabel(call.operation());
     openbao_calls_
         .Add({{"operation", operation}, {"status", std::string(OutcomeLabel(call.outcome()))}})
         .Increment();

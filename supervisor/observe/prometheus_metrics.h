@@ -36,8 +36,8 @@ class PrometheusMetrics : public Metrics {
  public:
   using Scrape = std::function<ScrapeFacts()>;
 
-  // `auth_method` is "jwt" or "cert"; `certificate_source` is "pkcs11" or "none". `scrape` is set
-  // later with SetScrape(), once its sources exist.
+  // `auth_method` is the word of auth.method; `certificate_source` is "pkcs11" or "none". `scrape`
+  // is set later with SetScrape(), once its sources exist.
   static std::unique_ptr<PrometheusMetrics> Create(const BuildInfo& build,
                                                    std::string_view auth_method,
                                                    std::string_view certificate_source);

@@ -88,7 +88,7 @@ void ChildEventHandler::OnCall(const ChildProcess& from, const ipc::OpenBaoCall&
   if (!parts_.log.Enabled(level)) {
     return;
   }
-  std::string operation(OperationLabel(call.operation()));
+  std::string operation = OperationLabel(call.operation());
   std::ranges::replace(operation, '_', ' ');
   LogRecord record{.level = level,
                    .event = "openbao.request",
