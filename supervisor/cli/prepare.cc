@@ -6,6 +6,7 @@
 
 #include "common/setup/url.h"
 #include "supervisor/config/auth_method.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/proxy_environment.h"
 #include "supervisor/config/validate.h"

@@ -1,59 +1,25 @@
-// What tells the auth methods apart: the conditions on which other keys depend, and one row of
-// traits for each method. Only the function that fills the agent's set-up distinguishes them
-// otherwise.
+// What tells the auth methods apart: one row of traits for each of them, from which the values of
+// auth.method follow as well. Only the function that fills the agent's set-up distinguishes the
+// methods otherwise.
 
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <string_view>
 
 #include "supervisor/config/choices.h"
-#include "supervisor/config/config.h"
 
 namespace baokms::supervisor {
 
-// A state of other keys in which a key applies.
-struct Condition {
-  bool (*holds)(const Config&);
-  std::string_view text;  // for the "required" column of the reference
-};
-
-inline constexpr Condition kAlways{[](const Config&) { return true; }, "yes"};
-inline constexpr Condition kWithJwt{
-    [](const Config& config) { return config.auth.method == AuthMethod::kJwt; },
-    "with method `jwt`"};
-inline constexpr Condition kWithJwtFile{[](const Config& config) {
-                                          return kWithJwt.holds(config) &&
-                                                 config.auth.jwt.source == JwtSource::kFile;
-                                        },
-                                        "with source `file`"};
-inline constexpr Condition kWithOAuth2{[](const Config& config) {
-                                         return kWithJwt.holds(config) &&
-                                                config.auth.jwt.source == JwtSource::kOAuth2;
-                                       },
-                                       "with source `oauth2`"};
-inline constexpr Condition kWithCert{
-    [](const Config& config) { return config.auth.method == AuthMethod::kCert; },
-    "with method `cert`"};
-inline constexpr Condition kWithPkcs11{[](const Config& config) {
-                                         return kWithCert.holds(config) &&
-                                                config.auth.cert.source == CertSource::kPkcs11;
-                                       },
-                                       "with source `pkcs11`"};
-inline constexpr Condition kWithLabels{[](const Config& config) {
-                                         return kWithPkcs11.holds(config) &&
-                                                config.auth.cert.pkcs11.uri.empty();
-                                       },
-                                       "with source `pkcs11` and no `uri`"};
-inline constexpr Condition kWithSpiffe{[](const Config& config) {
-                                         return kWithCert.holds(config) &&
-                                                config.auth.cert.source == CertSource::kSpiffe;
-                                       },
-                                       "with source `spiffe`"};
+// kUnset as in choices.h.
+enum class AuthMethod : std::uint8_t { kUnset, kJwt, kCert };
 
 struct AuthMethodTraits {
-  AuthMethod method{};
+  std::string_view word;  // in the file, as of a Choice
+  AuthMethod value{};
+  std::string_view condition;      // for the "required" column of the reference
   std::string_view section;        // of its keys: "auth.jwt"
   std::string_view example_title;  // above its minimal file in the reference
   bool token_renewable = false;    // a worker may renew its own token
@@ -64,19 +30,26 @@ struct AuthMethodTraits {
 
 // In the order of the documentation.
 inline constexpr std::array<AuthMethodTraits, 2> kAuthMethods{{
-    {.method = AuthMethod::kJwt,
+    {.word = "jwt",
+     .value = AuthMethod::kJwt,
+     .condition = "with method `jwt`",
      .section = "auth.jwt",
      .example_title = "With a JWT from a file",
      .token_renewable = true},
-    {.method = AuthMethod::kCert,
+    {.word = "cert",
+     .value = AuthMethod::kCert,
+     .condition = "with method `cert`",
      .section = "auth.cert",
      .example_title = "With a client certificate whose key is in a PKCS #11 token",
      .key_in_module = true},
 }};
 
+template <>
+inline constexpr auto kChoices<AuthMethod> = kAuthMethods;
+
 // Returns the traits of a method; all of them are empty for kUnset.
 constexpr AuthMethodTraits TraitsOf(AuthMethod method) {
-  const auto* found = std::ranges::find(kAuthMethods, method, &AuthMethodTraits::method);
+  const auto* found = std::ranges::find(kAuthMethods, method, &AuthMethodTraits::value);
   return found == kAuthMethods.end() ? AuthMethodTraits{} : *found;
 }
 

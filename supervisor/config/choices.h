@@ -18,7 +18,6 @@ namespace baokms::supervisor {
 // configuration only keys that do not apply are unset.
 enum class ConfigVersion : std::uint8_t { kUnset, kV1Alpha1 };
 enum class RotationMode : std::uint8_t { kUnset, kObserved };
-enum class AuthMethod : std::uint8_t { kUnset, kJwt, kCert };
 enum class JwtSource : std::uint8_t { kUnset, kFile, kOAuth2 };
 enum class CertSource : std::uint8_t { kUnset, kPkcs11, kSpiffe };
 enum class OAuth2ClientAuth : std::uint8_t { kUnset, kSecretBasic, kSecretPost };
@@ -30,7 +29,8 @@ struct Choice {
   E value;
 };
 
-// All values of an enumeration as text, in the order of the documentation.
+// All values of an enumeration as text, in the order of the documentation: Choice<E>, or rows that
+// have the same members and more (auth_method.h).
 template <typename E>
 inline constexpr auto kChoices = nullptr;
 
@@ -41,10 +41,6 @@ inline constexpr auto kChoices<ConfigVersion> =
 template <>
 inline constexpr auto kChoices<RotationMode> =
     std::to_array<Choice<RotationMode>>({{"observed", RotationMode::kObserved}});
-
-template <>
-inline constexpr auto kChoices<AuthMethod> =
-    std::to_array<Choice<AuthMethod>>({{"jwt", AuthMethod::kJwt}, {"cert", AuthMethod::kCert}});
 
 template <>
 inline constexpr auto kChoices<JwtSource> =
@@ -79,13 +75,15 @@ inline constexpr auto kChoices<LogFormat> =
 // Returns a value as text; "" for kUnset.
 template <typename E>
 constexpr std::string_view WordOf(E value) {
-  const auto* found = std::ranges::find(kChoices<E>, value, &Choice<E>::value);
+  const auto* found =
+      std::ranges::find(kChoices<E>, value, [](const auto& choice) { return choice.value; });
   return found == kChoices<E>.end() ? std::string_view() : found->word;
 }
 
 template <typename E>
 constexpr std::optional<E> ParseChoice(std::string_view word) {
-  const auto* found = std::ranges::find(kChoices<E>, word, &Choice<E>::word);
+  const auto* found =
+      std::ranges::find(kChoices<E>, word, [](const auto& choice) { return choice.word; });
   return found == kChoices<E>.end() ? std::nullopt : std::optional(found->value);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/log.h"
+#include "supervisor/config/auth_method.h"
 #include "supervisor/config/choices.h"
 #include "supervisor/observe/log_format.h"
 

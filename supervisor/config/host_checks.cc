@@ -14,7 +14,7 @@
 #include "common/base/landlock.h"
 #include "common/setup/ca_bundle.h"
 #include "common/setup/limits.h"
-#include "supervisor/config/auth_method.h"
+#include "supervisor/config/conditions.h"
 
 namespace baokms::supervisor {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "supervisor/config/auth_method.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/load.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/config/rules.h"

@@ -310,7 +310,7 @@ std::string ReferenceMarkdown() {
   text.append("## Minimal file\n\n");
   for (const AuthMethodTraits& traits : kAuthMethods) {
     text.append(traits.example_title).append(":\n\n```yaml\n");
-    text.append(ExampleYaml(traits.method)).append("```\n\n");
+    text.append(ExampleYaml(traits.value)).append("```\n\n");
   }
   text.append("## Keys\n\n");
   AppendSections("", text);

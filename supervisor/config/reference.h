@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "supervisor/config/choices.h"
+#include "supervisor/config/auth_method.h"
 
 namespace baokms::supervisor {
 

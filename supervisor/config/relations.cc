@@ -6,7 +6,7 @@
 
 #include "common/setup/pkcs11_uri.h"
 #include "common/setup/url.h"
-#include "supervisor/config/auth_method.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/listen_address.h"
 #include "supervisor/config/text_rules.h"
 #include "supervisor/config/validate.h"

@@ -5,8 +5,8 @@
 #include "common/setup/limits.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/limits.h"
-#include "supervisor/config/auth_method.h"
 #include "supervisor/config/choices.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/schema_table.h"
 
 namespace baokms::supervisor {
@@ -41,7 +41,7 @@ using enum Reload;
 template <typename E>
 std::vector<std::string_view> WordsOf() {
   std::vector<std::string_view> words;
-  for (const Choice<E>& choice : kChoices<E>) {
+  for (const auto& choice : kChoices<E>) {
     words.push_back(choice.word);
   }
   return words;

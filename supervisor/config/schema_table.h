@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "supervisor/config/auth_method.h"
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/config.h"
 #include "supervisor/config/rules.h"
 

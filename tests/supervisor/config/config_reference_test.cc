@@ -95,8 +95,9 @@ TEST(ExamplesTest, AreValid) {
 }
 
 TEST(ExamplesTest, GeneratedOnesAreValid) {
-  EXPECT_THAT(ProblemsOf(ExampleYaml(AuthMethod::kJwt)), IsEmpty());
-  EXPECT_THAT(ProblemsOf(ExampleYaml(AuthMethod::kCert)), IsEmpty());
+  for (const AuthMethodTraits& traits : kAuthMethods) {
+    EXPECT_THAT(ProblemsOf(ExampleYaml(traits.value)), IsEmpty()) << traits.word;
+  }
 }
 
 TEST(ReferenceTest, DocumentationIsWhatTheTableSays) {
