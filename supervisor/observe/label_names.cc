@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "ipc/auth_status.h"
+
 namespace baokms::supervisor {
 namespace {
 
@@ -30,22 +32,6 @@ constexpr OutcomeRow kOutcomes[] = {
     {ipc::OUTCOME_LOGIN_BUDGET, "auth_failed"},
 };
 
-constexpr std::string_view kAuthStatuses[] = {"ok",
-                                              "error",
-                                              "auth_failed",
-                                              "no_usable_session",
-                                              "jwt_expired",
-                                              "jwt_near_expiry",
-                                              "jwt_invalid",
-                                              "cert_expired",
-                                              "cert_near_expiry",
-                                              "cert_invalid",
-                                              "oauth2_credential",
-                                              "oauth2_rejected",
-                                              "oauth2_unavailable",
-                                              "oauth2_response",
-                                              "oauth2_request"};
-
 constexpr std::size_t kMaxWord = 64;
 
 char NormaliseCharacter(char c) {
@@ -70,8 +56,9 @@ std::string_view OutcomeLabel(ipc::Outcome outcome) {
 }
 
 std::string_view AuthStatusLabel(std::string_view word) {
-  const auto* const known = std::ranges::find(kAuthStatuses, word);
-  return known != std::end(kAuthStatuses) ? *known : std::string_view(word.empty() ? "" : "error");
+  const auto* const known = std::ranges::find(ipc::kAuthStatusWords, word);
+  return known != ipc::kAuthStatusWords.end() ? *known
+                                              : std::string_view(word.empty() ? "" : "error");
 }
 
 std::string NormaliseLabel(std::string_view text) {

@@ -1,10 +1,13 @@
 #include "supervisor/observe/label_names.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "ipc/auth_status.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -20,6 +23,14 @@ TEST(LabelNamesTest, NamesEachOperation) {
   EXPECT_THAT(labels, ElementsAre("unknown", "jwt_login", "cert_login", "token_renew_self",
                                   "transit_metadata_read", "transit_disable_upsert_read",
                                   "transit_encrypt", "transit_decrypt", "capabilities_self"));
+}
+
+TEST(LabelNamesTest, AcceptsEachStatusWordOfTheAgentAndNoOther) {
+  for (const std::string_view word : ipc::kAuthStatusWords) {
+    EXPECT_EQ(AuthStatusLabel(word), word);
+  }
+  EXPECT_EQ(AuthStatusLabel(""), "");
+  EXPECT_EQ(AuthStatusLabel("k8s-blue-etcd"), "error");
 }
 
 TEST(LabelNamesTest, NamesNoUnknownNumber) {
