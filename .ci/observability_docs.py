@@ -20,7 +20,7 @@ EVENTS = [
         rf"event = {WORD}",
         rf"event = [^;\"]+\? {WORD} : {WORD}",
         rf"LogLevel::k\w+,\s*{WORD}",
-        rf"LogEvent\(\*?log, {WORD}",
+        rf"LogEvent\(\*?(?:base\.)?log, {WORD}",
         rf"Write\(level, {WORD}",
         rf"\bLog\({WORD}",
     )

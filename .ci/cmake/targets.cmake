@@ -11,12 +11,20 @@ function(baokms_library name)
   baokms_precompile(baokms_${name} libraries ${baokms_std_headers} ${baokms_protobuf_headers})
 endfunction()
 
-# baokms_binary(NAME SRCS... DEPS... NEEDED...)   NEEDED: the only shared libraries the program may link.
+# baokms_binary(NAME SRCS... DEPS... NEEDED... [INNER])   NEEDED: the only shared libraries the program may link. An
+# INNER program is one that another one starts: in bin/ nobody may read it, as in an installation (docs/install.md);
+# inner/ has what a debugger can read.
 function(baokms_binary name)
-  cmake_parse_arguments(arg "" "" "SRCS;DEPS;NEEDED" ${ARGN})
+  cmake_parse_arguments(arg "INNER" "" "SRCS;DEPS;NEEDED" ${ARGN})
   add_executable(${name} ${arg_SRCS})
   target_link_libraries(${name} PRIVATE ${arg_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  if(arg_INNER)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/inner)
+    add_custom_command(TARGET ${name} POST_BUILD
+      COMMAND install -D -m 0111 $<TARGET_FILE:${name}> ${CMAKE_BINARY_DIR}/bin/${name}
+      BYPRODUCTS ${CMAKE_BINARY_DIR}/bin/${name})
+  endif()
   if(NOT BAOKMS_SANITIZE AND BAOKMS_TESTS)
     string(REPLACE ";" "," allowed "${arg_NEEDED}")
     add_test(NAME needed.${name} COMMAND ${CMAKE_SOURCE_DIR}/.ci/needed.py $<TARGET_FILE:${name}> ${allowed})

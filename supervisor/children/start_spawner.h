@@ -1,5 +1,4 @@
-// Starts the spawner: opens the three programs that are installed beside this one and executes the
-// spawner's.
+// Starts the spawner with everything that it will ever give to the children.
 
 #pragma once
 
@@ -8,6 +7,17 @@
 
 namespace baokms::supervisor {
 
+// The programs of the spawner and of the children that it starts: O_PATH descriptors, for
+// execveat(2).
+struct HelperPrograms {
+  UniqueFd spawner;
+  UniqueFd worker;
+  UniqueFd agent;
+  // The provider's user owns one of them, as in the build folder of a developer, and an owner can
+  // always obtain the permission to read.
+  bool readable = false;
+};
+
 // The sealed set-ups that the spawner receives at its start; closed in this process afterwards.
 struct SpawnerInputs {
   UniqueFd spawner_setup;
@@ -15,8 +25,7 @@ struct SpawnerInputs {
   UniqueFd agent_setup;
 };
 
-// Returns the channel to the spawner. Must run before this process has a second thread. kNotFound:
-// bao-kms-spawner, bao-kms-worker or bao-kms-authagent is not beside this program's own file.
-Result<UniqueFd> StartSpawner(SpawnerInputs inputs);
+// Returns the channel to the spawner. Must run before this process has a second thread.
+Result<UniqueFd> StartSpawner(SpawnerInputs inputs, const HelperPrograms& programs);
 
 }  // namespace baokms::supervisor

@@ -1,6 +1,7 @@
 #include "supervisor/serve/bootstrap.h"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
@@ -10,8 +11,10 @@
 #include "common/base/result.h"
 #include "supervisor/children/start_spawner.h"
 #include "supervisor/config/auth_method.h"
+#include "supervisor/serve/helper_programs.h"
 #include "supervisor/serve/privileges.h"
 #include "supervisor/serve/set_ups.h"
+#include "supervisor/spawner/launch.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -33,6 +36,9 @@ Status GiveUpPrivileges() {
 
 Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
   BootstrapResult result;
+  const std::string directory = BAOKMS_TRY(Step("find the child programs", OwnDirectory()));
+  const HelperPrograms programs = BAOKMS_TRY(OpenHelperPrograms(directory, ::geteuid()));
+  result.helpers_readable = programs.readable;
   std::string pin_salt;
   if (TraitsOf(options.config.auth.method).key_in_module) {
     result.pin_attempt_guard = BAOKMS_TRY(Step("open the PIN latch in the state directory",
@@ -43,7 +49,7 @@ Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
                                          SealSetUps(options, pin_salt), kConfigurationFailed));
   BAOKMS_TRY(Step("give up privileges", GiveUpPrivileges()));
   result.spawner_channel =
-      BAOKMS_TRY(Step("start the spawner", StartSpawner(std::move(set_ups.inputs))));
+      BAOKMS_TRY(Step("start the spawner", StartSpawner(std::move(set_ups.inputs), programs)));
   result.endpoints = std::move(set_ups.endpoints);
   result.openbao_endpoints = set_ups.openbao_endpoints;
   return result;

@@ -21,6 +21,7 @@ struct BootstrapResult {
   std::vector<BrokerEndpoint> endpoints;
   std::uint32_t openbao_endpoints = 0;  // how many of them, from the first on, are OpenBao's
   std::unique_ptr<PinAttemptGuard> pin_attempt_guard;  // null without a PKCS#11 module
+  bool helpers_readable = false;                       // HelperPrograms::readable
 };
 
 // Seals the children's set-ups, hardens this process, drops its capabilities permanently and starts

@@ -17,8 +17,9 @@ constexpr int kConnectShare = 3;
 
 }  // namespace
 
-ProcessTree::ProcessTree(const Config& config)
+ProcessTree::ProcessTree(const Config& config, bool helpers_readable)
     : slots_(static_cast<std::uint32_t>(config.isolation.workers)),
+      helpers_readable_(helpers_readable),
       credential_(config.auth.method),
       login_budget_(static_cast<std::size_t>(EffectiveLoginBudget(config))) {
 }
@@ -27,7 +28,7 @@ Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const ProcessTreeParts
                                                           const Config& config,
                                                           BootstrapResult bootstrap,
                                                           Hooks hooks) {
-  std::unique_ptr<ProcessTree> tree(new ProcessTree(config));
+  std::unique_ptr<ProcessTree> tree(new ProcessTree(config, bootstrap.helpers_readable));
   tree->broker_ =
       BAOKMS_TRY(Step("set up name lookups",
                       Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),

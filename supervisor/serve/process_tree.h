@@ -69,15 +69,19 @@ class ProcessTree final {
 
   [[nodiscard]] ChildEventHandler& events() { return *events_; }
 
-  // Both may be called from any thread.
+  // These may be called from any thread.
   [[nodiscard]] const CredentialStatus& credential() const { return credential_; }
 
   [[nodiscard]] const LoginBudget& login_budget() const { return login_budget_; }
 
+  // HelperPrograms::readable of the programs that the children run.
+  [[nodiscard]] bool helpers_readable() const { return helpers_readable_; }
+
  private:
-  explicit ProcessTree(const Config& config);
+  ProcessTree(const Config& config, bool helpers_readable);
 
   std::uint32_t slots_;
+  bool helpers_readable_;
   CredentialStatus credential_;
   LoginBudget login_budget_;
   std::unique_ptr<Broker> broker_;

@@ -35,6 +35,7 @@ ReadyFacts ProviderHealth::Ready() const {
   ReadyFacts facts{.status = Diagnose(),
                    .workers_ready = WorkersReady(),
                    .isolation_level = "single-user",
+                   .helpers_readable = sources_.tree.helpers_readable(),
                    .processes = {},
                    .auth = Auth()};
   for (const ProcessFacts& process : sources_.processes.Read()) {

@@ -20,7 +20,9 @@ Json Isolation(const ReadyFacts& facts) {
   for (const ProcessConfinement& process : facts.processes) {
     processes[process.process] = process.confined ? "confined" : "unconfined";
   }
-  return Json{{"level", facts.isolation_level}, {"processes", processes}};
+  return Json{{"level", facts.isolation_level},
+              {"helpers", facts.helpers_readable ? "readable" : "unreadable"},
+              {"processes", processes}};
 }
 
 Json Auth(const AuthFacts& auth) {

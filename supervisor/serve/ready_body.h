@@ -33,7 +33,8 @@ struct AuthFacts {
 struct ReadyFacts {
   Diagnostics status;
   std::uint32_t workers_ready = 0;
-  std::string isolation_level;  // "single-user" or "separate-users"
+  std::string isolation_level;    // "single-user" or "separate-users"
+  bool helpers_readable = false;  // HelperPrograms::readable
   std::vector<ProcessConfinement> processes;
   AuthFacts auth{};
 };

@@ -34,6 +34,9 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
 // other's.
 Started<> Open(const ServeOptions& options, Foundation& base) {
   base.bootstrap = BAOKMS_TRY(Bootstrap(options));
+  if (base.bootstrap.helpers_readable) {
+    LogEvent(*base.log, "isolation.helpers", "readable", LogLevel::kWarn);
+  }
   base.state = BAOKMS_TRY(OpenLockedState(options.config));
   if (!base.state->pid_written) {
     LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);

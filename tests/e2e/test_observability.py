@@ -64,6 +64,7 @@ def test_live_and_ready_have_their_documented_bodies(shared_provider):
         "workers_ready": 2,
         "isolation": {
             "level": "single-user",
+            "helpers": "unreadable",
             "processes": {name: "confined" for name in processes},
         },
     }

@@ -126,11 +126,24 @@ def test_a_program_that_is_not_installed_is_named(make_provider, monkeypatch, tm
     assert f"{missing} is not installed beside bao-kms-provider" in ended.stderr
 
 
+def test_a_program_that_can_be_read_is_refused(make_provider, monkeypatch, tmp_path):
+    own = Path(provider_binary())
+    for name in (own.name, SPAWNER, WORKER, AGENT):
+        shutil.copy(own.with_name(name), tmp_path)
+    (tmp_path / AGENT).chmod(0o511)
+    monkeypatch.setenv("BAOKMS_BIN", str(tmp_path))
+    ended = make_provider().run("serve", check=False)
+    assert ended.returncode == 3
+    paths = " ".join(str(tmp_path / name) for name in (SPAWNER, WORKER, AGENT))
+    assert f"{tmp_path / AGENT} can be read" in ended.stderr
+    assert f"; run chown root:root {paths} && chmod 0111 {paths}\n" in ended.stderr
+
+
 def test_a_child_that_cannot_start_says_why_in_the_log(make_provider, monkeypatch, tmp_path):
     own = Path(provider_binary())
     for name in (own.name, SPAWNER, WORKER, AGENT):
         shutil.copy(own.with_name(name), tmp_path)
-    (tmp_path / WORKER).chmod(0o600)  # opens, but cannot be executed
+    (tmp_path / WORKER).chmod(0)  # opens, but cannot be executed
     monkeypatch.setenv("BAOKMS_BIN", str(tmp_path))
     provider = make_provider().start()
 
@@ -150,6 +163,7 @@ def test_a_child_that_refuses_its_set_up_ends_the_start(make_provider, monkeypat
     for name in {own.name, SPAWNER, WORKER, AGENT} - {role}:
         shutil.copy(own.with_name(name), tmp_path)
     shutil.copy(own.parents[1] / "tests" / "refusing_child", tmp_path / role)
+    (tmp_path / role).chmod(0o111)
     monkeypatch.setenv("BAOKMS_BIN", str(tmp_path))
     provider = make_provider()
     provider.daemon.start()

@@ -13,10 +13,11 @@ TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
   const HttpReply reply = ReadyReply(facts);
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(reply.content_type, "application/json");
-  EXPECT_EQ(reply.body,
-            R"({"reasons":["state_unavailable"],"status":"unavailable","cache_age_ms":0,)"
-            R"("stale":true,"workers_ready":0,)"
-            R"("isolation":{"level":"single-user","processes":{}},"auth":{}})");
+  EXPECT_EQ(
+      reply.body,
+      R"({"reasons":["state_unavailable"],"status":"unavailable","cache_age_ms":0,)"
+      R"("stale":true,"workers_ready":0,)"
+      R"("isolation":{"level":"single-user","helpers":"unreadable","processes":{}},"auth":{}})");
 }
 
 TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
@@ -35,6 +36,7 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
   facts.status.rotation_deferred = "second_worker_missing";
   facts.status.finding = "text";
   facts.isolation_level = "separate-users";
+  facts.helpers_readable = true;
   facts.processes = {{"supervisor", true}, {"worker_0", false}};
   const HttpReply reply = ReadyReply(facts);
   EXPECT_EQ(reply.status, 200);
@@ -44,7 +46,7 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
             R"("rotation_state":"pending","persistence_degraded":true,"key_id_hash":"hash",)"
             R"("transit_key_version":7,"workers_ready":2,)"
             R"("rotation_deferred":"second_worker_missing","finding":"text",)"
-            R"("isolation":{"level":"separate-users",)"
+            R"("isolation":{"level":"separate-users","helpers":"readable",)"
             R"("processes":{"supervisor":"confined","worker_0":"unconfined"}},"auth":{}})");
 }
 

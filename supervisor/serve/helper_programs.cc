@@ -1,0 +1,83 @@
+#include "supervisor/serve/helper_programs.h"
+
+#include <sys/stat.h>
+#include <fcntl.h>
+
+#include <array>
+#include <cstddef>
+#include <utility>
+
+#include "common/base/safe_path.h"
+#include "common/base/unique_fd.h"
+#include "supervisor/config/safe_file.h"
+
+namespace baokms::supervisor {
+namespace {
+
+constexpr mode_t kWritable = S_IWGRP | S_IWOTH;
+constexpr mode_t kReadable = S_IRUSR | S_IRGRP | S_IROTH;
+
+constexpr std::array kNames = {"bao-kms-spawner", "bao-kms-worker", "bao-kms-authagent"};
+
+StartFailure Failure(int exit_code, const std::string& why) {
+  return {.exit_code = exit_code, .line = "cannot start the spawner: " + why};
+}
+
+// One command for all programs, because they are installed together.
+std::string Remedy(const std::string& directory) {
+  std::string paths;
+  for (const char* const name : kNames) {
+    paths.append(" ").append(directory).append(name);
+  }
+  return "; run chown root:root" + paths + " && chmod 0111" + paths;
+}
+
+// Returns what is wrong with the file; empty if nothing is.
+std::string ProblemOf(const struct stat& info, uid_t own_user) {
+  if (!S_ISREG(info.st_mode)) {
+    return "is not a regular file";
+  }
+  if (info.st_uid != 0 && info.st_uid != own_user) {
+    return "belongs to " + DescribeUser(info.st_uid);
+  }
+  if ((info.st_mode & kWritable) != 0) {
+    return "can be written to by its group or by others";
+  }
+  if (info.st_uid == 0 && (info.st_mode & kReadable) != 0) {
+    return "can be read, and so could the memory of the process that it becomes";
+  }
+  return {};
+}
+
+}  // namespace
+
+Started<HelperPrograms> OpenHelperPrograms(const std::string& directory, uid_t own_user) {
+  const Opened opened =
+      OpenDirectoryByRules(directory, {.forbidden_bits = kWritable, .own_user = own_user});
+  if (opened.refusal) {
+    return Failure(kConfigurationFailed,
+                   directory + " " + DescribeRefusal(*opened.refusal, directory));
+  }
+  std::array<UniqueFd, kNames.size()> programs;
+  bool readable = false;
+  for (std::size_t i = 0; i < kNames.size(); ++i) {
+    programs[i] = UniqueFd(::openat(opened.fd.get(), kNames[i], O_PATH | O_NOFOLLOW | O_CLOEXEC));
+
+    struct stat info {};
+
+    if (!programs[i].valid() || ::fstat(programs[i].get(), &info) != 0) {
+      return Failure(5, std::string(kNames[i]) + " is not installed beside bao-kms-provider");
+    }
+    if (const std::string problem = ProblemOf(info, own_user); !problem.empty()) {
+      return Failure(kConfigurationFailed,
+                     directory + kNames[i] + " " + problem + Remedy(directory));
+    }
+    readable = readable || info.st_uid != 0;
+  }
+  return HelperPrograms{.spawner = std::move(programs[0]),
+                        .worker = std::move(programs[1]),
+                        .agent = std::move(programs[2]),
+                        .readable = readable};
+}
+
+}  // namespace baokms::supervisor

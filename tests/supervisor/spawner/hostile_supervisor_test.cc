@@ -1,0 +1,91 @@
+// The real spawner in the hands of a supervisor that was taken over.
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "common/base/clock.h"
+#include "common/base/unique_fd.h"
+#include "ipc/child_descriptors.h"
+#include "ipc/message_type.h"
+#include "proto/ipc.pb.h"
+#include "tests/supervisor/spawner/real_spawner.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// docs/architecture.md: twice as many as there can be children, and then five a second.
+constexpr int kBurst = 2 * (static_cast<int>(ipc::kMaxWorkers) + 1);
+constexpr double kPerSecond = 5;
+
+constexpr int kRounds = 8;
+
+// How the spawner, the only child of this process, ended.
+int ExitCodeOfSpawner() {
+  int status = 0;
+  EXPECT_GT(::waitpid(-1, &status, 0), 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(HostileSupervisorTest, StartsChildrenNoFasterThanTheLimit) {
+  const BootTime began = BootNow();
+  {
+    RealSpawner spawner(ipc::kMaxWorkers, BuiltPrograms());
+    int started = 0;
+    int refused = 0;
+    for (int round = 0; round < kRounds; ++round) {
+      std::vector<UniqueFd> channels;
+      for (std::uint32_t slot = 0; slot < ipc::kMaxWorkers; ++slot) {
+        channels.push_back(spawner.Spawn(ipc::ROLE_WORKER, slot));
+      }
+      int running = 0;
+      for (std::uint32_t slot = 0; slot < ipc::kMaxWorkers; ++slot) {
+        const auto spawned = spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned);
+        ASSERT_TRUE(spawned.has_value());
+        running += spawned->pid() != 0 ? 1 : 0;
+        refused += spawned->error() == EAGAIN ? 1 : 0;
+      }
+      started += running;
+      for (; running > 0; --running) {
+        ASSERT_TRUE(spawner.Await<ipc::Exited>(ipc::MessageType::kExited).has_value());
+      }
+    }
+    const double seconds = std::chrono::duration<double>(BootNow() - began).count();
+    EXPECT_EQ(started + refused, kRounds * static_cast<int>(ipc::kMaxWorkers));
+    EXPECT_GE(started, kBurst);
+    EXPECT_LE(started, kBurst + kPerSecond * seconds);
+  }
+  EXPECT_EQ(ExitCodeOfSpawner(), static_cast<int>(ipc::ExitCode::kSupervisorGone));
+}
+
+TEST(HostileSupervisorTest, FillsNoSlotTwice) {
+  RealSpawner spawner(1, BuiltPrograms());
+  // Both wait before the spawner reads its first message.
+  const UniqueFd first = spawner.Spawn(ipc::ROLE_WORKER, 0);
+  const UniqueFd second = spawner.Spawn(ipc::ROLE_WORKER, 0);
+  const auto spawned = spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned);
+  ASSERT_TRUE(spawned.has_value());
+  EXPECT_GT(spawned->pid(), 0);
+  ASSERT_FALSE(spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned).has_value());
+  EXPECT_EQ(ExitCodeOfSpawner(), static_cast<int>(ipc::ExitCode::kPeerViolation));
+}
+
+TEST(HostileSupervisorTest, FillsNoSlotThatDoesNotExist) {
+  for (const auto& [role, slot] :
+       {std::pair(ipc::ROLE_WORKER, 1U), std::pair(ipc::ROLE_AUTH_AGENT, 1U),
+        std::pair(ipc::ROLE_SPAWNER, 0U)}) {
+    RealSpawner spawner(1, BuiltPrograms());
+    const UniqueFd channel = spawner.Spawn(role, slot);
+    ASSERT_FALSE(spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned).has_value());
+    EXPECT_EQ(ExitCodeOfSpawner(), static_cast<int>(ipc::ExitCode::kPeerViolation));
+  }
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
