@@ -3,8 +3,9 @@
 
 usage: doc_links.py ROOT
 
-Checked are the relative links of every Markdown page, and every `docs/PAGE.md` or
-`docs/PAGE.md#anchor` that a source file cites. Anchors are the ones that GitHub makes of headings.
+Checked are the relative links of every Markdown page, and every `docs/PAGE.md`,
+`docs/PAGE.md#anchor` or decision record (`ADR-0009`) that a source file cites. Anchors are the ones
+that GitHub makes of headings.
 """
 import functools
 import pathlib
@@ -15,6 +16,7 @@ import sys
 SOURCES = (".cc", ".h", ".py", ".proto", ".go", ".cmake", ".txt", ".json", ".yaml", ".service", ".socket")
 LINK = re.compile(r"\]\(([^()\s]+)\)|(?:src|href|srcset)=\"([^\"]+)\"")
 CITATION = re.compile(r"\bdocs/[a-z0-9/_-]+\.(?:md|svg)(?:#[A-Za-z0-9_-]+)?")
+DECISION = re.compile(r"\bADR-(\d{4})\b")
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 
 
@@ -65,6 +67,9 @@ def references_of(root: pathlib.Path, path: pathlib.Path):
         for match in CITATION.finditer(text):
             name, _, anchor = match.group(0).partition("#")
             yield match.group(0), root / name, anchor
+        for match in DECISION.finditer(text):
+            records = root.glob(f"docs/decisions/{match.group(1)}-*.md")
+            yield match.group(0), next(records, root / match.group(0)), ""
 
 
 def main() -> int:

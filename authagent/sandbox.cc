@@ -26,6 +26,10 @@ constexpr rlim_t kDataBytes = rlim_t{96} << 20U;
 constexpr rlim_t kModuleOpenFiles = 512;
 constexpr rlim_t kModuleDataBytes = rlim_t{512} << 20U;
 
+constexpr DangerousGrant kLoadModuleCode("ADR-0003");
+constexpr DangerousGrant kModuleChangesFiles("ADR-0011");
+constexpr DangerousGrant kModuleConnects("ADR-0011");
+
 // SoftHSM writes its token at each login. It continues after EACCES, and nothing is lost if it is
 // killed at that moment (docs/authentication.md).
 Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
@@ -33,7 +37,7 @@ Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(statx),
                            SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(pread64),
                            SCMP_SYS(lseek), SCMP_SYS(access), SCMP_SYS(getdents64)}));
-  return !access.state_directory().empty() ? policy.AllowChangingFiles()
+  return !access.state_directory().empty() ? policy.AllowChangingFiles(kModuleChangesFiles)
                                            : policy.AllowOpenToReadElseRefuse();
 }
 
@@ -42,9 +46,9 @@ Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
 Status AllowNetwork(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   switch (access.network()) {
     case ipc::ModuleAccess::NETWORK_UNIX:
-      return policy.AllowLocalSockets();
+      return policy.AllowLocalSockets(kModuleConnects);
     case ipc::ModuleAccess::NETWORK_INET:
-      return policy.AllowInternetSockets();
+      return policy.AllowInternetSockets(kModuleConnects);
     default:
       return policy.Refuse({SCMP_SYS(socket), SCMP_SYS(connect)}, EACCES);
   }
@@ -52,9 +56,9 @@ Status AllowNetwork(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
 
 // Only needed to open the module: its code is mapped and its threads start.
 Status AllowLoading(SeccompPolicy& policy) {
-  BAOKMS_TRY(policy.AllowExecutableMemory({"the PKCS#11 module and its libraries are mapped"}));
-  BAOKMS_TRY(policy.AllowMasked(SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD));
-  BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(prctl), 0, PR_SET_NAME));
+  BAOKMS_TRY(policy.AllowExecutableMemory(kLoadModuleCode));
+  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(clone), {ArgumentHas(0, CLONE_THREAD)}));
+  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(prctl), {ArgumentIs(0, PR_SET_NAME)}));
   return policy.Allow({SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity),
                        SCMP_SYS(eventfd2), SCMP_SYS(epoll_create1)});
 }
@@ -121,7 +125,7 @@ Result<SeccompPolicy> BuildModulePolicy(const ipc::ModuleAccess& access, ModuleS
     BAOKMS_TRY(AllowLoading(policy));
   }
   // Permits the next filters: the second stage, then that of the loop's thread alone.
-  BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(prctl), 0, PR_SET_NO_NEW_PRIVS));
+  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(prctl), {ArgumentIs(0, PR_SET_NO_NEW_PRIVS)}));
   BAOKMS_TRY(policy.Allow({SCMP_SYS(seccomp)}));
   return policy;
 }

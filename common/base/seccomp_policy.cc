@@ -1,15 +1,18 @@
 #include "common/base/seccomp_policy.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 #include "common/base/error.h"
 #include "common/base/unique_fd.h"
@@ -20,7 +23,22 @@ namespace {
 // Flags with which openat() may modify or create a file.
 constexpr std::uint64_t kChanging = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 
+// With which SoftHSM and others lock a file that they read or write.
+constexpr std::initializer_list<int> kFileLocks = {F_GETLK, F_SETLK, F_SETLKW};
+
 constexpr std::array<std::uint64_t, 3> kFamilies = {AF_UNIX, AF_INET, AF_INET6};
+
+// Some or all arguments of these calls reach other processes, files, the network or code
+// (docs/decisions/0011-what-a-filter-may-allow.md).
+constexpr std::initializer_list<int> kNeedConditionOrGrant = {
+    SCMP_SYS(bind),       SCMP_SYS(clone),      SCMP_SYS(connect),   SCMP_SYS(execve),
+    SCMP_SYS(execveat),   SCMP_SYS(fchmod),     SCMP_SYS(fcntl),     SCMP_SYS(fork),
+    SCMP_SYS(getsockopt), SCMP_SYS(ioctl),      SCMP_SYS(kill),      SCMP_SYS(lchown),
+    SCMP_SYS(listen),     SCMP_SYS(mmap),       SCMP_SYS(mprotect),  SCMP_SYS(open),
+    SCMP_SYS(openat),     SCMP_SYS(prctl),      SCMP_SYS(prlimit64), SCMP_SYS(renameat),
+    SCMP_SYS(sendmmsg),   SCMP_SYS(sendmsg),    SCMP_SYS(sendto),    SCMP_SYS(setsockopt),
+    SCMP_SYS(socket),     SCMP_SYS(socketpair), SCMP_SYS(tgkill),    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),   SCMP_SYS(vfork)};
 
 }  // namespace
 
@@ -73,11 +91,12 @@ Result<SeccompPolicy> SeccompPolicy::CreateForTalkingChild() {
   SeccompPolicy policy = BAOKMS_TRY(CreateForChild());
   BAOKMS_TRY(policy.KillDangerous());
   BAOKMS_TRY(policy.AllowOpenTransfers());  // inherited channels, brokered sockets
-  BAOKMS_TRY(policy.AllowSocketTuning());   // libcurl inspects the sockets it receives
-  BAOKMS_TRY(policy.AllowMemory());         // malloc, SecretBuffer; no executable memory
-  BAOKMS_TRY(policy.AllowWaiting());        // the event loop
-  BAOKMS_TRY(policy.AllowEntropy());        // TLS
-  BAOKMS_TRY(policy.AllowOwnTimers());      // postponing the dead man's timer
+  BAOKMS_TRY(policy.AllowSocketNames());    // libcurl inspects the sockets it receives
+  BAOKMS_TRY(policy.AllowBrokeredSocketOptions());
+  BAOKMS_TRY(policy.AllowMemory());     // malloc, SecretBuffer; no executable memory
+  BAOKMS_TRY(policy.AllowWaiting());    // the event loop
+  BAOKMS_TRY(policy.AllowEntropy());    // TLS
+  BAOKMS_TRY(policy.AllowOwnTimers());  // postponing the dead man's timer
   BAOKMS_TRY(policy.AllowExit());
   return policy;
 }
@@ -86,10 +105,12 @@ Result<SeccompPolicy> SeccompPolicy::CreateForSupervisor() {
   return Create(SCMP_ACT_ERRNO(EPERM), KernelLog::kRefusals);
 }
 
-Status SeccompPolicy::AddRule(std::uint32_t action, int syscall, const scmp_arg_cmp* condition) {
-  const unsigned conditions = condition == nullptr ? 0 : 1;
+Status SeccompPolicy::AddRule(std::uint32_t action,
+                              int syscall,
+                              std::span<const scmp_arg_cmp> conditions) {
   if (const int r =
-          ::seccomp_rule_add_array(filter_->context, action, syscall, conditions, condition);
+          ::seccomp_rule_add_array(filter_->context, action, syscall,
+                                   static_cast<unsigned>(conditions.size()), conditions.data());
       r < 0) {
     return Error(ErrorCode::kSystem, "seccomp_rule_add", -r);
   }
@@ -98,27 +119,57 @@ Status SeccompPolicy::AddRule(std::uint32_t action, int syscall, const scmp_arg_
 
 Status SeccompPolicy::AddRules(std::uint32_t action, std::initializer_list<int> syscalls) {
   for (const int syscall : syscalls) {
-    BAOKMS_TRY(AddRule(action, syscall, nullptr));
+    BAOKMS_TRY(AddRule(action, syscall, {}));
   }
   return {};
 }
 
 Status SeccompPolicy::Allow(std::initializer_list<int> syscalls) {
+  if (std::find_first_of(syscalls.begin(), syscalls.end(), kNeedConditionOrGrant.begin(),
+                         kNeedConditionOrGrant.end()) != syscalls.end()) {
+    return Error(ErrorCode::kInvalidArgument, "a call that needs conditions or a grant");
+  }
   return AddRules(SCMP_ACT_ALLOW, syscalls);
 }
 
-Status SeccompPolicy::AllowWhen(int syscall, unsigned index, std::uint64_t value) {
-  const scmp_arg_cmp equals = {.arg = index, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
-  return AddRule(SCMP_ACT_ALLOW, syscall, &equals);
+Status SeccompPolicy::Allow(std::initializer_list<int> syscalls, DangerousGrant /*grant*/) {
+  return AddRules(SCMP_ACT_ALLOW, syscalls);
 }
 
-Status SeccompPolicy::AllowMasked(int syscall,
-                                  unsigned index,
-                                  std::uint64_t mask,
-                                  std::uint64_t value) {
-  const scmp_arg_cmp masked = {
-      .arg = index, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
-  return AddRule(SCMP_ACT_ALLOW, syscall, &masked);
+Status SeccompPolicy::AllowIf(int syscall, std::initializer_list<ArgumentCondition> conditions) {
+  std::vector<scmp_arg_cmp> all;
+  for (const ArgumentCondition& condition : conditions) {
+    // libseccomp compares without a mask when all bits count.
+    const bool whole = condition.mask == ~std::uint64_t{0};
+    all.push_back({.arg = condition.index,
+                   .op = whole ? SCMP_CMP_EQ : SCMP_CMP_MASKED_EQ,
+                   .datum_a = whole ? condition.value : condition.mask,
+                   .datum_b = whole ? 0 : condition.value});
+  }
+  return AddRule(SCMP_ACT_ALLOW, syscall, all);
+}
+
+Status SeccompPolicy::AllowFcntl(std::initializer_list<int> commands) {
+  for (const int command : commands) {
+    BAOKMS_TRY(AllowIf(SCMP_SYS(fcntl), {ArgumentIs(1, static_cast<std::uint64_t>(command))}));
+  }
+  return {};
+}
+
+Status SeccompPolicy::AllowOptions(int syscall, std::initializer_list<SocketOption> options) {
+  for (const SocketOption& option : options) {
+    BAOKMS_TRY(AllowIf(syscall, {ArgumentIs(1, static_cast<std::uint64_t>(option.level)),
+                                 ArgumentIs(2, static_cast<std::uint64_t>(option.name))}));
+  }
+  return {};
+}
+
+Status SeccompPolicy::AllowReadingOptions(std::initializer_list<SocketOption> options) {
+  return AllowOptions(SCMP_SYS(getsockopt), options);
+}
+
+Status SeccompPolicy::AllowSettingOptions(std::initializer_list<SocketOption> options) {
+  return AllowOptions(SCMP_SYS(setsockopt), options);
 }
 
 Status SeccompPolicy::Refuse(std::initializer_list<int> syscalls, int with_errno) {
@@ -126,7 +177,7 @@ Status SeccompPolicy::Refuse(std::initializer_list<int> syscalls, int with_errno
 }
 
 Status SeccompPolicy::RefuseIf(int syscall, const scmp_arg_cmp& condition, int with_errno) {
-  return AddRule(SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno)), syscall, &condition);
+  return AddRule(SCMP_ACT_ERRNO(static_cast<std::uint32_t>(with_errno)), syscall, {&condition, 1});
 }
 
 Status SeccompPolicy::RefuseWithAnyBit(int syscall,
@@ -203,21 +254,37 @@ Status SeccompPolicy::KillDangerous() {
 }
 
 Status SeccompPolicy::AllowMemory() {
-  BAOKMS_TRY(AllowMasked(SCMP_SYS(mmap), 2, PROT_EXEC, 0));
-  BAOKMS_TRY(AllowMasked(SCMP_SYS(mprotect), 2, PROT_EXEC, 0));
+  BAOKMS_TRY(AllowIf(SCMP_SYS(mmap), {ArgumentLacks(2, PROT_EXEC)}));
+  BAOKMS_TRY(AllowIf(SCMP_SYS(mprotect), {ArgumentLacks(2, PROT_EXEC)}));
   return Allow({SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
                 SCMP_SYS(mlock), SCMP_SYS(munlock)});
 }
 
 Status SeccompPolicy::AllowOpenTransfers() {
+  // A descriptor with O_ASYNC sends a signal of its owner's choice (F_SETOWN, F_SETSIG) to any
+  // process of the same user.
+  BAOKMS_TRY(AllowFcntl({F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC}));
+  BAOKMS_TRY(AllowIf(SCMP_SYS(fcntl), {ArgumentIs(1, F_SETFL), ArgumentLacks(2, O_ASYNC)}));
+  // An address or MSG_FASTOPEN connects a socket that is not connected. A filter cannot see the
+  // address in sendmsg(2)'s structure, but without that flag a stream socket ignores or refuses it.
+  BAOKMS_TRY(AllowIf(SCMP_SYS(sendto), {ArgumentLacks(3, MSG_FASTOPEN), ArgumentIs(4, 0)}));
+  BAOKMS_TRY(AllowIf(SCMP_SYS(sendmsg), {ArgumentLacks(2, MSG_FASTOPEN)}));
   return Allow({SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev),
-                SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
-                SCMP_SYS(shutdown), SCMP_SYS(close), SCMP_SYS(fcntl)});
+                SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(close)});
 }
 
-Status SeccompPolicy::AllowSocketTuning() {
-  return Allow(
-      {SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername)});
+Status SeccompPolicy::AllowSocketNames() {
+  return Allow({SCMP_SYS(getsockname), SCMP_SYS(getpeername)});
+}
+
+Status SeccompPolicy::AllowBrokeredSocketOptions() {
+  BAOKMS_TRY(AllowReadingOptions(
+      {{SOL_SOCKET, SO_ERROR}, {SOL_SOCKET, SO_TYPE}, {SOL_SOCKET, SO_DOMAIN}}));
+  return AllowSettingOptions({{IPPROTO_TCP, TCP_NODELAY}});
+}
+
+Status SeccompPolicy::AllowSocketPairs(int type) {
+  return AllowIf(SCMP_SYS(socketpair), {ArgumentIs(0, AF_UNIX), SocketTypeIs(1, type)});
 }
 
 Status SeccompPolicy::AllowWaiting() {
@@ -240,51 +307,59 @@ Status SeccompPolicy::AllowOwnTimers() {
 }
 
 Status SeccompPolicy::AllowOpenToRead() {
-  return AllowMasked(SCMP_SYS(openat), 2, kChanging, 0);
+  return AllowIf(SCMP_SYS(openat), {ArgumentLacks(2, kChanging)});
 }
 
 Status SeccompPolicy::AllowOpenToReadElseRefuse() {
   BAOKMS_TRY(AllowOpenToRead());
+  BAOKMS_TRY(AllowFcntl(kFileLocks));
   BAOKMS_TRY(RefuseWithAnyBit(SCMP_SYS(openat), 2, kChanging, EACCES));
   return Refuse({SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(ftruncate)}, EACCES);
 }
 
-Status SeccompPolicy::AllowChangingFiles() {
+Status SeccompPolicy::AllowChangingFiles(DangerousGrant grant) {
+  BAOKMS_TRY(AllowFcntl(kFileLocks));
   return Allow({SCMP_SYS(openat), SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
                 SCMP_SYS(pwrite64), SCMP_SYS(flock), SCMP_SYS(mkdir), SCMP_SYS(unlink),
-                SCMP_SYS(rename), SCMP_SYS(fchmod), SCMP_SYS(umask)});
+                SCMP_SYS(rename), SCMP_SYS(fchmod), SCMP_SYS(umask)},
+               grant);
 }
 
-Status SeccompPolicy::AllowLocalSockets() {
-  BAOKMS_TRY(AllowWhen(SCMP_SYS(socket), 0, AF_UNIX));
+Status SeccompPolicy::AllowConnections(DangerousGrant grant) {
+  BAOKMS_TRY(AllowSettingOptions({{SOL_SOCKET, SO_KEEPALIVE},
+                                  {SOL_SOCKET, SO_LINGER},
+                                  {SOL_SOCKET, SO_RCVTIMEO},
+                                  {SOL_SOCKET, SO_SNDTIMEO},
+                                  {IPPROTO_TCP, TCP_KEEPCNT},
+                                  {IPPROTO_TCP, TCP_KEEPIDLE},
+                                  {IPPROTO_TCP, TCP_KEEPINTVL}}));
+  return Allow({SCMP_SYS(connect), SCMP_SYS(shutdown)}, grant);
+}
+
+Status SeccompPolicy::AllowLocalSockets(DangerousGrant grant) {
+  BAOKMS_TRY(AllowIf(SCMP_SYS(socket), {ArgumentIs(0, AF_UNIX)}));
   BAOKMS_TRY(RefuseUnless(SCMP_SYS(socket), 0, AF_UNIX, EACCES));
-  return Allow({SCMP_SYS(connect)});
+  return AllowConnections(grant);
 }
 
-Status SeccompPolicy::AllowInternetSockets() {
+Status SeccompPolicy::AllowInternetSockets(DangerousGrant grant) {
   for (const std::uint64_t family : kFamilies) {
-    BAOKMS_TRY(AllowWhen(SCMP_SYS(socket), 0, family));
+    BAOKMS_TRY(AllowIf(SCMP_SYS(socket), {ArgumentIs(0, family)}));
   }
   BAOKMS_TRY(RefuseAbove(SCMP_SYS(socket), 0, AF_INET6, EACCES));
-  return Allow({SCMP_SYS(connect)});
+  return AllowConnections(grant);
 }
 
 Status SeccompPolicy::AllowExecutableMemory(DangerousGrant grant) {
-  if (grant.reason.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "a dangerous grant without a reason");
-  }
-  return Allow({SCMP_SYS(mmap), SCMP_SYS(mprotect)});
+  return Allow({SCMP_SYS(mmap), SCMP_SYS(mprotect)}, grant);
 }
 
 Status SeccompPolicy::AllowStartingPrograms(DangerousGrant grant) {
-  if (grant.reason.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "a dangerous grant without a reason");
-  }
   // A new user namespace would give the process every capability inside it.
   constexpr std::uint64_t kNamespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
                                         CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  BAOKMS_TRY(AllowMasked(SCMP_SYS(clone), 0, kNamespaces, 0));
-  return Allow({SCMP_SYS(execveat), SCMP_SYS(wait4)});
+  BAOKMS_TRY(AllowIf(SCMP_SYS(clone), {ArgumentLacks(0, kNamespaces)}));
+  return Allow({SCMP_SYS(execveat), SCMP_SYS(wait4)}, grant);
 }
 
 Status SeccompPolicy::Install(Scope scope) {
@@ -300,14 +375,22 @@ Status SeccompPolicy::Install(Scope scope) {
 }
 
 Result<std::string> SeccompPolicy::ToText() const {
+  return Export(::seccomp_export_pfc);
+}
+
+Result<std::string> SeccompPolicy::ToProgram() const {
+  return Export(::seccomp_export_bpf);
+}
+
+Result<std::string> SeccompPolicy::Export(int (*write)(void* const context, int fd)) const {
   const UniqueFd file(::memfd_create("policy", MFD_CLOEXEC));
   if (!file.valid()) {
     return Error(ErrorCode::kSystem, "memfd_create", errno);
   }
-  if (const int r = ::seccomp_export_pfc(filter_->context, file.get()); r < 0) {
-    return Error(ErrorCode::kSystem, "seccomp_export_pfc", -r);
+  if (const int r = write(filter_->context, file.get()); r < 0) {
+    return Error(ErrorCode::kSystem, "seccomp_export", -r);
   }
-  std::string text;
+  std::string exported;
   std::array<char, 4096> chunk{};
   for (off_t offset = 0;;) {
     const ssize_t n = ::pread(file.get(), chunk.data(), chunk.size(), offset);
@@ -315,9 +398,9 @@ Result<std::string> SeccompPolicy::ToText() const {
       return Error(ErrorCode::kSystem, "pread", errno);
     }
     if (n == 0) {
-      return text;
+      return exported;
     }
-    text.append(chunk.data(), static_cast<std::size_t>(n));
+    exported.append(chunk.data(), static_cast<std::size_t>(n));
     offset += n;
   }
 }

@@ -1,12 +1,20 @@
 #include "supervisor/spawner/sandbox.h"
 
 #include <sys/socket.h>
+#include <fcntl.h>
 #include <seccomp.h>
 
 #include <cerrno>
 
 namespace baokms::supervisor {
 namespace {
+
+constexpr DangerousGrant kStartTwoPrograms("ADR-0004");
+constexpr DangerousGrant kLoadProgramCode("ADR-0004");
+constexpr DangerousGrant kEndChildren("ADR-0004");
+constexpr DangerousGrant kChildConfinesItself("ADR-0004");
+constexpr DangerousGrant kModuleChangesFiles("ADR-0011");
+constexpr DangerousGrant kModuleConnects("ADR-0011");
 
 // Reading only, never creating: for the loader's libraries and a child's own /proc files.
 Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAccess>& module) {
@@ -19,7 +27,7 @@ Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAcc
     // The agent restricts with Landlock where the module may write.
     BAOKMS_TRY(policy.Allow({SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
                              SCMP_SYS(landlock_restrict_self)}));
-    return policy.AllowChangingFiles();
+    return policy.AllowChangingFiles(kModuleChangesFiles);
   }
   // The module continues to work after EACCES; the agent's own filter decides about everything
   // else.
@@ -30,9 +38,9 @@ Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAcc
 Status AllowChildSockets(SeccompPolicy& policy, const std::optional<ipc::ModuleAccess>& module) {
   switch (module ? module->network() : ipc::ModuleAccess::NETWORK_NONE) {
     case ipc::ModuleAccess::NETWORK_UNIX:
-      return policy.AllowLocalSockets();
+      return policy.AllowLocalSockets(kModuleConnects);
     case ipc::ModuleAccess::NETWORK_INET:
-      return policy.AllowInternetSockets();
+      return policy.AllowInternetSockets(kModuleConnects);
     default:
       break;
   }
@@ -47,31 +55,34 @@ Result<SeccompPolicy> BuildSpawnerPolicy(const std::optional<ipc::ModuleAccess>&
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForChild());
   BAOKMS_TRY(policy.KillDangerous());
   BAOKMS_TRY(policy.AllowOpenTransfers());
-  BAOKMS_TRY(policy.AllowSocketTuning());
+  BAOKMS_TRY(policy.AllowSocketNames());
+  BAOKMS_TRY(policy.AllowBrokeredSocketOptions());
   BAOKMS_TRY(policy.AllowMemory());
   BAOKMS_TRY(policy.AllowWaiting());
   BAOKMS_TRY(policy.AllowEntropy());
   BAOKMS_TRY(policy.AllowExit());
   BAOKMS_TRY(policy.AllowOwnTimers());
-  BAOKMS_TRY(policy.AllowStartingPrograms({"starting the two child programs is its job"}));
-  BAOKMS_TRY(policy.AllowExecutableMemory({"the dynamic loader of a child maps code"}));
+  BAOKMS_TRY(policy.AllowStartingPrograms(kStartTwoPrograms));
+  BAOKMS_TRY(policy.AllowExecutableMemory(kLoadProgramCode));
   // For fork and exec: moving descriptors to their fixed numbers, closing the rest, default
   // signals.
-  BAOKMS_TRY(policy.Allow(
-      {SCMP_SYS(dup3), SCMP_SYS(close_range), SCMP_SYS(kill), SCMP_SYS(rt_sigaction)}));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(dup3), SCMP_SYS(close_range), SCMP_SYS(rt_sigaction)}));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(kill)}, kEndChildren));
   BAOKMS_TRY(AllowChildFiles(policy, module));
   // For the loader and the C library of a child before its main().
-  BAOKMS_TRY(policy.Allow(
-      {SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(pread64), SCMP_SYS(lseek), SCMP_SYS(access),
-       SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address),
-       SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(prlimit64), SCMP_SYS(uname),
-       SCMP_SYS(sysinfo), SCMP_SYS(sched_getaffinity), SCMP_SYS(getuid), SCMP_SYS(geteuid),
-       SCMP_SYS(getgid), SCMP_SYS(getegid)}));
+  BAOKMS_TRY(
+      policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(pread64), SCMP_SYS(lseek),
+                    SCMP_SYS(access), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+                    SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address), SCMP_SYS(set_robust_list),
+                    SCMP_SYS(rseq), SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(sched_getaffinity),
+                    SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid)}));
   // For what a child does to confine itself before it installs its own filter.
-  BAOKMS_TRY(policy.Allow({SCMP_SYS(prctl), SCMP_SYS(seccomp), SCMP_SYS(epoll_create1),
-                           SCMP_SYS(eventfd2), SCMP_SYS(timer_create)}));
-  // libcurl creates a pair to wake its poll(2); pairs of other address families are refused.
-  BAOKMS_TRY(policy.AllowWhen(SCMP_SYS(socketpair), 0, AF_UNIX));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(prctl), SCMP_SYS(prlimit64)}, kChildConfinesItself));
+  BAOKMS_TRY(policy.Allow(
+      {SCMP_SYS(seccomp), SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2), SCMP_SYS(timer_create)}));
+  BAOKMS_TRY(policy.AllowFcntl({F_GET_SEALS}));         // a child checks that its set-up is sealed
+  BAOKMS_TRY(policy.AllowSocketPairs(SOCK_SEQPACKET));  // channels
+  BAOKMS_TRY(policy.AllowSocketPairs(SOCK_STREAM));     // libcurl 7.88 wakes its poll(2) with one
   BAOKMS_TRY(AllowChildSockets(policy, module));
   return policy;
 }

@@ -1,4 +1,4 @@
-// The filter's text is the reviewed one.
+// The filter's text is the reviewed one, and does what docs/security.md says.
 
 #include <string>
 #include <string_view>
@@ -7,6 +7,7 @@
 
 #include "authagent/sandbox.h"
 #include "proto/setup.pb.h"
+#include "tests/base/documented_filter.h"
 #include "tests/base/golden_policy.h"
 
 namespace baokms::authagent {
@@ -14,6 +15,10 @@ namespace {
 
 TEST(AgentPolicyTest, TextIsTheReviewedOne) {
   ExpectReviewedPolicy(BuildPolicy(), "authagent");
+}
+
+TEST(AgentPolicyTest, AllowsWhatIsDocumentedAndNothingElse) {
+  ExpectDocumentedFilter(BuildPolicy, ConfinedProcess::kAgent);
 }
 
 ipc::ModuleAccess Access(ipc::ModuleAccess::Network network, std::string_view state_directory) {

@@ -1,7 +1,8 @@
-// The filter's text is the reviewed one.
+// The filter's text is the reviewed one, and does what docs/security.md says.
 
 #include <gtest/gtest.h>
 
+#include "tests/base/documented_filter.h"
 #include "tests/base/golden_policy.h"
 #include "worker/sandbox.h"
 
@@ -10,6 +11,10 @@ namespace {
 
 TEST(WorkerPolicyTest, TextIsTheReviewedOne) {
   ExpectReviewedPolicy(BuildPolicy(), "worker");
+}
+
+TEST(WorkerPolicyTest, AllowsWhatIsDocumentedAndNothingElse) {
+  ExpectDocumentedFilter(BuildPolicy, ConfinedProcess::kWorker);
 }
 
 }  // namespace

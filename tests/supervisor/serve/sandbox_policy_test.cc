@@ -1,8 +1,9 @@
-// The filter's text is the reviewed one.
+// The filter's text is the reviewed one, and does what docs/security.md says.
 
 #include <gtest/gtest.h>
 
 #include "supervisor/serve/sandbox.h"
+#include "tests/base/documented_filter.h"
 #include "tests/base/golden_policy.h"
 
 namespace baokms::supervisor {
@@ -10,6 +11,11 @@ namespace {
 
 TEST(SupervisorPolicyTest, TextIsTheReviewedOne) {
   ExpectReviewedPolicy(BuildSupervisorPolicy(ListenerRights::kBindKmsSocket), "supervisor/serve");
+}
+
+TEST(SupervisorPolicyTest, AllowsWhatIsDocumentedAndNothingElse) {
+  ExpectDocumentedFilter([] { return BuildSupervisorPolicy(ListenerRights::kBindKmsSocket); },
+                         ConfinedProcess::kSupervisor);
 }
 
 }  // namespace

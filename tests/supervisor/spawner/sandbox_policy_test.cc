@@ -1,4 +1,4 @@
-// The filter's text is the reviewed one.
+// The filter's text is the reviewed one, and does what docs/security.md says.
 
 #include <optional>
 
@@ -6,6 +6,7 @@
 
 #include "proto/setup.pb.h"
 #include "supervisor/spawner/sandbox.h"
+#include "tests/base/documented_filter.h"
 #include "tests/base/golden_policy.h"
 
 namespace baokms::supervisor {
@@ -13,6 +14,11 @@ namespace {
 
 TEST(SpawnerPolicyTest, TextIsTheReviewedOne) {
   ExpectReviewedPolicy(BuildSpawnerPolicy(std::nullopt), "supervisor/spawner");
+}
+
+TEST(SpawnerPolicyTest, AllowsWhatIsDocumentedAndNothingElse) {
+  ExpectDocumentedFilter([] { return BuildSpawnerPolicy(std::nullopt); },
+                         ConfinedProcess::kSpawner);
 }
 
 TEST(SpawnerPolicyTest, TextsWithAModuleAreTheReviewedOnes) {
