@@ -89,6 +89,11 @@ def hostile(options) -> ResultCounts:
     return ctest("release", "hostile", "^hostile$", options)
 
 
+def redteam(options) -> ResultCounts:
+    """Attacks out of the filters of all processes."""
+    return ctest("release", "redteam", "^redteam$", options)
+
+
 def e2e(options) -> ResultCounts:
     """The real programs against a real OpenBao."""
     build("release")
@@ -137,7 +142,7 @@ def debian13(options) -> ResultCounts:
     return total
 
 
-LANES = (unit, asan, hostile, e2e, conformance, kubernetes, systemd)
+LANES = (unit, asan, hostile, redteam, e2e, conformance, kubernetes, systemd)
 FULL = (*LANES, debian13)
 
 
@@ -170,7 +175,7 @@ def parse(arguments):
         "--filter",
         default="",
         metavar="EXPRESSION",
-        help="unit, asan and hostile: a test (ctest -R) or GoogleTest cases (--gtest_filter);"
+        help="unit, asan, hostile and redteam: a test (ctest -R) or GoogleTest cases (--gtest_filter);"
         " pytest -k; go test -run",
     )
     parser.add_argument(
