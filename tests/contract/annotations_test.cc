@@ -260,5 +260,25 @@ TEST(AnnotationsTest, ChecksEncodingBeforeSizeAndSizeBeforeAnythingElse) {
   EXPECT_EQ(CheckAnnotationLimits({}), RequestVerdict::kAccepted);
 }
 
+TEST(AnnotationsTest, AcceptsRequestsUpToEachLimit) {
+  const std::string text(1024, 'x');
+  const std::string_view most = std::string_view(text).substr(1);
+  const std::string value(kMaxAnnotationsBytes, 'x');
+  const std::vector<AnnotationView> fitting{{"", value}};
+  EXPECT_EQ(CheckSealedLimits(most, most, fitting), RequestVerdict::kAccepted);
+  EXPECT_EQ(CheckSealedLimits(text, most, fitting), RequestVerdict::kLimit);
+  EXPECT_EQ(CheckSealedLimits(most, text, fitting), RequestVerdict::kLimit);
+  const std::vector<AnnotationView> larger{{"a", value}};
+  EXPECT_EQ(CheckSealedLimits(most, most, larger), RequestVerdict::kLimit);
+}
+
+TEST(AnnotationsTest, ReportsSizesBeforeBrokenAnnotations) {
+  const std::string text(1024, 'x');
+  const std::vector<AnnotationView> broken{{"a", "\xFF"}};
+  EXPECT_EQ(CheckSealedLimits(text, "", broken), RequestVerdict::kLimit);
+  EXPECT_EQ(CheckSealedLimits("", text, broken), RequestVerdict::kLimit);
+  EXPECT_EQ(CheckSealedLimits("", "", broken), RequestVerdict::kInvalid);
+}
+
 }  // namespace
 }  // namespace baokms::contract

@@ -198,5 +198,54 @@ TEST(RegistryTransitionTest, KeepsRejectedRecordsAsTheyAre) {
   EXPECT_FALSE(CheckTransition(from, RegistryState::Create(after).value()).has_value());
 }
 
+constexpr std::int64_t kNow = 1700000000;
+
+TransitKeyMetadata UnrotatedKey() {
+  TransitKeyMetadata metadata;
+  metadata.latest_version = 1;
+  metadata.min_available_version = 0;
+  metadata.min_decryption_version = 1;
+  metadata.versions = {vectors::kFirstVersion};
+  return metadata;
+}
+
+// The vector's fingerprint is all zeros, so only that line and the hash can differ.
+TEST(RegistryTransitionTest, FirstStateSaysWhatTheVectorSays) {
+  const RegistryState made = BuildFirstState(vectors::GoldenConfig(), UnrotatedKey(), kNow).value();
+  const RegistryState vector =
+      ParseState(vectors::ReadFixture("computed/state-initial.v1alpha2.json")).value();
+  RegistryContents contents = made.contents();
+  EXPECT_EQ(contents.identity_fingerprint, Fingerprint(vectors::GoldenConfig()).value());
+  contents.identity_fingerprint = vector.contents().identity_fingerprint;
+  EXPECT_EQ(RegistryState::Create(contents).value(), vector);
+}
+
+TEST(RegistryTransitionTest, FirstStateSurvivesItsFile) {
+  const RegistryState made = BuildFirstState(vectors::GoldenConfig(), UnrotatedKey(), kNow).value();
+  EXPECT_EQ(ParseState(SerializeState(made)).value(), made);
+}
+
+TEST(RegistryTransitionTest, HasNoFirstStateForRotatedKeys) {
+  const auto with = [](void (*spoil)(TransitKeyMetadata&)) {
+    TransitKeyMetadata metadata = UnrotatedKey();
+    spoil(metadata);
+    return BuildFirstState(vectors::GoldenConfig(), metadata, kNow);
+  };
+  for (const auto& refused : {with([](TransitKeyMetadata& m) { m.latest_version = 2; }),
+                              with([](TransitKeyMetadata& m) { m.latest_version = 0; }),
+                              with([](TransitKeyMetadata& m) { m.min_available_version = 2; }),
+                              with([](TransitKeyMetadata& m) { m.min_decryption_version = 2; })}) {
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), ErrorCode::kFailedPrecondition);
+  }
+  EXPECT_FALSE(with([](TransitKeyMetadata& m) { m.versions.clear(); }).has_value());
+  EXPECT_FALSE(with([](TransitKeyMetadata& m) { m.versions[0].created_at_unix = 0; }).has_value());
+}
+
+TEST(RegistryTransitionTest, HasNoFirstStateWithABrokenClockOrIdentity) {
+  EXPECT_FALSE(BuildFirstState(vectors::GoldenConfig(), UnrotatedKey(), 0).has_value());
+  EXPECT_FALSE(BuildFirstState({}, UnrotatedKey(), kNow).has_value());
+}
+
 }  // namespace
 }  // namespace baokms::contract

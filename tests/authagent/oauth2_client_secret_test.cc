@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ClientSecretTest : public ::testing::Test {
+class OAuth2ClientSecretTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = "/tmp/client_secret_XXXXXX";
@@ -44,7 +44,7 @@ class ClientSecretTest : public ::testing::Test {
   fs::path root_;
 };
 
-TEST_F(ClientSecretTest, DropsOneLineEndAndKeepsAllOtherWhiteSpace) {
+TEST_F(OAuth2ClientSecretTest, DropsOneLineEndAndKeepsAllOtherWhiteSpace) {
   for (const std::string_view content : {"s3cret", "s3cret\n", "s3cret\r\n"}) {
     Put(content);
     EXPECT_EQ(Read(), "s3cret");
@@ -53,7 +53,7 @@ TEST_F(ClientSecretTest, DropsOneLineEndAndKeepsAllOtherWhiteSpace) {
   EXPECT_EQ(Read(), " a\tb ");
 }
 
-TEST_F(ClientSecretTest, RefusesNothingAndControlCharactersInside) {
+TEST_F(OAuth2ClientSecretTest, RefusesNothingAndControlCharactersInside) {
   for (const std::string_view content :
        {std::string_view(""), std::string_view("\n"), std::string_view("\r\n"),
         std::string_view("a\nb"), std::string_view("a\n\n"), std::string_view("a\rb"),
@@ -63,14 +63,14 @@ TEST_F(ClientSecretTest, RefusesNothingAndControlCharactersInside) {
   }
 }
 
-TEST_F(ClientSecretTest, AcceptsExactlyTheMaximumSize) {
+TEST_F(OAuth2ClientSecretTest, AcceptsExactlyTheMaximumSize) {
   Put(std::string(kMaxClientSecretFile, 'a'));
   EXPECT_EQ(Read().size(), kMaxClientSecretFile);
   Put(std::string(kMaxClientSecretFile + 1, 'a'));
   EXPECT_EQ(Read(), "!file_too_large");
 }
 
-TEST_F(ClientSecretTest, LetsTheOwnerWriteAndTheGroupReadAndNobodyElse) {
+TEST_F(OAuth2ClientSecretTest, LetsTheOwnerWriteAndTheGroupReadAndNobodyElse) {
   for (const mode_t mode : {0400U, 0600U, 0440U, 0640U}) {
     Put("a", mode);
     EXPECT_EQ(Read(), "a") << mode;
@@ -81,7 +81,7 @@ TEST_F(ClientSecretTest, LetsTheOwnerWriteAndTheGroupReadAndNobodyElse) {
   }
 }
 
-TEST_F(ClientSecretTest, NamesWhatIsWrongWithThePath) {
+TEST_F(OAuth2ClientSecretTest, NamesWhatIsWrongWithThePath) {
   EXPECT_EQ(Read("relative"), "!absolute_path_required");
   EXPECT_EQ(Read(root_ / "absent"), "!file_missing");
   EXPECT_EQ(Read(root_), "!regular_file_required");
@@ -89,7 +89,7 @@ TEST_F(ClientSecretTest, NamesWhatIsWrongWithThePath) {
   EXPECT_EQ(Read(root_ / "pipe"), "!regular_file_required");
 }
 
-TEST_F(ClientSecretTest, RefusesALinkThatSomebodyElseCouldHavePut) {
+TEST_F(OAuth2ClientSecretTest, RefusesALinkThatSomebodyElseCouldHavePut) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "needs root to make a directory of another user";
   }
