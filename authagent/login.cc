@@ -159,16 +159,17 @@ void LoginService::OnLogin(Slot slot, const openbao::CallReport& report, openbao
   } else if (report.error_class == openbao::ErrorClass::kLoginBudgetUsedUp) {
     FailForBudget(slot, BootTime::zero());
   } else {
-    last_failure_ = {openbao::ToOutcome(report.error_class), ToFinding(report)};
-    Fail(slot, last_failure_.outcome, last_failure_.finding, report);
+    FailLogin(slot, {openbao::ToOutcome(report.error_class), ToFinding(report)}, report);
   }
 }
 
 void LoginService::Succeed(Slot slot, const openbao::CallReport& report, openbao::AuthValue value) {
   const std::size_t size = value.token.size();
   if (size == 0 || size > ipc::kMaxToken) {
-    Fail(slot, ipc::OUTCOME_UNDECODABLE,
-         {AuthStatus::kError, "OpenBao returned no token, or one that is too long"}, report);
+    FailLogin(slot,
+              {ipc::OUTCOME_UNDECODABLE,
+               {AuthStatus::kError, "OpenBao returned no token, or one that is too long"}},
+              report);
     return;
   }
   ipc::TokenMessage message;
@@ -187,6 +188,11 @@ void LoginService::Succeed(Slot slot, const openbao::CallReport& report, openbao
   }
   LogLogin(slot, finding, std::move(more));
   Finish(slot);
+}
+
+void LoginService::FailLogin(Slot slot, LoginFailure failure, const openbao::CallReport& report) {
+  last_failure_ = std::move(failure);
+  Fail(slot, last_failure_.outcome, last_failure_.finding, report);
 }
 
 void LoginService::Fail(Slot slot,

@@ -104,6 +104,8 @@ class LoginService final {
             ipc::Outcome outcome,
             const Finding& finding,
             const openbao::CallReport& report);
+  // Fails a login that OpenBao was asked for: the reason to report while the budget is used up.
+  void FailLogin(Slot slot, LoginFailure failure, const openbao::CallReport& report);
   void FailForBudget(Slot slot, BootTime wait);
   void SendFailure(Slot slot,
                    const Ticket& ticket,

@@ -143,10 +143,10 @@ class LoginServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     loop_ = *EventLoop::Create();
-    MakeDesk(12);
+    MakeService(12);
   }
 
-  void MakeDesk(std::uint32_t budget) {
+  void MakeService(std::uint32_t budget) {
     login_ = std::make_unique<LoginService>(
         *loop_, credential_, api_, outlet_, log_,
         LoginOptions{"auth/k8s", 2, std::chrono::seconds(5), budget});
@@ -246,7 +246,7 @@ TEST_F(LoginServiceTest, NamesEveryFailureOfOpenBao) {
       {ErrorClass::kTimeout, ipc::OUTCOME_TIMEOUT, "error"},
       {ErrorClass::kUndecodable, ipc::OUTCOME_UNDECODABLE, "error"},
   };
-  MakeDesk(1000);
+  MakeService(1000);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     SCOPED_TRACE(openbao::ToString(rows[i].error_class));
     Ask(0, 'a');
@@ -283,7 +283,7 @@ TEST_F(LoginServiceTest, ReadsTheCredentialForEveryLogin) {
 }
 
 TEST_F(LoginServiceTest, RefusesATokenThatIsEmptyOrTooLong) {
-  MakeDesk(1000);
+  MakeService(1000);
   Ask(0, 'a');
   api_.Answer(0, ErrorClass::kOk);
   Turn();
@@ -297,7 +297,7 @@ TEST_F(LoginServiceTest, RefusesATokenThatIsEmptyOrTooLong) {
 }
 
 TEST_F(LoginServiceTest, BoundsTheLeaseToWhatTheMessageHolds) {
-  MakeDesk(1000);
+  MakeService(1000);
   const std::vector<std::pair<std::int64_t, std::uint32_t>> rows = {
       {0, 0}, {-5, 0}, {1, 1}, {std::int64_t{1} << 40, 0xffffffffU}};
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -383,6 +383,20 @@ TEST_F(LoginServiceTest, TheBudgetNeverReplacesTheLastRealCause) {
     EXPECT_EQ(Field(log_.records[i], "login_budget"), "used_up");
     EXPECT_EQ(outlet_.statuses[i].last_outcome(), ipc::OUTCOME_TLS_FAILED);
   }
+}
+
+TEST_F(LoginServiceTest, TheBudgetDoesNotReplaceThatTheTokenIsTooLongEither) {
+  for (std::size_t i = 0; i < 6; ++i) {
+    Ask(0, 'a');
+    api_.Answer(i, ErrorClass::kOk, Auth(std::string(ipc::kMaxToken + 1, 't')));
+    Turn();
+  }
+  Ask(0, 'b');
+  ASSERT_EQ(outlet_.failures.size(), 7U);
+  EXPECT_EQ(outlet_.failures[6].second.outcome(), ipc::OUTCOME_UNDECODABLE);
+  ASSERT_EQ(log_.records.size(), 7U);
+  EXPECT_EQ(Field(log_.records[6], "login_budget"), "used_up");
+  EXPECT_EQ(Field(log_.records[6], "reason"), Field(log_.records[0], "reason"));
 }
 
 TEST_F(LoginServiceTest, WarnsOfTokensForALimitedNumberOfRequests) {
