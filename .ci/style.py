@@ -23,11 +23,12 @@ RULES = [
     (r"--(no|disable|without)-(sandbox|seccomp|landlock|filter)", "no switch turns a protection off", ()),
     (r"//\s*NOLINT(?!NEXTLINE)?(?![A-Z]*\()", "NOLINT without the check's name", ()),
     (r"\bk(Most|Longest|Largest|Highest)\w*", "a maximum is called kMax...", ()),
-    (r"\b(if|while) \(!?[\w.>*-]+\.has_value\(\)\)", "has_value() as a condition: if (x), as everywhere else", ()),
+    (r"\.has_value\(\)\)* (&&|\|\||\?)|(&&|\|\|) [^;]*\.has_value\(\)|\b(if|while) \(.*\.has_value\(\)\)+ \{", "has_value() as a condition: if (x), as everywhere else", ()),
     (r"\b(TODO|FIXME|XXX)\b", "unfinished work belongs in an issue", ()),
 ]
-# The same for the whole line, comments and texts included.
-TEXT_RULES = [(r"\bcan not\b", "cannot")]
+# What no text of the tree may say: comments, documents and tests included.
+TEXT_RULES = [(r"\bcan[ ]not\b", "cannot")]
+TEXT_SUFFIXES = (".cc", ".h", ".md", ".proto", ".py", ".txt", ".yaml", ".service", ".socket")
 
 
 def size_problem(name: str, lines: list[str], limit: int) -> list[str]:
@@ -45,7 +46,6 @@ def problems_of(root: pathlib.Path, path: pathlib.Path) -> list[str]:
     if path.suffix == ".h" and "#pragma once" not in lines:
         found.append(f"{name}: #pragma once is missing")
     for number, line in enumerate(lines, 1):
-        found += [f"{name}:{number}: {message}" for pattern, message in TEXT_RULES if re.search(pattern, line)]
         code = re.sub(r'"(\\.|[^"\\])*"', '""', line) if "--" not in line else line
         code = code.split("//")[0] if "NOLINT" not in code and "TODO" not in code else code
         for pattern, message, excused in RULES:
@@ -55,16 +55,29 @@ def problems_of(root: pathlib.Path, path: pathlib.Path) -> list[str]:
     return found
 
 
+def text_problems(root: pathlib.Path) -> list[str]:
+    """What one of the project's own texts says that it must not."""
+    folders = (*FOLDERS, "tests", "docs", "proto", "systemd", ".ci")
+    files = [p for folder in folders for p in sorted((root / folder).rglob("*")) if p.suffix in TEXT_SUFFIXES]
+    return [
+        f"{path.relative_to(root)}:{number}: {message}"
+        for path in (root / "README.md", *files)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for pattern, message in TEXT_RULES
+        if re.search(pattern, line)
+    ]
+
+
 def sources_of(root: pathlib.Path, folders) -> list[pathlib.Path]:
     """Every C++ file below the folders."""
     return [p for folder in folders for p in sorted((root / folder).rglob("*")) if p.suffix in (".cc", ".h")]
 
 
 def main() -> int:
-    """Checks the programs for everything, the tests for their size."""
+    """Checks the programs for everything, the tests for their size, and all texts for words."""
     root = pathlib.Path(sys.argv[1])
     files = sources_of(root, FOLDERS)
-    bad = [problem for path in files for problem in problems_of(root, path)]
+    bad = [*text_problems(root), *(problem for path in files for problem in problems_of(root, path))]
     for path in sources_of(root, ("tests",)):
         bad += size_problem(path.relative_to(root).as_posix(), path.read_text().splitlines(), MAX_LINES)
     print("\n".join(bad) or f"style: {len(files)} files are in order")

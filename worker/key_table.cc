@@ -25,7 +25,7 @@ ipc::Outcome KeyTable::Accept(const ipc::KeyTable& table, BootTime now) {
   if (table.generation() <= generation_) {
     return ipc::OUTCOME_STALE_TABLE;
   }
-  if (!ipc::CheckForm(table.versions()).has_value()) {
+  if (!ipc::CheckForm(table.versions())) {
     return ipc::OUTCOME_REQUEST_LIMIT;
   }
   Keys keys;

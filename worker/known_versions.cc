@@ -3,8 +3,7 @@
 namespace baokms::worker {
 
 void KnownVersions::Remember(const contract::TransitKeyMetadata& metadata) {
-  if (!contract::CheckVersionBounds(metadata).has_value() ||
-      !contract::CheckVersionEntries(metadata).has_value()) {
+  if (!contract::CheckVersionBounds(metadata) || !contract::CheckVersionEntries(metadata)) {
     return;
   }
   created_at_.clear();

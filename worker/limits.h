@@ -37,8 +37,8 @@ inline constexpr BootTime kQuietPeriod = std::chrono::minutes(10);
 // deadline.
 inline constexpr BootTime kPreviousTableLifetime = std::chrono::seconds(30);
 
-// The shortest and the longest interval between checks of a token that does not expire.
-inline constexpr BootTime kShortestCheck = std::chrono::minutes(1);
+// The minimum and the maximum interval between checks of a token that does not expire.
+inline constexpr BootTime kMinCheck = std::chrono::minutes(1);
 inline constexpr BootTime kMaxCheck = std::chrono::hours(1);
 
 // Refreshes and checks of tokens are randomised by up to this share, so that workers and nodes do

@@ -31,8 +31,8 @@ TokenTiming ReadTiming(const ipc::WorkerSetup& setup) {
   timing.longest_wait =
       std::clamp(BootTime(setup.longest_backoff_ns()), backoff::kLogin.initial.front(),
                  backoff::kRejectedToken.maximum);
-  timing.check_interval = std::clamp(BootTime(std::chrono::seconds(setup.renewal_increment_s())),
-                                     kShortestCheck, kMaxCheck);
+  timing.check_interval =
+      std::clamp(BootTime(std::chrono::seconds(setup.renewal_increment_s())), kMinCheck, kMaxCheck);
   timing.mode = setup.token_renewable() ? RenewalMode::kBySelf : RenewalMode::kByLogin;
   return timing;
 }

@@ -39,10 +39,10 @@ Result<Checkpoint> ParseCheckpoint(std::string_view text) {
   const Status read = ReadJson(
       text, {.max_bytes = kMaxCheckpointFileBytes, .max_members = kMaxFileMembers},
       {{"schemaVersion", &schema}, {"generation", &generation}, {"currentHash", &hash_text}});
-  if (!read.has_value() && read.error().code() != ErrorCode::kFailedPrecondition) {
+  if (!read && read.error().code() != ErrorCode::kFailedPrecondition) {
     return read.error();
   }
-  if (!read.has_value() || schema != kSchema || generation == 0) {
+  if (!read || schema != kSchema || generation == 0) {
     return Error(ErrorCode::kInvalidArgument, "checkpoint is incomplete or of another schema");
   }
   const StateHash hash = BAOKMS_TRY(StateHash::Parse(hash_text));

@@ -70,7 +70,7 @@ std::string HashText(std::string_view text) {
 }
 
 bool IsEncodedDigest(std::string_view text) {
-  return text.size() == kEncodedDigestBytes && DecodeBase64Url(text).has_value();
+  return text.size() == kEncodedDigestBytes && DecodeBase64Url(text);
 }
 
 Result<std::size_t> EncodeBase64Into(std::span<const std::uint8_t> bytes,

@@ -136,9 +136,8 @@ Result<RawState> ReadState(std::string_view text, std::string_view schema) {
   }
   const Status read =
       ReadJson(text, {.max_bytes = kMaxStateFileBytes, .max_members = kMaxFileMembers}, members);
-  const bool is_incomplete =
-      !read.has_value() && read.error().code() == ErrorCode::kFailedPrecondition;
-  if (!read.has_value() && !is_incomplete) {
+  const bool is_incomplete = !read && read.error().code() == ErrorCode::kFailedPrecondition;
+  if (!read && !is_incomplete) {
     return read.error();
   }
   if (state.schema != schema) {

@@ -73,7 +73,7 @@ bool DecodeInto(SecretBuffer& target, std::string_view text) {
     return false;
   }
   const auto written = contract::DecodeBase64Into(text, secret->RevealMutable());
-  if (!written.has_value() || *written != secret->size()) {
+  if (!written || *written != secret->size()) {
     return false;
   }
   target = std::move(secret).value();
@@ -93,7 +93,7 @@ JsonText Base64Secret(SecretBuffer& target) {
 contract::JsonIntegers Versions(std::vector<contract::KeyVersion>& versions) {
   return {[&versions](std::string_view name, std::int64_t created) {
     const auto number = contract::ParsePositiveDecimal(name);
-    if (!number.has_value() || versions.size() >= contract::kMaxListedVersions) {
+    if (!number || versions.size() >= contract::kMaxListedVersions) {
       return false;
     }
     versions.push_back({.number = *number, .created_at_unix = created});

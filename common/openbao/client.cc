@@ -151,7 +151,7 @@ struct Client::Impl {
     call.request.error_limit = kMaxErrorBodyBytes;
     const bool token_fits =
         context.token == nullptr || AddToken(*context.token, call.request.secret_header);
-    if (body.has_value() && token_fits && !call.request.path.empty()) {
+    if (body && token_fits && !call.request.path.empty()) {
       call.request.body = std::move(body).value();
     } else {
       call.refusal = ErrorClass::kInvalidRequest;

@@ -9,7 +9,7 @@ namespace baokms::openbao {
 namespace {
 
 bool Contains(const std::vector<Peer>& peers, const std::optional<Peer>& peer) {
-  return peer.has_value() && std::find(peers.begin(), peers.end(), *peer) != peers.end();
+  return peer && std::find(peers.begin(), peers.end(), *peer) != peers.end();
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ void Exchange::EndAttempt(PendingCall& call, AttemptOutcome outcome) {
   }
   ++call.attempt_count;
   call.last_error = outcome.error_class;
-  if (outcome.remedy == Remedy::kOtherAddress && peer.has_value()) {
+  if (outcome.remedy == Remedy::kOtherAddress && peer) {
     call.refused_peers.push_back(*peer);
     connector_.Report(call.socket_id, Connector::SocketState::kUnusable);
   }

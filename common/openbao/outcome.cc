@@ -85,7 +85,7 @@ AttemptOutcome ClassifyStatus(long status,
     outcome.remedy = Remedy::kOtherAddress;
   } else if (status == 502 || status == 503) {
     outcome.remedy = Remedy::kRepeat;
-  } else if (status == 429 && retry_after.has_value()) {
+  } else if (status == 429 && retry_after) {
     outcome.remedy = Remedy::kRepeat;
     outcome.wait = *retry_after;
   }

@@ -24,7 +24,7 @@ bool IsLogLevel(std::uint32_t level) {
 }
 
 bool IsEmptyOr(Status (*check)(std::string_view), std::string_view text) {
-  return text.empty() || check(text).has_value();
+  return text.empty() || check(text);
 }
 
 template <typename Texts>
@@ -82,7 +82,7 @@ Status CheckOAuth2(const ipc::AgentSetup& setup) {
   const ipc::OAuth2Setup& oauth2 = setup.oauth2();
   BAOKMS_TRY(CheckJwt(setup.jwt()));
   BAOKMS_TRY(
-      Require(ParseTokenUrl(oauth2.token_url()).has_value() &&
+      Require(ParseTokenUrl(oauth2.token_url()) &&
                   oauth2.endpoint() >= static_cast<std::uint32_t>(setup.openbao().endpoints_size()),
               "set-up: auth.jwt.oauth2.tokenUrl"));
   BAOKMS_TRY(Require(CheckNoControl(oauth2.client_id()) && !oauth2.client_id().empty(),

@@ -19,9 +19,9 @@ enum class ExitCode : int {
   kOk = 0,
   kUnclassified = 1,
   kUsage = 2,
-  kConfig = 3,   // loading or validation, including values given through flags
-  kCheck = 4,    // a diagnostic check failed
-  kRuntime = 5,  // the provider failed after validation
+  kConfig = 3,  // loading or validation, including values given through flags
+  kCheck = 4,   // a diagnostic check failed
+  // 5, the provider failed after validation, is an exit code of CliHooks::serve.
 };
 
 struct CliHooks {

@@ -78,8 +78,7 @@ class ValueReader {
 
   void Store(const DurationField& field) {
     const auto text = AsText(node_);
-    const auto value =
-        text.has_value() ? ParseDuration(*text) : Error(ErrorCode::kInvalidArgument, "no text");
+    const auto value = text ? ParseDuration(*text) : Error(ErrorCode::kInvalidArgument, "no text");
     if (!value) {
       Fail(row_.key,
            std::string(row_.key) + " must be a duration string with units, such as 30s or 0s");

@@ -48,7 +48,7 @@ Result<std::vector<setup::HttpsAddress>> OpenBaoEndpoints(const Config& config) 
 
 std::optional<ListenAddress> ListenerOf(std::string_view address) {
   auto parsed = ParseListenAddress(address);
-  if (IsBlank(address) || !parsed.has_value()) {
+  if (IsBlank(address) || !parsed) {
     return std::nullopt;
   }
   return *std::move(parsed);

@@ -72,7 +72,7 @@ bool SameListener(const ListenAddress& a, const ListenAddress& b) {
   }
   const auto a_ip = ParseIp(a.host);
   const auto b_ip = ParseIp(b.host);
-  if (a_ip.has_value() && b_ip.has_value()) {
+  if (a_ip && b_ip) {
     return *a_ip == *b_ip;
   }
   return EqualsIgnoringAsciiCase(a.host, b.host);

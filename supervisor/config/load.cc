@@ -19,7 +19,7 @@ namespace {
 
 std::optional<std::string> Lookup(const Environment& environment, std::string_view name) {
   auto value = environment ? environment(name) : std::nullopt;
-  return value.has_value() && !value->empty() ? value : std::nullopt;
+  return value && !value->empty() ? value : std::nullopt;
 }
 
 void Apply(const SchemaRow& row,
@@ -64,7 +64,7 @@ bool ExpandCredential(std::string& path, const Environment& environment) {
   }
   const std::string name(CredentialName(path));
   const auto directory = Lookup(environment, "CREDENTIALS_DIRECTORY");
-  if (directory.has_value() && directory->front() == '/' && !name.empty()) {
+  if (directory && directory->front() == '/' && !name.empty()) {
     path = *directory + "/" + name;
   }
   return true;
@@ -73,7 +73,7 @@ bool ExpandCredential(std::string& path, const Environment& environment) {
 void ExpandCredentials(ConfigDocument& document, const Environment& environment) {
   for (const SchemaRow& row : SchemaTable()) {
     const auto* field = std::get_if<TextField>(&row.field);
-    if (field != nullptr && field->rule == &kCredentialPath &&
+    if (field != nullptr && field->rule->may_be_credential &&
         ExpandCredential(field->write(document.config), environment)) {
       document.from_systemd.emplace(row.key);
     }

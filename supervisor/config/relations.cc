@@ -66,7 +66,7 @@ class RelationChecker {
     }
     const auto metrics = ParseListenAddress(server.metrics_address);
     const auto health = ParseListenAddress(server.health_address);
-    if (metrics.has_value() && health.has_value() && SameListener(*metrics, *health)) {
+    if (metrics && health && SameListener(*metrics, *health)) {
       Fail("server.healthAddress", "must differ from server.metricsAddress");
     }
   }
@@ -153,7 +153,7 @@ class RelationChecker {
          "spiffe is not supported: OpenBao's certificate login cannot derive an identity from a "
          "SPIFFE URI; use pkcs11");
     const auto domain = setup::ParseSpiffeId(cert.spiffe.spiffe_id);
-    if (Sound({"auth.cert.spiffe"}) && domain.has_value() && !cert.spiffe.trust_domain.empty() &&
+    if (Sound({"auth.cert.spiffe"}) && domain && !cert.spiffe.trust_domain.empty() &&
         *domain != cert.spiffe.trust_domain) {
       Fail("auth.cert.spiffe.trustDomain", "must equal the domain of spiffeID");
     }

@@ -31,7 +31,7 @@ constexpr std::array<std::string_view, 8> kLibraryVariables{"LD_", "GLIBC_", "MA
 template <auto Parser>
 Status Parses(std::string_view text) {
   const auto parsed = Parser(text);
-  return parsed.has_value() ? Status() : Status(parsed.error());
+  return parsed ? Status() : Status(parsed.error());
 }
 
 Status CheckCredentialPath(std::string_view text) {
@@ -60,7 +60,7 @@ Status CheckSocketMode(std::string_view text) {
 
 Status CheckSocketGroup(std::string_view text) {
   const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-  BAOKMS_TRY(setup::Require(!digits || ParseDecimal(text, kMaxGid).has_value(),
+  BAOKMS_TRY(setup::Require(!digits || ParseDecimal(text, kMaxGid),
                             "must be a group name or a decimal GID"));
   return setup::CheckIdentifier(text);
 }
@@ -111,14 +111,17 @@ const TextRule kAbsoluteUri{&setup::CheckAbsoluteUri,
                             "absolute URIs without user info and fragment"};
 const TextRule kScope{&setup::CheckScope, "scope tokens (RFC 6749)"};
 const TextRule kAbsolutePath{&setup::CheckAbsolutePath, "absolute path"};
-const TextRule kCredentialPath{&CheckCredentialPath,
-                               "absolute path, or `${CREDENTIALS_DIRECTORY}/name`"};
+const TextRule kCredentialPath{.check = &CheckCredentialPath,
+                               .allowed = "absolute path, or `${CREDENTIALS_DIRECTORY}/name`",
+                               .may_be_credential = true};
 const TextRule kSocketPath{&CheckSocketPath, "below `/run/openbao-kms` or `/var/run/openbao-kms`"};
 const TextRule kSocketMode{&CheckSocketMode, "octal; only read and write, for owner and group",
                            "^0[0-7]{3}$"};
 const TextRule kSocketGroup{&CheckSocketGroup, "group name or decimal GID"};
-const TextRule kListenAddress{&Parses<&ParseListenAddress>,
-                              "host:port; with port 0 the kernel chooses a port"};
+// A blank address turns the listener off.
+const TextRule kListenAddress{.check = &Parses<&ParseListenAddress>,
+                              .allowed = "host:port; with port 0 the kernel chooses a port",
+                              .blank_is_none = true};
 const TextRule kSpiffeSocket{&setup::CheckSpiffeSocket, "`unix:///absolute/path`"};
 const TextRule kSpiffeId{&Parses<&setup::ParseSpiffeId>, "`spiffe://domain/path`"};
 const TextRule kTokenLabel{&setup::CheckTokenLabel,

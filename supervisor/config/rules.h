@@ -29,6 +29,10 @@ struct TextRule {
   std::string_view allowed;
   // For the JSON Schema, if a pattern can express the rule.
   std::string_view pattern{};
+  // Blank text means the same as none and is not checked.
+  bool blank_is_none = false;
+  // The text may begin with kCredentialPrefix, which is replaced when the file is loaded.
+  bool may_be_credential = false;
 };
 
 extern const TextRule kIdentifier;

@@ -52,7 +52,7 @@ template <typename E>
 bool SetChoice(E& member, std::string_view word) {
   const std::optional<E> value = ParseChoice<E>(word);
   member = value.value_or(E{});
-  return value.has_value() || (word.empty() && WordOf(E{}).empty());
+  return value || (word.empty() && WordOf(E{}).empty());
 }
 
 constexpr Need Optional(const Condition& checked) {

@@ -35,12 +35,11 @@ class RowChecker {
       Fail(row_.key, "is required");
       return;
     }
-    if (document_.of_another_machine && field.rule == &kCredentialPath &&
+    if (document_.of_another_machine && field.rule->may_be_credential &&
         !CredentialName(text).empty()) {
       return;
     }
-    // A blank address turns the listener off.
-    if (!text.empty() && !(IsBlank(text) && field.rule == &kListenAddress)) {
+    if (!text.empty() && !(IsBlank(text) && field.rule->blank_is_none)) {
       FailIf(row_.key, Describe(field.rule->check(text)));
     }
   }

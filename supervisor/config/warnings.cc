@@ -35,7 +35,7 @@ void WarnAboutLongTimes(const ConfigDocument& document, std::vector<Problem>& wa
     const auto* field = std::get_if<DurationField>(&row.field);
     const auto usual = field == nullptr ? Error(ErrorCode::kNotFound, "no duration")
                                         : ParseDuration(field->usual_max);
-    if (usual.has_value() && field->read(document.config) > *usual) {
+    if (usual && field->read(document.config) > *usual) {
       warnings.push_back(
           document.ProblemAt(row.key, std::string("is above ")
                                           .append(field->usual_max)
@@ -62,7 +62,7 @@ void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnin
   }
   const auto check_address = [&](const std::string& text, const std::string& key) {
     const auto address = setup::ParseHttpsAddress(text);
-    const bool has_path = address.has_value() && !address->prefix.empty();
+    const bool has_path = address && !address->prefix.empty();
     if (has_path && (address->prefix.ends_with("/v1") || address->prefix.starts_with("/v1/"))) {
       warnings.push_back(document.ProblemAt(
           key, "has a path with /v1, which is added to every request: remove it"));

@@ -197,7 +197,7 @@ class RangeWalk final {
       if (!status.ok()) {
         return Describe(status);
       }
-      if (const Status counted = Count(page); !counted.has_value()) {
+      if (const Status counted = Count(page); !counted) {
         return std::string(counted.error().what());
       }
       if (!page.more()) {
@@ -265,7 +265,7 @@ std::variant<EtcdScan, std::string> ScanAddress(const EtcdTarget& target,
 // With TLS 1.3, a server may close the connection because of a missing client certificate only
 // after the client considers it established.
 bool MayLackCertificate(const EtcdTarget& target, const std::string& failure) {
-  return target.credentials.has_value() && target.credentials->certificate_pem.empty() &&
+  return target.credentials && target.credentials->certificate_pem.empty() &&
          (failure == kConnectionLost || failure == kNoConnection);
 }
 

@@ -146,8 +146,7 @@ EtcdScanResult Interpret(const ipc::EtcdScanAnswer& answer) {
     return EtcdFailure(TextOf(answer.failure()));
   }
   auto scan = FromMessage(answer);
-  return scan.has_value() ? EtcdScanResult(std::move(scan).value())
-                          : ProgramFailure(scan.error().what());
+  return scan ? EtcdScanResult(std::move(scan).value()) : ProgramFailure(scan.error().what());
 }
 
 }  // namespace
@@ -177,7 +176,7 @@ EtcdScanResult RunEtcdScan(const EtcdOptions& options, const std::string& progra
 
 std::string EtcdScanProgram() {
   const auto directory = OwnDirectory();
-  return directory.has_value() ? *directory + kScanProgram : "";
+  return directory ? *directory + kScanProgram : "";
 }
 
 }  // namespace baokms::supervisor

@@ -315,8 +315,9 @@ class PrometheusCollector final : public PrometheusMetrics {
       NewCounter("openbao_kms_request_errors_total", "Failed KMS calls by error class.");
   Family<Histogram>& stage_time_ = NewHistogram("openbao_kms_request_stage_duration_seconds",
                                                 "Where KMS calls spent their time.");
-  Family<Counter>& replayed_ = NewCounter("openbao_kms_requests_replayed_total",
-                                          "KMS calls moved to another worker after a death.");
+  Family<Counter>& replayed_ =
+      NewCounter("openbao_kms_requests_replayed_total",
+                 "KMS calls moved to another worker because theirs exited.");
   Counter& self_verified_ = NewCounter("openbao_kms_encrypt_self_verified_total",
                                        "Encrypt answers that only the same worker could verify.")
                                 .Add({});

@@ -12,12 +12,12 @@ namespace {
 
 using contract::CheckpointVerdict;
 
-struct Words {
+struct FaultText {
   std::string_view what;
   std::string_view remedy;
 };
 
-constexpr std::array<Words, 5> kWords = {{
+constexpr std::array<FaultText, 5> kFaultTexts = {{
     {"cannot be read",
      "check owner and mode (directory without write access for group and others, files 0640 or "
      "less, no symbolic links)"},
@@ -45,12 +45,12 @@ std::optional<RegistryProblem> CheckState(const std::optional<contract::Registry
                                           const std::optional<contract::Checkpoint>& checkpoint,
                                           const std::string& path,
                                           const contract::ConfigIdentity& identity) {
-  const auto verdict = contract::CompareWithCheckpoint(
-      state.has_value() ? &*state : nullptr, checkpoint.has_value() ? &*checkpoint : nullptr);
+  const auto verdict = contract::CompareWithCheckpoint(state ? &*state : nullptr,
+                                                       checkpoint ? &*checkpoint : nullptr);
   if (verdict == CheckpointVerdict::kRollback) {
     return RegistryProblem{
         RegistryFault::kRolledBack, path,
-        state.has_value()
+        state
             ? Error(ErrorCode::kFailedPrecondition, "checkpoint names a newer or another state")
             : Error(ErrorCode::kFailedPrecondition, "state file missing with checkpoint present")};
   }
@@ -78,23 +78,23 @@ std::string DescribeIdentities(const contract::RegistryState& state,
 }
 
 std::string Describe(const RegistryProblem& problem) {
-  const Words& words = kWords.at(static_cast<std::size_t>(problem.fault));
+  const FaultText& text_of_fault = kFaultTexts.at(static_cast<std::size_t>(problem.fault));
   std::string text = "key registry ";
-  text.append(problem.path).append(" ").append(words.what);
+  text.append(problem.path).append(" ").append(text_of_fault.what);
   if (problem.detail.empty()) {
     text.append(": ").append(problem.cause.Describe());
   } else {
     text.append(" (").append(problem.detail).append(")");
   }
-  return text.append("; ").append(words.remedy);
+  return text.append("; ").append(text_of_fault.remedy);
 }
 
 bool LocalRegistry::IsAbsent() const {
-  return !state_file_exists && !checkpoint.has_value() && !problem.has_value();
+  return !state_file_exists && !checkpoint && !problem;
 }
 
 bool LocalRegistry::IsCheckpointAlone() const {
-  return !state_file_exists && checkpoint.has_value();
+  return !state_file_exists && checkpoint;
 }
 
 LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
@@ -109,7 +109,7 @@ LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
   }
   local.checkpoint = *std::move(checkpoint);
   auto state = ReadState(directory);
-  local.state_file_exists = !state.has_value() || state->has_value();
+  local.state_file_exists = !state || state->has_value();
   if (!state) {
     local.problem = RegistryProblem{FaultOf(state.error()), path, state.error()};
     return local;
@@ -136,7 +136,7 @@ LocalRegistry ReadLocalRegistryAt(const std::string& path,
 }
 
 std::string WhyUnusable(const LocalRegistry& local) {
-  return local.problem.has_value() ? Describe(*local.problem) : "local registry state is absent";
+  return local.problem ? Describe(*local.problem) : "local registry state is absent";
 }
 
 std::string_view CheckpointStatus(const LocalRegistry& local) {

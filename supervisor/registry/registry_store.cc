@@ -13,7 +13,7 @@ Status CheckMayFollow(const std::optional<RegistryState>& from, const RegistrySt
   if (from) {
     return contract::CheckTransition(*from, to);
   }
-  if (to.contents().generation != 1 || to.contents().previous_hash.has_value()) {
+  if (to.contents().generation != 1 || to.contents().previous_hash) {
     return Error(ErrorCode::kFailedPrecondition, "first state is not generation 1");
   }
   return {};
@@ -81,8 +81,8 @@ Status RegistryStore::FinishSave() {
 bool RegistryStore::HoldsCurrent() const {
   const auto state = ReadState(directory_);
   const auto checkpoint = ReadCheckpoint(directory_);
-  return current_.has_value() && state.has_value() && checkpoint.has_value() &&
-         *state == current_ && *checkpoint == contract::CheckpointOf(*current_);
+  return current_ && state && checkpoint && *state == current_ &&
+         *checkpoint == contract::CheckpointOf(*current_);
 }
 
 }  // namespace baokms::supervisor

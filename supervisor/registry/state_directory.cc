@@ -110,7 +110,7 @@ Status StateDirectory::CheckTarget(const std::string& name) const {
 
 Status StateDirectory::RemoveIfThere(const std::string& name) const {
   const Status removed = ops_->Remove(fd_.get(), name);
-  return !removed.has_value() && !IsMissing(removed.error()) ? removed : Status();
+  return !removed && !IsMissing(removed.error()) ? removed : Status();
 }
 
 Status StateDirectory::ReplaceFile(const std::string& name, std::string_view content) const {

@@ -77,7 +77,7 @@ class LiveKeyQuery final {
       return {.metadata = {}, .failure = started.error().line};
     }
     loop_->After(kStartLimit + 2 * ReadLimit(), [this] { Fail("no answer in time"); });
-    if (!loop_->Run().has_value() && result_.failure.empty()) {
+    if (!loop_->Run() && result_.failure.empty()) {
       result_ = {.metadata = {}, .failure = "the event loop failed"};
     }
     return std::move(result_);

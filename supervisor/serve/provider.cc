@@ -346,7 +346,7 @@ void Provider::EndOverdueStop() {
                     .event = "serve.shutdown",
                     .fields = {{"operation", "serve.shutdown"}, {"status", "stop_timed_out"}}});
   base_.log->Flush(kLastRecords);
-  ::_exit(set_up_refused_ ? kConfigurationFailed : 5);
+  ::_exit(set_up_refused_ ? kConfigurationFailed : kRuntimeFailed);
 }
 
 void Provider::BeatEventLoop() {

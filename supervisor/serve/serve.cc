@@ -75,7 +75,7 @@ int Serve(const ServeOptions& options, Foundation base) {
   if (provider.set_up_refused()) {
     return kConfigurationFailed;
   }
-  return ordered ? 0 : 5;
+  return ordered ? 0 : kRuntimeFailed;
 }
 
 }  // namespace

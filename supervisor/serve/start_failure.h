@@ -13,8 +13,14 @@
 
 namespace baokms::supervisor {
 
+// The exit code for an error that the operator corrects in the configuration.
+inline constexpr int kConfigurationFailed = 3;
+
+// The exit code for every other error.
+inline constexpr int kRuntimeFailed = 5;
+
 struct StartFailure {
-  int exit_code = 5;
+  int exit_code = kRuntimeFailed;
   std::string line;
 };
 
@@ -49,17 +55,14 @@ class [[nodiscard]] Started final {
   return std::string("cannot ").append(what).append(": ") + error.Describe();
 }
 
-// The exit code for an error that the operator corrects in the configuration.
-inline constexpr int kConfigurationFailed = 3;
-
 // Returns the result of one step of the start. Its error becomes a failure with `if_invalid` as the
-// exit code for kInvalidArgument, and 5 for any other error.
+// exit code for kInvalidArgument, and kRuntimeFailed for any other error.
 template <typename T>
-auto Step(std::string_view what, Result<T> result, int if_invalid = 5) {
+auto Step(std::string_view what, Result<T> result, int if_invalid = kRuntimeFailed) {
   using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
   if (!result) {
     const bool invalid = result.error().code() == ErrorCode::kInvalidArgument;
-    return Started<Value>(StartFailure{.exit_code = invalid ? if_invalid : 5,
+    return Started<Value>(StartFailure{.exit_code = invalid ? if_invalid : kRuntimeFailed,
                                        .line = DescribeFailure(what, result.error())});
   }
   if constexpr (std::is_void_v<T>) {

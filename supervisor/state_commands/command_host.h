@@ -21,7 +21,7 @@ struct CommandHost {
 using ReviewedHash = std::optional<contract::StateHash>;
 
 inline Intent IntentOf(const ReviewedHash& reviewed) {
-  return reviewed.has_value() ? Intent::kApply : Intent::kPlan;
+  return reviewed ? Intent::kApply : Intent::kPlan;
 }
 
 }  // namespace baokms::supervisor

@@ -57,7 +57,7 @@ StatePlan Finish(StatePlan plan,
   plan.failure = live.metadata ? FindLiveProblem(*plan.next, *live.metadata,
                                                  IdentityOf(host.options.config), UnixNow())
                                : WhyUnknown(live);
-  if (!plan.failure.empty() || !reviewed.has_value()) {
+  if (!plan.failure.empty() || !reviewed) {
     return plan;
   }
   if (!(*reviewed == plan.next->current_hash())) {
@@ -110,7 +110,7 @@ std::string WhyNotLost(const LocalRegistry& local) {
   if (local.state) {
     return "this node has a usable registry: there is nothing to recover";
   }
-  if (local.state_file_exists || (local.problem.has_value() && !local.IsCheckpointAlone())) {
+  if (local.state_file_exists || (local.problem && !local.IsCheckpointAlone())) {
     return Describe(*local.problem) + "; recover-state works only when the state file is missing";
   }
   return "";
@@ -165,7 +165,7 @@ Result<std::optional<LegacyState>> ReadLegacy(const StateAccess& access,
   if (!text) {
     return Error(ErrorCode::kNotFound, "the state file does not exist");
   }
-  if (contract::ParseState(*text).has_value()) {
+  if (contract::ParseState(*text)) {
     return std::optional<LegacyState>();
   }
   const auto fingerprint = BAOKMS_TRY(contract::Fingerprint(identity));
@@ -204,7 +204,7 @@ std::string WhyNotReplaceable(const LocalRegistry& local) {
     return "this node has a usable registry: import-state replaces only one that is lost, corrupt "
            "or behind its checkpoint";
   }
-  if (local.problem.has_value() && local.problem->fault != RegistryFault::kCorrupt &&
+  if (local.problem && local.problem->fault != RegistryFault::kCorrupt &&
       local.problem->fault != RegistryFault::kRolledBack) {
     return Describe(*local.problem);
   }
@@ -311,9 +311,8 @@ CommandResult RunExportState(const CommandHost& host, const ExportOptions& optio
   report.Add("activeKeyIdHash", KeyIdHash(state.active()));
   report.Add("activeTransitVersion", state.active().version.number);
   report.AddRows("versions", "version", RowsOf(state));
-  return {
-      .report = std::move(report),
-      .failure = written.has_value() ? "" : CannotSentence("write --output-file", written.error())};
+  return {.report = std::move(report),
+          .failure = written ? "" : CannotSentence("write --output-file", written.error())};
 }
 
 CommandResult RunImportState(const CommandHost& host, const ImportOptions& options) {

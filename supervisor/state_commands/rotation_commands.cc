@@ -77,7 +77,7 @@ void AddScan(CommandResult& result, const EtcdScanResult& scanned, const Finding
     return;
   }
   const EtcdScan& scan = std::get<EtcdScan>(scanned);
-  const bool interpretable = findings.local.state.has_value() && findings.live.metadata.has_value();
+  const bool interpretable = findings.local.state && findings.live.metadata;
   result.report.Add("confidence", std::string(interpretable ? "full" : "limited"));
   result.report.Add("etcdRevision", scan.revision);
   std::string obstacle =

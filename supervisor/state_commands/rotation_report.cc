@@ -136,15 +136,15 @@ std::string FindFailure(const RotationInputs& inputs,
 
 CommandResult ReportRotation(std::string name, const RotationInputs& inputs) {
   CommandReport report(std::move(name));
-  report.Add("transitMetadataStatus", inputs.live.metadata.has_value() ? "pass" : "fail");
+  report.Add("transitMetadataStatus", inputs.live.metadata ? "pass" : "fail");
   report.AddUnlessEmpty("transitMetadataError", inputs.live.failure);
   AddState(report, inputs.local);
   Bootstrap bootstrap;
-  const RegistryState* state = inputs.local.state.has_value() ? &*inputs.local.state : nullptr;
+  const RegistryState* state = inputs.local.state ? &*inputs.local.state : nullptr;
   if (inputs.local.IsAbsent()) {
     bootstrap = CheckBootstrap(inputs);
     AddBootstrap(report, bootstrap);
-    state = bootstrap.first.has_value() ? &*bootstrap.first : nullptr;
+    state = bootstrap.first ? &*bootstrap.first : nullptr;
   }
   AddRotation(report, state, inputs);
   std::string failure = FindFailure(inputs, state, bootstrap);
@@ -157,8 +157,7 @@ std::string FindLiveProblem(const RegistryState& state,
                             std::int64_t now_unix) {
   const Observation observation =
       Observe(state, metadata, identity, {}, Counting::kDoesNotCount, now_unix);
-  return observation.failure.has_value() ? DescribeFinding(*observation.failure, state, metadata)
-                                         : "";
+  return observation.failure ? DescribeFinding(*observation.failure, state, metadata) : "";
 }
 
 std::string UtcText(std::int64_t unix_seconds) {

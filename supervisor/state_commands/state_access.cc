@@ -33,7 +33,7 @@ std::variant<std::unique_ptr<StateAccess>, std::string> StateAccess::Open(
 
 Status StateAccess::WriteInOrder(const contract::RegistryState& next,
                                  const std::optional<contract::Checkpoint>& last) const {
-  if (last.has_value() && BAOKMS_TRY(ReadCheckpoint(*directory_)) != last) {
+  if (last && BAOKMS_TRY(ReadCheckpoint(*directory_)) != last) {
     BAOKMS_TRY(WriteCheckpoint(*directory_, *last));
   }
   return WriteRegistry(*directory_, next);

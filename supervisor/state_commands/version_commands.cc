@@ -72,7 +72,7 @@ VersionChange Change(const CommandHost& host,
     return change;
   }
   change.step = std::move(step).value();
-  if (reviewed.has_value() && !(*reviewed == change.state->current_hash())) {
+  if (reviewed && !(*reviewed == change.state->current_hash())) {
     const bool is_next = change.step.next && *reviewed == change.step.next->current_hash();
     change.failure = is_next
                          ? "--expected-state-hash is the plan's nextStateHash: give its stateHash"
@@ -84,7 +84,7 @@ VersionChange Change(const CommandHost& host,
     return change;
   }
   change.failure = FindObstacle(host, *change.state, *change.step.next);
-  if (change.failure.empty() && reviewed.has_value()) {
+  if (change.failure.empty() && reviewed) {
     change.failure = access.Write(*change.step.next, contract::CheckpointOf(*change.state));
     change.applied = change.failure.empty();
   }

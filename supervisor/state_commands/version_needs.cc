@@ -43,7 +43,7 @@ class VersionClassifier final {
       return {};
     }
     const auto key_id = contract::KeyId::Parse(stored.key_id);
-    const KeyRecord* record = own_name && key_id.has_value() ? state_.Find(*key_id) : nullptr;
+    const KeyRecord* record = own_name && key_id ? state_.Find(*key_id) : nullptr;
     if (record == nullptr) {
       return {.meaning = Meaning::kUnknown, .record = nullptr};
     }

@@ -29,7 +29,7 @@ std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) c
     return DiscoveryOutcome::kUnknown;
   }
   const contract::KeyRecord* record =
-      parts_.publisher.state().has_value() ? parts_.publisher.state()->Find(*key_id) : nullptr;
+      parts_.publisher.state() ? parts_.publisher.state()->Find(*key_id) : nullptr;
   if (record != nullptr) {
     // A removed key stays unknown. A key that decrypts is about to be published by the holder of
     // the mutex.
@@ -38,7 +38,7 @@ std::optional<DiscoveryOutcome> Discovery::TryAnswer(const Question& question) c
   }
   const auto read = parts_.probe.last_complete_read();
   const bool looked =
-      read.has_value() && (*read >= question.arrived || parts_.scheduler.Now() - *read < kFresh);
+      read && (*read >= question.arrived || parts_.scheduler.Now() - *read < kFresh);
   return looked ? std::optional(DiscoveryOutcome::kUnknown) : std::nullopt;
 }
 
@@ -75,7 +75,7 @@ void Discovery::AnswerAll(std::optional<DiscoveryOutcome> otherwise) {
   std::list<std::pair<std::function<void(DiscoveryOutcome)>, DiscoveryOutcome>> answers;
   for (auto waiting = waiting_.begin(); waiting != waiting_.end();) {
     const auto found = TryAnswer(waiting->question);
-    const auto answer = found.has_value() ? found : otherwise;
+    const auto answer = found ? found : otherwise;
     if (!answer) {
       ++waiting;
       continue;

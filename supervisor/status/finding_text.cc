@@ -43,7 +43,7 @@ std::string DescribeUnusable(const KeyRecord& record, const TransitKeyMetadata& 
            to_string(metadata.min_available_version) +
            "): run retire-versions on every node if no data needs the version";
   }
-  if (!contract::CreationTime(metadata, version).has_value()) {
+  if (!contract::CreationTime(metadata, version)) {
     return which + " is retained here but OpenBao does not show it (latest version " +
            to_string(metadata.latest_version) +
            "): a replica is behind, or OpenBao was restored from an older snapshot";
@@ -73,7 +73,7 @@ std::string DescribeProfile(const TransitKeyMetadata& metadata) {
     return contract::FormatFindings(findings);
   }
   const Status entries = contract::CheckVersionEntries(metadata);
-  return entries.has_value() ? "" : std::string(entries.error().what());
+  return entries ? "" : std::string(entries.error().what());
 }
 
 std::string DescribeFinding(RotationFailure failure,

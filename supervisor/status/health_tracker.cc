@@ -48,7 +48,7 @@ void HealthTracker::SetActive(std::string_view key_id) {
 }
 
 std::optional<BootTime> HealthTracker::DeepTurnsBadAt() const {
-  if (deep_ != Part::kGood || !deep_failing_since_.has_value()) {
+  if (deep_ != Part::kGood || !deep_failing_since_) {
     return std::nullopt;
   }
   return *deep_failing_since_ + max_staleness_;
@@ -56,7 +56,7 @@ std::optional<BootTime> HealthTracker::DeepTurnsBadAt() const {
 
 bool HealthTracker::DeepIsGood(BootTime now) const {
   const auto turns_bad = DeepTurnsBadAt();
-  return deep_ == Part::kGood && (!turns_bad.has_value() || now < *turns_bad);
+  return deep_ == Part::kGood && (!turns_bad || now < *turns_bad);
 }
 
 StatusView::Health HealthTracker::CurrentHealth(BootTime now) const {
@@ -81,17 +81,16 @@ std::vector<ProbeReason> HealthTracker::Reasons(BootTime now) const {
   if (active_key_id_.empty() || DeepIsGood(now)) {
     return reasons;
   }
-  reasons.push_back(deep_failure_.has_value() ? deep_failure_->reason
-                                              : ProbeReason::kDeepProbePending);
+  reasons.push_back(deep_failure_ ? deep_failure_->reason : ProbeReason::kDeepProbePending);
   return reasons;
 }
 
 std::string_view HealthTracker::metadata_error_class() const {
-  return metadata_failure_.has_value() ? ErrorClassOf(metadata_failure_->outcome) : "";
+  return metadata_failure_ ? ErrorClassOf(metadata_failure_->outcome) : "";
 }
 
 std::string_view HealthTracker::deep_error_class() const {
-  return deep_failure_.has_value() ? ErrorClassOf(deep_failure_->outcome) : "";
+  return deep_failure_ ? ErrorClassOf(deep_failure_->outcome) : "";
 }
 
 }  // namespace baokms::supervisor

@@ -131,7 +131,7 @@ void KeyStatus::NoteMetadata(const MetadataResult& result) {
   reporter_.Deferred(result.deferral);
   if (result.read) {
     finding_ = result.finding;
-    reporter_.Finding(finding_, result.failure.has_value() ? LogLevel::kError : LogLevel::kWarn);
+    reporter_.Finding(finding_, result.failure ? LogLevel::kError : LogLevel::kWarn);
   }
   degraded_ = result.persistence_degraded;
   if (result.failure) {
@@ -153,7 +153,7 @@ void KeyStatus::OnMetadata(BootTime began, const MetadataResult& result) {
 }
 
 bool KeyStatus::DeepIsDue() const {
-  return health_.DeepNeedsProbe() || !last_deep_.has_value() ||
+  return health_.DeepNeedsProbe() || !last_deep_ ||
          parts_.scheduler.Now() - *last_deep_ >= options_.deep_probe_interval;
 }
 
@@ -228,7 +228,7 @@ void KeyStatus::OnGraceOver() {
   grace_over_ = true;
   metadata_.AllowOneWitness();
   ReportOverdue();
-  if (any_round_ended_ && !publisher_.state().has_value()) {
+  if (any_round_ended_ && !publisher_.state()) {
     OnWorkerUsable();
   }
 }
@@ -265,7 +265,7 @@ void KeyStatus::Refresh() {
   parts_.scheduler.Cancel(deep_bad_timer_);
   deep_bad_timer_ = 0;
   const auto turns_bad = health_.DeepTurnsBadAt();
-  if (turns_bad.has_value() && *turns_bad > now) {
+  if (turns_bad && *turns_bad > now) {
     deep_bad_timer_ = parts_.scheduler.At(*turns_bad, [this] { Refresh(); });
   }
   parts_.metrics.BreakerState(std::max(GaugeOf(metadata_breaker_), GaugeOf(deep_breaker_)));
@@ -277,7 +277,7 @@ void KeyStatus::Refresh() {
 }
 
 std::string_view KeyStatus::RotationState() const {
-  if (!publisher_.state().has_value()) {
+  if (!publisher_.state()) {
     return "unknown";
   }
   return PendingOf(*publisher_.state()) != nullptr ? "pending" : "active";

@@ -63,14 +63,14 @@ BootTime MetadataProbe::Deadline() const {
 // run probes; a slightly early probe still counts as regular.
 Counting MetadataProbe::CountingNow() {
   const BootTime spacing = options_.probe_interval / 4 * 3;
-  const bool due = !last_counted_.has_value() || began_ - *last_counted_ >= spacing;
+  const bool due = !last_counted_ || began_ - *last_counted_ >= spacing;
   return purpose_ == ProbePurpose::kScheduled && due ? Counting::kCounts : Counting::kDoesNotCount;
 }
 
 void MetadataProbe::FinishEarlierSave() {
   // A failure shows in unfinished_change(), which is checked once metadata was read.
   (void)parts_.publisher.FinishSave();
-  if (parts_.publisher.state().has_value() && parts_.publisher.NeedsPublish()) {
+  if (parts_.publisher.state() && parts_.publisher.NeedsPublish()) {
     PublishThen(&MetadataProbe::Read);
     return;
   }
@@ -110,7 +110,7 @@ void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
   slot_ = reply.slot;
   answer_ = reply.answer;
   metadata_ = ToMetadata(answer_);
-  if (parts_.publisher.state().has_value()) {
+  if (parts_.publisher.state()) {
     CheckAnswers();
   } else {
     CheckFirstAnswers();
@@ -128,8 +128,8 @@ void MetadataProbe::CheckFirstAnswers() {
     return;
   }
   auto first = contract::BuildFirstState(identity_, metadata_, parts_.scheduler.UnixNow());
-  if (!first.has_value() || purpose_ == ProbePurpose::kDiscovery) {
-    result_.finding = first.has_value() ? "" : DescribeMissingState(metadata_);
+  if (!first || purpose_ == ProbePurpose::kDiscovery) {
+    result_.finding = first ? "" : DescribeMissingState(metadata_);
     Fail(ProbeReason::kStateUnavailable);
     return;
   }
@@ -180,7 +180,7 @@ void MetadataProbe::OnConfirmation(const Reply<ipc::MetadataAnswer>& reply,
     Defer(Deferral::kDisagreement);
     return;
   }
-  const bool enough = !parts_.publisher.state().has_value() && one_witness_is_enough_;
+  const bool enough = !parts_.publisher.state() && one_witness_is_enough_;
   if (!answered && !enough) {
     Defer(Deferral::kSecondWorker);
     return;
@@ -196,7 +196,7 @@ void MetadataProbe::SaveNext() {
   if (counting_ == Counting::kCounts) {
     last_counted_ = began_;
   }
-  if (!parts_.publisher.Save(*observation_.next, observation_.change).has_value()) {
+  if (!parts_.publisher.Save(*observation_.next, observation_.change)) {
     CheckUnfinishedSave();
     return;
   }
@@ -208,7 +208,7 @@ void MetadataProbe::SaveNext() {
 void MetadataProbe::CheckUnfinishedSave() {
   const auto& state = parts_.publisher.state();
   const bool harmless =
-      state.has_value() && parts_.publisher.unfinished_change() == RotationChange::kBookkeeping &&
+      state && parts_.publisher.unfinished_change() == RotationChange::kBookkeeping &&
       parts_.publisher.DiskHoldsState() && EncryptionWith(*state, metadata_) == Encryption::kOpen &&
       parts_.health.DeepIsGood(parts_.scheduler.Now());
   if (!harmless) {
@@ -262,7 +262,7 @@ void MetadataProbe::PromoteCandidate() {
   }
   parts_.health.CandidateGood(PendingOf(state)->key_id.text());
   timer_.reset();
-  if (!parts_.publisher.Save(*promotion.next, RotationChange::kKeys).has_value()) {
+  if (!parts_.publisher.Save(*promotion.next, RotationChange::kKeys)) {
     Fail(ProbeReason::kStateSaveFailed);
     return;
   }

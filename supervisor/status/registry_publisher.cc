@@ -7,7 +7,7 @@ namespace baokms::supervisor {
 Status RegistryPublisher::Start() {
   ipc::KeyTable table;
   table.set_generation(++generation_);
-  if (state().has_value()) {
+  if (state()) {
     table = BAOKMS_TRY(MakeKeyTable(*state(), generation_));
     Show(*state(), generation_);
   }
@@ -17,7 +17,7 @@ Status RegistryPublisher::Start() {
 
 Status RegistryPublisher::Save(const contract::RegistryState& next, RotationChange change) {
   const Status saved = store_.Save(next);
-  if (!saved.has_value() && store_.unfinished().has_value()) {
+  if (!saved && store_.unfinished()) {
     unfinished_change_ = change;
   }
   return saved;
@@ -53,7 +53,7 @@ void RegistryPublisher::Show(contract::RegistryState state, std::uint64_t genera
   metrics_.RegistryRecords(published_->contents().records.size());
   metrics_.ActiveKey(shown_.active_key_id, shown_.active_version);
   on_shown_();
-  if (before.has_value() && !(before->active().key_id == published_->active().key_id)) {
+  if (before && !(before->active().key_id == published_->active().key_id)) {
     reporter_.Promoted(before->active(), published_->active());
   }
 }

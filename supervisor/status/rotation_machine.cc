@@ -34,7 +34,7 @@ std::optional<RotationFailure> FindFailure(const RegistryState& state,
   if (!IsProfileValid(metadata)) {
     return RotationFailure::kProfileInvalid;
   }
-  if (!contract::CheckBelongsTo(state, identity).has_value()) {
+  if (!contract::CheckBelongsTo(state, identity)) {
     return RotationFailure::kStateForeign;
   }
   if (metadata.latest_version < state.active().version.number) {
@@ -63,7 +63,7 @@ std::optional<RegistryState> SuccessorOf(const RegistryState& state, RegistryCon
   contents.previous_hash = state.current_hash();
   contents.records = contract::InWriteOrder(std::move(contents.records));
   auto next = RegistryState::Create(std::move(contents));
-  if (!next.has_value() || !contract::CheckTransition(state, *next).has_value()) {
+  if (!next || !contract::CheckTransition(state, *next)) {
     return std::nullopt;
   }
   return std::move(next).value();
@@ -195,9 +195,8 @@ bool IsStable(const KeyRecord& record, const RotationPolicy& policy) {
 }  // namespace
 
 bool IsProfileValid(const TransitKeyMetadata& metadata) {
-  return contract::CheckVersionBounds(metadata).has_value() &&
-         contract::FindProfileProblems(metadata).empty() &&
-         contract::CheckVersionEntries(metadata).has_value();
+  return contract::CheckVersionBounds(metadata) &&
+         contract::FindProfileProblems(metadata).empty() && contract::CheckVersionEntries(metadata);
 }
 
 const KeyRecord* FindUnusable(const RegistryState& state, const TransitKeyMetadata& metadata) {
@@ -262,7 +261,7 @@ std::optional<ActivationTimer> AdvanceTimer(const RegistryState& state,
   if (pending == nullptr || !IsStable(*pending, policy)) {
     return std::nullopt;
   }
-  if (timer.has_value() && timer->candidate == pending->key_id) {
+  if (timer && timer->candidate == pending->key_id) {
     return timer;
   }
   return ActivationTimer{.candidate = pending->key_id, .started = now};
@@ -271,7 +270,7 @@ std::optional<ActivationTimer> AdvanceTimer(const RegistryState& state,
 bool IsDue(const std::optional<ActivationTimer>& timer,
            const RotationPolicy& policy,
            BootTime now) {
-  return timer.has_value() && now - timer->started >= policy.activation_delay;
+  return timer && now - timer->started >= policy.activation_delay;
 }
 
 Promotion Promote(const RegistryState& state, std::int64_t now_unix) {

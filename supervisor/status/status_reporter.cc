@@ -41,16 +41,16 @@ void StatusReporter::Probed(ProbeKind kind,
   }
   if (kind == ProbeKind::kMetadata) {
     const std::string_view cause =
-        failure.has_value() && error_class.empty() ? ToString(failure->reason) : error_class;
-    metrics_.MetadataObservation(failure.has_value() ? cause : "ok");
+        failure && error_class.empty() ? ToString(failure->reason) : error_class;
+    metrics_.MetadataObservation(failure ? cause : "ok");
   }
-  const LogLevel level = failure.has_value() ? LogLevel::kWarn : LogLevel::kDebug;
+  const LogLevel level = failure ? LogLevel::kWarn : LogLevel::kDebug;
   if (!log_.Enabled(level)) {
     return;
   }
   std::vector<std::pair<std::string, LogValue>> fields = {
       {"operation", "status.probe"},
-      {"status", std::string(failure.has_value() ? "error" : "ok")},
+      {"status", std::string(failure ? "error" : "ok")},
       {"probe_kind", std::string(kProbeKinds.at(static_cast<std::size_t>(kind)))},
       {"duration_ms", Milliseconds(duration)}};
   if (failure) {

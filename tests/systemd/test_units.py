@@ -139,7 +139,7 @@ def test_reload_is_a_sighup(serving):
 
 def test_the_jwt_may_be_a_credential_of_systemd(node):
     node.run("chmod", "0600", JWT)
-    node.run("chgrp", "root", JWT)  # the service itself can not read it
+    node.run("chgrp", "root", JWT)  # the service itself cannot read it
     node.drop_in(f"[Service]\nLoadCredential=identity.jwt:{JWT}\n")
     node.configure({"auth": {"jwt": {"jwtFile": "${CREDENTIALS_DIRECTORY}/identity.jwt"}}})
     node.enable().wait_healthy()

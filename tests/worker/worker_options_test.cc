@@ -57,7 +57,7 @@ TEST(WorkerOptionsTest, BoundsTimesThatOnlyHurt) {
   const WorkerOptions options = ReadSetup(setup).value();
   EXPECT_EQ(options.token.longest_wait, std::chrono::seconds(1));
   EXPECT_EQ(options.token.login_timeout, kMaxLoginTimeout);
-  EXPECT_EQ(options.token.check_interval, kShortestCheck);
+  EXPECT_EQ(options.token.check_interval, kMinCheck);
   EXPECT_EQ(options.token.mode, RenewalMode::kByLogin);
 }
 

@@ -24,7 +24,7 @@ CommandReport Describe(const Config& config) {
   report.Add("metricsAddress", config.server.metrics_address);
   report.Add("healthAddress", config.server.health_address);
   report.Add("authMethod", std::string(WordOf(config.auth.method)));
-  if (const auto fingerprint = contract::Fingerprint(IdentityOf(config)); fingerprint.has_value()) {
+  if (const auto fingerprint = contract::Fingerprint(IdentityOf(config)); fingerprint) {
     report.Add("identityFingerprint", std::string(fingerprint->text()));
   }
   return report;

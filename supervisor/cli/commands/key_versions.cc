@@ -22,7 +22,7 @@ constexpr Flag kBeforeVersionFlag{
 int ExecuteRetireVersions(const CommandContext& context) {
   const auto version =
       contract::ParsePositiveDecimal(context.ValueOrEmpty(kBeforeVersionFlag.name));
-  if (!version.has_value() || *version <= 1) {
+  if (!version || *version <= 1) {
     return context.FailUsage("--before-version must be a Transit version above 1");
   }
   return RunReviewedCommand(
@@ -42,7 +42,7 @@ std::optional<std::vector<std::int64_t>> ParseVersions(std::string_view text) {
   while (true) {
     const std::size_t comma = text.find(',');
     const auto version = contract::ParsePositiveDecimal(TrimSpace(text.substr(0, comma)));
-    if (!version.has_value() || versions.size() == contract::kMaxKeyRecords ||
+    if (!version || versions.size() == contract::kMaxKeyRecords ||
         std::ranges::find(versions, *version) != versions.end()) {
       return std::nullopt;
     }

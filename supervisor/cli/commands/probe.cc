@@ -106,12 +106,12 @@ class KmsProber {
   }
 
   bool CheckKeyId(const std::optional<contract::KeyId>& expected) {
-    if (!contract::KeyId::Parse(key_id_).has_value()) {
+    if (!contract::KeyId::Parse(key_id_)) {
       Fail("kms.key_id", "Active key",
            "Status returned a key ID that is not in this provider's format");
       return false;
     }
-    if (expected.has_value() && expected->text() != key_id_) {
+    if (expected && expected->text() != key_id_) {
       Fail("kms.key_id", "Active key", "is not --expected-key-id");
       return false;
     }

@@ -15,7 +15,7 @@ constexpr Flag kExpectedKeyFlag{
 
 int ExecuteRecoverState(const CommandContext& context) {
   const auto expected = context.Value(kExpectedKeyFlag.name);
-  if (expected.has_value() && !contract::IsEncodedDigest(*expected)) {
+  if (expected && !contract::IsEncodedDigest(*expected)) {
     return context.FailUsage("--expected-active-key-id-hash must be a key ID hash: 43 characters");
   }
   const auto report_file = context.Value(kReportFileFlag.name);

@@ -41,7 +41,7 @@ std::optional<EtcdOptions> ParseEndpoint(const std::string& text) {
   const bool plain = text.starts_with(kPlainScheme);
   const auto address = setup::ParseHttpsAddress(
       plain ? std::string("https://").append(text.substr(kPlainScheme.size())) : text);
-  if (!address.has_value() || !address->prefix.empty() || (plain && !IsLoopback(address->host))) {
+  if (!address || !address->prefix.empty() || (plain && !IsLoopback(address->host))) {
     return std::nullopt;
   }
   EtcdOptions options;

@@ -49,10 +49,10 @@ int RunReviewedCommand(
     const std::string& report_file) {
   const std::optional<std::string> expected = context.Value(kExpectedHashName);
   const bool apply = context.IsOn(kApplyFlag.name);
-  if (!apply && expected.has_value()) {
+  if (!apply && expected) {
     return context.FailUsage("--expected-state-hash requires --apply");
   }
-  if (apply && !expected.has_value()) {
+  if (apply && !expected) {
     return context.FailUsage(
         "--apply requires --expected-state-hash with the hash of the reviewed plan");
   }
