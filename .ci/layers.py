@@ -53,7 +53,7 @@ def library_of(name: str) -> str | None:
     return next((k for k in sorted(KNOWN) if bare == k or bare.startswith(k + "/")), None)
 
 
-def judge(root: pathlib.Path, folder: str, path: pathlib.Path, line: str) -> str | None:
+def problem_of(root: pathlib.Path, folder: str, path: pathlib.Path, line: str) -> str | None:
     relative = path.relative_to(root).as_posix()
     if m := re.match(r'\s*#\s*include\s+"([^"]+)"', line):
         if not any(m[1].startswith(allowed + "/") for allowed in OURS[folder]):
@@ -76,7 +76,7 @@ def main() -> int:
         for path in sorted((root / folder).rglob("*.[ch]*")):
             files += 1
             for number, line in enumerate(path.read_text().splitlines(), 1):
-                if problem := judge(root, folder, path, line):
+                if problem := problem_of(root, folder, path, line):
                     bad.append(f"{path.relative_to(root)}:{number}: {problem}")
     print("\n".join(bad) or f"layers: {files} files keep to the table")
     return 1 if bad or files == 0 else 0

@@ -46,9 +46,9 @@ std::unique_ptr<int, Unmap> SharedInteger() {
 }
 
 // A forked child of a test must not write a core file for the deeds that kill it.
-Outcome Run(const Attempt& attempt, const std::function<bool()>& before) {
+ChildOutcome Run(const Attempt& attempt, const std::function<bool()>& before) {
   const auto error = SharedInteger();
-  Outcome outcome;
+  ChildOutcome outcome;
   if (error == nullptr) {
     ADD_FAILURE() << "mmap failed";
     return outcome;
@@ -83,26 +83,26 @@ std::optional<std::uint32_t> ReceiveReport(int channel) {
 }
 
 void ExpectFree(const Attempt& attempt) {
-  const Outcome free = RunFree(attempt);
+  const ChildOutcome free = RunFree(attempt);
   EXPECT_EQ(Describe(free), "did it") << "outside the filter, so the test would prove nothing";
 }
 
 }  // namespace
 
-Outcome RunFree(const Attempt& attempt) {
+ChildOutcome RunFree(const Attempt& attempt) {
   return Run(attempt, [] { return true; });
 }
 
-Outcome RunConfined(const EnterFilter& enter, const Attempt& attempt) {
+ChildOutcome RunConfined(const EnterFilter& enter, const Attempt& attempt) {
   const ipc::ChannelPair pair = ipc::MakeChannelPair().value();
-  Outcome outcome = Run(attempt, [&] {
+  ChildOutcome outcome = Run(attempt, [&] {
     return ipc::ReportRefusedSyscalls(pair.second.get()).has_value() && enter().has_value();
   });
   outcome.refused_call = ReceiveReport(pair.first.get());
   return outcome;
 }
 
-std::string Describe(const Outcome& outcome) {
+std::string Describe(const ChildOutcome& outcome) {
   std::string text;
   if (outcome.refused_call) {
     char* name = ::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE,
@@ -123,7 +123,7 @@ std::string Describe(const Outcome& outcome) {
 
 void ExpectReported(const EnterFilter& enter, const Attempt& attempt, int syscall) {
   ExpectFree(attempt);
-  Outcome expected;
+  ChildOutcome expected;
   expected.wait_status = static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8;
   expected.refused_call = static_cast<std::uint32_t>(syscall);
   EXPECT_EQ(Describe(RunConfined(enter, attempt)), Describe(expected));

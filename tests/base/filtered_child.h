@@ -18,23 +18,23 @@ using Attempt = std::function<int()>;
 // Enters a filter, for good.
 using EnterFilter = std::function<Status()>;
 
-struct Outcome {
+struct ChildOutcome {
   int wait_status = 0;
   int error = 0;                                // what the attempt returned, if it came back
   std::optional<std::uint32_t> refused_call{};  // from a SyscallRefused datagram
-  friend bool operator==(const Outcome&, const Outcome&) = default;
+  friend bool operator==(const ChildOutcome&, const ChildOutcome&) = default;
 };
 
 // The attempt in a child without a filter. Each runs in a process of its own.
-Outcome RunFree(const Attempt& attempt);
+ChildOutcome RunFree(const Attempt& attempt);
 
 // The attempt in a child that has installed the handler of ipc/refused_syscall.h and entered the
 // filter.
-Outcome RunConfined(const EnterFilter& enter, const Attempt& attempt);
+ChildOutcome RunConfined(const EnterFilter& enter, const Attempt& attempt);
 
 // What the expectations below compare: "did it", "errno EPERM", "killed by signal 31", "refused
 // execve and exited with 97".
-std::string Describe(const Outcome& outcome);
+std::string Describe(const ChildOutcome& outcome);
 
 // For a child: the deed works outside, ends the process inside, and the call is reported.
 void ExpectReported(const EnterFilter& enter, const Attempt& attempt, int syscall);

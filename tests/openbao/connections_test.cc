@@ -15,7 +15,7 @@ namespace baokms::openbao {
 namespace {
 
 // Holds scripts back until it is opened.
-class Gate final {
+class ScriptLatch final {
  public:
   void Open() {
     const std::lock_guard lock(mutex_);
@@ -61,20 +61,20 @@ void StartMany(ClientRig& rig, int count, std::vector<ErrorClass>& ends) {
 }
 
 TEST_F(ConnectionsTest, SixtyFourCallsShareSixteenConnections) {
-  Gate gate;
+  ScriptLatch latch;
   HostileServer server(Identity(), [&](Session& session) {
     while (session.Read()) {
-      gate.Wait();
+      latch.Wait();
       session.Write(answer_);
     }
   });
   ClientRig rig(authority_, {server.port()});
   std::vector<ErrorClass> ends;
   StartMany(rig, 64, ends);
-  rig.RunUntil([&] { return gate.waiting() == 16; });
+  rig.RunUntil([&] { return latch.waiting() == 16; });
   rig.RunFor(std::chrono::milliseconds(50));
   EXPECT_EQ(server.accepted(), 16);
-  gate.Open();
+  latch.Open();
   rig.RunUntil([&] { return ends.size() == 64; });
   EXPECT_EQ(ends, std::vector<ErrorClass>(64, ErrorClass::kOk));
   EXPECT_EQ(server.accepted(), 16);
@@ -125,20 +125,20 @@ TEST_F(ConnectionsTest, AConnectionClosedWhileIdleIsInvisible) {
 }
 
 TEST_F(ConnectionsTest, ManyConnectionsClosedWhileIdleAreInvisible) {
-  Gate gate;
+  ScriptLatch latch;
   std::atomic<int> rounds = 0;
   HostileServer server(Identity(), [&](Session& session) {
     if (session.Read()) {
       ++rounds;
-      gate.Wait();
+      latch.Wait();
       session.Write(answer_);
     }
   });
   ClientRig rig(authority_, {server.port()});
   std::vector<ErrorClass> ends;
   StartMany(rig, 16, ends);
-  rig.RunUntil([&] { return gate.waiting() == 16; });
-  gate.Open();
+  rig.RunUntil([&] { return latch.waiting() == 16; });
+  latch.Open();
   rig.RunUntil([&] { return ends.size() == 16; });
   rig.RunFor(std::chrono::milliseconds(20));
   StartMany(rig, 16, ends);  // all sixteen idle ones are gone
@@ -186,11 +186,11 @@ TEST_F(ConnectionsTest, AFreshCallUsesAConnectionOfItsOwnOnce) {
 }
 
 TEST_F(ConnectionsTest, AFreshCallDoesNotWaitForBusyConnections) {
-  Gate gate;
+  ScriptLatch latch;
   HostileServer server(Identity(), [&](Session& session) {
     while (session.Read()) {
       if (session.number() < 2) {
-        gate.Wait();
+        latch.Wait();
       }
       session.Write(answer_);
     }
@@ -199,20 +199,20 @@ TEST_F(ConnectionsTest, AFreshCallDoesNotWaitForBusyConnections) {
                 [](ClientOptions& options) { options.max_connections = 2; });
   std::vector<ErrorClass> ends;
   StartMany(rig, 2, ends);
-  rig.RunUntil([&] { return gate.waiting() == 2; });
+  rig.RunUntil([&] { return latch.waiting() == 2; });
   CallContext context = rig.Context();
   context.connection = ConnectionUse::kFresh;
   EXPECT_EQ(rig.ReadUpsert(context).report.error_class, ErrorClass::kOk);
-  gate.Open();
+  latch.Open();
   rig.RunUntil([&] { return ends.size() == 2; });
 }
 
 TEST_F(ConnectionsTest, ACancelledCallIsNeverHeardOfAgain) {
-  Gate gate;
+  ScriptLatch latch;
   HostileServer server(Identity(), [&](Session& session) {
     while (session.Read()) {
       if (session.number() == 0) {
-        gate.Wait();
+        latch.Wait();
       }
       session.Write(answer_);
     }
@@ -225,12 +225,12 @@ TEST_F(ConnectionsTest, ACancelledCallIsNeverHeardOfAgain) {
   };
   const CallId running = rig.client().ReadUpsert(rig.Context(), note);
   const CallId waiting = rig.client().ReadUpsert(rig.Context(), note);
-  rig.RunUntil([&] { return gate.waiting() == 1; });
+  rig.RunUntil([&] { return latch.waiting() == 1; });
   rig.client().Cancel(waiting);
   rig.client().Cancel(running);
   rig.client().Cancel(running);
   EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);  // on another connection
-  gate.Open();
+  latch.Open();
   rig.RunFor(std::chrono::milliseconds(20));
   EXPECT_FALSE(called);
   EXPECT_EQ(server.accepted(), 2);
@@ -284,10 +284,10 @@ TEST_F(ConnectionsTest, CallbacksMayStartAndCancelCalls) {
 }
 
 TEST_F(ConnectionsTest, TheClientMayDieWithCallsInEveryState) {
-  Gate gate;
+  ScriptLatch latch;
   HostileServer server(Identity(), [&](Session& session) {
     while (session.Read()) {
-      gate.Wait();
+      latch.Wait();
       session.Write(answer_);
     }
   });
@@ -295,13 +295,13 @@ TEST_F(ConnectionsTest, TheClientMayDieWithCallsInEveryState) {
                 [](ClientOptions& options) { options.max_connections = 3; });
   std::vector<ErrorClass> ends;
   StartMany(rig, 5, ends);
-  rig.RunUntil([&] { return gate.waiting() == 3; });
+  rig.RunUntil([&] { return latch.waiting() == 3; });
   rig.connector().answers = false;
   CallContext context = rig.Context();
   context.connection = ConnectionUse::kFresh;
   rig.client().ReadUpsert(context, [](const CallReport&, UpsertValue) { FAIL(); });
   rig.DestroyClient();
-  gate.Open();
+  latch.Open();
   rig.RunFor(std::chrono::milliseconds(20));
   EXPECT_TRUE(ends.empty());
 }

@@ -60,12 +60,12 @@ std::string NameOfRole(const testing::TestParamInfo<Role>& info) {
   return info.param.name;
 }
 
-void RedTeamTest::ExpectRefusedCall(const Outcome& outcome, int syscall) {
+void RedTeamTest::ExpectRefusedCall(const ChildOutcome& outcome, int syscall) {
   if (!GetParam().ends_on_refusal) {
     EXPECT_EQ(outcome.error, EPERM) << Describe(outcome);
     return;
   }
-  Outcome expected;
+  ChildOutcome expected;
   expected.wait_status = static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8;
   expected.refused_call = static_cast<std::uint32_t>(syscall);
   EXPECT_EQ(Describe(outcome), Describe(expected));

@@ -29,7 +29,7 @@ std::string NameOfRole(const testing::TestParamInfo<Role>& info);
 class RedTeamTest : public testing::TestWithParam<Role> {
  protected:
   // Expects that the attempt failed at this call, as a refused call does in this role.
-  static void ExpectRefusedCall(const Outcome& outcome, int syscall);
+  static void ExpectRefusedCall(const ChildOutcome& outcome, int syscall);
 
   // For a deed that changes nothing outside of its process: it works outside, and inside it fails
   // at this call.

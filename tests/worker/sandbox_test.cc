@@ -37,7 +37,7 @@ TEST(WorkerSandboxTest, LetsItsOrdinaryWorkThrough) {
 }
 
 TEST(WorkerSandboxTest, ReportsTheCallAndExitsWithTheReservedCode) {
-  const Outcome outcome = RunConfined(EnterSandbox, OpenInternetSocket);
+  const ChildOutcome outcome = RunConfined(EnterSandbox, OpenInternetSocket);
   EXPECT_EQ(outcome.refused_call, static_cast<std::uint32_t>(SCMP_SYS(socket)));
   ASSERT_TRUE(WIFEXITED(outcome.wait_status));
   EXPECT_EQ(WEXITSTATUS(outcome.wait_status), 97);
@@ -109,7 +109,7 @@ TEST(WorkerSandboxTest, EndsByAbortAsARefusedCall) {
     std::abort();
   };
   EXPECT_EQ(WTERMSIG(RunFree(attempt).wait_status), SIGABRT);
-  const Outcome outcome = RunConfined(EnterSandbox, attempt);
+  const ChildOutcome outcome = RunConfined(EnterSandbox, attempt);
   EXPECT_EQ(outcome.refused_call, static_cast<std::uint32_t>(SCMP_SYS(tgkill)));
 }
 

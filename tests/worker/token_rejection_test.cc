@@ -16,7 +16,7 @@
 namespace baokms::worker {
 namespace {
 
-using TokenRejectionTest = TokenMachineRig;
+using TokenRejectionTest = TokenStateMachineFixture;
 
 TEST_F(TokenRejectionTest, UnauthenticatedReplacesTheTokenAtOnce) {
   LogIn();

@@ -1,4 +1,4 @@
-// A token machine with a clock of the test's, whose actions come out as text.
+// A token state machine with a clock of the test's, whose actions come out as text.
 
 #pragma once
 
@@ -32,8 +32,8 @@ inline TokenTiming Timing() {
   return timing;
 }
 
-// A machine with a clock. Every event gives its actions as text: "probe 3 in 5000", "drop".
-class TokenMachineRig : public testing::Test {
+// A state machine with a clock. Every event gives its actions as text: "probe 3 in 5000", "drop".
+class TokenStateMachineFixture : public testing::Test {
  protected:
   std::string Text(const TokenActions& actions) const {
     std::string text;

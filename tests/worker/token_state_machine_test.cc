@@ -17,7 +17,7 @@
 namespace baokms::worker {
 namespace {
 
-using TokenStateMachineTest = TokenMachineRig;
+using TokenStateMachineTest = TokenStateMachineFixture;
 
 TEST_F(TokenStateMachineTest, LogsInAtOnceAndOnlyOnce) {
   EXPECT_EQ(Ask(), Answer::kUnavailable);

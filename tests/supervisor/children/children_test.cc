@@ -160,7 +160,7 @@ TEST_F(ChildrenTest, WaitsLongerAfterEachQuickDeath) {
   StartBoth();
   std::int64_t pid = 200;
   const BootTime begin = BootNow();
-  for (int death = 0; death < 4; ++death) {  // at once, then 50, 100 and 200 ms
+  for (int restart = 0; restart < 4; ++restart) {  // at once, then 50, 100 and 200 ms
     spawner_->Send(MessageType::kExited, Ended(kWorker, pid, SIGSEGV));
     ASSERT_TRUE(AwaitSpawn(kWorker));
     spawner_->Send(MessageType::kSpawned, Started(kWorker, ++pid));

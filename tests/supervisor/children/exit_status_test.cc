@@ -49,9 +49,9 @@ const Row kRows[] = {
 TEST(ExitStatusTextTest, SaysTheKindAndTheWord) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(row.name);
-    const ExitStatus death = ExitStatusOf(row.wait_status, row.reported);
-    EXPECT_EQ(death.kind, row.kind);
-    EXPECT_EQ(CauseOf(death), row.cause);
+    const ExitStatus status = ExitStatusOf(row.wait_status, row.reported);
+    EXPECT_EQ(status.kind, row.kind);
+    EXPECT_EQ(CauseOf(status), row.cause);
   }
 }
 

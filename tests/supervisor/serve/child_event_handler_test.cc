@@ -79,7 +79,7 @@ class ChildEventHandlerTest : public ::testing::Test {
             {.started = [this](const ChildKey& key,
                                UniqueFd channel) { events_.OnStarted(key, std::move(channel)); },
              .ended = [this](const ChildKey& key,
-                             const ExitStatus& death) { events_.OnEnded(key, death); },
+                             const ExitStatus& status) { events_.OnEnded(key, status); },
              .spawner_gone =
                  [] {
                  }})

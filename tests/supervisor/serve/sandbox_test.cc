@@ -129,14 +129,14 @@ TEST(SupervisorSandboxTest, CannotWeakenItself) {
 
 // A failed check must end the process, not leave it running.
 TEST(SupervisorSandboxTest, EndsByAbort) {
-  const Outcome outcome = RunConfined(EnterSandbox, []() -> int { std::abort(); });
+  const ChildOutcome outcome = RunConfined(EnterSandbox, []() -> int { std::abort(); });
   ASSERT_TRUE(WIFSIGNALED(outcome.wait_status));
   EXPECT_EQ(WTERMSIG(outcome.wait_status), SIGABRT);
 }
 
 // The listeners' threads exist before the filter does.
 TEST(SupervisorSandboxTest, ConfinesThreadsThatRanBeforeIt) {
-  const Outcome outcome = RunFree([] {
+  const ChildOutcome outcome = RunFree([] {
     std::promise<void> entered;
     std::promise<int> tried;
     std::thread earlier([&] {

@@ -258,9 +258,9 @@ TEST_F(RequestSchedulerTest, OrdinaryDeathsReplayAgainAndAgain) {
   scheduler_.WorkerReady(0, kNow);
   const PendingRequestPtr pending = Make(1);
   scheduler_.Submit(pending, kNow);
-  for (std::uint32_t death = 1; death <= 5; ++death) {
+  for (std::uint32_t exits = 1; exits <= 5; ++exits) {
     EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kNone, kNow).ended, IsEmpty());
-    EXPECT_EQ(pending->replays, death);
+    EXPECT_EQ(pending->replays, exits);
     EXPECT_THAT(SlotsOf(scheduler_.WorkerReady(0, kNow)), ElementsAre(0U));
   }
 }
