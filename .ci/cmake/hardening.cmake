@@ -1,4 +1,4 @@
-# What every program of ours is built with, in every build type. There is no option to leave it out.
+# The hardening of every program, in every build type. No option turns it off.
 include(CheckPIESupported)
 check_pie_supported()
 

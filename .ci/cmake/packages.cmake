@@ -1,4 +1,4 @@
-# Every library this project uses, from Debian 12's packages (tests/lab/packages.txt names those).
+# Every library that this project uses, from the packages of Debian 12 or 13 (tests/lab/packages.txt).
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)

@@ -1,11 +1,11 @@
-# What makes a build from nothing quick: headers of others that most files include are compiled once,
-# and several files of a target at a time. The clang preset builds without, so that no file of ours
-# can do without its own includes for long.
+# Makes clean builds fast: third-party headers that most files include are precompiled, and several
+# files of a target are compiled together. The clang preset does neither, so that a file that lacks
+# an include of its own is found.
 option(BAOKMS_QUICK_BUILD "Precompile the headers of other projects and compile several files at a time" ON)
-# More at a time would make the rebuild after a change slow.
+# With more files at a time, a rebuild after a change would be slow.
 set(baokms_files_at_a_time 6)
-# GCC 12 starts to collect garbage at 128 MB by default, which nearly all of our files need: a quarter
-# of their time. In KiB.
+# In KiB. By default GCC 12 collects garbage from 128 MB on, which nearly every file of ours needs and
+# which takes a quarter of its compile time.
 set(baokms_garbage 1000000)
 
 set(baokms_std_headers
@@ -30,7 +30,7 @@ function(baokms_precompile target owner)
     set_property(GLOBAL PROPERTY baokms_precompiled_${owner} ${target})
     target_precompile_headers(${target} PRIVATE ${ARGN})
   endif()
-  # For ccache: shows it the precompiled file.
+  # ccache needs this to detect changes of the precompiled header.
   target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 endfunction()
 

@@ -14,7 +14,7 @@ namespace baokms::contract {
 // The KMS v2 protocol requires ciphertexts shorter than 1 KiB.
 inline constexpr std::size_t kMaxCiphertextBytes = 1023;
 
-// The same protocol rule for key_id. Ours always has kKeyIdBytes; this bound is checked first, so
+// The same protocol rule for key_id. Ours always has 48 bytes; this bound is checked first, so
 // that an oversized value is reported as a limit and not as a malformed key_id.
 inline constexpr std::size_t kMaxKeyIdRequestBytes = 1023;
 
