@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
+#include <iterator>
 #include <string>
 
-#include "common/base/clock.h"
 #include "common/base/error.h"
+#include "supervisor/kms/handshake.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -92,8 +92,9 @@ Result<std::unique_ptr<Acceptor>> Acceptor::Create(EventLoop& loop,
 
 Acceptor::~Acceptor() {
   Stop();
-  for (const auto& [fd, connection] : connections_) {
-    loop_.Unwatch(fd);
+  for (const auto& [number, connection] : connections_) {
+    loop_.Cancel(connection.deadline);
+    loop_.Unwatch(connection.fd.get());
   }
 }
 
@@ -159,34 +160,98 @@ void Acceptor::Admit(UniqueFd connection) {
     Log(LogLevel::kWarn, "peer_unknown", std::nullopt);
   } else if (!policy_.Allows(*peer)) {
     Log(LogLevel::kWarn, "not_allowed", peer->uid);
-  } else if (connections_.size() >= kMaxConnections) {
+  } else if (!MakeRoom(peer->uid)) {
     Log(LogLevel::kWarn, "too_many_connections", peer->uid);
   } else {
     Keep(std::move(connection), peer->uid);
   }
 }
 
+// Returns false if every connection that could be closed for this uid must stay.
+bool Acceptor::MakeRoom(uid_t uid) {
+  std::vector<Occupant> open;
+  open.reserve(connections_.size());
+  for (const auto& [number, connection] : connections_) {
+    const Answered& answered = connection.answered;
+    open.push_back({.uid = connection.uid,
+                    .use = answered == nullptr ? ConnectionUse::kHandshake
+                           : *answered         ? ConnectionUse::kAnswered
+                                               : ConnectionUse::kServed});
+  }
+  const Verdict verdict = JudgeNewcomer(open, uid);
+  if (verdict.evict) {
+    End(std::next(connections_.begin(), static_cast<std::ptrdiff_t>(*verdict.evict)), "evicted");
+  }
+  return verdict.admit;
+}
+
 void Acceptor::Keep(UniqueFd connection, uid_t uid) {
-  UniqueFd watched = CopyOf(connection.get());
-  const int key = watched.get();
-  if (!watched.valid() ||
-      !loop_.Watch(key, EPOLLRDHUP, [this, key](std::uint32_t) { OnEnd(key); })) {
+  const Number number = ++last_;
+  // Edge-triggered, because the handshake stays in the socket until it is complete.
+  if (!loop_.Watch(connection.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
+                   [this, number](std::uint32_t events) { OnEvent(number, events); })) {
     Log(LogLevel::kWarn, "out_of_descriptors", uid);
     return;
   }
-  connections_.emplace(key, Connection{std::move(watched), uid});
+  const auto at =
+      connections_.emplace(number, Connection{std::move(connection), uid, 0, nullptr}).first;
   observers_.metrics.PeerConnection(uid, 1);
-  Log(LogLevel::kInfo, "ok", uid);
-  on_connection_(std::move(connection));
+  at->second.deadline = loop_.After(
+      kHandshakeTime, [this, number] { End(connections_.find(number), "no_handshake"); });
+  OnHandshake(at);  // a client usually sends it immediately
 }
 
-void Acceptor::OnEnd(int watched) {
-  const auto found = connections_.find(watched);
-  if (found != connections_.end()) {
-    loop_.Unwatch(watched);
-    observers_.metrics.PeerConnection(found->second.uid, -1);
-    connections_.erase(found);
+void Acceptor::OnEvent(Number number, std::uint32_t events) {
+  const auto found = connections_.find(number);
+  if (found == connections_.end()) {
+    return;
   }
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    End(found);
+  } else if (found->second.answered == nullptr) {
+    OnHandshake(found);
+  }
+}
+
+void Acceptor::OnHandshake(Connections::iterator at) {
+  switch (PeekHandshake(at->second.fd.get())) {
+    case Handshake::kPending:
+      return;
+    case Handshake::kDone:
+      HandOver(at);
+      return;
+    case Handshake::kRefused:
+      End(at, "no_handshake");
+      return;
+  }
+}
+
+void Acceptor::HandOver(Connections::iterator at) {
+  Connection& connection = at->second;
+  loop_.Cancel(std::exchange(connection.deadline, 0));
+  UniqueFd served = CopyOf(connection.fd.get());
+  if (!served.valid() || !loop_.Modify(connection.fd.get(), EPOLLRDHUP)) {
+    End(at, "out_of_descriptors");
+    return;
+  }
+  Log(LogLevel::kInfo, "ok", connection.uid);
+  connection.answered = on_connection_(std::move(served));
+  if (connection.answered == nullptr) {
+    End(at);
+  }
+}
+
+// Closes the connection on gRPC's side as well. `status` is logged unless it is empty.
+void Acceptor::End(Connections::iterator at, std::string_view status) {
+  const Connection& connection = at->second;
+  if (!status.empty()) {
+    Log(LogLevel::kWarn, status, connection.uid);
+  }
+  loop_.Cancel(connection.deadline);
+  loop_.Unwatch(connection.fd.get());
+  (void)::shutdown(connection.fd.get(), SHUT_RDWR);
+  observers_.metrics.PeerConnection(connection.uid, -1);
+  connections_.erase(at);
 }
 
 void Acceptor::Log(LogLevel level, std::string_view status, std::optional<uid_t> uid) {

@@ -1,10 +1,13 @@
-// The accept loop in front of gRPC: peers are checked and counted before gRPC sees a byte. It never
-// closes the listening socket and reads nothing from a connection.
+// The accept loop in front of gRPC: peers are checked and counted, and must complete the HTTP/2
+// handshake, before gRPC sees a byte. It never closes the listening socket and takes nothing out of
+// a connection.
 
 #pragma once
 
 #include <sys/types.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,11 +18,13 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
 #include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
+#include "supervisor/kms/eviction.h"
 #include "supervisor/kms/request_record.h"
 
 namespace baokms::supervisor {
@@ -50,16 +55,19 @@ Result<Peer> PeerOf(int socket, const PeerPolicy& policy);
 // Not thread-safe: belongs to the loop's thread.
 class Acceptor final {
  public:
-  // Maximum number of open connections. An API server keeps one, and two while it reloads its
-  // configuration.
-  static constexpr std::size_t kMaxConnections = 64;
+  // Time limit for the HTTP/2 handshake, counted from accept(2).
+  static constexpr std::chrono::milliseconds kHandshakeTime{2000};
 
   // Maximum number of log records about peers per second, so that a client that connects in a loop
   // cannot flood the log.
   static constexpr int kMaxRecordsPerSecond = 16;
 
-  // Takes ownership of each accepted connection.
-  using OnConnection = std::function<void(UniqueFd)>;
+  // Set once a call has completed on a connection.
+  using Answered = std::shared_ptr<const std::atomic<bool>>;
+
+  // Takes ownership of a connection whose client has completed the handshake. Returns null if the
+  // connection was not taken.
+  using OnConnection = std::function<Answered(UniqueFd)>;
 
   // Starts accepting. `listener` is a listening, non-blocking UNIX stream socket; it and everything
   // else passed by reference must outlive the acceptor.
@@ -83,11 +91,18 @@ class Acceptor final {
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
 
  private:
-  // The acceptor's own duplicate of a connection, watched for the end of the connection.
+  // Numbers only grow, so the first connection in the map is the oldest.
+  using Number = std::uint64_t;
+
+  // Watched for the handshake and then, beside gRPC's duplicate, for the end of the connection.
   struct Connection {
-    UniqueFd watched;
+    UniqueFd fd;
     uid_t uid = 0;
+    EventLoop::TimerId deadline = 0;  // of the handshake
+    Answered answered;                // null until the handshake is complete
   };
+
+  using Connections = std::map<Number, Connection>;
 
   Acceptor(EventLoop& loop,
            int listener,
@@ -104,8 +119,12 @@ class Acceptor final {
   void OnReady();
   void OnNoDescriptor();
   void Admit(UniqueFd connection);
+  bool MakeRoom(uid_t uid);
   void Keep(UniqueFd connection, uid_t uid);
-  void OnEnd(int watched);
+  void OnEvent(Number number, std::uint32_t events);
+  void OnHandshake(Connections::iterator at);
+  void HandOver(Connections::iterator at);
+  void End(Connections::iterator at, std::string_view status = {});
   void Resume();
   void Log(LogLevel level, std::string_view status, std::optional<uid_t> uid);
 
@@ -116,7 +135,8 @@ class Acceptor final {
   OnConnection on_connection_;
   UniqueFd spare_;  // closed to accept and refuse a client when no descriptor is left
   EventLoop::TimerId pause_ = 0;
-  std::map<int, Connection> connections_;  // keyed by `watched`
+  Connections connections_;
+  Number last_ = 0;
   TokenBucket records_{kMaxRecordsPerSecond, kMaxRecordsPerSecond};
 };
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -88,6 +89,9 @@ class Rpc final {
   ~Rpc() = default;
 
   [[nodiscard]] KmsMethod method() const { return method_; }
+
+  // Returns gRPC's name of the connection that the call came over. Valid once the call arrived.
+  [[nodiscard]] std::string Connection() const { return context_.peer(); }
 
   // Handles the client's call: answers it now or arranges for a later answer.
   void Handle();

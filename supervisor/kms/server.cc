@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -70,6 +73,8 @@ struct KmsServer::Engine {
   void Post(KmsMethod method);
   void ServeQueue();
   void OnEvent(const Rpc::Tag& tag, bool ok);
+  void OnArrival(Rpc* rpc);
+  void MarkAnswered(const Rpc& rpc);
   void Forget(Rpc* rpc);
   void AwaitQuiet(BootTime deadline);
   void Stop(BootTime deadline);
@@ -87,6 +92,9 @@ struct KmsServer::Engine {
   std::thread stop_thread;
   bool adopting = true;  // only the loop's thread uses it
   std::atomic<bool> stopping{false};
+  std::mutex adopted_mutex;
+  // Guarded by adopted_mutex. By gRPC's descriptor: a new connection replaces an ended one.
+  std::unordered_map<int, std::shared_ptr<std::atomic<bool>>> adopted;
   std::mutex mutex;
   std::condition_variable changed;  // signals changes of `active` and `arrived`
   std::size_t active = 0;           // guarded by mutex; calls that arrived and are not over
@@ -124,15 +132,22 @@ void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
   }
   Rpc* const rpc = tag.rpc;
   if (tag.event != Rpc::Event::kArrived) {
+    if (tag.event == Rpc::Event::kSent && ok) {
+      MarkAnswered(*rpc);
+    }
     if (rpc->Note(tag.event) == Rpc::State::kOver) {
       Forget(rpc);
     }
     return;
   }
-  if (!ok) {
+  if (ok) {
+    OnArrival(rpc);
+  } else {
     rpcs.erase(rpc);  // the server is stopping; no client called
-    return;
   }
+}
+
+void KmsServer::Engine::OnArrival(Rpc* rpc) {
   {
     const std::lock_guard lock(mutex);
     ++active;
@@ -143,6 +158,22 @@ void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
   rpc->Handle();
   if (!stopping) {
     Post(method);
+  }
+}
+
+// gRPC names a connection that it was given as a descriptor "fd:<number>"; that is all it says
+// about a call's connection.
+void KmsServer::Engine::MarkAnswered(const Rpc& rpc) {
+  constexpr std::string_view kPrefix = "fd:";
+  const std::string peer = rpc.Connection();
+  int fd = -1;
+  if (peer.starts_with(kPrefix)) {
+    (void)std::from_chars(peer.data() + kPrefix.size(), peer.data() + peer.size(), fd);
+  }
+  const std::lock_guard lock(adopted_mutex);
+  const auto found = adopted.find(fd);
+  if (found != adopted.end()) {
+    *found->second = true;
   }
 }
 
@@ -217,10 +248,17 @@ KmsServer::~KmsServer() {
   }
 }
 
-void KmsServer::Adopt(UniqueFd connection) {
-  if (engine_->adopting) {
-    grpc::AddInsecureChannelFromFd(engine_->server.get(), connection.release());
+std::shared_ptr<const std::atomic<bool>> KmsServer::Adopt(UniqueFd connection) {
+  if (!engine_->adopting) {
+    return nullptr;
   }
+  auto answered = std::make_shared<std::atomic<bool>>(false);
+  {
+    const std::lock_guard lock(engine_->adopted_mutex);
+    engine_->adopted[connection.get()] = answered;
+  }
+  grpc::AddInsecureChannelFromFd(engine_->server.get(), connection.release());
+  return answered;
 }
 
 void KmsServer::Shutdown(BootTime deadline, std::function<void()> done) {

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -28,8 +29,9 @@ class KmsServer final {
   // Ends every call and connection immediately, unless Shutdown() has done so.
   ~KmsServer();
 
-  // Takes ownership of a connected stream socket and serves it.
-  void Adopt(UniqueFd connection);
+  // Takes ownership of a connected stream socket and serves it. The result becomes true once a call
+  // has completed on this connection; null after Shutdown().
+  std::shared_ptr<const std::atomic<bool>> Adopt(UniqueFd connection);
 
   // Stops taking new connections immediately, and new calls after an idle moment or one second at
   // most. Calls in progress may finish until `deadline` and are then cancelled. `done` runs on the

@@ -203,7 +203,7 @@ Started<> Provider::AcceptClients() {
       *loop_, base_.socket.listener.get(),
       {.uids = {peers.uids.begin(), peers.uids.end()},
        .gids = {peers.gids.begin(), peers.gids.end()}},
-      *observers_, [this](UniqueFd connection) { server_->Adopt(std::move(connection)); });
+      *observers_, [this](UniqueFd connection) { return server_->Adopt(std::move(connection)); });
   acceptor_ = BAOKMS_TRY(Step("accept clients", std::move(acceptor)));
   LogReady();
   socket_watch_->Start();

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -24,20 +25,35 @@ using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-// Whether the other side closed the connection.
+// Whether the other side closed the connection; a reset counts, because what the client said was
+// not read.
 bool IsClosed(const UniqueFd& client) {
   pollfd poll{client.get(), POLLIN, 0};
   char byte = 0;
-  return ::poll(&poll, 1, 0) == 1 && ::read(client.get(), &byte, 1) == 0;
+  return ::poll(&poll, 1, 0) == 1 && ::read(client.get(), &byte, 1) <= 0;
 }
 
 class AcceptTest : public ::testing::Test {
  protected:
   void Start(PeerPolicy policy = {}) {
-    acceptor_ = Acceptor::Create(
-                    *loop_, socket_.listener(), std::move(policy), observers_,
-                    [this](UniqueFd connection) { connections_.push_back(std::move(connection)); })
+    acceptor_ = Acceptor::Create(*loop_, socket_.listener(), std::move(policy), observers_,
+                                 [this](UniqueFd connection) -> Acceptor::Answered {
+                                   connections_.push_back(std::move(connection));
+                                   answered_.push_back(std::make_shared<std::atomic<bool>>(false));
+                                   return answered_.back();
+                                 })
                     .value();
+  }
+
+  // Clients that have completed the handshake.
+  std::vector<UniqueFd> Greet(std::size_t count) {
+    std::vector<UniqueFd> clients;
+    const std::size_t before = connections_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+      clients.push_back(socket_.Greet());
+    }
+    EXPECT_TRUE(AwaitConnections(before + count));
+    return clients;
   }
 
   bool AwaitConnections(std::size_t count) {
@@ -50,13 +66,14 @@ class AcceptTest : public ::testing::Test {
   FakeLog log_;
   Observers observers_{metrics_, log_};
   std::vector<UniqueFd> connections_;
+  std::vector<std::shared_ptr<std::atomic<bool>>> answered_;  // parallel to connections_
   std::unique_ptr<Acceptor> acceptor_;
 };
 
 TEST_F(AcceptTest, HandsOverConnectionsAndSaysWhoseTheyAre) {
   Start();
-  const UniqueFd first = socket_.Connect();
-  const UniqueFd second = socket_.Connect();
+  const UniqueFd first = socket_.Greet();
+  const UniqueFd second = socket_.Greet();
   ASSERT_TRUE(AwaitConnections(2));
   EXPECT_EQ(metrics_.peers, 2);
   EXPECT_EQ(metrics_.last_uid, ::getuid());
@@ -70,8 +87,8 @@ TEST_F(AcceptTest, HandsOverConnectionsAndSaysWhoseTheyAre) {
 TEST_F(AcceptTest, NoticesTheEndOfAConnectionFromEitherSide) {
   Start();
   const int before = CountDescriptors();
-  UniqueFd first = socket_.Connect();
-  UniqueFd second = socket_.Connect();
+  UniqueFd first = socket_.Greet();
+  UniqueFd second = socket_.Greet();
   ASSERT_TRUE(AwaitConnections(2));
   first.reset();
   EXPECT_TRUE(RunUntil(*loop_, [&] { return acceptor_->connections() == 1; }));
@@ -84,34 +101,111 @@ TEST_F(AcceptTest, NoticesTheEndOfAConnectionFromEitherSide) {
   EXPECT_EQ(CountDescriptors(), before);
 }
 
-TEST_F(AcceptTest, TurnsAwayTheOneThatIsTooMany) {
+TEST_F(AcceptTest, ASilentCrowdMakesRoomForTheNext) {
   Start();
-  std::vector<UniqueFd> clients;
-  for (std::size_t i = 0; i < Acceptor::kMaxConnections; ++i) {
-    clients.push_back(socket_.Connect());
+  std::vector<UniqueFd> crowd;
+  for (int i = 0; i < 200; ++i) {
+    crowd.push_back(socket_.Connect());
+    ASSERT_TRUE(RunUntil(*loop_, [&] { return metrics_.accepted == i + 1; }));
   }
-  ASSERT_TRUE(AwaitConnections(Acceptor::kMaxConnections));
-  const UniqueFd extra = socket_.Connect();
+  const UniqueFd client = socket_.Greet();
+  ASSERT_TRUE(AwaitConnections(1));
+  EXPECT_EQ(acceptor_->connections(), kMaxConnectionsPerUid);
+  EXPECT_TRUE(IsClosed(crowd.front()));
+  EXPECT_FALSE(IsClosed(crowd.back()));
+  EXPECT_EQ(metrics_.peers, static_cast<int>(kMaxConnectionsPerUid));
+  EXPECT_THAT(log_.Everything(), HasSubstr("status=evicted"));
+}
+
+TEST_F(AcceptTest, TheOldestWithoutACompletedCallLeaves) {
+  Start();
+  const std::vector<UniqueFd> clients = Greet(kMaxConnectionsPerUid);
+  *answered_[0] = true;
+  *answered_[2] = true;
+  const std::vector<UniqueFd> more = Greet(2);
+  EXPECT_FALSE(IsClosed(clients[0]));
+  EXPECT_TRUE(IsClosed(clients[1])) << "on gRPC's side too";
+  EXPECT_FALSE(IsClosed(clients[2]));
+  EXPECT_TRUE(IsClosed(clients[3]));
+  EXPECT_FALSE(IsClosed(clients[4]));
+  EXPECT_EQ(acceptor_->connections(), kMaxConnectionsPerUid);
+}
+
+TEST_F(AcceptTest, TurnsAwayTheOneThatIsTooManyWhenAllHaveCompletedACall) {
+  Start();
+  std::vector<UniqueFd> clients = Greet(kMaxConnectionsPerUid);
+  for (const auto& answered : answered_) {
+    *answered = true;
+  }
+  const UniqueFd extra = socket_.Greet();
   ASSERT_TRUE(RunUntil(*loop_, [&] { return IsClosed(extra); }));
-  EXPECT_EQ(connections_.size(), Acceptor::kMaxConnections);
+  EXPECT_EQ(connections_.size(), kMaxConnectionsPerUid);
 
   clients.pop_back();
-  connections_.clear();
-  ASSERT_TRUE(
-      RunUntil(*loop_, [&] { return acceptor_->connections() < Acceptor::kMaxConnections; }));
-  const UniqueFd again = socket_.Connect();
-  EXPECT_TRUE(AwaitConnections(1));
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return acceptor_->connections() < kMaxConnectionsPerUid; }));
+  EXPECT_THAT(Greet(1), SizeIs(1));
+}
+
+TEST_F(AcceptTest, HandsOverOnlyAfterTheHandshakeThatComesByteByByte) {
+  Start();
+  const UniqueFd client = socket_.Connect();
+  for (const char& byte : kGreeting) {
+    RunFor(*loop_, milliseconds(1));
+    ASSERT_THAT(connections_, SizeIs(0));
+    TestSocket::Say(client, {&byte, 1});
+  }
+  ASSERT_TRUE(AwaitConnections(1));
+  std::string seen(kGreeting.size(), '\0');
+  EXPECT_EQ(::read(connections_[0].get(), seen.data(), seen.size()),
+            static_cast<ssize_t>(kGreeting.size()));
+  EXPECT_EQ(seen, kGreeting) << "all of it is still there for gRPC";
+}
+
+TEST_F(AcceptTest, TimeForTheHandshakeIsLimited) {
+  Start();
+  const int before = CountDescriptors();
+  const UniqueFd silent = socket_.Connect();
+  const UniqueFd half = socket_.Connect();
+  TestSocket::Say(half, kGreeting.substr(0, 30));
+  const std::vector<UniqueFd> complete = Greet(1);
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return acceptor_->connections() == 3; }));
+  RunFor(*loop_, Acceptor::kHandshakeTime / 2);
+  EXPECT_FALSE(IsClosed(silent));
+  RunFor(*loop_, Acceptor::kHandshakeTime / 2 + milliseconds(200));
+  EXPECT_TRUE(IsClosed(silent));
+  EXPECT_TRUE(IsClosed(half));
+  EXPECT_FALSE(IsClosed(complete[0]));
+  EXPECT_EQ(acceptor_->connections(), 1U);
+  EXPECT_EQ(CountDescriptors(), before + 5) << "three clients, and the connection twice";
+  EXPECT_THAT(log_.Everything(), HasSubstr("status=no_handshake"));
+}
+
+TEST_F(AcceptTest, ClosesAConnectionThatIsNotHttp2) {
+  Start();
+  const UniqueFd client = socket_.Connect();
+  TestSocket::Say(client, "GET / HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(RunUntil(*loop_, [&] { return IsClosed(client); }));
+  EXPECT_THAT(connections_, SizeIs(0));
+}
+
+TEST_F(AcceptTest, ClosesAConnectionThatIsNotTaken) {
+  acceptor_ = Acceptor::Create(*loop_, socket_.listener(), {}, observers_, [](const UniqueFd&) {
+                return nullptr;
+              }).value();
+  const UniqueFd client = socket_.Greet();
+  EXPECT_TRUE(RunUntil(*loop_, [&] { return IsClosed(client); }));
+  EXPECT_EQ(acceptor_->connections(), 0U);
 }
 
 TEST_F(AcceptTest, AdmitsListedUids) {
   Start({.uids = {::getuid()}, .gids = {}});
-  const UniqueFd client = socket_.Connect();
+  const UniqueFd client = socket_.Greet();
   EXPECT_TRUE(AwaitConnections(1));
 }
 
 TEST_F(AcceptTest, AdmitsListedGroups) {
   Start({.uids = {::getuid() + 1}, .gids = {::getgid()}});
-  const UniqueFd client = socket_.Connect();
+  const UniqueFd client = socket_.Greet();
   EXPECT_TRUE(AwaitConnections(1));
 }
 
@@ -136,7 +230,7 @@ TEST_F(AcceptTest, StoppedAcceptorLeavesCallersInTheQueue) {
 TEST_F(AcceptTest, ReconnectingInALoopDoesNotFillTheLog) {
   Start();
   for (int i = 0; i < 100; ++i) {
-    const UniqueFd client = socket_.Connect();
+    const UniqueFd client = socket_.Greet();
     RunUntil(*loop_, [&] { return metrics_.accepted == i + 1; });
   }
   EXPECT_LT(log_.Records().size(), 5U * Acceptor::kMaxRecordsPerSecond);
@@ -163,7 +257,7 @@ TEST_F(AcceptTest, OutOfDescriptorsAnswersByClosing) {
   EXPECT_THAT(connections_, SizeIs(0));
   hoard.clear();
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
-  const UniqueFd later = socket_.Connect();
+  const UniqueFd later = socket_.Greet();
   EXPECT_TRUE(AwaitConnections(1));
 }
 

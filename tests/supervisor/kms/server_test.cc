@@ -2,6 +2,7 @@
 
 #include "supervisor/kms/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -81,10 +82,10 @@ class ServerTest : public ::testing::Test {
  protected:
   explicit ServerTest(ConcurrencyLimits limits = {}) : world_(limits) {
     server_ = KmsServer::Start(*world_.loop, world_.service, [] {}).value();
-    acceptor_ =
-        Acceptor::Create(*world_.loop, socket_.listener(), {}, world_.observers,
-                         [this](UniqueFd connection) { server_->Adopt(std::move(connection)); })
-            .value();
+    acceptor_ = Acceptor::Create(
+                    *world_.loop, socket_.listener(), {}, world_.observers,
+                    [this](UniqueFd connection) { return server_->Adopt(std::move(connection)); })
+                    .value();
     loop_thread_ = std::thread([this] { EXPECT_TRUE(world_.loop->Run().has_value()); });
     stub_ = v2::KeyManagementService::NewStub(Connect("localhost"));
   }
@@ -173,6 +174,20 @@ TEST_F(ServerTest, ServesAllMethodsForBothFormsOfAuthority) {
     *back.mutable_annotations() = encrypted.annotations();
     EXPECT_EQ(Decrypt(back).plaintext, "secret");
   }
+}
+
+// gRPC says whose call it was only in the text of ServerContext::peer().
+TEST_F(ServerTest, TheConnectionOfACompletedCallSurvivesACrowd) {
+  const auto idle = Connect("localhost");
+  ASSERT_TRUE(idle->WaitForConnected(In(seconds(5))));
+  const auto used = Connect("localhost");
+  stub_ = v2::KeyManagementService::NewStub(used);
+  ASSERT_TRUE(Decrypt(GoodDecryptRequest()).status.ok());
+  std::vector<UniqueFd> crowd(3 * kMaxConnectionsPerUid);
+  std::ranges::generate(crowd, [this] { return socket_.Greet(); });
+  EXPECT_TRUE(idle->WaitForStateChange(GRPC_CHANNEL_READY, In(seconds(5))));
+  EXPECT_FALSE(used->WaitForStateChange(GRPC_CHANNEL_READY, In(milliseconds(100))));
+  EXPECT_TRUE(Decrypt(GoodDecryptRequest()).status.ok());
 }
 
 TEST_F(ServerTest, EveryOutcomeHasItsCodeAndText) {

@@ -10,10 +10,15 @@
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "common/base/unique_fd.h"
 
 namespace baokms::supervisor {
+
+// What an HTTP/2 client without settings of its own sends first.
+inline constexpr std::string_view kGreeting("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+                                            33);
 
 class TestSocket final {
  public:
@@ -47,6 +52,20 @@ class TestSocket final {
       throw std::runtime_error("connect");
     }
     return client;
+  }
+
+  // Connects and sends the handshake of HTTP/2.
+  [[nodiscard]] UniqueFd Greet() const {
+    UniqueFd client = Connect();
+    Say(client, kGreeting);
+    return client;
+  }
+
+  static void Say(const UniqueFd& client, std::string_view text) {
+    if (::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(text.size())) {
+      throw std::runtime_error("send");
+    }
   }
 
  private:
