@@ -11,8 +11,8 @@ namespace {
 
 constexpr DangerousGrant kStartTwoPrograms("ADR-0004");
 constexpr DangerousGrant kLoadProgramCode("ADR-0004");
-constexpr DangerousGrant kEndChildren("ADR-0004");
-constexpr DangerousGrant kChildConfinesItself("ADR-0004");
+constexpr DangerousGrant kEndChildren("ADR-0011");
+constexpr DangerousGrant kChildConfinesItself("ADR-0011");
 constexpr DangerousGrant kModuleChangesFiles("ADR-0011");
 constexpr DangerousGrant kModuleConnects("ADR-0011");
 

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <functional>
+#include <initializer_list>
 
 #include <gtest/gtest.h>
 
