@@ -28,13 +28,14 @@ Result<UniqueFd> SealMessage(const google::protobuf::MessageLite& message);
 // kMaxSetup.
 Result<std::string> ReadSealed(int fd);
 
-// Reads and parses a sealed memfd.
+// Reads and parses a sealed memfd. kInvalidArgument: it does not contain a Message. Other codes as
+// ReadSealed().
 template <typename Message>
 Result<Message> OpenSealed(int fd) {
   const std::string bytes = BAOKMS_TRY(ReadSealed(fd));
   Message message;
   if (!message.ParseFromString(bytes)) {
-    return Error(ErrorCode::kProtocolViolation, "sealed set-up is not the expected message");
+    return Error(ErrorCode::kInvalidArgument, "sealed set-up is not the expected message");
   }
   return message;
 }

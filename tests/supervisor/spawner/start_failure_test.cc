@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -96,6 +97,19 @@ TEST_F(StartFailureTest, AnAuthAgentRefusesItsSetup) {
   const UniqueFd setup = EmptySetup<ipc::AgentSetup>();
   ExpectFailure(Start(BAOKMS_AUTHAGENT, {setup.get()}), ErrorCode::kInvalidArgument, 0,
                 "number of workers out of range");
+}
+
+// No restart can make it readable, so the code is the one that ends `serve`.
+TEST_F(StartFailureTest, ASetupThatIsNotTheExpectedMessage) {
+  const UniqueFd setup(::memfd_create("set-up", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_EQ(::write(setup.get(), "\x0a\xff", 2), 2);  // a field that is longer than the message
+  ASSERT_EQ(
+      ::fcntl(setup.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE),
+      0);
+  for (const char* program : {BAOKMS_WORKER, BAOKMS_AUTHAGENT}) {
+    ExpectFailure(Start(program, {setup.get(), peer_.get()}), ErrorCode::kInvalidArgument, 0,
+                  "sealed set-up is not the expected message");
+  }
 }
 
 TEST_F(StartFailureTest, ASetupThatIsNotSealed) {
