@@ -67,16 +67,22 @@ StatusView::Health HealthTracker::CurrentHealth(BootTime now) const {
   return good ? StatusView::Health::kOk : StatusView::Health::kUnhealthy;
 }
 
-std::vector<ProbeReason> HealthTracker::Reasons(BootTime now) const {
+std::vector<ProbeReason> HealthTracker::Reasons(BootTime now, bool stale) const {
   std::vector<ProbeReason> reasons;
-  if (active_key_id_.empty() && metadata_reason_ != ProbeReason::kStateUnavailable) {
+  const bool no_state = metadata_reason_ == ProbeReason::kStateUnavailable;
+  if (no_state || active_key_id_.empty()) {
     reasons.push_back(ProbeReason::kStateUnavailable);
+  }
+  if (stale) {
+    reasons.push_back(ProbeReason::kStatusStale);
   }
   if (metadata_ == Part::kUnknown) {
     reasons.push_back(ProbeReason::kMetadataUnverified);
   }
-  if (metadata_reason_) {
+  if (metadata_reason_ && !no_state) {
     reasons.push_back(*metadata_reason_);
+  } else if (!metadata_reason_ && stale && metadata_failure_) {
+    reasons.push_back(metadata_failure_->reason);
   }
   if (active_key_id_.empty() || DeepIsGood(now)) {
     return reasons;

@@ -38,8 +38,10 @@ class HealthTracker final {
 
   [[nodiscard]] StatusView::Health CurrentHealth(BootTime now) const;
 
-  // Returns everything that is wrong, in the order of ProbeReason; empty if healthy.
-  [[nodiscard]] std::vector<ProbeReason> Reasons(BootTime now) const;
+  // Returns everything that is wrong, in the order of ProbeReason; empty if healthy. Once the
+  // metadata is stale, this includes the transport failure of the last metadata probe, which is the
+  // cause and does not matter before.
+  [[nodiscard]] std::vector<ProbeReason> Reasons(BootTime now, bool stale = false) const;
 
   // Empty unless the part's last probe failed with the outcome of a call.
   [[nodiscard]] std::string_view metadata_error_class() const;

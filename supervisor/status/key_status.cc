@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
-#include <vector>
 
 #include "common/contract/encoding.h"
 
@@ -283,14 +282,21 @@ std::string_view KeyStatus::RotationState() const {
   return PendingOf(*publisher_.state()) != nullptr ? "pending" : "active";
 }
 
+std::vector<std::string> KeyStatus::Reasons(bool stale) const {
+  std::vector<std::string> reasons;
+  for (const ProbeReason reason : health_.Reasons(parts_.scheduler.Now(), stale)) {
+    reasons.emplace_back(ToString(reason));
+  }
+  if (!reasons.empty() && GaugeOf(metadata_breaker_) + GaugeOf(deep_breaker_) > 0) {
+    reasons.emplace_back(ToString(ProbeReason::kCircuitBreakerOpen));
+  }
+  return reasons;
+}
+
 Diagnostics KeyStatus::MakeDiagnostics() const {
   Diagnostics diagnostics;
-  for (const ProbeReason reason : health_.Reasons(parts_.scheduler.Now())) {
-    diagnostics.reasons.emplace_back(ToString(reason));
-  }
-  if (!diagnostics.reasons.empty() && GaugeOf(metadata_breaker_) + GaugeOf(deep_breaker_) > 0) {
-    diagnostics.reasons.emplace_back(ToString(ProbeReason::kCircuitBreakerOpen));
-  }
+  diagnostics.reasons = Reasons(false);
+  diagnostics.stale_reasons = Reasons(true);
   diagnostics.metadata_error_class = health_.metadata_error_class();
   diagnostics.deep_error_class = health_.deep_error_class();
   diagnostics.rotation_state = RotationState();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -99,6 +100,7 @@ class KeyStatus final : public StatusSource {
   [[nodiscard]] bool IsHealthy() const;
   [[nodiscard]] bool DeepIsDue() const;
   [[nodiscard]] Breaker::Counted CountedNow() const;
+  [[nodiscard]] std::vector<std::string> Reasons(bool stale) const;
   [[nodiscard]] Diagnostics MakeDiagnostics() const;
   [[nodiscard]] std::string_view RotationState() const;
 

@@ -4,8 +4,6 @@
 #include <chrono>
 #include <utility>
 
-#include "supervisor/status/probe_failure.h"
-
 namespace baokms::supervisor {
 namespace {
 
@@ -45,11 +43,7 @@ Diagnostics StatusCache::Diagnose(BootTime now, std::int64_t now_unix) const {
   answer.healthz = ok && !answer.stale ? "ok" : "unhealthy";
   // Before the first good read nothing can be stale: metadata_unverified reports that state.
   if (answer.stale && view->metadata_at != BootTime::zero()) {
-    const auto first = !answer.reasons.empty() &&
-                               answer.reasons.front() == ToString(ProbeReason::kStateUnavailable)
-                           ? answer.reasons.begin() + 1
-                           : answer.reasons.begin();
-    answer.reasons.insert(first, std::string(ToString(ProbeReason::kStatusStale)));
+    answer.reasons = std::move(answer.stale_reasons);
   }
   return answer;
 }

@@ -21,11 +21,12 @@ namespace baokms::supervisor {
 struct Diagnostics {
   // True (HTTP 200) if `healthz` is "ok", the view is not stale and there is an active key.
   bool ready = false;
-  std::vector<std::string> reasons;  // empty when ready
-  std::string metadata_error_class;  // empty: omitted
-  std::string deep_error_class;      // empty: omitted
-  std::string healthz;               // "ok" or "unhealthy"
-  std::int64_t cache_age_ms = 0;     // age of the last good metadata; 0 without any
+  std::vector<std::string> reasons;        // empty when ready
+  std::vector<std::string> stale_reasons;  // replace `reasons` once the metadata is stale
+  std::string metadata_error_class;        // empty: omitted
+  std::string deep_error_class;            // empty: omitted
+  std::string healthz;                     // "ok" or "unhealthy"
+  std::int64_t cache_age_ms = 0;           // age of the last good metadata; 0 without any
   bool stale = true;
   std::string rotation_state;         // "unknown", "active" or "pending"
   bool persistence_degraded = false;  // shown only when true

@@ -98,3 +98,18 @@ def test_decrypt_works_right_after_a_provider_restart_during_an_outage_ends(
     own_openbao.start()
     with own_provider.client() as client:
         wait_for(lambda: recovered(client, encrypted), "Decrypt to work", ignoring=(KmsError,))
+
+
+def test_ready_names_the_cause_of_an_outage_from_the_start(own_openbao, own_provider):
+    own_openbao.kill()
+    assert own_provider.stop() == 0
+    own_provider.start()
+
+    def cause() -> bool:
+        ready = own_provider.ready()[1]
+        known = {"metadata_read_failed", "upsert_check_failed"} & set(ready["reasons"])
+        return bool(known) and ready.get("metadata_error_class") == "connection_failed"
+
+    wait_for(cause, "the class of the failed calls")
+    own_openbao.start()
+    own_provider.wait_healthy()

@@ -88,6 +88,18 @@ TEST_F(HealthTrackerTest, IsNotMovedByTransportFailuresOfMetadata) {
   EXPECT_EQ(tracker_.metadata_error_class(), "sealed");
 }
 
+TEST_F(HealthTrackerTest, NamesTheCauseOnceTheMetadataIsStale) {
+  MakeGood();
+  EXPECT_THAT(tracker_.Reasons(kNow, true), ElementsAre(ProbeReason::kStatusStale));
+  tracker_.MetadataFailed(kSealed);
+  EXPECT_THAT(tracker_.Reasons(kNow), IsEmpty());
+  EXPECT_THAT(tracker_.Reasons(kNow, true),
+              ElementsAre(ProbeReason::kStatusStale, ProbeReason::kMetadataReadFailed));
+  tracker_.MetadataFailed(kBadProfile);
+  EXPECT_THAT(tracker_.Reasons(kNow, true),
+              ElementsAre(ProbeReason::kStatusStale, ProbeReason::kProfileInvalid));
+}
+
 TEST_F(HealthTrackerTest, IsNotHealedByTransportFailures) {
   MakeGood();
   tracker_.MetadataFailed(kBadProfile);

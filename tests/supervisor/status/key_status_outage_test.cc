@@ -52,7 +52,8 @@ TEST_P(TransportFailureTest, KeepsTheLastGoodStatusUntilItIsStale) {
   scheduler_.Advance(seconds(31));
   EXPECT_FALSE(Ready());
   EXPECT_TRUE(status_->Diagnose().stale);
-  EXPECT_THAT(status_->Diagnose().reasons, Contains("status_stale"));
+  EXPECT_THAT(status_->Diagnose().reasons,
+              ElementsAre("status_stale", "metadata_read_failed", "circuit_breaker_open"));
   EXPECT_TRUE(status_->View()->decryptable.contains(KeyIdOf(1)));
 
   workers_.faults.clear();
