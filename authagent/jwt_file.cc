@@ -6,8 +6,6 @@
 #include <span>
 
 #include "authagent/jwt_claims.h"
-#include "authagent/secret_file.h"
-#include "common/base/error.h"
 
 namespace baokms::authagent {
 namespace {
@@ -30,24 +28,25 @@ Bytes Trim(Bytes bytes) {
 
 }  // namespace
 
-Result<SecretBuffer> ReadJwtFile(const std::string& path, uid_t own_user) {
+SecretRead ReadJwtFile(const std::string& path, uid_t own_user) {
   return ReadSecret(
       path, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxJwt, .own_user = own_user},
-      {.strip = Trim,
+      {.key = "auth.jwt.jwtFile",
+       .strip = Trim,
        .forbidden = IsSpace,
-       .problem = "the JWT file is empty or has white space inside the JWT"});
+       .problem = "has white space inside the JWT",
+       .remedy = "write one JWT into it"});
 }
 
 void JwtFile::Acquire(BootTime /*deadline*/, std::function<void(Acquired)> done) {
   // Stamped before the file is read, so that Replaced() detects a replacement in between.
   seen_ = StampFile(options_.path);
-  const Result<SecretBuffer> jwt = ReadJwtFile(options_.path, options_.own_user);
-  if (!jwt) {
-    const bool content = jwt.error().code() == ErrorCode::kInvalidArgument;
+  const SecretRead jwt = ReadJwtFile(options_.path, options_.own_user);
+  if (!jwt.reason.empty()) {
     return done(
-        Unusable(content ? AuthStatus::kJwtInvalid : AuthStatus::kError, jwt.error().what()));
+        Unusable(jwt.is_content ? AuthStatus::kJwtInvalid : AuthStatus::kError, jwt.reason));
   }
-  done(AcquireJwt(*jwt, options_.login));
+  done(AcquireJwt(jwt.secret, options_.login));
 }
 
 bool JwtFile::Replaced() const {

@@ -12,18 +12,16 @@
 
 #include "authagent/credential.h"
 #include "authagent/jwt_login.h"
+#include "authagent/secret_file.h"
 #include "common/base/clock.h"
-#include "common/base/result.h"
 #include "common/base/safe_path.h"
-#include "common/base/secret_buffer.h"
 #include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 
 // Reads the JWT from `path` under the rules of common/base/safe_path.h: no group write or execute,
-// no permissions for others. Surrounding whitespace is dropped. kInvalidArgument: the file is
-// otherwise empty, or has whitespace inside; other codes as OpenSafeFile().
-Result<SecretBuffer> ReadJwtFile(const std::string& path, uid_t own_user);
+// no permissions for others. Surrounding whitespace is dropped; whitespace inside is refused.
+SecretRead ReadJwtFile(const std::string& path, uid_t own_user);
 
 class JwtFile final : public Credential {
  public:

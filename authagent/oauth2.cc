@@ -5,16 +5,11 @@
 #include <optional>
 #include <span>
 
-#include "authagent/secret_file.h"
-#include "common/base/error.h"
-
 namespace baokms::authagent {
 namespace {
 
 // Owner execute, group write and execute, and all permissions of others.
 constexpr mode_t kForbiddenBits = 0137;
-
-constexpr Literal kContent = "the client secret is empty, or has a NUL, CR or LF inside";
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -50,44 +45,25 @@ openbao::FormPostOptions ToPostOptions(const ipc::OAuth2Setup& setup) {
 
 }  // namespace
 
-Result<SecretBuffer> ReadClientSecret(const std::string& path, uid_t own_user) {
+SecretRead ReadClientSecret(const std::string& path, uid_t own_user) {
   return ReadSecret(
       path,
       {.forbidden_bits = kForbiddenBits, .max_size = kMaxClientSecretFile, .own_user = own_user},
-      {.strip = WithoutLineEnd,
+      {.key = "auth.jwt.oauth2.clientSecretFile",
+       .strip = WithoutLineEnd,
        .forbidden = [](auto byte) { return byte == '\0' || byte == '\r' || byte == '\n'; },
-       .problem = kContent});
-}
-
-std::string_view SecretFileReason(const Error& error) {
-  switch (error.code()) {
-    case ErrorCode::kInvalidArgument:
-      return error.what() == kContent.view() ? "invalid_content" : "absolute_path_required";
-    case ErrorCode::kNotFound:
-      return "file_missing";
-    case ErrorCode::kUnavailable:
-      return "file_changed";
-    case ErrorCode::kResourceExhausted:
-      return "file_too_large";
-    case ErrorCode::kPermissionDenied:
-      if (error.what().starts_with("symbolic link")) {
-        return "symlink_unsupported";
-      }
-      return error.what() == "not a regular file" ? "regular_file_required" : "unsafe_permissions";
-    default:
-      return "file_unreadable";
-  }
+       .problem = "has a NUL, CR or LF inside the client secret",
+       .remedy = "write the client secret alone into it"});
 }
 
 void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
   // Stamped before the file is read, so that Replaced() detects a replacement in between.
   seen_ = StampFile(options_.client_secret_file);
-  const Result<SecretBuffer> secret =
-      ReadClientSecret(options_.client_secret_file, options_.own_user);
-  if (!secret) {
-    return done(Unusable(AuthStatus::kOAuth2Credential, SecretFileReason(secret.error())));
+  const SecretRead read = ReadClientSecret(options_.client_secret_file, options_.own_user);
+  if (!read.reason.empty()) {
+    return done(Unusable(AuthStatus::kOAuth2Credential, read.reason));
   }
-  Result<openbao::FormRequest> form = BuildGrant(options_.grant, *secret);
+  Result<openbao::FormRequest> form = BuildGrant(options_.grant, read.secret);
   if (!form) {
     return done(Unusable(AuthStatus::kOAuth2Request, form.error().what()));
   }

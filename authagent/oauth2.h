@@ -11,16 +11,15 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "authagent/credential.h"
 #include "authagent/jwt_login.h"
 #include "authagent/oauth2_grant.h"
+#include "authagent/secret_file.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/base/safe_path.h"
-#include "common/base/secret_buffer.h"
 #include "common/openbao/form_post.h"
 #include "proto/setup.pb.h"
 
@@ -31,13 +30,8 @@ inline constexpr std::size_t kMaxClientSecretFile = std::size_t{64} * 1024;
 
 // Reads the secret from `path` under the rules of common/base/safe_path.h: at most read and write
 // for the owner and read for the group. One line end (CR LF or LF) at the end is dropped; any other
-// white space is part of the secret. kInvalidArgument: empty, or NUL, CR or LF inside; other codes
-// as OpenSafeFile().
-Result<SecretBuffer> ReadClientSecret(const std::string& path, uid_t own_user);
-
-// Returns the reason code for logs why ReadClientSecret() failed: "file_missing",
-// "unsafe_permissions", ... (docs/authentication.md#oauth-20-client-credentials).
-[[nodiscard]] std::string_view SecretFileReason(const Error& error);
+// white space is part of the secret. NUL, CR or LF inside is refused.
+SecretRead ReadClientSecret(const std::string& path, uid_t own_user);
 
 class OAuth2Credential final : public Credential {
  public:

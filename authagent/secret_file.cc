@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
+
+#include "common/base/result.h"
 
 namespace baokms::authagent {
 namespace {
@@ -29,7 +32,7 @@ Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
       continue;
     }
     if (size < 0) {
-      return Error(ErrorCode::kSystem, "the file cannot be read", errno);
+      return Error(ErrorCode::kSystem, "cannot be read", errno);
     }
     if (size == 0) {
       break;
@@ -39,34 +42,93 @@ Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
   return filled;
 }
 
-}  // namespace
-
-Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rules) {
-  const SafeFile file = BAOKMS_TRY(OpenSafeFile(path, rules));
-  // One more byte than expected, to detect a file that is being written.
-  SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(file.size + 1));
-  const std::size_t size = BAOKMS_TRY(ReadAll(file.fd.get(), raw.RevealMutable()));
-  if (size != file.size) {
-    return Error(ErrorCode::kUnavailable, "the file changed while it was read");
+// Returns the word for the rule that a path broke (docs/authentication.md#credential-files).
+std::string_view WordOf(const PathRefusal& refusal) {
+  switch (refusal.rule) {
+    case PathRule::kForm:
+      return "absolute_path_required";
+    case PathRule::kOpens:
+      return refusal.sys_errno == ENOENT ? "file_missing" : "file_unreadable";
+    case PathRule::kDirectory:
+      return "file_missing";
+    case PathRule::kNotWritable:
+    case PathRule::kOwner:
+    case PathRule::kMode:
+      return "unsafe_permissions";
+    case PathRule::kLink:
+    case PathRule::kFinalLink:
+    case PathRule::kLinks:
+    case PathRule::kReadableLink:
+      return "symlink_unsupported";
+    case PathRule::kRegular:
+      return "regular_file_required";
+    case PathRule::kSize:
+      return "file_too_large";
+    case PathRule::kSame:
+      break;
   }
-  if (BeginsWithByteOrderMark(raw.RevealText().substr(0, size))) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "the file begins with a byte order mark: save it without one");
-  }
-  return SecretFile{std::move(raw), size};
+  return "file_changed";
 }
 
-Result<SecretBuffer> ReadSecret(const std::string& path,
-                                const FileRules& rules,
-                                const SecretForm& form) {
-  const SecretFile file = BAOKMS_TRY(ReadSecretFile(path, rules));
-  const std::span<const std::uint8_t> secret = form.strip(file.content());
-  if (secret.empty() || std::ranges::any_of(secret, form.forbidden)) {
-    return Error(ErrorCode::kInvalidArgument, form.problem);
+std::string Reason(std::string_view word, const SecretForm& form, std::string_view problem) {
+  return std::string(word).append(": ").append(form.key.view()).append(": ").append(problem);
+}
+
+std::string ReasonOf(const PathRefusal& refusal, const SecretForm& form) {
+  const bool before_file =
+      refusal.rule == PathRule::kNotWritable || refusal.rule == PathRule::kDirectory;
+  return Reason(WordOf(refusal), form,
+                before_file ? "a part of its path " + refusal.Describe("DIRECTORY")
+                            : refusal.Describe("FILE"));
+}
+
+// Reads the `size` bytes of an open file, and one more to detect a file that is being written.
+Result<SecretBuffer> ReadWhole(int fd, std::size_t size) {
+  SecretBuffer raw = BAOKMS_TRY(SecretBuffer::Allocate(size + 1));
+  if (BAOKMS_TRY(ReadAll(fd, raw.RevealMutable())) != size) {
+    return Error(ErrorCode::kUnavailable, "changed while it was read; replace it with a rename");
   }
+  return raw;
+}
+
+Result<SecretBuffer> Copy(std::span<const std::uint8_t> secret) {
   SecretBuffer copy = BAOKMS_TRY(SecretBuffer::Allocate(secret.size()));
   std::ranges::copy(secret, copy.RevealMutable().begin());
   return copy;
+}
+
+SecretRead Unreadable(const Error& error, const SecretForm& form) {
+  const bool changed = error.code() == ErrorCode::kUnavailable;
+  return {.reason = Reason(changed ? "file_changed" : "file_unreadable", form, error.Describe())};
+}
+
+}  // namespace
+
+std::string ContentReason(const SecretForm& form, std::string_view problem) {
+  return Reason("invalid_content", form, problem).append("; ").append(form.remedy.view());
+}
+
+SecretRead ReadSecret(const std::string& path, const FileRules& rules, const SecretForm& form) {
+  const Opened file = OpenFileByRules(path, rules);
+  if (file.refusal) {
+    return {.reason = ReasonOf(*file.refusal, form)};
+  }
+  const Result<SecretBuffer> raw = ReadWhole(file.fd.get(), file.size);
+  if (!raw) {
+    return Unreadable(raw.error(), form);
+  }
+  const auto unusable = [&form](std::string_view problem) {
+    return SecretRead{.reason = ContentReason(form, problem), .is_content = true};
+  };
+  if (BeginsWithByteOrderMark(raw->RevealText().substr(0, file.size))) {
+    return unusable("begins with a byte order mark");
+  }
+  const std::span<const std::uint8_t> secret = form.strip(raw->Reveal().first(file.size));
+  if (secret.empty() || std::ranges::any_of(secret, form.forbidden)) {
+    return unusable(secret.empty() ? "is empty" : form.problem.view());
+  }
+  Result<SecretBuffer> copy = Copy(secret);
+  return copy ? SecretRead{.secret = *std::move(copy)} : Unreadable(copy.error(), form);
 }
 
 }  // namespace baokms::authagent

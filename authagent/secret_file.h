@@ -1,17 +1,16 @@
-// Reads a whole credential file into locked memory, under the rules of common/base/safe_path.h.
+// Reads a credential file into locked memory, under the rules of common/base/safe_path.h, and says
+// in one way for all of them why one cannot be used.
 
 #pragma once
 
 #include <sys/types.h>
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/base/safe_path.h"
 #include "common/base/secret_buffer.h"
 
@@ -20,27 +19,30 @@ namespace baokms::authagent {
 // Group write and execute, and all permissions of others.
 inline constexpr mode_t kForbiddenSecretBits = 0037;
 
-struct SecretFile {
-  SecretBuffer raw;  // may be longer than the file
-  std::size_t size = 0;
-
-  [[nodiscard]] std::span<const std::uint8_t> content() const { return raw.Reveal().first(size); }
-};
-
-// Reads the file. Codes as OpenSafeFile(); also kUnavailable when the file grows or shrinks
-// meanwhile, and kInvalidArgument when it begins with a byte order mark.
-Result<SecretFile> ReadSecretFile(const std::string& path, const FileRules& rules);
-
-// How a kind of secret stands in its file.
+// A kind of credential file: its configuration key, and how the secret stands in it.
 struct SecretForm {
+  Literal key;  // names the file in reasons, because logs contain no paths
   std::span<const std::uint8_t> (*strip)(std::span<const std::uint8_t> content);
   bool (*forbidden)(std::uint8_t byte);  // in what strip() leaves
-  Literal problem;                       // if a byte is forbidden or nothing is left
+  Literal problem;                       // if a byte is forbidden: "has a NUL inside"
+  Literal remedy;                        // what the file must contain: "write one PIN into it"
 };
 
-// Reads the secret alone. Codes as ReadSecretFile(); kInvalidArgument with the form's problem.
-Result<SecretBuffer> ReadSecret(const std::string& path,
-                                const FileRules& rules,
-                                const SecretForm& form);
+// What a credential file contains, or the reason why it cannot be used.
+struct [[nodiscard]] SecretRead {
+  SecretBuffer secret{};
+  // Empty: the file can be used. Otherwise a word, the configuration key, what is wrong and what to
+  // do: "unsafe_permissions: auth.jwt.jwtFile: mode 0644, at most 0640 is allowed; run chmod 0640
+  // FILE" (docs/authentication.md#credential-files).
+  std::string reason{};
+  bool is_content = false;  // `reason` is about the content, not about the file
+};
+
+// Reads the secret alone. A file that begins with a byte order mark, or that is empty after
+// strip(), cannot be used either.
+SecretRead ReadSecret(const std::string& path, const FileRules& rules, const SecretForm& form);
+
+// Returns the reason for content of `form` that is not usable because of `problem`.
+[[nodiscard]] std::string ContentReason(const SecretForm& form, std::string_view problem);
 
 }  // namespace baokms::authagent

@@ -53,16 +53,14 @@ std::optional<PemBlock> NextBlock(BIO& bio) {
 
 Result<std::shared_ptr<X509>> ToCertificate(const PemBlock& block) {
   if (std::string_view(block.name.get()) != PEM_STRING_X509 || *block.header != '\0') {
-    return Error(ErrorCode::kInvalidArgument,
-                 "the certificate file contains a PEM block that is not a certificate");
+    return Error(ErrorCode::kInvalidArgument, "contains a PEM block that is not a certificate");
   }
   const unsigned char* next = block.data.get();
   std::shared_ptr<X509> certificate(d2i_X509(nullptr, &next, block.size), X509_free);
   if (certificate == nullptr || next != block.data.get() + block.size ||
       X509_get0_pubkey(certificate.get()) == nullptr) {
     ERR_clear_error();
-    return Error(ErrorCode::kInvalidArgument,
-                 "the certificate file contains a certificate that cannot be parsed");
+    return Error(ErrorCode::kInvalidArgument, "contains a certificate that cannot be parsed");
   }
   return certificate;
 }
@@ -71,7 +69,7 @@ Result<std::int64_t> ToUnix(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) {
     return Error(ErrorCode::kInvalidArgument,
-                 "the certificate has a validity period that cannot be parsed");
+                 "contains a certificate whose validity period cannot be parsed");
   }
   return static_cast<std::int64_t>(::timegm(&parts));
 }
@@ -129,12 +127,12 @@ std::string_view WrongUse(X509& leaf) {
 
 Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem) {
   if (pem.size() > kMaxChainFile) {
-    return Error(ErrorCode::kResourceExhausted, "the certificate file is larger than 1 MiB");
+    return Error(ErrorCode::kResourceExhausted, "is larger than 1 MiB");
   }
   const std::unique_ptr<BIO, Deleter<BIO_free>> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   if (bio == nullptr) {
-    return Error(ErrorCode::kInternal, "no memory for the certificate file");
+    return Error(ErrorCode::kInternal, "does not fit into memory");
   }
   ClientCertificate found;
   while (const std::optional<PemBlock> block = NextBlock(*bio)) {
@@ -144,25 +142,39 @@ Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem) {
       continue;
     }
     if (found.chain.size() + 1 == kMaxChainLength) {
-      return Error(ErrorCode::kResourceExhausted,
-                   "the certificate file contains more than 16 certificates");
+      return Error(ErrorCode::kResourceExhausted, "contains more than 16 certificates");
     }
     found.chain.push_back(std::move(certificate));
   }
   if (!setup::PemReaderReachedEnd() || found.leaf == nullptr) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "the certificate file is not a list of PEM certificates");
+    return Error(ErrorCode::kInvalidArgument, "is not a list of PEM certificates");
   }
   found.begins_unix = BAOKMS_TRY(ToUnix(X509_get0_notBefore(found.leaf.get())));
   found.ends_unix = BAOKMS_TRY(ToUnix(X509_get0_notAfter(found.leaf.get())));
   return found;
 }
 
-Result<ClientCertificate> ReadChainFile(const std::string& path, uid_t own_user) {
-  const SecretFile file = BAOKMS_TRY(ReadSecretFile(
+ChainRead ReadChainFile(const std::string& path, uid_t own_user) {
+  const SecretForm form{.key = "auth.cert.pkcs11.certificateFile",
+                        .strip = [](std::span<const std::uint8_t> pem) { return pem; },
+                        .forbidden = [](std::uint8_t /*byte*/) { return false; },
+                        .problem = "",
+                        .remedy = "write the PEM certificates alone into it, leaf first"};
+  const SecretRead file = ReadSecret(
       path,
-      {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxChainFile, .own_user = own_user}));
-  return ParseChain(file.content());
+      {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxChainFile, .own_user = own_user},
+      form);
+  if (!file.reason.empty()) {
+    return {{}, {file.is_content ? AuthStatus::kCertInvalid : AuthStatus::kError, file.reason}};
+  }
+  Result<ClientCertificate> parsed = ParseChain(file.secret.Reveal());
+  if (!parsed) {
+    const bool content = parsed.error().code() == ErrorCode::kInvalidArgument;
+    return {{},
+            {content ? AuthStatus::kCertInvalid : AuthStatus::kError,
+             ContentReason(form, parsed.error().what())}};
+  }
+  return {*std::move(parsed), {AuthStatus::kOk, ""}};
 }
 
 Finding CheckCertificate(const ClientCertificate& certificate,

@@ -41,13 +41,20 @@ struct CertificateRules {
   std::int64_t leeway_s = 0;
 };
 
-// Parses PEM CERTIFICATE blocks, leaf first. kInvalidArgument: none, more than kMaxChainLength, a
-// block of another type (in particular a private key), or an invalid certificate.
+// Parses PEM CERTIFICATE blocks, leaf first. kInvalidArgument: none, a block of another type (in
+// particular a private key), or an invalid certificate; kResourceExhausted: more than
+// kMaxChainLength, or a file over kMaxChainFile. The text is the rest of a sentence about the file.
 Result<ClientCertificate> ParseChain(std::span<const std::uint8_t> pem);
 
+// A certificate, or the reason why there is none.
+struct [[nodiscard]] ChainRead {
+  ClientCertificate certificate;
+  Finding finding;  // kOk, kCertInvalid for wrong content, or kError
+};
+
 // Reads and parses a file under the rules of common/base/safe_path.h: no group write or execute, no
-// permissions for others. Codes as ParseChain(); others as OpenSafeFile().
-Result<ClientCertificate> ReadChainFile(const std::string& path, uid_t own_user);
+// permissions for others.
+ChainRead ReadChainFile(const std::string& path, uid_t own_user);
 
 // Checks the validity period, signature algorithm, usage, type and size of the leaf and its key
 // (docs/authentication.md#what-is-checked-before-each-login). Returns kOk, or the first problem.

@@ -95,9 +95,6 @@ HsmCredential::HsmCredential(const CredentialHost& host,
       selection_(std::move(selection)),
       options_(std::move(options)),
       thread_(std::move(thread)) {
-  if (!selection_.pin_file().empty()) {
-    options_.pin_file = selection_.pin_file();
-  }
 }
 
 template <typename T>
@@ -136,15 +133,18 @@ void HsmCredential::OnOpened(Result<std::shared_ptr<HsmSession>> session) {
 
 // Also called later: in kWaiting it asks repeatedly, with the PIN that the file then contains.
 void HsmCredential::AskForAttempt() {
-  Result<SecretBuffer> pin = ReadPinFile(options_.pin_file, options_.own_user);
-  if (!pin) {
-    return WaitForPin(std::string(pin.error().what()));
+  const bool from_uri = !selection_.pin_file().empty();
+  SecretRead pin = ReadPinFile(
+      from_uri ? Literal("pin-source of auth.cert.pkcs11.uri") : "auth.cert.pkcs11.pinFile",
+      from_uri ? selection_.pin_file() : options_.pin_file, options_.own_user);
+  if (!pin.reason.empty()) {
+    return WaitForPin(std::move(pin.reason));
   }
-  const Result<std::uint16_t> tag = PinTag(Bytes(options_.pin_salt), *pin);
+  const Result<std::uint16_t> tag = PinTag(Bytes(options_.pin_salt), pin.secret);
   if (!tag) {
     return Break(tag.error());
   }
-  pin_ = std::make_shared<SecretBuffer>(std::move(*pin));
+  pin_ = std::make_shared<SecretBuffer>(std::move(pin.secret));
   state_ = State::kAsking;
   ipc::PinAttemptBegin begin;
   begin.set_tag(*tag);
@@ -310,20 +310,17 @@ void HsmCredential::Serve(const Answer& answer) {
     waiters_.push_back(answer);
     return;
   }
-  Result<ClientCertificate> certificate =
-      ReadChainFile(options_.certificate_file, options_.own_user);
-  if (!certificate) {
-    const bool content = certificate.error().code() == ErrorCode::kInvalidArgument;
-    return answer(Unusable(content ? AuthStatus::kCertInvalid : AuthStatus::kError,
-                           certificate.error().what()));
+  auto [certificate, finding] = ReadChainFile(options_.certificate_file, options_.own_user);
+  if (finding.status != AuthStatus::kOk) {
+    return answer(Unusable(finding.status, finding.reason));
   }
   Acquired acquired;
-  acquired.ends_unix = certificate->ends_unix;
-  acquired.finding = CheckCertificate(*certificate, options_.rules, UnixNow());
+  acquired.ends_unix = certificate.ends_unix;
+  acquired.finding = CheckCertificate(certificate, options_.rules, UnixNow());
   if (acquired.finding.status != AuthStatus::kOk) {
     return answer(std::move(acquired));
   }
-  ProbeAndAnswer(std::move(*certificate), answer);
+  ProbeAndAnswer(std::move(certificate), answer);
 }
 
 void HsmCredential::ProbeAndAnswer(ClientCertificate certificate, const Answer& answer) {

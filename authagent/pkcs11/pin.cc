@@ -6,9 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "authagent/secret_file.h"
 #include "common/base/deleter.h"
-#include "common/base/error.h"
 #include "common/base/safe_path.h"
 
 namespace baokms::authagent {
@@ -29,12 +27,14 @@ std::span<const std::uint8_t> WithoutLineEnds(std::span<const std::uint8_t> line
 
 }  // namespace
 
-Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user) {
+SecretRead ReadPinFile(Literal key, const std::string& path, uid_t own_user) {
   return ReadSecret(
       path, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxPinFile, .own_user = own_user},
-      {.strip = WithoutLineEnds,
+      {.key = key,
+       .strip = WithoutLineEnds,
        .forbidden = [](auto byte) { return EndsLine(byte) || byte == '\0'; },
-       .problem = "the PIN file does not contain exactly one line"});
+       .problem = "has a NUL or more than one line",
+       .remedy = "write the PIN alone into it"});
 }
 
 Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin) {

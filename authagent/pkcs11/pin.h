@@ -10,6 +10,8 @@
 #include <span>
 #include <string>
 
+#include "authagent/secret_file.h"
+#include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/secret_buffer.h"
 
@@ -19,9 +21,9 @@ namespace baokms::authagent {
 inline constexpr std::size_t kMaxPinFile = 4096;
 
 // Reads exactly one non-empty line; CR and LF at its end are dropped. The file must have no group
-// write or execute permission and none for others. kInvalidArgument: any other content; other codes
-// as OpenSafeFile().
-Result<SecretBuffer> ReadPinFile(const std::string& path, uid_t own_user);
+// write or execute permission and none for others. `key` is the part of the configuration that
+// names the file.
+SecretRead ReadPinFile(Literal key, const std::string& path, uid_t own_user);
 
 // Returns 16 bits of SHA-256 over `salt` and the PIN: enough to detect that the PIN was changed,
 // too few to confirm a guess.

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
+#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -82,8 +84,8 @@ class Walk final {
     if (info.st_uid != 0 && info.st_uid != rules_.own_user) {
       return Refuse(PathRule::kOwner, info, 0, 0);
     }
-    if (const mode_t bad = info.st_mode & kPermissionBits & forbidden_bits; bad != 0) {
-      return Refuse(PathRule::kMode, info, bad, 0);
+    if ((info.st_mode & forbidden_bits) != 0) {
+      return Refuse(PathRule::kMode, info, forbidden_bits, 0);
     }
     return std::nullopt;
   }
@@ -97,7 +99,7 @@ class Walk final {
             .component = at_,
             .bits = bits,
             .sys_errno = sys_errno,
-            .mode = info.st_mode & kPermissionBits,
+            .mode = info.st_mode,
             .owner = info.st_uid,
             .own_user = rules_.own_user};
   }
@@ -147,7 +149,7 @@ class Walk final {
       return Refuse(PathRule::kDirectory, ENOTDIR);
     }
     if ((info_.st_mode & kWritableByOthers) != 0 && (info_.st_mode & S_ISVTX) == 0) {
-      return Refuse(PathRule::kNotWritable);
+      return Refuse(PathRule::kNotWritable, info_, kWritableByOthers, 0);
     }
     const bool foreign = info_.st_uid != 0;
     if (rules_.directories == DirectoryOwners::kRootOrOwn && foreign &&
@@ -212,9 +214,28 @@ std::optional<PathRefusal> CheckFile(const Walk& walk,
     return refusal;
   }
   if (static_cast<std::uint64_t>(info.st_size) > rules.max_size) {
-    return walk.Refuse(PathRule::kSize);
+    PathRefusal refusal = walk.Refuse(PathRule::kSize);
+    refusal.max_size = rules.max_size;
+    return refusal;
   }
   return std::nullopt;
+}
+
+std::string Octal(mode_t mode) {
+  std::array<char, 8> digits{};
+  const auto end = std::to_chars(digits.begin(), digits.end(), mode, 8).ptr;
+  return "0" + std::string(digits.begin(), end);
+}
+
+// Returns the permission bits that serve a purpose: nothing executes a configured file, and a
+// directory may be sticky.
+mode_t UsefulBits(mode_t mode) {
+  return S_ISDIR(mode) ? kPermissionBits : 0666;
+}
+
+std::string ModeRemedy(const PathRefusal& refusal, const std::string& place) {
+  return "; run chmod " + Octal(refusal.mode & UsefulBits(refusal.mode) & ~refusal.bits) + " " +
+         place;
 }
 
 Opened Refused(PathRefusal refusal) {
@@ -227,37 +248,45 @@ std::int64_t Nanoseconds(const timespec& time) {
 
 }  // namespace
 
-Error PathRefusal::ToError() const {
+std::string DescribeMode(mode_t mode, mode_t forbidden_bits) {
+  return "mode " + Octal(mode & kPermissionBits) + ", at most " +
+         Octal(UsefulBits(mode) & 0777 & ~forbidden_bits) + " is allowed";
+}
+
+std::string PathRefusal::Describe(const std::string& place) const {
   switch (rule) {
     case PathRule::kForm:
-      return Error(ErrorCode::kInvalidArgument, "path not absolute or too long");
+      return "must be an absolute path without NUL and shorter than 4096 bytes";
     case PathRule::kOpens:
+      return std::string("cannot be opened: ")
+          .append(std::strerror(sys_errno))
+          .append(sys_errno == ENOENT ? "; create it, or correct the path"
+                                      : "; check its owner and mode");
     case PathRule::kDirectory:
-      return sys_errno == ENOENT || sys_errno == ENOTDIR
-                 ? Error(ErrorCode::kNotFound, "file missing", sys_errno)
-                 : Error(ErrorCode::kSystem, "file not readable", sys_errno);
+      return "is not a directory; correct the path";
     case PathRule::kNotWritable:
-      return Error(ErrorCode::kPermissionDenied, "a directory on the way is writable by others");
+      return "is writable by others: " + DescribeMode(mode, bits) + ModeRemedy(*this, place);
     case PathRule::kOwner:
-      return Error(ErrorCode::kPermissionDenied, "file owned by neither root nor our user");
+      return "belongs to uid " + std::to_string(owner) + " but this process is uid " +
+             std::to_string(own_user) + "; run chown " + std::to_string(own_user) + " " + place;
     case PathRule::kLink:
+      return "is a symbolic link in a directory not owned by root; configure the path without it";
     case PathRule::kFinalLink:
-      return Error(ErrorCode::kPermissionDenied,
-                   "symbolic link on a path that is not root's alone");
+      return "must not be a symbolic link; configure the path without it";
     case PathRule::kLinks:
-      return Error(ErrorCode::kPermissionDenied, "too many symbolic links");
+      return "goes through too many symbolic links; configure the path without them";
     case PathRule::kReadableLink:
-      return Error(ErrorCode::kSystem, "symbolic link not readable", sys_errno);
+      return "is a symbolic link that cannot be read; configure the path without it";
     case PathRule::kRegular:
-      return Error(ErrorCode::kPermissionDenied, "not a regular file");
+      return "is not a regular file; correct the path";
     case PathRule::kMode:
-      return Error(ErrorCode::kPermissionDenied, "file mode allows too much");
+      return DescribeMode(mode, bits) + ModeRemedy(*this, place);
     case PathRule::kSize:
-      return Error(ErrorCode::kResourceExhausted, "file too large");
+      return "is larger than " + std::to_string(max_size) + " bytes; check what writes it";
     case PathRule::kSame:
       break;
   }
-  return Error(ErrorCode::kUnavailable, "file replaced while it was opened", sys_errno);
+  return "changed while it was opened; replace it with a rename";
 }
 
 // The walk found a regular file just before this second open. O_NONBLOCK keeps a FIFO that replaced
@@ -302,14 +331,6 @@ Opened OpenDirectoryByRules(const std::string& path, const DirectoryRules& rules
     return Refused(*std::move(refusal));
   }
   return {walk.TakeFound(), 0, std::nullopt};
-}
-
-Result<SafeFile> OpenSafeFile(const std::string& path, const FileRules& rules) {
-  Opened opened = OpenFileByRules(path, rules);
-  if (opened.refusal) {
-    return opened.refusal->ToError();
-  }
-  return SafeFile{std::move(opened.fd), opened.size};
 }
 
 FileStamp StampFile(const std::string& path) {

@@ -16,8 +16,6 @@
 #include <optional>
 #include <string>
 
-#include "common/base/error.h"
-#include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
 namespace baokms {
@@ -62,20 +60,24 @@ enum class PathRule : std::uint8_t {
   kSame,          // was not replaced while it was opened
 };
 
+// Returns for example "mode 0644, at most 0640 is allowed". `mode` is a st_mode.
+std::string DescribeMode(mode_t mode, mode_t forbidden_bits);
+
 // Explains why a path was not opened.
 struct PathRefusal {
   PathRule rule = PathRule::kForm;
-  std::string component;  // the part of the path that broke the rule
-  mode_t bits = 0;        // with kMode: the forbidden bits that are set
+  std::string component{};  // the part of the path that broke the rule
+  mode_t bits = 0;          // with kMode and kNotWritable: the forbidden permission bits
   int sys_errno = 0;
-  mode_t mode = 0;     // with kMode: all permission bits of `component`
-  uid_t owner = 0;     // with kOwner: whom `component` belongs to
-  uid_t own_user = 0;  // the only permitted owner besides root
+  mode_t mode = 0;           // with kMode and kNotWritable: st_mode of `component`
+  uid_t owner = 0;           // with kOwner: whom `component` belongs to
+  uid_t own_user = 0;        // the only permitted owner besides root
+  std::size_t max_size = 0;  // with kSize: bytes
 
-  // Returns kInvalidArgument for kForm, kNotFound for a missing component, kResourceExhausted for a
-  // file that is too large, kUnavailable for one that was replaced while it was opened (retry),
-  // kSystem when the kernel refuses, and kPermissionDenied for any other rule.
-  [[nodiscard]] Error ToError() const;
+  // Returns what is wrong and what to do, as the rest of a sentence about `component`: "is writable
+  // by others: mode 0777, at most 0755 is allowed; run chmod 0755 PLACE". Names `component` in
+  // commands as `place` and nowhere else.
+  [[nodiscard]] std::string Describe(const std::string& place) const;
 };
 
 // A descriptor, or the reason why there is none.
@@ -90,15 +92,6 @@ Opened OpenFileByRules(const std::string& path, const FileRules& rules);
 
 // Opens a directory as an O_PATH descriptor.
 Opened OpenDirectoryByRules(const std::string& path, const DirectoryRules& rules);
-
-// A regular file that passed every check, open for reading and positioned at its start.
-struct SafeFile {
-  UniqueFd fd;
-  std::size_t size = 0;  // when it was checked; at most max_size
-};
-
-// Like OpenFileByRules(), for callers that need only an Error.
-Result<SafeFile> OpenSafeFile(const std::string& path, const FileRules& rules);
 
 // Identifies a file and its version as far as stat(2) can.
 struct FileStamp {

@@ -40,6 +40,16 @@ RegistryFault FaultOf(const Error& error) {
                                                      : RegistryFault::kUnreadable;
 }
 
+RegistryProblem Unread(const StateDirectory& directory,
+                       const std::string& path,
+                       const Error& error) {
+  RegistryProblem problem{FaultOf(error), path, error};
+  if (error.code() == ErrorCode::kPermissionDenied) {
+    problem.detail = directory.ModeProblem(path.substr(path.rfind('/') + 1));
+  }
+  return problem;
+}
+
 // Returns why `state` must not be used with `checkpoint` under `identity`.
 std::optional<RegistryProblem> CheckState(const std::optional<contract::RegistryState>& state,
                                           const std::optional<contract::Checkpoint>& checkpoint,
@@ -103,15 +113,14 @@ LocalRegistry ReadLocalRegistry(const StateDirectory& directory,
   LocalRegistry local;
   auto checkpoint = ReadCheckpoint(directory);
   if (!checkpoint) {
-    local.problem =
-        RegistryProblem{FaultOf(checkpoint.error()), path + ".checkpoint", checkpoint.error()};
+    local.problem = Unread(directory, path + ".checkpoint", checkpoint.error());
     return local;
   }
   local.checkpoint = *std::move(checkpoint);
   auto state = ReadState(directory);
   local.state_file_exists = !state || state->has_value();
   if (!state) {
-    local.problem = RegistryProblem{FaultOf(state.error()), path, state.error()};
+    local.problem = Unread(directory, path, state.error());
     return local;
   }
   local.problem = CheckState(*state, local.checkpoint, path, identity);

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdint>
 
+#include "common/base/safe_path.h"
+
 namespace baokms::supervisor {
 namespace {
 
@@ -35,7 +37,7 @@ Status CheckFile(const struct ::stat& info) {
     return Error(ErrorCode::kPermissionDenied, "file is not a regular file");
   }
   if ((info.st_mode & kForbiddenFileBits) != 0) {
-    return Error(ErrorCode::kPermissionDenied, "file mode is wider than 0640");
+    return Error(ErrorCode::kPermissionDenied, "file has permissions beyond 0640");
   }
   return {};
 }
@@ -95,6 +97,13 @@ Result<std::optional<std::string>> StateDirectory::ReadFile(const std::string& n
     }
     content.append(chunk.begin(), chunk.begin() + count);
   }
+}
+
+std::string StateDirectory::ModeProblem(const std::string& name) const {
+  const auto info = ops_->StatName(fd_.get(), name);
+  return info && S_ISREG(info->st_mode) && (info->st_mode & kForbiddenFileBits) != 0
+             ? DescribeMode(info->st_mode, kForbiddenFileBits)
+             : std::string();
 }
 
 Status StateDirectory::CheckTarget(const std::string& name) const {

@@ -34,6 +34,10 @@ class StateDirectory final {
   [[nodiscard]] Result<std::optional<std::string>> ReadFile(const std::string& name,
                                                             std::size_t max_bytes) const;
 
+  // Returns what ReadFile() does not accept about the mode of a file: "mode 0644, at most 0640 is
+  // allowed". Empty: the mode is not the problem.
+  [[nodiscard]] std::string ModeProblem(const std::string& name) const;
+
   // Creates or replaces a file of mode 0640 durably: after success a power failure cannot undo it.
   // After a failure the file is the old or the new one, and the new one may not be durable.
   [[nodiscard]] Status ReplaceFile(const std::string& name, std::string_view content) const;

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/base/safe_path.h"
 #include "common/contract/encoding.h"
 #include "supervisor/config/safe_file.h"
 
@@ -32,7 +33,7 @@ Status CheckLockFile(FileOps& ops, int fd) {
     return Error(ErrorCode::kPermissionDenied, "lock file is not a regular file");
   }
   if ((info.st_mode & kForbiddenLockBits) != 0) {
-    return Error(ErrorCode::kPermissionDenied, "lock file mode is wider than 0600");
+    return Error(ErrorCode::kPermissionDenied, "lock file has permissions beyond 0600");
   }
   if (info.st_uid != ::geteuid()) {
     return Error(ErrorCode::kPermissionDenied, "lock file belongs to another user");
@@ -98,6 +99,14 @@ std::string DescribeLockFailure(FileOps& ops,
                ? file + " " + DescribeOwner(file, info->st_uid, own_user)
                : "cannot open " + file + " (owned by " + DescribeUser(info->st_uid) + "): chown " +
                      UserName(own_user) + " " + file;
+  }
+  if (error.code() == ErrorCode::kPermissionDenied && info &&
+      (info->st_mode & kForbiddenLockBits) != 0) {
+    const PathRefusal refusal{.rule = PathRule::kMode,
+                              .component = file,
+                              .bits = kForbiddenLockBits,
+                              .mode = info->st_mode};
+    return file + ": " + refusal.Describe(file);
   }
   return "cannot lock the state directory: " + error.Describe();
 }

@@ -11,12 +11,12 @@
 #include <string_view>
 #include <utility>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "authagent/credential.h"
 #include "authagent/jwt_claims.h"
 #include "common/base/clock.h"
-#include "common/base/error.h"
 #include "common/base/secret_buffer.h"
 #include "tests/authagent/jwt_text.h"
 
@@ -24,6 +24,9 @@ namespace baokms::authagent {
 namespace {
 
 namespace fs = std::filesystem;
+
+using ::testing::EndsWith;
+using ::testing::StartsWith;
 
 std::string Reveal(const SecretBuffer& secret) {
   return {secret.Reveal().begin(), secret.Reveal().end()};
@@ -48,9 +51,9 @@ class JwtFileTest : public ::testing::Test {
     return root_ / "jwt";
   }
 
-  [[nodiscard]] std::string_view Problem() const {
-    const Result<SecretBuffer> jwt = ReadJwtFile(root_ / "jwt", ::geteuid());
-    return jwt ? "accepted" : jwt.error().what();
+  // The reason; empty if the file is accepted.
+  [[nodiscard]] std::string Problem() const {
+    return ReadJwtFile(root_ / "jwt", ::geteuid()).reason;
   }
 
   fs::path root_;
@@ -69,35 +72,38 @@ Acquired AcquireFrom(JwtFile& file) {
 
 TEST_F(JwtFileTest, DropsWhitespaceAroundTheToken) {
   for (const std::string_view content : {"a.b.c", "a.b.c\n", " \t\r\na.b.c\r\n\v\f "}) {
-    const Result<SecretBuffer> jwt = ReadJwtFile(Put(content), ::geteuid());
-    ASSERT_TRUE(jwt.has_value());
-    EXPECT_EQ(Reveal(*jwt), "a.b.c");
+    const SecretRead jwt = ReadJwtFile(Put(content), ::geteuid());
+    EXPECT_EQ(jwt.reason, "");
+    EXPECT_EQ(Reveal(jwt.secret), "a.b.c");
   }
 }
 
 TEST_F(JwtFileTest, RefusesEmptyFilesAndInnerWhitespace) {
-  constexpr std::string_view kContent = "the JWT file is empty or has white space inside the JWT";
-  Put("");
-  EXPECT_EQ(Problem(), kContent);
-  Put(" \n\t");
-  EXPECT_EQ(Problem(), kContent);
+  for (const std::string_view content : {"", " \n\t"}) {
+    Put(content);
+    EXPECT_EQ(Problem(), "invalid_content: auth.jwt.jwtFile: is empty; write one JWT into it");
+  }
   for (const std::string_view content : {"a.b c.d", "a.b\n.c", "a\t.b.c", "a.b.\vc"}) {
     Put(content);
-    EXPECT_EQ(Problem(), kContent);
+    EXPECT_EQ(Problem(),
+              "invalid_content: auth.jwt.jwtFile: has white space inside the JWT; write one JWT "
+              "into it");
   }
 }
 
 TEST_F(JwtFileTest, AcceptsExactlyTheMaximumSize) {
   Put(std::string(kMaxJwt, 'a'));
-  EXPECT_EQ(Problem(), "accepted");
+  EXPECT_EQ(Problem(), "");
   Put(std::string(kMaxJwt + 1, 'a'));
-  EXPECT_EQ(Problem(), "file too large");
+  EXPECT_EQ(Problem(),
+            "file_too_large: auth.jwt.jwtFile: is larger than 1048576 bytes; check what writes it");
 }
 
 TEST_F(JwtFileTest, RefusesModesThatLetOthersIn) {
   for (const mode_t mode : {0644U, 0660U, 0650U, 0641U, 0642U}) {
     Put("a.b.c", mode);
-    EXPECT_EQ(Problem(), "file mode allows too much") << mode;
+    EXPECT_THAT(Problem(), StartsWith("unsafe_permissions: auth.jwt.jwtFile: mode 06")) << mode;
+    EXPECT_THAT(Problem(), EndsWith(", at most 0640 is allowed; run chmod 0640 FILE")) << mode;
   }
 }
 
@@ -120,7 +126,10 @@ TEST_F(JwtFileTest, GivesNoTokenWithABadFinding) {
   rules.leeway_s = 30;
   JwtFile file(
       {.path = root_ / "jwt", .own_user = ::geteuid(), .login = {.role = "kms", .rules = rules}});
-  EXPECT_EQ(AcquireFrom(file).finding, (Finding{AuthStatus::kError, "file missing"}));
+  EXPECT_EQ(AcquireFrom(file).finding,
+            (Finding{AuthStatus::kError,
+                     "file_missing: auth.jwt.jwtFile: cannot be opened: No such file or "
+                     "directory; create it, or correct the path"}));
   Put(ValidFor(60));
   EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kJwtNearExpiry);
   Put(ValidFor(-60));
@@ -158,9 +167,9 @@ TEST_F(JwtFileTest, SurvivesReplacementDuringEveryRead) {
   Put(one);
   for (int i = 0; i < 200; ++i) {
     Put(i % 2 == 0 ? two : one);
-    const Result<SecretBuffer> jwt = ReadJwtFile(root_ / "jwt", ::geteuid());
-    ASSERT_TRUE(jwt.has_value());
-    EXPECT_EQ(Reveal(*jwt), i % 2 == 0 ? two : one);
+    const SecretRead jwt = ReadJwtFile(root_ / "jwt", ::geteuid());
+    ASSERT_EQ(jwt.reason, "");
+    EXPECT_EQ(Reveal(jwt.secret), i % 2 == 0 ? two : one);
   }
 }
 

@@ -286,7 +286,10 @@ TEST_F(OAuth2CredentialTest, ReadsTheSecretEachTimeAndSaysWhenItCannot) {
   EXPECT_FALSE(credential_->Replaced());
   EXPECT_EQ(bodies_.back(), "grant_type=client_credentials&client_id=c&client_secret=another");
   fs::remove(root_ / "secret");
-  EXPECT_EQ(Acquire().finding, (Finding{AuthStatus::kOAuth2Credential, "file_missing"}));
+  EXPECT_EQ(Acquire().finding,
+            (Finding{AuthStatus::kOAuth2Credential,
+                     "file_missing: auth.jwt.oauth2.clientSecretFile: cannot be opened: No such "
+                     "file or directory; create it, or correct the path"}));
   EXPECT_EQ(bodies_.size(), 2U);
 }
 

@@ -44,14 +44,14 @@ class ProjectedFile final {
   ~ProjectedFile() { fs::remove_all(root_); }
 
   [[nodiscard]] int Read() const {
-    const auto file =
-        OpenSafeFile((root_ / "jwt").string(),
-                     {.forbidden_bits = 0037, .max_size = 64, .own_user = ::geteuid()});
-    if (!file) {
+    const Opened file =
+        OpenFileByRules((root_ / "jwt").string(),
+                        {.forbidden_bits = 0037, .max_size = 64, .own_user = ::geteuid()});
+    if (!file.fd.valid()) {
       return EIO;
     }
     char first = 0;
-    return ::read(file->fd.get(), &first, 1) == 1 ? 0 : errno;
+    return ::read(file.fd.get(), &first, 1) == 1 ? 0 : errno;
   }
 
  private:

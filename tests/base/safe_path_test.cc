@@ -3,14 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include <gtest/gtest.h>
-
-#include "common/base/error.h"
 
 namespace baokms {
 namespace {
@@ -45,11 +44,18 @@ class SafePathTest : public ::testing::Test {
     return path;
   }
 
-  [[nodiscard]] ErrorCode Refusal(const std::string& path) const {
-    const Result<SafeFile> file = OpenSafeFile(path, rules_);
-    EXPECT_FALSE(file.has_value()) << path;
-    return file ? ErrorCode::kInternal : file.error().code();
+  [[nodiscard]] bool Opens(const std::string& path) const {
+    return OpenFileByRules(path, rules_).fd.valid();
   }
+
+  [[nodiscard]] PathRefusal RefusalOf(const std::string& path) const {
+    const Opened file = OpenFileByRules(path, rules_);
+    EXPECT_FALSE(file.fd.valid()) << path;
+    EXPECT_TRUE(file.refusal.has_value()) << path;
+    return file.refusal.value_or(PathRefusal{});
+  }
+
+  [[nodiscard]] PathRule Refusal(const std::string& path) const { return RefusalOf(path).rule; }
 
   fs::path root_;
   FileRules rules_;
@@ -63,72 +69,74 @@ class SafePathTest : public ::testing::Test {
   static_assert(true)
 
 TEST_F(SafePathTest, OpensAnOrdinaryFileAtItsStart) {
-  const Result<SafeFile> file = OpenSafeFile(MakeFile("jwt"), rules_);
-  ASSERT_TRUE(file.has_value()) << file.error().ToString();
-  EXPECT_EQ(file->size, 7U);
+  const Opened file = OpenFileByRules(MakeFile("jwt"), rules_);
+  ASSERT_TRUE(file.fd.valid());
+  EXPECT_FALSE(file.refusal.has_value());
+  EXPECT_EQ(file.size, 7U);
   char first = 0;
-  ASSERT_EQ(::read(file->fd.get(), &first, 1), 1);
+  ASSERT_EQ(::read(file.fd.get(), &first, 1), 1);
   EXPECT_EQ(first, 'c');
 }
 
 TEST_F(SafePathTest, AcceptsDotsAndRepeatedSlashes) {
   MakeFile("jwt");
   MakeDirectory("sub", 0755);
-  EXPECT_TRUE(OpenSafeFile(root_.string() + "//./sub/../jwt", rules_).has_value());
+  EXPECT_TRUE(Opens(root_.string() + "//./sub/../jwt"));
 }
 
 TEST_F(SafePathTest, RefusesPathsThatAreNotAbsolute) {
-  EXPECT_EQ(Refusal("jwt"), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(Refusal(""), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(Refusal(std::string("/tmp/a\0b", 8)), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(Refusal("/" + std::string(5000, 'a')), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(Refusal("jwt"), PathRule::kForm);
+  EXPECT_EQ(Refusal(""), PathRule::kForm);
+  EXPECT_EQ(Refusal(std::string("/tmp/a\0b", 8)), PathRule::kForm);
+  EXPECT_EQ(Refusal("/" + std::string(5000, 'a')), PathRule::kForm);
 }
 
 TEST_F(SafePathTest, NamesAMissingPartMissing) {
-  EXPECT_EQ(Refusal(root_ / "nothing"), ErrorCode::kNotFound);
-  EXPECT_EQ(Refusal(root_ / "no" / "jwt"), ErrorCode::kNotFound);
-  EXPECT_EQ(Refusal(MakeFile("jwt") + "/below"), ErrorCode::kNotFound);
+  EXPECT_EQ(RefusalOf(root_ / "nothing").sys_errno, ENOENT);
+  EXPECT_EQ(RefusalOf(root_ / "no" / "jwt").sys_errno, ENOENT);
+  EXPECT_EQ(Refusal(root_ / "nothing"), PathRule::kOpens);
+  EXPECT_EQ(Refusal(MakeFile("jwt") + "/below"), PathRule::kDirectory);
 }
 
 TEST_F(SafePathTest, RefusesEveryForbiddenBit) {
   for (const mode_t bit : {0001U, 0002U, 0004U, 0010U, 0020U}) {
-    EXPECT_EQ(Refusal(MakeFile("jwt", 0600 | bit)), ErrorCode::kPermissionDenied) << bit;
+    EXPECT_EQ(Refusal(MakeFile("jwt", 0600 | bit)), PathRule::kMode) << bit;
   }
-  EXPECT_TRUE(OpenSafeFile(MakeFile("jwt", 0640), rules_).has_value());
+  EXPECT_TRUE(Opens(MakeFile("jwt", 0640)));
 }
 
 TEST_F(SafePathTest, RefusesWhatIsNotARegularFileWithoutWaitingForIt) {
   const std::string pipe = root_ / "pipe";
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(Refusal(pipe), ErrorCode::kPermissionDenied);
-  EXPECT_EQ(Refusal(MakeDirectory("sub", 0700)), ErrorCode::kPermissionDenied);
-  EXPECT_EQ(Refusal("/"), ErrorCode::kPermissionDenied);
-  EXPECT_EQ(Refusal("/dev/null"), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(Refusal(pipe), PathRule::kRegular);
+  EXPECT_EQ(Refusal(MakeDirectory("sub", 0700)), PathRule::kRegular);
+  EXPECT_EQ(Refusal("/"), PathRule::kRegular);
+  EXPECT_EQ(Refusal("/dev/null"), PathRule::kRegular);
 }
 
 TEST_F(SafePathTest, RefusesAFileOverTheMaximum) {
   rules_.max_size = 6;
-  EXPECT_EQ(Refusal(MakeFile("jwt")), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(Refusal(MakeFile("jwt")), PathRule::kSize);
   rules_.max_size = 7;
-  EXPECT_TRUE(OpenSafeFile(MakeFile("jwt"), rules_).has_value());
+  EXPECT_TRUE(Opens(MakeFile("jwt")));
 }
 
 TEST_F(SafePathTest, RefusesADirectoryThatOthersMayWriteUnlessItIsSticky) {
   for (const mode_t mode : {0720U, 0702U, 0777U}) {
     MakeDirectory("open", mode);
-    EXPECT_EQ(Refusal(MakeFile("open/jwt")), ErrorCode::kPermissionDenied) << mode;
+    EXPECT_EQ(Refusal(MakeFile("open/jwt")), PathRule::kNotWritable) << mode;
   }
   MakeDirectory("open", 01777);
-  EXPECT_TRUE(OpenSafeFile(MakeFile("open/jwt"), rules_).has_value());
+  EXPECT_TRUE(Opens(MakeFile("open/jwt")));
 }
 
 TEST_F(SafePathTest, RefusesAFileOfAnotherUser) {
   SKIP_UNLESS_ROOT();
   const std::string path = MakeFile("jwt");
   ASSERT_EQ(::chown(path.c_str(), kStranger, 0), 0);
-  EXPECT_EQ(Refusal(path), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(Refusal(path), PathRule::kOwner);
   rules_.own_user = kStranger;
-  EXPECT_TRUE(OpenSafeFile(path, rules_).has_value());
+  EXPECT_TRUE(Opens(path));
 }
 
 TEST_F(SafePathTest, FollowsLinksLikeAProjectedVolume) {
@@ -138,21 +146,20 @@ TEST_F(SafePathTest, FollowsLinksLikeAProjectedVolume) {
   MakeFile("volume/..2024/token");
   fs::create_symlink("..2024", root_ / "volume" / "..data");
   fs::create_symlink("..data/token", root_ / "volume" / "token");
-  const Result<SafeFile> file = OpenSafeFile(root_ / "volume" / "token", rules_);
-  EXPECT_TRUE(file.has_value()) << file.error().ToString();
+  EXPECT_TRUE(Opens(root_ / "volume" / "token"));
 }
 
 TEST_F(SafePathTest, FollowsAnAbsoluteLinkOfRoot) {
   SKIP_UNLESS_ROOT();
   fs::create_symlink(MakeFile("real"), root_ / "link");
-  EXPECT_TRUE(OpenSafeFile(root_ / "link", rules_).has_value());
+  EXPECT_TRUE(Opens(root_ / "link"));
 }
 
 TEST_F(SafePathTest, RefusesALinkThatRootDoesNotOwn) {
   SKIP_UNLESS_ROOT();
   fs::create_symlink(MakeFile("real"), root_ / "link");
   ASSERT_EQ(::lchown((root_ / "link").c_str(), kStranger, 0), 0);
-  EXPECT_EQ(Refusal(root_ / "link"), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(Refusal(root_ / "link"), PathRule::kLink);
 }
 
 TEST_F(SafePathTest, RefusesALinkWhenAnyDirectoryPassedIsNotRoots) {
@@ -160,17 +167,37 @@ TEST_F(SafePathTest, RefusesALinkWhenAnyDirectoryPassedIsNotRoots) {
   const std::string theirs = MakeDirectory("theirs", 0755);
   MakeFile("theirs/real");
   ASSERT_EQ(::chown(theirs.c_str(), kStranger, 0), 0);
-  EXPECT_TRUE(OpenSafeFile(theirs + "/real", rules_).has_value()) << "no link, so allowed";
+  EXPECT_TRUE(Opens(theirs + "/real")) << "no link, so allowed";
   fs::create_symlink("theirs/real", root_ / "into");
-  EXPECT_EQ(Refusal(root_ / "into"), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(Refusal(root_ / "into"), PathRule::kLink);
   fs::create_symlink("../outside", root_ / "theirs" / "out");
   MakeFile("outside");
-  EXPECT_EQ(Refusal(theirs + "/out"), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(Refusal(theirs + "/out"), PathRule::kLink);
 }
 
 TEST_F(SafePathTest, EndsOnALinkThatLeadsToItself) {
   fs::create_symlink("loop", root_ / "loop");
-  EXPECT_EQ(Refusal(root_ / "loop"), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(Refusal(root_ / "loop"), ::geteuid() == 0 ? PathRule::kLinks : PathRule::kLink);
+}
+
+// What each rule found, what it allows, and one remedy.
+TEST_F(SafePathTest, DescribesWhatWasFoundAndWhatToDo) {
+  EXPECT_EQ(RefusalOf(MakeFile("jwt", 0644)).Describe("FILE"),
+            "mode 0644, at most 0640 is allowed; run chmod 0640 FILE");
+  EXPECT_EQ(RefusalOf(MakeFile("jwt", 0755)).Describe("FILE"),
+            "mode 0755, at most 0640 is allowed; run chmod 0640 FILE");
+  MakeDirectory("open", 0777);
+  EXPECT_EQ(RefusalOf(MakeFile("open/jwt")).Describe("DIRECTORY"),
+            "is writable by others: mode 0777, at most 0755 is allowed; run chmod 0755 DIRECTORY");
+  EXPECT_EQ(RefusalOf(root_ / "nothing").Describe("FILE"),
+            "cannot be opened: No such file or directory; create it, or correct the path");
+  rules_.max_size = 6;
+  EXPECT_EQ(RefusalOf(MakeFile("jwt")).Describe("FILE"),
+            "is larger than 6 bytes; check what writes it");
+  const PathRefusal owner{
+      .rule = PathRule::kOwner, .component = "/jwt", .owner = kStranger, .own_user = 994};
+  EXPECT_EQ(owner.Describe("FILE"),
+            "belongs to uid 54321 but this process is uid 994; run chown 994 FILE");
 }
 
 TEST_F(SafePathTest, StampsDifferWhenAFileIsReplaced) {

@@ -124,7 +124,11 @@ def test_oauth2_client_secret_files_that_others_may_read_are_refused(
     provider.write_config({"auth": {"jwt": {"oauth2": {"clientSecretFile": str(secret)}}}})
     provider.start()
     wait_for(lambda: provider.credential_word() == "oauth2_credential", "the refusal")
-    wait_for(lambda: complains(provider, "unsafe_permissions"), "the reason")
+    reason = (
+        "unsafe_permissions: auth.jwt.oauth2.clientSecretFile: mode 0644, at most 0640 is allowed; "
+        "run chmod 0640 FILE"
+    )
+    wait_for(lambda: complains(provider, reason), "the reason")
     with provider.client() as client, pytest.raises(KmsError) as raised:
         client.encrypt(PLAINTEXT)
     assert raised.value.code == grpc.StatusCode.FAILED_PRECONDITION

@@ -121,8 +121,7 @@ TEST(ClientCertificateTest, NeverTakesAPrivateKey) {
   for (const std::string& pem : {leaf + key, key + leaf, key}) {
     const Result<ClientCertificate> chain = ParseChain(Bytes(pem));
     ASSERT_FALSE(chain);
-    EXPECT_EQ(chain.error().what(),
-              "the certificate file contains a PEM block that is not a certificate");
+    EXPECT_EQ(chain.error().what(), "contains a PEM block that is not a certificate");
   }
 }
 
@@ -151,12 +150,22 @@ TEST(ClientCertificateTest, ReadsOnlyFilesThatOthersCannotTouch) {
   std::ofstream(path) << PemOf(Client(), {});
   namespace fs = std::filesystem;
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
-  EXPECT_TRUE(ReadChainFile(path, ::geteuid()));
+  const auto finding = [&path] {
+    return ReadChainFile(path, ::geteuid()).finding;
+  };
+  EXPECT_EQ(finding().status, AuthStatus::kOk);
   fs::permissions(path, fs::perms::owner_read | fs::perms::others_read);
-  const Result<ClientCertificate> open = ReadChainFile(path, ::geteuid());
-  ASSERT_FALSE(open);
-  EXPECT_EQ(open.error().code(), ErrorCode::kPermissionDenied);
-  EXPECT_FALSE(ReadChainFile(folder + "/none.pem", ::geteuid()));
+  EXPECT_EQ(finding(), (Finding{AuthStatus::kError,
+                                "unsafe_permissions: auth.cert.pkcs11.certificateFile: mode 0404, "
+                                "at most 0640 is allowed; run chmod 0400 FILE"}));
+  fs::remove(path);
+  EXPECT_EQ(finding().status, AuthStatus::kError);
+  std::ofstream(path) << "no certificate";
+  fs::permissions(path, fs::perms::owner_read);
+  EXPECT_EQ(finding(), (Finding{AuthStatus::kCertInvalid,
+                                "invalid_content: auth.cert.pkcs11.certificateFile: is not a list "
+                                "of PEM certificates; write the PEM certificates alone into it, "
+                                "leaf first"}));
   fs::remove_all(folder);
 }
 

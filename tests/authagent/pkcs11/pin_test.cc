@@ -14,7 +14,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/base/error.h"
+#include "authagent/secret_file.h"
 #include "common/base/secret_buffer.h"
 
 namespace baokms::authagent {
@@ -45,17 +45,17 @@ class PinFileTest : public testing::Test {
   fs::path folder_;
 };
 
-std::string Reveal(const SecretBuffer& secret) {
-  return {secret.Reveal().begin(), secret.Reveal().end()};
+SecretRead Read(const std::string& path) {
+  return ReadPinFile("auth.cert.pkcs11.pinFile", path, ::geteuid());
 }
 
 TEST_F(PinFileTest, ReadsOneLineWithoutItsEnd) {
   for (const char* content : {"1234", "1234\n", "1234\r\n", "1234\n\n"}) {
-    const Result<SecretBuffer> pin = ReadPinFile(Write(content), ::geteuid());
-    ASSERT_TRUE(pin) << content;
-    EXPECT_EQ(Reveal(*pin), "1234");
+    const SecretRead pin = Read(Write(content));
+    EXPECT_EQ(pin.reason, "");
+    EXPECT_EQ(pin.secret.RevealText(), "1234");
   }
-  EXPECT_EQ(Reveal(*ReadPinFile(Write(" with blanks \n"), ::geteuid())), " with blanks ");
+  EXPECT_EQ(Read(Write(" with blanks \n")).secret.RevealText(), " with blanks ");
 }
 
 TEST_F(PinFileTest, RefusesEverythingElse) {
@@ -64,14 +64,20 @@ TEST_F(PinFileTest, RefusesEverythingElse) {
                                          std::string_view("12\0"
                                                           "34",
                                                           5)}) {
-    const Result<SecretBuffer> pin = ReadPinFile(Write(content), ::geteuid());
-    ASSERT_FALSE(pin);
-    EXPECT_EQ(pin.error().code(), ErrorCode::kInvalidArgument);
+    const SecretRead pin = Read(Write(content));
+    EXPECT_TRUE(pin.is_content);
+    EXPECT_EQ(pin.secret.RevealText(), "");
   }
-  EXPECT_TRUE(ReadPinFile(Write(std::string(kMaxPinFile, '1')), ::geteuid()));
-  EXPECT_FALSE(ReadPinFile(Write(std::string(kMaxPinFile + 1, '1')), ::geteuid()));
-  EXPECT_FALSE(
-      ReadPinFile(Write("1234", fs::perms::owner_read | fs::perms::others_read), ::geteuid()));
+  EXPECT_EQ(Read(Write("12\n34")).reason,
+            "invalid_content: auth.cert.pkcs11.pinFile: has a NUL or more than one line; write the "
+            "PIN alone into it");
+  EXPECT_EQ(Read(Write(std::string(kMaxPinFile, '1'))).reason, "");
+  EXPECT_EQ(Read(Write(std::string(kMaxPinFile + 1, '1'))).reason,
+            "file_too_large: auth.cert.pkcs11.pinFile: is larger than 4096 bytes; check what "
+            "writes it");
+  EXPECT_EQ(Read(Write("1234", fs::perms::owner_read | fs::perms::others_read)).reason,
+            "unsafe_permissions: auth.cert.pkcs11.pinFile: mode 0404, at most 0640 is allowed; run "
+            "chmod 0400 FILE");
 }
 
 TEST_F(PinFileTest, RefusesAByteOrderMarkThatTheTokenWouldCountAsPartOfThePin) {
@@ -85,9 +91,9 @@ TEST_F(PinFileTest, RefusesAByteOrderMarkThatTheTokenWouldCountAsPartOfThePin) {
                                                           "1\0"
                                                           "2",
                                                           6)}) {
-    const Result<SecretBuffer> pin = ReadPinFile(Write(content), ::geteuid());
-    ASSERT_FALSE(pin);
-    EXPECT_EQ(pin.error().what(), "the file begins with a byte order mark: save it without one");
+    EXPECT_EQ(Read(Write(content)).reason,
+              "invalid_content: auth.cert.pkcs11.pinFile: begins with a byte order mark; write the "
+              "PIN alone into it");
   }
 }
 

@@ -201,9 +201,12 @@ TEST_F(CliTest, ResolvesARelativePathOnce) {
   ASSERT_NE(relative.front(), '/');
   EXPECT_EQ(Invoke({"config", "--no-host-checks", "--config", relative}).code, 0);
   EXPECT_THAT(Invoke({"config", "--config", relative}).err, Not(HasSubstr("absolute path")));
-  EXPECT_THAT(Invoke({"config", "--config", "absent.yaml"}).err,
-              StartsWith("config invalid; --config: cannot be opened: No such file or directory\n" +
-                         (fs::current_path() / "absent.yaml").string()));
+  EXPECT_THAT(
+      Invoke({"config", "--config", "absent.yaml"}).err,
+      StartsWith(
+          "config invalid; --config: cannot be opened: No such file or directory; create it, or "
+          "correct the path\n" +
+          (fs::current_path() / "absent.yaml").string()));
 }
 
 TEST_F(CliTest, ConfigLooksTheSocketsGroupUp) {
@@ -392,7 +395,7 @@ TEST_F(CliTest, ReportsWhatServeFindsOnTheHost) {
       WriteConfig(YamlOf(With(JwtKeys(), "openbao.caCertFile", root_ + "/absent.crt")), 0644);
   const CliOutcome outcome = Invoke({"serve", "--config", path});
   EXPECT_EQ(outcome.code, 3);
-  EXPECT_THAT(outcome.err, HasSubstr("is too permissive: others can "));
+  EXPECT_THAT(outcome.err, HasSubstr("mode 0644, at most 0640 is allowed; run chmod 0640 "));
   EXPECT_THAT(outcome.err, HasSubstr("openbao.caCertFile: cannot be opened: No such file"));
   EXPECT_FALSE(outcome.served.has_value());
 }

@@ -166,6 +166,9 @@ TEST_F(RegistryStoreTest, SaysNothingAboutTheProgramItself) {
 
 TEST_F(RegistryStoreTest, RefusesFilesThatOthersCouldHaveWritten) {
   dir_.Write("reg.json", SerializeState(first_), 0660);
+  EXPECT_THAT(Describe(*LoadFresh()),
+              HasSubstr("reg.json cannot be read (mode 0660, at most 0640 is allowed); check owner "
+                        "and mode"));
   ExpectFault(RegistryFault::kUnreadable);
 }
 

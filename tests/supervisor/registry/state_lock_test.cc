@@ -122,6 +122,10 @@ TEST_F(StateLockTest, SaysWhoseTheFilesAreAndWhatToDo) {
   EXPECT_EQ(denied, "cannot open " + lock_file + " (owned by root): chown 1234 " + lock_file);
 
   ASSERT_EQ(::chown(dir_.path().c_str(), 0, 0), 0);
+  ASSERT_EQ(::chmod(lock_file.c_str(), 0644), 0);
+  EXPECT_EQ(why(), lock_file + ": mode 0644, at most 0600 is allowed; run chmod 0600 " + lock_file);
+
+  ASSERT_EQ(::chmod(lock_file.c_str(), 0600), 0);
   const StateLock held = Acquire().value();
   EXPECT_EQ(why(), "cannot lock the state directory: locked by another process");
 }
