@@ -35,21 +35,20 @@ openbao::ClientOptions LoginClientOptions(const ipc::OpenBaoSetup& setup) {
 
 Result<std::unique_ptr<Agent>> Agent::Prepare(const ipc::AgentSetup& setup,
                                               ipc::ChildSession& session,
-                                              std::vector<UniqueFd> workers) {
+                                              UniqueFd spawner) {
   BAOKMS_TRY(setup::CheckAgentSetup(setup));
-  if (setup.workers() > ipc::kMaxWorkers || setup.workers() != workers.size()) {
+  if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
     return Error(ErrorCode::kInvalidArgument, "set-up: isolation.workers");
   }
   BAOKMS_TRY(session.Open(static_cast<LogLevel>(setup.log_level())));
-  std::unique_ptr<Agent> agent(new Agent(session, setup, std::move(workers)));
+  std::unique_ptr<Agent> agent(new Agent(session, setup, std::move(spawner)));
   BAOKMS_TRY(agent->Open(setup));
   return agent;
 }
 
-Agent::Agent(ipc::ChildSession& session,
-             const ipc::AgentSetup& setup,
-             std::vector<UniqueFd> workers)
+Agent::Agent(ipc::ChildSession& session, const ipc::AgentSetup& setup, UniqueFd spawner)
     : session_(session),
+      spawner_(std::move(spawner)),
       connector_(session.loop(),
                  {.request =
                       [this](const auto& message) {
@@ -60,14 +59,14 @@ Agent::Agent(ipc::ChildSession& session,
                         session_.Tell(MessageType::kConnectReport, message);
                       }}),
       mute_duration_(setup.longest_backoff_ns()) {
-  for (Slot slot = 0; slot < workers.size(); ++slot) {
+  for (Slot slot = 0; slot < setup.workers(); ++slot) {
     ipc::Dispatch table;
     table.Add<ipc::LoginRequest>(MessageType::kLoginRequest, ipc::kPhaseServing,
                                  [this, slot](const ipc::LoginRequest& request) -> Status {
                                    login_->Request(slot, request);
                                    return {};
                                  });
-    slot_channels_.push_back({std::move(workers[slot]), nullptr, std::move(table)});
+    slot_channels_.push_back({.table = std::move(table)});
   }
 }
 
@@ -124,14 +123,26 @@ ipc::ExitCode Agent::Run(ipc::ProcFiles proc, const ipc::ConfinementReport& conf
 }
 
 void Agent::Serve() {
-  for (Slot slot = 0; slot < slot_channels_.size(); ++slot) {
-    if (const Status opened = OpenSlotChannel(slot); !opened) {
-      return session_.End(ipc::ExitCode::kLoopFailed);
-    }
+  const Status accepted =
+      session_.AcceptPeers(std::move(spawner_), [this](const ipc::PeerChannel& peer, UniqueFd end) {
+        return OnWorkerChannel(peer.slot(), std::move(end));
+      });
+  if (!accepted) {
+    return session_.End(ipc::ExitCode::kLoopFailed);
   }
   credential_->Start();
   login_->CheckCredential();
   session_.loop().After(kCredentialPoll, [this] { PollCredential(); });
+}
+
+// A new worker, whatever the last one in its slot did.
+Status Agent::OnWorkerChannel(Slot slot, UniqueFd channel) {
+  if (slot >= slot_channels_.size()) {
+    return Error(ErrorCode::kProtocolViolation, "channel of a slot that does not exist");
+  }
+  session_.loop().Cancel(slot_channels_[slot].unmute);
+  slot_channels_[slot].channel = std::move(channel);
+  return OpenSlotChannel(slot);
 }
 
 Status Agent::OpenSlotChannel(Slot slot) {
@@ -145,33 +156,28 @@ Status Agent::OpenSlotChannel(Slot slot) {
       [&slot_channel](ipc::Datagram datagram) {
         return slot_channel.table.Deliver(std::move(datagram), ipc::kPhaseServing);
       },
-      [this, slot](const Error& error) { CloseSlotChannel(slot, error); }));
-  slot_channel.closing = false;
+      [this, slot](const Error& error) { OnSlotClosed(slot, error); }));
   return {};
 }
 
-// May be called from inside the link's own callbacks, so the link is destroyed later.
-void Agent::CloseSlotChannel(Slot slot, const Error& error) {
+// Called by the link itself, which is therefore destroyed later.
+void Agent::OnSlotClosed(Slot slot, const Error& error) {
   WorkerSlotChannel& slot_channel = slot_channels_[slot];
-  if (std::exchange(slot_channel.closing, true)) {
-    return;
-  }
-  session_.loop().Post([&slot_channel] { slot_channel.link.reset(); });
+  session_.loop().Post([link = std::shared_ptr<ipc::Link>(std::move(slot_channel.link))] {});
   if (error.code() == ErrorCode::kUnavailable) {
-    return;  // the spawner and this worker are gone; the slot cannot be filled again
+    slot_channel.channel.reset();  // the worker is gone; the next one has a channel of its own
+    return;
   }
   session_.log().Write({LogLevel::kError,
                         "auth.worker_muted",
                         {{"operation", "auth.login"},
                          {"slot", static_cast<std::int64_t>(slot)},
                          {"reason", std::string(error.what())}}});
-  session_.loop().After(mute_duration_, [this, slot] { ReopenSlotChannel(slot); });
-}
-
-void Agent::ReopenSlotChannel(Slot slot) {
-  if (const Status opened = OpenSlotChannel(slot); !opened) {
-    session_.End(ipc::ExitCode::kLoopFailed);
-  }
+  slot_channel.unmute = session_.loop().After(mute_duration_, [this, slot] {
+    if (!OpenSlotChannel(slot)) {
+      session_.End(ipc::ExitCode::kLoopFailed);
+    }
+  });
 }
 
 void Agent::PollCredential() {
@@ -191,13 +197,10 @@ void Agent::SendFailure(Slot slot, const ipc::LoginFailed& failure) {
          [&failure](ipc::Link& link) { return link.Send(MessageType::kLoginFailed, failure); });
 }
 
+// What cannot be sent is lost: that a worker is gone is detected when reading.
 void Agent::SendTo(Slot slot, const std::function<Status(ipc::Link&)>& send) {
-  const WorkerSlotChannel& slot_channel = slot_channels_[slot];
-  if (slot_channel.link == nullptr || slot_channel.closing) {
-    return;
-  }
-  if (const Status sent = send(*slot_channel.link); !sent) {
-    CloseSlotChannel(slot, sent.error());
+  if (slot_channels_[slot].link != nullptr) {
+    (void)send(*slot_channels_[slot].link).has_value();
   }
 }
 

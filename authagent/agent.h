@@ -14,6 +14,7 @@
 #include "authagent/login.h"
 #include "authagent/login_api.h"
 #include "common/base/clock.h"
+#include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
@@ -36,13 +37,13 @@ inline constexpr BootTime kCredentialPoll = std::chrono::seconds(5);
 class Agent final : private LoginOutlet {
  public:
   // Opens everything that the filter later forbids to open. `session` must outlive the agent;
-  // `workers` are its ends of the pairs with the workers, one per slot. Receives nothing yet. Fails
-  // on an incomplete set-up, and when the kernel or libcurl is out of resources. If the set-up has
-  // a PKCS#11 module, a second thread is started for that module alone, and the narrow filter is
-  // installed once the module is open.
+  // `spawner` is the channel that brings its ends of the channels to the workers. Receives nothing
+  // yet. Fails on an incomplete set-up, and when the kernel or libcurl is out of resources. If the
+  // set-up has a PKCS#11 module, a second thread is started for that module alone, and the narrow
+  // filter is installed once the module is open.
   static Result<std::unique_ptr<Agent>> Prepare(const ipc::AgentSetup& setup,
                                                 ipc::ChildSession& session,
-                                                std::vector<UniqueFd> workers);
+                                                UniqueFd spawner);
 
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -54,23 +55,24 @@ class Agent final : private LoginOutlet {
   ipc::ExitCode Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement);
 
  private:
-  // A worker slot's channel. `channel` outlives the link, so that a muted slot can be served again.
+  // The channel to the worker that is in a slot now. `channel` outlives the link, so that a muted
+  // worker can be served again. The table counts what every worker of the slot sends.
   struct WorkerSlotChannel {
-    UniqueFd channel;
-    std::unique_ptr<ipc::Link> link;
+    UniqueFd channel{};
+    std::unique_ptr<ipc::Link> link{};  // null without a worker, and while it is muted
     ipc::Dispatch table;
-    bool closing = false;  // the link is closed; a posted task will destroy it
+    EventLoop::TimerId unmute = 0;
   };
 
-  Agent(ipc::ChildSession& session, const ipc::AgentSetup& setup, std::vector<UniqueFd> workers);
+  Agent(ipc::ChildSession& session, const ipc::AgentSetup& setup, UniqueFd spawner);
 
   void AcceptFromSupervisor();
   Status Open(const ipc::AgentSetup& setup);
   Status Confine(const ipc::ModuleAccess& access);
   void Serve();
+  Status OnWorkerChannel(Slot slot, UniqueFd channel);
   Status OpenSlotChannel(Slot slot);
-  void CloseSlotChannel(Slot slot, const Error& error);
-  void ReopenSlotChannel(Slot slot);
+  void OnSlotClosed(Slot slot, const Error& error);
   void PollCredential();
   void SendTo(Slot slot, const std::function<Status(ipc::Link&)>& send);
 
@@ -79,14 +81,15 @@ class Agent final : private LoginOutlet {
   void SendStatus(const ipc::AgentStatus& status) override;
 
   ipc::ChildSession& session_;
+  UniqueFd spawner_;  // until the supervisor has answered the Hello
   openbao::BrokerConnector connector_;
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<LoginApi> api_;
   ipc::ConfinementReport confinement_;  // as last reported
   std::unique_ptr<Credential> credential_;
   std::unique_ptr<LoginService> login_;
-  // How long messages of a worker that violated the protocol are ignored. Afterwards its slot is
-  // served again, because another process may fill it.
+  // How long messages of a worker that violated the protocol are ignored. A worker that takes its
+  // place is served at once.
   BootTime mute_duration_;
   std::vector<WorkerSlotChannel> slot_channels_;
 };

@@ -7,11 +7,9 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "authagent/agent.h"
 #include "authagent/sandbox.h"
-#include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
@@ -25,24 +23,13 @@
 namespace baokms::authagent {
 namespace {
 
-std::vector<UniqueFd> TakeWorkerChannels(std::uint32_t workers) {
-  std::vector<UniqueFd> channels;
-  for (std::uint32_t slot = 0; slot < workers; ++slot) {
-    channels.emplace_back(ipc::kFirstPeerChannel + static_cast<int>(slot));
-  }
-  return channels;
-}
-
 // The order is security-critical: nothing is received before the filter is installed.
 Status Start(ipc::ChildSession& session) {
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::AgentSetup>(ipc::kSetupDescriptor));
-  if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
-    return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
-  }
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(LimitsOf(setup)));
   const std::uint32_t landlock_abi = BAOKMS_TRY(RestrictModuleFiles(setup));
   std::unique_ptr<Agent> agent =
-      BAOKMS_TRY(Agent::Prepare(setup, session, TakeWorkerChannels(setup.workers())));
+      BAOKMS_TRY(Agent::Prepare(setup, session, UniqueFd(ipc::kSpawnerChannel)));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   ipc::ConfinementReport confinement;
   confinement.set_landlock_abi(landlock_abi);

@@ -16,8 +16,8 @@
 namespace baokms::authagent {
 namespace {
 
-// One connection and one channel per worker slot, the credential file, and the loop's own
-// descriptors.
+// One connection and two descriptors of a channel per worker slot, the credential file, and the
+// loop's own descriptors.
 constexpr rlim_t kOpenFiles = 96;
 // Measured usage is below 8 MiB; this leaves room for a JWT and a CA bundle of the maximum size.
 constexpr rlim_t kDataBytes = rlim_t{96} << 20U;
@@ -69,7 +69,7 @@ ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
   const bool module = setup.has_module();
   const bool writes = !setup.module().state_directory().empty();
   return {.process_name = "bao-kms-authagt",
-          .fixed_descriptors = ipc::kFirstPeerChannel + static_cast<int>(setup.workers()),
+          .fixed_descriptors = ipc::kChildDescriptors,
           .open_files = module ? kModuleOpenFiles : kOpenFiles,
           .data_bytes = module ? kModuleDataBytes : kDataBytes,
           .file_bytes = writes ? RLIM_INFINITY : 0};

@@ -11,10 +11,11 @@ namespace baokms::ipc {
 inline constexpr int kSupervisorChannel = 3;
 inline constexpr int kSetupDescriptor = 4;  // sealed memfd (ipc/sealed.h)
 
-// Worker: its end of the pair with the agent. Agent: the first of its ends, one per worker slot.
-inline constexpr int kFirstPeerChannel = 5;
+// Worker and agent: from the spawner, which sends the channels between them (PeerChannel).
+inline constexpr int kSpawnerChannel = 5;
+inline constexpr int kChildDescriptors = 6;
 
-// Used by the spawner instead of a peer channel.
+// Used by the spawner itself.
 inline constexpr int kWorkerSetupDescriptor = 5;
 inline constexpr int kAgentSetupDescriptor = 6;
 inline constexpr int kWorkerProgramDescriptor = 7;

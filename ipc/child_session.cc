@@ -43,6 +43,23 @@ void ChildSession::AcceptTunables(std::function<void(const Tunables&)> apply) {
                        });
 }
 
+Status ChildSession::AcceptPeers(UniqueFd channel,
+                                 std::function<Status(const PeerChannel&, UniqueFd)> accept) {
+  from_spawner_.AddWithDescriptor<PeerChannel>(MessageType::kPeerChannel, kPhaseServing,
+                                               Descriptor::kRequired, std::move(accept));
+  spawner_ = BAOKMS_TRY(Link::Create(
+      *loop_, std::move(channel), LinkKind::kToken,
+      [this](Datagram datagram) {
+        return from_spawner_.Deliver(std::move(datagram), kPhaseServing);
+      },
+      [this](const Error& why) {
+        if (why.code() != ErrorCode::kUnavailable) {
+          End(ExitCodeAfter(why));
+        }
+      }));
+  return {};
+}
+
 void ChildSession::Tell(MessageType type, const google::protobuf::MessageLite& message) {
   if (const Status sent = link_->Send(type, message); !sent) {
     End(ExitCodeAfter(sent.error()));

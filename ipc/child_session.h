@@ -50,6 +50,12 @@ class ChildSession final {
   // Adds Tunables to the table; their log level is applied here, before `apply` gets the rest.
   void AcceptTunables(std::function<void(const Tunables&)> apply);
 
+  // Receives from the spawner, on `channel`, this process's ends of new channels between the agent
+  // and the workers, for `accept`. When the spawner is gone, no more follow; the supervisor then
+  // ends this process. A violation ends it at once. Call it after Open().
+  Status AcceptPeers(UniqueFd channel,
+                     std::function<Status(const PeerChannel& peer, UniqueFd end)> accept);
+
   // Sends a message. If the supervisor is gone, or has left megabytes unread, the process ends
   // instead.
   void Tell(MessageType type, const google::protobuf::MessageLite& message);
@@ -79,6 +85,8 @@ class ChildSession final {
   Phase phase_ = kPhaseHello;
   std::function<void()> greeted_;
   std::unique_ptr<Link> link_;
+  Dispatch from_spawner_;
+  std::unique_ptr<Link> spawner_;
   std::unique_ptr<Heartbeat> heartbeat_;
   ExitCode end_ = ExitCode::kLoopFailed;
 };

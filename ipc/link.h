@@ -24,7 +24,7 @@ namespace baokms::ipc {
 // How much of `kMaxDatagram` this link must be able to receive.
 enum class LinkKind : std::uint8_t {
   kGeneral,  // any message
-  kToken,    // agent and worker: the body of a Token is the largest
+  kToken,    // agent, worker and spawner: the body of a Token is the largest
 };
 
 // Send() may be called from any thread; everything else must be called on the loop's thread.

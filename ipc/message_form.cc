@@ -204,4 +204,8 @@ Status CheckForm(const Exited& exited) {
   return CheckChild(exited);
 }
 
+Status CheckForm(const PeerChannel& peer) {
+  return Require(peer.slot() < kMaxWorkers, "channel of a worker that cannot exist");
+}
+
 }  // namespace baokms::ipc

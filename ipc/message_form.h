@@ -42,6 +42,7 @@ Status CheckForm(const Spawn& spawn);
 Status CheckForm(const Spawned& spawned);
 Status CheckForm(const Kill& kill);
 Status CheckForm(const Exited& exited);
+Status CheckForm(const PeerChannel& peer);
 
 // ConnectRequest, ConnectReport and SyscallRefused may contain any number: the receiver looks it up
 // and refuses unknown ones. Values of the others that a KMS client may have caused are answered

@@ -17,8 +17,8 @@ struct TypeFacts {
 };
 
 // Messages without a rate limit of their own, and why that is safe: children trust the supervisor
-// with the volume of what it sends; and answers to the supervisor are limited by its requests,
-// because an unsolicited answer violates the protocol.
+// and the spawner with the volume of what they send; and answers to the supervisor are limited by
+// its requests, because an unsolicited answer violates the protocol.
 constexpr FlowLimit kAsAsked{};
 
 constexpr FlowLimit kOnce{.burst = 1};
@@ -75,6 +75,7 @@ constexpr std::array kTypes = {
     TypeFacts{MessageType::kSpawned, "Spawned", kMaxControlBody, kAsAsked},
     TypeFacts{MessageType::kKill, "Kill", kMaxControlBody, kAsAsked},
     TypeFacts{MessageType::kExited, "Exited", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kPeerChannel, "PeerChannel", kMaxControlBody, kAsAsked},
 };
 
 static_assert(std::ranges::all_of(kTypes, [](const TypeFacts& facts) {

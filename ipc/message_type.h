@@ -10,7 +10,7 @@ namespace baokms::ipc {
 
 // Raised whenever a message changes its meaning. Both sides of every channel come from one build,
 // so a difference means a mixed installation and ends the process.
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 
 enum class MessageType : std::uint16_t {
   kHello = 2,
@@ -53,6 +53,8 @@ enum class MessageType : std::uint16_t {
   kSpawned = 61,
   kKill = 62,
   kExited = 64,
+
+  kPeerChannel = 66,
 };
 
 // Returns the type of the answer to a request of this type.

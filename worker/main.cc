@@ -20,7 +20,7 @@
 namespace baokms::worker {
 namespace {
 
-// Two channels, 16 kept-alive connections, as many being established, and the loop's own
+// Three channels, 16 kept-alive connections, as many being established, and the loop's own
 // descriptors.
 constexpr rlim_t kOpenFiles = 96;
 // Measured usage is below 10 MiB; this leaves room for the largest metadata response and for every
@@ -30,12 +30,12 @@ constexpr rlim_t kDataBytes = rlim_t{128} << 20U;
 // The order is security-critical: nothing is received before the filter is installed.
 Status Start(ipc::ChildSession& session) {
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-worker",
-                                                    .fixed_descriptors = ipc::kFirstPeerChannel + 1,
+                                                    .fixed_descriptors = ipc::kChildDescriptors,
                                                     .open_files = kOpenFiles,
                                                     .data_bytes = kDataBytes}));
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::WorkerSetup>(ipc::kSetupDescriptor));
   std::unique_ptr<Worker> worker =
-      BAOKMS_TRY(Worker::Prepare(setup, session, UniqueFd(ipc::kFirstPeerChannel)));
+      BAOKMS_TRY(Worker::Prepare(setup, session, UniqueFd(ipc::kSpawnerChannel)));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   BAOKMS_TRY(EnterSandbox());
   ipc::ConfinementReport confinement;

@@ -104,10 +104,15 @@ void TokenSource::ApplyOne(const TokenAction& action) {
 
 void TokenSource::AskForLogin(const TokenAction& action) {
   login_ = PendingLogin{action.attempt, NewLoginRequestId()};
-  ipc::LoginRequest request;
-  request.set_request_id(login_->id.data(), login_->id.size());
-  request.set_deadline_ns(action.deadline.count());
-  around_.ask_agent(request);
+  login_->request.set_request_id(login_->id.data(), login_->id.size());
+  login_->request.set_deadline_ns(action.deadline.count());
+  around_.ask_agent(login_->request);
+}
+
+void TokenSource::AskAgain() {
+  if (login_) {
+    around_.ask_agent(login_->request);
+  }
 }
 
 void TokenSource::Renew(const TokenAction& action) {

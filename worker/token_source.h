@@ -47,6 +47,10 @@ class TokenSource final {
   // Starts the first login.
   void Start();
 
+  // Repeats the request for the login that is in progress, if there is one: the agent that has it
+  // may be gone.
+  void AskAgain();
+
   // See TokenStateMachine::SetRefreshBefore().
   void SetRefreshBefore(BootTime refresh_before) { machine_.SetRefreshBefore(refresh_before); }
 
@@ -104,6 +108,7 @@ class TokenSource final {
   struct PendingLogin {
     std::uint64_t attempt = 0;
     ipc::LoginRequestId id{};
+    ipc::LoginRequest request{};
   };
 
   enum class Attempt : std::uint8_t { kLogin, kRenewal };

@@ -59,11 +59,11 @@ ipc::Dispatch FromAgent(TokenSource& tokens) {
 
 Result<std::unique_ptr<Worker>> Worker::Prepare(const ipc::WorkerSetup& setup,
                                                 ipc::ChildSession& session,
-                                                UniqueFd agent) {
+                                                UniqueFd spawner) {
   WorkerOptions options = BAOKMS_TRY(ReadSetup(setup));
   BAOKMS_TRY(session.Open(options.log_level));
   std::unique_ptr<Worker> worker(new Worker(session));
-  BAOKMS_TRY(worker->Open(std::move(options), std::move(agent)));
+  BAOKMS_TRY(worker->Open(std::move(options), std::move(spawner)));
   return worker;
 }
 
@@ -79,7 +79,7 @@ Worker::Worker(ipc::ChildSession& session)
                }}) {
 }
 
-Status Worker::Open(WorkerOptions options, UniqueFd agent) {
+Status Worker::Open(WorkerOptions options, UniqueFd spawner) {
   EventLoop& loop = session_.loop();
   client_ = BAOKMS_TRY(openbao::Client::Create(loop, connector_, std::move(options.openbao)));
   tokens_ = std::make_unique<TokenSource>(
@@ -100,15 +100,28 @@ Status Worker::Open(WorkerOptions options, UniqueFd agent) {
   });
   AcceptFromSupervisor(session_.table(), connector_, *operations_);
   from_agent_ = FromAgent(*tokens_);
-  // The spawner keeps both ends of this channel open, so an end of file is a protocol violation,
-  // too.
+  return session_.AcceptPeers(std::move(spawner), [this](const ipc::PeerChannel&, UniqueFd end) {
+    return OnAgentChannel(std::move(end));
+  });
+}
+
+// A new agent, or the first one: it does not know what was asked of another.
+Status Worker::OnAgentChannel(UniqueFd channel) {
   agent_ = BAOKMS_TRY(ipc::Link::Create(
-      loop, std::move(agent), ipc::LinkKind::kToken,
+      session_.loop(), std::move(channel), ipc::LinkKind::kToken,
       [this](ipc::Datagram datagram) {
         return from_agent_.Deliver(std::move(datagram), kPhaseServing);
       },
-      [this](const Error&) { session_.End(ipc::ExitCode::kPeerViolation); }));
+      [this](const Error& why) { OnAgentGone(why); }));
+  tokens_->AskAgain();
   return {};
+}
+
+// The token outlives the agent that obtained it. The next agent comes with a channel of its own.
+void Worker::OnAgentGone(const Error& why) {
+  if (why.code() != ErrorCode::kUnavailable) {
+    session_.End(ipc::ExitCode::kPeerViolation);
+  }
 }
 
 ipc::ExitCode Worker::Run(ipc::ProcFiles proc, const ipc::ConfinementReport& confinement) {
@@ -120,8 +133,11 @@ ipc::ExitCode Worker::Run(ipc::ProcFiles proc, const ipc::ConfinementReport& con
 }
 
 void Worker::AskAgent(const ipc::LoginRequest& request) {
-  if (!agent_->Send(Type::kLoginRequest, request)) {
-    session_.End(ipc::ExitCode::kPeerViolation);
+  if (agent_ == nullptr) {
+    return;
+  }
+  if (const Status sent = agent_->Send(Type::kLoginRequest, request); !sent) {
+    OnAgentGone(sent.error());
   }
 }
 

@@ -1,10 +1,11 @@
-// The worker: two channels, one OpenBao client, one token and the KMS operations on one loop. It
+// The worker: its channels, one OpenBao client, one token and the KMS operations on one loop. It
 // serves until the supervisor is gone and never receives a JWT.
 
 #pragma once
 
 #include <memory>
 
+#include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
@@ -25,11 +26,12 @@ namespace baokms::worker {
 class Worker final {
  public:
   // Opens everything that the filter later forbids to open. `session` must outlive the worker;
-  // `agent` is its end of the pair with the auth agent. Receives nothing yet. Fails on a set-up
-  // that no valid configuration produces, and when the kernel or libcurl is out of resources.
+  // `spawner` is the channel that brings the ends of its channels to the auth agent. Receives
+  // nothing yet. Fails on a set-up that no valid configuration produces, and when the kernel or
+  // libcurl is out of resources.
   static Result<std::unique_ptr<Worker>> Prepare(const ipc::WorkerSetup& setup,
                                                  ipc::ChildSession& session,
-                                                 UniqueFd agent);
+                                                 UniqueFd spawner);
 
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -44,7 +46,9 @@ class Worker final {
  private:
   explicit Worker(ipc::ChildSession& session);
 
-  Status Open(WorkerOptions options, UniqueFd agent);
+  Status Open(WorkerOptions options, UniqueFd spawner);
+  Status OnAgentChannel(UniqueFd channel);
+  void OnAgentGone(const Error& why);
   void AskAgent(const ipc::LoginRequest& request);
 
   ipc::ChildSession& session_;
@@ -52,8 +56,8 @@ class Worker final {
   std::unique_ptr<openbao::Client> client_;
   std::unique_ptr<TokenSource> tokens_;
   std::unique_ptr<KmsOperations> operations_;
-  ipc::Dispatch from_agent_;  // the agent sends no Hello: it is served from the start
-  std::unique_ptr<ipc::Link> agent_;
+  ipc::Dispatch from_agent_;          // the agent sends no Hello: it is served from the start
+  std::unique_ptr<ipc::Link> agent_;  // null before the first; closed once that agent is gone
 };
 
 }  // namespace baokms::worker

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -48,10 +49,10 @@ using ipc::MessageType;
 constexpr double kSpawnBurst = 2 * (ipc::kMaxWorkers + 1);
 constexpr double kSpawnsPerSecond = 5;
 
-// Both ends of one agent-worker pair, kept for every incarnation of both.
-struct Pair {
-  UniqueFd agent_end;
-  UniqueFd worker_end;
+// A child that runs, and the channel on which it is given its channels to other children.
+struct Child {
+  pid_t pid = 0;
+  UniqueFd channel{};
 };
 
 class Spawner final {
@@ -64,38 +65,30 @@ class Spawner final {
 
  private:
   Spawner(ipc::ChildSession& session,
-          std::vector<Pair> pairs,
+          std::uint32_t workers,
           std::vector<std::string> agent_environment)
-      : session_(session),
-        pairs_(std::move(pairs)),
-        agent_environment_(std::move(agent_environment)) {}
+      : session_(session), workers_(workers), agent_environment_(std::move(agent_environment)) {}
 
   Status Listen();
   Status OnSpawn(const ipc::Spawn& request, UniqueFd channel);
   Status OnKill(const ipc::Kill& request);
   void OnChildSignal();
-  [[nodiscard]] LaunchPlan PlanFor(const ChildKey& key, int channel) const;
+  [[nodiscard]] LaunchPlan PlanFor(const ChildKey& key, int supervisor, int spawner) const;
   [[nodiscard]] bool Exists(const ChildKey& key) const;
+  Result<pid_t> Start(const ChildKey& key, int supervisor);
+  void OnWord(const ChildKey& from);
+  void Introduce(const ChildKey& started);
+  void Connect(Child& agent, std::uint32_t slot, Child& worker);
+  static void Give(const Child& child, std::uint32_t slot, const UniqueFd& end);
+  void Disconnect(Child& child);
 
   ipc::ChildSession& session_;
-  std::vector<Pair> pairs_;
+  std::uint32_t workers_;
   std::vector<std::string> agent_environment_;  // for its PKCS#11 module
   UniqueFd child_signals_;
-  std::map<ChildKey, pid_t> running_;
+  std::map<ChildKey, Child> running_;
   TokenBucket spawns_{kSpawnBurst, kSpawnsPerSecond};
 };
-
-Result<std::vector<Pair>> MakePairs(std::uint32_t workers) {
-  if (workers == 0 || workers > ipc::kMaxWorkers) {
-    return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
-  }
-  std::vector<Pair> pairs;
-  for (std::uint32_t i = 0; i < workers; ++i) {
-    ipc::ChannelPair pair = BAOKMS_TRY(ipc::MakeChannelPair());
-    pairs.push_back({std::move(pair.first), std::move(pair.second)});
-  }
-  return pairs;
-}
 
 Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   BAOKMS_TRY(RequireOpenDescriptors(ipc::kSpawnerDescriptors));
@@ -104,10 +97,12 @@ Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(IgnoreGroupSignals());
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::SpawnerSetup>(ipc::kSetupDescriptor));
-  std::vector<Pair> pairs = BAOKMS_TRY(MakePairs(setup.workers()));
+  if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
+    return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
+  }
   BAOKMS_TRY(session.Open(LogLevel::kInfo));
   std::unique_ptr<Spawner> spawner(
-      new Spawner(session, std::move(pairs),
+      new Spawner(session, setup.workers(),
                   {setup.agent_environment().begin(), setup.agent_environment().end()}));
   BAOKMS_TRY(spawner->Listen());
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
@@ -140,28 +135,25 @@ Status Spawner::Listen() {
 }
 
 bool Spawner::Exists(const ChildKey& key) const {
-  return (key.role == ipc::ROLE_WORKER && key.slot < pairs_.size()) ||
+  return (key.role == ipc::ROLE_WORKER && key.slot < workers_) ||
          (key.role == ipc::ROLE_AUTH_AGENT && key.slot == 0);
 }
 
-LaunchPlan Spawner::PlanFor(const ChildKey& key, int channel) const {
+LaunchPlan Spawner::PlanFor(const ChildKey& key, int supervisor, int spawner) const {
   LaunchPlan plan;
   plan.environment = ChildEnvironment();
   plan.null = STDIN_FILENO;  // /dev/null already: the filter permits opening nothing for writing
   if (key.role == ipc::ROLE_WORKER) {
     plan.name = "bao-kms-worker";
     plan.program = ipc::kWorkerProgramDescriptor;
-    plan.descriptors = {channel, ipc::kWorkerSetupDescriptor, pairs_[key.slot].worker_end.get()};
+    plan.descriptors = {supervisor, ipc::kWorkerSetupDescriptor, spawner};
     return plan;
   }
   plan.name = "bao-kms-authagent";
   plan.environment.insert(plan.environment.end(), agent_environment_.begin(),
                           agent_environment_.end());
   plan.program = ipc::kAgentProgramDescriptor;
-  plan.descriptors = {channel, ipc::kAgentSetupDescriptor};
-  for (const Pair& pair : pairs_) {
-    plan.descriptors.push_back(pair.agent_end.get());
-  }
+  plan.descriptors = {supervisor, ipc::kAgentSetupDescriptor, spawner};
   return plan;
 }
 
@@ -175,8 +167,7 @@ Status Spawner::OnSpawn(const ipc::Spawn& request, UniqueFd channel) {
   answer.set_slot(key.slot);
   if (!spawns_.Take(BootNow())) {
     answer.set_error(EAGAIN);
-  } else if (const Result<pid_t> child = Launch(PlanFor(key, channel.get()))) {
-    running_[key] = *child;
+  } else if (const Result<pid_t> child = Start(key, channel.get())) {
     answer.set_pid(*child);
   } else {
     answer.set_error(static_cast<std::uint32_t>(child.error().sys_errno()));
@@ -185,11 +176,81 @@ Status Spawner::OnSpawn(const ipc::Spawn& request, UniqueFd channel) {
   return {};
 }
 
+Result<pid_t> Spawner::Start(const ChildKey& key, int supervisor) {
+  ipc::ChannelPair pair = BAOKMS_TRY(ipc::MakeChannelPair());
+  Child child{.channel = std::move(pair.first)};
+  BAOKMS_TRY(session_.loop().Watch(child.channel.get(), EPOLLIN | EPOLLRDHUP,
+                                   [this, key](std::uint32_t) { OnWord(key); }));
+  const Result<pid_t> started = Launch(PlanFor(key, supervisor, pair.second.get()));
+  if (!started) {
+    Disconnect(child);
+    return started.error();
+  }
+  child.pid = *started;
+  running_[key] = std::move(child);
+  Introduce(key);
+  return started;
+}
+
+// A child has nothing to say to the spawner: it has ended, or it is compromised. What it sent is
+// not read, and descriptors must not stay queued.
+void Spawner::OnWord(const ChildKey& from) {
+  if (const auto child = running_.find(from); child != running_.end()) {
+    (void)::kill(child->second.pid, SIGKILL);
+    Disconnect(child->second);
+  }
+}
+
+// Every pair is new, so that nothing that a dead child did to a channel reaches another.
+void Spawner::Introduce(const ChildKey& started) {
+  const auto agent = running_.find(kAgentKey);
+  if (agent == running_.end()) {
+    return;
+  }
+  for (auto& [key, child] : running_) {
+    if (key.role == ipc::ROLE_WORKER && (started == kAgentKey || started == key)) {
+      Connect(agent->second, key.slot, child);
+    }
+  }
+}
+
+// Keeps neither end. A worker without a channel is of no use; its restart is the next attempt.
+void Spawner::Connect(Child& agent, std::uint32_t slot, Child& worker) {
+  const Result<ipc::ChannelPair> pair = ipc::MakeChannelPair();
+  if (!pair) {
+    (void)::kill(worker.pid, SIGKILL);
+    return;
+  }
+  Give(agent, slot, pair->first);
+  Give(worker, slot, pair->second);
+}
+
+// A child that cannot be given anything is stuck, or has just ended.
+void Spawner::Give(const Child& child, std::uint32_t slot, const UniqueFd& end) {
+  ipc::PeerChannel peer;
+  peer.set_slot(slot);
+  const auto message = ipc::EncodedMessage::Encode(MessageType::kPeerChannel, peer);
+  if (!message) {
+    return;
+  }
+  const auto sent = ipc::SendDatagram(child.channel.get(), *message, end.get());
+  if (!sent || *sent != ipc::SendState::kSent) {
+    (void)::kill(child.pid, SIGKILL);
+  }
+}
+
+void Spawner::Disconnect(Child& child) {
+  if (child.channel.valid()) {
+    session_.loop().Unwatch(child.channel.get());
+    child.channel.reset();
+  }
+}
+
 Status Spawner::OnKill(const ipc::Kill& request) {
   const auto child = running_.find({request.role(), request.slot()});
   // The child may have just exited, which is no error of the supervisor: Exited is on its way.
   if (child != running_.end()) {
-    (void)::kill(child->second, SIGKILL);
+    (void)::kill(child->second.pid, SIGKILL);
   }
   return {};
 }
@@ -203,18 +264,19 @@ void Spawner::OnChildSignal() {
     if (pid <= 0) {
       return;
     }
-    std::erase_if(running_, [&](const auto& child) {
-      if (child.second != pid) {
-        return false;
-      }
-      ipc::Exited exited;
-      exited.set_role(child.first.role);
-      exited.set_slot(child.first.slot);
-      exited.set_pid(pid);
-      exited.set_wait_status(status);
-      session_.Tell(MessageType::kExited, exited);
-      return true;
-    });
+    const auto child =
+        std::ranges::find(running_, pid, [](const auto& row) { return row.second.pid; });
+    if (child == running_.end()) {
+      continue;
+    }
+    ipc::Exited exited;
+    exited.set_role(child->first.role);
+    exited.set_slot(child->first.slot);
+    exited.set_pid(pid);
+    exited.set_wait_status(status);
+    session_.Tell(MessageType::kExited, exited);
+    Disconnect(child->second);
+    running_.erase(child);
   }
 }
 

@@ -1,5 +1,6 @@
 // The spawner process: starts and kills the two child programs for the supervisor, and nothing
-// else. It keeps both ends of every agent-worker pair, so the supervisor never holds one.
+// else. It also makes the channels between the agent and the workers and gives both ends away, so
+// the supervisor never holds one.
 
 #pragma once
 

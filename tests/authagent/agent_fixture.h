@@ -161,15 +161,14 @@ class AgentHostileTest : public ::testing::Test {
   void Start() {
     ipc::ChannelPair supervisor = *ipc::MakeChannelPair();
     supervisor_.emplace(std::move(supervisor.second));
-    std::vector<UniqueFd> channels;
-    for (int i = 0; i < 2; ++i) {
-      ipc::ChannelPair worker = *ipc::MakeChannelPair();
-      channels.push_back(std::move(worker.first));
-      workers_.emplace_back(std::move(worker.second));
+    ipc::ChannelPair spawner = *ipc::MakeChannelPair();
+    spawner_.emplace(std::move(spawner.second));
+    for (std::uint32_t slot = 0; slot < 2; ++slot) {
+      workers_.push_back(StartWorker(slot));
     }
     auto session =
         std::make_unique<ipc::ChildSession>(ipc::ROLE_AUTH_AGENT, std::move(supervisor.first));
-    auto agent = Agent::Prepare(GoodSetup(), *session, std::move(channels));
+    auto agent = Agent::Prepare(GoodSetup(), *session, std::move(spawner.first));
     ASSERT_TRUE(agent.has_value()) << agent.error().ToString();
     thread_ =
         std::thread([this, session = std::move(session), agent = std::move(*agent)]() mutable {
@@ -183,6 +182,16 @@ class AgentHostileTest : public ::testing::Test {
   }
 
   static UniqueFd Open(const char* path) { return UniqueFd(::open(path, O_RDONLY | O_CLOEXEC)); }
+
+  // Gives the agent a channel to a new worker in this slot, as the spawner does; returns the
+  // worker's end.
+  FakePeer StartWorker(std::uint32_t slot) {
+    ipc::ChannelPair pair = *ipc::MakeChannelPair();
+    ipc::PeerChannel peer;
+    peer.set_slot(slot);
+    spawner_->Send(MessageType::kPeerChannel, peer, pair.first.get());
+    return FakePeer(std::move(pair.second));
+  }
 
   // Plays the first exchange as a supervisor should.
   void Greet() {
@@ -258,6 +267,7 @@ class AgentHostileTest : public ::testing::Test {
 
   std::filesystem::path root_;
   std::optional<FakePeer> supervisor_;
+  std::optional<FakePeer> spawner_;
   std::vector<FakePeer> workers_;
   std::thread thread_;
   ipc::ExitCode end_ = ipc::ExitCode::kStartFailed;

@@ -257,6 +257,75 @@ TEST_F(AgentHostileTest, LeaksNoDescriptorOverManyViolations) {
   EXPECT_LE(count(), before);
 }
 
+TEST_F(AgentHostileTest, ServesTheNextWorkerWhateverTheLastOneDidToItsChannel) {
+  const std::vector<std::pair<const char*, std::function<void(FakePeer&)>>> rows = {
+      {"ends",
+       [](FakePeer& worker) {
+         worker.Close();
+       }},
+      {"sends nothing any more",
+       [](FakePeer& worker) {
+         EXPECT_EQ(::shutdown(worker.fd(), SHUT_WR), 0);
+       }},
+      {"receives nothing any more",
+       [](FakePeer& worker) {
+         EXPECT_EQ(::shutdown(worker.fd(), SHUT_RD), 0);
+       }},
+      {"neither",
+       [](FakePeer& worker) {
+         EXPECT_EQ(::shutdown(worker.fd(), SHUT_RDWR), 0);
+       }},
+      {"violates the protocol",
+       [](FakePeer& worker) {
+         worker.SendRaw("x");
+       }},
+  };
+  Start();
+  Greet();
+  for (const auto& [name, deed] : rows) {
+    SCOPED_TRACE(name);
+    ExpectServed(0);
+    deed(workers_[0]);
+    ExpectServed(1);
+    workers_[0] = StartWorker(0);
+    ExpectServed(0);
+  }
+}
+
+TEST_F(AgentHostileTest, EndsOnEveryViolationByTheSpawner) {
+  const std::vector<std::pair<const char*, std::function<void(FakePeer&)>>> rows = {
+      {"no channel",
+       [](FakePeer& spawner) {
+         spawner.Send(MessageType::kPeerChannel, ipc::PeerChannel());
+       }},
+      {"slot that is not configured",
+       [](FakePeer& spawner) {
+         ipc::PeerChannel peer;
+         peer.set_slot(2);
+         spawner.Send(MessageType::kPeerChannel, peer, spawner.fd());
+       }},
+      {"another message",
+       [](FakePeer& spawner) {
+         spawner.Send(MessageType::kLoginRequest, Request());
+       }},
+  };
+  for (const auto& [name, violation] : rows) {
+    SCOPED_TRACE(name);
+    Start();
+    Greet();
+    violation(*spawner_);
+    EXPECT_EQ(End(), ipc::ExitCode::kPeerViolation);
+    workers_.clear();
+  }
+}
+
+TEST_F(AgentHostileTest, OutlivesTheSpawner) {
+  Start();
+  Greet();
+  spawner_->Close();
+  ExpectServed(0);
+}
+
 TEST_F(AgentHostileTest, RefusesASetupThatIsNotComplete) {
   const std::vector<std::pair<const char*, std::function<void(ipc::AgentSetup&)>>> rows = {
       {"no endpoints",
@@ -287,9 +356,9 @@ TEST_F(AgentHostileTest, RefusesASetupThatIsNotComplete) {
        [](ipc::AgentSetup& s) {
          s.clear_login_budget_per_minute();
        }},
-      {"fewer channels than slots",
+      {"more slots than there can be",
        [](ipc::AgentSetup& s) {
-         s.set_workers(3);
+         s.set_workers(ipc::kMaxWorkers + 1);
        }},
       {"no slots",
        [](ipc::AgentSetup& s) {
@@ -303,14 +372,11 @@ TEST_F(AgentHostileTest, RefusesASetupThatIsNotComplete) {
   for (const auto& [name, spoil] : rows) {
     SCOPED_TRACE(name);
     ipc::ChannelPair supervisor = *ipc::MakeChannelPair();
-    ipc::ChannelPair one = *ipc::MakeChannelPair();
+    ipc::ChannelPair spawner = *ipc::MakeChannelPair();
     ipc::ChildSession session(ipc::ROLE_AUTH_AGENT, std::move(supervisor.first));
-    std::vector<UniqueFd> channels;
-    channels.push_back(std::move(one.first));
-    channels.push_back(std::move(one.second));
     ipc::AgentSetup setup = GoodSetup();
     spoil(setup);
-    EXPECT_FALSE(Agent::Prepare(setup, session, std::move(channels)).has_value());
+    EXPECT_FALSE(Agent::Prepare(setup, session, std::move(spawner.first)).has_value());
   }
 }
 

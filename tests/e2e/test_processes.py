@@ -2,11 +2,13 @@
 when it is told to reload.
 """
 
+import ctypes
 import errno
 import functools
 import os
 import shutil
 import signal
+import socket
 import threading
 from concurrent import futures
 from pathlib import Path
@@ -23,6 +25,8 @@ from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
 NOBODY = 65534
+LIBC = ctypes.CDLL(None)
+PIDFD_GETFD = 438  # the same number on every architecture
 IN_FLIGHT = 'openbao_kms_grpc_in_flight{method="decrypt"}'
 
 
@@ -55,6 +59,53 @@ def test_a_child_that_dies_is_replaced_unnoticed(provider, kms, program, number)
     wait_for(lambda: is_replaced(provider, program, victim, len(before)), f"another {program}")
     assert works(kms, encrypted)
     provider.wait_healthy()
+
+
+def shut_down_channels(pid: int) -> None:
+    """What the process could do itself with shutdown(2): ruins all its channels but that to the
+    supervisor, for everybody who holds an end of them.
+    """
+    process = os.pidfd_open(pid)
+    numbers = [
+        int(name)
+        for name in os.listdir(f"/proc/{pid}/fd")
+        if os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:") and name != "3"
+    ]
+    # All before the first is shut down, for which the process may be killed.
+    taken = [
+        socket.socket(fileno=LIBC.syscall(PIDFD_GETFD, process, number, 0)) for number in numbers
+    ]
+    for channel in taken:
+        if channel.family == socket.AF_UNIX:
+            channel.shutdown(socket.SHUT_RDWR)
+        channel.close()
+    os.close(process)
+
+
+def test_a_worker_that_ruins_its_channels_costs_its_own_life_only(provider, kms):
+    encrypted = kms.encrypt(PLAINTEXT)
+    before = provider.pids(WORKER)
+    victim = min(before)
+    shut_down_channels(victim)
+    wait_for(lambda: is_replaced(provider, WORKER, victim, len(before)), "its successor")
+    wait_for(lambda: provider.ready()[1]["workers_ready"] == len(before), "a token for it")
+    assert works(kms, encrypted)
+    assert provider.pids(WORKER) > before - {victim}, "another worker ended too"
+
+
+def test_workers_keep_their_tokens_while_the_agent_is_replaced(provider, kms):
+    encrypted = kms.encrypt(PLAINTEXT)
+    workers = provider.pids(WORKER)
+    [agent] = provider.pids(AGENT)
+    shut_down_channels(agent)
+    wait_for(lambda: is_replaced(provider, AGENT, agent, 1), "another agent")
+    assert provider.pids(WORKER) == workers
+    assert provider.ready()[1]["workers_ready"] == len(workers)
+    victim = min(workers)
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: is_replaced(provider, WORKER, victim, len(workers)), "its successor")
+    wait_for(lambda: provider.ready()[1]["workers_ready"] == len(workers), "a token for it")
+    assert works(kms, encrypted)
 
 
 def failures_of(call, until) -> list:

@@ -88,6 +88,7 @@ ipc::Dispatch MakeTable() {
   AddRow<ipc::LoginRequest>(table, MessageType::kLoginRequest);
   AddRow<ipc::LoginFailed>(table, MessageType::kLoginFailed);
   AddRow<ipc::Spawn>(table, MessageType::kSpawn);
+  AddRow<ipc::PeerChannel>(table, MessageType::kPeerChannel);
   AddRow<ipc::Exited>(table, MessageType::kExited);
   table.Add<ipc::LogRecord>(MessageType::kLogRecord, ipc::kPhaseServing, CheckLogRecord);
   table.AddRaw(MessageType::kToken, ipc::kPhaseServing, ipc::Descriptor::kNone,

@@ -48,14 +48,15 @@ class Attacker final {
  public:
   Attacker() {
     ipc::ChannelPair supervisor = ipc::MakeChannelPair().value();
-    ipc::ChannelPair agent = ipc::MakeChannelPair().value();
+    ipc::ChannelPair spawner = ipc::MakeChannelPair().value();
     static const openbao::TestAuthority authority("worker test");
     session_ = std::make_unique<ipc::ChildSession>(ipc::ROLE_WORKER, std::move(supervisor.second));
     std::unique_ptr<Worker> worker =
-        Worker::Prepare(MakeSetup(authority.CertificatePem()), *session_, std::move(agent.second))
+        Worker::Prepare(MakeSetup(authority.CertificatePem()), *session_, std::move(spawner.second))
             .value();
     supervisor_ = std::move(supervisor.first);
-    agent_ = std::move(agent.first);
+    spawner_ = std::move(spawner.first);
+    StartAgent();
     thread_ = std::thread([this, worker = std::move(worker)] {
       ipc::ConfinementReport confinement;
       confinement.set_filter_name("none");
@@ -76,6 +77,17 @@ class Attacker final {
   void CloseSupervisor() { supervisor_.reset(); }
 
   void CloseAgent() { agent_.reset(); }
+
+  [[nodiscard]] int spawner() const { return spawner_.get(); }
+
+  void CloseSpawner() { spawner_.reset(); }
+
+  // Gives the worker a channel to a new agent, as the spawner does.
+  void StartAgent() {
+    ipc::ChannelPair agent = ipc::MakeChannelPair().value();
+    Send(spawner(), Type::kPeerChannel, ipc::PeerChannel(), agent.second.get());
+    agent_ = std::move(agent.first);
+  }
 
   void Send(int channel, Type type, const google::protobuf::MessageLite& message, int fd = -1) {
     SendEncoded(channel, ipc::EncodedMessage::Encode(type, message).value(), fd);
@@ -152,6 +164,7 @@ class Attacker final {
   }
 
   UniqueFd supervisor_;
+  UniqueFd spawner_;
   UniqueFd agent_;
   std::unique_ptr<ipc::ChildSession> session_;  // outlives the worker
   ExitCode ended_ = ExitCode::kStartFailed;
@@ -294,10 +307,6 @@ std::vector<Violation> AgentViolations() {
   unnamed.set_request_id(std::string(ipc::kLoginRequestIdSize, 'x'));
   unnamed.set_outcome(ipc::OUTCOME_SEALED);
   return {
-      {"agent closes its channel", When::kServing,
-       [](Attacker& a) {
-         a.CloseAgent();
-       }},
       {"agent sends an empty token", When::kServing,
        SayAsAgent(Type::kToken, std::string(ipc::kTokenHeaderSize, '\0'))},
       {"agent sends a token over the maximum", When::kServing,
@@ -315,6 +324,29 @@ std::vector<Violation> AgentViolations() {
        [](Attacker& a) {
          a.SendRaw(a.agent(), Type::kToken, std::string(ipc::kTokenHeaderSize + 8, '\0'),
                    {a.agent()});
+       }},
+  };
+}
+
+std::vector<Violation> SpawnerViolations() {
+  return {
+      {"spawner sends no channel", When::kServing,
+       [](Attacker& a) {
+         a.Send(a.spawner(), Type::kPeerChannel, ipc::PeerChannel());
+       }},
+      {"spawner names a slot that cannot exist", When::kServing,
+       [](Attacker& a) {
+         ipc::PeerChannel peer;
+         peer.set_slot(ipc::kMaxWorkers);
+         a.Send(a.spawner(), Type::kPeerChannel, peer, a.agent());
+       }},
+      {"spawner sends a token", When::kServing,
+       [](Attacker& a) {
+         a.SendRaw(a.spawner(), Type::kToken, std::string(ipc::kTokenHeaderSize + 8, '\0'));
+       }},
+      {"spawner passes two channels", When::kServing,
+       [](Attacker& a) {
+         a.SendRaw(a.spawner(), Type::kPeerChannel, "", {a.agent(), a.supervisor()});
        }},
   };
 }
@@ -339,6 +371,7 @@ TEST_P(HostilePeerTest, EndsTheWorkerAndLeaksNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Supervisor, HostilePeerTest, testing::ValuesIn(SupervisorViolations()));
 INSTANTIATE_TEST_SUITE_P(Agent, HostilePeerTest, testing::ValuesIn(AgentViolations()));
+INSTANTIATE_TEST_SUITE_P(Spawner, HostilePeerTest, testing::ValuesIn(SpawnerViolations()));
 
 TEST(HonestPeerTest, WorkerIntroducesItselfCompletely) {
   Attacker supervisor;
@@ -370,6 +403,41 @@ TEST(HonestPeerTest, TakesEveryTunableInItsRange) {
   supervisor.ExpectServing(2);
   supervisor.CloseSupervisor();
   EXPECT_EQ(supervisor.Join(), ExitCode::kSupervisorGone);
+}
+
+TEST(HonestPeerTest, OutlivesAnAgentAndAsksTheNextOneForWhatItStillWaitsFor) {
+  Attacker peers;
+  peers.Greet();
+  peers.ExpectServing(1);
+  const auto first = peers.Await<ipc::LoginRequest>(peers.agent(), Type::kLoginRequest);
+  peers.CloseAgent();
+  peers.ExpectServing(2);
+  peers.StartAgent();
+  const auto again = peers.Await<ipc::LoginRequest>(peers.agent(), Type::kLoginRequest);
+  EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
+  // Answered, it is not asked again.
+  ipc::LoginFailed failed;
+  failed.set_request_id(again.request_id());
+  failed.set_outcome(ipc::OUTCOME_SEALED);
+  failed.set_status("error");
+  peers.Send(peers.agent(), Type::kLoginFailed, failed);
+  EXPECT_EQ(peers.Await<ipc::TokenStatus>(peers.supervisor(), Type::kTokenStatus).last_outcome(),
+            ipc::OUTCOME_SEALED);
+  peers.StartAgent();
+  peers.ExpectServing(3);
+  std::vector<std::uint8_t> buffer(ipc::kMaxDatagram);
+  EXPECT_FALSE(ipc::ReceiveDatagram(peers.agent(), buffer).value().has_value());
+  peers.CloseSupervisor();
+  EXPECT_EQ(peers.Join(), ExitCode::kSupervisorGone);
+}
+
+TEST(HonestPeerTest, OutlivesTheSpawner) {
+  Attacker peers;
+  peers.Greet();
+  peers.CloseSpawner();
+  peers.ExpectServing(1);
+  peers.CloseSupervisor();
+  EXPECT_EQ(peers.Join(), ExitCode::kSupervisorGone);
 }
 
 TEST(HonestPeerTest, LiesThatAreNoViolationsLeaveTheWorkerServing) {

@@ -95,8 +95,8 @@ TEST_F(StartFailureTest, AWorkerRefusesItsSetup) {
 
 TEST_F(StartFailureTest, AnAuthAgentRefusesItsSetup) {
   const UniqueFd setup = EmptySetup<ipc::AgentSetup>();
-  ExpectFailure(Start(BAOKMS_AUTHAGENT, {setup.get()}), ErrorCode::kInvalidArgument, 0,
-                "number of workers out of range");
+  ExpectFailure(Start(BAOKMS_AUTHAGENT, {setup.get(), peer_.get()}), ErrorCode::kInvalidArgument, 0,
+                "set-up: openbao.additionalAddresses: number of addresses");
 }
 
 // No restart can make it readable, so the code is the one that ends `serve`.
