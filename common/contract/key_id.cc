@@ -17,10 +17,6 @@ void AppendPart(std::string& preimage, std::string_view part) {
 
 }  // namespace
 
-std::int64_t ToUnixSeconds(std::chrono::system_clock::time_point time) {
-  return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-}
-
 Result<KeyId> DeriveKeyId(const KeyIdentity& identity, KeyVersion version) {
   BAOKMS_TRY(Validate(identity));
   if (version.number <= 0) {

@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -28,9 +27,6 @@ struct KeyVersion {
 
   friend bool operator==(const KeyVersion&, const KeyVersion&) = default;
 };
-
-// Returns the whole UTC second that contains `time`.
-std::int64_t ToUnixSeconds(std::chrono::system_clock::time_point time);
 
 // Derives the key_id. Fails when the identity is invalid, or the number or creation time is not
 // positive.
