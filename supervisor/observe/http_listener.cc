@@ -1,10 +1,14 @@
 #include "supervisor/observe/http_listener.h"
 
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstring>
 #include <exception>
 #include <string_view>
 #include <thread>
@@ -27,6 +31,22 @@ constexpr int kBatch = 64;
 
 // Pause while the process is out of descriptors and no connection of the listener can be closed.
 constexpr BootTime kPause = std::chrono::milliseconds(100);
+
+// Returns the address of a peer without its port, as 16 bytes: IPv4 in its IPv6 form.
+in6_addr AddressOf(const sockaddr_storage& peer) {
+  in6_addr address{};
+  if (peer.ss_family == AF_INET6) {
+    std::memcpy(&address, reinterpret_cast<const char*>(&peer) + offsetof(sockaddr_in6, sin6_addr),
+                sizeof address);
+  } else {
+    address.s6_addr[10] = 0xff;
+    address.s6_addr[11] = 0xff;
+    std::memcpy(&address.s6_addr[12],
+                reinterpret_cast<const char*>(&peer) + offsetof(sockaddr_in, sin_addr),
+                sizeof(in_addr));
+  }
+  return address;
+}
 
 // Belongs to the listener's thread, except for StartThread() and the destructor.
 class Server final : public HttpListener {
@@ -63,10 +83,18 @@ class Server final : public HttpListener {
   using Number = std::uint64_t;
 
   struct Connection {
-    Connection(UniqueFd descriptor, const Handlers& handlers, std::uint32_t header_bytes)
-        : fd(std::move(descriptor)), exchange(handlers, header_bytes) {}
+    Connection(UniqueFd descriptor,
+               const in6_addr& from,
+               const Handlers& handlers,
+               std::uint32_t header_bytes)
+        : fd(std::move(descriptor)), peer(from), exchange(handlers, header_bytes) {}
+
+    [[nodiscard]] bool IsFrom(const in6_addr& address) const {
+      return std::memcmp(&peer, &address, sizeof peer) == 0;
+    }
 
     UniqueFd fd;
+    in6_addr peer;
     HttpExchange exchange;
     std::string answer;  // empty while the request is being read
     std::size_t sent = 0;
@@ -81,9 +109,12 @@ class Server final : public HttpListener {
 
   void OnClients() {
     for (int i = 0; i < kBatch; ++i) {
-      UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      sockaddr_storage peer{};
+      socklen_t size = sizeof peer;
+      UniqueFd fd(::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&peer), &size,
+                            SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (fd.valid()) {
-        Add(std::move(fd));
+        Add(std::move(fd), AddressOf(peer));
       } else if (errno == EAGAIN) {
         return;
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -107,14 +138,26 @@ class Server final : public HttpListener {
     });
   }
 
-  void Add(UniqueFd fd) {
-    if (connections_.size() == bounds_.connections) {
+  // An address that has its share displaces itself.
+  void KeepBounds(const in6_addr& peer) {
+    const auto is_from = [&peer](const auto& entry) {
+      return entry.second.IsFrom(peer);
+    };
+    const auto count = std::ranges::count_if(connections_, is_from);
+    if (static_cast<std::size_t>(count) >= bounds_.connections_per_address) {
+      Close(std::ranges::find_if(connections_, is_from));
+    } else if (connections_.size() >= bounds_.connections) {
       Close(connections_.begin());
     }
+  }
+
+  void Add(UniqueFd fd, const in6_addr& peer) {
+    KeepBounds(peer);
     const Number number = ++last_;
     const int raw = fd.get();
     const auto added =
-        connections_.try_emplace(number, std::move(fd), handlers_, bounds_.header_bytes).first;
+        connections_.try_emplace(number, std::move(fd), peer, handlers_, bounds_.header_bytes)
+            .first;
     if (!loop_->Watch(raw, EPOLLIN, [this, number](std::uint32_t) { OnReady(number); })) {
       connections_.erase(added);
       return;

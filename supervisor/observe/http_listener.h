@@ -31,6 +31,8 @@ struct HttpBounds {
   // Maximum number of open connections; one more closes the oldest. A request that arrives as a
   // whole is answered immediately, so the oldest connection is a slow or silent one.
   std::size_t connections = 128;
+  // The same for connections from one address.
+  std::size_t connections_per_address = 32;
   // Time limit for receiving the whole request header, and for each write of the response
   // (docs/observability.md#health).
   std::chrono::milliseconds request_time{5000};

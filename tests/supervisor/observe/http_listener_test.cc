@@ -1,5 +1,6 @@
 #include "supervisor/observe/http_listener.h"
 
+#include <arpa/inet.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -178,6 +179,33 @@ TEST(HttpListenerTest, AnswersWhileAThousandConnectionsAreSilentOrSlow) {
   EXPECT_EQ(BodyOf(Get(listener->port(), "/live")), "{\"status\":\"ok\"}");
   const auto slow = OpenThousand(listener->port(), "GET /live HT");
   EXPECT_EQ(BodyOf(Get(listener->port(), "/live")), "{\"status\":\"ok\"}");
+}
+
+// Connects from an address of 127/8, all of which are this host's.
+UniqueFd ConnectFrom(const char* address, std::uint16_t port) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  ::inet_pton(AF_INET, address, &own.sin_addr);
+  sockaddr_in server = own;
+  ::inet_pton(AF_INET, "127.0.0.1", &server.sin_addr);
+  server.sin_port = htons(port);
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own), 0);
+  EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&server), sizeof server), 0);
+  return fd;
+}
+
+TEST(HttpListenerTest, ACrowdFromOneAddressDisplacesItself) {
+  const auto listener = StartOn("127.0.0.1", {.request_time = std::chrono::minutes(5)});
+  const UniqueFd slow = ConnectTo(listener->port());
+  SendText(slow, "GET /live HTTP/1.1\r\n");
+  std::vector<UniqueFd> crowd;
+  for (int i = 0; i < 200; ++i) {
+    crowd.push_back(ConnectFrom("127.0.0.2", listener->port()));
+  }
+  EXPECT_EQ(ReceiveAll(crowd.front()), "");
+  SendText(slow, "Host: a\r\n\r\n");
+  EXPECT_EQ(BodyOf(ReceiveAll(slow)), "{\"status\":\"ok\"}");
 }
 
 TEST(HttpListenerTest, ClosesTheOldestConnectionOverTheMaximum) {
