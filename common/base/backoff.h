@@ -82,6 +82,13 @@ inline constexpr BackoffPolicy kProbe{kFirstProbes, 1, seconds(6), 0.2};
 inline constexpr std::array<BootTime, 1> kFirstTrial = {seconds(30)};
 inline constexpr BackoffPolicy kOpenBreaker{kFirstTrial, 1, seconds(36), 0.2};
 
+// Connections are accepted again when a process that has run out of descriptors may have closed
+// some. The wait is not noticed by a client, whose own timeout is seconds.
+inline constexpr BootTime kAcceptAgain = milliseconds(100);
+
+// READY=1 is sent again to a service manager that does not read its socket at the moment.
+inline constexpr BootTime kReadyAgain = milliseconds(500);
+
 // An HTTP request that is repeated once (docs/contract.md#retries): 5 to 50 ms, because the caller
 // is waiting, spread because a restarted server receives the requests of all nodes.
 inline constexpr std::array<BootTime, 1> kFirstRepeat = {std::chrono::microseconds(27'500)};

@@ -9,6 +9,7 @@
 #include <iterator>
 #include <string>
 
+#include "common/base/backoff.h"
 #include "common/base/error.h"
 #include "supervisor/kms/handshake.h"
 
@@ -20,9 +21,6 @@ constexpr int kBatch = 16;
 
 // F_DUPFD_CLOEXEC returns a descriptor of at least this number: 0 to 2 stay standard streams.
 constexpr int kLowestCopy = 3;
-
-// Pause between attempts while the process is out of descriptors and the spare did not help.
-constexpr BootTime kPause = std::chrono::milliseconds(100);
 
 UniqueFd CopyOf(int fd) {
   return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, kLowestCopy));
@@ -143,14 +141,14 @@ void Acceptor::OnNoDescriptor() {
     Log(LogLevel::kWarn, "out_of_descriptors", std::nullopt);
   } else {
     Stop();
-    pause_ = loop_.After(kPause, [this] { Resume(); });
+    pause_ = loop_.After(backoff::kAcceptAgain, [this] { Resume(); });
   }
 }
 
 void Acceptor::Resume() {
   pause_ = 0;
   if (!Listen()) {
-    pause_ = loop_.After(kPause, [this] { Resume(); });
+    pause_ = loop_.After(backoff::kAcceptAgain, [this] { Resume(); });
   }
 }
 

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
@@ -28,9 +29,6 @@ using Handlers = std::map<std::string, HttpHandler>;
 
 // Connections accepted before the loop serves other descriptors again.
 constexpr int kBatch = 64;
-
-// Pause while the process is out of descriptors and no connection of the listener can be closed.
-constexpr BootTime kPause = std::chrono::milliseconds(100);
 
 // Returns the address of a peer without its port, as 16 bytes: IPv4 in its IPv6 form.
 in6_addr AddressOf(const sockaddr_storage& peer) {
@@ -131,7 +129,7 @@ class Server final : public HttpListener {
       return;
     }
     loop_->Unwatch(listener_.get());
-    loop_->After(kPause, [this] {
+    loop_->After(backoff::kAcceptAgain, [this] {
       if (!Listen()) {
         MakeRoom();
       }

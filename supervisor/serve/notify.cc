@@ -14,14 +14,12 @@
 #include <optional>
 #include <system_error>
 
+#include "common/base/backoff.h"
 #include "common/base/error.h"
 
 namespace baokms::supervisor {
 
 namespace {
-
-// Interval between attempts until the service manager has taken READY=1.
-constexpr BootTime kReadyRetry = std::chrono::milliseconds(500);
 
 // Maximum age of the status line: workers come and go without a change of the key's status.
 constexpr BootTime kRefreshInterval = std::chrono::seconds(10);
@@ -100,7 +98,7 @@ void ServiceReporter::Ready() {
 
 void ServiceReporter::SendReady() {
   if (!notifier_.Send("READY=1\nSTATUS=accepting clients, key not verified yet")) {
-    ready_ = loop_.After(kReadyRetry, [this] { SendReady(); });
+    ready_ = loop_.After(backoff::kReadyAgain, [this] { SendReady(); });
   }
 }
 
