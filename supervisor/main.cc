@@ -1,18 +1,36 @@
 // bao-kms-provider: the supervisor and its commands.
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "common/base/process.h"
 #include "supervisor/cli/cli.h"
 #include "supervisor/serve/live_key_query.h"
 #include "supervisor/serve/serve.h"
 
+namespace {
+
+void OccupyStandardDescriptors() {
+  if (!baokms::OccupyStandardDescriptors()) {
+    ::_exit(static_cast<int>(baokms::supervisor::ExitCode::kUnclassified));
+  }
+}
+
+// Runs before the constructors of all libraries, because gRPC's open descriptors.
+[[gnu::used,
+  gnu::section(".preinit_array")]] void (*const kBeforeLibraries)() = OccupyStandardDescriptors;
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using baokms::supervisor::ProcessEnvironment;
   const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-  return baokms::supervisor::RunCli(
-      arguments, ProcessEnvironment(), {.out = std::cout, .err = std::cerr},
-      {.serve = baokms::supervisor::RunServe, .read_live_key = baokms::supervisor::AskForKey});
+  return baokms::supervisor::RunCli(arguments, ProcessEnvironment(),
+                                    {.out = std::cout, .err = std::cerr},
+                                    {.serve = baokms::supervisor::RunServe,
+                                                                   .read_live_key = baokms::supervisor::AskForKey});
 }

@@ -41,6 +41,17 @@ Status IgnoreGroupSignals() {
   return {};
 }
 
+Status OccupyStandardDescriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // open(2) returns the lowest number that is free, which is this one.
+    if (::fcntl(fd, F_GETFD) < 0 &&
+        ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) {
+      return Error(ErrorCode::kSystem, "open of /dev/null", errno);
+    }
+  }
+  return {};
+}
+
 Status RequireOpenDescriptors(int count) {
   for (int fd = 0; fd < count; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0) {

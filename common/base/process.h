@@ -32,6 +32,11 @@ Status LimitResource(__rlimit_resource resource, rlim_t value);
 // exits when its supervisor does.
 Status IgnoreGroupSignals();
 
+// Gives each closed one of the descriptors 0, 1 and 2 a /dev/null that fails as a closed one does:
+// it cannot be read from, or written to. Otherwise the first files that this process opens would
+// take their numbers, and the log would be written into one of them.
+Status OccupyStandardDescriptors();
+
 // Fails unless descriptors 0..`count`-1 are open. Otherwise the first file that a library opens
 // would take the number of the missing descriptor.
 Status RequireOpenDescriptors(int count);

@@ -57,6 +57,34 @@ TEST(ProcessTest, HardeningTakesPrivilegesDumpsAndCoreFiles) {
             0);
 }
 
+// Otherwise a log line would be written into the first file that the program opens.
+TEST(ProcessTest, FilesNeverTakeTheNumberOfAClosedStandardDescriptor) {
+  EXPECT_EQ(InChild([] {
+              for (const int standard : {0, 1, 2}) {
+                (void)::close(standard);
+              }
+              if (!OccupyStandardDescriptors()) {
+                return false;
+              }
+              char byte = 'x';
+              const UniqueFd file(::open("/dev/null", O_RDWR | O_CLOEXEC));
+              return file.get() > 2 && ::read(0, &byte, 1) < 0 && ::write(1, &byte, 1) < 0 &&
+                     ::write(2, &byte, 1) < 0;
+            }),
+            0);
+}
+
+TEST(ProcessTest, OpenStandardDescriptorsAreKept) {
+  EXPECT_EQ(InChild([] {
+              int pipe[2];
+              (void)::close(0);
+              char byte = 'x';
+              return ::pipe(pipe) == 0 && ::dup2(pipe[1], 2) == 2 && OccupyStandardDescriptors() &&
+                     ::write(2, &byte, 1) == 1 && ::read(0, &byte, 1) == 1;
+            }),
+            0);
+}
+
 TEST(ProcessTest, LimitsGoDownAndNeverUp) {
   EXPECT_EQ(InChild([] {
               rlimit files{};

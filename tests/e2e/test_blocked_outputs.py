@@ -93,6 +93,18 @@ def test_sigterm_ends_a_provider_whose_log_nobody_reads(make_provider):
     os.close(pipe)
 
 
+def test_a_closed_standard_error_never_becomes_a_file_of_the_state(make_provider):
+    provider = make_provider()
+    provider.daemon.start_through(["/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"])
+    provider.start_healthy()
+    serve_many(provider, 10)
+    pid = provider.daemon.pid
+    assert [os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)] == ["/dev/null"] * 3
+    lock = provider.folder / "state" / "key-registry.json.lock"
+    assert lock.read_text() == f"{pid}\n"
+    assert provider.stop() == 0
+
+
 def test_calls_go_on_when_journald_does_not_read(make_provider):
     provider = make_provider(changes=DEBUG)
     journal = provider.folder / "journal"
