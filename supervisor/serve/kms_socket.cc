@@ -109,11 +109,18 @@ Result<SocketOrigin> ClearPath(const std::string& path, const sockaddr_un& addre
   return SocketOrigin::kReplacedDead;
 }
 
-Result<FileId> FileAt(const std::string& path) {
+struct SocketFile {
+  FileId id;
+  FileAccess access;
+};
+
+Result<SocketFile> FileAt(const std::string& path) {
   struct stat facts {};
 
   BAOKMS_TRY(CheckSyscall(::lstat(path.c_str(), &facts), "lstat of server.socketPath"));
-  return FileId{.device = facts.st_dev, .inode = facts.st_ino};
+  return SocketFile{
+      .id = {.device = facts.st_dev, .inode = facts.st_ino},
+      .access = {.mode = facts.st_mode, .owner = facts.st_uid, .group = facts.st_gid}};
 }
 
 // Returns the number of descriptors that systemd passed to this process.
@@ -144,9 +151,11 @@ Result<KmsSocket> TakeInherited(const KmsSocketOptions& options) {
   }
   BAOKMS_TRY(SetCloseOnExec(listener.get()));
   BAOKMS_TRY(CheckSyscall(::fcntl(listener.get(), F_SETFL, O_NONBLOCK), "fcntl(O_NONBLOCK)"));
-  const FileId file = BAOKMS_TRY(FileAt(options.path));
-  return KmsSocket{
-      .listener = std::move(listener), .origin = SocketOrigin::kInherited, .file = file};
+  const SocketFile file = BAOKMS_TRY(FileAt(options.path));
+  return KmsSocket{.listener = std::move(listener),
+                   .origin = SocketOrigin::kInherited,
+                   .file = file.id,
+                   .access = file.access};
 }
 
 }  // namespace
@@ -169,9 +178,10 @@ Result<KmsSocket> BindKmsSocket(const KmsSocketOptions& options) {
   BAOKMS_TRY(
       CheckSyscall(::lchown(options.path.c_str(), static_cast<uid_t>(-1), options.group),
                    "cannot give the socket to server.socketGroup; is this user a member of it?"));
-  const FileId file = BAOKMS_TRY(FileAt(options.path));
+  const SocketFile file = BAOKMS_TRY(FileAt(options.path));
   BAOKMS_TRY(CheckSyscall(::listen(listener.get(), kBacklog), "listen on server.socketPath"));
-  return KmsSocket{.listener = std::move(listener), .origin = origin, .file = file};
+  return KmsSocket{
+      .listener = std::move(listener), .origin = origin, .file = file.id, .access = file.access};
 }
 
 Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options) {
@@ -190,12 +200,14 @@ Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options) {
 }
 
 bool LeadsTo(const std::string& path, const KmsSocket& socket) {
-  const Result<FileId> file = FileAt(path);
-  return file && *file == socket.file;
+  const Result<SocketFile> file = FileAt(path);
+  return file && file->id == socket.file &&
+         (socket.origin == SocketOrigin::kInherited || file->access == socket.access);
 }
 
 void RemoveKmsSocket(const std::string& path, const KmsSocket& socket) {
-  if (socket.origin != SocketOrigin::kInherited && LeadsTo(path, socket)) {
+  const Result<SocketFile> file = FileAt(path);
+  if (socket.origin != SocketOrigin::kInherited && file && file->id == socket.file) {
     (void)::unlink(path.c_str());  // at worst a dead socket remains, which the next start removes
   }
 }

@@ -37,10 +37,20 @@ struct FileId {
   friend bool operator==(const FileId&, const FileId&) = default;
 };
 
+// Who may connect to the socket of a file.
+struct FileAccess {
+  mode_t mode = 0;
+  uid_t owner = 0;
+  gid_t group = 0;
+  friend bool operator==(const FileAccess&, const FileAccess&) = default;
+};
+
 struct KmsSocket {
   UniqueFd listener;  // listening, non-blocking, close-on-exec
   SocketOrigin origin = SocketOrigin::kBound;
-  FileId file{};  // the file at server.socketPath when the socket was opened
+  // The file at server.socketPath when the socket was opened.
+  FileId file{};
+  FileAccess access{};
 };
 
 // Opens the socket for the first time: takes the one that systemd passed, or binds one. Permanently
@@ -55,11 +65,12 @@ Result<KmsSocket> OpenKmsSocket(const KmsSocketOptions& options);
 // (supervisor/serve/sandbox.h). kFailedPrecondition as above.
 Result<KmsSocket> BindKmsSocket(const KmsSocketOptions& options);
 
-// Returns whether clients that connect to `path` reach `socket`.
+// Returns whether clients that connect to `path` reach `socket`: the file is the socket's and, if
+// this process bound it, the same users may connect. systemd's socket unit and the administrator
+// decide who may connect to an inherited one.
 [[nodiscard]] bool LeadsTo(const std::string& path, const KmsSocket& socket);
 
-// Removes the socket's file during an orderly shutdown, if this process bound it and it was not
-// replaced.
+// Removes the socket's file, if this process bound it and it was not replaced.
 void RemoveKmsSocket(const std::string& path, const KmsSocket& socket);
 
 }  // namespace baokms::supervisor

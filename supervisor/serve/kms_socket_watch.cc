@@ -26,6 +26,9 @@ void KmsSocketWatch::Check() {
 }
 
 void KmsSocketWatch::Repair() {
+  // A file whose mode or owner was changed is still this process's own. Binding would refuse it as
+  // that of a process that answers, and the filter allows no chmod.
+  RemoveKmsSocket(options_.path, socket_);
   Result<KmsSocket> bound = BindKmsSocket(options_);
   if (!bound) {
     BecomeMissing(bound.error());

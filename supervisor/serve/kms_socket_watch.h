@@ -1,5 +1,6 @@
 // Detects that clients can no longer reach the KMS socket because its file or directory was removed
-// or replaced, and repairs it where permitted. Open connections are not affected.
+// or replaced, or because other users may connect to the file, and repairs it where permitted. Open
+// connections are not affected.
 
 #pragma once
 

@@ -1,4 +1,6 @@
-"""The KMS socket's file or its directory is removed or replaced under a running provider."""
+"""The KMS socket's file or its directory is removed, replaced or closed to its clients under a running
+provider.
+"""
 
 import os
 import shutil
@@ -75,6 +77,29 @@ def test_a_removed_socket_is_bound_again_and_connections_go_on(make_provider):
     assert not provider.socket_path.exists()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [lambda path: path.chmod(0), lambda path: os.chown(path, 1234, 1234)],
+    ids=["chmod", "chown"],
+)
+def test_a_socket_that_clients_may_not_open_is_bound_again(make_provider, change):
+    provider = make_provider().start_healthy()
+    before = provider.socket_path.stat()
+    with provider.client() as client:
+        assert client.status().ok
+        change(provider.socket_path)
+        wait_for(lambda: events(provider, "socket.rebound"), "the socket", NOTICED_SECONDS)
+        after = provider.socket_path.stat()
+        assert (after.st_mode, after.st_uid, after.st_gid) == (
+            before.st_mode,
+            before.st_uid,
+            before.st_gid,
+        )
+        wait_reachable(provider)
+        assert client.status().ok, "the connection from before"
+    assert provider.ready()[0] == 200
+
+
 def test_a_directory_that_is_made_again_gets_its_socket_back(make_provider):
     provider = make_provider().start_healthy()
     folder = provider.socket_path.parent
@@ -131,4 +156,5 @@ def test_a_lost_socket_of_systemd_turns_ready_to_503(make_provider, comes_back):
         assert client.status().ok, "the connection from before"
         if comes_back:
             os.rename(aside, provider.socket_path)
+            provider.socket_path.chmod(0o600)  # the administrator's to decide
             wait_for(lambda: provider.ready()[0] == 200, "/ready")

@@ -195,6 +195,21 @@ TEST_F(KmsSocketTest, IsBoundAgainWithTheSameModeAndChecks) {
   EXPECT_EQ(refused.error().code(), ErrorCode::kFailedPrecondition);
 }
 
+TEST_F(KmsSocketTest, DoesNotLeadToASocketThatOthersMayConnectTo) {
+  const Result<KmsSocket> socket = OpenKmsSocket(options_);
+  ASSERT_TRUE(socket);
+  ASSERT_EQ(::chmod(options_.path.c_str(), 0), 0);
+  EXPECT_FALSE(LeadsTo(options_.path, *socket));
+  ASSERT_EQ(::chmod(options_.path.c_str(), 0660), 0);
+  EXPECT_TRUE(LeadsTo(options_.path, *socket));
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::lchown(options_.path.c_str(), 1234, 1234), 0);
+    EXPECT_FALSE(LeadsTo(options_.path, *socket));
+  }
+  RemoveKmsSocket(options_.path, *socket);
+  EXPECT_FALSE(fs::exists(options_.path)) << "its own, whoever may connect to it";
+}
+
 // What systemd passes is descriptor 3 and two variables; so each case is a process of its own.
 // Exit code: 0 accepted, else the error's code.
 int TakeInherited(const UniqueFd& listener, const char* count, const KmsSocketOptions& options) {
