@@ -1,5 +1,6 @@
 // bao-kms-provider: the supervisor and its commands.
 
+#include <sys/types.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -9,6 +10,7 @@
 
 #include "common/base/process.h"
 #include "supervisor/cli/cli.h"
+#include "supervisor/serve/helper_programs.h"
 #include "supervisor/serve/live_key_query.h"
 #include "supervisor/serve/serve.h"
 
@@ -24,6 +26,11 @@ void OccupyStandardDescriptors() {
 [[gnu::used,
   gnu::section(".preinit_array")]] void (*const kBeforeLibraries)() = OccupyStandardDescriptors;
 
+std::string CheckPrograms(uid_t own_user) {
+  const auto found = baokms::supervisor::FindHelperPrograms(own_user);
+  return found ? std::string() : found.error().line;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -32,5 +39,6 @@ int main(int argc, char** argv) {
   return baokms::supervisor::RunCli(arguments, ProcessEnvironment(),
                                     {.out = std::cout, .err = std::cerr},
                                     {.serve = baokms::supervisor::RunServe,
-                                                                   .read_live_key = baokms::supervisor::AskForKey});
+                                     .check_programs = CheckPrograms,
+                                     .read_live_key = baokms::supervisor::AskForKey});
 }

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
 #include <iosfwd>
 #include <span>
@@ -27,6 +29,9 @@ enum class ExitCode : int {
 struct CliHooks {
   // Runs the provider until it ends and returns the exit code.
   std::function<int(const ServeOptions&)> serve;
+  // Returns why the programs that `serve` starts could not be used by a provider that runs as
+  // `own_user`; empty if they could.
+  std::function<std::string(uid_t own_user)> check_programs;
   // Reads the key's metadata from OpenBao, with processes of its own.
   ReadLiveKey read_live_key;
 };

@@ -29,7 +29,7 @@ Result<gid_t> LookUpGroup(const std::string& name) {
       return found->gr_gid;
     }
     if (error != ERANGE || buffer.size() >= kMaxGroupEntryBytes) {
-      return Error(ErrorCode::kNotFound, "server.socketGroup is not a group of this host", error);
+      return Error(ErrorCode::kNotFound, "no group of this host has this name", error);
     }
     buffer.resize(buffer.size() * 2);
   }

@@ -38,7 +38,7 @@ bool IsIpv4(const IpBytes& ip) {
 bool IsLoopback(std::string_view host) {
   constexpr IpBytes kSix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
   const auto ip = ParseIp(host);
-  return host == "localhost" || (ip && (IsIpv4(*ip) ? (*ip)[12] == 127 : *ip == kSix));
+  return host == kLocalhost || (ip && (IsIpv4(*ip) ? (*ip)[12] == 127 : *ip == kSix));
 }
 
 Result<ListenAddress> ParseListenAddress(std::string_view text) {
@@ -57,6 +57,11 @@ Result<ListenAddress> ParseListenAddress(std::string_view text) {
   if (host.find_first_of("[]") != std::string_view::npos) {
     return setup::Invalid("must have the form host:port");
   }
+  if (EqualsIgnoringAsciiCase(host, kLocalhost)) {
+    host = kLocalhost;
+  } else if (!host.empty() && !ParseIp(host)) {
+    return setup::Invalid("must have an IP address, localhost or nothing before the port");
+  }
   const auto port = ParseDecimal(text.substr(colon + 1), kMaxPort);
   if (!port) {
     return setup::Invalid("must have a port from 0 to 65535");
@@ -70,12 +75,8 @@ bool SameListener(const ListenAddress& a, const ListenAddress& b) {
   if (a.port != b.port || a.port == 0) {
     return false;
   }
-  const auto a_ip = ParseIp(a.host);
-  const auto b_ip = ParseIp(b.host);
-  if (a_ip && b_ip) {
-    return *a_ip == *b_ip;
-  }
-  return EqualsIgnoringAsciiCase(a.host, b.host);
+  const auto ip = ParseIp(a.host);
+  return ip ? ip == ParseIp(b.host) : a.host == b.host;
 }
 
 }  // namespace baokms::supervisor

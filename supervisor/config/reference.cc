@@ -216,6 +216,9 @@ A file with a problem also refuses the reload, and the running configuration sta
 
 ## Files
 
+`config` also reads the state file and its checkpoint, as `serve` does, and checks who can replace or
+read the programs that are installed beside `bao-kms-provider`.
+
 `serve` and `config` check these files. No directory on the way to them may be writable by others
 (directories with the sticky bit excepted). The file and every directory must belong to root or to
 the user of the provider. A symbolic link is followed only if it and all directories on the way to it

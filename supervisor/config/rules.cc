@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <limits>
 
 #include "common/setup/limits.h"
@@ -22,6 +23,8 @@ constexpr std::uint32_t kMaxGid = 4'294'967'294U;
 // The longest variable that a PKCS #11 module is known to read has 27 characters.
 constexpr std::size_t kMaxVariableName = 64;
 constexpr std::size_t kMaxSocketPath = sizeof(sockaddr_un::sun_path) - 1;
+// Leaves room for the longest name that is made from it, that of a checkpoint being written.
+constexpr std::size_t kMaxStateName = NAME_MAX - std::string_view(".checkpoint.tmp").size();
 constexpr std::array<std::string_view, 2> kSocketRoots{"/run/openbao-kms/",
                                                        "/var/run/openbao-kms/"};
 constexpr std::array<std::string_view, 8> kLibraryVariables{"LD_", "GLIBC_", "MALLOC_", "OPENSSL_",
@@ -50,6 +53,15 @@ Status CheckSocketPath(std::string_view text) {
   // The same rules as for a mount path: no segment is empty, "." or "..".
   return setup::Require(below && setup::CheckMountPath(text.substr(1)),
                         "must be below /run/openbao-kms or /var/run/openbao-kms");
+}
+
+Status CheckStatePath(std::string_view text) {
+  BAOKMS_TRY(setup::CheckAbsolutePath(text));
+  const std::string_view name = text.substr(text.rfind('/') + 1);
+  BAOKMS_TRY(setup::Require(!name.empty() && name != "." && name != "..",
+                            "must end with the name of a file"));
+  return setup::Require(name.size() <= kMaxStateName,
+                        "must end with a file name of at most 240 bytes");
 }
 
 Status CheckSocketMode(std::string_view text) {
@@ -115,12 +127,15 @@ const TextRule kCredentialPath{.check = &CheckCredentialPath,
                                .allowed = "absolute path, or `${CREDENTIALS_DIRECTORY}/name`",
                                .may_be_credential = true};
 const TextRule kSocketPath{&CheckSocketPath, "below `/run/openbao-kms` or `/var/run/openbao-kms`"};
+const TextRule kStatePath{&CheckStatePath, "absolute path of a file"};
 const TextRule kSocketMode{&CheckSocketMode, "octal; only read and write, for owner and group",
                            "^0[0-7]{3}$"};
 const TextRule kSocketGroup{&CheckSocketGroup, "group name or decimal GID"};
 // A blank address turns the listener off.
 const TextRule kListenAddress{.check = &Parses<&ParseListenAddress>,
-                              .allowed = "host:port; with port 0 the kernel chooses a port",
+                              .allowed =
+                                  "IP address (IPv6 in brackets), `localhost` or nothing, and "
+                                  "`:port`; with port 0 the kernel chooses a port",
                               .blank_is_none = true};
 const TextRule kSpiffeSocket{&setup::CheckSpiffeSocket, "`unix:///absolute/path`"};
 const TextRule kSpiffeId{&Parses<&setup::ParseSpiffeId>, "`spiffe://domain/path`"};

@@ -47,6 +47,7 @@ extern const TextRule kScope;
 extern const TextRule kAbsolutePath;
 extern const TextRule kCredentialPath;
 extern const TextRule kSocketPath;
+extern const TextRule kStatePath;
 extern const TextRule kSocketMode;
 extern const TextRule kSocketGroup;
 extern const TextRule kListenAddress;

@@ -328,7 +328,7 @@ constexpr auto kRows = std::to_array<SchemaRow>({
      DurationField{BAOKMS_FIELD(status.max_staleness), kAboveZero, "15m"}, kOptional, "2m",
      kRestart, "Status stops reporting healthy if the last good probe is older than this."},
 
-    {"state.path", BAOKMS_TEXT(state.path, kAbsolutePath), kRequired,
+    {"state.path", BAOKMS_TEXT(state.path, kStatePath), kRequired,
      "/var/lib/openbao-kms/state/key-registry.json", kSealed,
      "State file with the key registry. Its checkpoint and its lock are kept in the same "
      "directory."},

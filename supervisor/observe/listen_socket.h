@@ -15,9 +15,9 @@ struct ListenSocket {
   std::uint16_t port = 0;
 };
 
-// Opens a listening socket. `host` is a name, an address, or empty for every interface (IPv6 with
-// IPv4 where the kernel supports IPv6); with `port` 0 the kernel chooses. kUnavailable: it could
-// not be bound, errno gives the reason. kNotFound: the name has no address.
+// Opens a listening socket. `host` is as in ListenAddress; every interface means IPv6 with IPv4
+// where the kernel supports IPv6. With `port` 0 the kernel chooses. kUnavailable: it could not be
+// bound, errno gives the reason. kNotFound: the host has no address.
 Result<ListenSocket> Listen(const std::string& host, std::uint16_t port);
 
 }  // namespace baokms::supervisor

@@ -14,7 +14,6 @@
 #include "supervisor/serve/helper_programs.h"
 #include "supervisor/serve/privileges.h"
 #include "supervisor/serve/set_ups.h"
-#include "supervisor/spawner/launch.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -36,8 +35,7 @@ Status GiveUpPrivileges() {
 
 Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
   BootstrapResult result;
-  const std::string directory = BAOKMS_TRY(Step("find the child programs", OwnDirectory()));
-  const HelperPrograms programs = BAOKMS_TRY(OpenHelperPrograms(directory, ::geteuid()));
+  const HelperPrograms programs = BAOKMS_TRY(FindHelperPrograms(::geteuid()));
   result.helpers_readable = programs.readable;
   std::string pin_salt;
   if (TraitsOf(options.config.auth.method).key_in_module) {

@@ -10,6 +10,7 @@
 #include "common/base/safe_path.h"
 #include "common/base/unique_fd.h"
 #include "supervisor/config/safe_file.h"
+#include "supervisor/spawner/launch.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -50,6 +51,11 @@ std::string ProblemOf(const struct stat& info, uid_t own_user) {
 }
 
 }  // namespace
+
+Started<HelperPrograms> FindHelperPrograms(uid_t own_user) {
+  const std::string directory = BAOKMS_TRY(Step("find the child programs", OwnDirectory()));
+  return OpenHelperPrograms(directory, own_user);
+}
 
 Started<HelperPrograms> OpenHelperPrograms(const std::string& directory, uid_t own_user) {
   const Opened opened =

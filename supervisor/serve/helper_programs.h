@@ -15,6 +15,9 @@
 
 namespace baokms::supervisor {
 
+// Opens the programs beside this one, as OpenHelperPrograms() does.
+Started<HelperPrograms> FindHelperPrograms(uid_t own_user);
+
 // Opens the programs in `directory`, which ends with a slash, for a provider that runs as
 // `own_user`. Exit code 3, with the command that corrects it: the directory, one above it or a
 // program can be changed by users other than root and `own_user`, or a program of root's can be

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/contract/identity.h"
@@ -12,6 +13,7 @@
 #include "supervisor/config/derived.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/config/validate.h"
+#include "supervisor/registry/local_registry.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -45,15 +47,29 @@ uid_t ProviderUser(const Config& config) {
   return root && ::stat(directory.c_str(), &info) == 0 ? info.st_uid : ::geteuid();
 }
 
-// `serve` looks the group up later, when it opens the socket. Not among the checks of Prepare(),
-// which a reload runs under a filter that forbids to query the group database.
-void CheckSocketGroup(const ConfigDocument& document, std::vector<Problem>& problems) {
-  constexpr std::string_view kKey = "server.socketGroup";
-  if (IsFaulty(problems, kKey)) {
-    return;
+// What `serve` refuses after its configuration was checked: these are not among the checks of
+// Prepare(), because a reload changes none of them and runs under a filter that forbids to query
+// the group database. Nothing is locked or written.
+void CheckStart(const CommandContext& context,
+                const ConfigDocument& document,
+                uid_t own_user,
+                std::vector<Problem>& problems) {
+  constexpr std::string_view kGroupKey = "server.socketGroup";
+  if (!IsFaulty(problems, kGroupKey)) {
+    if (const auto group = SocketGroup(document.config); !group) {
+      problems.push_back(document.ProblemAt(kGroupKey, std::string(group.error().what())));
+    }
   }
-  if (const auto group = SocketGroup(document.config); !group) {
-    problems.push_back(document.ProblemAt(kKey, std::string(group.error().what())));
+  constexpr std::string_view kStateKey = "state.path";
+  const contract::ConfigIdentity identity = IdentityOf(document.config);
+  if (!IsFaulty(problems, kStateKey) && contract::Fingerprint(identity)) {
+    const auto registry = ReadLocalRegistryAt(document.config.state.path, identity);
+    if (registry.problem) {
+      problems.push_back(document.ProblemAt(kStateKey, Describe(*registry.problem)));
+    }
+  }
+  if (std::string refusal = context.hooks().check_programs(own_user); !refusal.empty()) {
+    problems.push_back({"", {}, "", std::move(refusal)});
   }
 }
 
@@ -70,9 +86,10 @@ int RunConfig(const CommandContext& context) {
       context.Note("warning: " + ToLine(warning));
     }
   }
-  CheckedConfig checked = Prepare(options, HostChecks::kAll, ProviderUser(config));
+  const uid_t own_user = ProviderUser(config);
+  CheckedConfig checked = Prepare(options, HostChecks::kAll, own_user);
   if (!context.IsOn(kNoHostChecksFlag.name)) {
-    CheckSocketGroup(loaded.document, checked.problems);
+    CheckStart(context, loaded.document, own_user, checked.problems);
   }
   return checked.problems.empty() ? context.Print("") : context.FailConfig(checked.problems);
 }

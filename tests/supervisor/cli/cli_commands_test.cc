@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +17,7 @@
 #include "supervisor/config/reference.h"
 #include "supervisor/registry/file_ops.h"
 #include "supervisor/registry/pin_latch.h"
+#include "tests/supervisor/cli/cli_fixture.h"
 #include "tests/supervisor/cli/cli_run.h"
 #include "tests/supervisor/config/config_texts.h"
 
@@ -29,27 +29,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-// A directory of its own per test.
-class CliTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::array<char, 32> name{"/tmp/baokms-cli-XXXXXX"};
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    root_ = name.data();
-  }
-
-  void TearDown() override { fs::remove_all(root_); }
-
-  std::string WriteConfig(const std::string& text, mode_t mode = 0600) const {
-    const std::string path = root_ + "/config.yaml";
-    std::ofstream(path) << text;
-    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
-    return path;
-  }
-
-  std::string root_;
-};
 
 TEST_F(CliTest, PrintsHelpWithoutArguments) {
   const CliOutcome outcome = Invoke({});
@@ -207,15 +186,6 @@ TEST_F(CliTest, ResolvesARelativePathOnce) {
           "config invalid; --config: cannot be opened: No such file or directory; create it, or "
           "correct the path\n" +
           (fs::current_path() / "absent.yaml").string()));
-}
-
-TEST_F(CliTest, ConfigLooksTheSocketsGroupUp) {
-  const std::string path =
-      WriteConfig(YamlOf(With(JwtKeys(), "server.socketGroup", "no-such-group")));
-  const CliOutcome outcome = Invoke({"config", "--config", path});
-  EXPECT_EQ(outcome.code, 3);
-  EXPECT_THAT(outcome.err, HasSubstr(": server.socketGroup is not a group of this host\n"));
-  EXPECT_EQ(Invoke({"config", "--config", path, "--no-host-checks"}).code, 0);
 }
 
 // A vector of the state files' contract: the identity of golden-v1.

@@ -24,10 +24,11 @@ struct CliOutcome {
 
 using FakeVariables = std::map<std::string, std::string, std::less<>>;
 
-// `live` answers for OpenBao.
+// `live` answers for OpenBao; `programs` is what is wrong with the programs that `serve` starts.
 inline CliOutcome InvokeOn(const LiveKey& live,
                            const FakeVariables& variables,
-                           std::vector<std::string> arguments) {
+                           std::vector<std::string> arguments,
+                           const std::string& programs = "") {
   std::ostringstream out;
   std::ostringstream err;
   std::optional<ServeOptions> served;
@@ -40,6 +41,7 @@ inline CliOutcome InvokeOn(const LiveKey& live,
                              served = options;
                              return 5;
                            },
+                       .check_programs = [&](uid_t /*own_user*/) { return programs; },
                        .read_live_key =
                            [&](const ServeOptions& /*options*/) {
                              return live;

@@ -57,7 +57,10 @@ std::vector<ValueRow> PathRows() {
   const std::vector<std::string> bad = Join(kBadPaths, {"''"});
   return {{"openbao.caCertFile", {"/a"}, bad, ""},
           {"auth.jwt.jwtFile", {"/a b"}, bad, ""},
-          {"state.path", {"/a/b.json"}, bad, ""},
+          {"state.path",
+           {"/a/b.json", "/a", "/a/" + std::string(240, 'x')},
+           Join(bad, {"/", "/a/", "/a/.", "/a/..", "/a/" + std::string(241, 'x')}),
+           ""},
           {"auth.jwt.oauth2.clientSecretFile", {"/a"}, bad, "", Base::kOAuth2},
           {"auth.jwt.oauth2.caCertFile", {"/a", "''"}, kBadPaths, "", Base::kOAuth2},
           {"auth.cert.pkcs11.certificateFile", {"/a"}, bad, "", Base::kCert},
@@ -164,11 +167,12 @@ const std::vector<std::string> kBadServerNames{"''",
                                                "\"bao\\0x\""};
 
 std::vector<ValueRow> AddressRows() {
-  const std::vector<std::string> listen{"127.0.0.1:0",  "':8081'", "'[::1]:8081'",
-                                        "host.x:65535", "''",      "'  '"};
-  const std::vector<std::string> no_listen{"localhost", "'::1:80'", "'[::1]'",
-                                           "'[::1]80'", "h:65536",  "'h:'",
-                                           "h:http",    "'h :1'",   "'[h:1'"};
+  const std::vector<std::string> listen{"127.0.0.1:0",     "':8081'", "'[::1]:8081'",
+                                        "Localhost:65535", "''",      "'  '"};
+  const std::vector<std::string> no_listen{"localhost",       "'::1:80'",     "'[::1]'",
+                                           "999.1.1.1:80",    "host.x:80",    "'[::1]80'",
+                                           "localhost:65536", "'localhost:'", "localhost:http",
+                                           "'localhost :1'",  "'[h:1'"};
   std::vector<std::string> token_urls = kBadUrls;
   std::vector<std::string> lists;
   for (const std::string& url : kBadUrls) {
