@@ -84,12 +84,9 @@ Result<HttpsAddress> SplitAuthority(std::string_view authority) {
   std::string_view port;
   if (authority.starts_with('[')) {
     const std::size_t close = authority.find(']');
-    if (close == std::string_view::npos) {
-      return Invalid("must have a valid host");
-    }
     address.host = Lower(authority.substr(1, close - 1));
-    if (address.host.find(':') == std::string::npos) {
-      return Invalid("must have a valid host");
+    if (close == std::string_view::npos || address.host.find(':') == std::string::npos) {
+      return Invalid("must have an IPv6 address between brackets");
     }
     port = authority.substr(close + 1);
   } else {

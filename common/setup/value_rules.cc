@@ -19,6 +19,9 @@ constexpr Literal kServerNameRule =
     "must be a host name such as bao.example, or an IP address: without scheme, port, brackets, "
     "wildcard and white space";
 
+constexpr Literal kHostRule =
+    "must have a host name such as bao.example or an IP address, an IPv6 address in brackets";
+
 bool IsDigit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -114,12 +117,13 @@ Status CheckHost(std::string_view host) {
   const bool name =
       !host.empty() && host.size() <= kMaxHostName &&
       std::ranges::all_of(host, [](char c) { return IsHostCharacter(c) || c == '.'; });
-  return Require(name || IsIp(AF_INET6, host), "must have a valid host");
+  return Require(name || IsIp(AF_INET6, host), kHostRule);
 }
 
 Status CheckPathPrefix(std::string_view prefix) {
   const bool visible = std::ranges::all_of(prefix, [](char c) { return c > ' ' && c < '\x7f'; });
-  return Require(prefix.empty() || (prefix.front() == '/' && visible), "must have a valid path");
+  return Require(prefix.empty() || (prefix.front() == '/' && visible),
+                 "must have a path of visible ASCII characters that begins with a slash");
 }
 
 Status CheckAbsolutePath(std::string_view text) {

@@ -80,8 +80,7 @@ class ValueReader {
     const auto text = AsText(node_);
     const auto value = text ? ParseDuration(*text) : Error(ErrorCode::kInvalidArgument, "no text");
     if (!value) {
-      Fail(row_.key,
-           std::string(row_.key) + " must be a duration string with units, such as 30s or 0s");
+      Fail(row_.key, "must be a duration string with units, such as 30s or 0s, of at most 878400h");
       return;
     }
     field.write(document_.config) = *value;

@@ -13,8 +13,7 @@ std::string_view Parent(std::string_view key) {
 }
 
 std::string KeyAndMessage(const Problem& problem) {
-  const bool named = problem.key.empty() || problem.message.starts_with(problem.key + " ");
-  return named ? problem.message : problem.key + ": " + problem.message;
+  return problem.key.empty() ? problem.message : problem.key + ": " + problem.message;
 }
 
 }  // namespace

@@ -22,8 +22,7 @@ struct Problem {
   Position where;
   // Empty if the problem concerns the file itself.
   std::string key;
-  // Continues a sentence about the key, or begins with the key itself, as texts of the Go provider
-  // do. Never contains a value from the file.
+  // Continues a sentence about the key. Never contains a value from the file.
   std::string message;
   // The schema has no such key.
   bool unknown_key = false;

@@ -99,8 +99,8 @@ class TypeWriter {
   const Config defaults_ = DefaultConfig();
 };
 
-// Returns whether the schema requires the key, as the Go provider's schema does: the listed keys,
-// and every section that contains one.
+// Returns whether the schema requires the key: the listed keys, and every section that contains
+// one.
 bool IsListed(std::string_view key) {
   if (const SchemaRow* row = FindSchemaRow(key)) {
     return row->need.listed;

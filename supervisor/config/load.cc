@@ -169,7 +169,7 @@ LoadResult LoadConfigText(std::string_view name,
   }
   result.problems = Decode(std::get<YamlNode>(tree), document);
   if (!document.Has("configVersion") && !IsFaulty(result.problems, "configVersion")) {
-    result.problems.push_back(document.ProblemAt("configVersion", "configVersion is required"));
+    result.problems.push_back(document.ProblemAt("configVersion", "is required"));
   }
   Finish(options, result);
   return result;

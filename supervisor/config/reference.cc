@@ -190,6 +190,9 @@ constexpr std::string_view kRelations = R"(## Relations between keys
 * the path of the auth mount does not begin with `auth/`, or that of the Transit mount begins with
   `v1/`,
 * `server.metricsAddress` is not a loopback address,
+* `server.socketMode` does not let the group of the socket write,
+* `auth.jwt.jwtFile` is a systemd credential, which does not change while the service runs,
+* `auth.cert.pkcs11.maxSessions` is above 2,
 * `bootstrap.retryInterval` is above `bootstrap.graceTimeout`,
 * `status.deepProbeInterval` is below `status.probeInterval`,
 * a duration is much longer than usual,

@@ -2,11 +2,14 @@
 #include <chrono>
 #include <initializer_list>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "common/setup/pkcs11_uri.h"
 #include "common/setup/url.h"
 #include "supervisor/config/conditions.h"
+#include "supervisor/config/derived.h"
 #include "supervisor/config/listen_address.h"
 #include "supervisor/config/text_rules.h"
 #include "supervisor/config/validate.h"
@@ -73,14 +76,17 @@ class RelationChecker {
 
   // A duplicate address would be tried twice in a row when it fails.
   void CheckAddresses() {
-    std::vector<std::string> seen{config_.openbao.address};
-    const auto& more = config_.openbao.additional_addresses;
-    for (std::size_t i = 0; i < more.size(); ++i) {
-      if (std::find(seen.begin(), seen.end(), more[i]) != seen.end()) {
-        Fail("openbao.additionalAddresses[" + std::to_string(i) + "]",
-             seen.front() == more[i] ? "repeats openbao.address" : "is duplicated");
+    const Result<std::vector<setup::HttpsAddress>> endpoints = OpenBaoEndpoints(config_);
+    for (std::size_t i = 1; endpoints && i < endpoints->size(); ++i) {
+      const auto here = endpoints->begin() + static_cast<std::ptrdiff_t>(i);
+      const auto first = std::find_if(endpoints->begin(), here, [&](const auto& earlier) {
+        return std::tie(earlier.host, earlier.port, earlier.prefix) ==
+               std::tie(here->host, here->port, here->prefix);
+      });
+      if (first != here) {
+        Fail("openbao.additionalAddresses[" + std::to_string(i - 1) + "]",
+             first == endpoints->begin() ? "repeats openbao.address" : "is duplicated");
       }
-      seen.push_back(more[i]);
     }
   }
 

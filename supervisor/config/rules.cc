@@ -129,7 +129,7 @@ const TextRule kCredentialPath{.check = &CheckCredentialPath,
 const TextRule kSocketPath{&CheckSocketPath, "below `/run/openbao-kms` or `/var/run/openbao-kms`"};
 const TextRule kStatePath{&CheckStatePath, "absolute path of a file"};
 const TextRule kSocketMode{&CheckSocketMode, "octal; only read and write, for owner and group",
-                           "^0[0-7]{3}$"};
+                           "^0*[0246]{0,2}0$"};
 const TextRule kSocketGroup{&CheckSocketGroup, "group name or decimal GID"};
 // A blank address turns the listener off.
 const TextRule kListenAddress{.check = &Parses<&ParseListenAddress>,

@@ -101,9 +101,9 @@ constexpr auto kRows = std::to_array<SchemaRow>({
     {"configVersion", BAOKMS_CHOICE(config_version), kListed, "v1alpha1", kRestart,
      "Version of the file format. It must be written in the file."},
 
-    {"server.socketPath", BAOKMS_TEXT(server.socket_path, kSocketPath), kListed,
+    {"server.socketPath", BAOKMS_TEXT(server.socket_path, kSocketPath), kRequired,
      "/run/openbao-kms/kms.sock", kSealed, "Unix socket that kube-apiserver connects to."},
-    {"server.socketMode", BAOKMS_TEXT(server.socket_mode, kSocketMode), kListed, "0660", kRestart,
+    {"server.socketMode", BAOKMS_TEXT(server.socket_mode, kSocketMode), kRequired, "0660", kRestart,
      "Mode of the socket. Write it in quotes."},
     {"server.socketGroup", BAOKMS_TEXT(server.socket_group, kSocketGroup), kListed, "", kRestart,
      "Group of the socket: a group name, or a decimal GID in quotes.",

@@ -35,13 +35,12 @@ class RowChecker {
       Fail(row_.key, "is required");
       return;
     }
-    if (document_.of_another_machine && field.rule->may_be_credential &&
-        !CredentialName(text).empty()) {
+    if (text.empty() || (IsBlank(text) && field.rule->blank_is_none)) {
       return;
     }
-    if (!text.empty() && !(IsBlank(text) && field.rule->blank_is_none)) {
-      FailIf(row_.key, Describe(field.rule->check(text)));
-    }
+    const bool expands = document_.of_another_machine && field.rule->may_be_credential;
+    const std::string name(expands ? CredentialName(text) : "");
+    FailIf(row_.key, Describe(field.rule->check(name.empty() ? text : "/" + name)));
   }
 
   void Check(const IntField& field, int value) { FailIf(row_.key, CheckRange(field.rule, value)); }

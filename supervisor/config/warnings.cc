@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -78,6 +80,17 @@ void WarnAboutPaths(const ConfigDocument& document, std::vector<Problem>& warnin
   }
 }
 
+// To connect to a socket takes write permission (unix(7)).
+void WarnAboutSocketMode(const ConfigDocument& document, std::vector<Problem>& warnings) {
+  const auto mode = SocketMode(document.config);
+  if (mode && (*mode & S_IWGRP) == 0) {
+    warnings.push_back(document.ProblemAt(
+        "server.socketMode",
+        "does not let the group write, which connecting needs: no member of server.socketGroup "
+        "can connect"));
+  }
+}
+
 // The listener has no access control of its own.
 void WarnAboutMetrics(const ConfigDocument& document, std::vector<Problem>& warnings) {
   const auto listener = ListenerOf(document.config.server.metrics_address);
@@ -144,6 +157,7 @@ std::vector<Problem> Warnings(const ConfigDocument& document) {
     warn("auth.loginBudgetPerMinute", "allows less than one login per worker and minute");
   }
   WarnAboutPaths(document, warnings);
+  WarnAboutSocketMode(document, warnings);
   WarnAboutMetrics(document, warnings);
   WarnAboutSystemdJwt(document, warnings);
   return warnings;

@@ -16,6 +16,8 @@
 namespace baokms::supervisor {
 namespace {
 
+constexpr const char* kTooDeep = "values are nested too deeply";
+
 Position PositionOf(const YAML::Mark& mark) {
   return {mark.line + 1, mark.column + 1};
 }
@@ -126,7 +128,7 @@ class TreeBuilder final : public YAML::EventHandler {
       Fail(where, "YAML tags are not supported");
     }
     if (open_.size() >= kMaxYamlDepth) {
-      Fail(where, "values are nested too deeply");
+      Fail(where, kTooDeep);
     }
     if (!problem_) {
       open_.push_back({{.kind = kind, .where = where}, anchor});
@@ -232,6 +234,12 @@ std::optional<YamlProblem> CheckBytes(std::string_view text) {
     const auto offset = static_cast<std::size_t>(control - text.begin());
     return YamlProblem{PositionAt(text, offset), "control characters are not allowed"};
   }
+  const auto* lone = std::adjacent_find(text.begin(), text.end(),
+                                        [](char a, char b) { return a == '\r' && b != '\n'; });
+  if (lone != text.end()) {
+    return YamlProblem{PositionAt(text, static_cast<std::size_t>(lone - text.begin())),
+                       "lines must end with LF or CRLF, not with CR alone"};
+  }
   return std::nullopt;
 }
 
@@ -259,6 +267,12 @@ YamlProblem DescribeSyntaxError(const YAML::Exception& error, std::string_view t
   const std::string_view before = line.substr(0, static_cast<std::size_t>(error.mark.column));
   const bool is_first = before.find_first_not_of(' ') == before.npos;
   const std::size_t indented = std::min(line.find_first_not_of(" \t"), line.size());
+  if (error.msg == YAML::ErrorMsg::BAD_FILE) {  // of its parser, about the depth
+    return {where, kTooDeep};
+  }
+  if (error.msg == YAML::ErrorMsg::UNKNOWN_TOKEN) {
+    return {where, "not valid YAML: a value that begins with this character must be quoted"};
+  }
   if (line.substr(0, indented).find('\t') != line.npos) {
     return {where, "not valid YAML: tabs cannot be used for indentation"};
   }

@@ -255,6 +255,10 @@ TEST_F(CliTest, ConfigLeavesOutThisEnvironmentForAnotherMachine) {
   EXPECT_THAT(outcome.err, HasSubstr("auth.jwt.jwtFile: is a systemd credential"));
   EXPECT_THAT(InvokeWith(here, {"config", "--config", jwt}).err,
               HasSubstr("auth.jwt.jwtFile: needs a plain file name after"));
+  const std::string tab = WriteConfig(
+      YamlOf(With(JwtKeys(), "auth.jwt.jwtFile", "\"${CREDENTIALS_DIRECTORY}/a\\tb\"")));
+  EXPECT_THAT(InvokeWith(here, {"config", "--no-host-checks", "--config", tab}).err,
+              HasSubstr("auth.jwt.jwtFile: must not contain NUL, CR, LF or TAB"));
 
   const std::string oauth2 = WriteConfig(YamlOf(
       With(OAuth2Keys(), "auth.jwt.oauth2.clientSecretFile", "${CREDENTIALS_DIRECTORY}/secret")));

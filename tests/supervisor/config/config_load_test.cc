@@ -70,8 +70,8 @@ TEST(LoadTest, FillsDefaults) {
 
 TEST(LoadTest, WantsConfigVersionInTheFile) {
   EXPECT_THAT(LoadProblems(YamlOf(Without(JwtKeys(), "configVersion"))),
-              ElementsAre("c.yaml: configVersion is required"));
-  EXPECT_THAT(LoadProblems(""), ElementsAre("c.yaml: configVersion is required"));
+              ElementsAre("c.yaml: configVersion: is required"));
+  EXPECT_THAT(LoadProblems(""), ElementsAre("c.yaml: configVersion: is required"));
   LoadOptions no_file;
   EXPECT_THAT(LoadConfig(no_file).problems, IsEmpty());
   EXPECT_EQ(LoadConfig(no_file).document.config.config_version, ConfigVersion::kV1Alpha1);
@@ -161,9 +161,7 @@ TEST(LoadTest, RefusesOtherTypesForEveryKey) {
       if (right) {
         EXPECT_THAT(problems, IsEmpty());
       } else {
-        const bool duration = std::holds_alternative<DurationField>(row.field);
-        EXPECT_THAT(problems,
-                    ElementsAre(HasSubstr(std::string(row.key) + (duration ? " must be " : ": "))));
+        EXPECT_THAT(problems, ElementsAre(HasSubstr(std::string(row.key) + ": ")));
       }
     }
   }
@@ -171,8 +169,8 @@ TEST(LoadTest, RefusesOtherTypesForEveryKey) {
 
 TEST(LoadTest, SaysWhatADurationLooksLike) {
   EXPECT_THAT(LoadProblems("configVersion: v1alpha1\nopenbao:\n  timeout: 120\n"),
-              ElementsAre("c.yaml:3:3: openbao.timeout must be a duration string with units, such "
-                          "as 30s or 0s"));
+              ElementsAre("c.yaml:3:3: openbao.timeout: must be a duration string with units, such "
+                          "as 30s or 0s, of at most 878400h"));
 }
 
 TEST(LoadTest, PointsAtListItems) {

@@ -66,6 +66,11 @@ TEST(RelationsTest, AdditionalAddressesDifferFromTheFirst) {
   EXPECT_THAT(ProblemsOf(With(JwtKeys(), {{"openbao.additionalAddresses",
                                            "['https://a:1', 'https://bao.example:8200']"}})),
               ElementsAre(HasSubstr("openbao.additionalAddresses[1]: repeats openbao.address")));
+  EXPECT_THAT(ProblemsOf(With(JwtKeys(),
+                              {{"openbao.additionalAddresses",
+                                "['HTTPS://BAO.example:8200/', 'https://a', 'https://A:443']"}})),
+              ElementsAre(HasSubstr("openbao.additionalAddresses[0]: repeats openbao.address"),
+                          HasSubstr("openbao.additionalAddresses[2]: is duplicated")));
 }
 
 TEST(RelationsTest, DebugCorrelationHasItsConditions) {
@@ -124,6 +129,7 @@ std::vector<std::string> WarningsOf(const Keys& keys) {
 TEST(WarningsTest, NamesWhatIsProbablyNotMeant) {
   EXPECT_THAT(WarningsOf(JwtKeys()), IsEmpty());
   const Keys rows{{"openbao.timeout", "3s"},
+                  {"server.socketMode", "'0640'"},
                   {"bootstrap.retryInterval", "61s"},
                   {"status.deepProbeInterval", "29s"},
                   {"auth.loginBeforeTokenExpiry", "25h"},

@@ -146,6 +146,10 @@ TEST(YamlTreeTest, RefusesWhatIsNotOnePlainDocument) {
       {"a: 1\nb: \x01\n", "control characters", {2, 4}},
       {std::string("a: \0", 4), "control characters", {1, 4}},
       {"a: \x7f\n", "control characters", {1, 4}},
+      {"a: @a\n", "must be quoted", {1, 4}},
+      {"a: %a\n", "must be quoted", {1, 4}},
+      {"a: `a\n", "must be quoted", {1, 4}},
+      {"a: 1\rb: 2\r", "LF or CRLF", {1, 5}},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.text);
@@ -181,7 +185,7 @@ TEST(YamlTreeTest, RefusesTooMuch) {
   EXPECT_THAT(
       ProblemIn(std::string(kMaxYamlDepth + 1, '[') + std::string(kMaxYamlDepth + 1, ']')).message,
       HasSubstr("nested too deeply"));
-  EXPECT_THAT(ProblemIn(std::string(100'000, '[')).message, HasSubstr("not valid YAML"));
+  EXPECT_THAT(ProblemIn(std::string(100'000, '[')).message, HasSubstr("nested too deeply"));
   EXPECT_THAT(ProblemIn(std::string(kMaxYamlBytes + 1, '#')).message, HasSubstr("1 MiB"));
   EXPECT_EQ(Tree(std::string(kMaxYamlBytes, '#')).kind, YamlKind::kNull);
 }
