@@ -51,13 +51,16 @@ class AddressSearch final {
     if (untried_ > 0) {
       return true;
     }
-    const std::uint32_t next = (endpoint_ + 1) % endpoint_count_;
-    if (next == first_) {
+    if (IsAtLastEndpoint()) {
       return false;
     }
-    endpoint_ = next;
+    endpoint_ = (endpoint_ + 1) % endpoint_count_;
     tried_.clear();
     return true;
+  }
+
+  [[nodiscard]] bool IsAtLastEndpoint() const {
+    return (endpoint_ + 1) % endpoint_count_ == first_;
   }
 
   // Returns the number of addresses that remain after the current one, as far as known: an endpoint

@@ -144,6 +144,7 @@ struct Client::Impl {
     call.operation = operation;
     call.deadline = context.deadline;
     call.use = context.connection;
+    call.resend = context.token != nullptr;  // a login that hangs may have created a token
     call.handler = std::move(handler);
     call.request.path = std::move(path);
     call.request.body_limit =

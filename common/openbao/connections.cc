@@ -54,15 +54,34 @@ void Connections::NoteUsable(int fd, const void* tls_session) {
   }
 }
 
+void Connections::GiveUp(int fd) {
+  const auto found = by_fd_.find(fd);
+  if (found == by_fd_.end()) {
+    return;
+  }
+  const Connection& given_up = found->second;
+  connector_.Report(given_up.socket_id, Connector::SocketState::kUnusable);
+  for (auto& [other, connection] : by_fd_) {
+    connection.is_retired = connection.is_retired || (connection.tls_session != nullptr &&
+                                                      connection.endpoint == given_up.endpoint &&
+                                                      connection.address == given_up.address);
+  }
+}
+
+bool Connections::IsRetired(int fd) const {
+  const auto found = by_fd_.find(fd);
+  return found != by_fd_.end() && found->second.is_retired;
+}
+
 void Connections::Silence(int fd) {
   if (const auto found = by_fd_.find(fd); found != by_fd_.end()) {
     found->second.reported = true;
   }
 }
 
-Connections::Names Connections::NamesOf(int fd) const {
+std::uint32_t Connections::AddressOf(int fd) const {
   const auto found = by_fd_.find(fd);
-  return found == by_fd_.end() ? Names() : Names{found->second.socket_id, found->second.address};
+  return found == by_fd_.end() ? 0 : found->second.address;
 }
 
 std::optional<Peer> Connections::PeerOf(int fd) {

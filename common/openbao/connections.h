@@ -40,20 +40,21 @@ class Connections final {
   // Returns the connection for which NoteUsable() received `tls_session`, or -1.
   [[nodiscard]] int Find(const void* tls_session) const;
 
+  // Reports `fd`, which was usable, as unusable: its server does not answer, or another one should.
+  // Retires it and the other usable connections to the same address.
+  void GiveUp(int fd);
+
+  // Returns whether no further request may be sent on `fd`.
+  [[nodiscard]] bool IsRetired(int fd) const;
+
   // Suppresses reports about `fd`, because its call ended before the connection could become
   // usable.
   void Silence(int fd);
 
   [[nodiscard]] std::uint32_t live(std::uint32_t endpoint) const { return live_[endpoint]; }
 
-  // The numbers by which the connector knows a connection.
-  struct Names {
-    std::uint64_t socket_id = 0;  // for Connector::Report()
-    std::uint32_t address = 0;
-  };
-
-  // Returns zeros when `fd` is not one of these connections.
-  [[nodiscard]] Names NamesOf(int fd) const;
+  // Returns the connector's number of the address; 0 when `fd` is not one of these connections.
+  [[nodiscard]] std::uint32_t AddressOf(int fd) const;
 
   // Returns the peer; absent when `fd` is not connected.
   [[nodiscard]] static std::optional<Peer> PeerOf(int fd);
@@ -64,6 +65,7 @@ class Connections final {
     std::uint32_t endpoint;
     std::uint32_t address;
     bool reported = false;
+    bool is_retired = false;
     const void* tls_session = nullptr;  // an identifier, never dereferenced
   };
 

@@ -47,8 +47,8 @@ class Connector {
   virtual void CancelRequest(RequestId request) = 0;
 
   // Reports the result of the connection: usable once TLS is established, unusable when that never
-  // happened. Unusable may follow usable when the server is sealed or redirects. It is called from
-  // inside libcurl and must not call back into the client.
+  // happened. Unusable may follow usable when the server is sealed, redirects, fails or does not
+  // answer. It is called from inside libcurl and must not call back into the client.
   enum class SocketState : std::uint8_t { kUsable, kUnusable };
   virtual void Report(std::uint64_t socket_id, SocketState state) = 0;
 

@@ -54,7 +54,8 @@ Exchange::Exchange(EventLoop& loop,
                             }},
                        options.first_endpoint,
                        routes_.size()),
-      running_(routes_.size()) {
+      running_(routes_.size()),
+      address_count_(routes_.size()) {
 }
 
 Exchange::~Exchange() {
@@ -88,7 +89,6 @@ CallId Exchange::Submit(NewCall what) {
     return id;
   }
   call.connect_timeout = (call.what.deadline - now) / 3;
-  call.search.Begin(preferred_endpoint_, static_cast<std::uint32_t>(routes_.size()));
   call.need =
       call.what.use == ConnectionUse::kFresh ? PendingCall::Need::kOwn : PendingCall::Need::kAny;
   WakeAt(call, call.what.deadline);
@@ -133,6 +133,9 @@ void Exchange::Pump() {
 
 // Returns true when the call does not have to wait any longer.
 bool Exchange::Serve(PendingCall& call) {
+  if (call.attempt_count == 0 && call.socket_request == nullptr && call.search.tried().empty()) {
+    call.search.Begin(preferred_endpoint_, static_cast<std::uint32_t>(routes_.size()));
+  }
   const std::uint32_t endpoint = call.search.endpoint();
   if (call.need == PendingCall::Need::kAny && connections_.live(endpoint) > running_[endpoint]) {
     Start(call, ConnectionMode::kPooled);
@@ -177,21 +180,39 @@ void Exchange::TakeAnswer(PendingCall& call, SocketAnswer answer) {
   call.socket_request = nullptr;
   call.socket = std::move(answer.socket);
   call.address = answer.address;
-  call.search.Note(answer.address, answer.untried);
+  NoteAddress(call, answer);
   LimitConnecting(call);  // the number of addresses is now known
+}
+
+void Exchange::NoteAddress(PendingCall& call, const SocketAnswer& answer) {
+  call.search.Note(answer.address, answer.untried);
+  if (answer.address != 0) {
+    address_count_[call.search.endpoint()] =
+        static_cast<std::uint32_t>(call.search.tried().size()) + answer.untried;
+  }
 }
 
 // A connection attempt may take a third of the call's time. If untried addresses remain, it may
 // take only an equal share of the remaining time, where the exchange itself counts as one more
-// share.
+// share. The first address, which normally worked before, has the time for a slow handshake.
 void Exchange::LimitConnecting(PendingCall& call) {
   const std::uint32_t others = call.search.remaining();
   BootTime limit = call.connect_timeout;
   if (others > 0) {
     const BootTime share = (call.what.deadline - call.connect_began) / (others + 2);
-    limit = std::min(limit, std::max(share, kMinConnectTimeout));
+    const bool is_first = call.attempt_count == 0;
+    limit = std::min(limit, is_first ? std::max(share, kMinConnectTimeout) : share);
   }
   WakeAt(call, std::min(call.what.deadline, call.connect_began + limit));
+}
+
+// A server may take half of the remaining time to answer when the request can be sent to another
+// address afterwards, and all of it otherwise.
+void Exchange::LimitAnswer(PendingCall& call, BootTime now) {
+  const bool has_others = call.search.remaining() > 0 ||
+                          (call.on_idle_connection && address_count_[call.search.endpoint()] > 1);
+  const bool may_resend = call.what.resend && !call.what.once && !call.repeated && has_others;
+  WakeAt(call, may_resend ? now + (call.what.deadline - now) / 2 : call.what.deadline);
 }
 
 void Exchange::SocketCame(SocketRequest& request) {
@@ -215,7 +236,7 @@ void Exchange::SocketFailed(PendingCall* owner, const SocketAnswer& answer) {
       Complete(call, call.attempt_count > 0 ? call.last_error : answer.error_class);
       return;
     }
-    call.search.Note(answer.address, answer.untried);
+    NoteAddress(call, answer);
     const AttemptOutcome outcome{.error_class = answer.error_class,
                                  .remedy = Remedy::kOtherAddress};
     if (answer.address == 0 && !call.search.tried().empty()) {
@@ -236,13 +257,13 @@ void Exchange::Start(PendingCall& call, ConnectionMode mode) {
     call.connecting = false;
     call.on_idle_connection = true;
     call.attempt_began = BootNow();
-    WakeAt(call, call.what.deadline);
+    LimitAnswer(call, call.attempt_began);
   } else if (call.what.use == ConnectionUse::kFresh) {
     mode = ConnectionMode::kNewOnce;
   }
   call.phase = PendingCall::Phase::kRunning;
   call.request_began = BootTime::zero();
-  call.socket_id = 0;
+  call.was_retired = false;
   call.transfer = AcquireTransfer();
   const std::uint32_t endpoint = call.search.endpoint();
   ++running_[endpoint];
@@ -304,7 +325,11 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
     transfer.set_descriptor(known);  // an idle one; TakeSocket() stores a new one
   }
   const int fd = transfer.descriptor();
-  call.address = connections_.NamesOf(fd).address;
+  call.address = connections_.AddressOf(fd);
+  if (connections_.IsRetired(fd)) {
+    call.was_retired = true;
+    return Decision::kAbandon;
+  }
   if (!call.refused_peers.empty() && Contains(call.refused_peers, Connections::PeerOf(fd))) {
     call.peer_was_refused = true;
     return Decision::kAbandon;
@@ -313,20 +338,20 @@ TransferHost::Decision Exchange::BeginRequest(Transfer& transfer) {
   const BootTime now = BootNow();
   if (call.connecting) {
     AddConnectTime(call, now);
-    WakeAt(call, call.what.deadline);
+    LimitAnswer(call, now);
   }
   call.request_began = now;
   return Decision::kGoOn;
 }
 
-// After the response of a proxy, or of a standby, sealed or broken server, the connection is not
-// kept, because it would lead to the same server again.
+// After the response of a proxy, or of a standby, sealed or broken server, the connections to that
+// address are not kept, because they would lead to the same server again.
 void Exchange::BeginAnswer(Transfer& transfer) {
   const long status = transfer.status();
   if ((status >= 300 && status < 400) || status >= 500) {
     PendingCall& call = *transfer.call();
     transfer.RetireConnection();
-    call.socket_id = connections_.NamesOf(transfer.descriptor()).socket_id;
+    connections_.GiveUp(transfer.descriptor());
     call.peer = Connections::PeerOf(transfer.descriptor());
   }
 }

@@ -49,6 +49,7 @@ struct NewCall {
   std::shared_ptr<const TlsIdentity> identity{};  // client certificate of new connections, or null
   ErrorClass refusal = ErrorClass::kOk;           // not kOk: end with this error and send nothing
   bool once = false;                              // repeat no request, and try no address twice
+  bool resend = true;  // may be sent elsewhere while the first server may still act on it
 };
 
 // The state of one call in progress: its request, its progress, and the report about it.
@@ -83,12 +84,13 @@ struct PendingCall {
   bool connecting = false;          // no idle connection was free: connect_timeout applies
   bool on_idle_connection = false;  // the attempt uses a connection of an earlier call
   bool peer_was_refused = false;    // the new connection led to one of refused_peers
-  std::uint64_t socket_id = 0;      // connection of the current response, stored while it was open
-  std::optional<Peer> peer;
+  bool was_retired = false;         // the idle connection leads to an address that was given up
+  std::optional<Peer> peer;         // of the current response, stored while the connection was open
 
   std::size_t attempt_count = 0;
   ErrorClass last_error = ErrorClass::kUnknown;
   bool repeated = false;
+  bool may_return = false;  // it left an address that may succeed the next time
   BootTime attempt_began{};
   BootTime connect_began{};
   BootTime request_began{};  // zero: not sent in this attempt
@@ -145,7 +147,9 @@ class Exchange final : private TransferHost {
   [[nodiscard]] bool MayConnect(const PendingCall& call) const;
   void AwaitSocket(PendingCall& call, SocketRequest& request);
   void TakeAnswer(PendingCall& call, SocketAnswer answer);
+  void NoteAddress(PendingCall& call, const SocketAnswer& answer);
   void LimitConnecting(PendingCall& call);
+  void LimitAnswer(PendingCall& call, BootTime now);
   void Start(PendingCall& call, ConnectionMode mode);
   Transfer* AcquireTransfer();
   void ReleaseTransfer(PendingCall& call);
@@ -154,12 +158,16 @@ class Exchange final : private TransferHost {
   void EndAttempt(PendingCall& call, AttemptOutcome outcome);
   void FollowUp(PendingCall& call, const AttemptOutcome& outcome);
   [[nodiscard]] bool GoToNextAddress(PendingCall& call);
+  [[nodiscard]] bool ReturnOnce(PendingCall& call);
+  void LeaveEndpoint(std::uint32_t endpoint);
   [[nodiscard]] bool RepeatLater(PendingCall& call, const AttemptOutcome& outcome);
   void AddConnectTime(PendingCall& call, BootTime now);
   void AddRecord(PendingCall& call, const AttemptOutcome& outcome);
   void Complete(PendingCall& call, ErrorClass error_class);
   void StopAttempt(PendingCall& call);
+  void GiveUpIfSent(const PendingCall& call);
   void OnConnectTimeout(PendingCall& call);
+  void OnAnswerTimeout(PendingCall& call);
 
   // One timer for all deadlines.
   void WakeAt(PendingCall& call, BootTime when);
@@ -180,7 +188,8 @@ class Exchange final : private TransferHost {
   std::vector<Transfer*> free_transfers_;
   std::unordered_map<CallId, std::unique_ptr<PendingCall>> calls_;
   std::deque<PendingCall*> waiting_;
-  std::vector<std::uint32_t> running_;  // per endpoint
+  std::vector<std::uint32_t> running_;        // per endpoint
+  std::vector<std::uint32_t> address_count_;  // per endpoint, as of the latest socket
   std::uint32_t preferred_endpoint_ = 0;
   CallId last_id_ = 0;
   EventLoop::TimerId alarm_ = 0;

@@ -10,6 +10,24 @@
 #include "common/openbao/http_limits.h"
 
 namespace baokms::openbao {
+namespace {
+
+// Returns whether another endpoint may succeed where this error occurred.
+bool BlamesEndpoint(ErrorClass error_class) {
+  switch (error_class) {
+    case ErrorClass::kSealed:
+    case ErrorClass::kUnavailable:
+    case ErrorClass::kTlsFailed:
+    case ErrorClass::kDnsFailed:
+    case ErrorClass::kConnectionFailed:
+    case ErrorClass::kTimeout:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 void Exchange::AddConnectTime(PendingCall& call, BootTime now) {
   call.report.connect_us += Microseconds(now - call.connect_began);
@@ -20,10 +38,12 @@ void Exchange::Finished(void* easy, int curl_code) {
   const Transfer& transfer = Transfer::Of(easy);
   PendingCall& call = *transfer.call();
   --running_[call.search.endpoint()];
-  if (curl_code != CURLE_OK && transfer.lacked_socket()) {
-    // The idle connection was closed in the meantime, which is not an error: use a new one.
+  const bool was_retired = std::exchange(call.was_retired, false);
+  if (curl_code != CURLE_OK && (was_retired || transfer.lacked_socket())) {
+    // The idle connection was given up, or was closed in the meantime, which is not an error. In
+    // the second case, use a new one.
     ReleaseTransfer(call);
-    call.need = PendingCall::Need::kOwn;
+    call.need = was_retired ? call.need : PendingCall::Need::kOwn;
     Enqueue(call);
     Pump();
     return;
@@ -52,7 +72,6 @@ void Exchange::EndAttempt(PendingCall& call, AttemptOutcome outcome) {
   call.last_error = outcome.error_class;
   if (outcome.remedy == Remedy::kOtherAddress && peer) {
     call.refused_peers.push_back(*peer);
-    connector_.Report(call.socket_id, Connector::SocketState::kUnusable);
   }
   if (outcome.remedy == Remedy::kOtherAddress && call.on_idle_connection) {
     call.search.Note(call.address, 1);  // only the connector knows whether there are more
@@ -61,7 +80,7 @@ void Exchange::EndAttempt(PendingCall& call, AttemptOutcome outcome) {
 }
 
 void Exchange::FollowUp(PendingCall& call, const AttemptOutcome& outcome) {
-  if (outcome.remedy == Remedy::kOtherAddress && GoToNextAddress(call)) {
+  if (outcome.remedy == Remedy::kOtherAddress && (GoToNextAddress(call) || ReturnOnce(call))) {
     Enqueue(call);
     Pump();
     return;
@@ -69,9 +88,6 @@ void Exchange::FollowUp(PendingCall& call, const AttemptOutcome& outcome) {
   if (outcome.remedy == Remedy::kRepeat && RepeatLater(call, outcome)) {
     Pump();
     return;
-  }
-  if (outcome.error_class == ErrorClass::kOk) {
-    preferred_endpoint_ = call.search.endpoint();
   }
   Complete(call, outcome.remedy == Remedy::kOtherAddress ? call.last_error : outcome.error_class);
 }
@@ -82,12 +98,32 @@ bool Exchange::GoToNextAddress(PendingCall& call) {
   if (call.attempt_count >= kMaxAttempts || !call.search.Next()) {
     return false;
   }
+  if (call.search.endpoint() != endpoint) {
+    LeaveEndpoint(endpoint);
+  }
   // An idle connection of the next endpoint may be used, unless it could lead to a server that
   // refused; only the peer of a new connection is checked.
   const bool any = call.search.endpoint() != endpoint && call.refused_peers.empty() &&
                    call.what.use == ConnectionUse::kAny;
   call.need = any ? PendingCall::Need::kAny : PendingCall::Need::kOwn;
   return true;
+}
+
+// The repetition was to go to another address, and none can be reached: it goes to the first again.
+bool Exchange::ReturnOnce(PendingCall& call) {
+  if (!std::exchange(call.may_return, false)) {
+    return false;
+  }
+  call.search.Restart();
+  call.need = PendingCall::Need::kOwn;
+  return true;
+}
+
+// Later calls start at the next endpoint, unless another call has already changed where they start.
+void Exchange::LeaveEndpoint(std::uint32_t endpoint) {
+  if (preferred_endpoint_ == endpoint) {
+    preferred_endpoint_ = (endpoint + 1) % static_cast<std::uint32_t>(routes_.size());
+  }
 }
 
 bool Exchange::RepeatLater(PendingCall& call, const AttemptOutcome& outcome) {
@@ -97,13 +133,16 @@ bool Exchange::RepeatLater(PendingCall& call, const AttemptOutcome& outcome) {
     return false;
   }
   call.repeated = true;
-  if (outcome.error_class != ErrorClass::kConnectionFailed) {
-    call.search.AllowAgain();  // the server answered, and may succeed the next time
-  } else {
+  if (outcome.error_class == ErrorClass::kRateLimited) {
+    call.search.AllowAgain();  // the server said when it will answer
+  } else if (outcome.error_class == ErrorClass::kConnectionFailed && call.on_idle_connection) {
     call.need = PendingCall::Need::kOwn;  // other idle connections may be broken as well
-    if (!call.on_idle_connection && !call.search.Next()) {
-      call.search.Restart();
+  } else {
+    if (call.on_idle_connection) {
+      call.search.Note(call.address, address_count_[call.search.endpoint()] - 1);
     }
+    call.may_return = true;
+    (void)(GoToNextAddress(call) || ReturnOnce(call));
   }
   call.phase = PendingCall::Phase::kPausing;
   WakeAt(call, when);
@@ -127,6 +166,13 @@ void Exchange::AddRecord(PendingCall& call, const AttemptOutcome& outcome) {
 }
 
 void Exchange::Complete(PendingCall& call, ErrorClass error_class) {
+  if (error_class == ErrorClass::kOk) {
+    preferred_endpoint_ = call.search.endpoint();
+  } else if (call.attempt_count > 0 && BlamesEndpoint(error_class) &&
+             !call.search.IsAtLastEndpoint()) {
+    // After the last one, the next call would start where this one did.
+    LeaveEndpoint(call.search.endpoint());
+  }
   const auto node = calls_.extract(call.id);
   const CallHandler handler = std::move(call.what.handler);
   CallReport report = std::move(call.report);
@@ -148,6 +194,14 @@ void Exchange::StopAttempt(PendingCall& call) {
   call.socket.fd.reset();
 }
 
+// Gives up the connection of a request without an answer. One that was never usable is reported
+// when it is closed.
+void Exchange::GiveUpIfSent(const PendingCall& call) {
+  if (call.transfer != nullptr && call.request_began != BootTime::zero()) {
+    connections_.GiveUp(call.transfer->descriptor());
+  }
+}
+
 // The connection attempt took too long, so the call moves to the next address. When all were tried
 // and time is left, it starts again, because a load balancer may choose a server that responds.
 void Exchange::OnConnectTimeout(PendingCall& call) {
@@ -165,6 +219,13 @@ void Exchange::OnConnectTimeout(PendingCall& call) {
   }
   Enqueue(call);
   Pump();
+}
+
+// The server has had its share of the time; another one may still answer (see LimitAnswer()).
+void Exchange::OnAnswerTimeout(PendingCall& call) {
+  GiveUpIfSent(call);
+  StopAttempt(call);
+  EndAttempt(call, {.error_class = ErrorClass::kTimeout, .remedy = Remedy::kRepeat});
 }
 
 void Exchange::WakeAt(PendingCall& call, BootTime when) {
@@ -201,9 +262,11 @@ void Exchange::HandleDue(PendingCall& call, BootTime now) {
     Complete(call, call.what.refusal);
   } else if (now >= call.what.deadline) {
     const bool under_way = call.transfer != nullptr || call.socket_request != nullptr;
+    GiveUpIfSent(call);
     StopAttempt(call);
     if (under_way) {
       AddRecord(call, {.error_class = ErrorClass::kTimeout});
+      ++call.attempt_count;
     }
     Complete(call, ErrorClass::kTimeout);
   } else if (call.phase == PendingCall::Phase::kPausing) {
@@ -211,6 +274,8 @@ void Exchange::HandleDue(PendingCall& call, BootTime now) {
     Pump();
   } else if (call.connecting) {
     OnConnectTimeout(call);
+  } else if (call.phase == PendingCall::Phase::kRunning) {
+    OnAnswerTimeout(call);
   }
 }
 

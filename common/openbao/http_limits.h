@@ -60,8 +60,8 @@ using setup::kMaxEndpoints;
 // long before.
 inline constexpr std::size_t kMaxAttempts = kMaxEndpoints * ipc::kMaxAddresses;
 
-// The minimum time for establishing a connection, however many addresses remain: the delay between
-// attempts that RFC 8305, section 5 recommends.
+// The minimum time for connecting to the first address of a call, however many addresses remain:
+// the delay between attempts that RFC 8305, section 5 recommends.
 inline constexpr BootTime kMinConnectTimeout = std::chrono::milliseconds(250);
 
 // Connections for kFresh calls that may exist in addition to max_connections: verification must

@@ -1,7 +1,11 @@
 """A name with several addresses: callers notice nothing as long as one of them serves."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from rig import faults
+from rig.https_proxy import HttpsProxy
 from rig.keycloak import OTHER_NAME, keycloak_tenant, oauth2_changes
 from rig.name_server import NameServer
 from rig.tcp_proxy import Mode, TcpProxy
@@ -91,6 +95,85 @@ def test_one_of_three_addresses_is_enough(behind_proxies, mode, up):
         proxies[up].set_mode(Mode.REFUSE)
         for _ in range(8):
             assert client.decrypt(encrypted) == PLAINTEXT
+
+
+def use_endpoints(make_provider, addresses):
+    """A provider, not yet started, with these addresses as endpoints."""
+    first, *others = addresses
+    return make_provider(changes={"openbao": {"address": first, "additionalAddresses": others}})
+
+
+@pytest.mark.parametrize("kind", ["addresses", "endpoints"])
+def test_a_first_address_that_turns_into_a_black_hole_fails_no_call(
+    workspace, openbao, make_provider, behind_proxies, kind
+):
+    """Many idle connections lead into the black hole, and none of them costs a call."""
+    if kind == "addresses":
+        provider, (first, second) = behind_proxies(2)
+    else:
+        first, second = listen_on(workspace, openbao.port, ADDRESSES[:2])
+        provider = use_endpoints(make_provider, [first.address, second.address])
+    second.set_mode(Mode.REFUSE)
+    provider.start_healthy()
+    with provider.client() as client, ThreadPoolExecutor(20) as callers:
+        encrypted = list(callers.map(client.encrypt, [b"%d" % i for i in range(20)]))
+        second.set_mode(Mode.FORWARD)
+        first.set_mode(Mode.BLACKHOLE)
+        for index, ciphertext in enumerate(encrypted):
+            assert client.decrypt(ciphertext) == b"%d" % index
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.slow_headers(),
+        faults.stalled_body(),
+        faults.answer(500),
+        faults.answer(502),
+        faults.answer(503),
+    ],
+    ids=["no answer", "half an answer", "500", "502", "503"],
+)
+def test_a_first_endpoint_that_accepts_requests_and_fails_does_not_hide_the_second(
+    workspace, openbao, make_provider, fault
+):
+    broken = workspace.adopt(HttpsProxy(openbao))
+    broken.inject(fault)
+    provider = use_endpoints(make_provider, [broken.address, openbao.address])
+    provider.start_healthy()
+    with provider.client() as client:
+        for _ in range(8):
+            assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.slow_headers(), faults.stalled_body(), faults.answer(502)],
+    ids=["no answer", "half an answer", "502"],
+)
+def test_an_endpoint_that_begins_to_fail_is_replaced_within_the_call(
+    workspace, openbao, make_provider, fault
+):
+    broken = workspace.adopt(HttpsProxy(openbao))
+    provider = use_endpoints(make_provider, [broken.address, openbao.address])
+    provider.start_healthy()
+    with provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        broken.inject(fault)
+        for _ in range(8):
+            assert client.decrypt(encrypted) == PLAINTEXT
+
+
+def test_starts_with_the_last_of_eleven_endpoints_while_the_others_are_silent(
+    workspace, openbao, make_provider
+):
+    silent = listen_on(workspace, openbao.port, [f"127.0.0.{i}" for i in range(2, 12)])
+    for proxy in silent:
+        proxy.set_mode(Mode.BLACKHOLE)
+    provider = use_endpoints(make_provider, [p.address for p in silent] + [openbao.address])
+    provider.start_healthy()
+    with provider.client() as client:
+        assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
 
 
 @pytest.mark.parametrize("mode", DOWN)

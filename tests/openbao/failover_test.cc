@@ -2,8 +2,10 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -32,8 +34,20 @@ class FailoverTest : public ::testing::Test {
     };
   }
 
+  // A server that answers until `hangs_` is true, and then keeps every connection open.
+  Script GoodUntilItHangs() {
+    return [this](Session& session) {
+      while (session.Read()) {
+        if (!hangs_) {
+          session.Write(good_);
+        }
+      }
+    };
+  }
+
   TestAuthority authority_{"test authority"};
   std::atomic<int> requests_ = 0;
+  std::atomic<bool> hangs_ = false;
   const std::string good_ = HttpAnswer("200 OK", kUpsertAnswer);
   const std::string sealed_ = HttpAnswer("503 Service Unavailable", kSealedBody);
 };
@@ -44,6 +58,28 @@ std::vector<ErrorClass> ClassesOf(const CallReport& report) {
     classes.push_back(record.error_class);
   }
   return classes;
+}
+
+// Two servers as the addresses of one endpoint, or as two endpoints.
+std::vector<std::vector<std::uint16_t>> Both(std::uint16_t first,
+                                             std::uint16_t second,
+                                             bool are_endpoints) {
+  if (are_endpoints) {
+    return {{first}, {second}};
+  }
+  return {{first, second}};
+}
+
+// Makes `count` calls at the same time, each of which leaves an idle connection.
+void LeaveIdleConnections(ClientRig& rig, int count) {
+  int ended = 0;
+  for (int i = 0; i < count; ++i) {
+    rig.client().ReadUpsert(rig.Context(), [&](const CallReport& report, UpsertValue) {
+      EXPECT_EQ(report.error_class, ErrorClass::kOk);
+      ++ended;
+    });
+  }
+  rig.RunUntil([&] { return ended == count; });
 }
 
 // A port on which nobody listens.
@@ -243,6 +279,92 @@ TEST_F(FailoverTest, ALoneSilentServerIsAskedAgainUntilTheDeadline) {
   EXPECT_GE(rig.connector().asked.size(), 2U);
 }
 
+TEST_F(FailoverTest, IdleConnectionsIntoABlackHoleCostOneCallHalfItsTime) {
+  for (const bool are_endpoints : {false, true}) {
+    hangs_ = false;
+    HostileServer first(Identity(), GoodUntilItHangs());
+    HostileServer second(Identity(), AlwaysAnswer(good_));
+    ClientRig rig(authority_.CertificatePem(), Both(first.port(), second.port(), are_endpoints));
+    LeaveIdleConnections(rig, 8);
+    hangs_ = true;
+    EXPECT_EQ(ClassesOf(rig.ReadUpsert(rig.Context(std::chrono::milliseconds(1500))).report),
+              (std::vector{ErrorClass::kTimeout, ErrorClass::kOk}));
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_EQ(ClassesOf(rig.ReadUpsert().report), std::vector{ErrorClass::kOk}) << i;
+    }
+  }
+}
+
+TEST_F(FailoverTest, AfterATimeoutTheIdleConnectionsToALoneAddressAreNotUsed) {
+  HostileServer server(Identity(), [&](Session& session) {
+    while (session.Read()) {
+      if (!hangs_ || session.number() >= 8) {
+        session.Write(good_);
+      }
+    }
+  });
+  ClientRig rig(authority_, {server.port()});
+  LeaveIdleConnections(rig, 8);
+  hangs_ = true;
+  EXPECT_EQ(ClassesOf(rig.ReadUpsert(rig.Context(std::chrono::milliseconds(300))).report),
+            std::vector{ErrorClass::kTimeout});
+  EXPECT_EQ(ClassesOf(rig.ReadUpsert().report), std::vector{ErrorClass::kOk});
+}
+
+TEST_F(FailoverTest, AServerThatStopsInsideTheAnswerIsFollowedByTheNextAddress) {
+  HostileServer stuck(Identity(), [](Session& session) {
+    while (session.Read()) {
+      session.Write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
+    }
+  });
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  ClientRig rig(authority_, {stuck.port(), server.port()});
+  EXPECT_EQ(ClassesOf(rig.ReadUpsert(rig.Context(std::chrono::milliseconds(1500))).report),
+            (std::vector{ErrorClass::kTimeout, ErrorClass::kOk}));
+  EXPECT_EQ(ClassesOf(rig.ReadUpsert().report), std::vector{ErrorClass::kOk});
+}
+
+// A server that is slow and healthy must not be asked twice.
+TEST_F(FailoverTest, ALoneSlowServerHasAllTheTime) {
+  HostileServer slow(Identity(), [&](Session& session) {
+    while (session.Read()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(600));
+      session.Write(good_);
+    }
+  });
+  ClientRig rig(authority_, {slow.port()});
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ClassesOf(rig.ReadUpsert(rig.Context(std::chrono::milliseconds(900))).report),
+              std::vector{ErrorClass::kOk});
+  }
+}
+
+TEST_F(FailoverTest, ALoginThatHangsIsNotRepeatedAndTheNextOneStartsElsewhere) {
+  HostileServer stuck(Identity(), [](Session& session) {
+    while (session.Read()) {
+    }
+  });
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  for (const bool are_endpoints : {false, true}) {
+    ClientRig rig(authority_.CertificatePem(), Both(stuck.port(), server.port(), are_endpoints));
+    CallContext login = rig.Context(std::chrono::milliseconds(300));
+    login.token = nullptr;
+    EXPECT_EQ(ClassesOf(rig.ReadUpsert(login).report), std::vector{ErrorClass::kTimeout});
+    EXPECT_EQ(ClassesOf(rig.ReadUpsert().report), std::vector{ErrorClass::kOk});
+  }
+}
+
+TEST_F(FailoverTest, TheLastOfManyEndpointsIsReachedWhenTheOthersAreSilent) {
+  HostileServer silent(Identity(), [](Session&) {});
+  silent.set_greeting(Greeting::kSilence);
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  std::vector<std::vector<std::uint16_t>> ports(7, {silent.port()});
+  ports.push_back({server.port()});
+  ClientRig rig(authority_.CertificatePem(), ports);
+  EXPECT_EQ(rig.ReadUpsert(rig.Context(std::chrono::milliseconds(2000))).report.error_class,
+            ErrorClass::kOk);
+}
+
 TEST_F(FailoverTest, AConnectorThatNeverAnswersEndsInATimeout) {
   ClientRig rig(authority_, {1});
   rig.connector().answers = false;
@@ -257,6 +379,38 @@ TEST_F(FailoverTest, RepeatsOnceAfterABadGatewayOrUnavailable) {
     ClientRig rig(authority_, {server.port()});
     const Ended<UpsertValue> ended = rig.ReadUpsert();
     EXPECT_EQ(ClassesOf(ended.report), (std::vector{ErrorClass::kUnavailable, ErrorClass::kOk}));
+  }
+}
+
+TEST_F(FailoverTest, ABadGatewayIsFollowedByTheNextAddressWhichThenComesFirst) {
+  for (const char* status : {"502 Bad Gateway", "503 Service Unavailable"}) {
+    for (const bool are_endpoints : {false, true}) {
+      SCOPED_TRACE(std::string(status) + (are_endpoints ? " endpoint" : " address"));
+      HostileServer broken(Identity(), AlwaysAnswer(HttpAnswer(status, "")));
+      HostileServer server(Identity(), AlwaysAnswer(good_));
+      ClientRig rig(authority_.CertificatePem(), Both(broken.port(), server.port(), are_endpoints));
+      EXPECT_EQ(ClassesOf(rig.ReadUpsert().report),
+                (std::vector{ErrorClass::kUnavailable, ErrorClass::kOk}));
+      EXPECT_EQ(ClassesOf(rig.ReadUpsert().report), std::vector{ErrorClass::kOk});
+    }
+  }
+}
+
+TEST_F(FailoverTest, ABadGatewayIsAskedAgainWhenNoOtherAddressCanBeReached) {
+  HostileServer server(Identity(), FirstThenGood(HttpAnswer("502 Bad Gateway", "")));
+  ClientRig rig(authority_.CertificatePem(), {{server.port()}, {DeadPort(Identity())}});
+  EXPECT_EQ(
+      ClassesOf(rig.ReadUpsert().report),
+      (std::vector{ErrorClass::kUnavailable, ErrorClass::kConnectionFailed, ErrorClass::kOk}));
+}
+
+TEST_F(FailoverTest, AfterAnErrorThatIsNotRepeatedTheNextCallStartsElsewhere) {
+  HostileServer broken(Identity(), AlwaysAnswer(HttpAnswer("500 Internal Server Error", "")));
+  HostileServer server(Identity(), AlwaysAnswer(good_));
+  for (const bool are_endpoints : {false, true}) {
+    ClientRig rig(authority_.CertificatePem(), Both(broken.port(), server.port(), are_endpoints));
+    EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kUnavailable);
+    EXPECT_EQ(rig.ReadUpsert().report.error_class, ErrorClass::kOk);
   }
 }
 

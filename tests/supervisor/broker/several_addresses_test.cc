@@ -1,9 +1,12 @@
 // The client and the broker together: a call succeeds whenever one address of one endpoint serves,
-// whatever the others do and however lookups change, and it tries each address once.
+// whatever the others do and however lookups change, and it tries each address once. Servers that
+// accept requests and then fail cost one repetition, so that only a later call may succeed.
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <iostream>
@@ -54,7 +57,15 @@ SocketAddress AddressOf(std::uint16_t port) {
   return address;
 }
 
-// One address with a server that is up or down.
+enum class State : std::uint8_t {
+  kServes,
+  kResets,    // new connections; existing ones as EndConnections() says
+  kIsSilent,  // nothing is answered, on new connections not even the handshake
+  kHangs,     // requests are accepted and not answered
+  kFails,     // with 503
+};
+
+// One address with a server in one of these states.
 class Address final {
  public:
   explicit Address(const openbao::ServerIdentity& identity)
@@ -62,12 +73,16 @@ class Address final {
 
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
 
-  [[nodiscard]] bool up() const { return up_; }
+  [[nodiscard]] bool up() const { return state_ == State::kServes; }
 
   // New connections are refused from now on, or accepted again.
-  void SetUp(bool up) {
-    up_ = up;
-    server_.set_greeting(up ? Greeting::kHandshake : Greeting::kReset);
+  void SetUp(bool up) { Set(up ? State::kServes : State::kResets); }
+
+  void Set(State state) {
+    state_ = state;
+    server_.set_greeting(state == State::kResets     ? Greeting::kReset
+                         : state == State::kIsSilent ? Greeting::kSilence
+                                                     : Greeting::kHandshake);
   }
 
   // Connections that exist end at their next request.
@@ -81,11 +96,15 @@ class Address final {
         session.Reset();
         return;
       }
-      session.Write(openbao::HttpAnswer("200 OK", R"({"data":{"disable_upsert":true}})"));
+      if (state_ == State::kFails) {
+        session.Write(openbao::HttpAnswer("503 Service Unavailable", ""));
+      } else if (state_ == State::kServes || state_ == State::kResets) {
+        session.Write(openbao::HttpAnswer("200 OK", R"({"data":{"disable_upsert":true}})"));
+      }
     }
   }
 
-  bool up_ = true;
+  std::atomic<State> state_ = State::kServes;
   std::atomic<int> generation_ = 0;
   HostileServer server_;
 };
@@ -134,6 +153,7 @@ class SeveralAddresses final {
     std::optional<ErrorClass> ended;
     CallContext context;
     context.deadline = BootNow() + time;
+    context.token = &token_;
     context.connection = use;
     client_->ReadUpsert(context, [&](const CallReport& report, openbao::UpsertValue) {
       ended = report.error_class;
@@ -168,6 +188,10 @@ class SeveralAddresses final {
     });
   }
 
+  std::string token_text_ = "s.test-token";
+  SecretBuffer token_ = SecretBuffer::TakeFrom({reinterpret_cast<std::uint8_t*>(token_text_.data()),
+                                                token_text_.size()})
+                            .value();
   std::vector<std::vector<std::uint16_t>> ports_;
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   NiceMock<MockMetrics> metrics_;
@@ -237,6 +261,49 @@ TEST_F(SeveralAddressesTest, ACallSucceedsWheneverOneAddressServes) {
   std::cout << "seeds from " << first << "\n";
   for (std::uint32_t i = 0; i < 15 && !HasFailure(); ++i) {
     RunHistory(authority_, identity, first + i);
+  }
+}
+
+// One random history in which servers are reached and then fail, one address excepted. Each call
+// without success moves the start of the next one.
+void RunHealing(const openbao::TestAuthority& authority,
+                const openbao::ServerIdentity& identity,
+                std::uint32_t seed) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto below = [&](std::size_t limit) {
+    return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+  };
+  std::vector<std::unique_ptr<Address>> addresses;
+  std::vector<std::vector<std::uint16_t>> ports(1 + below(3));
+  for (auto& endpoint : ports) {
+    for (std::size_t count = 1 + below(2); count > 0; --count) {
+      addresses.push_back(std::make_unique<Address>(identity));
+      endpoint.push_back(addresses.back()->port());
+    }
+  }
+  SeveralAddresses rig(authority, ports);
+  for (int step = 0; step < 5; ++step) {
+    SCOPED_TRACE("step " + std::to_string(step));
+    const std::size_t lasting = below(addresses.size());
+    for (std::size_t i = 0; i < addresses.size(); ++i) {
+      addresses[i]->Set(i == lasting ? State::kServes : static_cast<State>(below(5)));
+    }
+    std::size_t calls = 1;
+    while (calls <= 6 &&
+           rig.Call(openbao::ConnectionUse::kAny, milliseconds(500)) != ErrorClass::kOk) {
+      ++calls;
+    }
+    EXPECT_LE(calls, 6U) << "each endpoint begins as many calls as it has addresses";
+  }
+}
+
+TEST_F(SeveralAddressesTest, AFewCallsFindTheAddressThatServes) {
+  const openbao::ServerIdentity identity = authority_.Issue("DNS:bao.test");
+  const auto first = static_cast<std::uint32_t>(BootNow().count());
+  std::cout << "seeds from " << first << "\n";
+  for (std::uint32_t i = 0; i < 5 && !HasFailure(); ++i) {
+    RunHealing(authority_, identity, first + i);
   }
 }
 
