@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   return baokms::supervisor::RunCli(arguments, ProcessEnvironment(),
                                     {.out = std::cout, .err = std::cerr},
                                     {.serve = baokms::supervisor::RunServe,
+                                     .refuse = baokms::supervisor::RefuseServe,
                                      .check_programs = CheckPrograms,
                                      .read_live_key = baokms::supervisor::AskForKey});
 }

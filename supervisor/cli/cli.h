@@ -29,6 +29,9 @@ enum class ExitCode : int {
 struct CliHooks {
   // Runs the provider until it ends and returns the exit code.
   std::function<int(const ServeOptions&)> serve;
+  // Writes why the configuration keeps the provider from starting to standard error, without
+  // waiting long for its reader.
+  std::function<void(const std::string& problems)> refuse;
   // Returns why the programs that `serve` starts could not be used by a provider that runs as
   // `own_user`; empty if they could.
   std::function<std::string(uid_t own_user)> check_programs;

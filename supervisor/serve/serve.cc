@@ -1,5 +1,7 @@
 #include "supervisor/serve/serve.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/journal.h"
 #include "supervisor/observe/log_stream.h"
+#include "supervisor/observe/log_writer.h"
 #include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/notify.h"
@@ -79,6 +82,10 @@ int Serve(const ServeOptions& options, Foundation base) {
 }
 
 }  // namespace
+
+void RefuseServe(const std::string& problems) {
+  LogWriter(STDERR_FILENO, {}).Put(problems + "\n");
+}
 
 int RunServe(const ServeOptions& options) {
   const LoggingConfig& logging = options.config.logging;

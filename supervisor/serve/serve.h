@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <string>
+
 #include "supervisor/config/serve_options.h"
 
 namespace baokms::supervisor {
@@ -10,5 +12,9 @@ namespace baokms::supervisor {
 // stderr if it cannot start. Returns the process's exit code: 0 after an orderly shutdown, 3 if
 // systemd passed a socket other than the configured one, 5 for every other failure.
 int RunServe(const ServeOptions& options);
+
+// Writes why the configuration keeps the provider from starting to stderr. Waits for its reader at
+// most LogWriter::kPatienceAtEnd, so that the exit code always reaches the service manager.
+void RefuseServe(const std::string& problems);
 
 }  // namespace baokms::supervisor

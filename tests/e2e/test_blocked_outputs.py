@@ -6,10 +6,12 @@ ends the process.
 import json
 import os
 import socket
+import subprocess
 import threading
 
 import pytest
 
+from rig.tools import provider_binary
 from rig.waits import wait_for
 
 CALLS = 6_000  # more records than LogWriter::kMaxQueuedBytes holds
@@ -91,6 +93,21 @@ def test_sigterm_ends_a_provider_whose_log_nobody_reads(make_provider):
     serve_many(provider, 1_000)
     assert provider.stop() == 0
     os.close(pipe)
+
+
+def test_a_start_with_an_invalid_file_ends_though_nobody_reads_why(make_provider):
+    provider = make_provider()
+    provider.write_config({"openbao": {"timeout": "0s"}})
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    command = [provider_binary(), "--config", str(provider.config_path), "serve"]
+    assert subprocess.run(command, stderr=writer, env={}, timeout=10).returncode == 3
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_closed_standard_error_never_becomes_a_file_of_the_state(make_provider):

@@ -20,7 +20,8 @@ ReloadedOptions Reload(const LoadOptions& load) {
 int RunServe(const CommandContext& context) {
   CheckedConfig checked = Prepare(context.load(), HostChecks::kAll);
   if (!checked.options) {
-    return context.FailConfig(checked.problems);
+    context.hooks().refuse(DescribeProblems(checked.problems));
+    return static_cast<int>(ExitCode::kConfig);
   }
   checked.options->build = ThisBuild();
   checked.options->reload = [&context] {

@@ -41,6 +41,7 @@ inline CliOutcome InvokeOn(const LiveKey& live,
                              served = options;
                              return 5;
                            },
+                       .refuse = [&](const std::string& problems) { err << problems << "\n"; },
                        .check_programs = [&](uid_t /*own_user*/) { return programs; },
                        .read_live_key =
                            [&](const ServeOptions& /*options*/) {
