@@ -73,9 +73,10 @@ inline constexpr std::size_t kMaxCallsPerMethod = 1024;
 // KMS, and as many again for verifications, probes and metadata.
 inline constexpr std::size_t kMaxRequests = 4 * kMaxCallsPerMethod;
 
-// Addresses of one name that are used and reported; a name with more is a mistake or an attack.
-// Their numbers fit into a control message (kMaxControlBody) at five bytes each.
-inline constexpr std::size_t kMaxAddresses = 16;
+// Addresses of one name that are used and reported: far above the nodes of an OpenBao cluster, also
+// when each of them has several addresses of both families. Their numbers fit into a control
+// message (kMaxControlBody) at five bytes each, which bounds what one name can make a call try.
+inline constexpr std::size_t kMaxAddresses = 64;
 
 // The longest token that the client accepts from OpenBao (openbao::kMaxTokenBytes).
 inline constexpr std::size_t kMaxToken = 32 * 1024;

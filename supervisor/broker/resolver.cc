@@ -101,7 +101,9 @@ class Resolver::Lookup final {
     }
     limit_ = loop_.After(limit, [this] { Finish(); });
     services_ = ReadLookupServices();
-    names_ = CandidateNames(host, ReadSearchRules());
+    const SearchRules rules = ReadSearchRules();
+    names_ = CandidateNames(host, rules);
+    tcp_only_ = rules.tcp_only;
     Ask();
   }
 
@@ -120,7 +122,8 @@ class Resolver::Lookup final {
     const bool dns = service().kind == LookupService::Kind::kDns;
     std::string lookups = dns ? "b" : "f";
     ares_options options{};
-    options.flags = ARES_FLAG_NOSEARCH;  // the names are absolute
+    // The names are absolute. c-ares itself ignores `use-vc` of resolv.conf.
+    options.flags = ARES_FLAG_NOSEARCH | (tcp_only_ ? ARES_FLAG_USEVC : 0);
     options.lookups = lookups.data();
     options.sock_state_cb = &Lookup::OnSocketState;
     options.sock_state_cb_data = this;
@@ -265,6 +268,7 @@ class Resolver::Lookup final {
   std::string port_;
   std::vector<LookupService> services_;
   std::vector<std::string> names_;  // the names to query in DNS
+  bool tcp_only_ = false;
   std::size_t service_ = 0;
   std::size_t name_ = 0;
   LookupStatus status_ = LookupStatus::kNotFound;  // result of the current service so far

@@ -157,6 +157,7 @@ SearchRules ParseResolvConf(std::string_view text, std::string_view host_name) {
           (void)std::from_chars(option.data() + 6, option.data() + option.size(), ndots);
           rules.ndots = std::min(ndots, kMaxNdots);
         }
+        rules.tcp_only = rules.tcp_only || option == "use-vc";
       }
     }
   }

@@ -34,11 +34,12 @@ struct LookupService {
 // `myhostname` does not hide the others. Without a usable service: `files dns`.
 [[nodiscard]] std::vector<LookupService> ParseNsswitch(std::string_view text);
 
-// The settings of resolv.conf(5) that decide under which names DNS is queried. Servers and
-// transport are left to c-ares.
+// The settings of resolv.conf(5) that decide under which names DNS is queried, and how. The servers
+// are left to c-ares.
 struct SearchRules {
   std::vector<std::string> domains;  // without a final dot; "" is the root
   unsigned ndots = 1;
+  bool tcp_only = false;  // `use-vc`
 };
 
 // Parses a resolv.conf. `host_name`, as returned by gethostname(2), provides the domain if there is

@@ -59,6 +59,15 @@ const NameZone& Zone() {
   return zone;
 }
 
+// A hosts file with `count` addresses of each family for the name "many".
+std::string ManyHosts(int count) {
+  std::string text;
+  for (int i = 1; i <= count; ++i) {
+    text += "192.0.2." + std::to_string(i) + " many\n2001:db8::" + std::to_string(i) + " many\n";
+  }
+  return text;
+}
+
 // One set of files, and the names that are looked up with it.
 struct Row {
   const char* what;
@@ -122,6 +131,9 @@ const std::vector<Row>& Rows() {
       {"rotated servers",
        "nameserver 127.0.0.77\nnameserver 127.0.0.77\noptions rotate\n",
        {"bao"}},
+      {"a server that answers over TCP only",
+       "nameserver 127.0.0.80\noptions use-vc\nsearch corp.test\n",
+       {"bao", "six", "a.b", "both.", "many.", "missing"}},
       {"no server that answers",
        "nameserver 127.0.0.78\noptions timeout:1 attempts:1\n",
        {"bao", "localhost"},
@@ -137,6 +149,7 @@ const std::vector<Row>& Rows() {
        "commented\n"
        "#192.0.2.51 bao\n  192.0.2.52\ttabbed  \n192.0.2.53 twice\n192.0.2.54 twice\n"
        "2001:db8::53 twice\nnonsense six\n\n"},
+      {"a hosts file with many addresses", kServer, {"many"}, ManyHosts(32)},
       {"a hosts file without a line end", kServer, {"hosted"}, "192.0.2.50 hosted"},
       {"DNS before the hosts file",
        kServer,
@@ -262,6 +275,7 @@ class LikeLibcTest : public ::testing::Test {
 TEST_F(LikeLibcTest, ResolvesWhatGetentResolves) {
   const NameServer server("127.0.0.77", Zone());
   const NameServer silent("127.0.0.79", {}, NameServer::Manner::kSilent);
+  const NameServer over_tcp("127.0.0.80", Zone(), NameServer::Manner::kTcp);
   for (const Row& row : Rows()) {
     Install(row);
     for (const std::string& name : row.names) {

@@ -70,18 +70,24 @@ unsigned PutAddresses(std::string& text,
 
 NameServer::NameServer(const std::string& address, NameZone zone, Manner manner)
     : zone_(std::move(zone)),
-      socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+      socket_(
+          ::socket(AF_INET, (manner == Manner::kTcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0)),
       manner_(manner) {
   sockaddr_in where{};
   where.sin_family = AF_INET;
   where.sin_port = htons(53);
   EXPECT_EQ(::inet_pton(AF_INET, address.c_str(), &where.sin_addr), 1);
   EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
-  thread_ = std::thread([this] { Serve(); });
+  if (manner == Manner::kTcp) {
+    EXPECT_EQ(::listen(socket_.get(), 16), 0);
+    thread_ = std::thread([this] { ServeTcp(); });
+  } else {
+    thread_ = std::thread([this] { Serve(); });
+  }
 }
 
 NameServer::~NameServer() {
-  ::shutdown(socket_.get(), SHUT_RDWR);  // wakes recvfrom(2), with an empty datagram
+  ::shutdown(socket_.get(), SHUT_RDWR);  // wakes recvfrom(2), with an empty datagram, and accept(2)
   thread_.join();
 }
 
@@ -99,6 +105,30 @@ void NameServer::Serve() {
       const std::string answer = Answer({query.data(), static_cast<std::size_t>(count)});
       (void)::sendto(socket_.get(), answer.data(), answer.size(), 0,
                      reinterpret_cast<const sockaddr*>(&from), size);
+    }
+  }
+}
+
+// Each message follows its length in two bytes (RFC 1035, section 4.2.2).
+void NameServer::ServeTcp() {
+  for (;;) {
+    const UniqueFd peer(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!peer.valid()) {
+      return;
+    }
+    std::array<unsigned char, 2> size{};
+    std::array<char, 512> query{};
+    while (::recv(peer.get(), size.data(), size.size(), MSG_WAITALL) == 2) {
+      const std::size_t count = std::size_t{size[0]} << 8 | size[1];
+      if (count <= kHeaderSize || count > query.size() ||
+          ::recv(peer.get(), query.data(), count, MSG_WAITALL) != static_cast<ssize_t>(count)) {
+        break;
+      }
+      const std::string answer = Answer({query.data(), count});
+      std::string framed;
+      Put16(framed, static_cast<unsigned>(answer.size()));
+      framed += answer;
+      (void)::send(peer.get(), framed.data(), framed.size(), MSG_NOSIGNAL);
     }
   }
 }

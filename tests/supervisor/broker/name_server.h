@@ -1,4 +1,5 @@
-// A small DNS server for tests (RFC 1035): UDP, port 53 of an address of the loopback network.
+// A small DNS server for tests (RFC 1035): UDP or TCP, port 53 of an address of the loopback
+// network.
 
 #pragma once
 
@@ -27,9 +28,9 @@ using NameZone = std::map<std::string, NameRecords>;
 
 class NameServer final {
  public:
-  // Serves `zone` on port 53 of `address` until it is destroyed; silent: receives and never
-  // answers.
-  enum class Manner : std::uint8_t { kAnswers, kSilent };
+  // Serves `zone` on port 53 of `address` until it is destroyed. kSilent: receives and never
+  // answers. kTcp: answers over TCP and not over UDP, one connection at a time.
+  enum class Manner : std::uint8_t { kAnswers, kSilent, kTcp };
   NameServer(const std::string& address, NameZone zone, Manner manner = Manner::kAnswers);
   NameServer(const NameServer&) = delete;
   NameServer& operator=(const NameServer&) = delete;
@@ -37,6 +38,7 @@ class NameServer final {
 
  private:
   void Serve();
+  void ServeTcp();
   [[nodiscard]] std::string Answer(std::string_view query) const;
 
   NameZone zone_;
