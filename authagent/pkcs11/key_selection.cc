@@ -11,18 +11,8 @@
 namespace baokms::authagent {
 namespace {
 
-constexpr std::string_view kFileScheme = "file://";
-
-// Returns the path of a plain path or of a file URI of this host (RFC 7512, section 2.4).
 std::string PinFileOf(const char* source) {
-  if (source == nullptr) {
-    return std::string();
-  }
-  std::string_view path = source;
-  if (path.starts_with(kFileScheme)) {
-    path.remove_prefix(kFileScheme.size());
-  }
-  return std::string(path);
+  return std::string(source == nullptr ? std::string_view() : setup::PinSourcePath(source));
 }
 
 }  // namespace

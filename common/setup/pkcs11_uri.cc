@@ -96,22 +96,33 @@ bool IsVersion(std::string_view text) {
          (dot == std::string_view::npos || is_byte(text.substr(dot + 1)));
 }
 
-bool HasForm(std::string_view value, Form form) {
+// Returns whether the text begins with `lower`, whatever the case of its letters.
+bool BeginsWith(std::string_view text, std::string_view lower) {
+  return text.size() >= lower.size() &&
+         std::ranges::equal(text.substr(0, lower.size()), lower, [](char a, char b) {
+           return (a >= 'A' && a <= 'Z' ? static_cast<char>(a | 0x20) : a) == b;
+         });
+}
+
+// The forms other than kText belong to one attribute each.
+Status CheckForm(std::string_view value, Form form) {
   switch (form) {
     case Form::kText:
-      return true;
+      break;
     case Form::kPrivate:
-      return value == "private";
+      return Require(value == "private", "must not have a \"type\" other than private");
     case Form::kNumber:
-      return IsNumber(value, 9);
+      return Require(IsNumber(value, 9), "must have a \"slot-id\" of 1 to 9 digits");
     case Form::kVersion:
-      return IsVersion(value);
+      return Require(IsVersion(value), "must have a \"library-version\" such as 3.1");
     case Form::kAbsolutePath:
-      return value.starts_with('/');
+      return Require(value.starts_with('/'), "must have an absolute path as \"module-path\"");
     case Form::kFileOrPath:
-      return value.starts_with('/') || value.starts_with("file:///");
+      return Require(!PinSourcePath(value).empty(),
+                     "must have an absolute path or a file URI such as file:/etc/token_pin as "
+                     "\"pin-source\"");
   }
-  return false;
+  return {};
 }
 
 struct NamedValue {
@@ -134,10 +145,10 @@ Status CheckAttribute(const NamedValue& given) {
   if (!value) {
     return Invalid("contains a \"%\" that is not followed by two hexadecimal digits, or a NUL");
   }
-  if (!HasForm(*value, known->form) || (known->max != 0 && value->size() > known->max)) {
-    return Invalid("contains an attribute with a value that is too long or not allowed");
-  }
-  return {};
+  BAOKMS_TRY(Require(known->max == 0 || value->size() <= known->max,
+                     "must not have a value that is longer than PKCS #11 allows: 16 bytes for "
+                     "\"serial\" and \"model\", 64 for \"slot-description\", 32 for all others"));
+  return CheckForm(*value, known->form);
 }
 
 // Returns the attributes in the order of the URI; kInvalidArgument: one has no "=".
@@ -165,7 +176,7 @@ Result<std::vector<NamedValue>> Split(std::string_view uri) {
 
 Status CheckPkcs11Uri(std::string_view uri) {
   const bool visible = std::ranges::all_of(uri, [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!uri.starts_with(kScheme) || uri.size() == kScheme.size() || !visible) {
+  if (!BeginsWith(uri, kScheme) || uri.size() == kScheme.size() || !visible) {
     return Invalid(kNotAUri);
   }
   std::set<std::string_view> seen;
@@ -176,6 +187,20 @@ Status CheckPkcs11Uri(std::string_view uri) {
     BAOKMS_TRY(CheckAttribute(attribute));
   }
   return {};
+}
+
+std::string_view PinSourcePath(std::string_view source) {
+  constexpr std::string_view kFile = "file:";
+  if (BeginsWith(source, kFile)) {
+    source.remove_prefix(kFile.size());
+    for (const std::string_view host : {"//localhost/", "///"}) {
+      source.remove_prefix(BeginsWith(source, host) ? host.size() - 1 : 0);
+    }
+    if (source.starts_with("//")) {
+      return {};  // another host
+    }
+  }
+  return source.starts_with('/') ? source : std::string_view();
 }
 
 bool HasUriAttribute(std::string_view uri, std::string_view name) {

@@ -14,6 +14,10 @@ namespace baokms::setup {
 // must not contain the PIN, a duplicate attribute, or an attribute that RFC 7512 does not define.
 Status CheckPkcs11Uri(std::string_view uri);
 
+// Returns the path that a decoded pin-source names: an absolute path, or a file URI of this host
+// (RFC 8089) such as "file:/etc/pin" or "file:///etc/pin". Empty if it is neither.
+[[nodiscard]] std::string_view PinSourcePath(std::string_view source);
+
 // Returns whether a URI accepted by CheckPkcs11Uri() has this attribute ("module-path").
 bool HasUriAttribute(std::string_view uri, std::string_view name);
 

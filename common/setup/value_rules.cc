@@ -36,6 +36,14 @@ bool IsIp(int family, std::string_view text) {
          ::inet_pton(family, std::string(text).c_str(), &address) == 1;
 }
 
+// Returns whether inet_aton(3), and therefore the resolver, reads the text as an IPv4 address,
+// which includes "127.1" and "0x7f000001".
+bool IsNumericIpv4(std::string_view text) {
+  in_addr address{};
+  return std::ranges::all_of(text, [](char c) { return IsHostCharacter(c) || c == '.'; }) &&
+         ::inet_aton(std::string(text).c_str(), &address) == 1;
+}
+
 bool IsLabel(std::string_view label) {
   return !label.empty() && label.size() <= kMaxHostLabel &&
          std::ranges::all_of(label, IsHostCharacter);
@@ -114,10 +122,7 @@ Status CheckServerName(std::string_view text) {
 }
 
 Status CheckHost(std::string_view host) {
-  const bool name =
-      !host.empty() && host.size() <= kMaxHostName &&
-      std::ranges::all_of(host, [](char c) { return IsHostCharacter(c) || c == '.'; });
-  return Require(name || IsIp(AF_INET6, host), kHostRule);
+  return Require(IsDnsName(host) || IsNumericIpv4(host) || IsIp(AF_INET6, host), kHostRule);
 }
 
 Status CheckPathPrefix(std::string_view prefix) {

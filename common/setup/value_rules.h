@@ -31,8 +31,8 @@ Status CheckKeyName(std::string_view text);
 // brackets. Names that libcurl would read as a number ("0123", "1.2.3") are refused.
 Status CheckServerName(std::string_view text);
 
-// Requires the host of a URL without brackets: letters, digits, ".", "-" and "_", or an IPv6
-// address.
+// Requires the host of a URL without brackets: a DNS name, an IPv4 address in any form that
+// inet_aton(3) reads, or an IPv6 address.
 Status CheckHost(std::string_view host);
 
 // "" or an absolute path in visible ASCII: what stands between a URL's host and "/v1".

@@ -79,11 +79,25 @@ TEST(KeySelectionTest, TakesTheModuleOfTheConfigurationWhereTheUriHasNone) {
             "/a/pin");
 }
 
+// RFC 3986, section 3.1: schemes ignore case. RFC 7512, section 2.4, and RFC 8089: file:/path.
+TEST(KeySelectionTest, AcceptsEveryFormOfAPinFileOfThisHost) {
+  for (const char* uri : {"PKCS11:object=k?pin-source=/etc/token_pin",
+                          "pkcs11:object=k?pin-source=file:/etc/token_pin",
+                          "pkcs11:object=k?pin-source=file:///etc/token_pin",
+                          "pkcs11:object=k?pin-source=FILE://localhost/etc/token_pin"}) {
+    const Result<KeySelection> selection = KeySelection::FromUri(uri, kModule);
+    ASSERT_TRUE(selection) << uri << ": " << selection.error().what();
+    EXPECT_EQ(selection->pin_file(), "/etc/token_pin") << uri;
+    EXPECT_EQ(AttributeOf(*selection, CKA_LABEL), "k") << uri;
+  }
+}
+
 TEST(KeySelectionTest, RefusesUrisThatAreUnclear) {
   for (const char* uri :
        {"", "pkcs11:", "pkcs12:token=t", "pkcs11:token=t;token=u", "pkcs11:token=t;object=k%00",
         "pkcs11:token=t;unheard-of=x", "pkcs11:token=t?pin-value=1234",
-        "pkcs11:token=t?pin-source=|/bin/cat", "pkcs11:token=t?pin-source=pin",
+        "pkcs11:token=t?pin-source=|/bin/cat", "pkcs11:token=t?pin-source=file://host/pin",
+        "pkcs11:token=t?pin-source=file:pin", "pkcs11:token=t?pin-source=pin",
         "pkcs11:token=t;type=cert", "pkcs11:token=t;type=public", "pkcs11:token=t?module-name=hsm",
         "pkcs11:token=t?module-path=/a&module-path=/b", "pkcs11:token=%zz"}) {
     EXPECT_FALSE(KeySelection::FromUri(uri, kModule)) << uri;
