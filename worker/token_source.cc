@@ -97,7 +97,8 @@ void TokenSource::ApplyOne(const TokenAction& action) {
     case TokenAction::Kind::kLoginTimedOut:
       login_.reset();
       Report(Attempt::kLogin, ipc::OUTCOME_TIMEOUT, "error", {});
-      LogAttempt(Attempt::kLogin, "error");  // the agent logs all other ends of a login
+      // The agent logs all other ends of a login.
+      LogAttempt("auth.login", "error", ErrorClass::kTimeout);
       break;
   }
 }
@@ -146,6 +147,7 @@ void TokenSource::OnRenewed(const TokenAction& action,
   }
   Report(Attempt::kRenewal, openbao::ToOutcome(report.error_class),
          RenewalStatus(report.error_class), report.calls);
+  LogAttempt("auth.renewal", RenewalStatus(report.error_class), report.error_class);
 }
 
 Status TokenSource::OnToken(std::span<std::uint8_t> body) {
@@ -314,18 +316,20 @@ void TokenSource::Report(Attempt attempt,
   message.set_was_renewal(attempt == Attempt::kRenewal);
   openbao::AppendCalls(calls, *message.mutable_calls());
   around_.tell_supervisor(message);
-  if (attempt == Attempt::kRenewal) {
-    LogAttempt(attempt, status);
-  }
 }
 
-void TokenSource::LogAttempt(Attempt attempt, std::string_view status) {
-  const LogLevel level = status == "ok" ? LogLevel::kDebug : LogLevel::kWarn;
+void TokenSource::LogAttempt(const std::string& event,
+                             std::string_view status,
+                             ErrorClass error_class) {
+  const LogLevel level = error_class == ErrorClass::kOk ? LogLevel::kDebug : LogLevel::kWarn;
   if (!around_.log.Enabled(level)) {
     return;
   }
-  const std::string event = attempt == Attempt::kLogin ? "auth.login" : "auth.renewal";
-  around_.log.Write({level, event, {{"operation", event}, {"status", std::string(status)}}});
+  LogRecord record{level, event, {{"operation", event}, {"status", std::string(status)}}};
+  if (error_class != ErrorClass::kOk) {
+    record.fields.emplace_back("reason", std::string(openbao::ToString(error_class)));
+  }
+  around_.log.Write(record);
 }
 
 }  // namespace baokms::worker

@@ -131,7 +131,9 @@ class TokenSource final {
   // Reports a change other than a login or renewal; `status` stays empty.
   void ReportState(ipc::Outcome outcome, const std::vector<openbao::CallRecord>& calls);
   ipc::TokenStatus StatusNow();
-  void LogAttempt(Attempt attempt, std::string_view status);
+  void LogAttempt(const std::string& event,
+                  std::string_view status,
+                  openbao::ErrorClass error_class);
 
   TokenSurroundings around_;
   std::int64_t renewal_increment_seconds_;

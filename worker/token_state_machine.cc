@@ -48,7 +48,7 @@ ipc::Outcome ForCallers(ipc::Outcome outcome) {
     case ipc::OUTCOME_CONNECTION_FAILED:
       return outcome;
     case ipc::OUTCOME_TIMEOUT:
-      return ipc::OUTCOME_UNAVAILABLE;
+      return ipc::OUTCOME_LOGIN_TIMEOUT;  // the call's own deadline has not passed
     default:
       return ipc::OUTCOME_AUTH_FAILED;
   }

@@ -90,6 +90,7 @@ constexpr std::array kCauses = {
     OutcomeCause{ipc::OUTCOME_RATE_LIMITED, Cause::kRateLimited},
     OutcomeCause{ipc::OUTCOME_SEALED, Cause::kSealed},
     OutcomeCause{ipc::OUTCOME_UNAVAILABLE, Cause::kUnavailable},
+    OutcomeCause{ipc::OUTCOME_LOGIN_TIMEOUT, Cause::kUnavailable},
     OutcomeCause{ipc::OUTCOME_TLS_FAILED, Cause::kTlsFailed},
     OutcomeCause{ipc::OUTCOME_DNS_FAILED, Cause::kDnsFailed},
     OutcomeCause{ipc::OUTCOME_CONNECTION_FAILED, Cause::kConnectionFailed},

@@ -28,6 +28,7 @@ constexpr OutcomeRow kOutcomes[] = {
     {ipc::OUTCOME_CONNECTION_FAILED, "connection_failed"},
     {ipc::OUTCOME_CANCELED, "canceled"},
     {ipc::OUTCOME_TIMEOUT, "timeout"},
+    {ipc::OUTCOME_LOGIN_TIMEOUT, "timeout"},
     {ipc::OUTCOME_AUTH_FAILED, "auth_failed"},
     {ipc::OUTCOME_LOGIN_BUDGET, "auth_failed"},
 };

@@ -38,7 +38,8 @@ using MetadataReply = Reply<ipc::MetadataAnswer>;
 // Returns whether a worker says this because it has no token. It tells the cause of a failed login
 // only roughly.
 bool MayLackToken(ipc::Outcome outcome) {
-  return outcome == ipc::OUTCOME_AUTH_FAILED || outcome == ipc::OUTCOME_UNAVAILABLE;
+  return outcome == ipc::OUTCOME_AUTH_FAILED || outcome == ipc::OUTCOME_UNAVAILABLE ||
+         outcome == ipc::OUTCOME_LOGIN_TIMEOUT;
 }
 
 bool LoginFailed(const ipc::AgentStatus& agent) {

@@ -22,6 +22,7 @@ Severity SeverityOf(ipc::Outcome outcome) {
     case ipc::OUTCOME_TLS_FAILED:
     case ipc::OUTCOME_DNS_FAILED:
     case ipc::OUTCOME_TIMEOUT:
+    case ipc::OUTCOME_LOGIN_TIMEOUT:
     case ipc::OUTCOME_RATE_LIMITED:
     case ipc::OUTCOME_UNAVAILABLE:
     case ipc::OUTCOME_SEALED:

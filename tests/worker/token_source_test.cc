@@ -153,6 +153,8 @@ TEST_F(TokenSourceTest, AgentThatDoesNotAnswerIsAskedAgain) {
   ASSERT_EQ(log.records.size(), 1U);
   EXPECT_EQ(log.records[0].event, "auth.login");
   EXPECT_EQ(log.records[0].level, LogLevel::kWarn);
+  EXPECT_EQ(log.records[0].fields.back(),
+            (std::pair<std::string, LogValue>("reason", std::string("timeout"))));
   GiveToken(0, "s.late");
   EXPECT_EQ(CurrentToken(), "none");
   GiveToken(1, "s.second");

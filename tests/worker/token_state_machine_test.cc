@@ -154,7 +154,7 @@ TEST_F(TokenStateMachineTest, LoginWithoutAnswerIsAFailureAndItsLateAnswerIsUnwa
   EXPECT_EQ(TickFor(4999ms), "");
   EXPECT_EQ(TickFor(1ms), "timed out");
   EXPECT_EQ(Ask(), Answer::kUnavailable);
-  EXPECT_EQ(machine_.last_outcome(), ipc::OUTCOME_UNAVAILABLE) << "as if the agent had said so";
+  EXPECT_EQ(machine_.last_outcome(), ipc::OUTCOME_LOGIN_TIMEOUT) << "as if the agent had said so";
   EXPECT_EQ(Granted(1, kHalfHour), "");
   EXPECT_EQ(Ask(), Answer::kUnavailable);
   EXPECT_EQ(TickFor(749ms), "");
@@ -245,7 +245,7 @@ TEST_F(TokenStateMachineTest, TellsCallersOutagesByNameAndAllElseAsAuthenticatio
       {ipc::OUTCOME_TLS_FAILED, ipc::OUTCOME_TLS_FAILED},
       {ipc::OUTCOME_DNS_FAILED, ipc::OUTCOME_DNS_FAILED},
       {ipc::OUTCOME_CONNECTION_FAILED, ipc::OUTCOME_CONNECTION_FAILED},
-      {ipc::OUTCOME_TIMEOUT, ipc::OUTCOME_UNAVAILABLE},
+      {ipc::OUTCOME_TIMEOUT, ipc::OUTCOME_LOGIN_TIMEOUT},
       {ipc::OUTCOME_PERMISSION_DENIED, ipc::OUTCOME_AUTH_FAILED},
       {ipc::OUTCOME_INVALID_REQUEST, ipc::OUTCOME_AUTH_FAILED},
       {ipc::OUTCOME_NOT_FOUND, ipc::OUTCOME_AUTH_FAILED},

@@ -118,6 +118,7 @@ TEST(ErrorPolicyTest, LocalOutcomesOfWorkersHaveTheirCauses) {
       {ipc::OUTCOME_OK, Cause::kNone},
       {ipc::OUTCOME_CANCELED, Cause::kCanceled},
       {ipc::OUTCOME_TIMEOUT, Cause::kDeadline},
+      {ipc::OUTCOME_LOGIN_TIMEOUT, Cause::kUnavailable},
       {ipc::OUTCOME_AUTH_FAILED, Cause::kUnauthenticated},
       {ipc::OUTCOME_KEY_ID_MALFORMED, Cause::kKeyIdMalformed},
       {ipc::OUTCOME_KEY_ID_UNKNOWN, Cause::kDiscoveryFailed},

@@ -215,6 +215,7 @@ TEST_F(ServerTest, EveryOutcomeHasItsCodeAndText) {
       {ipc::OUTCOME_TLS_FAILED, grpc::UNAVAILABLE, "transit unavailable (temporary)"},
       {ipc::OUTCOME_DNS_FAILED, grpc::UNAVAILABLE, "transit unavailable (temporary)"},
       {ipc::OUTCOME_CONNECTION_FAILED, grpc::UNAVAILABLE, "transit unavailable (temporary)"},
+      {ipc::OUTCOME_LOGIN_TIMEOUT, grpc::UNAVAILABLE, "transit unavailable (temporary)"},
       {ipc::OUTCOME_UNKNOWN_STATUS, grpc::UNAVAILABLE, "transit unavailable (temporary)"},
       {ipc::OUTCOME_UNDECODABLE, grpc::UNAVAILABLE, "transit operation failed (temporary)"},
       {ipc::OUTCOME_TIMEOUT, grpc::DEADLINE_EXCEEDED, "request timed out (temporary)"},

@@ -19,8 +19,10 @@ std::string Describe(ipc::Outcome read, ipc::Outcome login, const char* status) 
 TEST(LiveKeyQueryTest, NamesTheCauseOfAFailedLogin) {
   EXPECT_EQ(Describe(ipc::OUTCOME_AUTH_FAILED, ipc::OUTCOME_TIMEOUT, "error"),
             "read of the key's metadata failed: timeout (login: error)");
-  EXPECT_EQ(Describe(ipc::OUTCOME_UNAVAILABLE, ipc::OUTCOME_TIMEOUT, "error"),
-            "read of the key's metadata failed: timeout (login: error)");
+  for (const ipc::Outcome read : {ipc::OUTCOME_UNAVAILABLE, ipc::OUTCOME_LOGIN_TIMEOUT}) {
+    EXPECT_EQ(Describe(read, ipc::OUTCOME_TIMEOUT, "error"),
+              "read of the key's metadata failed: timeout (login: error)");
+  }
   EXPECT_EQ(Describe(ipc::OUTCOME_AUTH_FAILED, ipc::OUTCOME_AUTH_FAILED, "jwt_expired"),
             "read of the key's metadata failed: auth_failed (login: jwt_expired)");
 }

@@ -14,9 +14,9 @@ using ::testing::Not;
 using Health = StatusView::Health;
 
 constexpr ipc::Outcome kTransport[] = {
-    ipc::OUTCOME_CONNECTION_FAILED, ipc::OUTCOME_TLS_FAILED, ipc::OUTCOME_DNS_FAILED,
-    ipc::OUTCOME_TIMEOUT,           ipc::OUTCOME_SEALED,     ipc::OUTCOME_UNAVAILABLE,
-    ipc::OUTCOME_RATE_LIMITED};
+    ipc::OUTCOME_CONNECTION_FAILED, ipc::OUTCOME_TLS_FAILED,   ipc::OUTCOME_DNS_FAILED,
+    ipc::OUTCOME_TIMEOUT,           ipc::OUTCOME_SEALED,       ipc::OUTCOME_UNAVAILABLE,
+    ipc::OUTCOME_RATE_LIMITED,      ipc::OUTCOME_LOGIN_TIMEOUT};
 
 constexpr ipc::Outcome kDefinite[] = {ipc::OUTCOME_PERMISSION_DENIED, ipc::OUTCOME_NOT_FOUND,
                                       ipc::OUTCOME_UNAUTHENTICATED,   ipc::OUTCOME_AUTH_FAILED,
