@@ -59,8 +59,8 @@ Result<ListenAddress> ParseListenAddress(std::string_view text) {
   }
   if (EqualsIgnoringAsciiCase(host, kLocalhost)) {
     host = kLocalhost;
-  } else if (!host.empty() && !ParseIp(host)) {
-    return setup::Invalid("must have an IP address, localhost or nothing before the port");
+  } else if (!host.empty() && !setup::CheckServerName(host)) {
+    return setup::Invalid("must have an IP address, a host name or nothing before the port");
   }
   const auto port = ParseDecimal(text.substr(colon + 1), kMaxPort);
   if (!port) {

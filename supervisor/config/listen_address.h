@@ -20,14 +20,13 @@ std::optional<IpBytes> ParseIp(std::string_view text);
 // Returns whether the address is an IPv4 one.
 bool IsIpv4(const IpBytes& ip);
 
-// The only name that a listener may have instead of an address.
 inline constexpr std::string_view kLocalhost = "localhost";
 
 // Returns whether the host is kLocalhost or a loopback address, which only this machine reaches.
 bool IsLoopback(std::string_view host);
 
 struct ListenAddress {
-  // An IP address without brackets, or kLocalhost; empty: every interface.
+  // An IP address without brackets, or a DNS name; empty: every interface.
   std::string host;
   // 0: the kernel chooses.
   std::uint16_t port{};
@@ -37,8 +36,8 @@ struct ListenAddress {
 Result<ListenAddress> ParseListenAddress(std::string_view text);
 
 // Returns whether both are the same fixed port of the same host: IP addresses are compared as
-// addresses (IPv4-in-IPv6 as IPv4). Neither a wildcard nor kLocalhost is compared with the
-// addresses that it covers.
+// addresses (IPv4-in-IPv6 as IPv4). Neither a wildcard nor a name is compared with the addresses
+// that it covers.
 bool SameListener(const ListenAddress& a, const ListenAddress& b);
 
 }  // namespace baokms::supervisor

@@ -134,7 +134,7 @@ const TextRule kSocketGroup{&CheckSocketGroup, "group name or decimal GID"};
 // A blank address turns the listener off.
 const TextRule kListenAddress{.check = &Parses<&ParseListenAddress>,
                               .allowed =
-                                  "IP address (IPv6 in brackets), `localhost` or nothing, and "
+                                  "IP address (IPv6 in brackets), host name or nothing, and "
                                   "`:port`; with port 0 the kernel chooses a port",
                               .blank_is_none = true};
 const TextRule kSpiffeSocket{&setup::CheckSpiffeSocket, "`unix:///absolute/path`"};

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "common/base/error.h"
-#include "supervisor/config/listen_address.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -90,7 +89,12 @@ Result<ListenSocket> Listen(const std::string& host, std::uint16_t port) {
                                    both.error().sys_errno() == EADDRNOTAVAIL);
     return no_ipv6 ? ListenOnFirst(Resolve("0.0.0.0", service, AI_NUMERICHOST)) : std::move(both);
   }
-  return ListenOnFirst(Resolve(host.c_str(), service, host == kLocalhost ? 0 : AI_NUMERICHOST));
+  // Tries a numeric address first: looking up a name loads modules and reads files.
+  Addresses found = Resolve(host.c_str(), service, AI_NUMERICHOST);
+  if (found == nullptr) {
+    found = Resolve(host.c_str(), service, 0);
+  }
+  return ListenOnFirst(found);
 }
 
 }  // namespace baokms::supervisor

@@ -186,12 +186,12 @@ const std::vector<std::string> kBadServerNames{"''",
                                                "\"bao\\0x\""};
 
 std::vector<ValueRow> AddressRows() {
-  const std::vector<std::string> listen{"127.0.0.1:0",     "':8081'", "'[::1]:8081'",
-                                        "Localhost:65535", "''",      "'  '"};
-  const std::vector<std::string> no_listen{"localhost",       "'::1:80'",     "'[::1]'",
-                                           "999.1.1.1:80",    "host.x:80",    "'[::1]80'",
-                                           "localhost:65536", "'localhost:'", "localhost:http",
-                                           "'localhost :1'",  "'[h:1'"};
+  const std::vector<std::string> listen{"127.0.0.1:0",      "':8081'", "'[::1]:8081'",
+                                        "Localhost:65535",  "''",      "'  '",
+                                        "node-1.example:80"};
+  const std::vector<std::string> no_listen{
+      "localhost",       "'::1:80'",     "'[::1]'",        "999.1.1.1:80",   "a..x:80", "'[::1]80'",
+      "localhost:65536", "'localhost:'", "localhost:http", "'localhost :1'", "'[h:1'"};
   std::vector<std::string> token_urls = kBadUrls;
   std::vector<std::string> lists;
   for (const std::string& url : kBadUrls) {
