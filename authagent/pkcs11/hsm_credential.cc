@@ -125,7 +125,7 @@ void HsmCredential::Start() {
 
 void HsmCredential::OnOpened(Result<std::shared_ptr<HsmSession>> session) {
   if (!session) {
-    return Break(session.error());
+    return OnNotUsable(session.error());
   }
   session_ = std::move(*session);
   AskForAttempt();
@@ -204,7 +204,7 @@ void HsmCredential::FindKey() {
         if (facts) {
           BecomeReady(*facts);
         } else {
-          OnKeyFailed(facts.error());
+          OnNotUsable(facts.error());
         }
       });
 }
@@ -242,17 +242,31 @@ void HsmCredential::WaitForPin(std::string reason) {
   });
 }
 
-// A new process would find the same key, and would present the PIN to the token each time. The
-// process therefore stays and reports the problem to every login until it is restarted.
-void HsmCredential::OnKeyFailed(const Error& error) {
-  if (!IsKeyProperty(error)) {
+// A new process would find the same, and would present the PIN to the token each time. The process
+// therefore stays and reports the problem to every login.
+void HsmCredential::OnNotUsable(const Error& error) {
+  if (!NeedsOperator(error)) {
     return Break(error);
   }
-  state_ = State::kUnusable;
-  reason_ = Describe(error);
-  Log(LogLevel::kError, "key_unusable");
+  state_ = error.code() == ErrorCode::kNotFound ? State::kAbsent : State::kUnusable;
+  const std::string before = std::exchange(reason_, Describe(error));
+  const bool known = reason_ == before;
+  if (!known) {
+    Log(LogLevel::kError, session_ == nullptr ? "module_failed" : "key_unusable");
+  }
   AnswerWaiters();
-  host_.changed();
+  if (!known) {
+    host_.changed();  // it asks for the credential at once
+  }
+}
+
+// The intervals are those of the workers' logins. The PIN is not presented again.
+void HsmCredential::LookAgain() {
+  if (session_ == nullptr) {
+    return Start();
+  }
+  state_ = State::kLoggingIn;
+  FindKey();
 }
 
 void HsmCredential::Break(const Error& error) {
@@ -283,6 +297,9 @@ void HsmCredential::EndProcess(ipc::ExitCode code, std::string_view status) {
 void HsmCredential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
   // Stamped before the file is read, so that Replaced() detects a replacement in between.
   seen_ = StampFile(options_.certificate_file);
+  if (state_ == State::kAbsent) {
+    LookAgain();
+  }
   Serve(ByDeadline(deadline, std::move(done)));
 }
 
@@ -303,7 +320,8 @@ HsmCredential::Answer HsmCredential::ByDeadline(BootTime deadline, Answer done) 
 }
 
 void HsmCredential::Serve(const Answer& answer) {
-  if (state_ == State::kWaiting || state_ == State::kBroken || state_ == State::kUnusable) {
+  if (state_ == State::kWaiting || state_ == State::kBroken || state_ == State::kUnusable ||
+      state_ == State::kAbsent) {
     return answer(NotReady());
   }
   if (state_ != State::kReady) {

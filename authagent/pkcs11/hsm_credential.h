@@ -1,7 +1,7 @@
 // A certificate whose key is in a PKCS#11 module, as a login credential. It opens the module once,
 // asks for permission before it presents the PIN to the token, and never recovers a session in
-// place: after any failure except a refused PIN or an unusable key, the process ends and a new one
-// starts.
+// place: after any failure that an operator need not correct (a refused PIN, an unusable key, a
+// module, token or key that is not there), the process ends and a new one starts.
 
 #pragma once
 
@@ -70,6 +70,7 @@ class HsmCredential final : public Credential {
     kLoggingIn,  // presenting the PIN, then finding the key
     kWaiting,    // waiting for another PIN, or for the latch to be cleared
     kUnusable,   // the key does not support what TLS needs; only another key can help
+    kAbsent,     // module, token or key is not there; every login looks again
     kReady,
     kBroken,  // about to end
   };
@@ -87,7 +88,8 @@ class HsmCredential final : public Credential {
   void FindKey();
   void BecomeReady(const HsmKeyFacts& facts);
   void WaitForPin(std::string reason);
-  void OnKeyFailed(const Error& error);
+  void OnNotUsable(const Error& error);
+  void LookAgain();
   void Break(const Error& error);
   void OnSignFailed(const Error& error);
   void EndAttempt(ipc::PinAttemptEnd::Result result);

@@ -1,5 +1,8 @@
 #include "authagent/pkcs11/hsm_session.h"
 
+#include <dlfcn.h>
+#include <fcntl.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -8,7 +11,9 @@
 #include <p11-kit/p11-kit.h>
 
 #include "authagent/pkcs11/module_error.h"
+#include "common/base/deleter.h"
 #include "common/base/error.h"
+#include "common/base/unique_fd.h"
 
 namespace baokms::authagent {
 namespace {
@@ -53,6 +58,31 @@ Status Check(Literal function, CK_RV result) {
   return result == CKR_OK ? Status() : Status(ModuleError(function, result));
 }
 
+// Finds out why p11-kit did not load a module: it says so only in the loader's own words.
+Error LoadError(const std::string& path) {
+  if (!UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)).valid()) {
+    return {ErrorCode::kNotFound,
+            "PKCS#11 module cannot be loaded: the file of auth.cert.pkcs11.modulePath, or of the "
+            "URI's module-path, does not exist or cannot be read; correct the path"};
+  }
+  const std::unique_ptr<void, Deleter<&::dlclose>> library(
+      ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL));
+  if (library == nullptr) {
+    return {ErrorCode::kNotFound,
+            "PKCS#11 module cannot be loaded: the file is not a shared library of this machine, or "
+            "a library that it needs is missing; check auth.cert.pkcs11.modulePath with ldd"};
+  }
+  if (::dlsym(library.get(), "C_GetFunctionList") == nullptr) {
+    return {
+        ErrorCode::kNotFound,
+        "PKCS#11 module cannot be loaded: the shared library is not a PKCS#11 module, it has no "
+        "C_GetFunctionList; correct auth.cert.pkcs11.modulePath"};
+  }
+  return {ErrorCode::kNotFound,
+          "PKCS#11 module cannot be loaded: its C_GetFunctionList failed; check the module's own "
+          "configuration and auth.cert.pkcs11.environment"};
+}
+
 }  // namespace
 
 void HsmSession::ReleaseModule::operator()(CK_FUNCTION_LIST* module) const {
@@ -65,7 +95,7 @@ Result<std::unique_ptr<HsmSession>> HsmSession::Open(const KeySelection& selecti
   CK_FUNCTION_LIST* loaded =
       p11_kit_module_load(selection.module_path().c_str(), P11_KIT_MODULE_UNMANAGED);
   if (loaded == nullptr) {
-    return Error(ErrorCode::kNotFound, "PKCS#11 module cannot be loaded");
+    return LoadError(selection.module_path());
   }
   if (const CK_RV result = p11_kit_module_initialize(loaded); result != CKR_OK) {
     p11_kit_module_release(loaded);
@@ -106,7 +136,10 @@ Result<CK_SLOT_ID> HsmSession::FindSlot(const KeySelection& selection) {
     found = slot;
   }
   if (!found) {
-    return Error(ErrorCode::kNotFound, "no token matches");
+    return Error(
+        ErrorCode::kNotFound,
+        "no token matches auth.cert.pkcs11.tokenLabel, or the token attributes of its uri; "
+        "correct them, or make the token visible to the module");
   }
   return *found;
 }
@@ -151,7 +184,9 @@ Result<CK_OBJECT_HANDLE> HsmSession::FindPrivateKey(const KeySelection& selectio
   BAOKMS_TRY(Check("C_FindObjectsFinal", module_->C_FindObjectsFinal(session_)));
   BAOKMS_TRY(Check("C_FindObjects", searched));
   if (number == 0) {
-    return Error(ErrorCode::kNotFound, "no private key matches");
+    return Error(ErrorCode::kNotFound,
+                 "no private key matches auth.cert.pkcs11.keyLabel, or object and id of its uri; "
+                 "correct them, or create the key on the token");
   }
   if (number > 1) {
     return Error(ErrorCode::kFailedPrecondition, "more than one private key matches");

@@ -1,6 +1,6 @@
 // One session with one token of a PKCS#11 module, and the private key in it. Every call enters the
 // vendor's code and may hang, so a single thread uses it, which is never the loop's thread. Nothing
-// is recovered here: after a failure the process must end.
+// is recovered here: after a failure of a native call the process must end.
 
 #pragma once
 
@@ -29,7 +29,8 @@ struct HsmKeyFacts {
 class HsmSession final : public SigningKey {
  public:
   // Loads and initialises the module and opens a read-only session with the selected token. Errors
-  // as in module_error.h; kNotFound: no token matches; kFailedPrecondition: more than one does.
+  // as in module_error.h; kNotFound: the module cannot be loaded, or no token matches;
+  // kFailedPrecondition: more than one does. A failure leaves the module unloaded.
   static Result<std::unique_ptr<HsmSession>> Open(const KeySelection& selection);
 
   HsmSession(const HsmSession&) = delete;
@@ -41,10 +42,10 @@ class HsmSession final : public SigningKey {
   // Calls C_Login for the token's user once. If the user is logged in already, this is a success.
   Status Login(std::span<const std::uint8_t> pin);
 
-  // Finds the key and reads its properties. Call it once, after Login(). kNotFound: no key matches.
-  // kFailedPrecondition: more than one does, or a property of the key or of the token makes it
-  // unusable for TLS, which only a change on the token can correct. kUnavailable: a native call
-  // failed.
+  // Finds the key and reads its properties. Call it after Login(), and again only after kNotFound:
+  // no key matches now. kFailedPrecondition: more than one does, or a property of the key or of the
+  // token makes it unusable for TLS, which only a change on the token can correct. kUnavailable: a
+  // native call failed.
   Result<HsmKeyFacts> FindKey(const KeySelection& selection);
 
   // Calls C_Sign. Call it after FindKey().

@@ -115,9 +115,9 @@ std::string Describe(const Error& error) {
   return text;
 }
 
-bool IsKeyProperty(const Error& error) {
+bool NeedsOperator(const Error& error) {
   if (!IsNativeCall(error)) {
-    return error.code() == ErrorCode::kFailedPrecondition;
+    return error.code() == ErrorCode::kFailedPrecondition || error.code() == ErrorCode::kNotFound;
   }
   switch (CodeOf(error)) {
     case CKR_ACTION_PROHIBITED:

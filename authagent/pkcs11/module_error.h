@@ -29,8 +29,8 @@ namespace baokms::authagent {
 // if either is possible.
 [[nodiscard]] std::optional<ipc::PinAttemptEnd::Result> ClassifyLogin(const Error& error);
 
-// Returns whether a failure of FindKey() or of the first signature is a property of the key or its
-// token, which a new session cannot change.
-[[nodiscard]] bool IsKeyProperty(const Error& error);
+// Returns whether a failure of Open(), FindKey() or the first signature has a cause that only a
+// change of the configuration, the token or the key can remove, and a new process cannot.
+[[nodiscard]] bool NeedsOperator(const Error& error);
 
 }  // namespace baokms::authagent

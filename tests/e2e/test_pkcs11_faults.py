@@ -125,6 +125,57 @@ def test_a_key_that_may_not_sign_is_said_in_words(faulty):
     assert module.logins() == "."
 
 
+def expect_absent(setup, status: str, reason: str) -> None:
+    """Starts; the reason is said once, however often a login looks again, and no agent ends."""
+    setup.provider.start()
+    wait_for(lambda: setup.logged("auth.hsm", status=status, reason=reason), "the reason")
+    failed = setup.count("auth.login", reason=reason)
+    wait_for(
+        lambda: setup.count("auth.login", reason=reason) >= failed + 3, "further logins to fail"
+    )
+    assert setup.count("auth.hsm", reason=reason) == 1
+    assert not setup.logged("process.ended", child="auth_agent")
+    assert setup.provider.ready()[1]["auth"]["credential"] == "error"
+
+
+def test_a_key_that_is_created_later_is_found_with_one_login_to_the_token(faulty):
+    setup, module = faulty()
+    # SoftHSM shows new keys to a session only if it could write its token at the login.
+    setup.configure(keyLabel="later", stateDirectory=str(setup.hsm.folder))
+    expect_absent(setup, "key_unusable", "no private key matches auth.cert.pkcs11.keyLabel")
+    assert module.logins() == "."
+    setup.renew_certificate(public_key=setup.hsm.generate("later", "02"))
+    setup.provider.wait_healthy()
+    assert setup.works()
+    assert module.logins() == "."
+    assert not setup.logged("process.ended", child="auth_agent")
+    assert setup.provider.run("pin-latch").stdout == "pinLatch: none\n"
+
+
+def test_a_token_that_appears_later_is_found(make_setup):  # noqa: F811
+    setup = make_setup()
+    setup.hsm.hide()
+    expect_absent(setup, "module_failed", "no token matches auth.cert.pkcs11.tokenLabel")
+    setup.hsm.restore()
+    setup.provider.wait_healthy()
+    assert setup.works()
+    assert not setup.logged("process.ended", child="auth_agent")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/nonexistent/module.so", "does not exist or cannot be read"),
+        ("/etc/hosts", "the file is not a shared library"),
+        ("/lib/x86_64-linux-gnu/libm.so.6", "it has no C_GetFunctionList"),
+    ],
+)
+def test_a_module_that_cannot_be_loaded_is_said_in_words(make_setup, path, reason):  # noqa: F811
+    setup = make_setup()
+    setup.configure(modulePath=path)
+    expect_absent(setup, "module_failed", reason)
+
+
 @pytest.mark.parametrize("key", ["p256", "p384"])
 def test_the_curve_of_a_key_without_parameters_is_the_certificates(faulty, key):
     setup, module = faulty(key=key)

@@ -62,7 +62,7 @@ class SoftHsm:
             "softhsm2-util", "--init-token", "--free", "--label", TOKEN_LABEL,
             "--so-pin", SO_PIN, "--pin", pin,
         )  # fmt: skip
-        self.public_key = self._generate()
+        self.public_key = self.generate(KEY_LABEL, "01")
 
     @property
     def environment(self) -> dict:
@@ -85,15 +85,16 @@ class SoftHsm:
             "pkcs11-tool", "--module", SOFTHSM, "--token-label", TOKEN_LABEL, *arguments
         )
 
-    def _generate(self):
+    def generate(self, label: str, key_id: str):
+        """Creates another key pair on the token and returns its public key."""
         printed = self._pkcs11_tool(
             "--login", "--pin", self.pin, "--keypairgen", "--key-type", KEY_TYPES[self.key],
-            "--label", KEY_LABEL, "--id", "01", *self._key_options,
+            "--label", label, "--id", key_id, *self._key_options,
         )  # fmt: skip
         if self.key == "rsa":
             file = self.folder / "public.der"
             self._pkcs11_tool(
-                "--read-object", "--type", "pubkey", "--label", KEY_LABEL, "-o", file
+                "--read-object", "--type", "pubkey", "--label", label, "-o", file
             )
             return serialization.load_der_public_key(file.read_bytes())
         # CKA_EC_POINT is an OCTET STRING around the point; all of these have one length byte.

@@ -43,17 +43,18 @@ TEST(ModuleErrorTest, TellsARefusedPinFromOneThatWasNotLookedAt) {
 }
 
 // A module that answers so may have counted the PIN.
-TEST(ModuleErrorTest, TellsPropertiesOfAKeyFromPassingTrouble) {
+TEST(ModuleErrorTest, TellsWhatAnOperatorMustChangeFromPassingTrouble) {
   for (const unsigned long code : {CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID,
                                    CKR_KEY_TYPE_INCONSISTENT, CKR_USER_NOT_LOGGED_IN}) {
-    EXPECT_TRUE(IsKeyProperty(ModuleError("C_SignInit", code))) << CkrName(code);
+    EXPECT_TRUE(NeedsOperator(ModuleError("C_SignInit", code))) << CkrName(code);
   }
   for (const unsigned long code : {CKR_DEVICE_ERROR, CKR_DEVICE_REMOVED, CKR_GENERAL_ERROR,
                                    CKR_SESSION_HANDLE_INVALID, CKR_HOST_MEMORY}) {
-    EXPECT_FALSE(IsKeyProperty(ModuleError("C_SignInit", code))) << CkrName(code);
+    EXPECT_FALSE(NeedsOperator(ModuleError("C_SignInit", code))) << CkrName(code);
   }
-  EXPECT_TRUE(IsKeyProperty(Error(ErrorCode::kFailedPrecondition, "more than one key")));
-  EXPECT_FALSE(IsKeyProperty(Error(ErrorCode::kNotFound, "no private key matches")));
+  EXPECT_TRUE(NeedsOperator(Error(ErrorCode::kFailedPrecondition, "more than one key")));
+  EXPECT_TRUE(NeedsOperator(Error(ErrorCode::kNotFound, "no private key matches")));
+  EXPECT_FALSE(NeedsOperator(Error(ErrorCode::kResourceExhausted, "too many slots")));
 }
 
 TEST(ModuleErrorTest, TrustsNoOtherAnswer) {
