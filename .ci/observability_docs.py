@@ -22,7 +22,7 @@ EVENTS = [
         rf"LogLevel::k\w+,\s*{WORD}",
         rf"LogEvent\(\*?(?:base\.)?log, {WORD}",
         rf"Write\(level, {WORD}",
-        rf"\bLog\({WORD}",
+        rf"\bLog(?:Attempt)?\({WORD}",
     )
 ]
 
