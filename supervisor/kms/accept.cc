@@ -176,11 +176,11 @@ bool Acceptor::MakeRoom(uid_t uid) {
                            : *answered         ? ConnectionUse::kAnswered
                                                : ConnectionUse::kServed});
   }
-  const Verdict verdict = JudgeNewcomer(open, uid);
-  if (verdict.evict) {
-    End(std::next(connections_.begin(), static_cast<std::ptrdiff_t>(*verdict.evict)), "evicted");
+  const NewcomerDecision decision = CheckNewcomer(open, uid);
+  if (decision.evict) {
+    End(std::next(connections_.begin(), static_cast<std::ptrdiff_t>(*decision.evict)), "evicted");
   }
-  return verdict.admit;
+  return decision.admit;
 }
 
 void Acceptor::Keep(UniqueFd connection, uid_t uid) {

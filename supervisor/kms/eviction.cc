@@ -12,7 +12,7 @@ std::size_t CountOf(std::span<const Occupant> open, uid_t uid) {
 
 }  // namespace
 
-Verdict JudgeNewcomer(std::span<const Occupant> open, uid_t uid) {
+NewcomerDecision CheckNewcomer(std::span<const Occupant> open, uid_t uid) {
   const std::size_t own = CountOf(open, uid);
   const bool uid_is_full = own >= kMaxConnectionsPerUid;
   if (!uid_is_full && open.size() < kMaxConnections) {
@@ -20,7 +20,7 @@ Verdict JudgeNewcomer(std::span<const Occupant> open, uid_t uid) {
   }
   using Rank = std::tuple<bool, std::size_t, bool>;  // the highest leaves
   std::optional<Rank> highest;
-  Verdict verdict;
+  NewcomerDecision decision;
   for (std::size_t i = 0; i < open.size(); ++i) {
     const Occupant& one = open[i];
     const bool is_answered = one.use == ConnectionUse::kAnswered;
@@ -31,10 +31,10 @@ Verdict JudgeNewcomer(std::span<const Occupant> open, uid_t uid) {
     const Rank rank{!is_answered, count, one.use == ConnectionUse::kHandshake};
     if (may_leave && (!highest || rank > *highest)) {
       highest = rank;
-      verdict = {.admit = true, .evict = i};
+      decision = {.admit = true, .evict = i};
     }
   }
-  return verdict;
+  return decision;
 }
 
 }  // namespace baokms::supervisor

@@ -31,7 +31,7 @@ struct Occupant {
   ConnectionUse use{};
 };
 
-struct Verdict {
+struct NewcomerDecision {
   bool admit = false;
   std::optional<std::size_t> evict;  // index of the connection to be closed first
 };
@@ -43,6 +43,6 @@ struct Verdict {
 //   connection to another uid: with a call on each connection, two uids could keep a third out.
 // - A uid never loses a connection to one that would then have more, and a uid at its own maximum
 //   only replaces its own.
-Verdict JudgeNewcomer(std::span<const Occupant> open, uid_t uid);
+NewcomerDecision CheckNewcomer(std::span<const Occupant> open, uid_t uid);
 
 }  // namespace baokms::supervisor

@@ -39,7 +39,7 @@ bool Agree(std::string_view received, std::string_view expected) {
 
 }  // namespace
 
-Handshake JudgeHandshake(std::string_view received) {
+Handshake ClassifyHandshake(std::string_view received) {
   if (!Agree(received, kPreface)) {
     return Handshake::kRefused;
   }
@@ -58,7 +58,7 @@ Handshake PeekHandshake(int socket) {
   std::array<char, kMaxHandshake> bytes{};
   const ssize_t size = ::recv(socket, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
   if (size > 0) {
-    return JudgeHandshake({bytes.data(), static_cast<std::size_t>(size)});
+    return ClassifyHandshake({bytes.data(), static_cast<std::size_t>(size)});
   }
   const bool is_empty = size < 0 && (errno == EAGAIN || errno == EINTR);
   return is_empty ? Handshake::kPending : Handshake::kRefused;

@@ -20,10 +20,10 @@ enum class Handshake : std::uint8_t {
 // bytes, and clients send fewer than ten.
 inline constexpr std::size_t kMaxSettingsBytes = 768;
 
-// Judges everything that a client has sent so far.
-Handshake JudgeHandshake(std::string_view received);
+// Classifies everything that a client has sent so far.
+Handshake ClassifyHandshake(std::string_view received);
 
-// Judges what waits in the receive buffer of `socket`. kRefused also if the socket has failed.
+// Classifies what waits in the receive buffer of `socket`. kRefused also if the socket has failed.
 Handshake PeekHandshake(int socket);
 
 }  // namespace baokms::supervisor

@@ -56,15 +56,15 @@ class Comparison final {
   Comparison(const FilterProgram& filter, Architecture architecture, ConfinedProcess process)
       : filter_(filter), architecture_(architecture), process_(static_cast<std::size_t>(process)) {}
 
-  // Puts the calls of one number to the filter; returns whether all were judged as documented.
+  // Puts the calls of one number to the filter; returns whether all are treated as documented.
   [[nodiscard]] bool Agrees(std::uint32_t number) const {
     const std::string name = NameOf(architecture_, number);
     for (const Arguments& arguments : CasesOf(name)) {
       const std::uint32_t expected = Expected(number, name, arguments);
-      const std::uint32_t judged = Judge(number, arguments);
-      if (judged != expected) {
+      const std::uint32_t action = ActionOf(number, arguments);
+      if (action != expected) {
         ADD_FAILURE() << name << " (" << number << ") with " << ::testing::PrintToString(arguments)
-                      << std::hex << ": the filter says " << judged << ", docs/security.md says "
+                      << std::hex << ": the filter says " << action << ", docs/security.md says "
                       << expected;
         return false;
       }
@@ -72,12 +72,12 @@ class Comparison final {
     return true;
   }
 
-  [[nodiscard]] std::uint32_t Judge(std::uint32_t number, const Arguments& arguments) const {
+  [[nodiscard]] std::uint32_t ActionOf(std::uint32_t number, const Arguments& arguments) const {
     seccomp_data call{};
     call.nr = static_cast<int>(number);
     call.arch = architecture_;
     std::copy(arguments.begin(), arguments.end(), std::begin(call.args));
-    return filter_.Judge(call);
+    return filter_.ActionOf(call);
   }
 
   [[nodiscard]] std::uint32_t Refusal() const {
@@ -193,7 +193,7 @@ void ExpectDocumentedOn(const BuildPolicyFunction& build,
     seccomp_data call{};
     call.arch = foreign;
     if (foreign != architecture) {
-      EXPECT_EQ(filter->Judge(call), SCMP_ACT_KILL_PROCESS) << foreign;
+      EXPECT_EQ(filter->ActionOf(call), SCMP_ACT_KILL_PROCESS) << foreign;
     }
   }
 }

@@ -92,7 +92,7 @@ Result<FilterProgram> FilterProgram::Compile(const BuildPolicyFunction& build,
   return FilterProgram(BAOKMS_TRY(policy->ToProgram()));
 }
 
-std::uint32_t FilterProgram::Judge(const seccomp_data& call) const {
+std::uint32_t FilterProgram::ActionOf(const seccomp_data& call) const {
   Machine machine(call);
   for (std::size_t at = 0; at < instructions_.size(); ++at) {
     if (instructions_[at].code == (BPF_RET | BPF_K)) {

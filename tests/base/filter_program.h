@@ -28,7 +28,7 @@ class FilterProgram final {
 
   // Returns what the kernel would do with the call: one of SECCOMP_RET_*, with its data. Throws
   // std::logic_error on an instruction that the kernel refuses in a filter.
-  [[nodiscard]] std::uint32_t Judge(const seccomp_data& call) const;
+  [[nodiscard]] std::uint32_t ActionOf(const seccomp_data& call) const;
 
  private:
   explicit FilterProgram(std::string_view bytes);

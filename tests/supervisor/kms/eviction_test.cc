@@ -24,7 +24,7 @@ class Room {
     return *this;
   }
 
-  [[nodiscard]] Verdict For(uid_t uid) const { return JudgeNewcomer(open_, uid); }
+  [[nodiscard]] NewcomerDecision For(uid_t uid) const { return CheckNewcomer(open_, uid); }
 
   [[nodiscard]] std::optional<std::size_t> Leaves(uid_t newcomer) const {
     return For(newcomer).evict;
@@ -35,11 +35,11 @@ class Room {
   // Lets `uid` connect `count` times with connections that stay at `use`.
   void Flood(std::size_t count, uid_t uid, ConnectionUse use) {
     for (std::size_t i = 0; i < count; ++i) {
-      const Verdict verdict = For(uid);
-      if (verdict.evict) {
-        open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(*verdict.evict));
+      const NewcomerDecision decision = For(uid);
+      if (decision.evict) {
+        open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(*decision.evict));
       }
-      if (verdict.admit) {
+      if (decision.admit) {
         open_.push_back({uid, use});
       }
       ASSERT_LE(open_.size(), kMaxConnections);

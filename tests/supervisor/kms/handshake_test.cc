@@ -23,10 +23,10 @@ std::string GreetingWith(std::size_t size) {
 TEST(HandshakeTest, IsDoneWithTheLastByteOfTheSettings) {
   const std::string text = GreetingWith(18);
   for (std::size_t size = 0; size < text.size(); ++size) {
-    EXPECT_EQ(JudgeHandshake(text.substr(0, size)), Handshake::kPending) << size;
+    EXPECT_EQ(ClassifyHandshake(text.substr(0, size)), Handshake::kPending) << size;
   }
-  EXPECT_EQ(JudgeHandshake(text), Handshake::kDone);
-  EXPECT_EQ(JudgeHandshake(text + "whatever"), Handshake::kDone);
+  EXPECT_EQ(ClassifyHandshake(text), Handshake::kDone);
+  EXPECT_EQ(ClassifyHandshake(text + "whatever"), Handshake::kDone);
 }
 
 TEST(HandshakeTest, EveryWrongByteOfPrefaceAndHeaderIsRefused) {
@@ -35,15 +35,15 @@ TEST(HandshakeTest, EveryWrongByteOfPrefaceAndHeaderIsRefused) {
     text[at] = static_cast<char>(text[at] ^ 0x40);
     const bool is_length = at >= kPrefaceBytes && at < kPrefaceBytes + 3;
     const bool is_short_length = at == kPrefaceBytes + 2;
-    EXPECT_EQ(JudgeHandshake(text),
+    EXPECT_EQ(ClassifyHandshake(text),
               is_length && is_short_length ? Handshake::kPending : Handshake::kRefused)
         << at;
   }
 }
 
 TEST(HandshakeTest, SettingsHaveAMaximumSize) {
-  EXPECT_EQ(JudgeHandshake(GreetingWith(kMaxSettingsBytes)), Handshake::kDone);
-  EXPECT_EQ(JudgeHandshake(GreetingWith(kMaxSettingsBytes + 1)), Handshake::kRefused);
+  EXPECT_EQ(ClassifyHandshake(GreetingWith(kMaxSettingsBytes)), Handshake::kDone);
+  EXPECT_EQ(ClassifyHandshake(GreetingWith(kMaxSettingsBytes + 1)), Handshake::kRefused);
 }
 
 TEST(HandshakeTest, PeekingTakesNothingFromTheSocket) {
