@@ -11,6 +11,14 @@
 
 namespace baokms {
 
+// Whether Landlock restricts a process, and why not.
+struct LandlockState {
+  enum class Use : std::uint8_t { kOff, kNotSupported, kInForce };
+
+  Use use = Use::kOff;    // kOff: not asked for; kNotSupported: the kernel has none
+  std::uint32_t abi = 0;  // the kernel's version, if in force
+};
+
 // Opens a directory for ChangeFilesOnlyBelow(), as an O_PATH descriptor. Invalid, with errno, if it
 // does not exist, is not a directory or cannot be reached.
 UniqueFd OpenWritableDirectory(const std::string& path);

@@ -36,7 +36,7 @@ Status GiveUpPrivileges() {
 Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
   BootstrapResult result;
   const HelperPrograms programs = BAOKMS_TRY(FindHelperPrograms(::geteuid()));
-  result.helpers_readable = programs.readable;
+  result.isolation.helpers_readable = programs.readable;
   std::string pin_salt;
   if (TraitsOf(options.config.auth.method).key_in_module) {
     result.pin_attempt_guard = BAOKMS_TRY(Step("open the PIN latch in the state directory",

@@ -10,6 +10,7 @@
 #include "common/base/unique_fd.h"
 #include "supervisor/broker/broker.h"
 #include "supervisor/config/serve_options.h"
+#include "supervisor/serve/isolation_facts.h"
 #include "supervisor/serve/pin_attempt_guard.h"
 #include "supervisor/serve/start_failure.h"
 
@@ -21,7 +22,7 @@ struct BootstrapResult {
   std::vector<BrokerEndpoint> endpoints;
   std::uint32_t openbao_endpoints = 0;  // how many of them, from the first on, are OpenBao's
   std::unique_ptr<PinAttemptGuard> pin_attempt_guard;  // null without a PKCS#11 module
-  bool helpers_readable = false;                       // HelperPrograms::readable
+  IsolationFacts isolation{};
 };
 
 // Seals the children's set-ups, hardens this process, drops its capabilities permanently and starts

@@ -17,9 +17,9 @@ constexpr int kConnectShare = 3;
 
 }  // namespace
 
-ProcessTree::ProcessTree(const Config& config, bool helpers_readable)
+ProcessTree::ProcessTree(const Config& config, const IsolationFacts& isolation)
     : slots_(static_cast<std::uint32_t>(config.isolation.workers)),
-      helpers_readable_(helpers_readable),
+      isolation_(isolation),
       credential_(config.auth.method),
       login_budget_(static_cast<std::size_t>(EffectiveLoginBudget(config))) {
 }
@@ -28,7 +28,7 @@ Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const ProcessTreeParts
                                                           const Config& config,
                                                           BootstrapResult bootstrap,
                                                           Hooks hooks) {
-  std::unique_ptr<ProcessTree> tree(new ProcessTree(config, bootstrap.helpers_readable));
+  std::unique_ptr<ProcessTree> tree(new ProcessTree(config, bootstrap.isolation));
   tree->broker_ =
       BAOKMS_TRY(Step("set up name lookups",
                       Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),

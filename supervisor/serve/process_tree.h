@@ -20,6 +20,7 @@
 #include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/child_event_handler.h"
 #include "supervisor/serve/credential_status.h"
+#include "supervisor/serve/isolation_facts.h"
 #include "supervisor/serve/login_budget.h"
 #include "supervisor/serve/pin_attempt_guard.h"
 #include "supervisor/serve/start_failure.h"
@@ -74,14 +75,14 @@ class ProcessTree final {
 
   [[nodiscard]] const LoginBudget& login_budget() const { return login_budget_; }
 
-  // HelperPrograms::readable of the programs that the children run.
-  [[nodiscard]] bool helpers_readable() const { return helpers_readable_; }
+  // What was decided at the start.
+  [[nodiscard]] const IsolationFacts& isolation() const { return isolation_; }
 
  private:
-  ProcessTree(const Config& config, bool helpers_readable);
+  ProcessTree(const Config& config, const IsolationFacts& isolation);
 
   std::uint32_t slots_;
-  bool helpers_readable_;
+  IsolationFacts isolation_;
   CredentialStatus credential_;
   LoginBudget login_budget_;
   std::unique_ptr<Broker> broker_;

@@ -223,7 +223,7 @@ void Provider::LogReady() {
                    .event = "serve.ready",
                    .fields = {{"operation", "serve.ready"},
                               {"status", "ok"},
-                              {"isolation", "single-user"},
+                              {"isolation", ToText(tree_->isolation().level)},
                               {"workers", std::int64_t{options_.config.isolation.workers}}}};
   if (health_ != nullptr) {
     record.fields.emplace_back("health_port", std::int64_t{health_->port()});

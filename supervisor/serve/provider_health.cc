@@ -34,8 +34,8 @@ AuthFacts ProviderHealth::Auth() const {
 ReadyFacts ProviderHealth::Ready() const {
   ReadyFacts facts{.status = Diagnose(),
                    .workers_ready = WorkersReady(),
-                   .isolation_level = "single-user",
-                   .helpers_readable = sources_.tree.helpers_readable(),
+                   .isolation_level = ToText(sources_.tree.isolation().level),
+                   .helpers_readable = sources_.tree.isolation().helpers_readable,
                    .processes = {},
                    .auth = Auth()};
   for (const ProcessFacts& process : sources_.processes.Read()) {

@@ -37,7 +37,7 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
 // other's.
 Started<> Open(const ServeOptions& options, Foundation& base) {
   base.bootstrap = BAOKMS_TRY(Bootstrap(options));
-  if (base.bootstrap.helpers_readable) {
+  if (base.bootstrap.isolation.helpers_readable) {
     LogEvent(*base.log, "isolation.helpers", "readable", LogLevel::kWarn);
   }
   base.state = BAOKMS_TRY(OpenLockedState(options.config));
