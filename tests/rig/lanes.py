@@ -90,8 +90,12 @@ def hostile(options) -> ResultCounts:
 
 
 def redteam(options) -> ResultCounts:
-    """Attacks out of the filters of all processes."""
-    return ctest("release", "redteam", "^redteam$", options)
+    """Attacks out of the filters of all processes, and in the processes of a running provider."""
+    counts = ctest("release", "redteam", "^redteam$", options)
+    if options.filter and counts.executed:
+        return counts  # an expression for these
+    fetch("python", "openbao")
+    return counts + pytest("redteam", options)
 
 
 def e2e(options) -> ResultCounts:

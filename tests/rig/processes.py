@@ -5,7 +5,7 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-SECCOMP_MODES = {"0": "none", "1": "strict", "2": "filter"}
+SECCOMP_MODES = {"0": "none", "1": "strict", "2": "filter", "3": "dead"}
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Process:
     parent: int
     name: str
     uid: int
-    seccomp: str  # none, strict or filter
+    seccomp: str  # none, strict or filter; dead: a filter has ended it
     no_new_privs: bool
     pss_kib: int
 
@@ -113,6 +113,13 @@ def mapped_libraries(pid: int) -> set:
     lines = (Path("/proc") / str(pid) / "maps").read_text().splitlines()
     paths = {line.split(maxsplit=5)[5] for line in lines if len(line.split(maxsplit=5)) == 6}
     return {os.path.basename(path) for path in paths if ".so" in path}
+
+
+def stack_of(pid: int) -> int:
+    """The address of the newest page of the main thread's stack."""
+    with open(f"/proc/{pid}/maps") as maps:
+        [line] = [line for line in maps if line.rstrip().endswith("[stack]")]
+    return int(line.split("-")[0], 16)
 
 
 def table(processes) -> str:
