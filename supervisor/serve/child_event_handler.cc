@@ -190,6 +190,11 @@ void ChildEventHandler::OnConnectRequest(const ChildProcess& from,
     return;
   }
   parts_.broker.Connect(ConnectionOwner(from), request, [this, from, request](BrokerAnswer answer) {
+    if (answer.outcome == ipc::OUTCOME_INVALID_REQUEST) {
+      KillForViolation(from.key, Error(ErrorCode::kProtocolViolation,
+                                       "asked for an endpoint that is not configured"));
+      return;
+    }
     if (from.key == kAgentKey && answer.outcome != ipc::OUTCOME_OK) {
       parts_.login_budget.GiveBack({from.number, request.id()});  // nothing reached OpenBao
     }

@@ -207,9 +207,17 @@ TEST_F(ChildEventHandlerTest, TheAgentIsConnectedToItsIdentityProviderToo) {
   Ask(*agent_, kIdentityProvider);
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
   EXPECT_EQ(login_budget_.Remaining(BootNow()), kLogins) << "a grant is no login";
-  Ask(*agent_, kNobodys);
-  EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_INVALID_REQUEST);
   EXPECT_FALSE(Killed().has_value());
+}
+
+TEST_F(ChildEventHandlerTest, AnAgentThatAsksForAnEndpointThatDoesNotExistIsKilled) {
+  Ask(*agent_, kNobodys);
+  std::optional<ChildKey> killed;
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return (killed = Killed()).has_value(); }));
+  EXPECT_EQ(*killed, kAgentKey);
+  EXPECT_FALSE(agent_->Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer).has_value());
+  EXPECT_EQ(FakeLog::Text(log_.Of("process.breach").at(0), "reason"),
+            "asked for an endpoint that is not configured");
 }
 
 TEST_F(ChildEventHandlerTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays) {

@@ -1,11 +1,15 @@
 // The real spawner in the hands of a supervisor that was taken over.
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -31,6 +35,22 @@ int ExitCodeOfSpawner() {
   int status = 0;
   EXPECT_GT(::waitpid(-1, &status, 0), 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void SendDescriptors(int channel, std::string text, const std::array<int, 2>& descriptors) {
+  iovec part{text.data(), text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof descriptors)> control{};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  cmsghdr* rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof descriptors);
+  std::memcpy(CMSG_DATA(rights), descriptors.data(), sizeof descriptors);
+  EXPECT_EQ(::sendmsg(channel, &header, MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
 }
 
 TEST(HostileSupervisorTest, StartsChildrenNoFasterThanTheLimit) {
@@ -85,6 +105,22 @@ TEST(HostileSupervisorTest, FillsNoSlotThatDoesNotExist) {
     ASSERT_FALSE(spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned).has_value());
     EXPECT_EQ(ExitCodeOfSpawner(), static_cast<int>(ipc::ExitCode::kPeerViolation));
   }
+}
+
+// A child's set-up is the sealed one that the spawner was started with.
+TEST(HostileSupervisorTest, GivesNoChildASetUpOfItsOwn) {
+  ipc::WorkerSetup setup;
+  setup.mutable_openbao()->set_ca_pem("the authority of the attacker");
+  const UniqueFd own = ipc::SealMessage(setup).value();
+  const ipc::ChannelPair channel = ipc::MakeChannelPair().value();
+  RealSpawner spawner(1, BuiltPrograms());
+  ipc::Spawn request;
+  request.set_role(ipc::ROLE_WORKER);
+  const std::string text =
+      std::string{static_cast<char>(ipc::MessageType::kSpawn), 0} + request.SerializeAsString();
+  SendDescriptors(spawner.peer().fd(), text, {channel.second.get(), own.get()});
+  ASSERT_FALSE(spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned).has_value());
+  EXPECT_EQ(ExitCodeOfSpawner(), static_cast<int>(ipc::ExitCode::kPeerViolation));
 }
 
 }  // namespace
