@@ -1,6 +1,7 @@
 #include "supervisor/etcd/scan_program.h"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -93,7 +94,7 @@ Status ScanOnce() {
     return Error(ErrorCode::kSystem, "OPENSSL_init_crypto");
   }
   const EtcdTarget target = BAOKMS_TRY(ReadTarget());
-  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy(ListenerRights::kNone));
+  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy(ListenerRights::kNone, ::getpid()));
   BAOKMS_TRY(policy.Install());
   return SendAnswer(Answer(target), kScanAnswer);
 }

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -53,7 +54,7 @@ Status AllowNetwork(SeccompPolicy& policy) {
 
 }  // namespace
 
-Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights) {
+Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights, pid_t own_pid) {
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForSupervisor());
   BAOKMS_TRY(policy.AllowOpenTransfers());
   BAOKMS_TRY(AllowNetwork(policy));
@@ -84,7 +85,8 @@ Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights) {
   BAOKMS_TRY(
       policy.AllowIf(SCMP_SYS(prlimit64), {ArgumentIs(2, 0)}));  // reading a limit, not setting one
   // For abort(), which also ends the process after a failed check.
-  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(tgkill), {ArgumentIs(2, SIGABRT)}));
+  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(tgkill), {ArgumentIs(0, static_cast<std::uint64_t>(own_pid)),
+                                               ArgumentIs(2, SIGABRT)}));
   BAOKMS_TRY(policy.Allow({SCMP_SYS(rt_sigaction)}));
   if (rights == ListenerRights::kBindKmsSocket) {
     BAOKMS_TRY(AllowBindingKmsSocket(policy));
@@ -93,7 +95,7 @@ Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights) {
 }
 
 Status EnterSupervisorSandbox(ListenerRights rights) {
-  return BAOKMS_TRY(BuildSupervisorPolicy(rights)).Install();
+  return BAOKMS_TRY(BuildSupervisorPolicy(rights, ::getpid())).Install();
 }
 
 }  // namespace baokms::supervisor

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 #include "common/base/result.h"
@@ -21,10 +23,10 @@ enum class ListenerRights : std::uint8_t {
 
 // Builds the policy as data, so that a test can print it, compare it with a golden file and try to
 // break it. A refused call fails with EPERM and a kernel log record: killing the supervisor would
-// interrupt every API server's reads.
-Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights);
+// interrupt every API server's reads. `own_pid` is the only process that it may abort (abort(3)).
+Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights, pid_t own_pid);
 
-// Builds the policy and enters it with all threads of this process.
+// Builds the policy for this process and enters it with all threads.
 Status EnterSupervisorSandbox(ListenerRights rights);
 
 }  // namespace baokms::supervisor

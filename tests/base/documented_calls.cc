@@ -47,6 +47,7 @@ const std::map<std::string, std::uint64_t>& Constants() {
       BAOKMS_NAMED(SO_REUSEADDR),     BAOKMS_NAMED(SO_TYPE),
       BAOKMS_NAMED(TCP_INQ),          BAOKMS_NAMED(TCP_NODELAY),
       BAOKMS_NAMED(TCP_USER_TIMEOUT), {"UID_MAX", std::numeric_limits<uid_t>::max()},
+      {"PID_SELF", kDocumentedPid},
   };
   return constants;
 }

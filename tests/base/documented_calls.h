@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +13,9 @@
 #include <vector>
 
 namespace baokms {
+
+// What the page calls PID_SELF, for filters that are built to be compared with it.
+inline constexpr pid_t kDocumentedPid = 4242;
 
 // One condition of a row: "`flags` without `O_ASYNC`".
 struct DocumentedCondition {

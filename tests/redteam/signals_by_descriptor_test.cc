@@ -1,5 +1,5 @@
-// A process that may not call kill(2) tries to have the kernel signal another process of the same
-// user, when something happens to a descriptor.
+// A process that may not call kill(2) tries to signal another process of the same user by other
+// calls, and to have the kernel do so when something happens to a descriptor.
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -120,6 +120,19 @@ TEST_P(SignalsByDescriptorTest, KillNobody) {
   const Victim victim;
   ExpectRefusedCall(RunConfined(GetParam().enter, [&] { return KillByDescriptor(victim.pid()); }),
                     SCMP_SYS(fcntl));
+  EXPECT_TRUE(victim.IsAlive());
+}
+
+TEST_P(SignalsByDescriptorTest, AbortNobodyElse) {
+  const auto abort_process = [](const Victim& other) {
+    return ErrnoOf(::tgkill(other.pid(), other.pid(), SIGABRT));
+  };
+  Victim outside;
+  EXPECT_EQ(Describe(RunFree([&] { return abort_process(outside); })), "did it");
+  EXPECT_EQ(outside.WaitForEnd(), SIGABRT) << "outside the filter, the attack has to work";
+  const Victim victim;
+  ExpectRefusedCall(RunConfined(GetParam().enter, [&] { return abort_process(victim); }),
+                    SCMP_SYS(tgkill));
   EXPECT_TRUE(victim.IsAlive());
 }
 

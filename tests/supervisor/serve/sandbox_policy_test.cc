@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "supervisor/serve/sandbox.h"
+#include "tests/base/documented_calls.h"
 #include "tests/base/documented_filter.h"
 #include "tests/base/golden_policy.h"
 
@@ -10,12 +11,14 @@ namespace baokms::supervisor {
 namespace {
 
 TEST(SupervisorPolicyTest, TextIsTheReviewedOne) {
-  ExpectReviewedPolicy(BuildSupervisorPolicy(ListenerRights::kBindKmsSocket), "supervisor/serve");
+  ExpectReviewedPolicy(BuildSupervisorPolicy(ListenerRights::kBindKmsSocket, kDocumentedPid),
+                       "supervisor/serve");
 }
 
 TEST(SupervisorPolicyTest, AllowsWhatIsDocumentedAndNothingElse) {
-  ExpectDocumentedFilter([] { return BuildSupervisorPolicy(ListenerRights::kBindKmsSocket); },
-                         ConfinedProcess::kSupervisor);
+  ExpectDocumentedFilter(
+      [] { return BuildSupervisorPolicy(ListenerRights::kBindKmsSocket, kDocumentedPid); },
+      ConfinedProcess::kSupervisor);
 }
 
 }  // namespace
