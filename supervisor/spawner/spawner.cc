@@ -3,11 +3,13 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <functional>
@@ -49,6 +51,9 @@ using ipc::MessageType;
 constexpr double kSpawnBurst = 2 * (ipc::kMaxWorkers + 1);
 constexpr double kSpawnsPerSecond = 5;
 
+// How long children may take to end by themselves when their supervisor is gone.
+constexpr std::chrono::milliseconds kTimeToEnd{1000};
+
 // A child that runs, and the channel on which it is given its channels to other children.
 struct Child {
   pid_t pid = 0;
@@ -73,6 +78,7 @@ class Spawner final {
   Status OnSpawn(const ipc::Spawn& request, UniqueFd channel);
   Status OnKill(const ipc::Kill& request);
   void OnChildSignal();
+  void EndChildren();
   [[nodiscard]] LaunchPlan PlanFor(const ChildKey& key, int supervisor, int spawner) const;
   [[nodiscard]] bool Exists(const ChildKey& key) const;
   Result<pid_t> Start(const ChildKey& key, int supervisor);
@@ -280,11 +286,27 @@ void Spawner::OnChildSignal() {
   }
 }
 
+// A child ends with its supervisor's channel, or by a timer. One that is compromised can ignore the
+// first and stop the second.
+void Spawner::EndChildren() {
+  const BootTime deadline = BootNow() + kTimeToEnd;
+  while (!running_.empty() && BootNow() < deadline) {
+    pollfd ended{child_signals_.get(), POLLIN, 0};
+    (void)::poll(&ended, 1, static_cast<int>(kTimeToEnd.count()));
+    OnChildSignal();
+  }
+  for (const auto& [key, child] : running_) {
+    (void)::kill(child.pid, SIGKILL);
+  }
+}
+
 ExitCode Spawner::Serve() {
   if (const Status greeted = session_.SayHello(); !greeted) {
     return ipc::ExitCodeAfter(greeted.error());
   }
-  return session_.Run([] {});
+  const ExitCode code = session_.Run([] {});
+  EndChildren();
+  return code;
 }
 
 // Serves and then exits the process; returns only if the spawner could not start.

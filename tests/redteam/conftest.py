@@ -1,5 +1,6 @@
 """Fixtures of the attacks on running providers."""
 
+import contextlib
 import platform
 
 import pytest
@@ -7,13 +8,27 @@ from redteam.trees import LEVELS, Tree
 from rig.workspace import Workspace
 
 
-@pytest.fixture(scope="session", params=LEVELS)
-def tree(request, openbao):
-    """A provider at this isolation level. Whoever ends one of its processes waits for the next."""
+@contextlib.contextmanager
+def grown(openbao, level: str):
+    """A healthy provider at this isolation level."""
     if platform.machine() != "x86_64":
         pytest.skip("the calls are made with the registers of x86-64")
-    workspace = Workspace(f"redteam-{request.param}")
-    made = Tree(workspace, openbao, request.param)
+    workspace = Workspace(f"redteam-{level}")
+    made = Tree(workspace, openbao, level)
     yield made
     made.close()
     workspace.close()
+
+
+@pytest.fixture(scope="session", params=LEVELS)
+def tree(request, openbao):
+    """A provider at this isolation level. Whoever ends one of its processes waits for the next."""
+    with grown(openbao, request.param) as made:
+        yield made
+
+
+@pytest.fixture(params=LEVELS)
+def own_tree(request, openbao):
+    """A provider at this isolation level that the test may end."""
+    with grown(openbao, request.param) as made:
+        yield made

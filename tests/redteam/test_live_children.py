@@ -2,7 +2,9 @@
 debugger (rig/tracer.py). Each of them is ended and replaced, and no client notices.
 """
 
+import os
 import re
+import signal
 import struct
 
 import pytest
@@ -101,3 +103,13 @@ def test_a_forged_message_ends_its_sender(tree, role, sent):
 def test_a_smuggled_descriptor_ends_its_sender(tree, role):
     found = turn_hostile(tree, role, smuggle)
     assert [event for event, _ in found] == ["process.breach", "process.ended"], found
+
+
+def test_a_child_that_ignores_the_end_of_its_supervisor_ends_with_it(own_tree):
+    """A child ends by itself when its channel does, or by a timer that it can stop."""
+    children = [*own_tree.pids[WORKER], *own_tree.pids[AGENT]]
+    for pid in children:
+        assert tracer.call_in(pid, "timer_settime", 0, 0, bytes(32), 0) == 0
+        os.kill(pid, signal.SIGSTOP)
+    own_tree.provider.daemon.kill()
+    wait_for(lambda: not any(map(processes.is_running, children)), "the children to end", 10)

@@ -41,7 +41,7 @@ NUMBERS = {
     "ptrace": 101, "setuid": 105, "setgid": 106, "setgroups": 116, "setresuid": 117,
     "capset": 126, "rt_sigqueueinfo": 129, "mknod": 133, "personality": 135,
     "sched_setscheduler": 144, "pivot_root": 155, "prctl": 157, "chroot": 161, "mount": 165,
-    "umount2": 166, "sethostname": 170, "tkill": 200, "timer_create": 222, "tgkill": 234,
+    "umount2": 166, "sethostname": 170, "tkill": 200, "timer_create": 222, "timer_settime": 223, "tgkill": 234,
     "add_key": 248, "request_key": 249, "keyctl": 250, "inotify_init": 253, "openat": 257,
     "mkdirat": 258, "unlinkat": 263, "renameat": 264, "unshare": 272, "eventfd2": 290,
     "perf_event_open": 298, "fanotify_init": 300, "prlimit64": 302, "name_to_handle_at": 303,
