@@ -263,6 +263,8 @@ PROGRAMS = [
     Deed("make memory executable",
          lambda process, scene: process.call("mprotect", process.put(b"x") & -PAGE, PAGE, 5),
          spawner=DONE),
+    Deed("take a gigabyte of memory", simple("mmap", 0, 1 << 30, 3, 0x22, -1, 0),
+         "ENOMEM", "ENOMEM", DONE, supervisor=DONE),
     Deed("make shared memory", simple("shmget", 0, PAGE, 0o1600)),
     killed("change how memory is mapped", simple("personality", 0xFFFFFFFF)),
 ]  # fmt: skip
