@@ -21,6 +21,10 @@ ChildSession::ChildSession(Role role, UniqueFd supervisor)
                             greeted_();
                             return {};
                           });
+  table_.Add<Ping>(MessageType::kPing, kPhaseServing, [this](const Ping&) -> Status {
+    Tell(MessageType::kPong, Pong());
+    return {};
+  });
 }
 
 Status ChildSession::Open(LogLevel lowest) {

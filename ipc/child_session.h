@@ -44,7 +44,7 @@ class ChildSession final {
   // that the supervisor is gone is detected when reading.
   [[nodiscard]] LogSink& log() { return log_; }
 
-  // The messages that the supervisor may send besides HelloAnswer. Fill it before Run().
+  // The messages that the supervisor may send besides HelloAnswer and Ping. Fill it before Run().
   [[nodiscard]] Dispatch& table() { return table_; }
 
   // Adds Tunables to the table; their log level is applied here, before `apply` gets the rest.

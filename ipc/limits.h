@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -119,6 +120,38 @@ struct FlowLimit {
   double burst = 0;       // 0: no rate limit of its own
   double per_second = 0;  // 0: `burst` is the total for the lifetime of a channel
 };
+
+// When a child that sends nothing is noticed, in intervals of `tick`.
+struct SilenceLimits {
+  std::chrono::milliseconds tick{};
+  int ping = 0;     // it is asked for a sign of life
+  int stopped = 0;  // its work is given to others
+  int kill = 0;     // it is replaced
+};
+
+// A worker that has requests. Most answers come within 100 ms, so that it is rarely asked. A loop
+// that runs answers at once; after 225 ms the callers are better served by another worker, which
+// costs nothing but a repeated call. Only what got no processor for a second is killed: even behind
+// dozens of busy processes a worker runs several times in that time, and an Encrypt that waits for
+// its successor still has nearly a second of the default openbao.timeout.
+inline constexpr SilenceLimits kWorkerSilence{
+    .tick = std::chrono::milliseconds(25), .ping = 4, .stopped = 9, .kill = 40};
+
+// The auth agent, at all times: nobody notices that it hangs before a worker needs a token. Its
+// loop never waits for a PKCS#11 module, which has a thread of its own.
+inline constexpr SilenceLimits kAgentSilence{
+    .tick = std::chrono::milliseconds(500), .ping = 1, .stopped = 3, .kill = 3};
+
+// Restarts without a delay of one child that has served. A child that is killed from outside was
+// not broken, and its callers wait: ten cover a series of kills by the OOM killer or by an
+// administrator. What ends a child more often than once per second does so again, and then the
+// waits of backoff::kChildRestart keep it from occupying a core.
+inline constexpr FlowLimit kPromptRestarts{.burst = 10, .per_second = 1};
+
+// Starts of one child that the spawner accepts: a supervisor that asks for more is broken or
+// compromised. The first start, kPromptRestarts, and the restarts of backoff::kChildRestart fit
+// into it (supervisor/children/children.cc compares them).
+inline constexpr FlowLimit kSpawns{.burst = 20, .per_second = 2};
 
 // A child logs changes of its state, not individual requests, except at level debug.
 inline constexpr FlowLimit kLogRecordFlow{.burst = 1000, .per_second = 100};

@@ -45,12 +45,13 @@ Status CheckForm(const Exited& exited);
 Status CheckForm(const PeerChannel& peer);
 
 // ConnectRequest, ConnectReport and SyscallRefused may contain any number: the receiver looks it up
-// and refuses unknown ones. Values of the others that a KMS client may have caused are answered
-// with an outcome instead (worker/).
+// and refuses unknown ones. Ping and Pong are empty. Values of the others that a KMS client may
+// have caused are answered with an outcome instead (worker/).
 template <typename Message>
 concept FreeForm = std::same_as<Message, SyscallRefused> || std::same_as<Message, ConnectRequest> ||
     std::same_as<Message, ConnectReport> || std::same_as<Message, KeyTable> ||
-    std::same_as<Message, CancelRequest> || requires(const Message& request) {
+    std::same_as<Message, CancelRequest> || std::same_as<Message, Ping> ||
+    std::same_as<Message, Pong> || requires(const Message& request) {
   request.id();
   request.deadline_ns();
 };

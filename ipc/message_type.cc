@@ -76,6 +76,8 @@ constexpr std::array kTypes = {
     TypeFacts{MessageType::kKill, "Kill", kMaxControlBody, kAsAsked},
     TypeFacts{MessageType::kExited, "Exited", kMaxControlBody, kAsAsked},
     TypeFacts{MessageType::kPeerChannel, "PeerChannel", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kPing, "Ping", kMaxControlBody, kAsAsked},
+    TypeFacts{MessageType::kPong, "Pong", kMaxControlBody, kAsAsked},
 };
 
 static_assert(std::ranges::all_of(kTypes, [](const TypeFacts& facts) {

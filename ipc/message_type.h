@@ -55,6 +55,9 @@ enum class MessageType : std::uint16_t {
   kExited = 64,
 
   kPeerChannel = 66,
+
+  kPing = 70,
+  kPong = 71,
 };
 
 // Returns the type of the answer to a request of this type.

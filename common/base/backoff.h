@@ -57,9 +57,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// A child that ended. One that was healthy is restarted without delay. One that cannot start is
-// tried again soon, because the cause is usually a shortage that passes, but without occupying a
-// core.
+// A child that ended without having served, or too often (ipc::kPromptRestarts). It is tried again
+// soon, because the cause is usually a shortage that passes, but without occupying a core.
 inline constexpr std::array<BootTime, 2> kFirstRestarts = {BootTime::zero(), milliseconds(50)};
 inline constexpr BackoffPolicy kChildRestart{kFirstRestarts, 2, seconds(5)};
 

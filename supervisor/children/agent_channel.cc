@@ -1,5 +1,7 @@
 #include "supervisor/children/agent_channel.h"
 
+#include <memory>
+
 #include "ipc/message_type.h"
 #include "supervisor/spawner/child_key.h"
 
@@ -11,7 +13,10 @@ AgentChannel::AgentChannel(EventLoop& loop,
                            std::uint64_t number,
                            ChildEvents& child_events,
                            AgentEvents& agent_events)
-    : ChildChannel(loop, {kAgentKey, number}, child_events), agent_events_(agent_events) {
+    : ChildChannel(loop, {kAgentKey, number}, child_events),
+      loop_(loop),
+      agent_events_(agent_events) {
+  AcceptPongs([this] { silence_.Heard(); });
   AcceptConnectRequests();
   Accept<ipc::PinAttemptBegin>(
       MessageType::kPinAttemptBegin, [this](const ipc::PinAttemptBegin& begin) {
@@ -28,7 +33,28 @@ AgentChannel::AgentChannel(EventLoop& loop,
 
 Status AgentChannel::OnHello() {
   agent_events_.OnAgentReady();
+  Watch();
   return {};
+}
+
+void AgentChannel::Watch() {
+  loop_.After(ipc::kAgentSilence.tick, [weak = weak_from_this()] {
+    if (const auto self = std::static_pointer_cast<AgentChannel>(weak.lock())) {
+      self->OnTick();
+    }
+  });
+}
+
+void AgentChannel::OnTick() {
+  const SilenceWatch::Step step = silence_.Tick(true);
+  if (step == SilenceWatch::Step::kKill) {
+    agent_events_.OnAgentSilent();
+    return;
+  }
+  if (step == SilenceWatch::Step::kPing) {
+    Ping();
+  }
+  Watch();
 }
 
 Status AgentChannel::AnswerPinAttempt(ipc::PinAttemptAnswer::Verdict verdict) {

@@ -8,8 +8,10 @@
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
+#include "supervisor/children/silence_watch.h"
 
 namespace baokms::supervisor {
 
@@ -22,6 +24,9 @@ class AgentEvents {
   virtual void OnAgentViolation(const Error& why) = 0;
 
   virtual void OnAgentReady() = 0;
+
+  // The agent has not answered for so long that it must be killed. Called at most once.
+  virtual void OnAgentSilent() = 0;
 
   // The calls in it were reported through ChildEvents::OnCall() before this.
   virtual void OnAgentStatus(const ipc::AgentStatus& status) = 0;
@@ -50,7 +55,12 @@ class AgentChannel final : public ChildChannel {
 
   void OnClosed(const Error& why) override { agent_events_.OnAgentViolation(why); }
 
+  void Watch();
+  void OnTick();
+
+  EventLoop& loop_;
   AgentEvents& agent_events_;
+  SilenceWatch silence_{ipc::kAgentSilence};
 };
 
 }  // namespace baokms::supervisor

@@ -83,6 +83,24 @@ void ChildChannel::AcceptConnectRequests() {
   });
 }
 
+void ChildChannel::Ping() {
+  if (!std::exchange(ping_unanswered_, true)) {
+    // Not received by a child that is gone, which is noticed when reading.
+    (void)link_->Send(MessageType::kPing, ipc::Ping()).has_value();
+  }
+}
+
+void ChildChannel::AcceptPongs(std::function<void()> heard) {
+  Accept<ipc::Pong>(MessageType::kPong,
+                    [this, heard = std::move(heard)](const ipc::Pong& /*pong*/) -> Status {
+                      if (!std::exchange(ping_unanswered_, false)) {
+                        return Error(ErrorCode::kProtocolViolation, "Pong without a Ping");
+                      }
+                      heard();
+                      return {};
+                    });
+}
+
 void ChildChannel::ReportCalls(const google::protobuf::RepeatedPtrField<ipc::OpenBaoCall>& calls) {
   for (const ipc::OpenBaoCall& call : calls) {
     events_.OnCall(who_, call);

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <type_traits>
@@ -86,6 +87,9 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
     return link_->Send(type, message, std::move(attached));
   }
 
+  // Asks the child for a sign of life, unless it still owes one.
+  void Ping();
+
   // Answers a ConnectRequest; the supervisor's copy of the socket is closed once it was sent.
   Status AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket);
 
@@ -117,6 +121,9 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   // Adds ConnectRequest and ConnectReport, for a child that connects to OpenBao.
   void AcceptConnectRequests();
 
+  // Adds Pong, for a child that is sent Pings. `heard` runs for each one that was asked for.
+  void AcceptPongs(std::function<void()> heard);
+
   // Passes on the HTTP exchanges that a message reports.
   void ReportCalls(const google::protobuf::RepeatedPtrField<ipc::OpenBaoCall>& calls);
 
@@ -137,6 +144,7 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   std::set<ipc::ProcDescriptor::Kind> descriptors_seen_;
   bool confinement_seen_ = false;
   std::size_t unanswered_connects_ = 0;
+  bool ping_unanswered_ = false;
   std::unique_ptr<ipc::Link> link_;
 };
 

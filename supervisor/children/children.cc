@@ -12,6 +12,7 @@
 #include "common/base/error.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
+#include "ipc/limits.h"
 #include "ipc/message_type.h"
 
 namespace baokms::supervisor {
@@ -19,8 +20,22 @@ namespace {
 
 using ipc::MessageType;
 
-// A child that lived this long was healthy: it is restarted without delay.
-constexpr BootTime kHealthyLife = std::chrono::seconds(10);
+// Returns how many restarts precede the first wait of the policy's maximum.
+constexpr double RestartsBeforeLongestWait(const BackoffPolicy& policy) {
+  auto count = static_cast<double>(policy.initial.size());
+  for (BootTime wait = policy.initial.back() * policy.factor; wait < policy.maximum;
+       wait *= policy.factor) {
+    ++count;
+  }
+  return count;
+}
+
+// An honest supervisor stays within what the spawner accepts.
+static_assert(1 + ipc::kPromptRestarts.burst + RestartsBeforeLongestWait(backoff::kChildRestart) <=
+                  ipc::kSpawns.burst &&
+              ipc::kPromptRestarts.per_second +
+                      std::chrono::seconds(1) / backoff::kChildRestart.maximum <
+                  ipc::kSpawns.per_second);
 
 struct FreeText {
   // libseccomp allocates the name with malloc(3) and leaves freeing it to the caller.
@@ -70,6 +85,8 @@ std::string CauseOf(const ExitStatus& status) {
     case ExitStatus::Kind::kKilled:
     case ExitStatus::Kind::kCrashed:
       return SignalName(status.code);
+    case ExitStatus::Kind::kUnresponsive:
+      return "unresponsive";
     case ExitStatus::Kind::kRefusedSyscall:
       return "syscall_" + status.syscall;
     case ExitStatus::Kind::kNotStarted:
@@ -175,8 +192,9 @@ Status Children::OnSpawned(const ipc::Spawned& spawned) {
     return {};
   }
   child.pid = static_cast<pid_t>(spawned.pid());
-  child.started_at = BootNow();
+  child.served = false;
   child.refused_syscall.reset();
+  child.unresponsive = false;
   metrics_.ProcessUp(ProcessName(key), 1);
   log_.Write({.level = LogLevel::kInfo,
               .event = "process.started",
@@ -195,8 +213,14 @@ Status Children::OnExited(const ipc::Exited& exited) {
   // Lets the messages that the child sent before its exit arrive first. Posted twice, because a
   // channel that was opened in this turn of the loop is read in the next one.
   loop_.Post([this, key, status = exited.wait_status()] {
-    loop_.Post(
-        [this, key, status] { Ended(key, ExitStatusOf(status, children_[key].refused_syscall)); });
+    loop_.Post([this, key, status] {
+      const Child& child = children_[key];
+      ExitStatus exit_status = ExitStatusOf(status, child.refused_syscall);
+      if (child.unresponsive && exit_status.kind == ExitStatus::Kind::kKilled) {
+        exit_status.kind = ExitStatus::Kind::kUnresponsive;
+      }
+      Ended(key, exit_status);
+    });
   });
   return {};
 }
@@ -214,7 +238,7 @@ void Children::Ended(const ChildKey& key, const ExitStatus& exit_status) {
               .fields = {{"child", name}, {"cause", CauseOf(exit_status)}}});
   if (exit_status.kind != ExitStatus::Kind::kNotStarted) {
     hooks_.ended(key, exit_status);
-    if (BootNow() - child.started_at >= kHealthyLife) {
+    if (child.served && child.prompt_restarts.Take(BootNow())) {
       child.backoff.Reset();
     }
   }
@@ -226,6 +250,15 @@ void Children::Kill(const ChildKey& key) {
   request.set_role(key.role);
   request.set_slot(key.slot);
   (void)spawner_->Send(MessageType::kKill, request).has_value();  // as in Spawn()
+}
+
+void Children::KillUnresponsive(const ChildKey& key) {
+  children_[key].unresponsive = true;
+  Kill(key);
+}
+
+void Children::NoteServing(const ChildKey& key) {
+  children_[key].served = true;
 }
 
 void Children::NoteRefusedSyscall(const ChildKey& key, std::uint32_t number) {

@@ -17,7 +17,9 @@
 #include "common/base/event_loop.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
 #include "supervisor/observe/metrics.h"
@@ -28,8 +30,9 @@ namespace baokms::supervisor {
 // Why a child exited, in the terms that metrics, logs and the replay rules share.
 struct ExitStatus {
   enum class Kind : std::uint8_t {
-    kExited,          // with a code of ipc::ExitCode or its own
-    kKilled,          // SIGKILL: by the supervisor, by the OOM killer or by its own timer
+    kExited,  // with a code of ipc::ExitCode or its own
+    kKilled,  // SIGKILL: by the supervisor after a violation, by the OOM killer or by its own timer
+    kUnresponsive,    // SIGKILL by the supervisor, because it did not answer
     kCrashed,         // SIGSEGV, SIGABRT, SIGBUS, SIGSYS or another fatal signal
     kRefusedSyscall,  // its filter refused a system call
     kNotStarted,      // the spawner could not start it
@@ -75,8 +78,15 @@ class Children final {
   // Starts the agent and `workers` workers once the spawner has sent its Hello.
   void Start(std::uint32_t workers);
 
-  // Kills a child that violated the protocol or does not answer; it is restarted after its exit.
+  // Kills a child that violated the protocol; it is restarted after its exit.
   void Kill(const ChildKey& key);
+
+  // The same for a child that does not answer.
+  void KillUnresponsive(const ChildKey& key);
+
+  // Records that the child serves. When it ends, it is restarted without a delay, except if that
+  // has happened too often (ipc::kPromptRestarts).
+  void NoteServing(const ChildKey& key);
 
   // Records that the child's filter reported a refused call; used only if the exit code confirms
   // it.
@@ -94,9 +104,11 @@ class Children final {
   struct Child {
     pid_t pid = 0;
     UniqueFd pending_channel{};  // held until the spawner answers
-    BootTime started_at{};
+    bool served = false;         // NoteServing() was called for the latest process
+    TokenBucket prompt_restarts{ipc::kPromptRestarts.burst, ipc::kPromptRestarts.per_second};
     Backoff backoff{backoff::kChildRestart};
     std::optional<std::uint32_t> refused_syscall{};
+    bool unresponsive = false;
   };
 
   Children(EventLoop& loop, LogSink& log, Metrics& metrics, ChildrenHooks hooks)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include <openssl/crypto.h>
@@ -17,6 +18,10 @@
 
 namespace baokms::supervisor {
 namespace {
+
+// How long before its deadline a call is refused that nobody could verify. Later the client would
+// only see the deadline.
+constexpr BootTime kTimeToRefuse = std::chrono::milliseconds(50);
 
 void Wipe(std::string& secret) {
   ::explicit_bzero(secret.data(), secret.size());
@@ -154,16 +159,22 @@ void EncryptCall::KeepResponse(ipc::EncryptAnswer& answer) {
 }
 
 void EncryptCall::Verify(Verifier verifier) {
-  WorkerChoice choice;
+  WorkerChoice choice{.not_this = encrypted_by_};
   BootTime until = deadline_;
-  if (verifier == Verifier::kAnotherWorker) {
-    choice.not_this = encrypted_by_;
-    choice.fallback = WorkerChoice::Fallback::kSameWorker;
-    // A stuck worker must not use up the time in which another one could be asked.
-    const BootTime now = BootNow();
-    until = now + (deadline_ - now) / 2;
-  } else {
-    choice.only = encrypted_by_;
+  switch (verifier) {
+    case Verifier::kAnotherWorker: {
+      choice.fallback = WorkerChoice::Fallback::kSameWorker;
+      // A stuck worker must not use up the time in which another one could be asked.
+      const BootTime now = BootNow();
+      until = now + (deadline_ - now) / 2;
+      break;
+    }
+    case Verifier::kSuccessor:
+      until = deadline_ - kTimeToRefuse;
+      break;
+    case Verifier::kSameWorker:
+      choice = {.only = encrypted_by_};
+      break;
   }
   ipc::DecryptRequest request = WorkerDecryptRequest(response_.key_id(), response_.ciphertext(),
                                                      response_.annotations(), until);
@@ -188,10 +199,18 @@ Cause EncryptCall::OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer>& repl
     return Cause::kBadAnswer;
   }
   if (verifier == Verifier::kAnotherWorker && BootNow() < deadline_) {
-    Verify(Verifier::kSameWorker);
+    Verify(AnotherIsLost() ? Verifier::kSuccessor : Verifier::kSameWorker);
     return Cause::kNone;
   }
-  return CauseOf(outcome, KmsMethod::kEncrypt);
+  // Without a verifier the answer is refused as temporary: nobody gains by killing one.
+  return verifier == Verifier::kSuccessor ? Cause::kUnavailable
+                                          : CauseOf(outcome, KmsMethod::kEncrypt);
+}
+
+bool EncryptCall::AnotherIsLost() const {
+  return std::ranges::any_of(context().workers.Workers(), [this](const WorkerState& worker) {
+    return worker.slot != encrypted_by_ && worker.lost;
+  });
 }
 
 void EncryptCall::NoteSelfVerified() const {

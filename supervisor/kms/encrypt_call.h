@@ -41,8 +41,9 @@ class EncryptCall final : public KmsCall, public WorkerCall {
   void Cancel() override;
 
  private:
-  // Who verifies: preferably another worker, as a last resort the one that encrypted.
-  enum class Verifier : std::uint8_t { kAnotherWorker, kSameWorker };
+  // Who verifies: preferably another worker; if that fails, the one that encrypted, unless another
+  // one was killed or is stopped. Its successor is waited for then.
+  enum class Verifier : std::uint8_t { kAnotherWorker, kSuccessor, kSameWorker };
 
   Cause Encrypt();
   Cause Prepare(ipc::EncryptRequest& request);
@@ -50,6 +51,7 @@ class EncryptCall final : public KmsCall, public WorkerCall {
   Cause CheckAnswer(const ipc::EncryptAnswer& answer) const;
   void KeepResponse(ipc::EncryptAnswer& answer);
   void Verify(Verifier verifier);
+  [[nodiscard]] bool AnotherIsLost() const;
   Cause OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer>& reply);
   void NoteSelfVerified() const;
   void End(Cause cause) override;

@@ -61,6 +61,9 @@ void CountReply(Metrics& metrics, KmsMethod method, const Reply<Answer>& reply) 
   for (std::uint32_t i = 0; i < reply.replays; ++i) {
     metrics.RequestReplayed(method);
   }
+  if (reply.hedged) {
+    metrics.RequestHedged(method);
+  }
 }
 
 }  // namespace baokms::supervisor

@@ -30,6 +30,7 @@ class Metrics {
   // Records the time in a stage: "queue", "ipc", "token_wait", "connect" or "openbao".
   virtual void Stage(KmsMethod method, std::string_view stage, BootTime duration) = 0;
   virtual void RequestReplayed(KmsMethod method) = 0;
+  virtual void RequestHedged(KmsMethod method) = 0;
   virtual void EncryptSelfVerified() = 0;
   virtual void DecryptCoalesced() = 0;
   virtual void PanicRecovered(KmsMethod method) = 0;

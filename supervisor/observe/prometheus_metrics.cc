@@ -170,6 +170,10 @@ class PrometheusCollector final : public PrometheusMetrics {
     replayed_.Add({{"method", Method(method)}}).Increment();
   }
 
+  void RequestHedged(KmsMethod method) override {
+    hedged_.Add({{"method", Method(method)}}).Increment();
+  }
+
   void EncryptSelfVerified() override { self_verified_.Increment(); }
 
   void DecryptCoalesced() override { coalesced_.Increment(); }
@@ -315,9 +319,12 @@ class PrometheusCollector final : public PrometheusMetrics {
       NewCounter("openbao_kms_request_errors_total", "Failed KMS calls by error class.");
   Family<Histogram>& stage_time_ = NewHistogram("openbao_kms_request_stage_duration_seconds",
                                                 "Where KMS calls spent their time.");
+  Family<Counter>& hedged_ =
+      NewCounter("openbao_kms_requests_hedged_total",
+                 "KMS requests that were sent to a second worker because the first was late.");
   Family<Counter>& replayed_ =
       NewCounter("openbao_kms_requests_replayed_total",
-                 "KMS calls moved to another worker because theirs exited.");
+                 "KMS calls moved to another worker because theirs exited or was stopped.");
   Counter& self_verified_ = NewCounter("openbao_kms_encrypt_self_verified_total",
                                        "Encrypt answers that only the same worker could verify.")
                                 .Add({});

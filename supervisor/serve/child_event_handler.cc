@@ -19,6 +19,21 @@ std::string ConnectionOwner(const ChildProcess& child) {
   return ProcessName(child.key) + "/" + std::to_string(child.number);
 }
 
+WorkerEnd WorkerEndOf(const ExitStatus& exit_status) {
+  switch (exit_status.kind) {
+    case ExitStatus::Kind::kExited:
+    case ExitStatus::Kind::kNotStarted:
+      return WorkerEnd::kExited;
+    case ExitStatus::Kind::kKilled:
+    case ExitStatus::Kind::kUnresponsive:
+      return WorkerEnd::kKilled;
+    case ExitStatus::Kind::kCrashed:
+    case ExitStatus::Kind::kRefusedSyscall:
+      break;
+  }
+  return WorkerEnd::kCrashed;
+}
+
 ipc::ConnectAnswer ToMessage(const ipc::ConnectRequest& request, const BrokerAnswer& answer) {
   ipc::ConnectAnswer message;
   message.set_id(request.id());
@@ -56,10 +71,9 @@ void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& exit_stat
   const bool killed_for_violation = killed_for_violation_.erase(key) > 0;
   if (key.role == ipc::ROLE_WORKER) {
     ready_.erase(key.slot);
-    const bool crashed = exit_status.kind == ExitStatus::Kind::kCrashed ||
-                         exit_status.kind == ExitStatus::Kind::kRefusedSyscall;
-    workers_->Detached(key.slot,
-                       crashed && !killed_for_violation ? Suspicion::kRequests : Suspicion::kNone);
+    const WorkerEnd end = WorkerEndOf(exit_status);
+    workers_->Detached(
+        key.slot, killed_for_violation && end == WorkerEnd::kCrashed ? WorkerEnd::kKilled : end);
   } else {
     agent_.reset();
     if (parts_.pin_attempt_guard != nullptr) {
@@ -109,6 +123,14 @@ void ChildEventHandler::OnCall(const ChildProcess& from, const ipc::OpenBaoCall&
   parts_.child_log.WriteCausedBy(ProcessName(from.key), record);
 }
 
+void ChildEventHandler::OnSilent(Slot slot) {
+  children_->KillUnresponsive(WorkerKey(slot));
+}
+
+void ChildEventHandler::OnAgentSilent() {
+  children_->KillUnresponsive(kAgentKey);
+}
+
 void ChildEventHandler::OnViolation(Slot slot, const Error& why) {
   KillForViolation(WorkerKey(slot), why);
 }
@@ -131,6 +153,7 @@ void ChildEventHandler::SendTunables(const std::shared_ptr<ChildChannel>& channe
 void ChildEventHandler::OnReady(const ChildProcess& from) {
   ready_[from.key.slot] = from;
   accepted_set_ups_.insert(ipc::ROLE_WORKER);
+  children_->NoteServing(from.key);
   SendTunables(ChannelOf(from));
   parts_.worker_usable();
 }
@@ -241,6 +264,7 @@ void ChildEventHandler::OnAgentViolation(const Error& why) {
 
 void ChildEventHandler::OnAgentReady() {
   accepted_set_ups_.insert(ipc::ROLE_AUTH_AGENT);
+  children_->NoteServing(kAgentKey);
   SendTunables(agent_);
 }
 

@@ -86,6 +86,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   }
 
   void OnViolation(Slot slot, const Error& why) override;
+  void OnSilent(Slot slot) override;
   void OnReady(const ChildProcess& from) override;
   void OnTokenStatus(const ChildProcess& from, const ipc::TokenStatus& status) override;
 
@@ -102,6 +103,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
 
   void OnAgentViolation(const Error& why) override;
   void OnAgentReady() override;
+  void OnAgentSilent() override;
   void OnAgentStatus(const ipc::AgentStatus& status) override;
   void OnAgentPinAttempt(std::uint16_t tag) override;
   void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override;

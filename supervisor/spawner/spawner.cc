@@ -31,6 +31,7 @@
 #include "ipc/child_process.h"
 #include "ipc/child_session.h"
 #include "ipc/dispatch.h"
+#include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "ipc/refused_syscall.h"
 #include "ipc/sealed.h"
@@ -45,11 +46,6 @@ namespace {
 
 using ipc::ExitCode;
 using ipc::MessageType;
-
-// A supervisor that restarts children faster than this is broken or compromised. Every slot may be
-// filled once at start, and once more immediately after a crash of all children.
-constexpr double kSpawnBurst = 2 * (ipc::kMaxWorkers + 1);
-constexpr double kSpawnsPerSecond = 5;
 
 // How long children may take to end by themselves when their supervisor is gone.
 constexpr std::chrono::milliseconds kTimeToEnd{1000};
@@ -93,7 +89,7 @@ class Spawner final {
   std::vector<std::string> agent_environment_;  // for its PKCS#11 module
   UniqueFd child_signals_;
   std::map<ChildKey, Child> running_;
-  TokenBucket spawns_{kSpawnBurst, kSpawnsPerSecond};
+  std::map<ChildKey, TokenBucket> spawns_;
 };
 
 Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
@@ -171,7 +167,9 @@ Status Spawner::OnSpawn(const ipc::Spawn& request, UniqueFd channel) {
   ipc::Spawned answer;
   answer.set_role(key.role);
   answer.set_slot(key.slot);
-  if (!spawns_.Take(BootNow())) {
+  TokenBucket& spawns =
+      spawns_.try_emplace(key, ipc::kSpawns.burst, ipc::kSpawns.per_second).first->second;
+  if (!spawns.Take(BootNow())) {
     answer.set_error(EAGAIN);
   } else if (const Result<pid_t> child = Start(key, channel.get())) {
     answer.set_pid(*child);

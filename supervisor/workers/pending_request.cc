@@ -73,6 +73,7 @@ Reply<Answer> MakeReply(const PendingRequest& pending, Answer answer, BootTime n
     reply.queue_us = Microseconds(now - pending.submitted);
   }
   reply.replays = pending.replays;
+  reply.hedged = pending.hedged;
   reply.answer = std::move(answer);
   return reply;
 }
@@ -109,6 +110,14 @@ PendingRequestPtr MakePending(RequestId id, AnyRequest request, WorkerChoice cho
       },
       request);
   return pending;
+}
+
+bool GoesOnElsewhere(PendingRequest& pending, Slot slot) {
+  if (pending.slot == slot) {
+    pending.slot = pending.hedge;
+  }
+  pending.hedge.reset();
+  return pending.slot.has_value();
 }
 
 contract::Sha256Digest Fingerprint(const PendingRequest& pending) {

@@ -18,9 +18,12 @@
 
 namespace baokms::supervisor {
 
-// Whether a worker's exit makes the requests that it had suspects. They are if it crashed (SIGSEGV,
-// SIGABRT, SIGBUS or SIGSYS) or if its filter refused a system call; not if it was killed.
-enum class Suspicion : std::uint8_t { kNone, kRequests };
+// How a worker ended, as far as it matters to its requests and to those that follow.
+enum class WorkerEnd : std::uint8_t {
+  kExited,   // by itself, with an exit code: its successors may fail as well
+  kKilled,   // by a signal that says nothing about its requests; somebody may have sent it
+  kCrashed,  // by SIGSEGV, SIGABRT, SIGBUS or SIGSYS, or by its filter: its requests are suspects
+};
 
 using SharedMessage = std::shared_ptr<const google::protobuf::MessageLite>;
 
@@ -34,9 +37,12 @@ struct PendingRequest {
 
   SharedMessage request;  // never changed, only replaced
   BootTime submitted{};
-  BootTime sent{};           // when it was sent to the worker that has it now
-  std::optional<Slot> slot;  // the worker that has it now
+  BootTime sent{};            // when it was sent to the worker that has it now
+  std::optional<Slot> slot;   // the worker that has it now
+  std::optional<Slot> hedge;  // the second worker that has it now, only if there is a first
   std::uint32_t replays = 0;
+  bool hedged = false;        // it was sent to a second worker, whichever answered
+  std::uint32_t crashes = 0;  // workers that crashed while it was on trial
 
   // Whether the request is suspected of crashing workers.
   enum class Trust : std::uint8_t {
@@ -51,6 +57,9 @@ using PendingRequestPtr = std::shared_ptr<PendingRequest>;
 // Takes ownership of a request and fills in its id. A plaintext is wiped when the last owner
 // of the message is gone.
 PendingRequestPtr MakePending(RequestId id, AnyRequest request, WorkerChoice choice, AnyDone done);
+
+// Takes the request away from this worker. Returns whether another one has it as well and goes on.
+bool GoesOnElsewhere(PendingRequest& pending, Slot slot);
 
 // Returns a hash of what a request asks for: type and payload, without id, deadline and
 // bookkeeping.

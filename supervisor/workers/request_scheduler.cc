@@ -2,32 +2,27 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 
 #include "common/base/error.h"
 
 namespace baokms::supervisor {
 
-void RefusedRequests::Add(const contract::Sha256Digest& fingerprint, BootTime now) {
-  if (entries_.size() == kMaxEntries) {
-    entries_.pop_front();
-  }
-  entries_.push_back({fingerprint, now + kRefusedFor});
-}
-
-bool RefusedRequests::Contains(const contract::Sha256Digest& fingerprint, BootTime now) {
-  while (!entries_.empty() && entries_.front().until <= now) {
-    entries_.pop_front();
-  }
-  return std::ranges::find(entries_, fingerprint, &Entry::fingerprint) != entries_.end();
-}
-
 bool RequestScheduler::IsFree(Slot slot) const {
-  return workers_[slot].ready && (!trial_ || trial_->slot != slot);
+  const Worker& worker = workers_[slot];
+  return worker.ready && !worker.silence.stopped() && (!trial_ || trial_->slot != slot);
 }
 
-bool RequestScheduler::AnyReadyBut(Slot slot) const {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    if (i != slot && workers_[i].ready) {
+bool RequestScheduler::IsLost(Slot slot, BootTime now) const {
+  const Worker& worker = workers_[slot];
+  return worker.silence.stopped() || (worker.killed_at && now - *worker.killed_at < kLostFor);
+}
+
+// Returns whether the condition holds for any other worker.
+template <typename Condition>
+bool RequestScheduler::AnyBut(Slot slot, const Condition& holds) const {
+  for (Slot other = 0; other < workers_.size(); ++other) {
+    if (other != slot && holds(other)) {
       return true;
     }
   }
@@ -42,14 +37,21 @@ bool RequestScheduler::Hangs(Slot slot, BootTime now) const {
 // Among equally loaded workers, chooses the one that served the last free choice: its caches and
 // its connection are warm, which makes a lone Decrypt faster than round-robin. Cancelled requests
 // without an answer still count as load, because a stuck worker must not look idle. A hanging
-// worker is chosen last, however small its load is.
-std::optional<Slot> RequestScheduler::LeastBusy(std::optional<Slot> not_this, BootTime now) const {
+// worker is chosen last, however small its load is, and so is one without a token, where a request
+// would wait for a login. A worker that had this request before and still owes its answer is not
+// chosen: the two answers could not be told apart.
+template <typename Allowed>
+std::optional<Slot> RequestScheduler::LeastBusy(RequestId id,
+                                                BootTime now,
+                                                const Allowed& allowed) const {
   std::optional<Slot> best;
-  std::pair<bool, std::size_t> least;
+  std::tuple<bool, bool, std::size_t> least;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     const auto slot = static_cast<Slot>((first_slot_ + i) % workers_.size());
-    const std::pair load(Hangs(slot, now), workers_[slot].Load());
-    if (IsFree(slot) && slot != not_this && (!best || load < least)) {
+    const Worker& worker = workers_[slot];
+    const std::tuple load(Hangs(slot, now), !worker.token, worker.Load());
+    const bool may = IsFree(slot) && !worker.abandoned.contains(id) && allowed(slot);
+    if (may && (!best || load < least)) {
       best = slot;
       least = load;
     }
@@ -57,12 +59,13 @@ std::optional<Slot> RequestScheduler::LeastBusy(std::optional<Slot> not_this, Bo
   return best;
 }
 
-RequestScheduler::Picked RequestScheduler::Pick(const WorkerChoice& choice, BootTime now) const {
+RequestScheduler::Picked RequestScheduler::Pick(const PendingRequest& pending, BootTime now) const {
+  const WorkerChoice& choice = pending.choice;
   if (choice.not_this && !choice.only) {
-    return PickAnother(choice, now);
+    return PickAnother(pending, now);
   }
   if (!choice.only) {
-    const std::optional<Slot> best = LeastBusy(std::nullopt, now);
+    const std::optional<Slot> best = LeastBusy(pending.id, now, [](Slot) { return true; });
     return best ? Picked{Choice::kTake, *best} : Picked{Choice::kWait};
   }
   if (*choice.only >= workers_.size() || !workers_[*choice.only].ready) {
@@ -72,19 +75,24 @@ RequestScheduler::Picked RequestScheduler::Pick(const WorkerChoice& choice, Boot
 }
 
 // With kSameWorker, a hanging other worker counts as none: it must not keep an API server from
-// starting.
-RequestScheduler::Picked RequestScheduler::PickAnother(const WorkerChoice& choice,
+// starting. One that was killed or stopped is waited for: whoever does that to a worker must not
+// gain that the others are believed without it.
+RequestScheduler::Picked RequestScheduler::PickAnother(const PendingRequest& pending,
                                                        BootTime now) const {
-  const Slot same = *choice.not_this;
-  const bool or_same = choice.fallback == WorkerChoice::Fallback::kSameWorker;
+  const Slot same = *pending.choice.not_this;
+  const bool or_same = pending.choice.fallback == WorkerChoice::Fallback::kSameWorker;
   const bool same_is_free = same < workers_.size() && IsFree(same);
-  if (const std::optional<Slot> best = LeastBusy(same, now)) {
-    if (or_same && same_is_free && Hangs(*best, now) && !Hangs(same, now)) {
+  const auto is_another = [same](Slot slot) {
+    return slot != same;
+  };
+  const bool other_lost = AnyBut(same, [&](Slot slot) { return IsLost(slot, now); });
+  if (const std::optional<Slot> best = LeastBusy(pending.id, now, is_another)) {
+    if (or_same && same_is_free && !other_lost && Hangs(*best, now) && !Hangs(same, now)) {
       return {Choice::kTakeFresh, same};
     }
     return {Choice::kTake, *best};
   }
-  if (AnyReadyBut(same)) {
+  if (other_lost || AnyBut(same, [this](Slot slot) { return workers_[slot].ready; })) {
     return {Choice::kWait};
   }
   if (!or_same) {
@@ -102,19 +110,29 @@ void RequestScheduler::Give(const PendingRequestPtr& pending,
   }
   pending->slot = picked.slot;
   pending->sent = now;
-  Worker& worker = workers_[picked.slot];
+  if (!pending->choice.not_this && !pending->choice.only) {
+    first_slot_ = picked.slot;
+  }
+  SendTo(picked.slot, *pending, now, steps);
+}
+
+void RequestScheduler::SendTo(Slot slot,
+                              const PendingRequest& pending,
+                              BootTime now,
+                              Steps& steps) {
+  Worker& worker = workers_[slot];
   if (worker.Load() == 0) {
     worker.heard = now;
   }
   ++worker.assigned;
-  if (!pending->choice.not_this && !pending->choice.only) {
-    first_slot_ = picked.slot;
+  if (!next_tick_) {
+    next_tick_ = now + ipc::kWorkerSilence.tick;
   }
-  steps.sends.push_back({picked.slot, pending->id, pending->type, pending->request});
+  steps.sends.push_back({slot, pending.id, pending.type, pending.request});
 }
 
 void RequestScheduler::Assign(const PendingRequestPtr& pending, BootTime now, Steps& steps) {
-  const Picked picked = Pick(pending->choice, now);
+  const Picked picked = Pick(*pending, now);
   if (picked.choice == Choice::kTake || picked.choice == Choice::kTakeFresh) {
     Give(pending, picked, now, steps);
     return;
@@ -156,45 +174,60 @@ void RequestScheduler::WorkerLeaving(Slot slot) {
   workers_[slot].ready = false;
 }
 
-RequestScheduler::Steps RequestScheduler::WorkerGone(Slot slot, Suspicion suspicion, BootTime now) {
+RequestScheduler::Steps RequestScheduler::WorkerGone(Slot slot, WorkerEnd end, BootTime now) {
   Steps steps;
+  const std::optional<BootTime> killed_before = workers_[slot].killed_at;
   workers_[slot] = Worker();
-  std::vector<PendingRequestPtr> orphans;
-  for (const auto& [id, pending] : requests_) {
-    if (pending->slot == slot) {
-      orphans.push_back(pending);
+  workers_[slot].killed_at = end == WorkerEnd::kExited ? killed_before : now;
+  EndTrialOn(slot);
+  for (const PendingRequestPtr& pending : RequestsOf(slot)) {
+    // A request that goes on elsewhere and crashes that worker, too, is a suspect then.
+    if (!GoesOnElsewhere(*pending, slot)) {
+      Replay(pending, end, now, steps);
     }
-  }
-  std::ranges::sort(orphans, {}, &PendingRequest::id);
-  const bool had_trial = trial_ && trial_->slot == slot;
-  if (had_trial) {
-    const auto suspect = requests_.find(trial_->id);
-    if (suspect != requests_.end() && !suspect->second->slot) {
-      suspects_.push_front(suspect->second);  // the suspect had not been sent yet
-    }
-    trial_.reset();
-  }
-  for (const PendingRequestPtr& pending : orphans) {
-    pending->slot.reset();
-    Replay(pending, suspicion, now, steps);
   }
   Pump(now, steps);
   return steps;
 }
 
+// In the order in which they were submitted.
+std::vector<PendingRequestPtr> RequestScheduler::RequestsOf(Slot slot) const {
+  std::vector<PendingRequestPtr> found;
+  for (const auto& [id, pending] : requests_) {
+    if (pending->slot == slot || pending->hedge == slot) {
+      found.push_back(pending);
+    }
+  }
+  std::ranges::sort(found, {}, &PendingRequest::id);
+  return found;
+}
+
+// Ends the trial that the worker is reserved for, if there is one. A suspect that it has already
+// stays there.
+void RequestScheduler::EndTrialOn(Slot slot) {
+  if (!trial_ || trial_->slot != slot) {
+    return;
+  }
+  const auto suspect = requests_.find(trial_->id);
+  if (suspect != requests_.end() && !suspect->second->slot) {
+    suspects_.push_front(suspect->second);  // it had not been sent yet
+  }
+  trial_.reset();
+}
+
 void RequestScheduler::Replay(const PendingRequestPtr& pending,
-                              Suspicion suspicion,
+                              WorkerEnd end,
                               BootTime now,
                               Steps& steps) {
   const bool on_trial = pending->trust == PendingRequest::Trust::kOnTrial;
-  if (suspicion == Suspicion::kRequests && on_trial) {
+  if (end == WorkerEnd::kCrashed && on_trial && ++pending->crashes == kCrashesToBlame) {
     refused_.Add(Fingerprint(*pending), now);
     (void)Remove(pending->id);
     steps.ended.push_back({pending, ipc::OUTCOME_INTERNAL});
     return;
   }
   ++pending->replays;
-  if (suspicion == Suspicion::kRequests || on_trial) {
+  if (end == WorkerEnd::kCrashed || on_trial) {
     pending->trust = PendingRequest::Trust::kSuspect;
     suspects_.push_back(pending);
     return;
@@ -203,16 +236,18 @@ void RequestScheduler::Replay(const PendingRequestPtr& pending,
 }
 
 void RequestScheduler::PumpTrials(BootTime now, Steps& steps) {
-  while (!trial_ && !suspects_.empty()) {
-    const PendingRequestPtr suspect = suspects_.front();
-    const Picked picked = Pick(suspect->choice, now);
+  for (auto next = suspects_.begin(); !trial_ && next != suspects_.end();) {
+    const PendingRequestPtr suspect = *next;
+    const Picked picked = Pick(*suspect, now);
     if (picked.choice == Choice::kWait) {
-      return;
+      ++next;
+      continue;
     }
-    suspects_.pop_front();
+    next = suspects_.erase(next);
     if (picked.choice == Choice::kNever) {
       (void)Remove(suspect->id);
       steps.ended.push_back({suspect, ipc::OUTCOME_UNAVAILABLE});
+      next = suspects_.begin();  // Remove() may have changed the list
       continue;
     }
     if (picked.choice == Choice::kTakeFresh) {
@@ -245,12 +280,14 @@ void RequestScheduler::Pump(BootTime now, Steps& steps) {
 
 Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
                                                             RequestId id,
-                                                            std::size_t kind,
+                                                            const AnswerFacts& answer,
                                                             BootTime now) {
   Worker& worker = workers_[slot];
+  const bool was_stopped = worker.silence.stopped();
   worker.heard = now;
+  worker.silence.Heard();
   const auto found = requests_.find(id);
-  if (found == requests_.end() || found->second->slot != slot) {
+  if (found == requests_.end() || (found->second->slot != slot && found->second->hedge != slot)) {
     if (worker.abandoned.erase(id) == 0 && (id == 0 || id > worker.forgotten_up_to)) {
       return Error(ErrorCode::kProtocolViolation, "answer to something that was not asked");
     }
@@ -258,14 +295,36 @@ Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
     Pump(now, late.steps);
     return late;
   }
-  if (found->second->done.index() != kind) {
+  PendingRequest& pending = *found->second;
+  if (pending.done.index() != answer.kind) {
     return Error(ErrorCode::kProtocolViolation, "answer of another kind than its question");
   }
-  Answered answered{Remove(id), {}};
-  if (trial_ || !waiting_.empty() || !suspects_.empty()) {
+  Answered answered;
+  const bool had_two = pending.hedge.has_value();
+  if (had_two) {
+    --worker.assigned;
+    (void)GoesOnElsewhere(pending, slot);
+    if (HedgePolicy::IsAboutWorker(answer.outcome)) {
+      Pump(now, answered.steps);
+      return answered;
+    }
+  }
+  answered.pending = Remove(id);
+  if (had_two) {
+    GiveUp(*answered.pending, answered.steps);
+  }
+  hedges_.Completed(answer.kind, now - answered.pending->sent);
+  if (was_stopped || trial_ || !waiting_.empty() || !suspects_.empty()) {
     Pump(now, answered.steps);
   }
   return answered;
+}
+
+RequestScheduler::Steps RequestScheduler::WorkerPong(Slot slot, BootTime now) {
+  Steps steps;
+  workers_[slot].silence.Heard();
+  Pump(now, steps);
+  return steps;
 }
 
 RequestScheduler::Steps RequestScheduler::Cancel(RequestId id, BootTime now) {
@@ -286,8 +345,16 @@ RequestScheduler::Steps RequestScheduler::Abort(RequestId id, ipc::Outcome outco
   return steps;
 }
 
-RequestScheduler::Steps RequestScheduler::Expire(BootTime now) {
+RequestScheduler::Steps RequestScheduler::Advance(BootTime now) {
   Steps steps;
+  Expire(now, steps);
+  if (next_tick_ && *next_tick_ <= now) {
+    Tick(now, steps);
+  }
+  return steps;
+}
+
+void RequestScheduler::Expire(BootTime now, Steps& steps) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
     PendingRequestPtr pending = Remove(deadlines_.begin()->second);
     GiveUp(*pending, steps);
@@ -296,14 +363,88 @@ RequestScheduler::Steps RequestScheduler::Expire(BootTime now) {
   if (!steps.ended.empty()) {
     Pump(now, steps);
   }
-  return steps;
 }
 
-std::optional<BootTime> RequestScheduler::NextDeadline() const {
-  if (deadlines_.empty()) {
-    return std::nullopt;
+void RequestScheduler::Tick(BootTime now, Steps& steps) {
+  for (Slot slot = 0; slot < workers_.size(); ++slot) {
+    Worker& worker = workers_[slot];
+    switch (worker.silence.Tick(worker.ready && worker.Load() > 0)) {
+      case SilenceWatch::Step::kNothing:
+        break;
+      case SilenceWatch::Step::kPing:
+        steps.pings.push_back(slot);
+        break;
+      case SilenceWatch::Step::kStopped:
+        GiveToOthers(slot, now, steps);
+        break;
+      case SilenceWatch::Step::kKill:
+        steps.kills.push_back(slot);
+        break;
+    }
   }
-  return deadlines_.begin()->first;
+  HedgeLate(now, steps);
+  next_tick_.reset();
+  if (std::ranges::any_of(workers_, [](const Worker& worker) { return worker.Load() > 0; })) {
+    next_tick_ = now + ipc::kWorkerSilence.tick;
+  }
+}
+
+// Takes the requests of a worker that is stopped away from it, except for those that no other
+// worker may handle. It is told, and what it answers when it runs again is dropped.
+void RequestScheduler::GiveToOthers(Slot slot, BootTime now, Steps& steps) {
+  EndTrialOn(slot);
+  for (const PendingRequestPtr& pending : RequestsOf(slot)) {
+    if (pending->choice.only) {
+      continue;
+    }
+    --workers_[slot].assigned;
+    GiveUpOn(slot, pending->id, steps);
+    if (!GoesOnElsewhere(*pending, slot)) {
+      Replay(pending, WorkerEnd::kKilled, now, steps);
+    }
+  }
+  Pump(now, steps);
+}
+
+void RequestScheduler::HedgeLate(BootTime now, Steps& steps) {
+  if (!hedges_.Affordable()) {
+    return;
+  }
+  std::vector<PendingRequestPtr> late;
+  for (const auto& [id, pending] : requests_) {
+    if (pending->slot && !pending->hedge && !pending->choice.only &&
+        pending->trust == PendingRequest::Trust::kNormal &&
+        now - pending->sent >= hedges_.DelayOf(pending->done.index())) {
+      late.push_back(pending);
+    }
+  }
+  std::ranges::sort(late, {}, &PendingRequest::sent);
+  for (const PendingRequestPtr& pending : late) {
+    const std::optional<Slot> second = HedgeFor(*pending, now);
+    if (!second || !hedges_.Affordable()) {
+      continue;
+    }
+    hedges_.Spend();
+    pending->hedge = second;
+    pending->hedged = true;
+    SendTo(*second, *pending, now, steps);
+  }
+}
+
+// Returns the worker that may get a second copy: one that could answer it at once.
+std::optional<Slot> RequestScheduler::HedgeFor(const PendingRequest& pending, BootTime now) const {
+  return LeastBusy(pending.id, now, [&](Slot slot) {
+    return slot != *pending.slot && slot != pending.choice.not_this && workers_[slot].token &&
+           !Hangs(slot, now);
+  });
+}
+
+std::optional<BootTime> RequestScheduler::NextWake() const {
+  if (deadlines_.empty()) {
+    return next_tick_;
+  }
+  const BootTime deadline = deadlines_.begin()->first;
+  return next_tick_ ? std::min(*next_tick_, deadline) : deadline;
 }
 
 // Removes the request from every list and returns it; null if there is none with this id.
@@ -324,22 +465,29 @@ PendingRequestPtr RequestScheduler::Remove(RequestId id) {
     std::erase(waiting_, pending);
     std::erase(suspects_, pending);
   }
+  if (pending->hedge) {
+    --workers_[*pending->hedge].assigned;
+  }
   return pending;
 }
 
-// Tells the worker that has the request, if one does, and remembers the id, because the worker may
-// still answer.
 void RequestScheduler::GiveUp(const PendingRequest& pending, Steps& steps) {
-  if (!pending.slot) {
-    return;
+  for (const std::optional<Slot>& slot : {pending.slot, pending.hedge}) {
+    if (slot) {
+      GiveUpOn(*slot, pending.id, steps);
+    }
   }
-  Worker& worker = workers_[*pending.slot];
-  worker.abandoned.insert(pending.id);
+}
+
+// Tells a worker that has the request, and remembers the id, because the worker may still answer.
+void RequestScheduler::GiveUpOn(Slot slot, RequestId id, Steps& steps) {
+  Worker& worker = workers_[slot];
+  worker.abandoned.insert(id);
   if (worker.abandoned.size() > kMaxAbandoned) {
     worker.forgotten_up_to = *worker.abandoned.begin();
     worker.abandoned.erase(worker.abandoned.begin());
   }
-  steps.stops.push_back({*pending.slot, pending.id});
+  steps.stops.push_back({slot, id});
 }
 
 }  // namespace baokms::supervisor

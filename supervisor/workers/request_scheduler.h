@@ -1,6 +1,6 @@
 // Decides which worker handles which request, and what happens to the requests of a worker that
-// exits. Pure bookkeeping: it sends nothing, runs no callback and takes no lock; each event returns
-// the steps that its caller must carry out.
+// exits or is stopped. Pure bookkeeping: it sends nothing, runs no callback and takes no lock; each
+// event returns the steps that its caller must carry out.
 
 #pragma once
 
@@ -16,44 +16,19 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
-#include "common/contract/encoding.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "supervisor/children/silence_watch.h"
+#include "supervisor/workers/hedge_policy.h"
 #include "supervisor/workers/pending_request.h"
+#include "supervisor/workers/refused_requests.h"
 #include "supervisor/workers/worker_pool.h"
 
 namespace baokms::supervisor {
 
-// Requests that crashed workers twice and are refused for a while. The list is bounded: the oldest
-// entry makes room for a new one.
-class RefusedRequests final {
- public:
-  static constexpr BootTime kRefusedFor = std::chrono::minutes(10);
-
-  // Maximum number of entries. Each costs an attacker two worker processes, whose restarts slow it
-  // down.
-  static constexpr std::size_t kMaxEntries = 256;
-
-  void Add(const contract::Sha256Digest& fingerprint, BootTime now);
-
-  // Returns whether the request is refused. Also removes entries older than kRefusedFor.
-  [[nodiscard]] bool Contains(const contract::Sha256Digest& fingerprint, BootTime now);
-
-  // True in normal operation; no fingerprint needs to be computed then.
-  [[nodiscard]] bool empty() const { return entries_.empty(); }
-
- private:
-  struct Entry {
-    contract::Sha256Digest fingerprint;
-    BootTime until;
-  };
-
-  std::deque<Entry> entries_;  // ordered by `until`
-};
-
 // Decides which worker handles which request, and what happens to the requests of a worker that
-// exits.
+// exits or is stopped.
 class RequestScheduler final {
  public:
   // Maximum number of requests in total. A worker accepts as many.
@@ -70,6 +45,13 @@ class RequestScheduler final {
   // considered hanging, because a cancelled request is answered immediately. Other workers are
   // preferred.
   static constexpr BootTime kSilence = std::chrono::seconds(1);
+
+  // How long a worker that was killed counts as lost: what verifies an Encrypt waits for it.
+  static constexpr BootTime kLostFor = std::chrono::minutes(1);
+
+  // Workers that a suspect has to crash, each while it is the only request there, before it is
+  // blamed. One crash may be a coincidence.
+  static constexpr std::uint32_t kCrashesToBlame = 2;
 
   struct Send {
     Slot slot = 0;
@@ -93,6 +75,8 @@ class RequestScheduler final {
     std::vector<Send> sends;
     std::vector<Ended> ended;
     std::vector<Stop> stops;
+    std::vector<Slot> pings;  // workers to ask for a sign of life
+    std::vector<Slot> kills;  // workers to kill: they are stopped
   };
 
   explicit RequestScheduler(std::size_t slots) : workers_(slots) {}
@@ -102,21 +86,34 @@ class RequestScheduler final {
   // Marks the worker as ready for requests.
   Steps WorkerReady(Slot slot, BootTime now);
 
+  // Records whether the worker has a usable token. One without is chosen only if no other has one.
+  void WorkerToken(Slot slot, bool usable) { workers_[slot].token = usable; }
+
+  // Records that the worker answered a ping.
+  Steps WorkerPong(Slot slot, BootTime now);
+
   // Marks the worker as taking no more requests, before the reason is known. The requests that it
   // has stay with it.
   void WorkerLeaving(Slot slot);
 
   // Removes the worker; the requests that it had move to others.
-  Steps WorkerGone(Slot slot, Suspicion suspicion, BootTime now);
+  Steps WorkerGone(Slot slot, WorkerEnd end, BootTime now);
 
   struct Answered {
-    PendingRequestPtr pending;  // null: it was cancelled before; the answer is dropped
+    // Null: the answer is dropped, because the request was cancelled before, or because another
+    // worker has it as well and may do better.
+    PendingRequestPtr pending;
     Steps steps;
   };
 
-  // Matches an answer with its request. `kind` is the answer's index in AnyAnswer.
+  struct AnswerFacts {
+    std::size_t kind = 0;  // its index in AnyAnswer
+    ipc::Outcome outcome{};
+  };
+
+  // Matches an answer with its request.
   // kProtocolViolation: the worker never received this request, or one of another type.
-  Result<Answered> Answer(Slot slot, RequestId id, std::size_t kind, BootTime now);
+  Result<Answered> Answer(Slot slot, RequestId id, const AnswerFacts& answer, BootTime now);
 
   // Removes a request without running its callback. Does nothing if there is none with this id.
   Steps Cancel(RequestId id, BootTime now);
@@ -124,18 +121,25 @@ class RequestScheduler final {
   // Ends a request with this outcome.
   Steps Abort(RequestId id, ipc::Outcome outcome, BootTime now);
 
-  // Ends every request whose deadline has passed.
-  Steps Expire(BootTime now);
+  // Ends every request whose deadline has passed, looks for workers that are stopped, and sends
+  // late requests to a second worker. Must be called at NextWake().
+  Steps Advance(BootTime now);
 
-  [[nodiscard]] std::optional<BootTime> NextDeadline() const;
+  [[nodiscard]] std::optional<BootTime> NextWake() const;
+
+  // Returns whether the worker of this slot is stopped, or was killed less than kLostFor ago.
+  [[nodiscard]] bool IsLost(Slot slot, BootTime now) const;
 
  private:
   struct Worker {
     bool ready = false;
+    bool token = false;  // it has a usable one
     std::size_t assigned = 0;
     std::set<RequestId> abandoned;
     RequestId forgotten_up_to = 0;  // ids dropped from `abandoned` to bound it
     BootTime heard{};               // its last answer, or its first request after being idle
+    SilenceWatch silence{ipc::kWorkerSilence};
+    std::optional<BootTime> killed_at{};  // outlives the process
 
     [[nodiscard]] std::size_t Load() const { return assigned + abandoned.size(); }
   };
@@ -153,19 +157,32 @@ class RequestScheduler final {
     Slot slot = 0;
   };
 
-  [[nodiscard]] Picked Pick(const WorkerChoice& choice, BootTime now) const;
-  [[nodiscard]] Picked PickAnother(const WorkerChoice& choice, BootTime now) const;
-  [[nodiscard]] std::optional<Slot> LeastBusy(std::optional<Slot> not_this, BootTime now) const;
+  [[nodiscard]] Picked Pick(const PendingRequest& pending, BootTime now) const;
+  [[nodiscard]] Picked PickAnother(const PendingRequest& pending, BootTime now) const;
+  template <typename Allowed>
+  [[nodiscard]] std::optional<Slot> LeastBusy(RequestId id,
+                                              BootTime now,
+                                              const Allowed& allowed) const;
   [[nodiscard]] bool Hangs(Slot slot, BootTime now) const;
-  [[nodiscard]] bool AnyReadyBut(Slot slot) const;
+  template <typename Condition>
+  [[nodiscard]] bool AnyBut(Slot slot, const Condition& holds) const;
   [[nodiscard]] bool IsFree(Slot slot) const;
   void Assign(const PendingRequestPtr& pending, BootTime now, Steps& steps);
   void Give(const PendingRequestPtr& pending, Picked picked, BootTime now, Steps& steps);
-  void Replay(const PendingRequestPtr& pending, Suspicion suspicion, BootTime now, Steps& steps);
+  void SendTo(Slot slot, const PendingRequest& pending, BootTime now, Steps& steps);
+  [[nodiscard]] std::vector<PendingRequestPtr> RequestsOf(Slot slot) const;
+  void EndTrialOn(Slot slot);
+  void Replay(const PendingRequestPtr& pending, WorkerEnd end, BootTime now, Steps& steps);
+  void Expire(BootTime now, Steps& steps);
+  void Tick(BootTime now, Steps& steps);
+  void GiveToOthers(Slot slot, BootTime now, Steps& steps);
+  void HedgeLate(BootTime now, Steps& steps);
+  [[nodiscard]] std::optional<Slot> HedgeFor(const PendingRequest& pending, BootTime now) const;
   void Pump(BootTime now, Steps& steps);
   void PumpTrials(BootTime now, Steps& steps);
   PendingRequestPtr Remove(RequestId id);
   void GiveUp(const PendingRequest& pending, Steps& steps);
+  void GiveUpOn(Slot slot, RequestId id, Steps& steps);
 
   std::vector<Worker> workers_;
   std::unordered_map<RequestId, PendingRequestPtr> requests_;
@@ -174,7 +191,9 @@ class RequestScheduler final {
   std::deque<PendingRequestPtr> suspects_;
   std::optional<Trial> trial_;
   RefusedRequests refused_;
-  std::size_t first_slot_ = 0;  // where the search for the least busy worker begins
+  HedgePolicy hedges_;
+  std::optional<BootTime> next_tick_;  // while any worker has requests
+  std::size_t first_slot_ = 0;         // where the search for the least busy worker begins
 };
 
 }  // namespace baokms::supervisor

@@ -19,6 +19,10 @@ class WorkerEvents : public ChildEvents {
   // incarnation.
   virtual void OnViolation(Slot slot, const Error& why) = 0;
 
+  // The worker has requests and has not answered for so long that it must be killed. Called at most
+  // once per incarnation.
+  virtual void OnSilent(Slot slot) = 0;
+
   // The worker acknowledged its first key table and receives requests from now on.
   virtual void OnReady(const ChildProcess& from) = 0;
 

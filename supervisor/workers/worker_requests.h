@@ -27,6 +27,7 @@ struct Reply {
   std::uint32_t queue_us = 0;  // until it was sent to a worker
   std::uint32_t ipc_us = 0;    // from then to the answer, without the time the worker reports
   std::uint32_t replays = 0;   // how often it moved to another worker
+  bool hedged = false;         // it was sent to a second worker as well
 };
 
 template <typename Answer>

@@ -34,6 +34,7 @@ class WorkerSessions::Channel final : public ChildChannel {
 WorkerSessions::Channel::Channel(EventLoop& loop, const ChildProcess& who, WorkerSessions& sessions)
     : ChildChannel(loop, who, sessions.events_), sessions_(sessions) {
   AcceptConnectRequests();
+  AcceptPongs([this] { sessions_.OnPong(this->who()); });
   Accept<ipc::KeyTableAnswer>(MessageType::kKeyTableAnswer,
                               [this](const ipc::KeyTableAnswer& answer) {
                                 return sessions_.OnKeyTable(this->who(), answer);
@@ -92,7 +93,7 @@ Status WorkerSessions::Attach(Slot slot, UniqueFd channel) {
   }
   Session& session = sessions_[slot];
   if (session.phase != Phase::kEmpty) {
-    Finish(session, session.suspicion.value_or(Suspicion::kNone));
+    Finish(session, session.end.value_or(WorkerEnd::kKilled));
   }
   session.who = {WorkerKey(slot), ++last_number_};
   session.channel = std::make_shared<Channel>(loop_, session.who, *this);
@@ -165,6 +166,12 @@ Status WorkerSessions::OnAnswer(const ChildProcess& from, AnyAnswer answer) {
   return listener_.OnWorkerAnswer(from, std::move(answer));
 }
 
+void WorkerSessions::OnPong(const ChildProcess& from) {
+  if (const Session* session = Find(from); session != nullptr && session->phase == Phase::kReady) {
+    listener_.OnWorkerPong(from);
+  }
+}
+
 void WorkerSessions::OnTokenStatus(const ChildProcess& from, const ipc::TokenStatus& status) {
   const Session* session = Find(from);
   if (session != nullptr && session->phase != Phase::kClosed) {
@@ -179,8 +186,8 @@ void WorkerSessions::OnClosed(const ChildProcess& from, const Error& why) {
     return;
   }
   CloseChannel(*session);
-  if (session->suspicion) {
-    Finish(*session, *session->suspicion);
+  if (session->end) {
+    Finish(*session, *session->end);
   } else if (why.code() == ErrorCode::kUnavailable) {
     Expect(*session, limits_.exit);  // the report about its process is on its way
   } else {
@@ -189,8 +196,8 @@ void WorkerSessions::OnClosed(const ChildProcess& from, const Error& why) {
 }
 
 void WorkerSessions::TellViolation(Session& session, const Error& why) {
-  if (session.suspicion) {
-    Finish(session, *session.suspicion);
+  if (session.end) {
+    Finish(session, *session.end);
   } else if (!std::exchange(session.violation_told, true)) {
     events_.OnViolation(session.who.key.slot, why);
   }
@@ -207,25 +214,25 @@ void WorkerSessions::CloseChannel(Session& session) {
   RunFinishedPublications();
 }
 
-void WorkerSessions::Detached(Slot slot, Suspicion suspicion) {
+void WorkerSessions::Detached(Slot slot, WorkerEnd end) {
   if (slot >= sessions_.size() || sessions_[slot].phase == Phase::kEmpty) {
     return;
   }
   Session& session = sessions_[slot];
-  session.suspicion = session.violation_told ? Suspicion::kNone : suspicion;
+  session.end = session.violation_told && end == WorkerEnd::kCrashed ? WorkerEnd::kKilled : end;
   if (session.phase == Phase::kClosed) {
-    Finish(session, *session.suspicion);
+    Finish(session, *session.end);
   } else {
     Expect(session, limits_.exit);  // messages sent before its exit may still be unread
   }
 }
 
-void WorkerSessions::Finish(Session& session, Suspicion suspicion) {
+void WorkerSessions::Finish(Session& session, WorkerEnd end) {
   CloseChannel(session);
   const ChildProcess who = session.who;
   loop_.Cancel(session.timer);
   session = Session();
-  listener_.OnWorkerGone(who, suspicion);
+  listener_.OnWorkerGone(who, end);
 }
 
 void WorkerSessions::Publish(ipc::KeyTable table, std::function<void()> done) {

@@ -43,10 +43,12 @@ class WorkerSessions final {
     virtual void OnTableAcknowledged(const ChildProcess& who,
                                      const ipc::KeyTableAnswer& answer) = 0;
     virtual Status OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) = 0;
+    // A sign of life.
+    virtual void OnWorkerPong(const ChildProcess& who) = 0;
     virtual void OnWorkerToken(const ChildProcess& who, const ipc::TokenStatus& status) = 0;
     // The worker accepts no more requests. Also called for a worker that was never ready.
     virtual void OnWorkerLeaving(const ChildProcess& who) = 0;
-    virtual void OnWorkerGone(const ChildProcess& who, Suspicion suspicion) = 0;
+    virtual void OnWorkerGone(const ChildProcess& who, WorkerEnd end) = 0;
 
    protected:
     Listener() = default;
@@ -70,7 +72,7 @@ class WorkerSessions final {
 
   // Reports that the slot's process has exited. Messages that it sent before are still read before
   // it counts as gone.
-  void Detached(Slot slot, Suspicion suspicion);
+  void Detached(Slot slot, WorkerEnd end);
 
   // As WorkerPool::PublishKeyTable().
   void Publish(ipc::KeyTable table, std::function<void()> done);
@@ -95,7 +97,7 @@ class WorkerSessions final {
     std::shared_ptr<ChildChannel> channel;
     std::list<std::uint64_t> unacknowledged;  // generations that were sent, in order
     EventLoop::TimerId timer = 0;
-    std::optional<Suspicion> suspicion;  // set once its process has exited
+    std::optional<WorkerEnd> end;  // set once its process has exited
     bool violation_told = false;
   };
 
@@ -110,6 +112,7 @@ class WorkerSessions final {
   Status OnHello(const ChildProcess& from);
   Status OnKeyTable(const ChildProcess& from, const ipc::KeyTableAnswer& answer);
   Status OnAnswer(const ChildProcess& from, AnyAnswer answer);
+  void OnPong(const ChildProcess& from);
   void OnTokenStatus(const ChildProcess& from, const ipc::TokenStatus& status);
   void OnClosed(const ChildProcess& from, const Error& why);
 
@@ -118,7 +121,7 @@ class WorkerSessions final {
   void Expect(Session& session, BootTime within);
   void TellViolation(Session& session, const Error& why);
   void CloseChannel(Session& session);
-  void Finish(Session& session, Suspicion suspicion);
+  void Finish(Session& session, WorkerEnd end);
   void RunFinishedPublications();
 
   EventLoop& loop_;

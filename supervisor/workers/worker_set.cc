@@ -14,6 +14,10 @@ RequestId IdOf(const AnyAnswer& answer) {
   return std::visit([](const auto& typed) { return typed.id(); }, answer);
 }
 
+ipc::Outcome OutcomeOf(const AnyAnswer& answer) {
+  return std::visit([](const auto& typed) { return typed.outcome(); }, answer);
+}
+
 }  // namespace
 
 WorkerSet::WorkerSet(EventLoop& loop,
@@ -21,6 +25,7 @@ WorkerSet::WorkerSet(EventLoop& loop,
                      std::size_t workers,
                      SessionTimeouts limits)
     : loop_(loop),
+      events_(events),
       scheduler_(workers),
       channels_(workers),
       states_(workers),
@@ -55,11 +60,11 @@ RequestId WorkerSet::SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone 
 // Must hold the lock. Adds what is needed to carry out the steps.
 WorkerSet::Work WorkerSet::Locked(RequestScheduler::Steps steps) {
   Work work;
-  if (!steps.sends.empty() || !steps.stops.empty()) {
+  if (!steps.sends.empty() || !steps.stops.empty() || !steps.pings.empty()) {
     work.channels = channels_;
   }
   work.steps = std::move(steps);
-  const std::optional<BootTime> next = scheduler_.NextDeadline();
+  const std::optional<BootTime> next = scheduler_.NextWake();
   if (next && (!armed_for_ || *next < *armed_for_)) {
     armed_for_ = next;
     work.arm = next;
@@ -80,6 +85,14 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
       // Best effort: a worker that cannot receive it completes the request anyway or has exited.
       (void)channel->Send(MessageType::kCancelRequest, request).has_value();
     }
+  }
+  for (const Slot slot : work.steps.pings) {
+    if (const auto& channel = work.channels[slot]) {
+      channel->Ping();
+    }
+  }
+  for (const Slot slot : work.steps.kills) {
+    events_.OnSilent(slot);
   }
   if (work.arm) {
     Post([this, when = *work.arm] { ArmTimer(when); });
@@ -115,7 +128,11 @@ void WorkerSet::PublishKeyTable(ipc::KeyTable table, std::function<void()> done)
 
 std::vector<WorkerState> WorkerSet::Workers() const {
   const std::lock_guard lock(mutex_);
-  return states_;
+  std::vector<WorkerState> states = states_;
+  for (WorkerState& state : states) {
+    state.lost = scheduler_.IsLost(state.slot, BootNow());
+  }
+  return states;
 }
 
 void WorkerSet::Post(std::function<void()> task) {
@@ -128,16 +145,16 @@ void WorkerSet::Post(std::function<void()> task) {
 
 void WorkerSet::ArmTimer(BootTime when) {
   loop_.Cancel(timer_);
-  timer_ = loop_.At(when, [this] { OnDeadline(); });
+  timer_ = loop_.At(when, [this] { OnTimer(); });
 }
 
-// The timer is set for what was the earliest deadline at that time. Most requests have ended by
-// then, so it often ends nothing and only sets itself for the next deadline.
-void WorkerSet::OnDeadline() {
+// The timer is set for what was the earliest time at that moment. Most requests have ended by then,
+// so it often finds nothing to do and only sets itself again.
+void WorkerSet::OnTimer() {
   timer_ = 0;
   Handle(CallbackFrom::kHere, [this] {
     armed_for_.reset();
-    return scheduler_.Expire(BootNow());
+    return scheduler_.Advance(BootNow());
   });
 }
 
@@ -159,10 +176,12 @@ Status WorkerSet::OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) {
   Work work;
   PendingRequestPtr pending;
   const BootTime now = BootNow();
+  const RequestScheduler::AnswerFacts facts = {.kind = answer.index(),
+                                               .outcome = OutcomeOf(answer)};
   {
     const std::lock_guard lock(mutex_);
     RequestScheduler::Answered answered =
-        BAOKMS_TRY(scheduler_.Answer(who.key.slot, IdOf(answer), answer.index(), now));
+        BAOKMS_TRY(scheduler_.Answer(who.key.slot, IdOf(answer), facts, now));
     pending = std::move(answered.pending);
     work = Locked(std::move(answered.steps));
   }
@@ -173,10 +192,15 @@ Status WorkerSet::OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) {
   return {};
 }
 
+void WorkerSet::OnWorkerPong(const ChildProcess& who) {
+  Handle(CallbackFrom::kHere, [&] { return scheduler_.WorkerPong(who.key.slot, BootNow()); });
+}
+
 void WorkerSet::OnWorkerToken(const ChildProcess& who, const ipc::TokenStatus& status) {
   const std::lock_guard lock(mutex_);
   WorkerState& state = states_[who.key.slot];
   state.token_usable = status.usable();
+  scheduler_.WorkerToken(who.key.slot, status.usable());
   state.token_expires.reset();
   if (status.usable() && status.expires_boottime_ns() > 0) {
     state.token_expires = BootTime(status.expires_boottime_ns());
@@ -192,9 +216,8 @@ void WorkerSet::OnWorkerLeaving(const ChildProcess& who) {
   scheduler_.WorkerLeaving(who.key.slot);
 }
 
-void WorkerSet::OnWorkerGone(const ChildProcess& who, Suspicion suspicion) {
-  Handle(CallbackFrom::kHere,
-         [&] { return scheduler_.WorkerGone(who.key.slot, suspicion, BootNow()); });
+void WorkerSet::OnWorkerGone(const ChildProcess& who, WorkerEnd end) {
+  Handle(CallbackFrom::kHere, [&] { return scheduler_.WorkerGone(who.key.slot, end, BootNow()); });
 }
 
 }  // namespace baokms::supervisor

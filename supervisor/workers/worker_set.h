@@ -45,7 +45,7 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
 
   // Reports that the process of `slot` has exited; does nothing if there was none. The requests
   // that it had move to others once its last messages were read.
-  void Detached(Slot slot, Suspicion suspicion) { sessions_.Detached(slot, suspicion); }
+  void Detached(Slot slot, WorkerEnd end) { sessions_.Detached(slot, end); }
 
   // Returns the channel of exactly this process; null once that is over.
   [[nodiscard]] std::shared_ptr<ChildChannel> ChannelOf(const ChildProcess& who) {
@@ -62,7 +62,7 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   struct Work {
     RequestScheduler::Steps steps;
     std::vector<std::shared_ptr<ChildChannel>> channels;  // by slot; only those that are needed
-    std::optional<BootTime> arm;                          // when the deadline timer must fire
+    std::optional<BootTime> arm;                          // when the timer must fire
   };
 
   enum class CallbackFrom : std::uint8_t { kHere, kLoop };
@@ -70,9 +70,10 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   void OnWorkerReady(const ChildProcess& who, std::shared_ptr<ChildChannel> channel) override;
   void OnTableAcknowledged(const ChildProcess& who, const ipc::KeyTableAnswer& answer) override;
   Status OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) override;
+  void OnWorkerPong(const ChildProcess& who) override;
   void OnWorkerToken(const ChildProcess& who, const ipc::TokenStatus& status) override;
   void OnWorkerLeaving(const ChildProcess& who) override;
-  void OnWorkerGone(const ChildProcess& who, Suspicion suspicion) override;
+  void OnWorkerGone(const ChildProcess& who, WorkerEnd end) override;
 
   RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override;
 
@@ -82,13 +83,14 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   Work Locked(RequestScheduler::Steps steps);
   void Do(Work work, CallbackFrom from);
   void SendOne(const RequestScheduler::Send& send, ChildChannel& channel);
-  void OnDeadline();
+  void OnTimer();
   void ArmTimer(BootTime when);
 
   // Runs `task` on the loop's thread unless this object has been destroyed by then.
   void Post(std::function<void()> task);
 
   EventLoop& loop_;
+  WorkerEvents& events_;
   // Tasks that were posted to the loop keep it alive beyond the set.
   std::shared_ptr<WorkerSet*> self_ = std::make_shared<WorkerSet*>(this);
   std::atomic<RequestId> last_id_{0};

@@ -251,6 +251,7 @@ std::vector<Violation> SupervisorViolations() {
       {"greeting of another role", When::kAtOnce,
        Say(Type::kHelloAnswer, Body(Hello(ipc::kProtocolVersion, ipc::ROLE_AUTH_AGENT)))},
       {"tunables before its greeting", When::kAtOnce, Say(Type::kTunables, Body(Tuned(1, 1)))},
+      {"ping before its greeting", When::kAtOnce, Say(Type::kPing, "")},
       {"log level that is none", When::kServing, Say(Type::kTunables, Body(Tuned(4, 1)))},
       {"refresh without a time", When::kServing, Say(Type::kTunables, Body(Tuned(1, 0)))},
       {"refresh before time began", When::kServing, Say(Type::kTunables, Body(Tuned(1, -1)))},
@@ -438,6 +439,18 @@ TEST(HonestPeerTest, OutlivesTheSpawner) {
   peers.ExpectServing(1);
   peers.CloseSupervisor();
   EXPECT_EQ(peers.Join(), ExitCode::kSupervisorGone);
+}
+
+TEST(HonestPeerTest, AnswersPings) {
+  Attacker supervisor;
+  supervisor.Greet();
+  supervisor.ExpectServing(1);
+  for (int i = 0; i < 3; ++i) {
+    supervisor.Send(supervisor.supervisor(), Type::kPing, ipc::Ping());
+    supervisor.Await<ipc::Pong>(supervisor.supervisor(), Type::kPong);
+  }
+  supervisor.CloseSupervisor();
+  EXPECT_EQ(supervisor.Join(), ExitCode::kSupervisorGone);
 }
 
 TEST(HonestPeerTest, LiesThatAreNoViolationsLeaveTheWorkerServing) {

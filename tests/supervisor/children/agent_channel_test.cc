@@ -44,6 +44,8 @@ class RecordingAgentEvents final : public RecordingEvents<>, public AgentEvents 
 
   void OnAgentReady() override { ready = true; }
 
+  void OnAgentSilent() override { silent = true; }
+
   void OnAgentStatus(const ipc::AgentStatus& status) override {
     events.push_back("status " + status.status());
   }
@@ -58,6 +60,7 @@ class RecordingAgentEvents final : public RecordingEvents<>, public AgentEvents 
 
   std::vector<ErrorCode> violations;
   bool ready = false;
+  bool silent = false;
 };
 
 struct Violation {
@@ -236,6 +239,10 @@ const Violation kViolations[] = {
      [](Peer& agent) {
        agent.Send(MessageType::kPinAttemptEnd, ipc::PinAttemptEnd());
      }},
+    {"Pong without a Ping", When::kServing,
+     [](Peer& agent) {
+       agent.Send(MessageType::kPong, ipc::Pong());
+     }},
     {"descriptor where none belongs", When::kServing,
      [](Peer& agent) {
        agent.Send(MessageType::kAgentStatus, StatusWithCalls(0), agent.fd());
@@ -405,6 +412,31 @@ TEST_F(HonestAgentTest, MayNotHaveMoreConnectionsUnansweredThanItsLimit) {
   agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
   ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.violations.empty(); }));
   EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kProtocolViolation));
+}
+
+TEST_F(HonestAgentTest, AnswersPingsAndIsLeftAlone) {
+  BecomeServing();
+  int pings = 0;
+  const BootTime end = BootNow() + (ipc::kAgentSilence.kill + 2) * ipc::kAgentSilence.tick;
+  RunUntil(*loop_, [&] {
+    if (agent_->Receive<ipc::Ping>(MessageType::kPing)) {
+      ++pings;
+      agent_->Send(MessageType::kPong, ipc::Pong());
+    }
+    return BootNow() >= end;
+  });
+  EXPECT_GE(pings, 2);
+  EXPECT_FALSE(events_.silent);
+  EXPECT_THAT(events_.violations, IsEmpty());
+}
+
+TEST_F(HonestAgentTest, IsToldAboutWhenItIsStopped) {
+  BecomeServing();
+  const BootTime before = BootNow();
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return events_.silent; }));
+  EXPECT_GE(BootNow() - before, ipc::kAgentSilence.kill * ipc::kAgentSilence.tick);
+  EXPECT_TRUE(agent_->Receive<ipc::Ping>(MessageType::kPing).has_value());
+  EXPECT_FALSE(agent_->Receive<ipc::Ping>(MessageType::kPing).has_value()) << "one is enough";
 }
 
 TEST_F(HonestAgentTest, SaysWhyItCannotStart) {

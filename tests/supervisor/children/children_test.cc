@@ -169,6 +169,34 @@ TEST_F(ChildrenTest, WaitsLongerAfterEachQuickDeath) {
   EXPECT_GE(BootNow() - begin, milliseconds(350));
 }
 
+TEST_F(ChildrenTest, RestartsAtOnceWhatHasServed) {
+  StartBoth();
+  std::int64_t pid = 200;
+  const BootTime begin = BootNow();
+  for (int death = 0; death < 10; ++death) {
+    children_->NoteServing(kWorker);
+    spawner_->Send(MessageType::kExited, Ended(kWorker, pid, SIGKILL));
+    ASSERT_TRUE(AwaitSpawn(kWorker));
+    spawner_->Send(MessageType::kSpawned, Started(kWorker, ++pid));
+    ASSERT_TRUE(RunUntil(*loop_, [&] { return children_->PidOf(kWorker) == pid; }));
+  }
+  EXPECT_LT(BootNow() - begin, std::chrono::seconds(5));  // with back-off it would be 11
+}
+
+TEST_F(ChildrenTest, WaitsBeforeItRestartsWhatHasServedFarTooOften) {
+  StartBoth();
+  std::int64_t pid = 200;
+  const BootTime begin = BootNow();
+  for (int death = 0; death < 15; ++death) {
+    children_->NoteServing(kWorker);
+    spawner_->Send(MessageType::kExited, Ended(kWorker, pid, SIGSEGV));
+    ASSERT_TRUE(AwaitSpawn(kWorker));
+    spawner_->Send(MessageType::kSpawned, Started(kWorker, ++pid));
+    ASSERT_TRUE(RunUntil(*loop_, [&] { return children_->PidOf(kWorker) == pid; }));
+  }
+  EXPECT_GE(BootNow() - begin, milliseconds(750));  // 50, 100, 200 and 400 ms
+}
+
 TEST_F(ChildrenTest, TriesAgainWhenTheSpawnerCannotStartOne) {
   children_->Start(1);
   spawner_->SayHello(ipc::ROLE_SPAWNER);
@@ -189,6 +217,26 @@ TEST_F(ChildrenTest, StartsNoneAgainOnceItStops) {
   AwaitTold(1);
   RunFor(*loop_, milliseconds(80));
   EXPECT_FALSE(spawner_->Receive<ipc::Spawn>(MessageType::kSpawn).has_value());
+}
+
+TEST_F(ChildrenTest, TellsThatAChildWasKilledBecauseItDidNotAnswer) {
+  StartBoth();
+  children_->KillUnresponsive(kAgent);
+  ASSERT_TRUE(RunUntil(
+      *loop_, [this] { return spawner_->Receive<ipc::Kill>(MessageType::kKill).has_value(); }));
+  EXPECT_CALL(metrics_,
+              ProcessRestarted(std::string_view("auth_agent"), std::string_view("unresponsive")));
+  EXPECT_CALL(metrics_,
+              ProcessRestarted(std::string_view("auth_agent"), std::string_view("sigkill")));
+  spawner_->Send(MessageType::kExited, Ended(kAgent, 100, SIGKILL));
+  AwaitTold(1);
+  EXPECT_THAT(told_, ElementsAre("ended auth_agent unresponsive"));
+  ASSERT_TRUE(AwaitSpawn(kAgent));
+  spawner_->Send(MessageType::kSpawned, Started(kAgent, 101));
+  AwaitTold(2);
+  spawner_->Send(MessageType::kExited, Ended(kAgent, 101, SIGKILL));
+  AwaitTold(3);
+  EXPECT_EQ(told_.back(), "ended auth_agent sigkill");
 }
 
 TEST_F(ChildrenTest, KillsByRoleAndSlot) {

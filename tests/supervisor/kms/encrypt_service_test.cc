@@ -178,6 +178,37 @@ TEST_F(ServiceTest, FailureOfBothVerificationsIsAnOutage) {
   EXPECT_THAT(world_.workers.decrypts, SizeIs(2));
 }
 
+TEST_F(ServiceTest, SuccessorOfALostWorkerVerifies) {
+  world_.workers.other_worker_lost = true;
+  world_.workers.on_decrypt = [](const auto&, const WorkerChoice& choice) {
+    return choice.fallback == WorkerChoice::Fallback::kSameWorker
+               ? FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_TIMEOUT)
+               : DecryptedTo("secret");
+  };
+  EXPECT_EQ(Encrypt("secret").code, GrpcCode::kOk);
+  ASSERT_THAT(world_.workers.decrypts, SizeIs(2));
+  EXPECT_EQ(world_.workers.decrypts[1].second.not_this, 0U);
+  EXPECT_EQ(world_.workers.decrypts[1].second.fallback, WorkerChoice::Fallback::kFail);
+  EXPECT_EQ(world_.metrics.self_verified, 0);
+}
+
+TEST_F(ServiceTest, KillingTheVerifierGainsNothing) {
+  world_.workers.other_worker_lost = true;
+  world_.workers.on_decrypt = [](const auto&, const WorkerChoice& choice) {
+    EXPECT_FALSE(choice.only.has_value()) << "nobody verifies itself";
+    return FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_TIMEOUT);
+  };
+  const BootTime before = BootNow();
+  const Ended ended = Encrypt("secret");
+  EXPECT_EQ(ended.code, GrpcCode::kUnavailable);
+  EXPECT_EQ(ended.text, "transit unavailable (temporary)");
+  ASSERT_THAT(world_.workers.decrypts, SizeIs(2));
+  // Late, but early enough for an answer.
+  const BootTime until(world_.workers.decrypts[1].first.deadline_ns());
+  EXPECT_GE(until - before, milliseconds(1900));
+  EXPECT_LT(until - before, milliseconds(2000));
+}
+
 TEST_F(ServiceTest, ClientThatLeavesDuringVerificationStopsIt) {
   world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;

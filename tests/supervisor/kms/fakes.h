@@ -119,7 +119,12 @@ class FakeWorkerPool final : public WorkerPool {
     throw std::logic_error("not part of the service");
   }
 
-  [[nodiscard]] std::vector<WorkerState> Workers() const override { return {}; }
+  [[nodiscard]] std::vector<WorkerState> Workers() const override {
+    std::vector<WorkerState> states(2);
+    states[1].slot = 1;
+    states[1].lost = other_worker_lost;
+    return states;
+  }
 
   // Answers every open Decrypt.
   void AnswerOpen(const ipc::DecryptAnswer& answer) {
@@ -147,6 +152,7 @@ class FakeWorkerPool final : public WorkerPool {
     return DecryptedTo("secret");
   };
   std::atomic<bool> other_worker_ready{true};
+  std::atomic<bool> other_worker_lost{false};
   std::vector<ipc::EncryptRequest> encrypts;
   std::vector<std::pair<ipc::DecryptRequest, WorkerChoice>> decrypts;
   std::vector<RequestId> cancelled;
@@ -266,6 +272,8 @@ class FakeMetrics final : public Metrics {
 
   void RequestReplayed(KmsMethod) override { ++replayed; }
 
+  void RequestHedged(KmsMethod) override { ++hedged; }
+
   void EncryptSelfVerified() override { ++self_verified; }
 
   void DecryptCoalesced() override { ++coalesced; }
@@ -320,6 +328,7 @@ class FakeMetrics final : public Metrics {
   std::atomic<int> started{0};
   std::atomic<int> rejected{0};
   std::atomic<int> replayed{0};
+  std::atomic<int> hedged{0};
   std::atomic<int> self_verified{0};
   std::atomic<int> coalesced{0};
   std::atomic<int> panics{0};

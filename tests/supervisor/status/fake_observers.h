@@ -54,6 +54,7 @@ class MockMetrics : public Metrics {
   MOCK_METHOD(void, ConcurrencyRejected, (KmsMethod), (override));
   MOCK_METHOD(void, Stage, (KmsMethod, std::string_view, BootTime), (override));
   MOCK_METHOD(void, RequestReplayed, (KmsMethod), (override));
+  MOCK_METHOD(void, RequestHedged, (KmsMethod), (override));
   MOCK_METHOD(void, EncryptSelfVerified, (), (override));
   MOCK_METHOD(void, DecryptCoalesced, (), (override));
   MOCK_METHOD(void, PanicRecovered, (KmsMethod), (override));

@@ -147,6 +147,8 @@ class RecordingWorkerEvents final : public RecordingEvents<WorkerEvents> {
     last_violation = why.ToString();
   }
 
+  void OnSilent(Slot slot) override { silent.push_back(slot); }
+
   void OnReady(const ChildProcess& from) override { ready.push_back(from); }
 
   void OnTokenStatus(const ChildProcess& /*from*/, const ipc::TokenStatus& status) override {
@@ -154,6 +156,7 @@ class RecordingWorkerEvents final : public RecordingEvents<WorkerEvents> {
   }
 
   std::vector<Slot> violations;
+  std::vector<Slot> silent;
   std::string last_violation;
   std::vector<ChildProcess> ready;
   std::vector<std::string> token_words;

@@ -94,6 +94,14 @@ const Violation kViolations[] = {
      [](FakeWorker& w, auto) {
        w.Send(MessageType::kDecryptRequest, ipc::DecryptRequest());
      }},
+    {"Pong without a Ping", When::kReady,
+     [](FakeWorker& w, auto) {
+       w.Send(MessageType::kPong, ipc::Pong());
+     }},
+    {"Pong with content", When::kReady,
+     [](FakeWorker& w, auto) {
+       w.SendBytes(std::string{static_cast<char>(MessageType::kPong), 0, 8, 1});
+     }},
     {"second Hello", When::kReady,
      [](FakeWorker& w, auto) {
        w.SayHello();
@@ -287,7 +295,7 @@ TEST_P(HostileWorkerTest, IsKilledAndHarmsNobody) {
     EXPECT_EQ(events_.violations.size(), 1U);
     EXPECT_TRUE(replies_.empty());
   }
-  set_.Detached(0, Suspicion::kNone);
+  set_.Detached(0, WorkerEnd::kKilled);
 
   FakeWorker good(set_, 0);
   good.BecomeReady(*loop_);
@@ -298,7 +306,7 @@ TEST_P(HostileWorkerTest, IsKilledAndHarmsNobody) {
   ASSERT_TRUE(AwaitReplies(1));
   EXPECT_EQ(replies_[0].answer.plaintext(), "served");
   good.Die();
-  set_.Detached(0, Suspicion::kNone);
+  set_.Detached(0, WorkerEnd::kKilled);
   RunFor(*loop_, milliseconds(5));
   events_.descriptors.clear();
   EXPECT_EQ(CountDescriptors(), descriptors_before);
@@ -356,7 +364,7 @@ TEST_F(SlowWorkerTest, WhoseChannelSomebodyElseHoldsOpenIsNotWaitedForEither) {
   worker.BecomeReady(*loop_);
   Decrypt("a");
   AwaitDecrypt(worker);
-  set_.Detached(0, Suspicion::kNone);  // its end of the channel stays open
+  set_.Detached(0, WorkerEnd::kKilled);  // its end of the channel stays open
   FakeWorker other(set_, 1);
   other.BecomeReady(*loop_);
   EXPECT_EQ(AwaitDecrypt(other).ciphertext(), "a");

@@ -11,6 +11,7 @@
 
 #include "proto/ipc.pb.h"
 #include "supervisor/workers/pending_request.h"
+#include "tests/supervisor/workers/scheduler_test_base.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -19,45 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr BootTime kNow = std::chrono::seconds(100);
-constexpr BootTime kDeadline = std::chrono::seconds(102);
-constexpr std::size_t kDecryptKind = 1;
-
-PendingRequestPtr Make(RequestId id, WorkerChoice choice = {}, const std::string& what = "") {
-  ipc::DecryptRequest request;
-  request.set_deadline_ns(kDeadline.count());
-  request.set_ciphertext(what.empty() ? std::to_string(id) : what);
-  return MakePending(id, std::move(request), choice,
-                     OnReply<ipc::DecryptAnswer>([](const Reply<ipc::DecryptAnswer>&) {}));
-}
-
-std::vector<Slot> SlotsOf(const RequestScheduler::Steps& steps) {
-  std::vector<Slot> slots;
-  for (const RequestScheduler::Send& send : steps.sends) {
-    slots.push_back(send.slot);
-  }
-  return slots;
-}
-
-std::vector<ipc::Outcome> OutcomesOf(const RequestScheduler::Steps& steps) {
-  std::vector<ipc::Outcome> outcomes;
-  for (const RequestScheduler::Ended& ended : steps.ended) {
-    outcomes.push_back(ended.outcome);
-  }
-  return outcomes;
-}
-
-class RequestSchedulerTest : public ::testing::Test {
- protected:
-  void AllReady() {
-    scheduler_.WorkerReady(0, kNow);
-    scheduler_.WorkerReady(1, kNow);
-    scheduler_.WorkerReady(2, kNow);
-  }
-
-  RequestScheduler scheduler_{3};
-};
-
 TEST_F(RequestSchedulerTest, SpreadsEvenlyAndPrefersTheLeastBusy) {
   AllReady();
   std::vector<Slot> slots;
@@ -65,29 +27,29 @@ TEST_F(RequestSchedulerTest, SpreadsEvenlyAndPrefersTheLeastBusy) {
     slots.push_back(SlotsOf(scheduler_.Submit(Make(id), kNow)).at(0));
   }
   EXPECT_THAT(slots, ::testing::UnorderedElementsAre(0U, 1U, 2U));
-  ASSERT_TRUE(scheduler_.Answer(slots[1], 2, kDecryptKind, kNow).has_value());
+  ASSERT_TRUE(scheduler_.Answer(slots[1], 2, kDecrypted, kNow).has_value());
   EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(4), kNow)), ElementsAre(slots[1]));
 }
 
 TEST_F(RequestSchedulerTest, StaysWithTheLastOneWhenAllAreIdle) {
   AllReady();
   const Slot first = SlotsOf(scheduler_.Submit(Make(1), kNow)).at(0);
-  ASSERT_TRUE(scheduler_.Answer(first, 1, kDecryptKind, kNow).has_value());
+  ASSERT_TRUE(scheduler_.Answer(first, 1, kDecrypted, kNow).has_value());
   // What asks for another worker does not change it: the second half of an Encrypt.
   const Slot other = SlotsOf(scheduler_.Submit(Make(2, {.not_this = first}), kNow)).at(0);
   EXPECT_NE(other, first);
-  ASSERT_TRUE(scheduler_.Answer(other, 2, kDecryptKind, kNow).has_value());
+  ASSERT_TRUE(scheduler_.Answer(other, 2, kDecrypted, kNow).has_value());
   EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(3), kNow)), ElementsAre(first));
 }
 
 TEST_F(RequestSchedulerTest, StuckWorkerDoesNotLookIdle) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1), kNow);
-  scheduler_.Expire(kDeadline);
+  scheduler_.Advance(kDeadline);
   scheduler_.WorkerReady(1, kNow);
   for (RequestId id = 2; id <= 4; ++id) {
     EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(id), kNow)), ElementsAre(1U));
-    ASSERT_TRUE(scheduler_.Answer(1, id, kDecryptKind, kNow).has_value());
+    ASSERT_TRUE(scheduler_.Answer(1, id, kDecrypted, kNow).has_value());
   }
 }
 
@@ -100,7 +62,7 @@ class HangingWorkerTest : public RequestSchedulerTest {
     scheduler_.WorkerReady(0, kNow);
     scheduler_.Submit(Make(1), kNow);
     scheduler_.Submit(Make(2), kNow);
-    scheduler_.Expire(kDeadline);
+    scheduler_.Advance(kDeadline);
     scheduler_.WorkerReady(1, kDeadline);
   }
 
@@ -123,12 +85,12 @@ TEST_F(HangingWorkerTest, IsTrustedAgainWithItsNextAnswer) {
   EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
   EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
   EXPECT_THAT(SlotsOfNext(), ElementsAre(1U));
-  ASSERT_TRUE(scheduler_.Answer(0, 1, kDecryptKind, kLater).has_value());
+  ASSERT_TRUE(scheduler_.Answer(0, 1, kDecrypted, kLater).has_value());
   EXPECT_THAT(SlotsOfNext(), ElementsAre(0U));
 }
 
 TEST_F(HangingWorkerTest, IsTriedWhenThereIsNoOther) {
-  scheduler_.WorkerGone(1, Suspicion::kNone, kLater);
+  scheduler_.WorkerGone(1, WorkerEnd::kKilled, kLater);
   EXPECT_THAT(SlotsOfNext(), ElementsAre(0U));
 }
 
@@ -158,7 +120,7 @@ TEST_F(RequestSchedulerTest, OnlyThisWorkerOrNone) {
   EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(2, {.only = 9}), kNow)),
               ElementsAre(ipc::OUTCOME_UNAVAILABLE));
   EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(3, {.only = 1}), kNow)), ElementsAre(1U));
-  EXPECT_THAT(OutcomesOf(scheduler_.WorkerGone(1, Suspicion::kNone, kNow)),
+  EXPECT_THAT(OutcomesOf(scheduler_.WorkerGone(1, WorkerEnd::kKilled, kNow)),
               ElementsAre(ipc::OUTCOME_UNAVAILABLE));
 }
 
@@ -214,44 +176,48 @@ TEST_F(RequestSchedulerTest, PastDeadlineIsNotEvenTried) {
 
 TEST_F(RequestSchedulerTest, ExpiryEndsWaitingAndRunningAlike) {
   scheduler_.Submit(Make(1), kNow);
-  EXPECT_EQ(scheduler_.NextDeadline(), kDeadline);
-  EXPECT_THAT(scheduler_.Expire(kDeadline - BootTime(1)).ended, IsEmpty());
+  EXPECT_EQ(scheduler_.NextWake(), kDeadline);
+  EXPECT_THAT(scheduler_.Advance(kDeadline - BootTime(1)).ended, IsEmpty());
   scheduler_.WorkerReady(0, kNow);
-  const RequestScheduler::Steps steps = scheduler_.Expire(kDeadline);
+  const RequestScheduler::Steps steps = scheduler_.Advance(kDeadline);
   EXPECT_THAT(OutcomesOf(steps), ElementsAre(ipc::OUTCOME_TIMEOUT));
   EXPECT_THAT(steps.stops, SizeIs(1));
-  EXPECT_EQ(scheduler_.NextDeadline(), std::nullopt);
+  // The worker still owes an answer.
+  EXPECT_EQ(scheduler_.NextWake(), kDeadline + kTick);
+  ASSERT_TRUE(scheduler_.Answer(0, 1, kDecrypted, kDeadline).has_value());
+  scheduler_.Advance(kDeadline + kTick);
+  EXPECT_EQ(scheduler_.NextWake(), std::nullopt);
 }
 
 TEST_F(RequestSchedulerTest, AnswersNobodyAskedForAreViolations) {
   AllReady();
   const Slot asked = SlotsOf(scheduler_.Submit(Make(7), kNow)).at(0);
   const Slot other = asked == 0 ? 1 : 0;
-  EXPECT_FALSE(scheduler_.Answer(asked, 8, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(scheduler_.Answer(asked, 0, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(scheduler_.Answer(other, 7, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(scheduler_.Answer(asked, 7, kDecryptKind + 1, kNow).has_value());
-  EXPECT_TRUE(scheduler_.Answer(asked, 7, kDecryptKind, kNow).has_value());
-  EXPECT_FALSE(scheduler_.Answer(asked, 7, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 8, kDecrypted, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 0, kDecrypted, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(other, 7, kDecrypted, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 7, {kDecryptKind + 1, ipc::OUTCOME_OK}, kNow).has_value());
+  EXPECT_TRUE(scheduler_.Answer(asked, 7, kDecrypted, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(asked, 7, kDecrypted, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, LateAnswerIsDroppedOnce) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1), kNow);
   EXPECT_THAT(scheduler_.Cancel(1, kNow).stops, SizeIs(1));
-  const auto late = scheduler_.Answer(0, 1, kDecryptKind, kNow);
+  const auto late = scheduler_.Answer(0, 1, kDecrypted, kNow);
   ASSERT_TRUE(late.has_value());
   EXPECT_EQ(late->pending, nullptr);
-  EXPECT_FALSE(scheduler_.Answer(0, 1, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(0, 1, kDecrypted, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, SuccessorOfAWorkerWasNeverAsked) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1), kNow);
   scheduler_.Cancel(1, kNow);
-  scheduler_.WorkerGone(0, Suspicion::kNone, kNow);
+  scheduler_.WorkerGone(0, WorkerEnd::kKilled, kNow);
   scheduler_.WorkerReady(0, kNow);
-  EXPECT_FALSE(scheduler_.Answer(0, 1, kDecryptKind, kNow).has_value());
+  EXPECT_FALSE(scheduler_.Answer(0, 1, kDecrypted, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, OrdinaryDeathsReplayAgainAndAgain) {
@@ -259,7 +225,7 @@ TEST_F(RequestSchedulerTest, OrdinaryDeathsReplayAgainAndAgain) {
   const PendingRequestPtr pending = Make(1);
   scheduler_.Submit(pending, kNow);
   for (std::uint32_t exits = 1; exits <= 5; ++exits) {
-    EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kNone, kNow).ended, IsEmpty());
+    EXPECT_THAT(scheduler_.WorkerGone(0, WorkerEnd::kKilled, kNow).ended, IsEmpty());
     EXPECT_EQ(pending->replays, exits);
     EXPECT_THAT(SlotsOf(scheduler_.WorkerReady(0, kNow)), ElementsAre(0U));
   }
@@ -271,19 +237,19 @@ TEST_F(RequestSchedulerTest, SuspectsAreTriedOneByOneOnAnIdleWorker) {
   scheduler_.Submit(Make(2), kNow);
   scheduler_.WorkerReady(1, kNow);
   scheduler_.Submit(Make(3), kNow);  // keeps worker 1 busy
-  EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kRequests, kNow).sends, IsEmpty());
+  EXPECT_THAT(scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow).sends, IsEmpty());
 
-  const auto first = scheduler_.Answer(1, 3, kDecryptKind, kNow);
+  const auto first = scheduler_.Answer(1, 3, kDecrypted, kNow);
   ASSERT_TRUE(first.has_value());
   ASSERT_THAT(first->steps.sends, SizeIs(1));
   EXPECT_EQ(first->steps.sends[0].id, 1U);
   EXPECT_THAT(scheduler_.Submit(Make(4), kNow).sends, IsEmpty());
 
-  const auto second = scheduler_.Answer(1, 1, kDecryptKind, kNow);
+  const auto second = scheduler_.Answer(1, 1, kDecrypted, kNow);
   ASSERT_THAT(second->steps.sends, SizeIs(1));
   EXPECT_EQ(second->steps.sends[0].id, 2U);
 
-  const auto third = scheduler_.Answer(1, 2, kDecryptKind, kNow);
+  const auto third = scheduler_.Answer(1, 2, kDecrypted, kNow);
   ASSERT_THAT(third->steps.sends, SizeIs(1));
   EXPECT_EQ(third->steps.sends[0].id, 4U);
 }
@@ -291,7 +257,7 @@ TEST_F(RequestSchedulerTest, SuspectsAreTriedOneByOneOnAnIdleWorker) {
 TEST_F(RequestSchedulerTest, OthersGoOnBesideATrial) {
   AllReady();
   const Slot busy = SlotsOf(scheduler_.Submit(Make(1), kNow)).at(0);
-  const RequestScheduler::Steps trial = scheduler_.WorkerGone(busy, Suspicion::kRequests, kNow);
+  const RequestScheduler::Steps trial = scheduler_.WorkerGone(busy, WorkerEnd::kCrashed, kNow);
   ASSERT_THAT(trial.sends, SizeIs(1));
   for (RequestId id = 2; id <= 5; ++id) {
     const std::vector<Slot> slots = SlotsOf(scheduler_.Submit(Make(id), kNow));
@@ -300,30 +266,49 @@ TEST_F(RequestSchedulerTest, OthersGoOnBesideATrial) {
   }
 }
 
-TEST_F(RequestSchedulerTest, OnlyTheSuspectOnTrialIsBlamed) {
+TEST_F(RequestSchedulerTest, OnlyTheSuspectThatCrashesTwoTrialsIsBlamed) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1, {}, "guilty"), kNow);
   scheduler_.Submit(Make(2, {}, "innocent"), kNow);
-  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow);
   EXPECT_THAT(scheduler_.WorkerReady(1, kNow).sends, SizeIs(1));
-  EXPECT_THAT(OutcomesOf(scheduler_.WorkerGone(1, Suspicion::kRequests, kNow)),
+  EXPECT_THAT(scheduler_.WorkerGone(1, WorkerEnd::kCrashed, kNow).ended, IsEmpty());
+  const RequestScheduler::Steps other = scheduler_.WorkerReady(2, kNow);
+  ASSERT_THAT(other.sends, SizeIs(1));
+  EXPECT_EQ(other.sends[0].id, 2U);
+  const auto again = scheduler_.Answer(2, 2, kDecrypted, kNow);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_THAT(again->steps.sends, SizeIs(1));
+  EXPECT_THAT(OutcomesOf(scheduler_.WorkerGone(2, WorkerEnd::kCrashed, kNow)),
               ElementsAre(ipc::OUTCOME_INTERNAL));
-  const RequestScheduler::Steps next = scheduler_.WorkerReady(2, kNow);
-  ASSERT_THAT(next.sends, SizeIs(1));
-  EXPECT_EQ(next.sends[0].id, 2U);
-  ASSERT_TRUE(scheduler_.Answer(2, 2, kDecryptKind, kNow).has_value());
 
+  scheduler_.WorkerReady(2, kNow);
   EXPECT_THAT(OutcomesOf(scheduler_.Submit(Make(3, {}, "guilty"), kNow)),
               ElementsAre(ipc::OUTCOME_INTERNAL));
   EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(4, {}, "innocent"), kNow)), ElementsAre(2U));
 }
 
+TEST_F(RequestSchedulerTest, OneCrashOnTrialMayBeACoincidence) {
+  scheduler_.WorkerReady(0, kNow);
+  scheduler_.Submit(Make(1, {}, "innocent"), kNow);
+  scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow);
+  scheduler_.WorkerReady(0, kNow);
+  EXPECT_THAT(scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow).ended, IsEmpty());
+  EXPECT_THAT(SlotsOf(scheduler_.WorkerReady(0, kNow)), ElementsAre(0U));
+  const auto answered = scheduler_.Answer(0, 1, kDecrypted, kNow);
+  ASSERT_TRUE(answered.has_value());
+  EXPECT_NE(answered->pending, nullptr);
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(2, {}, "innocent"), kNow)), ElementsAre(0U));
+}
+
 TEST_F(RequestSchedulerTest, BlameEndsAfterTenMinutes) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1, {}, "guilty"), kNow);
-  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
-  scheduler_.WorkerReady(0, kNow);
-  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow);
+  for (std::uint32_t trial = 0; trial < RequestScheduler::kCrashesToBlame; ++trial) {
+    scheduler_.WorkerReady(0, kNow);
+    scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow);
+  }
   scheduler_.WorkerReady(0, kNow);
   const auto submit_at = [&](RequestId id, BootTime when) {
     const PendingRequestPtr pending = Make(id, {}, "guilty");
@@ -338,11 +323,11 @@ TEST_F(RequestSchedulerTest, BlameEndsAfterTenMinutes) {
 TEST_F(RequestSchedulerTest, TrialKilledFromOutsideIsNoProof) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1), kNow);
-  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow);
   EXPECT_THAT(scheduler_.WorkerReady(0, kNow).sends, SizeIs(1));
-  EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kNone, kNow).ended, IsEmpty());
+  EXPECT_THAT(scheduler_.WorkerGone(0, WorkerEnd::kKilled, kNow).ended, IsEmpty());
   EXPECT_THAT(scheduler_.WorkerReady(0, kNow).sends, SizeIs(1));
-  EXPECT_TRUE(scheduler_.Answer(0, 1, kDecryptKind, kNow).has_value());
+  EXPECT_TRUE(scheduler_.Answer(0, 1, kDecrypted, kNow).has_value());
 }
 
 TEST_F(RequestSchedulerTest, TrialWaitsForWhatWasGivenUp) {
@@ -351,8 +336,8 @@ TEST_F(RequestSchedulerTest, TrialWaitsForWhatWasGivenUp) {
   scheduler_.WorkerReady(1, kNow);
   scheduler_.Submit(Make(2), kNow);
   scheduler_.Cancel(2, kNow);  // worker 1 is still at it
-  EXPECT_THAT(scheduler_.WorkerGone(0, Suspicion::kRequests, kNow).sends, IsEmpty());
-  const auto late = scheduler_.Answer(1, 2, kDecryptKind, kNow);
+  EXPECT_THAT(scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow).sends, IsEmpty());
+  const auto late = scheduler_.Answer(1, 2, kDecrypted, kNow);
   ASSERT_TRUE(late.has_value());
   EXPECT_THAT(SlotsOf(late->steps), ElementsAre(1U));
 }
@@ -362,12 +347,12 @@ TEST_F(RequestSchedulerTest, WorkerThatDiesBeforeATrialBeginsLeavesTheSuspectWai
   scheduler_.Submit(Make(1), kNow);
   scheduler_.WorkerReady(1, kNow);
   scheduler_.Submit(Make(2), kNow);  // busy, so the trial has to wait for it
-  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
-  EXPECT_THAT(scheduler_.WorkerGone(1, Suspicion::kNone, kNow).ended, IsEmpty());
+  scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow);
+  EXPECT_THAT(scheduler_.WorkerGone(1, WorkerEnd::kKilled, kNow).ended, IsEmpty());
   const RequestScheduler::Steps steps = scheduler_.WorkerReady(2, kNow);
   ASSERT_FALSE(steps.sends.empty());
   EXPECT_EQ(steps.sends[0].id, 1U);
-  const auto answered = scheduler_.Answer(2, 1, kDecryptKind, kNow);
+  const auto answered = scheduler_.Answer(2, 1, kDecrypted, kNow);
   ASSERT_TRUE(answered.has_value());
   ASSERT_THAT(answered->steps.sends, SizeIs(1));
   EXPECT_EQ(answered->steps.sends[0].id, 2U);
@@ -376,7 +361,7 @@ TEST_F(RequestSchedulerTest, WorkerThatDiesBeforeATrialBeginsLeavesTheSuspectWai
 TEST_F(RequestSchedulerTest, CancelledSuspectFreesItsWorker) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1), kNow);
-  scheduler_.WorkerGone(0, Suspicion::kRequests, kNow);
+  scheduler_.WorkerGone(0, WorkerEnd::kCrashed, kNow);
   scheduler_.WorkerReady(0, kNow);
   EXPECT_THAT(scheduler_.Submit(Make(2), kNow).sends, IsEmpty());
   EXPECT_THAT(SlotsOf(scheduler_.Cancel(1, kNow)), ElementsAre(0U));

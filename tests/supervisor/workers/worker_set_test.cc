@@ -156,7 +156,7 @@ TEST_F(WorkerSetTest, KilledWorkersRequestsMoveToAnother) {
   FakeWorker second(set_, 1);
   second.BecomeReady(*loop_);
   first.Die();
-  set_.Detached(0, Suspicion::kNone);
+  set_.Detached(0, WorkerEnd::kKilled);
   const auto a = AwaitDecrypt(second);
   const auto b = AwaitDecrypt(second);
   EXPECT_EQ(a.ciphertext(), "a");
@@ -177,7 +177,7 @@ TEST_F(WorkerSetTest, NothingMovesBeforeTheCauseOfDeathIsKnown) {
   first.Die();
   RunFor(*loop_, milliseconds(20));
   EXPECT_FALSE(second.HasMessage());
-  set_.Detached(0, Suspicion::kNone);
+  set_.Detached(0, WorkerEnd::kKilled);
   EXPECT_EQ(AwaitDecrypt(second).ciphertext(), "a");
 }
 
@@ -186,7 +186,7 @@ TEST_F(WorkerSetTest, LastWordsAreReadAfterTheProcessEnded) {
   worker.BecomeReady(*loop_);
   Decrypt("a");
   const auto request = AwaitDecrypt(worker);
-  set_.Detached(0, Suspicion::kRequests);
+  set_.Detached(0, WorkerEnd::kCrashed);
   worker.AnswerDecrypt(request.id(), "A");
   ipc::SyscallRefused refused;
   refused.set_number(41);
@@ -198,7 +198,7 @@ TEST_F(WorkerSetTest, LastWordsAreReadAfterTheProcessEnded) {
   EXPECT_THAT(events_.violations, IsEmpty());
 }
 
-TEST_F(WorkerSetTest, SuspectIsTriedAloneAndBlamedWhenItKillsAgain) {
+TEST_F(WorkerSetTest, SuspectIsTriedAloneAndBlamedWhenItKillsTwiceMore) {
   auto first = std::make_unique<FakeWorker>(set_, 0);
   FakeWorker second(set_, 1);
   first->BecomeReady(*loop_);
@@ -206,14 +206,20 @@ TEST_F(WorkerSetTest, SuspectIsTriedAloneAndBlamedWhenItKillsAgain) {
   AwaitDecrypt(*first);
   second.BecomeReady(*loop_);
   first->Die();
-  set_.Detached(0, Suspicion::kRequests);
+  set_.Detached(0, WorkerEnd::kCrashed);
   EXPECT_EQ(AwaitDecrypt(second).ciphertext(), "poison");
   Decrypt("innocent");  // must not share the worker with a suspect
   RunFor(*loop_, milliseconds(10));
   EXPECT_FALSE(second.HasMessage());
 
   second.Die();
-  set_.Detached(1, Suspicion::kRequests);
+  set_.Detached(1, WorkerEnd::kCrashed);
+  first = std::make_unique<FakeWorker>(set_, 0);
+  first->BecomeReady(*loop_);
+  EXPECT_EQ(AwaitDecrypt(*first).ciphertext(), "poison");
+  EXPECT_FALSE(first->HasMessage());
+  first->Die();
+  set_.Detached(0, WorkerEnd::kCrashed);
   ASSERT_TRUE(AwaitReplies(1));
   EXPECT_EQ(replies_[0].answer.outcome(), ipc::OUTCOME_INTERNAL);
 
@@ -242,7 +248,7 @@ TEST_F(WorkerSetTest, ReplacementOfAWorkerGetsTheTableAndNothingOfItsPredecessor
   EXPECT_EQ(worker->Await<ipc::ConnectAnswer>(*loop_, MessageType::kConnectAnswer).id(), 7U);
 
   worker->Die();
-  set_.Detached(0, Suspicion::kNone);
+  set_.Detached(0, WorkerEnd::kKilled);
   RunFor(*loop_, milliseconds(5));
   worker = std::make_unique<FakeWorker>(set_, 0);
   worker->BecomeReady(*loop_);
@@ -357,6 +363,50 @@ TEST_F(WorkerSetTest, TakesOperationsFromManyThreads) {
   }
   EXPECT_TRUE(all) << answered;
   EXPECT_THAT(events_.violations, IsEmpty());
+}
+
+TEST_F(WorkerSetTest, StoppedWorkerIsAskedAndReplacedWhileItsRequestGoesOn) {
+  FakeWorker first(set_, 0);
+  first.BecomeReady(*loop_);
+  Decrypt("one");
+  const auto request = AwaitDecrypt(first);
+  FakeWorker second(set_, 1);
+  second.BecomeReady(*loop_);
+  first.Await<ipc::Ping>(*loop_, MessageType::kPing);
+  EXPECT_EQ(AwaitDecrypt(second).id(), request.id());
+  EXPECT_TRUE(set_.Workers()[0].lost);
+  EXPECT_FALSE(set_.Workers()[1].lost);
+  second.AnswerDecrypt(request.id(), "first");
+  ASSERT_TRUE(AwaitReplies(1));
+  EXPECT_EQ(replies_[0].replays, 1U);
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.silent.empty(); }));
+  EXPECT_THAT(events_.silent, ElementsAre(0U));
+  EXPECT_THAT(events_.violations, IsEmpty());
+}
+
+TEST_F(WorkerSetTest, SlowWorkerThatAnswersPingsKeepsItsRequest) {
+  FakeWorker slow(set_, 0);
+  FakeWorker other(set_, 1);
+  slow.BecomeReady(*loop_);
+  Decrypt("one");
+  const auto request = AwaitDecrypt(slow);
+  other.BecomeReady(*loop_);
+  for (int i = 0; i < 5; ++i) {
+    slow.Await<ipc::Ping>(*loop_, MessageType::kPing);
+    slow.Send(MessageType::kPong, ipc::Pong());
+  }
+  slow.AnswerDecrypt(request.id(), "late");
+  ASSERT_TRUE(AwaitReplies(1));
+  EXPECT_EQ(replies_[0].replays, 0U);
+  EXPECT_FALSE(other.HasMessage());
+  EXPECT_THAT(events_.violations, IsEmpty());
+}
+
+TEST_F(WorkerSetTest, IdleWorkersAreNotAsked) {
+  FakeWorker worker(set_, 0);
+  worker.BecomeReady(*loop_);
+  RunFor(*loop_, 2 * ipc::kWorkerSilence.ping * ipc::kWorkerSilence.tick);
+  EXPECT_FALSE(worker.HasMessage());
 }
 
 }  // namespace
