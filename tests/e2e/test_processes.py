@@ -119,7 +119,7 @@ def failures_of(call, until) -> list:
     return failed
 
 
-def test_a_worker_that_hangs_costs_each_caller_one_deadline_at_most_and_is_replaced(provider, kms):
+def test_a_worker_that_hangs_costs_no_request_and_is_replaced(provider, kms):
     callers = 8
     clients = [provider.client() for _ in range(callers)]
     own = [client.encrypt(PLAINTEXT) for client in clients]  # equal Decrypts would share a call
@@ -136,10 +136,7 @@ def test_a_worker_that_hangs_costs_each_caller_one_deadline_at_most_and_is_repla
         finally:
             replaced.set()
         failed = [task.result() for task in running]
-    assert all(len(of_one) <= 1 for of_one in failed), failed
-    assert {error.code for of_one in failed for error in of_one} <= {
-        grpc.StatusCode.DEADLINE_EXCEEDED
-    }
+    assert not any(failed), failed
     assert works(kms, own[0])
     for client in clients:
         client.close()
