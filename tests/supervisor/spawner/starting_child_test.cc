@@ -24,7 +24,7 @@
 namespace baokms::supervisor {
 namespace {
 
-constexpr int kAttempts = 25;  // within the burst that the spawner permits
+constexpr int kAttempts = 20;  // within the burst that the spawner permits
 constexpr int kFailed = 255;
 constexpr uid_t kNobody = 65534;
 
