@@ -98,7 +98,10 @@ def test_a_flood_of_forged_key_ids_costs_openbao_one_read_in_five_seconds(make_p
     assert flood.answers[grpc.StatusCode.NOT_FOUND] > 0
     assert sum(flood.answers.values()) > 10 * flood.seconds
     assert 1 <= after - before <= BURST + flood.seconds / READ_EVERY_SECONDS
-    assert tenant.transit_requests("decrypt") == decrypts + valid, "no forged one reached Transit"
+    # A valid one that was late went to a second worker as well, which may not have sent it yet.
+    hedged = provider.metrics().get('openbao_kms_requests_hedged_total{method="decrypt"}', 0)
+    sent = tenant.transit_requests("decrypt") - decrypts
+    assert valid <= sent <= valid + hedged, "no forged one reached Transit"
 
 
 def test_a_fresh_key_of_a_peer_is_found_in_the_middle_of_a_flood(make_provider, tenant):
