@@ -65,7 +65,7 @@ class Tree:
         self.look()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._abstract = socket.socket(socket.AF_UNIX)
-        self._abstract.bind(f"\0redteam-{os.getpid()}")
+        self._abstract.bind(f"\0{folder.name}-{os.getpid()}")
         self._abstract.listen()
         self._idle = {USER: [start_idle(AS_NOBODY) for _ in range(2)], ROOT: [start_idle(AS_ROOT)]}
 
