@@ -1,5 +1,6 @@
 #include "authagent/agent.h"
 
+#include <sys/syscall.h>
 #include <fcntl.h>
 
 #include <cerrno>
@@ -15,6 +16,7 @@
 #include "common/setup/set_up_checks.h"
 #include "ipc/channel.h"
 #include "ipc/message_type.h"
+#include "ipc/refused_syscall.h"
 
 namespace baokms::authagent {
 
@@ -110,6 +112,8 @@ Status Agent::Open(const ipc::AgentSetup& setup) {
 Status Agent::Confine(const ipc::ModuleAccess& access) {
   BAOKMS_TRY(EnterModuleSandbox(access));
   confinement_.set_filter_name(kModuleFilterName);
+  // Only the filter of this thread refuses what vendor code may do.
+  confinement_.set_refused_syscall(BAOKMS_TRY(ipc::ProveRefused(SYS_uname)));
   session_.Tell(MessageType::kConfinementReport, confinement_);
   return {};
 }

@@ -1,6 +1,7 @@
 // bao-kms-authagent: the only process that reads the credential; logs in to OpenBao and passes
 // tokens to workers. Started only by the spawner.
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -34,6 +35,7 @@ Status Start(ipc::ChildSession& session) {
   ipc::ConfinementReport confinement;
   confinement.set_landlock_abi(landlock_abi);
   confinement.set_filter_name(std::string(BAOKMS_TRY(EnterFirstFilter(setup))));
+  confinement.set_refused_syscall(BAOKMS_TRY(ipc::ProveRefused(SYS_dup3)));  // the spawner's alone
   // No destructor runs: the kernel releases everything faster, and libcurl's clean-up needs system
   // calls that the filter refuses.
   ::_exit(static_cast<int>(agent->Run(std::move(proc), confinement)));

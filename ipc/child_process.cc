@@ -34,13 +34,18 @@ int RunUnlessByHand(std::string_view program, int argument_count, const std::fun
   return EX_USAGE;
 }
 
+Result<ProcFiles> OpenProcFiles() {
+  ProcFiles files;
+  files.status = BAOKMS_TRY(OpenOwn("/proc/self/status"));
+  files.statm = BAOKMS_TRY(OpenOwn("/proc/self/statm"));
+  return files;
+}
+
 Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   BAOKMS_TRY(RequireOpenDescriptors(limits.fixed_descriptors));
   BAOKMS_TRY(CloseFrom(limits.fixed_descriptors));
   BAOKMS_TRY(NameProcess(limits.process_name));
-  ProcFiles files;
-  files.status = BAOKMS_TRY(OpenOwn("/proc/self/status"));
-  files.statm = BAOKMS_TRY(OpenOwn("/proc/self/statm"));
+  ProcFiles files = BAOKMS_TRY(OpenProcFiles());
   // OpenSSL needs the time zone when it verifies a certificate. libc reads the zone file here,
   // because it cannot do so later.
   ::tzset();

@@ -37,6 +37,9 @@ struct ProcFiles {
   UniqueFd statm;
 };
 
+// Opens the files of this process.
+Result<ProcFiles> OpenProcFiles();
+
 // Checks the inherited descriptors and closes all others, hardens the process, sets its limits, and
 // ignores the signals that a service manager sends to a process group. No outside input may be read
 // before this call.

@@ -70,13 +70,6 @@ void ChildSession::Tell(MessageType type, const google::protobuf::MessageLite& m
   }
 }
 
-Status ChildSession::SayHello() {
-  Hello hello;
-  hello.set_protocol_version(kProtocolVersion);
-  hello.set_role(role_);
-  return link_->Send(MessageType::kHello, hello);
-}
-
 Status ChildSession::SendProc(ProcDescriptor::Kind kind, UniqueFd file) {
   ProcDescriptor message;
   message.set_kind(kind);
@@ -84,7 +77,10 @@ Status ChildSession::SendProc(ProcDescriptor::Kind kind, UniqueFd file) {
 }
 
 Status ChildSession::Introduce(ProcFiles proc, const ConfinementReport& confinement) {
-  BAOKMS_TRY(SayHello());
+  Hello hello;
+  hello.set_protocol_version(kProtocolVersion);
+  hello.set_role(role_);
+  BAOKMS_TRY(link_->Send(MessageType::kHello, hello));
   BAOKMS_TRY(SendProc(ProcDescriptor::KIND_STATUS, std::move(proc.status)));
   BAOKMS_TRY(SendProc(ProcDescriptor::KIND_STATM, std::move(proc.statm)));
   return link_->Send(MessageType::kConfinementReport, confinement);

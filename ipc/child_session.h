@@ -64,9 +64,6 @@ class ChildSession final {
   // an error the process must end with ExitCodeAfter().
   Status Introduce(ProcFiles proc, const ConfinementReport& confinement);
 
-  // Sends Hello only, for a process that has no files or confinement to report.
-  Status SayHello();
-
   // Runs the loop and calls `greeted` once the supervisor has answered the Hello. Returns when the
   // supervisor is gone or violated the protocol, or after End().
   ExitCode Run(std::function<void()> greeted);

@@ -1,5 +1,6 @@
 // bao-kms-worker: holds one OpenBao token and calls Transit. Started only by the spawner.
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <memory>
@@ -40,6 +41,7 @@ Status Start(ipc::ChildSession& session) {
   BAOKMS_TRY(EnterSandbox());
   ipc::ConfinementReport confinement;
   confinement.set_filter_name(kFilterName);
+  confinement.set_refused_syscall(BAOKMS_TRY(ipc::ProveRefused(SYS_dup3)));  // the spawner's alone
   // No destructor runs: the kernel releases everything faster, and libcurl's clean-up needs system
   // calls that the filter refuses.
   ::_exit(static_cast<int>(worker->Run(std::move(proc), confinement)));

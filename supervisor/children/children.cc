@@ -1,12 +1,10 @@
 #include "supervisor/children/children.h"
 
 #include <sys/wait.h>
-#include <seccomp.h>
 
 #include <array>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <utility>
 
 #include "common/base/error.h"
@@ -14,6 +12,7 @@
 #include "ipc/child_descriptors.h"
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
+#include "supervisor/children/syscall_name.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -36,17 +35,6 @@ static_assert(1 + ipc::kPromptRestarts.burst + RestartsBeforeLongestWait(backoff
               ipc::kPromptRestarts.per_second +
                       std::chrono::seconds(1) / backoff::kChildRestart.maximum <
                   ipc::kSpawns.per_second);
-
-struct FreeText {
-  // libseccomp allocates the name with malloc(3) and leaves freeing it to the caller.
-  void operator()(char* text) const { std::free(text); }  // NOLINT(cppcoreguidelines-no-malloc)
-};
-
-std::string SyscallName(std::uint32_t number) {
-  const std::unique_ptr<char, FreeText> name(
-      ::seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, static_cast<int>(number)));
-  return name == nullptr ? "unknown" : name.get();
-}
 
 std::string SignalName(int signal) {
   constexpr std::array kNames = {std::pair(SIGKILL, "sigkill"), std::pair(SIGSEGV, "sigsegv"),

@@ -58,7 +58,6 @@ class Metrics {
   virtual void ProcessUp(std::string_view process, int up) = 0;
   virtual void ProcessRestarted(std::string_view process, std::string_view cause) = 0;
   virtual void SeccompViolation(std::string_view process, std::string_view syscall) = 0;
-  virtual void Sandbox(std::string_view process, std::string_view mechanism, int in_force) = 0;
   // The KMS socket: a dead one was removed before binding; a lost one was bound again; clients
   // cannot reach it (1) or can (0).
   virtual void SocketRestarted() = 0;

@@ -88,6 +88,14 @@ prometheus::MetricFamily Single(std::string name,
   return {std::move(name), std::move(help), type, {std::move(metric)}};
 }
 
+prometheus::ClientMetric Labelled(std::vector<prometheus::ClientMetric::Label> labels,
+                                  double value) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  metric.gauge.value = value;
+  return metric;
+}
+
 class PrometheusCollector final : public PrometheusMetrics {
  public:
   PrometheusCollector(const BuildInfo& build,
@@ -120,14 +128,12 @@ class PrometheusCollector final : public PrometheusMetrics {
       jwt_ttl_.Set(facts.jwt_ttl_seconds);
       login_budget_.Set(facts.login_budget_remaining);
       cache_age_.Set(facts.status_cache_age_seconds);
-      for (const ScrapeFacts::Resident& resident : facts.resident) {
-        process_resident_.Add({{"process", words_.Admit(resident.process)}}).Set(resident.bytes);
-      }
     }
     std::vector<prometheus::MetricFamily> families = registry_.Collect();
     families.push_back(Single("openbao_kms_log_records_dropped_total",
                               "Log records that were not written.", prometheus::MetricType::Counter,
                               static_cast<double>(facts.log_records_dropped)));
+    AppendProcesses(facts, families);
     AppendSelf(families);
     return prometheus::TextSerializer().Serialize(families);
   }
@@ -256,11 +262,6 @@ class PrometheusCollector final : public PrometheusMetrics {
         .Increment();
   }
 
-  void Sandbox(std::string_view process, std::string_view mechanism, int in_force) override {
-    sandbox_.Add({{"process", words_.Admit(process)}, {"mechanism", words_.Admit(mechanism)}})
-        .Set(in_force);
-  }
-
   void SocketRestarted() override { socket_restarts_.Increment(); }
 
   void SocketRebound() override { socket_rebounds_.Increment(); }
@@ -268,6 +269,28 @@ class PrometheusCollector final : public PrometheusMetrics {
   void SocketMissing(int missing) override { socket_missing_.Set(missing); }
 
  private:
+  // A process that has ended has no series: nothing is in force for it.
+  static void AppendProcesses(const ScrapeFacts& facts,
+                              std::vector<prometheus::MetricFamily>& families) {
+    prometheus::MetricFamily resident{"openbao_kms_process_resident_bytes",
+                                      "Resident memory of a process.",
+                                      prometheus::MetricType::Gauge,
+                                      {}};
+    for (const ScrapeFacts::Resident& each : facts.resident) {
+      resident.metric.push_back(Labelled({{"process", each.process}}, each.bytes));
+    }
+    prometheus::MetricFamily sandbox{"openbao_kms_sandbox_state",
+                                     "1 for a confinement that is in force.",
+                                     prometheus::MetricType::Gauge,
+                                     {}};
+    for (const ScrapeFacts::Sandbox& each : facts.sandbox) {
+      sandbox.metric.push_back(Labelled({{"mechanism", each.mechanism}, {"process", each.process}},
+                                        each.in_force ? 1 : 0));
+    }
+    families.push_back(std::move(resident));
+    families.push_back(std::move(sandbox));
+  }
+
   void AppendSelf(std::vector<prometheus::MetricFamily>& families) const {
     using prometheus::MetricType;
     families.push_back(Single("process_cpu_seconds_total", "User and system time in seconds.",
@@ -377,10 +400,6 @@ class PrometheusCollector final : public PrometheusMetrics {
   Family<Gauge>& process_up_ = NewGauge("openbao_kms_process_up", "1 while the process serves.");
   Family<Counter>& process_restarts_ =
       NewCounter("openbao_kms_process_restarts_total", "Restarts of a process by cause.");
-  Family<Gauge>& process_resident_ =
-      NewGauge("openbao_kms_process_resident_bytes", "Resident memory of a process.");
-  Family<Gauge>& sandbox_ =
-      NewGauge("openbao_kms_sandbox_state", "1 for a confinement that is in force.");
   Family<Counter>& violations_ =
       NewCounter("openbao_kms_seccomp_violations_total", "System calls that a filter refused.");
   Counter& socket_restarts_ = NewCounter("openbao_kms_socket_restarts_total",

@@ -30,6 +30,15 @@ struct ScrapeFacts {
   };
 
   std::vector<Resident> resident;
+
+  // One confinement mechanism of one process.
+  struct Sandbox {
+    std::string process;
+    std::string mechanism;
+    bool in_force = false;
+  };
+
+  std::vector<Sandbox> sandbox;
 };
 
 class PrometheusMetrics : public Metrics {

@@ -173,9 +173,9 @@ void ChildEventHandler::OnProcDescriptor(const ChildProcess& from,
 
 void ChildEventHandler::OnConfinement(const ChildProcess& from,
                                       const ipc::ConfinementReport& report) {
-  const std::string process = ProcessName(from.key);
-  parts_.processes.Add(process);
-  parts_.metrics.Sandbox(process, "seccomp", report.filter_name().empty() ? 0 : 1);
+  parts_.processes.Report(ProcessName(from.key), {.filter = report.filter_name(),
+                                                  .landlock_abi = report.landlock_abi(),
+                                                  .refused_syscall = report.refused_syscall()});
 }
 
 void ChildEventHandler::OnLogRecord(const ChildProcess& from, const ipc::LogRecord& record) {

@@ -192,7 +192,9 @@ Started<> Provider::EnterSandbox() {
                   EnterSupervisorSandbox(base_.socket.origin == SocketOrigin::kInherited
                                              ? ListenerRights::kNone
                                              : ListenerRights::kBindKmsSocket)));
-  metrics_->Sandbox("supervisor", "seccomp", 1);
+  processes_.ReportSelf({.filter = kSupervisorFilterName,
+                         .landlock_abi = tree_->isolation().landlock.abi,
+                         .refused_syscall = kRefusedToSupervisor});
   metrics_->ProcessUp("supervisor", 1);
   return {};
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -10,6 +12,24 @@
 #include "supervisor/workers/worker_set.h"
 
 namespace baokms::supervisor {
+namespace {
+
+void AddProcess(const ProcessFacts& process, ScrapeFacts& facts) {
+  const auto add = [&](std::string mechanism, bool in_force) {
+    facts.sandbox.push_back(
+        {.process = process.process, .mechanism = std::move(mechanism), .in_force = in_force});
+  };
+  const std::optional<Confinement>& confinement = process.confinement;
+  add("seccomp", process.filters_in_force);
+  add("no_new_privileges", confinement && confinement->no_new_privileges);
+  add("no_capabilities", confinement && confinement->no_capabilities);
+  if (process.resident_bytes) {
+    facts.resident.push_back(
+        {.process = process.process, .bytes = static_cast<double>(*process.resident_bytes)});
+  }
+}
+
+}  // namespace
 
 // The key's status, and whether clients can reach the KMS socket.
 Diagnostics ProviderHealth::Diagnose() const {
@@ -32,20 +52,12 @@ AuthFacts ProviderHealth::Auth() const {
 }
 
 ReadyFacts ProviderHealth::Ready() const {
-  ReadyFacts facts{.status = Diagnose(),
-                   .workers_ready = WorkersReady(),
-                   .isolation_level = ToText(sources_.tree.isolation().level),
-                   .helpers_readable = sources_.tree.isolation().helpers_readable,
-                   .processes = {},
-                   .auth = Auth()};
-  for (const ProcessFacts& process : sources_.processes.Read()) {
-    const std::optional<Confinement>& confinement = process.confinement;
-    facts.processes.push_back({.process = process.process,
-                               .confined = confinement && confinement->seccomp_filter &&
-                                           confinement->no_new_privileges &&
-                                           confinement->no_capabilities});
-  }
-  return facts;
+  return {.status = Diagnose(),
+          .workers_ready = WorkersReady(),
+          .isolation = {.decided = sources_.tree.isolation(),
+                        .inherited_filters = sources_.processes.inherited_filters(),
+                        .processes = sources_.processes.Read()},
+          .auth = Auth()};
 }
 
 ScrapeFacts ProviderHealth::Scrape() const {
@@ -63,10 +75,7 @@ ScrapeFacts ProviderHealth::Scrape() const {
       static_cast<double>(sources_.status.Diagnose().cache_age_ms) / 1000.0;
   facts.log_records_dropped = sources_.log.dropped();
   for (const ProcessFacts& process : sources_.processes.Read()) {
-    if (process.resident_bytes) {
-      facts.resident.push_back(
-          {.process = process.process, .bytes = static_cast<double>(*process.resident_bytes)});
-    }
+    AddProcess(process, facts);
   }
   return facts;
 }

@@ -15,16 +15,6 @@ void PutText(Json& body, const char* name, const std::string& text) {
   }
 }
 
-Json Isolation(const ReadyFacts& facts) {
-  Json processes = Json::object();
-  for (const ProcessConfinement& process : facts.processes) {
-    processes[process.process] = process.confined ? "confined" : "unconfined";
-  }
-  return Json{{"level", facts.isolation_level},
-              {"helpers", facts.helpers_readable ? "readable" : "unreadable"},
-              {"processes", processes}};
-}
-
 Json Auth(const AuthFacts& auth) {
   Json body = Json::object();
   PutText(body, "credential", auth.credential);
@@ -63,7 +53,7 @@ Json ReadyJson(const ReadyFacts& facts) {
   body["workers_ready"] = facts.workers_ready;
   PutText(body, "rotation_deferred", status.rotation_deferred);
   PutText(body, "finding", status.finding);
-  body["isolation"] = Isolation(facts);
+  body["isolation"] = IsolationBody(facts.isolation);
   body["auth"] = Auth(facts.auth);
   return body;
 }

@@ -9,15 +9,10 @@
 #include <vector>
 
 #include "supervisor/observe/http_listener.h"
+#include "supervisor/serve/isolation_body.h"
 #include "supervisor/status/status_cache.h"
 
 namespace baokms::supervisor {
-
-// The state of one process, for `isolation.processes`.
-struct ProcessConfinement {
-  std::string process;
-  bool confined = false;  // filter in force, no new privileges, no capabilities
-};
 
 // The state of the credential and the tokens. A member without a value is omitted.
 struct AuthFacts {
@@ -33,9 +28,7 @@ struct AuthFacts {
 struct ReadyFacts {
   Diagnostics status;
   std::uint32_t workers_ready = 0;
-  std::string isolation_level;    // "single-user" or "separate-users"
-  bool helpers_readable = false;  // HelperPrograms::readable
-  std::vector<ProcessConfinement> processes;
+  IsolationReport isolation{};
   AuthFacts auth{};
 };
 

@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 namespace baokms::supervisor {
@@ -95,7 +96,12 @@ Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights, pid_t own_pid
 }
 
 Status EnterSupervisorSandbox(ListenerRights rights) {
-  return BAOKMS_TRY(BuildSupervisorPolicy(rights, ::getpid())).Install();
+  SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy(rights, ::getpid()));
+  BAOKMS_TRY(policy.Install());
+  if (::syscall(kRefusedToSupervisor) != -1 || errno != EPERM) {  // nothing else makes it fail
+    return Error(ErrorCode::kFailedPrecondition, "the system call filter is not in force");
+  }
+  return {};
 }
 
 }  // namespace baokms::supervisor

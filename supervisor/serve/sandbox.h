@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <sys/syscall.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -26,7 +27,14 @@ enum class ListenerRights : std::uint8_t {
 // interrupt every API server's reads. `own_pid` is the only process that it may abort (abort(3)).
 Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights, pid_t own_pid);
 
-// Builds the policy for this process and enters it with all threads.
+// The name under which the supervisor reports its filter.
+inline constexpr const char* kSupervisorFilterName = "supervisor";
+
+// The system call with which EnterSupervisorSandbox() proves that the filter is in force.
+inline constexpr std::uint32_t kRefusedToSupervisor = SYS_getppid;
+
+// Builds the policy for this process, enters it with all threads, and makes a call that it has to
+// refuse. kFailedPrecondition: the call was not refused.
 Status EnterSupervisorSandbox(ListenerRights rights);
 
 }  // namespace baokms::supervisor

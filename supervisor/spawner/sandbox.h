@@ -10,6 +10,9 @@
 
 namespace baokms::supervisor {
 
+// The name under which the spawner reports its filter.
+inline constexpr const char* kSpawnerFilterName = "spawner";
+
 // Builds the policy as data, so that a test can print it, compare it with a golden file and try to
 // break it. Filters are inherited across execve(2), so it is the union of what the spawner's
 // descendants need until their own, narrower filters are in force. `module` describes what the auth

@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <poll.h>
 #include <unistd.h>
@@ -65,10 +66,13 @@ class Spawner final {
   ExitCode Serve();
 
  private:
-  Spawner(ipc::ChildSession& session,
-          std::uint32_t workers,
-          std::vector<std::string> agent_environment)
-      : session_(session), workers_(workers), agent_environment_(std::move(agent_environment)) {}
+  Spawner(ipc::ChildSession& session, const ipc::SpawnerSetup& setup, ipc::ProcFiles proc)
+      : session_(session),
+        workers_(setup.workers()),
+        agent_environment_(setup.agent_environment().begin(), setup.agent_environment().end()),
+        proc_(std::move(proc)) {}
+
+  Status Confine(const ipc::SpawnerSetup& setup);
 
   Status Listen();
   Status OnSpawn(const ipc::Spawn& request, UniqueFd channel);
@@ -87,6 +91,8 @@ class Spawner final {
   ipc::ChildSession& session_;
   std::uint32_t workers_;
   std::vector<std::string> agent_environment_;  // for its PKCS#11 module
+  ipc::ProcFiles proc_;                         // until it introduces itself
+  ipc::ConfinementReport confinement_;
   UniqueFd child_signals_;
   std::map<ChildKey, Child> running_;
   std::map<ChildKey, TokenBucket> spawns_;
@@ -96,6 +102,7 @@ Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   BAOKMS_TRY(RequireOpenDescriptors(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(CloseFrom(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(NameProcess("bao-kms-spawner"));
+  ipc::ProcFiles proc = BAOKMS_TRY(ipc::OpenProcFiles());
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(IgnoreGroupSignals());
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::SpawnerSetup>(ipc::kSetupDescriptor));
@@ -103,15 +110,20 @@ Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
     return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
   }
   BAOKMS_TRY(session.Open(LogLevel::kInfo));
-  std::unique_ptr<Spawner> spawner(
-      new Spawner(session, setup.workers(),
-                  {setup.agent_environment().begin(), setup.agent_environment().end()}));
+  std::unique_ptr<Spawner> spawner(new Spawner(session, setup, std::move(proc)));
   BAOKMS_TRY(spawner->Listen());
+  BAOKMS_TRY(spawner->Confine(setup));
+  return spawner;
+}
+
+Status Spawner::Confine(const ipc::SpawnerSetup& setup) {
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   SeccompPolicy policy = BAOKMS_TRY(
       BuildSpawnerPolicy(setup.has_module() ? std::optional(setup.module()) : std::nullopt));
   BAOKMS_TRY(policy.Install());
-  return spawner;
+  confinement_.set_filter_name(kSpawnerFilterName);
+  confinement_.set_refused_syscall(BAOKMS_TRY(ipc::ProveRefused(SYS_getppid)));
+  return {};
 }
 
 Status Spawner::Listen() {
@@ -299,8 +311,8 @@ void Spawner::EndChildren() {
 }
 
 ExitCode Spawner::Serve() {
-  if (const Status greeted = session_.SayHello(); !greeted) {
-    return ipc::ExitCodeAfter(greeted.error());
+  if (const Status introduced = session_.Introduce(std::move(proc_), confinement_); !introduced) {
+    return ipc::ExitCodeAfter(introduced.error());
   }
   const ExitCode code = session_.Run([] {});
   EndChildren();

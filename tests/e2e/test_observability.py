@@ -52,7 +52,10 @@ def test_live_and_ready_have_their_documented_bodies(shared_provider):
         "jwt_ends_in_s",
         "token_ends_in_s",
     }
-    processes = ("supervisor", "auth_agent", "worker_0", "worker_1")
+    processes = ("auth_agent", "spawner", "supervisor", "worker_0", "worker_1")
+    isolation = ready["isolation"]
+    assert set(isolation.pop("details")) == set(processes)
+    assert isinstance(isolation.pop("inherited_filters"), int)
     assert ready == {
         "reasons": [],
         "status": "ok",

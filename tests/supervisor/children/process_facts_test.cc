@@ -1,5 +1,6 @@
 #include "supervisor/children/process_facts.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ std::string OwnStatus() {
 // As the kernel writes it, with what does not count left out.
 constexpr const char* kConfined =
     "Name:\tbao-kms-worker\n"
+    "Pid:\t4711\n"
     "Uid:\t901\t902\t903\t904\n"
     "CapInh:\t0000000000000000\n"
     "CapPrm:\t0000000000000000\n"
@@ -57,6 +59,16 @@ TEST(ProcessFactsTest, ReadsAConfinedProcess) {
   EXPECT_TRUE(facts->no_capabilities);
   EXPECT_TRUE(facts->no_new_privileges);
   EXPECT_TRUE(facts->seccomp_filter);
+  EXPECT_EQ(facts->pid, 4711);
+  EXPECT_EQ(facts->filters, 2U);
+}
+
+// Linux before 5.10 does not tell how many filters there are.
+TEST(ProcessFactsTest, DoesNotNeedTheNumberOfFilters) {
+  const auto facts = ParseStatus(Without("Seccomp_filters:"));
+  ASSERT_TRUE(facts.has_value());
+  EXPECT_TRUE(facts->seccomp_filter);
+  EXPECT_FALSE(facts->filters.has_value());
 }
 
 TEST(ProcessFactsTest, SeesEveryCapabilitySetThatIsNotEmpty) {
@@ -119,14 +131,80 @@ TEST(ProcessTableTest, ShowsWhatEachProcessPassed) {
   EXPECT_TRUE(table.Read().empty());
 }
 
+// A status file as the kernel writes it, with so many filters.
+UniqueFd StatusWith(std::uint32_t filters) {
+  const std::string text =
+      With("Seccomp_filters:\t2", "Seccomp_filters:\t" + std::to_string(filters));
+  UniqueFd file(::memfd_create("status", MFD_CLOEXEC));
+  EXPECT_EQ(::write(file.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  return file;
+}
+
+// What the table says of a process with so many filters besides the inherited ones.
+ProcessFacts Judged(const std::string& process,
+                    const std::string& filter,
+                    std::uint32_t filters,
+                    std::uint32_t refused_syscall = 1) {
+  ProcessTable table;
+  table.AddSelf();
+  table.Put(process, Kind::KIND_STATUS,
+            StatusWith(table.inherited_filters().value_or(0) + filters));
+  table.Report(process, {.filter = filter, .landlock_abi = 0, .refused_syscall = refused_syscall});
+  for (ProcessFacts& facts : table.Read()) {
+    if (facts.process == process) {
+      return std::move(facts);
+    }
+  }
+  return {};
+}
+
+TEST(ProcessTableTest, WantsTheDocumentedNumberOfFilters) {
+  struct Row {
+    const char* process;
+    const char* filter;
+    std::uint32_t filters;
+  };
+
+  for (const Row& row :
+       {Row{"spawner", "spawner", 1}, Row{"worker_7", "worker", 2},
+        Row{"auth_agent", "auth_agent", 2}, Row{"auth_agent", "auth_agent_pkcs11_loading", 2},
+        Row{"auth_agent", "auth_agent_pkcs11", 4}}) {
+    EXPECT_TRUE(Judged(row.process, row.filter, row.filters).Confined()) << row.filter;
+    EXPECT_FALSE(Judged(row.process, row.filter, row.filters - 1).Confined()) << row.filter;
+    EXPECT_FALSE(Judged(row.process, row.filter, row.filters + 1).Confined()) << row.filter;
+  }
+}
+
+TEST(ProcessTableTest, WantsTheFilterOfTheRole) {
+  EXPECT_FALSE(Judged("worker_0", "auth_agent", 2).Confined());
+  EXPECT_FALSE(Judged("worker_0", "spawner", 1).Confined());
+  EXPECT_FALSE(Judged("worker_0", "", 2).Confined());
+}
+
+// The number says that there are filters, not that they refuse anything.
+TEST(ProcessTableTest, WantsTheEffectAsWellAsTheNumber) {
+  EXPECT_TRUE(Judged("worker_0", "worker", 2).filters_in_force);
+  EXPECT_FALSE(Judged("worker_0", "worker", 2, 0).filters_in_force);
+}
+
+TEST(ProcessTableTest, JudgesBeforeTheSupervisorHasAFilterOfItsOwn) {
+  ProcessTable table;
+  table.AddSelf();
+  ASSERT_EQ(table.Read().size(), 1U);
+  EXPECT_FALSE(table.Read()[0].Confined());
+  table.ReportSelf({.filter = "supervisor", .landlock_abi = 0, .refused_syscall = 1});
+  EXPECT_FALSE(table.Read()[0].Confined()) << "it says so, and the kernel does not";
+}
+
 // Only the kernel's word counts.
 TEST(ProcessTableTest, CallsNoProcessConfinedWithoutItsFile) {
   ProcessTable table;
-  table.Add("worker_0");
+  table.Report("worker_0", {.filter = "worker", .landlock_abi = 0, .refused_syscall = 1});
   table.Put("worker_1", Kind::KIND_STATUS, UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
   ASSERT_EQ(table.Read().size(), 2U);
   for (const ProcessFacts& facts : table.Read()) {
     EXPECT_FALSE(facts.confinement.has_value()) << facts.process;
+    EXPECT_FALSE(facts.Confined()) << facts.process;
   }
 }
 

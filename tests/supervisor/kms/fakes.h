@@ -312,7 +312,6 @@ class FakeMetrics final : public Metrics {
 
   void SeccompViolation(std::string_view, std::string_view) override {}
 
-  void Sandbox(std::string_view, std::string_view, int) override {}
 
   void SocketRestarted() override {}
 

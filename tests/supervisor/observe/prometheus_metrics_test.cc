@@ -112,6 +112,7 @@ TEST(PrometheusMetricsTest, AsksForWhatIsReadAtAScrape) {
     facts.jwt_ttl_seconds = 60;
     facts.status_cache_age_seconds = 3;
     facts.resident = {{"worker_0", 4096}};
+    facts.sandbox = {{"worker_0", "seccomp", true}, {"worker_1", "seccomp", false}};
     return facts;
   });
   const std::string text = metrics->ToText();
@@ -119,6 +120,25 @@ TEST(PrometheusMetricsTest, AsksForWhatIsReadAtAScrape) {
   EXPECT_THAT(text, HasSubstr("openbao_kms_jwt_ttl_seconds 60\n"));
   EXPECT_THAT(text, HasSubstr("openbao_kms_status_cache_age_seconds 3\n"));
   EXPECT_THAT(text, HasSubstr("openbao_kms_process_resident_bytes{process=\"worker_0\"} 4096\n"));
+  EXPECT_THAT(
+      text, HasSubstr("openbao_kms_sandbox_state{mechanism=\"seccomp\",process=\"worker_0\"} 1\n"
+                      "openbao_kms_sandbox_state{mechanism=\"seccomp\",process=\"worker_1\"} 0\n"));
+}
+
+TEST(PrometheusMetricsTest, SaysNothingOfAProcessThatHasEnded) {
+  const auto metrics = Make();
+  bool alive = true;
+  metrics->SetScrape([&alive] {
+    ScrapeFacts facts;
+    if (alive) {
+      facts.resident = {{"worker_0", 4096}};
+      facts.sandbox = {{"worker_0", "seccomp", true}};
+    }
+    return facts;
+  });
+  EXPECT_THAT(metrics->ToText(), HasSubstr("worker_0"));
+  alive = false;
+  EXPECT_THAT(metrics->ToText(), Not(HasSubstr("worker_0")));
 }
 
 TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
@@ -139,7 +159,6 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
   metrics->ProcessUp("worker_0", 1);
   metrics->ProcessRestarted("worker_0", "SIGSEGV");
   metrics->SeccompViolation("worker_0", "socket");
-  metrics->Sandbox("worker_0", "seccomp", 1);
   metrics->SocketRestarted();
   metrics->EncryptSelfVerified();
   metrics->DecryptCoalesced();
@@ -165,7 +184,6 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
         "process_up{process=\"worker_0\"} 1\n",
         "process_restarts_total{cause=\"sigsegv\",process=\"worker_0\"} 1\n",
         "seccomp_violations_total{process=\"worker_0\",syscall=\"socket\"} 1\n",
-        "sandbox_state{mechanism=\"seccomp\",process=\"worker_0\"} 1\n",
         "socket_restarts_total 1\n",
         "encrypt_self_verified_total 1\n",
         "coalesced_decrypts_total 1\n",

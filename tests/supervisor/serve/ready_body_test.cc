@@ -1,15 +1,30 @@
 #include "supervisor/serve/ready_body.h"
 
+#include <sys/syscall.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace baokms::supervisor {
 namespace {
 
+ProcessFacts ConfinedSupervisor() {
+  ProcessFacts facts;
+  facts.process = "supervisor";
+  facts.confinement = Confinement{.pid = 12,
+                                  .no_capabilities = true,
+                                  .no_new_privileges = true,
+                                  .seccomp_filter = true,
+                                  .filters = 2};
+  facts.reported = ReportedConfinement{
+      .filter = "supervisor", .landlock_abi = 7, .refused_syscall = SYS_getppid};
+  facts.filters_in_force = true;
+  return facts;
+}
+
 TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
   ReadyFacts facts;
   facts.status.reasons = {"state_unavailable"};
-  facts.isolation_level = "single-user";
   const HttpReply reply = ReadyReply(facts);
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(reply.content_type, "application/json");
@@ -17,7 +32,7 @@ TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
       reply.body,
       R"({"reasons":["state_unavailable"],"status":"unavailable","cache_age_ms":0,)"
       R"("stale":true,"workers_ready":0,)"
-      R"("isolation":{"level":"single-user","helpers":"unreadable","processes":{}},"auth":{}})");
+      R"("isolation":{"level":"single-user","helpers":"unreadable","processes":{},"details":{}},"auth":{}})");
 }
 
 TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
@@ -35,9 +50,11 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
   facts.workers_ready = 2;
   facts.status.rotation_deferred = "second_worker_missing";
   facts.status.finding = "text";
-  facts.isolation_level = "separate-users";
-  facts.helpers_readable = true;
-  facts.processes = {{"supervisor", true}, {"worker_0", false}};
+  facts.isolation = {.decided = {.level = IsolationLevel::kSeparateUsers,
+                                 .landlock = {},
+                                 .helpers_readable = true},
+                     .inherited_filters = 1,
+                     .processes = {ConfinedSupervisor(), {.process = "worker_0"}}};
   const HttpReply reply = ReadyReply(facts);
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body,
@@ -47,7 +64,10 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
             R"("transit_key_version":7,"workers_ready":2,)"
             R"("rotation_deferred":"second_worker_missing","finding":"text",)"
             R"("isolation":{"level":"separate-users","helpers":"readable",)"
-            R"("processes":{"supervisor":"confined","worker_0":"unconfined"}},"auth":{}})");
+            R"("processes":{"supervisor":"confined","worker_0":"unconfined"},)"
+            R"("inherited_filters":1,"details":{"supervisor":{"pid":12,"filters":2,)"
+            R"("filter":"supervisor","landlock_abi":7,"refused":"getppid"},)"
+            R"("worker_0":{}}},"auth":{}})");
 }
 
 TEST(ReadyBodyTest, SaysHowCredentialAndTokensStand) {

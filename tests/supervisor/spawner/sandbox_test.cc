@@ -3,15 +3,20 @@
 
 #include "supervisor/spawner/sandbox.h"
 
+#include <sys/syscall.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstdint>
 #include <optional>
 
 #include <gtest/gtest.h>
 
 #include "authagent/sandbox.h"
 #include "common/base/result.h"
+#include "ipc/refused_syscall.h"
 #include "tests/base/deeds.h"
 #include "tests/base/filtered_child.h"
 #include "worker/sandbox.h"
@@ -61,6 +66,38 @@ TEST(SpawnerSandboxTest, CannotReadAnotherProcess) {
   ExpectKilled(EnterSpawnerSandbox, ReadMemoryAsPeer);
   ExpectKilled(EnterSpawnerSandbox, UnshareDescriptors);
   ExpectKilled(EnterSpawnerSandbox, AskPersonality);
+}
+
+// What a child proves before its first message: dup3(2) is the spawner's alone.
+int ProveOwnFilter() {
+  return ipc::ProveRefused(SYS_dup3) ? 0 : ECANCELED;
+}
+
+TEST(SpawnerSandboxTest, ShowsWhichChildLeftItsOwnFilterOut) {
+  const EnterFilter as_worker = []() -> Status {
+    BAOKMS_TRY(EnterSpawnerSandbox());
+    return worker::EnterSandbox();
+  };
+  EXPECT_EQ(Describe(RunConfined(as_worker, ProveOwnFilter)), "did it");
+  EXPECT_EQ(Describe(RunConfined(EnterSpawnerSandbox, ProveOwnFilter)),
+            "failed: Operation canceled");
+}
+
+// The proof does not leave the process able to try calls without ending.
+TEST(SpawnerSandboxTest, ReportsACallAfterAProof) {
+  const Attempt attempt = [] {
+    const int proved = ProveOwnFilter();
+    return proved == 0 ? OpenInternetSocket() : proved;
+  };
+  ExpectReported(worker::EnterSandbox, OpenInternetSocket, SCMP_SYS(socket));
+  const ChildOutcome outcome = RunConfined(worker::EnterSandbox, attempt);
+  EXPECT_EQ(outcome.refused_call, static_cast<std::uint32_t>(SCMP_SYS(socket)));
+  const ChildOutcome again = RunConfined(worker::EnterSandbox, [] {
+    const int proved = ProveOwnFilter();
+    (void)::dup3(-1, -1, 0);
+    return proved;
+  });
+  EXPECT_EQ(again.refused_call, static_cast<std::uint32_t>(SCMP_SYS(dup3)));
 }
 
 // A child enters its own filter below this one. Both are in force then: the union must hold.

@@ -72,7 +72,6 @@ class MockMetrics : public Metrics {
   MOCK_METHOD(void, ProcessUp, (std::string_view, int), (override));
   MOCK_METHOD(void, ProcessRestarted, (std::string_view, std::string_view), (override));
   MOCK_METHOD(void, SeccompViolation, (std::string_view, std::string_view), (override));
-  MOCK_METHOD(void, Sandbox, (std::string_view, std::string_view, int), (override));
   MOCK_METHOD(void, SocketRestarted, (), (override));
   MOCK_METHOD(void, SocketRebound, (), (override));
   MOCK_METHOD(void, SocketMissing, (int), (override));
