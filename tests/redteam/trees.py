@@ -84,7 +84,11 @@ class Tree:
         self.provider.wait_healthy()
 
     def _is_complete(self) -> bool:
-        self.pids = {role: sorted(self.provider.pids(role)) for role in ALL_ROLES}
+        found = self.provider.processes()
+        self.pids = {
+            role: sorted(process.pid for process in processes.running(found, [role]))
+            for role in ALL_ROLES
+        }
         return [len(self.pids[role]) for role in ALL_ROLES] == [2, 1, 1, 1] and (
             self.provider.ready()[1]["workers_ready"] == 2
         )

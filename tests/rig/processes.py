@@ -18,7 +18,11 @@ class Process:
     uid: int
     seccomp: str  # none, strict or filter; dead: a filter has ended it
     no_new_privs: bool
-    pss_kib: int
+
+    @property
+    def pss_kib(self) -> int:
+        """What it costs in memory now. Not read with the rest, because the kernel counts for long."""
+        return _pss_kib(Path("/proc") / str(self.pid))
 
     @property
     def user(self) -> str:
@@ -53,7 +57,6 @@ def read(pid: int) -> Process:
         uid=int(fields["Uid"][1]),
         seccomp=SECCOMP_MODES[fields["Seccomp"][0]],
         no_new_privs=fields["NoNewPrivs"][0] == "1",
-        pss_kib=_pss_kib(folder),
     )
 
 
