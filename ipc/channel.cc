@@ -103,7 +103,7 @@ Result<EncodedMessage> EncodedMessage::Encode(MessageType type,
 Result<EncodedMessage> EncodedMessage::Encode(MessageType type,
                                               std::span<const std::uint8_t> body) {
   std::string bytes = BAOKMS_TRY(BeginMessage(type, body.size()));
-  bytes.append(body.begin(), body.end());
+  bytes.append(reinterpret_cast<const char*>(body.data()), body.size());
   return EncodedMessage(std::move(bytes));
 }
 

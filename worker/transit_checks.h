@@ -40,7 +40,8 @@ ipc::Outcome PutPlaintext(ipc::Outcome outcome, const SecretBuffer& plaintext, A
     outcome = CheckDecrypted(plaintext);
   }
   if (outcome == ipc::OUTCOME_OK) {
-    answer.set_plaintext(plaintext.Reveal().data(), plaintext.size());
+    // Not set_plaintext(), which assigns a string of its own that it does not wipe.
+    answer.mutable_plaintext()->assign(plaintext.RevealText());
   }
   return outcome;
 }

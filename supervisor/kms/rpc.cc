@@ -29,22 +29,21 @@ grpc::ByteBuffer Encode(const google::protobuf::MessageLite& message) {
   return {&slice, 1};
 }
 
-bool ParseFrom(const grpc::Slice& slice, google::protobuf::MessageLite& message) {
-  return message.ParseFromArray(slice.begin(), static_cast<int>(slice.size()));
-}
-
+// Parses the message and wipes its bytes where gRPC has read them to: the buffer remains until the
+// connection has filled it, and nobody but this message uses these bytes of it.
 bool Decode(const grpc::ByteBuffer& buffer, google::protobuf::MessageLite& message) {
-  grpc::Slice slice;
-  if (buffer.TrySingleSlice(&slice).ok()) {
-    return ParseFrom(slice, message);
-  }
-  if (!buffer.DumpToSingleSlice(&slice).ok()) {
+  std::vector<grpc::Slice> slices;
+  grpc::Slice copy;
+  if (!buffer.Dump(&slices).ok() || !buffer.DumpToSingleSlice(&copy).ok()) {
     return false;
   }
-  const bool parsed = ParseFrom(slice, message);
-  // The copy belongs to this object alone; gRPC offers no other way to write to it.
-  auto* copy = const_cast<std::uint8_t*>(slice.begin());  // NOLINT(*-const-cast)
-  ::explicit_bzero(copy, slice.size());
+  const bool parsed = message.ParseFromArray(copy.begin(), static_cast<int>(copy.size()));
+  slices.push_back(copy);
+  for (const grpc::Slice& slice : slices) {
+    // gRPC offers no other way to write to it.
+    ::explicit_bzero(const_cast<std::uint8_t*>(slice.begin()),  // NOLINT(*-const-cast)
+                     slice.size());
+  }
   return parsed;
 }
 
@@ -146,7 +145,9 @@ void Rpc::HandleDecrypt() {
       request, CallerDeadline(),
       [this](const PublicError& error, std::span<const std::uint8_t> plaintext) {
         v2::DecryptResponse response;
-        response.set_plaintext(plaintext.data(), plaintext.size());
+        // Not set_plaintext(), which assigns a string of its own that it does not wipe.
+        response.mutable_plaintext()->assign(reinterpret_cast<const char*>(plaintext.data()),
+                                             plaintext.size());
         Answer(error, response);
         ::explicit_bzero(response.mutable_plaintext()->data(), response.plaintext().size());
       });

@@ -5,6 +5,7 @@ as they need to be there.
 import base64
 import json
 import secrets
+from concurrent import futures
 
 import pytest
 
@@ -18,6 +19,7 @@ from rig.provider import AGENT, WORKER
 from rig.tenant import Tenant
 from rig.waits import wait_for
 
+SUPERVISOR = "bao-kms-provider"
 PLAINTEXT = b"kubernetes secret payload"
 NEEDLE = 24  # bytes of a secret that are looked for: no accident, and any useful piece has them
 CHUNK = 1 << 20
@@ -62,6 +64,12 @@ def holders(provider, needle: bytes) -> list:
     return found
 
 
+def plaintext_holders(provider, plaintext: bytes) -> set:
+    """The programs whose memory has it, as it is or as it travels between worker and OpenBao."""
+    forms = (plaintext[:NEEDLE], plaintext[-NEEDLE:], base64.b64encode(plaintext)[:NEEDLE])
+    return {program for form in forms for program in holders(provider, form)}
+
+
 def tail(text: str) -> bytes:
     return text[-NEEDLE:].encode()
 
@@ -100,6 +108,35 @@ def test_memory_of_one_worker_each_holds_a_token_and_nobody_holds_the_jwt(
         assert sum(holds(pid, tail(token)) for token in tokens) == 1
     jwt = tail(provider.jwt_path.read_text())
     wait_for(lambda: holders(provider, jwt) == [], "the JWT to be wiped")
+
+
+def test_memory_holds_a_plaintext_only_while_a_request_lasts(make_provider, https_proxy):
+    changes = {"openbao": {"address": https_proxy.address, "timeout": "30s"}}
+    provider = make_provider(changes=changes).start_healthy()
+    plaintext = secrets.token_hex(32).encode()
+
+    def nobody_has_it():
+        return plaintext_holders(provider, plaintext) == set()
+
+    with provider.client() as client:
+        for _ in range(20):
+            assert client.decrypt(client.encrypt(plaintext)) == plaintext
+        wait_for(nobody_has_it, "the copies of the finished requests to be wiped")
+        https_proxy.inject(faults.slow_headers(), path="/encrypt/")
+        with futures.ThreadPoolExecutor() as caller:
+            answer = caller.submit(client.encrypt, plaintext)
+            try:
+                wait_for(
+                    lambda: plaintext_holders(provider, plaintext) == {SUPERVISOR, WORKER},
+                    "the plaintext where it has to be",
+                )
+            finally:
+                https_proxy.heal()
+            answer.result()
+        wait_for(nobody_has_it, "the copies of the last request to be wiped")
+        with pytest.raises(KmsError):  # refused by gRPC, before it is a request
+            client.encrypt(plaintext * 2000)
+    wait_for(nobody_has_it, "the buffers of the connection to be wiped")
 
 
 def test_memory_of_the_agent_alone_holds_the_jwt_while_it_logs_in(

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "ipc/limits.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "tests/base/freed_memory.h"
 
 namespace baokms::ipc {
 namespace {
@@ -93,6 +95,17 @@ TEST_F(ChannelTest, CarriesAMessageAndItsDescriptor) {
   ASSERT_TRUE(
       parsed.ParseFromArray((*received)->body.data(), static_cast<int>((*received)->body.size())));
   EXPECT_EQ(parsed.role(), ROLE_WORKER);
+}
+
+TEST_F(ChannelTest, LeavesNoMessageInFreedMemory) {
+  constexpr std::string_view kSecret = "a secret that must not stay";
+  EncryptRequest request;
+  request.set_plaintext(kSecret.data(), kSecret.size());
+  const std::vector<std::uint8_t> bytes(kSecret.begin(), kSecret.end());
+  const FreedMemory freed(kSecret);
+  (void)EncodedMessage::Encode(MessageType::kEncryptRequest, request).has_value();
+  (void)EncodedMessage::Encode(MessageType::kToken, bytes).has_value();
+  EXPECT_EQ(freed.found(), 0U);
 }
 
 TEST_F(ChannelTest, SaysThatNothingIsWaiting) {

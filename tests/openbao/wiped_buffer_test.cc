@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/base/freed_memory.h"
+
 namespace baokms::openbao {
 namespace {
 
@@ -30,6 +32,19 @@ TEST(WipedBufferTest, ClearLeavesNothingInTheMemoryItKeeps) {
   EXPECT_EQ(buffer.size(), 0U);
   ASSERT_EQ(buffer.data(), memory);
   EXPECT_EQ(std::string_view(memory, 6), std::string_view("\0\0\0\0\0\0", 6));
+}
+
+TEST(WipedBufferTest, LeavesNothingInMemoryThatItFrees) {
+  constexpr std::string_view kSecret = "a secret that must not stay";
+  const FreedMemory freed(kSecret);
+  {
+    WipedBuffer buffer;
+    for (int i = 0; i < 100; ++i) {  // grows several times
+      buffer.Append(kSecret);
+    }
+    const WipedBuffer moved = std::move(buffer);
+  }
+  EXPECT_EQ(freed.found(), 0U);
 }
 
 TEST(WipedBufferTest, ClearReleasesLargeMemory) {

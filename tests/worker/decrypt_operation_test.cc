@@ -10,9 +10,11 @@
 #include "common/contract/key_binding.h"
 #include "common/openbao/api.h"
 #include "proto/ipc.pb.h"
+#include "tests/base/freed_memory.h"
 #include "tests/worker/fake_transit.h"
 #include "tests/worker/kms_fixture.h"
 #include "tests/worker/worker_fixture.h"
+#include "worker/kms_operations.h"
 #include "worker/operations.h"
 
 namespace baokms::worker {
@@ -120,6 +122,20 @@ TEST_F(DecryptOperationTest, EmptyOrImpossiblePlaintextIsABadAnswer) {
   const ipc::DecryptAnswer answer = Decrypt(MakeDecrypt(1, 2));
   EXPECT_EQ(answer.outcome(), ipc::OUTCOME_BAD_ANSWER);
   EXPECT_TRUE(answer.plaintext().empty());
+}
+
+TEST_F(DecryptOperationTest, LeavesNoPlaintextInFreedMemory) {
+  bool answered = false;
+  KmsOperations quiet({*tokens, transit}, GoldenIdentity(), "v0.1.0-test",
+                      [&answered](ipc::MessageType type, const google::protobuf::MessageLite&) {
+                        answered = answered || type == ipc::MessageType::kDecryptAnswer;
+                      });
+  ASSERT_TRUE(quiet.OnKeyTable(MakeTable(1, 2, 2)).has_value());
+  const FreedMemory freed("kubernetes secret payload");  // what OpenBao answers
+  ipc::DecryptRequest request = MakeDecrypt(1, 2);
+  ASSERT_TRUE(quiet.Admit<DecryptOperation>(request).has_value());
+  RunUntil([&answered] { return answered; });
+  EXPECT_EQ(freed.found(), 0U);
 }
 
 TEST_F(DecryptOperationTest, VerificationUsesAConnectionOfItsOwn) {
