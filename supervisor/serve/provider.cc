@@ -31,6 +31,8 @@ constexpr BootTime kStopLimit = std::chrono::seconds(18);
 // How long writing the last log records may take before the process ends.
 constexpr BootTime kLastRecords = std::chrono::milliseconds(500);
 
+}  // namespace
+
 StatusOptions StatusOptionsOf(const Config& config) {
   StatusOptions options;
   options.operation_timeout = config.openbao.timeout;
@@ -49,8 +51,6 @@ ConcurrencyLimits LimitsOf(const ServerConfig& server) {
           .encrypt = static_cast<std::uint32_t>(server.max_concurrent_encrypt),
           .decrypt = static_cast<std::uint32_t>(server.max_concurrent_decrypt)};
 }
-
-}  // namespace
 
 Provider::~Provider() {
   // Destruction order: first the parts that have threads, then what those threads use, so that no

@@ -43,6 +43,10 @@ struct Foundation {
   KmsSocket socket{};
 };
 
+// What the configuration says to the parts of the supervisor; the children's part is in set_ups.h.
+StatusOptions StatusOptionsOf(const Config& config);
+ConcurrencyLimits LimitsOf(const ServerConfig& server);
+
 class Provider final {
  public:
   Provider(const ServeOptions& options, Foundation foundation)

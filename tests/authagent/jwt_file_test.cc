@@ -18,6 +18,7 @@
 #include "authagent/jwt_claims.h"
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
+#include "proto/setup.pb.h"
 #include "tests/authagent/jwt_text.h"
 
 namespace baokms::authagent {
@@ -143,6 +144,39 @@ TEST_F(JwtFileTest, GivesNoTokenWithABadFinding) {
             (Finding{AuthStatus::kJwtInvalid, "the token does not have the three parts of a JWT"}));
   Put(ValidFor(3600), 0644);
   EXPECT_EQ(AcquireFrom(file).finding.status, AuthStatus::kError);
+}
+
+// Each claim that the set-up expects is compared with the token's, and none with another one.
+TEST_F(JwtFileTest, ExpectsWhatItsSetUpSays) {
+  ipc::AgentSetup setup;
+  setup.mutable_jwt_file()->set_path(
+      Put(JwtText(R"({"iss":"issuer","sub":"subject","aud":"audience","exp":)" +
+                  std::to_string(UnixNow() + 3600) + "}")));
+  ipc::JwtSetup& jwt = *setup.mutable_jwt();
+  jwt.set_role("kms");
+  jwt.set_min_remaining_s(60);
+  const auto finding = [&setup] {
+    std::optional<Acquired> got;
+    OpenJwtFile(setup)->Acquire(BootNow(),
+                                [&got](Acquired acquired) { got = std::move(acquired); });
+    return got->finding;
+  };
+  EXPECT_EQ(finding().status, AuthStatus::kOk);
+  jwt.set_expected_issuer("issuer");
+  jwt.set_expected_subject("subject");
+  jwt.add_expected_audiences("audience");
+  EXPECT_EQ(finding().status, AuthStatus::kOk);
+  jwt.set_expected_subject("issuer");
+  EXPECT_EQ(finding().reason, "sub is not auth.jwt.expectedSubject");
+  jwt.set_expected_issuer("subject");
+  EXPECT_EQ(finding().reason, "iss is not auth.jwt.expectedIssuer");
+  jwt.clear_expected_issuer();
+  jwt.set_expected_audiences(0, "issuer");
+  EXPECT_EQ(finding().reason, "aud contains none of auth.jwt.expectedAudience");
+  jwt.clear_expected_audiences();
+  jwt.clear_expected_subject();
+  jwt.set_min_remaining_s(3700);
+  EXPECT_EQ(finding().status, AuthStatus::kJwtNearExpiry);
 }
 
 TEST_F(JwtFileTest, NoticesAReplacedRemovedAndNewFile) {

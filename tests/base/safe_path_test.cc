@@ -1,13 +1,19 @@
 #include "common/base/safe_path.h"
 
+#include <linux/fs.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -198,6 +204,28 @@ TEST_F(SafePathTest, DescribesWhatWasFoundAndWhatToDo) {
       .rule = PathRule::kOwner, .component = "/jwt", .owner = kStranger, .own_user = 994};
   EXPECT_EQ(owner.Describe("FILE"),
             "belongs to uid 54321 but this process is uid 994; run chown 994 FILE");
+}
+
+// What was checked on the way is what is opened: somebody swaps two files that are both good.
+TEST_F(SafePathTest, NoticesAFileThatIsSwappedBetweenCheckAndOpening) {
+  const std::string path = MakeFile("jwt");
+  const std::string other = MakeFile("other");
+  std::atomic<bool> done = false;
+  std::thread swapping([&] {
+    while (!done) {
+      (void)::syscall(SYS_renameat2, AT_FDCWD, path.c_str(), AT_FDCWD, other.c_str(),
+                      RENAME_EXCHANGE);
+    }
+  });
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  bool noticed = false;
+  while (!noticed && std::chrono::steady_clock::now() < limit) {
+    const Opened file = OpenFileByRules(path, rules_);
+    noticed = file.refusal && file.refusal->rule == PathRule::kSame;
+  }
+  done = true;
+  swapping.join();
+  EXPECT_TRUE(noticed);
 }
 
 TEST_F(SafePathTest, StampsDifferWhenAFileIsReplaced) {

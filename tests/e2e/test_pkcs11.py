@@ -4,11 +4,13 @@ import datetime
 
 import pytest
 
+from rig import processes
 from rig.hsm import KEY_LABEL, KEY_TYPES, SOFTHSM, TOKEN_LABEL
 from rig.hsm_setup import PLAINTEXT, HsmSetup
 from rig.kms import KmsError
 from rig.openbao import OpenBao
 from rig.pki import new_key
+from rig.provider import AGENT
 from rig.waits import wait_for
 
 
@@ -43,6 +45,15 @@ def test_logs_in_with_each_kind_of_key_over_tls_1_2(make_setup, openbao_tls12, k
     setup = make_setup(openbao=openbao_tls12, key=key)
     setup.provider.start_healthy()
     assert setup.works()
+
+
+def test_the_agent_has_a_filter_for_each_stage_of_its_module(make_setup):
+    setup = make_setup()
+    setup.provider.start_healthy()
+    (agent,) = setup.provider.pids(AGENT)
+    main, *others = processes.own_filters(agent)
+    assert main == 4  # the spawner's, two for the module, and that of every agent
+    assert others and set(others) == {3}  # threads of the module never see what the main one does
 
 
 def test_finds_key_module_and_pin_by_a_uri(make_setup):

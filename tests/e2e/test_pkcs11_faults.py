@@ -10,7 +10,7 @@ from rig.kms import KmsError
 from rig.waits import wait_for
 from test_pkcs11 import make_setup  # noqa: F401
 
-CKR_DEVICE_ERROR = 0x30
+CKR_GENERAL_ERROR, CKR_DEVICE_ERROR = 0x5, 0x30
 CKM_RSA_PKCS, CKM_RSA_X_509, CKM_RSA_PKCS_PSS, CKM_ECDSA = 0x1, 0x3, 0xD, 0x1041
 CKA_SIGN, CKA_EC_PARAMS = 0x108, 0x180
 
@@ -260,6 +260,24 @@ def test_an_attempt_that_never_ended_is_latched_until_it_is_cleared(faulty):
     cleared = setup.provider.run("pin-latch", "--clear")
     assert cleared.stdout == "pinLatch: none\ncleared: true\n"
     setup.provider.wait_healthy()
+    assert module.logins() == "."
+
+
+def test_a_login_whose_answer_says_nothing_about_the_pin_is_not_repeated(faulty):
+    setup, module = faulty()
+    module.fail("C_Login", CKR_GENERAL_ERROR)
+    for start in range(3):
+        setup.provider.start()
+        wait_for(
+            lambda: setup.count("auth.hsm", reason="an attempt with it never ended") > start,  # noqa: B023
+            f"the latch to hold at start {start}",
+        )
+        assert setup.provider.stop() == 0
+    assert setup.count("auth.hsm", reason="C_Login: ") == 1
+    assert setup.provider.run("pin-latch").stdout == "pinLatch: attempting\n"
+    module.heal()
+    setup.provider.run("pin-latch", "--clear")
+    setup.provider.start_healthy()
     assert module.logins() == "."
 
 

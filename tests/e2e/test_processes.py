@@ -27,7 +27,6 @@ PLAINTEXT = b"kubernetes secret payload"
 NOBODY = 65534
 LIBC = ctypes.CDLL(None)
 PIDFD_GETFD = 438  # the same number on every architecture
-IN_FLIGHT = 'openbao_kms_grpc_in_flight{method="decrypt"}'
 
 
 def works(client, encrypted) -> bool:
@@ -224,15 +223,16 @@ def test_a_child_that_refuses_its_set_up_ends_the_start(make_provider, monkeypat
     assert stopping["reason"] == "set_up_refused"
 
 
-def test_reload_applies_tunables_and_refuses_what_is_sealed(provider, kms):
-    def reload_records():
-        return [e for e in provider.log_events() if e["message"] == "config.reload"]
+def reload_records(provider) -> list:
+    return [e for e in provider.log_events() if e["message"] == "config.reload"]
 
+
+def test_reload_applies_tunables_and_refuses_what_is_sealed(provider, kms):
     config = yaml.safe_load(provider.config_path.read_text())
     config.setdefault("logging", {})["level"] = "debug"
     provider.config_path.write_text(yaml.safe_dump(config))
     provider.signal(signal.SIGHUP)
-    wait_for(lambda: any(e["status"] == "ok" for e in reload_records()), "the reload")
+    wait_for(lambda: any(e["status"] == "ok" for e in reload_records(provider)), "the reload")
     assert kms.decrypt(kms.encrypt(PLAINTEXT)) == PLAINTEXT
     wait_for(
         lambda: any(e["message"] == "openbao.request" for e in provider.log_events()),
@@ -246,7 +246,7 @@ def test_reload_applies_tunables_and_refuses_what_is_sealed(provider, kms):
     wait_for(
         lambda: any(
             e["status"] == "refused_needs_restart" and e["key"] == "openbao.tlsServerName"
-            for e in reload_records()
+            for e in reload_records(provider)
         ),
         "the refusal",
     )
@@ -268,11 +268,7 @@ def test_reload_follows_the_symbolic_links_of_root(make_provider):
     provider.signal(signal.SIGHUP)
 
     def outcomes():
-        return [
-            (event["status"], event.get("key"))
-            for event in provider.log_events()
-            if event["message"] == "config.reload"
-        ]
+        return [(event["status"], event.get("key")) for event in reload_records(provider)]
 
     wait_for(outcomes, "the reload")
     wait_for(lambda: outcomes()[-1] != ("applied", "logging.level"), "the end of the reload")
@@ -285,22 +281,33 @@ def test_reload_follows_the_symbolic_links_of_root(make_provider):
     assert "openbao.caCertFile: is a symbolic link" in outcomes()[2][1]
 
 
-def test_calls_over_the_limit_are_refused_at_once(make_provider, https_proxy):
-    provider = make_provider(
-        changes={
-            "openbao": {"address": https_proxy.address},
-            "server": {"maxConcurrentDecrypt": 1},
-        }
-    ).start_healthy()
+@pytest.mark.parametrize("method", ["encrypt", "decrypt"])
+@pytest.mark.parametrize("when", ["start", "reload"])
+def test_calls_over_the_limit_are_refused_at_once(make_provider, https_proxy, method, when):
+    provider = make_provider(changes={"openbao": {"address": https_proxy.address}})
+    limit = {"server": {f"maxConcurrent{method.capitalize()}": 1}}
+    if when == "start":
+        provider.write_config(limit)
+    provider.start_healthy()
+    if when == "reload":
+        provider.write_config(limit)
+        provider.signal(signal.SIGHUP)
+        wait_for(lambda: any(e["status"] == "ok" for e in reload_records(provider)), "the reload")
     with provider.client() as first, provider.client() as second:
         one, other = first.encrypt(PLAINTEXT), first.encrypt(PLAINTEXT)
-        https_proxy.inject(faults.slow_headers(), path="/decrypt/")
-        held = threading.Thread(target=lambda: _swallow(lambda: first.decrypt(one)))
+        https_proxy.inject(faults.slow_headers(), path=f"/{method}/")
+        calls = {
+            "encrypt": (lambda: first.encrypt(PLAINTEXT), lambda: second.encrypt(PLAINTEXT)),
+            "decrypt": (lambda: first.decrypt(one), lambda: second.decrypt(other)),
+        }
+        hold, over = calls[method]
+        in_flight = f'openbao_kms_grpc_in_flight{{method="{method}"}}'
+        held = threading.Thread(target=lambda: _swallow(hold))
         held.start()
         try:
-            wait_for(lambda: provider.metrics().get(IN_FLIGHT) == 1, "the first Decrypt")
+            wait_for(lambda: provider.metrics().get(in_flight) == 1, "the first call")
             with pytest.raises(KmsError) as raised:
-                second.decrypt(other)
+                over()
         finally:
             https_proxy.heal()
             held.join()

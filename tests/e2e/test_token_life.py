@@ -278,6 +278,10 @@ def test_a_bad_new_jwt_is_reported_before_a_token_needs_it(provider, kms):
     assert provider.credential_word() == "ok"
     for claims, word in [
         ({"aud": ["somebody else"]}, "jwt_invalid"),
+        ({"ttl_seconds": 60}, "jwt_near_expiry"),  # so that the next word is news
+        ({"sub": "somebody else"}, "jwt_invalid"),
+        ({"ttl_seconds": 60}, "jwt_near_expiry"),
+        ({"iss": "somebody else"}, "jwt_invalid"),
         ({"ttl_seconds": 60}, "jwt_near_expiry"),
         ({"ttl_seconds": -60}, "jwt_expired"),
     ]:

@@ -306,5 +306,28 @@ TEST_F(ConnectionsTest, TheClientMayDieWithCallsInEveryState) {
   EXPECT_TRUE(ends.empty());
 }
 
+TEST_F(ConnectionsTest, EachConnectionPresentsItsCertificate) {
+  std::atomic<int> resumed = 0;
+  HostileServer server(Identity(), [&](Session& session) {
+    while (session.Read()) {
+      resumed += session.WasResumed() ? 1 : 0;
+      session.Write(answer_);
+    }
+  });
+  for (const bool tls12 : {false, true}) {
+    if (tls12) {
+      server.LimitToTls12();
+    }
+    ClientRig rig(authority_, {server.port()});
+    for (int i = 0; i < 3; ++i) {
+      CallContext context = rig.Context();
+      context.connection = ConnectionUse::kFresh;
+      ASSERT_EQ(rig.ReadUpsert(context).report.error_class, ErrorClass::kOk);
+    }
+  }
+  EXPECT_EQ(server.accepted(), 6);
+  EXPECT_EQ(resumed, 0);
+}
+
 }  // namespace
 }  // namespace baokms::openbao

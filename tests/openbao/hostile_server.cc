@@ -114,6 +114,10 @@ std::string Session::ServerName() const {
   return name == nullptr ? "" : name;
 }
 
+bool Session::WasResumed() const {
+  return SSL_session_reused(static_cast<SSL*>(ssl_)) == 1;
+}
+
 HostileServer::HostileServer(const ServerIdentity& identity, Script script)
     : script_(std::move(script)), context_(MakeContext(identity)) {
   listener_.reset(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));

@@ -44,6 +44,9 @@ class Session final {
   // The SNI the client sent.
   [[nodiscard]] std::string ServerName() const;
 
+  // Whether the client resumed an earlier session, in which case no certificate was presented.
+  [[nodiscard]] bool WasResumed() const;
+
   // Connections are numbered from 0 in the order of their handshakes.
   [[nodiscard]] int number() const { return number_; }
 

@@ -17,6 +17,7 @@ class Process:
     name: str
     uid: int
     seccomp: str  # none, strict or filter; dead: a filter has ended it
+    filters: int  # of its main thread
     no_new_privs: bool
 
     @property
@@ -56,8 +57,19 @@ def read(pid: int) -> Process:
         name=" ".join(fields["Name"]),
         uid=int(fields["Uid"][1]),
         seccomp=SECCOMP_MODES[fields["Seccomp"][0]],
+        filters=int(fields["Seccomp_filters"][0]),
         no_new_privs=fields["NoNewPrivs"][0] == "1",
     )
+
+
+def own_filters(pid: int) -> list:
+    """How many filters each thread of the process has besides those of this process, which may run
+    in a container; the main thread comes first.
+    """
+    ours = read(os.getpid()).filters
+    threads = [int(folder.name) for folder in (Path("/proc") / str(pid) / "task").iterdir()]
+    threads.sort(key=lambda thread: (thread != pid, thread))
+    return [read(thread).filters - ours for thread in threads]
 
 
 def start_time(pid: int) -> int:

@@ -226,8 +226,11 @@ TEST_F(TokenSourceTest, RefusedProbeIsNoFailedRenewal) {
 TEST_F(TokenSourceTest, RejectedTokenIsForgottenAndReplaced) {
   tokens->Start();
   GiveToken(0, "s.first");
+  const SecretBuffer& held = *tokens->Take().token;
+  ASSERT_EQ(Reveal(held), "s.first");
   tokens->WaitAfterRejection(1, Rejection::kUnauthenticated, BootNow() + 5s, Keep());
   EXPECT_EQ(CurrentToken(), "none");
+  EXPECT_EQ(held.size(), 0U);
   EXPECT_FALSE(statuses.back().usable());
   GiveToken(1, "s.second");
   ASSERT_EQ(ready_.size(), 1U);

@@ -83,6 +83,18 @@ TEST_F(TokenStateMachineTest, RenewalKeepsTheTokenAndItsGeneration) {
   EXPECT_EQ(TickFor(1s), "renew 3 in 2500");
 }
 
+// OpenBao may have started to count as soon as it was asked.
+TEST_F(TokenStateMachineTest, LeaseCountsFromTheQuestionAndNotFromTheAnswer) {
+  ASSERT_EQ(Tick(), "login 1 in 5000");
+  Pass(4s);
+  ASSERT_EQ(Granted(1, kHalfHour), "adopt");
+  EXPECT_EQ(machine_.Remaining(now_), BootTime(1796s));
+  ASSERT_EQ(TickFor(1496s), "renew 2 in 2500");
+  Pass(2s);
+  ASSERT_EQ(Renewed(2, ErrorClass::kOk, kHalfHour), "");
+  EXPECT_EQ(machine_.Remaining(now_), BootTime(1798s));
+}
+
 TEST_F(TokenStateMachineTest, RenewalThatBringsAnotherTokenReplacesIt) {
   LogIn();
   const std::uint64_t generation = machine_.generation();

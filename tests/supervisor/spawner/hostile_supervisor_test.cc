@@ -1,8 +1,6 @@
 // The real spawner in the hands of a supervisor that was taken over.
 
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -31,13 +29,6 @@ constexpr int kBurst = 20 * static_cast<int>(kWorkers);
 constexpr double kPerSecond = 2 * static_cast<double>(kWorkers);
 
 constexpr int kRounds = 30;
-
-// How the spawner, the only child of this process, ended.
-int ExitCodeOfSpawner() {
-  int status = 0;
-  EXPECT_GT(::waitpid(-1, &status, 0), 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 void SendDescriptors(int channel, std::string text, const std::array<int, 2>& descriptors) {
   iovec part{text.data(), text.size()};

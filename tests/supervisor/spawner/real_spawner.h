@@ -1,12 +1,16 @@
 // The real spawner with the real children's programs, started and spoken to by a test that plays
-// its supervisor. The set-ups are empty, so that every child that starts refuses its own and ends.
+// its supervisor.
 
 #pragma once
 
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <fcntl.h>
 #include <poll.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +28,8 @@
 
 namespace baokms::supervisor {
 
+inline constexpr uid_t kNobody = 65534;
+
 inline UniqueFd OpenToExecute(const std::string& path) {
   return UniqueFd(::open(path.c_str(), O_PATH | O_CLOEXEC));
 }
@@ -35,10 +41,49 @@ inline HelperPrograms BuiltPrograms() {
           .agent = OpenToExecute(BAOKMS_AUTHAGENT)};
 }
 
+// Copies of the programs in a directory of their own, with a mode that the test chooses.
+class CopiedPrograms final {
+ public:
+  CopiedPrograms() { EXPECT_NE(::mkdtemp(directory_.data()), nullptr); }
+
+  ~CopiedPrograms() { std::filesystem::remove_all(directory_); }
+
+  CopiedPrograms(const CopiedPrograms&) = delete;
+  CopiedPrograms& operator=(const CopiedPrograms&) = delete;
+
+  [[nodiscard]] HelperPrograms Install(mode_t mode) const {
+    return {.spawner = Copy(BAOKMS_SPAWNER, mode),
+            .worker = Copy(BAOKMS_WORKER, mode),
+            .agent = Copy(BAOKMS_AUTHAGENT, mode)};
+  }
+
+ private:
+  [[nodiscard]] UniqueFd Copy(const std::filesystem::path& program, mode_t mode) const {
+    const std::string path = directory_ + "/" + program.filename().string();
+    std::filesystem::remove(path);
+    std::filesystem::copy_file(program, path);
+    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    return OpenToExecute(path);
+  }
+
+  std::string directory_ = ::testing::TempDir() + "programs.XXXXXX";  // never mounted noexec
+};
+
+// How the spawner, the only child of this process, ended.
+inline int ExitCodeOfSpawner() {
+  int status = 0;
+  EXPECT_GT(::waitpid(-1, &status, 0), 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 class RealSpawner final {
  public:
-  RealSpawner(std::uint32_t workers, const HelperPrograms& programs)
-      : peer_(Start(workers, programs)) {
+  // With empty set-ups every child that starts refuses its own and ends.
+  RealSpawner(std::uint32_t workers,
+              const HelperPrograms& programs,
+              const ipc::WorkerSetup& worker = {},
+              const ipc::AgentSetup& agent = {})
+      : peer_(Start(workers, programs, worker, agent)) {
     ipc::HelloAnswer answer;
     answer.set_protocol_version(ipc::kProtocolVersion);
     answer.set_role(ipc::ROLE_SUPERVISOR);
@@ -77,12 +122,15 @@ class RealSpawner final {
   [[nodiscard]] const Peer& peer() const { return peer_; }
 
  private:
-  static UniqueFd Start(std::uint32_t workers, const HelperPrograms& programs) {
+  static UniqueFd Start(std::uint32_t workers,
+                        const HelperPrograms& programs,
+                        const ipc::WorkerSetup& worker,
+                        const ipc::AgentSetup& agent) {
     ipc::SpawnerSetup setup;
     setup.set_workers(workers);
     return StartSpawner({.spawner_setup = ipc::SealMessage(setup).value(),
-                         .worker_setup = ipc::SealMessage(ipc::WorkerSetup()).value(),
-                         .agent_setup = ipc::SealMessage(ipc::AgentSetup()).value()},
+                         .worker_setup = ipc::SealMessage(worker).value(),
+                         .agent_setup = ipc::SealMessage(agent).value()},
                         programs)
         .value();
   }

@@ -1,15 +1,12 @@
 // What a taken-over supervisor gets from the memory of a child that it has the spawner start: it
 // runs as the same user and under its own filter, and races the child's first steps.
 
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -26,19 +23,12 @@ namespace {
 
 constexpr int kAttempts = 20;  // within the burst that the spawner permits
 constexpr int kFailed = 255;
-constexpr uid_t kNobody = 65534;
 
 class StartingChildTest : public ::testing::Test {
  protected:
-  void SetUp() override { ASSERT_NE(::mkdtemp(directory_.data()), nullptr); }
-
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   // How many children's memory an attacker opens when the programs have this mode.
   int OpenedOf(mode_t mode) {
-    const HelperPrograms programs{.spawner = Install(BAOKMS_SPAWNER, mode),
-                                  .worker = Install(BAOKMS_WORKER, mode),
-                                  .agent = Install(BAOKMS_AUTHAGENT, mode)};
+    const HelperPrograms programs = copies_.Install(mode);
     const pid_t attacker = ::fork();
     if (attacker == 0) {
       ::_exit(BecomeSupervisor() ? Attack(programs) : kFailed);
@@ -50,14 +40,6 @@ class StartingChildTest : public ::testing::Test {
   }
 
  private:
-  UniqueFd Install(const std::filesystem::path& program, mode_t mode) {
-    const std::string path = directory_ + "/" + program.filename().string();
-    std::filesystem::remove(path);
-    std::filesystem::copy_file(program, path);
-    EXPECT_EQ(::chmod(path.c_str(), mode), 0);
-    return OpenToExecute(path);
-  }
-
   // Root could read every program and every memory; the supervisor has no capability.
   static bool BecomeSupervisor() {
     if (::geteuid() == 0 &&
@@ -102,7 +84,7 @@ class StartingChildTest : public ::testing::Test {
     }
   }
 
-  std::string directory_ = ::testing::TempDir() + "programs.XXXXXX";  // never mounted noexec
+  CopiedPrograms copies_;
 };
 
 TEST_F(StartingChildTest, ProgramsThatCanBeReadGiveTheirMemoryAway) {

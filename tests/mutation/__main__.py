@@ -1,0 +1,184 @@
+"""tests/mutation/run: plants one fault after the other in a copy of the tree and runs the test that
+has to fail.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rig.ctests import has_case
+from rig.lanes import fetch
+from rig.tools import REPOSITORY
+
+from .faults import Fault, FaultListError, load
+
+TREE = REPOSITORY / "build" / "mutation"
+# What the end-to-end tests start, as targets.
+E2E_TARGETS = (
+    "bao-kms-provider",
+    "bao-kms-spawner",
+    "bao-kms-worker",
+    "bao-kms-authagent",
+    "bao-kms-etcd-scan",
+    "baokms_faulty_pkcs11",
+    "refusing_child",
+)
+BUILD_SECONDS, LANE_SECONDS = 1800, 1200
+TEST_SECONDS = 300  # a test that hangs has noticed the fault
+
+
+def parse(arguments):
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="tests/mutation/run",
+        description="Plants each fault of tests/mutation/faults.toml in a copy of the tree and runs"
+        " the test that has to notice it. Ends with 1 if a fault is not noticed.",
+    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="faults whose name or file has it")
+    parser.add_argument("--list", action="store_true", help="print the faults, run nothing")
+    parser.add_argument("--check", action="store_true", help="only check that each fault fits the tree")
+    return parser.parse_args(arguments)
+
+
+def copy_tree() -> None:
+    """Brings the copy up to date; files that are equal keep their time, so little is built again."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    names = [name for name in listed.split("\0") if name and (REPOSITORY / name).exists()]
+    for name in names:
+        source, target = REPOSITORY / name, TREE / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or source.read_bytes() != target.read_bytes():
+            shutil.copy(source, target)
+    wanted = {TREE / name for name in names}
+    for path in TREE.rglob("*"):
+        if path.is_file() and "build" not in path.relative_to(TREE).parts and path not in wanted:
+            path.unlink()
+
+
+def run(command, log: Path, seconds: int, environment=None) -> bool:
+    """Whether the command succeeded in the copy within so many seconds; its output goes to the log."""
+    with log.open("a") as output:
+        output.write(f"$ {' '.join(map(str, command))}\n")
+        output.flush()
+        try:
+            ended = subprocess.run(
+                [str(part) for part in command],
+                cwd=TREE,
+                stdout=output,
+                stderr=output,
+                timeout=seconds,
+                check=False,
+                env=os.environ | (environment or {}),
+            )
+        except subprocess.TimeoutExpired:
+            return False
+    return ended.returncode == 0
+
+
+def build(test: tuple, log: Path) -> bool:
+    """Whether what the test needs can be built in the copy."""
+    folder = TREE / "build" / "release"
+    if not (folder / "build.ninja").exists() and not run(
+        ["cmake", "--preset", "release"], log, BUILD_SECONDS
+    ):
+        return False
+    name, what = test
+    targets = E2E_TARGETS if name == "e2e" else [what.split()[0]]
+    return run(["cmake", "--build", "--preset", "release", "--target", *targets], log, BUILD_SECONDS)
+
+
+def passes(test: tuple, log: Path) -> bool:
+    """Whether a test, which is built, passes; one that does not exist does not."""
+    name, what = test
+    if name == "e2e":
+        fetch("python", "openbao")
+        command = [os.environ["PYTHON"], "-m", "pytest", "-c", "tests/pytest.ini", "tests/e2e"]
+        # The copy's tests and programs, not those beside this one.
+        tests = {
+            "PYTHONPATH": str(TREE / "tests"),
+            "BAOKMS_BIN": str(TREE / "build" / "release" / "bin"),
+        }
+        return run([*command, "-x", "-k", what], log, LANE_SECONDS, tests)
+    program, _, cases = what.partition(" ")
+    if cases and not has_case(TREE / "build" / "release" / "tests" / program, cases):
+        return False
+    command = ["ctest", "--test-dir", "build/release", "--no-tests=error", "--output-on-failure"]
+    command += ["--timeout", TEST_SECONDS]
+    selected = ["--tests-regex", rf"(^|\.){program}$", "--label-regex", f"^{name}$"]
+    return run(command + selected, log, LANE_SECONDS, {"GTEST_FILTER": cases} if cases else None)
+
+
+def judge(fault: Fault, log: Path) -> str:
+    """Plants the fault, runs its test, takes the fault out again: "" if the test notices it."""
+    path = TREE / fault.file
+    before = path.read_text()
+    path.write_text(fault.applied(TREE))
+    try:
+        if not build(fault.noticed_by, log):
+            return "does not build"
+        return "NOT NOTICED" if passes(fault.noticed_by, log) else ""
+    finally:
+        path.write_text(before)
+
+
+def fit(faults: list) -> bool:
+    """Whether each fault can be planted in this tree; says which cannot."""
+    misfits = 0
+    for fault in faults:
+        try:
+            fault.applied(REPOSITORY)
+        except FaultListError as error:
+            print(f"mutation: {error}")
+            misfits += 1
+    return misfits == 0
+
+
+def sound(faults: list, log: Path) -> bool:
+    """Whether every test that is named passes without a fault; one that fails would prove nothing."""
+    tests = sorted({fault.noticed_by for fault in faults})
+    failing = [test for test in tests if not (build(test, log) and passes(test, log))]
+    for name, what in failing:
+        print(f"{name}: {what} fails, or does not exist, without any fault: see {log}")
+    return not failing
+
+
+def main(arguments) -> int:
+    """Returns the exit code."""
+    options = parse(arguments)
+    faults = load(options.only)
+    if options.list:
+        for fault in faults:
+            print(f"{fault.name}\t{fault.file}\t{': '.join(fault.noticed_by)}")
+        return 0
+    if not fit(faults):
+        return 1
+    if options.check:
+        print(f"{len(faults)} faults fit the tree")
+        return 0
+    copy_tree()
+    log = TREE / "build" / "mutation.log"
+    log.parent.mkdir(exist_ok=True)
+    log.write_text("")
+    if not sound(faults, log):
+        return 1
+    missed = 0
+    for fault in faults:
+        started = time.monotonic()
+        problem = judge(fault, log)
+        missed += bool(problem)
+        print(f"{problem or 'noticed':14} {time.monotonic() - started:6.1f} s  {fault.name}", flush=True)
+    print(f"{len(faults) - missed} of {len(faults)} faults were noticed")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except FaultListError as error:
+        sys.exit(f"mutation: {error}")

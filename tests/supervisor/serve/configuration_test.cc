@@ -1,0 +1,336 @@
+// Each key of the configuration arrives where it has its effect, and no other key does. What a
+// worker makes of its set-up is in tests/worker/worker_options_test.cc, and what the agent makes of
+// it in tests/authagent.
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "proto/setup.pb.h"
+#include "supervisor/config/schema_table.h"
+#include "supervisor/config/serve_options.h"
+#include "supervisor/serve/provider.h"
+#include "supervisor/serve/set_ups.h"
+#include "tests/supervisor/config/config_texts.h"
+
+namespace baokms::supervisor {
+namespace {
+
+// Everything that a configuration is turned into.
+struct Effects {
+  ipc::WorkerSetup worker;
+  ipc::AgentSetup agent;
+  ipc::SpawnerSetup spawner;
+  StatusOptions status;
+  ConcurrencyLimits limits;
+};
+
+std::string Text(const std::string& text) {
+  return text;
+}
+
+template <typename Number>
+std::string Text(Number number) {
+  return std::to_string(static_cast<std::int64_t>(number));
+}
+
+std::string Text(BootTime time) {
+  return std::to_string(time.count());
+}
+
+template <typename List>
+std::string Joined(const List& list) {
+  std::string joined;
+  for (const std::string& item : list) {
+    joined.append(item).append(" ");
+  }
+  return joined;
+}
+
+std::string Endpoint(const ipc::OpenBaoSetup& openbao, int index) {
+  if (index >= openbao.endpoints_size()) {
+    return "none";
+  }
+  const ipc::EndpointSetup& endpoint = openbao.endpoints(index);
+  return endpoint.host() + " " + std::to_string(endpoint.port()) + " " + endpoint.path_prefix();
+}
+
+struct Row {
+  std::string key;
+  std::string value;  // as in the file; never the default, nor the value of another row
+  std::string expected;
+  std::vector<std::function<std::string(const Effects&)>> read;
+};
+
+#define BAOKMS_AT(expression)  \
+  [](const Effects& e) {       \
+    return Text(e.expression); \
+  }
+
+std::vector<Row> CommonRows() {
+  return {
+      {"server.maxConcurrentStatus", "31", "31", {BAOKMS_AT(limits.status)}},
+      {"server.maxConcurrentEncrypt", "33", "33", {BAOKMS_AT(limits.encrypt)}},
+      {"server.maxConcurrentDecrypt", "35", "35", {BAOKMS_AT(limits.decrypt)}},
+      {"openbao.address",
+       "https://one.example:8201/prefix",
+       "one.example 8201 /prefix",
+       {[](const Effects& e) { return Endpoint(e.worker.openbao(), 0); },
+        [](const Effects& e) {
+          return Endpoint(e.agent.openbao(), 0);
+        }}},
+      {"openbao.additionalAddresses",
+       "['https://two.example:8202']",
+       "two.example 8202 ",
+       {[](const Effects& e) { return Endpoint(e.worker.openbao(), 1); },
+        [](const Effects& e) {
+          return Endpoint(e.agent.openbao(), 1);
+        }}},
+      {"openbao.namespace",
+       "some/namespace",
+       "some/namespace",
+       {BAOKMS_AT(worker.openbao().namespace_path()), BAOKMS_AT(agent.openbao().namespace_path()),
+        BAOKMS_AT(worker.identity().namespace_path())}},
+      {"openbao.tlsServerName",
+       "name.example",
+       "name.example",
+       {BAOKMS_AT(worker.openbao().server_name()), BAOKMS_AT(agent.openbao().server_name())}},
+      {"openbao.timeout",
+       "7s",
+       "7000000000",
+       {BAOKMS_AT(worker.request_timeout_ns()), BAOKMS_AT(status.operation_timeout)}},
+      {"openbao.instanceId",
+       "instance-7",
+       "instance-7",
+       {BAOKMS_AT(worker.identity().instance_id())}},
+      {"auth.loginBeforeTokenExpiry",
+       "71s",
+       "71000000000",
+       {BAOKMS_AT(worker.refresh_before_ns())}},
+      {"auth.tokenRenewalIncrement", "2h", "7200", {BAOKMS_AT(worker.renewal_increment_s())}},
+      {"auth.loginTimeout",
+       "9s",
+       "9000000000",
+       {BAOKMS_AT(worker.login_timeout_ns()), BAOKMS_AT(agent.login_timeout_ns())}},
+      {"auth.loginBudgetPerMinute", "21", "21", {BAOKMS_AT(agent.login_budget_per_minute())}},
+      {"transit.mountPath", "some/mount", "some/mount", {BAOKMS_AT(worker.transit_mount())}},
+      {"transit.keyName", "some-key", "some-key", {BAOKMS_AT(worker.transit_key())}},
+      {"transit.keyIdScope.providerName",
+       "provider-7",
+       "provider-7",
+       {BAOKMS_AT(worker.identity().provider_name())}},
+      {"transit.keyIdScope.clusterId",
+       "cluster-7",
+       "cluster-7",
+       {BAOKMS_AT(worker.identity().cluster_id())}},
+      {"transit.keyIdScope.transitMountId",
+       "mount-7",
+       "mount-7",
+       {BAOKMS_AT(worker.identity().transit_mount_id())}},
+      {"transit.keyIdScope.keyLineageId",
+       "lineage-7",
+       "lineage-7",
+       {BAOKMS_AT(worker.identity().key_lineage_id())}},
+      {"bootstrap.graceTimeout", "13m", "780000000000", {BAOKMS_AT(status.grace_timeout)}},
+      {"bootstrap.retryInterval", "14s", "14000000000", {BAOKMS_AT(status.retry_interval)}},
+      {"status.probeInterval",
+       "15s",
+       "15000000000",
+       {BAOKMS_AT(status.probe_interval), BAOKMS_AT(worker.longest_backoff_ns()),
+        BAOKMS_AT(agent.longest_backoff_ns())}},
+      {"status.deepProbeInterval", "16s", "16000000000", {BAOKMS_AT(status.deep_probe_interval)}},
+      {"status.statusMaxStaleness", "11m", "660000000000", {BAOKMS_AT(status.max_staleness)}},
+      {"rotation.activationDelay",
+       "18s",
+       "18000000000",
+       {BAOKMS_AT(status.rotation.activation_delay)}},
+      {"rotation.requireStableObservationCount",
+       "19",
+       "19",
+       {BAOKMS_AT(status.rotation.required_observations)}},
+      {"logging.level",
+       "debug",
+       "0",
+       {BAOKMS_AT(worker.log_level()), BAOKMS_AT(agent.log_level())}},
+      {"isolation.workers", "5", "5", {BAOKMS_AT(agent.workers()), BAOKMS_AT(spawner.workers())}},
+  };
+}
+
+std::vector<Row> JwtRows() {
+  return {
+      {"auth.jwt.mountPath", "auth/other", "auth/other", {BAOKMS_AT(agent.auth_mount())}},
+      {"auth.jwt.role", "role-7", "role-7", {BAOKMS_AT(agent.jwt().role())}},
+      {"auth.jwt.jwtFile", "/some/jwt", "/some/jwt", {BAOKMS_AT(agent.jwt_file().path())}},
+      {"auth.jwt.minRemainingTtl", "41s", "41", {BAOKMS_AT(agent.jwt().min_remaining_s())}},
+      {"auth.jwt.clockSkewLeeway", "43s", "43", {BAOKMS_AT(agent.jwt().leeway_s())}},
+      {"auth.jwt.expectedIssuer",
+       "issuer-7",
+       "issuer-7",
+       {BAOKMS_AT(agent.jwt().expected_issuer())}},
+      {"auth.jwt.expectedAudience",
+       "[audience-7, audience-8]",
+       "audience-7 audience-8 ",
+       {[](const Effects& e) {
+         return Joined(e.agent.jwt().expected_audiences());
+       }}},
+      {"auth.jwt.expectedSubject",
+       "subject-7",
+       "subject-7",
+       {BAOKMS_AT(agent.jwt().expected_subject())}},
+  };
+}
+
+std::vector<Row> OAuth2Rows() {
+  return {
+      {"auth.jwt.oauth2.tokenUrl",
+       "https://issuer.example/other",
+       "https://issuer.example/other",
+       {BAOKMS_AT(agent.oauth2().token_url())}},
+      {"auth.jwt.oauth2.clientId", "client-7", "client-7", {BAOKMS_AT(agent.oauth2().client_id())}},
+      {"auth.jwt.oauth2.clientSecretFile",
+       "/some/secret",
+       "/some/secret",
+       {BAOKMS_AT(agent.oauth2().client_secret_file())}},
+      {"auth.jwt.oauth2.authMethod",
+       "client_secret_post",
+       std::to_string(ipc::OAuth2Setup::AUTH_METHOD_POST),
+       {BAOKMS_AT(agent.oauth2().auth_method())}},
+      {"auth.jwt.oauth2.scopes", "[scope-7]", "scope-7 ", {[](const Effects& e) {
+         return Joined(e.agent.oauth2().scopes());
+       }}},
+      {"auth.jwt.oauth2.audience", "for-7", "for-7", {BAOKMS_AT(agent.oauth2().audience())}},
+      {"auth.jwt.oauth2.resources",
+       "['https://resource.example']",
+       "https://resource.example ",
+       {[](const Effects& e) {
+         return Joined(e.agent.oauth2().resources());
+       }}},
+  };
+}
+
+std::vector<Row> CertRows() {
+  return {
+      {"auth.cert.mountPath", "auth/third", "auth/third", {BAOKMS_AT(agent.auth_mount())}},
+      {"auth.cert.name", "role-9", "role-9", {BAOKMS_AT(agent.pkcs11().role())}},
+      {"auth.cert.minRemainingTtl", "47s", "47", {BAOKMS_AT(agent.pkcs11().min_remaining_s())}},
+      {"auth.cert.clockSkewLeeway", "49s", "49", {BAOKMS_AT(agent.pkcs11().leeway_s())}},
+      {"auth.cert.pkcs11.certificateFile",
+       "/some/chain",
+       "/some/chain",
+       {BAOKMS_AT(agent.pkcs11().certificate_file())}},
+      {"auth.cert.pkcs11.modulePath",
+       "/some/module",
+       "/some/module",
+       {BAOKMS_AT(agent.pkcs11().module_path())}},
+      {"auth.cert.pkcs11.tokenLabel",
+       "token-7",
+       "token-7",
+       {BAOKMS_AT(agent.pkcs11().token_label())}},
+      {"auth.cert.pkcs11.keyLabel", "key-7", "key-7", {BAOKMS_AT(agent.pkcs11().key_label())}},
+      {"auth.cert.pkcs11.pinFile",
+       "/some/pin",
+       "/some/pin",
+       {BAOKMS_AT(agent.pkcs11().pin_file())}},
+      {"auth.cert.pkcs11.stateDirectory",
+       "/some/state",
+       "/some/state",
+       {BAOKMS_AT(agent.module().state_directory()),
+        BAOKMS_AT(spawner.module().state_directory())}},
+      {"auth.cert.pkcs11.network",
+       "unix",
+       std::to_string(ipc::ModuleAccess::NETWORK_UNIX),
+       {BAOKMS_AT(agent.module().network()), BAOKMS_AT(spawner.module().network())}},
+  };
+}
+
+#undef BAOKMS_AT
+
+// Keys that are no value for one of these places: files whose content counts, choices of code that
+// runs, addresses that are listened on, and keys that change nothing. Tests of their own, mostly
+// end-to-end ones, cover their effects.
+const std::set<std::string_view> kElsewhere{
+    "configVersion",
+    "server.socketPath",
+    "server.socketMode",
+    "server.socketGroup",
+    "server.metricsAddress",
+    "server.healthAddress",
+    "server.allowedPeers.uids",
+    "server.allowedPeers.gids",
+    "openbao.caCertFile",
+    "auth.method",
+    "auth.jwt.source",
+    "auth.jwt.oauth2.caCertFile",
+    "auth.cert.source",
+    "auth.cert.pkcs11.maxSessions",
+    "auth.cert.pkcs11.uri",
+    "auth.cert.pkcs11.environment",
+    "auth.cert.spiffe.workloadAPISocket",
+    "auth.cert.spiffe.spiffeID",
+    "auth.cert.spiffe.trustDomain",
+    "state.path",
+    "rotation.mode",
+    "rotation.rejectVersionRollback",
+    "logging.format",
+    "logging.logOpenBaoRequestIDs",
+    "logging.debugCorrelation.enabled",
+    "logging.debugCorrelation.ttl",
+    "logging.debugCorrelation.incidentId",
+};
+
+Effects EffectsOf(const Keys& keys) {
+  const LoadResult loaded = Load(YamlOf(keys));
+  EXPECT_TRUE(Validate(loaded.document, loaded.problems).empty());
+  ServeOptions options;
+  options.config = loaded.document.config;
+  options.build.version = "v0.0.0-test";
+  const Result<SetUps> set_ups = MakeSetUps(options, "salt");
+  EXPECT_TRUE(set_ups.has_value());
+  return {.worker = set_ups->worker,
+          .agent = set_ups->agent,
+          .spawner = set_ups->spawner,
+          .status = StatusOptionsOf(options.config),
+          .limits = LimitsOf(options.config.server)};
+}
+
+// Changes each key alone, and then looks at the places of all keys.
+void ExpectEachInItsPlace(const Keys& base, const std::vector<Row>& rows) {
+  for (const Row& changed : rows) {
+    SCOPED_TRACE(changed.key);
+    const Effects effects = EffectsOf(With(base, changed.key, changed.value));
+    for (const Row& row : rows) {
+      for (const auto& read : row.read) {
+        EXPECT_EQ(read(effects) == row.expected, row.key == changed.key) << row.key;
+      }
+    }
+  }
+}
+
+TEST(ConfigurationTest, EachKeyArrivesInItsPlaceAndInNoOther) {
+  ExpectEachInItsPlace(JwtKeys(), CommonRows());
+  ExpectEachInItsPlace(JwtKeys(), JwtRows());
+  ExpectEachInItsPlace(OAuth2Keys(), OAuth2Rows());
+  ExpectEachInItsPlace(CertKeys(), CertRows());
+}
+
+TEST(ConfigurationTest, EachKeyIsFollowedHereOrElsewhere) {
+  std::set<std::string_view> left;
+  for (const SchemaRow& row : SchemaTable()) {
+    left.insert(row.key);
+  }
+  const std::vector<std::vector<Row>> tables = {CommonRows(), JwtRows(), OAuth2Rows(), CertRows()};
+  for (const std::vector<Row>& rows : tables) {
+    for (const Row& row : rows) {
+      EXPECT_EQ(left.erase(row.key), 1U) << row.key;
+    }
+  }
+  EXPECT_EQ(left, kElsewhere);
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
