@@ -1,6 +1,4 @@
-"""tests/mutation/run: plants one fault after the other in a copy of the tree and runs the test that
-has to fail.
-"""
+"""tests/mutation/run: plants faults in a copy of the tree and runs the tests that have to fail."""
 
 import argparse
 import os
@@ -14,6 +12,7 @@ from rig.ctests import has_case
 from rig.lanes import fetch
 from rig.tools import REPOSITORY
 
+from . import switches
 from .faults import Fault, FaultListError, load
 
 TREE = REPOSITORY / "build" / "mutation"
@@ -81,20 +80,23 @@ def run(command, log: Path, seconds: int, environment=None) -> bool:
     return ended.returncode == 0
 
 
-def build(test: tuple, log: Path) -> bool:
-    """Whether what the test needs can be built in the copy."""
+def build(tests, log: Path) -> bool:
+    """Whether what the tests need can be built in the copy."""
     folder = TREE / "build" / "release"
     if not (folder / "build.ninja").exists() and not run(
         ["cmake", "--preset", "release"], log, BUILD_SECONDS
     ):
         return False
-    name, what = test
-    targets = E2E_TARGETS if name == "e2e" else [what.split()[0]]
+    targets = set()
+    for name, what in tests:
+        targets.update(E2E_TARGETS if name == "e2e" else [what.split()[0]])
     return run(["cmake", "--build", "--preset", "release", "--target", *targets], log, BUILD_SECONDS)
 
 
-def passes(test: tuple, log: Path) -> bool:
-    """Whether a test, which is built, passes; one that does not exist does not."""
+def passes(test: tuple, log: Path, fault: str = "") -> bool:
+    """Whether a test, which is built, passes; one that does not exist does not. fault is the name of
+    one that is planted behind a switch.
+    """
     name, what = test
     if name == "e2e":
         fetch("python", "openbao")
@@ -111,7 +113,8 @@ def passes(test: tuple, log: Path) -> bool:
     command = ["ctest", "--test-dir", "build/release", "--no-tests=error", "--output-on-failure"]
     command += ["--timeout", TEST_SECONDS]
     selected = ["--tests-regex", rf"(^|\.){program}$", "--label-regex", f"^{name}$"]
-    return run(command + selected, log, LANE_SECONDS, {"GTEST_FILTER": cases} if cases else None)
+    environment = {switches.VARIABLE: fault} | ({"GTEST_FILTER": cases} if cases else {})
+    return run(command + selected, log, LANE_SECONDS, environment)
 
 
 def judge(fault: Fault, log: Path) -> str:
@@ -120,7 +123,7 @@ def judge(fault: Fault, log: Path) -> str:
     before = path.read_text()
     path.write_text(fault.applied(TREE))
     try:
-        if not build(fault.noticed_by, log):
+        if not build([fault.noticed_by], log):
             return "does not build"
         return "NOT NOTICED" if passes(fault.noticed_by, log) else ""
     finally:
@@ -142,10 +145,52 @@ def fit(faults: list) -> bool:
 def sound(faults: list, log: Path) -> bool:
     """Whether every test that is named passes without a fault; one that fails would prove nothing."""
     tests = sorted({fault.noticed_by for fault in faults})
-    failing = [test for test in tests if not (build(test, log) and passes(test, log))]
+    if not build(tests, log):
+        print(f"the tests cannot be built: see {log}")
+        return False
+    failing = [test for test in tests if not passes(test, log)]
     for name, what in failing:
         print(f"{name}: {what} fails, or does not exist, without any fault: see {log}")
     return not failing
+
+
+class Report:
+    """One line for each fault, as soon as it is judged."""
+
+    def __init__(self, faults: list):
+        self.faults = faults
+        self.noticed = 0
+        self.started = time.monotonic()
+
+    def add(self, fault: Fault, problem: str, how: str) -> None:
+        """problem is "" for a fault that was noticed."""
+        self.noticed += not problem
+        seconds = time.monotonic() - self.started
+        print(f"{problem or 'noticed':14} {how:6} {seconds:6.1f} s  {fault.name}", flush=True)
+        self.started = time.monotonic()
+
+    def end(self) -> int:
+        """Returns the exit code."""
+        print(f"{self.noticed} of {len(self.faults)} faults were noticed")
+        return 0 if self.noticed == len(self.faults) else 1
+
+
+def judge_switched(faults: list, log: Path, report: Report) -> list:
+    """Judges those faults that one build can have behind switches; returns all others, and those
+    whose test passed, because the switch may not have reached the program that it is in.
+    """
+    planted = switches.plant(faults, TREE)
+    try:
+        if not planted or not sound(planted, log):
+            return faults
+        noticed = []
+        for fault in planted:
+            if not passes(fault.noticed_by, log, fault.name):
+                report.add(fault, "", "switch")
+                noticed.append(fault)
+        return [fault for fault in faults if fault not in noticed]
+    finally:
+        copy_tree()
 
 
 def main(arguments) -> int:
@@ -165,16 +210,15 @@ def main(arguments) -> int:
     log = TREE / "build" / "mutation.log"
     log.parent.mkdir(exist_ok=True)
     log.write_text("")
-    if not sound(faults, log):
+    report = Report(faults)
+    rest = judge_switched([fault for fault in faults if fault.noticed_by[0] != "e2e"], log, report)
+    rest += [fault for fault in faults if fault.noticed_by[0] == "e2e"]
+    if not sound(rest, log):
         return 1
-    missed = 0
-    for fault in faults:
-        started = time.monotonic()
-        problem = judge(fault, log)
-        missed += bool(problem)
-        print(f"{problem or 'noticed':14} {time.monotonic() - started:6.1f} s  {fault.name}", flush=True)
-    print(f"{len(faults) - missed} of {len(faults)} faults were noticed")
-    return 1 if missed else 0
+    report.started = time.monotonic()
+    for fault in rest:
+        report.add(fault, judge(fault, log), "build")
+    return report.end()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ class Fault:
     by: str
     # (a lane of ctest, "<test program> [<GoogleTest filter>]") or ("e2e", "<pytest -k>").
     noticed_by: tuple
+    # Whether it needs a build of its own although it looks like one that a switch can plant.
+    rebuild: bool = False
 
     def applied(self, tree: Path) -> str:
         """The text of the file in a tree with the fault; FaultListError when it does not fit."""
