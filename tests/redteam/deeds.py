@@ -16,6 +16,7 @@ from rig.provider import AGENT, SPAWNER, WORKER
 from rig.tracer import Killed, Refused, Started
 
 SUPERVISOR = "bao-kms-provider"
+SINGLE_USER, SEPARATE_USERS = "single-user", "separate-users"
 DONE = "done"
 REFUSED = "refused"  # the handler of SIGSYS reports the call and ends the process
 KILLED = "killed"  # at once, without a handler
@@ -46,6 +47,7 @@ class Scene:
     registry: Path
     port: int  # where a listener of the attacker waits
     abstract: bytes  # the name of one in the abstract namespace
+    worker_user: int  # whom only the spawner may become, where each role has a user of its own
     makes_sockets: bool = False  # the process may make sockets; otherwise its channel has to do
 
     def socket(self, process) -> int:
@@ -144,10 +146,13 @@ FILES = [
     Deed("read a file of the system", opens(lambda scene: "/etc/passwd"),
          agent=DONE, spawner=DONE, supervisor=DONE),
     Deed("read the credential", opens(lambda scene: scene.credential),
-         agent=DONE, spawner=DONE, supervisor=DONE),
+         agent=DONE, spawner=DONE, supervisor=DONE, by=ROOT,
+         levels={SEPARATE_USERS: {SPAWNER: "EACCES", SUPERVISOR: "EACCES"}}),
     Deed("read the registry", opens(lambda scene: scene.registry),
-         agent=DONE, spawner=DONE, supervisor=DONE),
-    Deed("write the credential", opens(lambda scene: scene.credential, O_WRONLY), supervisor=DONE),
+         agent=DONE, spawner=DONE, supervisor=DONE,
+         levels={SEPARATE_USERS: {AGENT: "EACCES"}}),
+    Deed("write the credential", opens(lambda scene: scene.credential, O_WRONLY),
+         supervisor=DONE, by=ROOT, levels={SEPARATE_USERS: {SUPERVISOR: "EACCES"}}),
     Deed("write the registry", opens(lambda scene: scene.registry, O_WRONLY), supervisor=DONE),
     Deed("create a file", opens(lambda scene: scene.folder / "created", O_WRONLY | O_CREAT),
          supervisor=DONE),
@@ -320,7 +325,8 @@ PROCESSES = [
     killed("take a process's descriptor", simple("pidfd_getfd", -1, 0, 0), control="EBADF"),
     Deed("signal by a descriptor of a process", simple("pidfd_send_signal", -1, 0, 0, 0),
          control="EBADF"),
-    Deed("signal a process", send_with("kill", 0), spawner=DONE),
+    Deed("signal a process", send_with("kill", 0), spawner=DONE,
+         levels={SEPARATE_USERS: {SPAWNER: "EPERM"}}),
     Deed("signal a thread",
          lambda process, scene: process.call("tgkill", scene.sibling, scene.sibling, 0)),
     Deed("signal a thread by the old call", send_with("tkill", 0)),
@@ -331,7 +337,8 @@ PROCESSES = [
     Deed("have signals sent by a descriptor", control_of_channel(F_SETFL, O_ASYNC)),
     Deed("have signals sent by ioctl", lambda process, scene: process.call(
         "ioctl", scene.socket(process), FIOASYNC, process.pointers(0))),
-    Deed("change a process's limits", send_with("prlimit64", 4, bytes(16), 0), spawner=DONE),
+    Deed("change a process's limits", send_with("prlimit64", 4, bytes(16), 0), spawner=DONE,
+         levels={SEPARATE_USERS: {SPAWNER: "EPERM"}}),
     Deed("change a process's scheduling", send_with("sched_setscheduler", 0, bytes(8))),
     killed("advise on a process's memory", simple("process_madvise", -1, 0, 0, 0, 0),
            control=ANSWERED),
@@ -368,12 +375,23 @@ KERNEL = [
 ]  # fmt: skip
 
 PR_SET_DUMPABLE = 4
+CAPABILITIES, CAP_SYS_PTRACE = 0x20080522, 1 << 19  # _LINUX_CAPABILITY_VERSION_3
+
+
+def take_capability(process, scene):
+    sets = struct.pack("<6I", CAP_SYS_PTRACE, CAP_SYS_PTRACE, 0, 0, 0, 0)
+    return process.call("capset", struct.pack("<Ii", CAPABILITIES, 0), sets)
+
+
 PRIVILEGES = [
+    Deed("become a worker's user", lambda process, scene: process.call(
+        "setresuid", *[scene.worker_user] * 3), by=ROOT,
+         levels={SEPARATE_USERS: {SPAWNER: DONE}}),
     Deed("become root", simple("setresuid", 0, 0, 0), by=ROOT),
     Deed("become another user", simple("setuid", 1), by=ROOT),
     Deed("join another group", simple("setgid", 1), by=ROOT),
     Deed("join other groups", simple("setgroups", 1, bytes(4)), by=ROOT),
-    Deed("take a capability", simple("capset", struct.pack("<Ii", 0x20080522, 0), bytes(24))),
+    Deed("take a capability", take_capability, by=ROOT, levels={SEPARATE_USERS: {SPAWNER: "EPERM"}}),
     Deed("become dumpable", simple("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0), spawner=DONE),
     Deed("replace the handler of refused calls",
          lambda process, scene: process.call("rt_sigaction", SIGSYS, 0, process.put(bytes(64)), 8),

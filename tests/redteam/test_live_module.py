@@ -70,6 +70,7 @@ def agent(openbao):
             registry=provider.folder / "state" / "key-registry.json",
             port=listener.getsockname()[1],
             abstract=b"nobody",
+            worker_user=os.geteuid(),
         )
         yield pid, vendor, scene
     workspace.close()

@@ -7,27 +7,42 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from redteam.deeds import ROOT, SUPERVISOR, USER, Scene
+from redteam.deeds import ROOT, SEPARATE_USERS, SINGLE_USER, SUPERVISOR, USER, Scene
 from rig import processes
 from rig.provider import AGENT, PROGRAMS, SPAWNER, WORKER, Provider
 from rig.tenant import Tenant
 from rig.tools import binary
 from rig.waits import wait_for
 
-LEVELS = ("single-user",)
-NOBODY = 65534
+LEVELS = (SINGLE_USER, SEPARATE_USERS)
+NOBODY = 65534  # the only user, or the one of the supervisor and the spawner
+AGENT_USER, WORKER_USERS = 65501, (65502, 65503)
 ALL_ROLES = (WORKER, AGENT, SPAWNER, SUPERVISOR)
-# Runs a command as a user without any privilege, as a container or a unit would.
-AS_NOBODY = [
-    "/usr/bin/setpriv",
-    f"--reuid={NOBODY}",
-    f"--regid={NOBODY}",
-    "--clear-groups",
-    "--bounding-set=-all",
-    "--inh-caps=-all",
-    "--pdeathsig=KILL",
-    "--",
-]
+
+
+def as_nobody(capabilities: str = "") -> list:
+    """Runs a command as a user with these capabilities, as a container or a unit would."""
+    sets = ("bounding-set", "inh-caps", "ambient-caps")
+    return [
+        "/usr/bin/setpriv",
+        f"--reuid={NOBODY}",
+        f"--regid={NOBODY}",
+        "--clear-groups",
+        *(f"--{name}=-all{capabilities}" for name in sets),
+        "--pdeathsig=KILL",
+        "--",
+    ]
+
+
+THROUGH = {SINGLE_USER: as_nobody(), SEPARATE_USERS: as_nobody(",+setuid,+setgid")}
+ISOLATION = {
+    SINGLE_USER: {"separateUsers": "off"},
+    SEPARATE_USERS: {
+        "separateUsers": "require",
+        "workerUsers": [f"{uid}:{uid}" for uid in WORKER_USERS],
+        "authAgentUser": f"{AGENT_USER}:{AGENT_USER}",
+    },
+}
 AS_ROOT = ["/usr/bin/unshare", "--mount", "--uts"]  # whose mounts and name are its own
 WAIT = [sys.executable, "-c", "import signal; signal.pause()"]
 
@@ -50,6 +65,7 @@ class Tree:
         changes = {
             "server": {"socketGroup": str(NOBODY)},
             "auth": {"loginBudgetPerMinute": 600},  # for the children that the tests end
+            "isolation": ISOLATION[level],
         }
         self.provider = Provider(workspace, Tenant(openbao), changes, name=f"redteam-{level}")
         self.provider.install_policy()
@@ -57,8 +73,9 @@ class Tree:
         shutil.copy(openbao.ca_file, folder / "ca.pem")
         self.provider.write_config({"openbao": {"caCertFile": str(folder / "ca.pem")}})
         self.provider.daemon.argv[0] = f"{programs}/{SUPERVISOR}"
-        self.provider.daemon.command = [*AS_NOBODY, *self.provider.daemon.argv]
+        self.provider.daemon.command = [*THROUGH[level], *self.provider.daemon.argv]
         self.provider.daemon.fatal = None  # calls are refused here because tests make them
+        give(self._place_credential(workspace), AGENT_USER if level == SEPARATE_USERS else NOBODY)
         for path in (folder, self.provider.socket_path.parent):
             give(path)
         self.provider.start_healthy()
@@ -67,7 +84,15 @@ class Tree:
         self._abstract = socket.socket(socket.AF_UNIX)
         self._abstract.bind(f"\0{folder.name}-{os.getpid()}")
         self._abstract.listen()
-        self._idle = {USER: [start_idle(AS_NOBODY) for _ in range(2)], ROOT: [start_idle(AS_ROOT)]}
+        self._idle = {USER: [start_idle(as_nobody()) for _ in range(2)], ROOT: [start_idle(AS_ROOT)]}
+
+    def _place_credential(self, workspace):
+        """The credential in a folder of its own; returns the folder."""
+        credentials = workspace.folder("credentials")
+        self.provider.jwt_path = credentials / "identity.jwt"
+        self.provider.write_config({"auth": {"jwt": {"jwtFile": str(self.provider.jwt_path)}}})
+        self.provider.write_jwt()
+        return credentials
 
     @staticmethod
     def _install(workspace):
@@ -117,6 +142,7 @@ class Tree:
             registry=folder / "state" / "key-registry.json",
             port=self._listener.getsockname()[1],
             abstract=self._abstract.getsockname()[1:],
+            worker_user=WORKER_USERS[0],
         )
 
     def was_reached(self) -> bool:
