@@ -2,8 +2,10 @@
 same memory, user, descriptors and filters (rig/tracer.py, redteam/deeds.py).
 """
 
+import os
+
 import pytest
-from redteam.deeds import ANSWERED, DEEDS, DONE, REFUSED, KILLED, outcome
+from redteam.deeds import ANSWERED, DEEDS, DONE, KILLED, REFUSED, SUPERVISOR, outcome
 from redteam.trees import ALL_ROLES
 from rig import tracer
 
@@ -26,3 +28,17 @@ def test_deed(tree, deed):
             assert not tree.was_reached(), f"the {role} has connected"
         tree.was_reached()
     assert found == deed.expected(tree.level)
+
+
+def test_every_thread_of_the_supervisor_is_confined(tree):
+    """gRPC and the listeners have threads of their own."""
+    deed = next(deed for deed in DEEDS if deed.name == "execute a program")
+    scene = tree.scene_of(SUPERVISOR)
+    threads = [int(name) for name in os.listdir(f"/proc/{tree.pid_of(SUPERVISOR)}/task")]
+    assert len(threads) > 3
+    for thread in threads:
+        try:
+            with tracer.copy_of(thread) as copy:
+                assert outcome(deed, copy, scene) == "EPERM"
+        except ProcessLookupError:
+            pass  # gRPC ends threads that it does not need
