@@ -13,7 +13,7 @@ from rig.lanes import fetch
 from rig.tools import REPOSITORY
 
 from . import switches
-from .faults import Fault, FaultListError, load
+from .faults import PYTEST_FOLDERS, Fault, FaultListError, load
 
 TREE = REPOSITORY / "build" / "mutation"
 # What the end-to-end tests start, as targets.
@@ -89,7 +89,7 @@ def build(tests, log: Path) -> bool:
         return False
     targets = set()
     for name, what in tests:
-        targets.update(E2E_TARGETS if name == "e2e" else [what.split()[0]])
+        targets.update(E2E_TARGETS if name in PYTEST_FOLDERS else [what.split()[0]])
     return run(["cmake", "--build", "--preset", "release", "--target", *targets], log, BUILD_SECONDS)
 
 
@@ -98,9 +98,9 @@ def passes(test: tuple, log: Path, fault: str = "") -> bool:
     one that is planted behind a switch.
     """
     name, what = test
-    if name == "e2e":
+    if name in PYTEST_FOLDERS:
         fetch("python", "openbao")
-        command = [os.environ["PYTHON"], "-m", "pytest", "-c", "tests/pytest.ini", "tests/e2e"]
+        command = [os.environ["PYTHON"], "-m", "pytest", "-c", "tests/pytest.ini", PYTEST_FOLDERS[name]]
         # The copy's tests and programs, not those beside this one.
         tests = {
             "PYTHONPATH": str(TREE / "tests"),
@@ -211,8 +211,8 @@ def main(arguments) -> int:
     log.parent.mkdir(exist_ok=True)
     log.write_text("")
     report = Report(faults)
-    rest = judge_switched([fault for fault in faults if fault.noticed_by[0] != "e2e"], log, report)
-    rest += [fault for fault in faults if fault.noticed_by[0] == "e2e"]
+    live = [fault for fault in faults if fault.noticed_by[0] in PYTEST_FOLDERS]
+    rest = judge_switched([fault for fault in faults if fault not in live], log, report) + live
     if not sound(rest, log):
         return 1
     report.started = time.monotonic()

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIST = Path(__file__).with_name("faults.toml")
-LANES = ("unit", "hostile", "redteam", "e2e")
+PYTEST_FOLDERS = {"e2e": "tests/e2e", "live": "tests/redteam"}
+LANES = ("unit", "hostile", "redteam", *PYTEST_FOLDERS)
 
 
 class FaultListError(Exception):
@@ -20,7 +21,8 @@ class Fault:
     file: str  # path in the tree
     replace: str
     by: str
-    # (a lane of ctest, "<test program> [<GoogleTest filter>]") or ("e2e", "<pytest -k>").
+    # (a lane of ctest, "<test program> [<GoogleTest filter>]") or
+    # (of PYTEST_FOLDERS, "<pytest -k>").
     noticed_by: tuple
     # Whether it needs a build of its own although it looks like one that a switch can plant.
     rebuild: bool = False

@@ -14,7 +14,7 @@ from rig.tenant import Tenant
 from rig.tools import binary
 from rig.waits import wait_for
 
-LEVELS = (SINGLE_USER, SEPARATE_USERS)
+LEVELS = (SINGLE_USER,)
 NOBODY = 65534  # the only user, or the one of the supervisor and the spawner
 AGENT_USER, WORKER_USERS = 65501, (65502, 65503)
 ALL_ROLES = (WORKER, AGENT, SPAWNER, SUPERVISOR)
@@ -36,7 +36,7 @@ def as_nobody(capabilities: str = "") -> list:
 
 THROUGH = {SINGLE_USER: as_nobody(), SEPARATE_USERS: as_nobody(",+setuid,+setgid")}
 ISOLATION = {
-    SINGLE_USER: {"separateUsers": "off"},
+    SINGLE_USER: {},
     SEPARATE_USERS: {
         "separateUsers": "require",
         "workerUsers": [f"{uid}:{uid}" for uid in WORKER_USERS],
