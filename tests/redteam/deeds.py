@@ -17,6 +17,7 @@ from rig.tracer import Killed, Refused, Started
 
 SUPERVISOR = "bao-kms-provider"
 SINGLE_USER, SEPARATE_USERS = "single-user", "separate-users"
+AS_ROOT = "single-user-as-root"  # uid 0 without capabilities, as in a container
 DONE = "done"
 REFUSED = "refused"  # the handler of SIGSYS reports the call and ends the process
 KILLED = "killed"  # at once, without a handler
@@ -318,9 +319,12 @@ PROCESSES = [
     Deed("read where a process's memory is", opens_of_sibling("maps"),
          agent="EACCES", spawner="EACCES", supervisor="EACCES"),
     Deed("list a process's descriptors", opens_of_sibling("fd", O_DIRECTORY),
+         agent="EACCES", spawner="EACCES", supervisor="EACCES",
+         levels={AS_ROOT: {AGENT: DONE, SPAWNER: DONE, SUPERVISOR: DONE}}),  # root owns the list
+    Deed("open a process's descriptor", opens_of_sibling("fd/0"),
          agent="EACCES", spawner="EACCES", supervisor="EACCES"),
     Deed("write its own code", opens(lambda scene: "/proc/self/mem", os.O_RDWR),
-         supervisor="EACCES"),
+         supervisor="EACCES", levels={AS_ROOT: {SUPERVISOR: DONE}}),
     Deed("hold a process", send_with("pidfd_open", 0)),
     killed("take a process's descriptor", simple("pidfd_getfd", -1, 0, 0), control="EBADF"),
     Deed("signal by a descriptor of a process", simple("pidfd_send_signal", -1, 0, 0, 0),

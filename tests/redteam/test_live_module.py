@@ -37,6 +37,7 @@ MODULE = {
     "open a process's memory to read": NO,
     "read a process's environment": NO,
     "read where a process's memory is": NO,
+    "open a process's descriptor": NO,
     "write its own code": NO,
     "add a filter": DONE,
 }

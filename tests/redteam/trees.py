@@ -7,26 +7,26 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from redteam.deeds import ROOT, SEPARATE_USERS, SINGLE_USER, SUPERVISOR, USER, Scene
+from redteam.deeds import AS_ROOT, ROOT, SEPARATE_USERS, SINGLE_USER, SUPERVISOR, USER, Scene
 from rig import processes
 from rig.provider import AGENT, PROGRAMS, SPAWNER, WORKER, Provider
 from rig.tenant import Tenant
 from rig.tools import binary
 from rig.waits import wait_for
 
-LEVELS = (SINGLE_USER,)
+LEVELS = (SINGLE_USER, AS_ROOT)
 NOBODY = 65534  # the only user, or the one of the supervisor and the spawner
 AGENT_USER, WORKER_USERS = 65501, (65502, 65503)
 ALL_ROLES = (WORKER, AGENT, SPAWNER, SUPERVISOR)
 
 
-def as_nobody(capabilities: str = "") -> list:
+def as_user(uid: int, capabilities: str = "") -> list:
     """Runs a command as a user with these capabilities, as a container or a unit would."""
     sets = ("bounding-set", "inh-caps", "ambient-caps")
     return [
         "/usr/bin/setpriv",
-        f"--reuid={NOBODY}",
-        f"--regid={NOBODY}",
+        f"--reuid={uid}",
+        f"--regid={uid}",
         "--clear-groups",
         *(f"--{name}=-all{capabilities}" for name in sets),
         "--pdeathsig=KILL",
@@ -34,20 +34,20 @@ def as_nobody(capabilities: str = "") -> list:
     ]
 
 
-THROUGH = {SINGLE_USER: as_nobody(), SEPARATE_USERS: as_nobody(",+setuid,+setgid")}
+USERS = {SINGLE_USER: NOBODY, AS_ROOT: 0, SEPARATE_USERS: NOBODY}
+CAPABILITIES = {SEPARATE_USERS: ",+setuid,+setgid"}
 ISOLATION = {
-    SINGLE_USER: {},
     SEPARATE_USERS: {
         "separateUsers": "require",
         "workerUsers": [f"{uid}:{uid}" for uid in WORKER_USERS],
         "authAgentUser": f"{AGENT_USER}:{AGENT_USER}",
     },
 }
-AS_ROOT = ["/usr/bin/unshare", "--mount", "--uts"]  # whose mounts and name are its own
+AS_MACHINE_ROOT = ["/usr/bin/unshare", "--mount", "--uts"]  # whose mounts and name are its own
 WAIT = [sys.executable, "-c", "import signal; signal.pause()"]
 
 
-def give(path, uid: int = NOBODY) -> None:
+def give(path, uid: int) -> None:
     """Gives a file, or a folder with all that is in it, to the user."""
     for folder, _, names in os.walk(path):
         for found in (folder, *(os.path.join(folder, name) for name in names)):
@@ -56,16 +56,17 @@ def give(path, uid: int = NOBODY) -> None:
 
 
 class Tree:
-    """A healthy provider at one level; its user is NOBODY."""
+    """A healthy provider at one level; uid is its user, or that of its supervisor."""
 
     def __init__(self, workspace, openbao, level: str):
         self.level = level
+        self.uid = USERS[level]
         workspace.root.chmod(0o711)
         programs = self._install(workspace)
         changes = {
-            "server": {"socketGroup": str(NOBODY)},
+            "server": {"socketGroup": str(self.uid)},
             "auth": {"loginBudgetPerMinute": 600},  # for the children that the tests end
-            "isolation": ISOLATION[level],
+            "isolation": ISOLATION.get(level, {}),
         }
         self.provider = Provider(workspace, Tenant(openbao), changes, name=f"redteam-{level}")
         self.provider.install_policy()
@@ -73,18 +74,22 @@ class Tree:
         shutil.copy(openbao.ca_file, folder / "ca.pem")
         self.provider.write_config({"openbao": {"caCertFile": str(folder / "ca.pem")}})
         self.provider.daemon.argv[0] = f"{programs}/{SUPERVISOR}"
-        self.provider.daemon.command = [*THROUGH[level], *self.provider.daemon.argv]
+        through = as_user(self.uid, CAPABILITIES.get(level, ""))
+        self.provider.daemon.command = [*through, *self.provider.daemon.argv]
         self.provider.daemon.fatal = None  # calls are refused here because tests make them
-        give(self._place_credential(workspace), AGENT_USER if level == SEPARATE_USERS else NOBODY)
+        give(self._place_credential(workspace), AGENT_USER if level == SEPARATE_USERS else self.uid)
         for path in (folder, self.provider.socket_path.parent):
-            give(path)
+            give(path, self.uid)
         self.provider.start_healthy()
         self.look()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._abstract = socket.socket(socket.AF_UNIX)
         self._abstract.bind(f"\0{folder.name}-{os.getpid()}")
         self._abstract.listen()
-        self._idle = {USER: [start_idle(as_nobody()) for _ in range(2)], ROOT: [start_idle(AS_ROOT)]}
+        self._idle = {
+            USER: [start_idle(as_user(self.uid)) for _ in range(2)],
+            ROOT: [start_idle(AS_MACHINE_ROOT)],
+        }
 
     def _place_credential(self, workspace):
         """The credential in a folder of its own; returns the folder."""
