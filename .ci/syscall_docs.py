@@ -46,7 +46,7 @@ def rows_of(page: str) -> dict[str, tuple[list[str], str]]:
     """The rows whose first cell is one call: its other cells and its reason."""
     rows = {}
     for line in page.splitlines():
-        if match := re.match(r"\| `(\w+)` \|(.*)\|$", line):
+        if match := re.match(r"\| `([a-z0-9_]+)` \|(.*)\|$", line):
             *cells, reason = (cell.strip() for cell in match[2].split("|"))
             rows[match[1]] = (cells, reason)
     return rows

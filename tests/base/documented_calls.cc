@@ -153,7 +153,7 @@ std::vector<std::string> CellsOf(std::string line) {
 }
 
 void AddRow(const std::string& line, DocumentedCalls& calls) {
-  static const std::regex name("`\\w+`");
+  static const std::regex name("`[a-z0-9_]+`");
   static const std::regex conditional("`\\w+` if `.*");
   std::vector<std::string> cells = CellsOf(line);
   if (cells.size() < 2) {
