@@ -6,6 +6,7 @@
 
 #include <fuzzer/FuzzedDataProvider.h>
 
+#include "common/contract/checkpoint.h"
 #include "common/contract/registry_json.h"
 #include "tests/fuzz/require.h"
 
@@ -18,6 +19,13 @@ void CheckFile(const RegistryState& state) {
   const auto again = ParseState(written);
   baokms::Require(again && *again == state, "a state survives its file");
   baokms::Require(SerializeState(*again) == written, "a state has one canonical file");
+}
+
+void CheckFile(const Checkpoint& checkpoint) {
+  const std::string written = SerializeCheckpoint(checkpoint);
+  const auto again = ParseCheckpoint(written);
+  baokms::Require(again && *again == checkpoint, "a checkpoint survives its file");
+  baokms::Require(SerializeCheckpoint(*again) == written, "a checkpoint has one canonical file");
 }
 
 // A record of random values; its key_id is right whenever the identity allows one.
@@ -65,10 +73,16 @@ void CheckContents(FuzzedDataProvider& input) {
 
 }  // namespace
 
-// Whatever parses says the same after it was written, and is then written in the same bytes.
+// A state file, a checkpoint, or the values of a state. Whatever parses says the same after it was
+// written, and is then written in the same bytes.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (const auto state = ParseState({reinterpret_cast<const char*>(data), size})) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  if (const auto state = ParseState(text)) {
     CheckFile(*state);
+  }
+  (void)ParseLegacyState(text, IdentityFingerprint::FromDigest({})).has_value();
+  if (const auto checkpoint = ParseCheckpoint(text)) {
+    CheckFile(*checkpoint);
   }
   FuzzedDataProvider input(data, size);
   CheckContents(input);

@@ -72,6 +72,7 @@ def _run(folder: Path, reports: Path, selection: list, pattern, seconds: int) ->
     # A TIMEOUT property of a test would win over this limit, so no test has one.
     command += ["--parallel", os.cpu_count(), "--timeout", seconds]
     command += ["--output-junit", reports / "ctest.xml"]
+    command += ["--test-output-size-passed", 65536]  # the end of a fuzz target's output is needed
     environment = {**_environment(), "GTEST_OUTPUT": f"xml:{reports}/"}
     if pattern:
         environment["GTEST_FILTER"] = pattern

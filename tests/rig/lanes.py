@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import counting, ctests
+from . import counting, ctests, fuzzing
 from .counting import ResultCounts
 from .tools import REPOSITORY
 
@@ -54,9 +54,9 @@ def fetch(*parts) -> None:
     os.environ.update(line.split("=", 1) for line in result.stdout.splitlines())
 
 
-def ctest(preset: str, lane: str, labels: str, options) -> ResultCounts:
+def ctest(preset: str, lane: str, labels: str, options, targets=()) -> ResultCounts:
     """Runs the tests with one of the labels (a regular expression) out of a build folder."""
-    folder = build(preset)
+    folder = build(preset, targets)
     say(f"== {lane}")
     return ctests.run(folder, REPORTS / lane, labels, options.filter, options.timeout)
 
@@ -96,6 +96,15 @@ def redteam(options) -> ResultCounts:
         return counts  # an expression for these
     fetch("python", "openbao")
     return counts + pytest("redteam", options)
+
+
+def fuzz(options) -> ResultCounts:
+    """Half a minute of libFuzzer for every parser, and for the messages between the processes."""
+    counts = ctest("fuzz", "fuzz", "^fuzz$", options, ["fuzz_targets"])
+    for report in sorted((REPORTS / "fuzz").rglob("ctest.xml")):
+        for target, inputs in fuzzing.tried_inputs(report).items():
+            say(f"{target}: {inputs} inputs")
+    return counts
 
 
 def e2e(options) -> ResultCounts:
@@ -146,8 +155,16 @@ def debian13(options) -> ResultCounts:
     return total
 
 
-LANES = (unit, asan, hostile, redteam, e2e, conformance, kubernetes, systemd)
+LANES = (unit, asan, hostile, redteam, fuzz, e2e, conformance, kubernetes, systemd)
 FULL = (*LANES, debian13)
+# Programs that are packages of Debian 12 alone (tests/lab/packages.txt).
+NEEDED = {fuzz: "clang++-14"}
+
+
+def lacking(lane):
+    """The program without which a lane does not run on this release of Debian, or None."""
+    program = NEEDED.get(lane)
+    return None if program is None or shutil.which(program) else program
 
 
 def run_lane(lane, options) -> ResultCounts:
@@ -179,7 +196,8 @@ def parse(arguments):
         "--filter",
         default="",
         metavar="EXPRESSION",
-        help="unit, asan, hostile and redteam: a test (ctest -R) or GoogleTest cases (--gtest_filter);"
+        help="unit, asan, hostile, redteam and fuzz: a test (ctest -R) or GoogleTest cases"
+        " (--gtest_filter);"
         " pytest -k; go test -run",
     )
     parser.add_argument(
@@ -201,7 +219,11 @@ def main(arguments) -> int:
     if options.kubernetes:
         os.environ["KUBERNETES_VERSION"] = options.kubernetes
     lanes = [lane for lane in FULL if lane.__name__ == options.only]
-    lanes = lanes or (FULL if options.full else LANES)
+    if not lanes:
+        every = FULL if options.full else LANES
+        lanes = [lane for lane in every if not lacking(lane)]
+        for lane in set(every) - set(lanes):
+            say(f"{lane.__name__}: not on this release of Debian, which has no {lacking(lane)}")
     results = {lane.__name__: run_lane(lane, options) for lane in lanes}
     total = sum(results.values(), ResultCounts())
     say("")
