@@ -28,8 +28,9 @@ class Node:
     programs; everything else is its own. Needs root.
     """
 
-    def __init__(self, workspace, tenant: Tenant):
+    def __init__(self, workspace, tenant: Tenant, separate=False):
         self.tenant = tenant
+        self.separate = separate  # each role has a user of its own
         self.root = workspace.folder("node", mode=0o755)
         self.health_port = free_port()
         paths = {
@@ -38,6 +39,8 @@ class Node:
             "auth": {"jwt": {"jwtFile": JWT}},
             "state": {"path": "/var/lib/openbao-kms/state/key-registry.json"},
         }
+        # The default: what the unit's capabilities say.
+        paths["isolation"] = {"separateUsers": "require" if separate else "auto"}
         base = provider_config(
             tenant, Path("/nowhere"), Path(SOCKET_PATH), (free_port(), self.health_port)
         )
@@ -51,7 +54,8 @@ class Node:
             ["/usr/bin/systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"]
             + [f"--directory={self.root}", f"--overlay-ro=/usr:{programs.parent}:/usr"]
             # A machine of its own lets everybody lock memory, up to a limit; a container does not.
-            + ["--console=read-only", "--system-call-filter=@memlock"],
+            + ["--console=read-only", "--system-call-filter=@memlock bpf"]
+            + ["--capability=CAP_BPF,CAP_NET_ADMIN"],  # for the address filter
             env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "PATH": "/usr/sbin:/usr/bin"},
             fatal=f"{FROZEN}|{KILLED_BY_FILTER}",
         )
@@ -72,6 +76,13 @@ class Node:
             (self.root / f"etc/{kind}.d").mkdir()
             target = self.root / f"etc/{kind}.d/bao-kms-provider.conf"
             shutil.copy(units / f"bao-kms-provider.{kind}.conf", target)
+            if self.separate:
+                name = f"separate-users.{kind}.conf"
+                shutil.copy(units / name, self.root / f"etc/{kind}.d/bao-kms-provider-{name}")
+        if self.separate:
+            drop_ins = self.root / f"etc/systemd/system/{SERVICE}.d"
+            drop_ins.mkdir()
+            shutil.copy(units / "separate-users.conf", drop_ins)
 
     # Life.
 
@@ -81,7 +92,8 @@ class Node:
         wait_for(self._is_up, "systemd", ignoring=(OSError, RigError))
         self.configure({})
         self.write(CA, self.tenant.openbao.ca_file.read_text(), mode=0o644)
-        self.write(JWT, self.tenant.issue_jwt(), "openbao-kms")
+        group = "openbao-kms-auth" if self.separate else "openbao-kms"
+        self.write(JWT, self.tenant.issue_jwt(), group)
         program = "bao-kms-provider"
         self.tenant.write_policy(self.run(program, "policy", "openbao", "--config", CONFIG))
         return self
@@ -105,6 +117,15 @@ class Node:
         if done.returncode != 0 and command[:2] != ("systemctl", "is-system-running"):
             raise RigError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
+
+    def reads(self, user: str, path: str) -> bool:
+        """Whether a process of this user, with the groups it has, can read the file there."""
+        become = ["--reuid", user, "--regid", user, "--init-groups", "--inh-caps=-all"]
+        try:
+            self.run("setpriv", *become, "cat", path)
+        except RigError:
+            return False
+        return True
 
     def write(self, path: str, text: str, group: str = "root", mode: int = 0o640) -> None:
         """Replaces a file there, of root and the group."""

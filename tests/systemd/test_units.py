@@ -19,7 +19,8 @@ from rig.tools import RigError
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
-MOST_EXPOSED = "12"  # systemd-analyze security, in tenths
+MOST_EXPOSED = {False: "12", True: "16"}  # systemd-analyze security, in tenths
+TWO, NONE = "00000000000000c0", "0000000000000000"  # CAP_SETUID and CAP_SETGID; no capability
 
 
 @pytest.fixture
@@ -32,6 +33,17 @@ def node(workspace, openbao):
 def serving(node):
     """A node whose service is enabled and healthy."""
     return node.enable().wait_healthy()
+
+
+@pytest.fixture(params=[False, True], ids=["single-user", "separate-users"])
+def leveled(request, workspace, openbao):
+    """A booted node at each isolation level."""
+    return Node(workspace, Tenant(openbao), separate=request.param).boot()
+
+
+def ready(node) -> dict:
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.health_port}/ready") as answer:
+        return json.load(answer)
 
 
 def works(node, encrypted=None) -> bool:
@@ -72,10 +84,52 @@ def test_no_process_has_a_right_it_could_lose(serving):
     ]
 
 
-def test_systemd_finds_little_exposed(node):
-    node.run("systemd-analyze", "verify", "--man=no", SERVICE, SOCKET)
-    options = ("--no-pager", "--offline=true", f"--threshold={MOST_EXPOSED}")
-    node.run("systemd-analyze", "security", *options, SERVICE)
+def test_systemd_finds_little_exposed(leveled):
+    leveled.run("systemd-analyze", "verify", "--man=no", SERVICE, SOCKET)
+    options = ("--no-pager", "--offline=true", f"--threshold={MOST_EXPOSED[leveled.separate]}")
+    leveled.run("systemd-analyze", "security", *options, SERVICE)
+
+
+def test_each_role_has_its_user(workspace, openbao):
+    node = Node(workspace, Tenant(openbao), separate=True).boot().enable().wait_healthy()
+    users = {
+        PROGRAMS[0]: "openbao-kms",
+        "bao-kms-spawner": "openbao-kms",
+        "bao-kms-worker": "openbao-kms-worker",
+        "bao-kms-authagent": "openbao-kms-auth",
+    }
+    found = node.processes()
+    assert len(found) == 5
+    for process in found:
+        program = processes.program(process.pid)
+        assert str(process.uid) == node.run("id", "--user", users[program])
+        assert (process.seccomp, process.no_new_privs) == ("filter", True)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        for right in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            kept = program == "bao-kms-spawner" and right in ("CapPrm", "CapEff")
+            assert f"{right}:\t{TWO if kept else NONE}\n" in status
+    assert ready(node)["isolation"]["level"] == "separate-users"
+    state = "/var/lib/openbao-kms/state/key-registry.json"
+    assert {user for user in users.values() if node.reads(user, JWT)} == {"openbao-kms-auth"}
+    assert {user for user in users.values() if node.reads(user, state)} == {"openbao-kms"}
+    encrypted = encrypt(node)
+    for victim in PROGRAMS:
+        pid = processes.running(node.processes(), [victim])[0].pid
+        os.kill(pid, signal.SIGKILL)
+        wait_for(
+            lambda: pid not in [p.pid for p in node.processes()] and len(node.processes()) == 5,
+            "its successor",
+            ignoring=(OSError,),
+        )
+        wait_for(lambda: works(node, encrypted), "Decrypt", ignoring=(KmsError,))
+        node.wait_healthy()
+
+
+def test_the_service_reaches_no_address_that_is_not_allowed(serving):
+    """The unit allows the addresses of this machine, OpenBao's among them; then none."""
+    serving.drop_in("[Service]\nIPAddressAllow=\n")
+    serving.run("systemctl", "restart", SERVICE)
+    wait_for(lambda: "unhealthy" in serving.show("StatusText"), "the loss of OpenBao")
 
 
 def test_a_restart_costs_each_client_one_call_at_most(serving):
@@ -144,8 +198,7 @@ def test_the_jwt_may_be_a_credential_of_systemd(node):
     node.configure({"auth": {"jwt": {"jwtFile": "${CREDENTIALS_DIRECTORY}/identity.jwt"}}})
     node.enable().wait_healthy()
     assert works(node)
-    with urllib.request.urlopen(f"http://127.0.0.1:{node.health_port}/ready") as answer:
-        assert json.load(answer)["auth"]["credential"] == "ok"
+    assert ready(node)["auth"]["credential"] == "ok"
 
 
 def test_a_configuration_that_is_wrong_is_told_in_the_journal_and_tried_again(node):
