@@ -29,7 +29,7 @@ THIRD_PARTY = {
     "worker": {"google/protobuf", "openssl", "seccomp"},
     "authagent": {"google/protobuf", "openssl", "seccomp", "p11-kit"},
     "supervisor": {"grpc", "grpcpp", "google/protobuf", "prometheus", "boost", "yaml-cpp",
-                   "nlohmann", "openssl", "seccomp", "sys/capability", "ares", "CLI", "absl"},
+                   "nlohmann", "openssl", "seccomp", "ares", "CLI", "absl"},
 }
 # Only these folders of the supervisor may see the expensive or dangerous libraries.
 ONLY_IN = {
@@ -41,10 +41,9 @@ ONLY_IN = {
     "absl": {"supervisor/config"},
     "CLI": {"supervisor/cli"},
     "ares": {"supervisor/broker"},
-    "sys/capability": {"supervisor/serve"},
     "p11-kit": {"authagent/pkcs11"},
 }
-KNOWN = {"seccomp", "sys/capability", "openssl", "libp11", "p11-kit", "curl", "nlohmann", "grpc", "grpcpp", "google/protobuf", "prometheus",
+KNOWN = {"seccomp", "openssl", "libp11", "p11-kit", "curl", "nlohmann", "grpc", "grpcpp", "google/protobuf", "prometheus",
          "boost", "yaml-cpp", "systemd", "absl", "ares", "CLI"}
 
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -68,7 +69,11 @@ Agent::Agent(ipc::ChildSession& session, const ipc::AgentSetup& setup, UniqueFd 
                                    login_->Request(slot, request);
                                    return {};
                                  });
-    slot_channels_.push_back({.table = std::move(table)});
+    std::optional<uid_t> user;
+    if (setup.worker_uids_size() > 0) {
+      user = setup.worker_uids(static_cast<int>(slot));
+    }
+    slot_channels_.push_back({.table = std::move(table), .user = user});
   }
 }
 
@@ -157,7 +162,10 @@ Status Agent::OpenSlotChannel(Slot slot) {
   }
   slot_channel.link = BAOKMS_TRY(ipc::Link::Create(
       session_.loop(), std::move(channel), ipc::LinkKind::kToken,
-      [&slot_channel](ipc::Datagram datagram) {
+      [&slot_channel](ipc::Datagram datagram) -> Status {
+        if (slot_channel.user && datagram.sender != slot_channel.user) {
+          return Error(ErrorCode::kProtocolViolation, "message of another user than the worker's");
+        }
         return slot_channel.table.Deliver(std::move(datagram), ipc::kPhaseServing);
       },
       [this, slot](const Error& error) { OnSlotClosed(slot, error); }));

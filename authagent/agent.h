@@ -3,11 +3,14 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "authagent/credential.h"
@@ -61,6 +64,7 @@ class Agent final : private LoginOutlet {
     UniqueFd channel{};
     std::unique_ptr<ipc::Link> link{};  // null without a worker, and while it is muted
     ipc::Dispatch table;
+    std::optional<uid_t> user{};  // with separate users: whose messages are accepted
     EventLoop::TimerId unmute = 0;
   };
 

@@ -21,7 +21,9 @@ namespace {
 constexpr std::size_t kDescriptorRoom = 4;
 
 struct ControlBuffer {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorRoom)> bytes{};
+  alignas(cmsghdr)
+      std::array<char,
+                 CMSG_SPACE(sizeof(int) * kDescriptorRoom) + CMSG_SPACE(sizeof(ucred))> bytes{};
 };
 
 // Returns the header of a message with room for a body of `size` bytes: reallocation would leave a
@@ -41,12 +43,18 @@ Result<std::string> BeginMessage(MessageType type, std::size_t size) {
 struct Attached {
   std::array<UniqueFd, kDescriptorRoom> fds;
   std::size_t count = 0;
+  std::optional<uid_t> sender;
 };
 
 // Takes ownership of every descriptor in the control data before any of it is checked.
-Attached TakeDescriptors(msghdr* header) {
+Attached TakeAttached(msghdr* header) {
   Attached attached;
   for (cmsghdr* part = CMSG_FIRSTHDR(header); part != nullptr; part = CMSG_NXTHDR(header, part)) {
+    if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_CREDENTIALS) {
+      ucred sender{};
+      std::memcpy(&sender, CMSG_DATA(part), sizeof sender);
+      attached.sender = sender.uid;
+    }
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
       continue;
     }
@@ -75,6 +83,7 @@ Result<Datagram> CheckDatagram(std::span<std::uint8_t> bytes, int flags, Attache
   datagram.type = static_cast<MessageType>(bytes[0] | (bytes[1] << 8U));
   datagram.body = bytes.subspan(kHeaderSize);
   datagram.fd = std::move(attached.fds[0]);
+  datagram.sender = attached.sender;
   if (ToString(datagram.type) == "unknown" || datagram.body.size() > MaxBodySize(datagram.type)) {
     return Error(ErrorCode::kProtocolViolation, "datagram of unknown type or over its maximum");
   }
@@ -167,7 +176,7 @@ Result<std::optional<Datagram>> ReceiveDatagram(int channel, std::span<std::uint
     return Error(ErrorCode::kUnavailable, "the peer of the channel is gone");
   }
   Datagram datagram = BAOKMS_TRY(CheckDatagram(buffer.first(static_cast<std::size_t>(size)),
-                                               header.msg_flags, TakeDescriptors(&header)));
+                                               header.msg_flags, TakeAttached(&header)));
   return std::optional<Datagram>(std::move(datagram));
 }
 

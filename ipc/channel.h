@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -24,6 +26,8 @@ struct Datagram {
   MessageType type{};
   std::span<std::uint8_t> body;
   UniqueFd fd;
+  // The sender's user according to the kernel, if the channel has SO_PASSCRED (unix(7)).
+  std::optional<uid_t> sender;
 };
 
 struct ChannelPair {

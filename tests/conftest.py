@@ -84,15 +84,15 @@ def own_openbao(workspace):
 
 @pytest.fixture
 def make_provider(request, workspace):
-    """make_provider(tenant=None, changes=None, policy=True, name="provider") -> Provider, not yet
-    started.
+    """make_provider(tenant=None, changes=None, policy=True, name="provider", separate=False) ->
+    Provider, not yet started.
 
     Without a tenant a new one is made in the shared OpenBao.
     """
 
-    def make(tenant=None, changes=None, policy=True, name="provider"):
+    def make(tenant=None, changes=None, policy=True, name="provider", separate=False):
         tenant = tenant or Tenant(request.getfixturevalue("openbao"))
-        provider = Provider(workspace, tenant, changes, name)
+        provider = Provider(workspace, tenant, changes, name, separate)
         if policy:
             provider.install_policy()
         return provider

@@ -164,6 +164,9 @@ Status CheckAgentSetup(const ipc::AgentSetup& setup) {
   BAOKMS_TRY(Require(CheckMountPath(setup.auth_mount()), "set-up: mountPath of the auth method"));
   BAOKMS_TRY(Require(IsTime(setup.login_timeout_ns()), "set-up: auth.loginTimeout"));
   BAOKMS_TRY(Require(IsTime(setup.longest_backoff_ns()), "set-up: status.probeInterval"));
+  BAOKMS_TRY(Require(setup.worker_uids_size() == 0 ||
+                         setup.worker_uids_size() == static_cast<int>(setup.workers()),
+                     "set-up: users of the workers"));
   BAOKMS_TRY(Require(setup.login_budget_per_minute() > 0, "set-up: auth.loginBudgetPerMinute"));
   return Require(IsLogLevel(setup.log_level()) && setup.workers() > 0,
                  "set-up: log level or number of workers");

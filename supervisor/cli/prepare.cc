@@ -1,5 +1,7 @@
 #include "supervisor/cli/prepare.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -9,6 +11,7 @@
 #include "supervisor/config/conditions.h"
 #include "supervisor/config/host_checks.h"
 #include "supervisor/config/proxy_environment.h"
+#include "supervisor/config/users.h"
 #include "supervisor/config/validate.h"
 
 namespace baokms::supervisor {
@@ -63,13 +66,21 @@ CheckedConfig Finish(const LoadOptions& options,
       {}};
 }
 
+// A user that does not exist is found at the start.
+uid_t OwnUser(const Config& config) {
+  const Result<UserIds> user = SupervisorUser(config);
+  return user ? user->uid : ::geteuid();
+}
+
 bool IsAboutCa(const Problem& problem) {
   return problem.key == "openbao.caCertFile" || problem.key == "auth.jwt.oauth2.caCertFile";
 }
 
 }  // namespace
 
-CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user) {
+CheckedConfig Prepare(const LoadOptions& options,
+                      HostChecks checks,
+                      std::optional<uid_t> own_user) {
   LoadOptions checked = options;
   checked.safety = checks == HostChecks::kAll && !options.of_another_machine
                        ? ConfigFileSafety::kChecked
@@ -78,7 +89,8 @@ CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_u
   std::vector<Problem> problems = Validate(loaded.document, loaded.problems);
   HostFindings host;
   if (!options.of_another_machine) {
-    host = CheckHost(loaded.document, problems, own_user);
+    host = CheckHost(loaded.document, problems,
+                     own_user ? *own_user : OwnUser(loaded.document.config));
     std::ranges::copy_if(host.problems, std::back_inserter(problems), [&](const Problem& problem) {
       return checks == HostChecks::kAll || IsAboutCa(problem);
     });

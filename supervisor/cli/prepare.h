@@ -4,7 +4,6 @@
 #pragma once
 
 #include <sys/types.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <optional>
@@ -29,8 +28,10 @@ enum class HostChecks : std::uint8_t {
 };
 
 // Loads and validates the configuration, and checks this host for a provider that runs as
-// `own_user`, unless the options are for another machine. Fills in everything except the build
-// information.
-CheckedConfig Prepare(const LoadOptions& options, HostChecks checks, uid_t own_user = ::geteuid());
+// `own_user`, by default SupervisorUser(), unless the options are for another machine. Fills in
+// everything except the build information.
+CheckedConfig Prepare(const LoadOptions& options,
+                      HostChecks checks,
+                      std::optional<uid_t> own_user = std::nullopt);
 
 }  // namespace baokms::supervisor

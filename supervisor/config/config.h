@@ -160,6 +160,11 @@ struct LoggingConfig {
 
 struct IsolationConfig {
   int workers{};
+  SeparateUsers separate_users{};
+  std::string supervisor_user;
+  std::string worker_user;
+  std::vector<std::string> worker_users;
+  std::string auth_agent_user;
 };
 
 struct Config {

@@ -1,5 +1,6 @@
 #include "supervisor/config/number_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <string>
@@ -56,6 +57,14 @@ std::optional<std::int64_t> ParseWholeNumber(std::string_view text) {
 
 std::optional<std::uint32_t> ParseDecimal(std::string_view text, std::uint32_t max) {
   return ParseUnsigned(text, 10, max);
+}
+
+std::optional<UserIds> ParseUserIds(std::string_view text) {
+  constexpr std::uint32_t kMaxId = std::numeric_limits<std::uint32_t>::max() - 1;
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  const auto uid = ParseDecimal(text.substr(0, colon), kMaxId);
+  const auto gid = ParseDecimal(text.substr(std::min(colon + 1, text.size())), kMaxId);
+  return uid && gid ? std::optional(UserIds{.uid = *uid, .gid = *gid}) : std::nullopt;
 }
 
 std::optional<std::uint32_t> ParseOctal(std::string_view text, std::uint32_t max) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "common/base/result.h"
+#include "common/base/users.h"
 
 namespace baokms::supervisor {
 
@@ -18,6 +19,9 @@ std::optional<std::int64_t> ParseWholeNumber(std::string_view text);
 
 // Parses digits, leading zeros allowed, at most `max`.
 std::optional<std::uint32_t> ParseDecimal(std::string_view text, std::uint32_t max);
+
+// Parses "uid:gid". (uid_t)-1 and (gid_t)-1 stand for no id and are refused.
+std::optional<UserIds> ParseUserIds(std::string_view text);
 
 // Parses the digits 0-7, at most `max`.
 std::optional<std::uint32_t> ParseOctal(std::string_view text, std::uint32_t max);

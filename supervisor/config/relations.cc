@@ -31,6 +31,7 @@ class RelationChecker {
     CheckListeners();
     CheckAddresses();
     CheckDebugCorrelation();
+    CheckWorkerUsers();
     if (kWithJwt.holds(config_)) {
       CheckJwt();
     }
@@ -48,6 +49,15 @@ class RelationChecker {
 
   void Fail(std::string_view key, std::string message) {
     problems_.push_back(document_.ProblemAt(key, std::move(message)));
+  }
+
+  void CheckWorkerUsers() {
+    const IsolationConfig& isolation = config_.isolation;
+    if (Sound({"isolation.workers", "isolation.workerUsers"}) && !isolation.worker_users.empty() &&
+        isolation.worker_users.size() != static_cast<std::size_t>(isolation.workers)) {
+      Fail("isolation.workerUsers",
+           "must be empty, or have one user for each of isolation.workers");
+    }
   }
 
   void CheckTimes() {

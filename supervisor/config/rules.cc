@@ -77,6 +77,14 @@ Status CheckSocketGroup(std::string_view text) {
   return setup::CheckIdentifier(text);
 }
 
+Status CheckUser(std::string_view text) {
+  const bool digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  const bool numbers = text.find(':') != std::string_view::npos;
+  BAOKMS_TRY(setup::Require(numbers ? ParseUserIds(text).has_value() : !digits,
+                            "must be a user name, or two decimal numbers as in \"65532:65532\""));
+  return setup::CheckIdentifier(text);
+}
+
 // Rejects variables that change how the agent itself is loaded, or what its libraries write and
 // trust; they are not for the module to set.
 Status CheckVariableName(std::string_view text) {
@@ -131,6 +139,9 @@ const TextRule kStatePath{&CheckStatePath, "absolute path of a file"};
 const TextRule kSocketMode{&CheckSocketMode, "octal; only read and write, for owner and group",
                            "^0*[0246]{0,2}0$"};
 const TextRule kSocketGroup{&CheckSocketGroup, "group name or decimal GID"};
+const TextRule kUser{&CheckUser, "user name or `uid:gid`"};
+const TextRule kUserOrNone{
+    .check = &CheckUser, .allowed = "user name, `uid:gid` or nothing", .blank_is_none = true};
 // A blank address turns the listener off.
 const TextRule kListenAddress{.check = &Parses<&ParseListenAddress>,
                               .allowed =

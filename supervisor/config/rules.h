@@ -50,6 +50,8 @@ extern const TextRule kSocketPath;
 extern const TextRule kStatePath;
 extern const TextRule kSocketMode;
 extern const TextRule kSocketGroup;
+extern const TextRule kUser;
+extern const TextRule kUserOrNone;
 extern const TextRule kListenAddress;
 extern const TextRule kSpiffeSocket;
 extern const TextRule kSpiffeId;

@@ -366,6 +366,24 @@ constexpr auto kRows = std::to_array<SchemaRow>({
     {"isolation.workers", IntField{BAOKMS_FIELD(isolation.workers), kWorkers}, kOptional, "2",
      kRestart, "Number of worker processes. Each one holds an OpenBao token and talks to OpenBao.",
      kOurs},
+    {"isolation.separateUsers", BAOKMS_CHOICE(isolation.separate_users), kOptional, "auto", kSealed,
+     "Whether each role runs as a user of its own: if the provider was started with CAP_SETUID and "
+     "CAP_SETGID (`auto`), or never (`off`). With `require` it does not start without them.",
+     kOurs},
+    {"isolation.supervisorUser", BAOKMS_TEXT(isolation.supervisor_user, kUserOrNone), kOptional, "",
+     kSealed,
+     "User that the supervisor changes to if it was started as uid 0 with CAP_SETUID and "
+     "CAP_SETGID. Empty: owner and group of the directory of `state.path`.",
+     kOurs},
+    {"isolation.workerUser", BAOKMS_TEXT(isolation.worker_user, kUser), kOptional,
+     "openbao-kms-worker", kSealed, "User of all workers, if each role has a user of its own.",
+     kOurs},
+    {"isolation.workerUsers", TextListField{BAOKMS_FIELD(isolation.worker_users), &kUser},
+     kOptional, "", kSealed,
+     "A user for each worker, in the order of their slots, instead of `workerUser`.", kOurs},
+    {"isolation.authAgentUser", BAOKMS_TEXT(isolation.auth_agent_user, kUser), kOptional,
+     "openbao-kms-auth", kSealed, "User of the auth agent, if each role has a user of its own.",
+     kOurs},
 });
 
 struct SectionText {

@@ -14,6 +14,7 @@
 #include "common/base/process.h"
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"
+#include "common/base/users.h"
 #include "common/setup/limits.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
@@ -23,7 +24,6 @@
 #include "supervisor/config/safe_file.h"
 #include "supervisor/etcd/scan.h"
 #include "supervisor/etcd/scan_message.h"
-#include "supervisor/serve/privileges.h"
 #include "supervisor/serve/sandbox.h"
 
 namespace baokms::supervisor {

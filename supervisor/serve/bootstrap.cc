@@ -12,18 +12,20 @@
 #include "supervisor/children/start_spawner.h"
 #include "supervisor/config/auth_method.h"
 #include "supervisor/serve/helper_programs.h"
-#include "supervisor/serve/privileges.h"
 #include "supervisor/serve/set_ups.h"
+#include "supervisor/serve/user_plan.h"
 
 namespace baokms::supervisor {
 namespace {
 
-Status GiveUpPrivileges() {
+// A change of the user undoes a part of the hardening.
+Status Confine(const UserPlan& plan) {
+  BAOKMS_TRY(HardenSelf());
+  BAOKMS_TRY(EnterPlan(plan));
   BAOKMS_TRY(HardenSelf());
   // Orphaned grandchildren become children of this process.
   BAOKMS_TRY(
       CheckSyscall(::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)"));
-  BAOKMS_TRY(DropCapabilities());
 
   struct sigaction ignore {};
 
@@ -35,6 +37,11 @@ Status GiveUpPrivileges() {
 
 Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
   BootstrapResult result;
+  const UserPlan plan = BAOKMS_TRY(PlanUsers(options.config));
+  BAOKMS_TRY(Step("give up privileges", Confine(plan)));
+  const ChildUsers* users = plan.children ? &*plan.children : nullptr;
+  result.isolation.level = users ? IsolationLevel::kSeparateUsers : IsolationLevel::kSingleUser;
+  result.isolation.why_single = plan.why_single;
   const HelperPrograms programs = BAOKMS_TRY(FindHelperPrograms(::geteuid()));
   result.isolation.helpers_readable = programs.readable;
   std::string pin_salt;
@@ -43,11 +50,13 @@ Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
                                                PinAttemptGuard::Open(options.config.state.path)));
     pin_salt = result.pin_attempt_guard->salt();
   }
-  SealedSetUps set_ups = BAOKMS_TRY(Step("hand the configuration to the child processes",
-                                         SealSetUps(options, pin_salt), kConfigurationFailed));
-  BAOKMS_TRY(Step("give up privileges", GiveUpPrivileges()));
+  SealedSetUps set_ups =
+      BAOKMS_TRY(Step("hand the configuration to the child processes",
+                      SealSetUps(options, pin_salt, users), kConfigurationFailed));
   result.spawner_channel =
       BAOKMS_TRY(Step("start the spawner", StartSpawner(std::move(set_ups.inputs), programs)));
+  // From here on only the spawner can change its user.
+  BAOKMS_TRY(Step("give up privileges", DropCapabilities()));
   result.endpoints = std::move(set_ups.endpoints);
   result.openbao_endpoints = set_ups.openbao_endpoints;
   return result;

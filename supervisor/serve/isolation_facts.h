@@ -15,6 +15,7 @@ enum class IsolationLevel : std::uint8_t { kSingleUser, kSeparateUsers };
 
 struct IsolationFacts {
   IsolationLevel level = IsolationLevel::kSingleUser;
+  const char* why_single = "";    // UserPlan::why_single
   LandlockState landlock{};       // of the supervisor
   bool helpers_readable = false;  // HelperPrograms::readable
 };

@@ -33,6 +33,16 @@ void LogEvent(LogSink& log, std::string_view event, std::string_view status, Log
              .fields = {{"operation", std::string(event)}, {"status", std::string(status)}}});
 }
 
+void LogIsolation(LogSink& log, const IsolationFacts& facts) {
+  LogRecord record{.level = LogLevel::kInfo,
+                   .event = "isolation.level",
+                   .fields = {{"operation", "isolation.level"}, {"status", ToText(facts.level)}}};
+  if (facts.level == IsolationLevel::kSingleUser) {
+    record.fields.emplace_back("reason", facts.why_single);
+  }
+  log.Write(record);
+}
+
 // Steps 1 to 4. The lock comes before the socket, so that two concurrent starts cannot unlink each
 // other's.
 Started<> Open(const ServeOptions& options, Foundation& base) {
@@ -40,6 +50,7 @@ Started<> Open(const ServeOptions& options, Foundation& base) {
   if (base.bootstrap.isolation.helpers_readable) {
     LogEvent(*base.log, "isolation.helpers", "readable", LogLevel::kWarn);
   }
+  LogIsolation(*base.log, base.bootstrap.isolation);
   base.state = BAOKMS_TRY(OpenLockedState(options.config));
   if (!base.state->pid_written) {
     LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);

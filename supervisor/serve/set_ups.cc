@@ -195,9 +195,26 @@ Result<BrokerEndpoint> TokenEndpoint(const ServeOptions& options) {
   return BrokerEndpoint{.host = address.host, .port = address.port};
 }
 
+void FillUser(const UserIds& user, ipc::UserSetup* part) {
+  part->set_uid(user.uid);
+  part->set_gid(user.gid);
+}
+
+void FillUsers(const ChildUsers& users, SetUps& set_ups) {
+  ipc::SeparateUsers* part = set_ups.spawner.mutable_users();
+  for (const UserIds& worker : users.workers) {
+    FillUser(worker, part->add_workers());
+    set_ups.agent.add_worker_uids(worker.uid);
+  }
+  FillUser(users.agent, part->mutable_agent());
+  part->mutable_agent_groups()->Add(users.agent_groups.begin(), users.agent_groups.end());
+}
+
 }  // namespace
 
-Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt) {
+Result<SetUps> MakeSetUps(const ServeOptions& options,
+                          std::string_view pin_salt,
+                          const ChildUsers* users) {
   const Config& config = options.config;
   const ipc::OpenBaoSetup openbao = BAOKMS_TRY(OpenBaoPart(config, options.openbao_ca_pem));
   SetUps set_ups;
@@ -209,13 +226,18 @@ Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt
     set_ups.spawner.mutable_agent_environment()->Add(options.module_environment.begin(),
                                                      options.module_environment.end());
   }
+  if (users != nullptr) {
+    FillUsers(*users, set_ups);
+  }
   BAOKMS_TRY(setup::CheckWorkerSetup(set_ups.worker));
   BAOKMS_TRY(setup::CheckAgentSetup(set_ups.agent));
   return set_ups;
 }
 
-Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt) {
-  const SetUps set_ups = BAOKMS_TRY(MakeSetUps(options, pin_salt));
+Result<SealedSetUps> SealSetUps(const ServeOptions& options,
+                                std::string_view pin_salt,
+                                const ChildUsers* users) {
+  const SetUps set_ups = BAOKMS_TRY(MakeSetUps(options, pin_salt, users));
   SealedSetUps sealed;
   sealed.inputs.spawner_setup = BAOKMS_TRY(ipc::SealMessage(set_ups.spawner));
   sealed.inputs.worker_setup = BAOKMS_TRY(ipc::SealMessage(set_ups.worker));

@@ -12,6 +12,7 @@
 #include "supervisor/broker/broker.h"
 #include "supervisor/children/start_spawner.h"
 #include "supervisor/config/serve_options.h"
+#include "supervisor/serve/user_plan.h"
 
 namespace baokms::supervisor {
 
@@ -23,8 +24,10 @@ struct SetUps {
 };
 
 // Builds the set-ups. Fails with kInvalidArgument if a child would refuse its set-up. `pin_salt` is
-// the PIN latch's; empty without a PKCS #11 module.
-Result<SetUps> MakeSetUps(const ServeOptions& options, std::string_view pin_salt);
+// the PIN latch's; empty without a PKCS #11 module. `users` are null if all processes run as one.
+Result<SetUps> MakeSetUps(const ServeOptions& options,
+                          std::string_view pin_salt,
+                          const ChildUsers* users);
 
 struct SealedSetUps {
   SpawnerInputs inputs;
@@ -36,6 +39,8 @@ struct SealedSetUps {
 };
 
 // Like MakeSetUps(), with the results sealed.
-Result<SealedSetUps> SealSetUps(const ServeOptions& options, std::string_view pin_salt);
+Result<SealedSetUps> SealSetUps(const ServeOptions& options,
+                                std::string_view pin_salt,
+                                const ChildUsers* users);
 
 }  // namespace baokms::supervisor

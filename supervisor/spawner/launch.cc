@@ -31,9 +31,17 @@ class Transition final {
   void Moved(int channel) { channel_ = channel; }
 
   // Sending allocates memory, which glibc permits after fork(2) whatever other threads were doing.
-  [[noreturn]] void GiveUp(Literal step) const {
-    ipc::SendStartFailure(channel_, Error(ErrorCode::kSystem, step, errno));
+  [[noreturn]] void GiveUp(const Error& why) const {
+    ipc::SendStartFailure(channel_, why);
     ::_exit(static_cast<int>(ipc::ExitCode::kStartFailed));
+  }
+
+  [[noreturn]] void GiveUp(Literal step) const { GiveUp(Error(ErrorCode::kSystem, step, errno)); }
+
+  void Require(const Status& step) const {
+    if (!step) {
+      GiveUp(step.error());
+    }
   }
 
   [[nodiscard]] int Park(int fd) const {
@@ -54,25 +62,37 @@ class Transition final {
   int channel_;
 };
 
+// Leaves nothing of the spawner's privileges. The groups come first, because changing them needs a
+// capability.
+Status LeavePrivileges(const UserIds& user, bool keep_groups) {
+  if (!keep_groups) {
+    BAOKMS_TRY(SetGroups({}));
+  }
+  BAOKMS_TRY(BecomeUser(user));
+  return ClearCapabilities();
+}
+
 // Runs in the forked child: everything it needs was computed before the fork.
-[[noreturn]] void Become(int program,
-                         int null,
+[[noreturn]] void Become(const LaunchPlan& plan,
                          int* descriptors,
                          std::size_t count,
                          char* const* arguments,
                          char* const* environment) {
   Transition child(count == 0 ? -1 : descriptors[0]);
+  if (plan.user) {
+    child.Require(LeavePrivileges(*plan.user, plan.keep_groups));
+  }
   sigset_t none;
   ::sigemptyset(&none);
   if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0) {
     child.GiveUp("sigprocmask before exec");
   }
-  const int parked_program = child.Park(program);
+  const int parked_program = child.Park(plan.program);
   for (std::size_t i = 0; i < count; ++i) {
     descriptors[i] = child.Park(descriptors[i]);
   }
   child.Moved(count == 0 ? -1 : descriptors[0]);
-  const int parked_null = child.Park(null);
+  const int parked_null = child.Park(plan.null);
   for (int fd = 0; fd <= 2; ++fd) {
     child.DuplicateTo(parked_null, fd, 0);
   }
@@ -127,8 +147,8 @@ Result<pid_t> Launch(const LaunchPlan& plan) {
     return Error(ErrorCode::kSystem, "fork", errno);
   }
   if (child == 0) {
-    Become(plan.program, plan.null, descriptors.data(), descriptors.size(),
-           argument_pointers.data(), environment_pointers.data());
+    Become(plan, descriptors.data(), descriptors.size(), argument_pointers.data(),
+           environment_pointers.data());
   }
   return child;
 }

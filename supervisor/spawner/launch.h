@@ -5,11 +5,13 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/users.h"
 
 namespace baokms::supervisor {
 
@@ -24,6 +26,8 @@ struct LaunchPlan {
   int null = -1;                 // /dev/null, open for reading and writing; becomes 0, 1 and 2
   std::vector<int> descriptors;  // become 3, 4, 5, ... in this order
   std::vector<std::string> environment;
+  std::optional<UserIds> user{};  // to become; otherwise the child keeps user and capabilities
+  bool keep_groups = false;       // with `user`: keeps this process's supplementary groups
 };
 
 // Returns the environment of a worker or the auth agent. Nothing is inherited: SSLKEYLOGFILE alone

@@ -5,6 +5,8 @@
 #include <seccomp.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <optional>
 
 namespace baokms::supervisor {
 namespace {
@@ -15,6 +17,7 @@ constexpr DangerousGrant kEndChildren("ADR-0011");
 constexpr DangerousGrant kChildConfinesItself("ADR-0011");
 constexpr DangerousGrant kModuleChangesFiles("ADR-0011");
 constexpr DangerousGrant kModuleConnects("ADR-0011");
+constexpr DangerousGrant kDropCapabilities("ADR-0014");
 
 // Reading only, never creating: for the loader's libraries and a child's own /proc files.
 Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAccess>& module) {
@@ -49,9 +52,34 @@ Status AllowChildSockets(SeccompPolicy& policy, const std::optional<ipc::ModuleA
   return policy.Refuse({SCMP_SYS(connect)}, 0);
 }
 
+// An id has 32 bits; the kernel ignores what else is in the register.
+constexpr ArgumentCondition IdIs(unsigned index, std::uint64_t value) {
+  return {.index = index, .mask = 0xffffffff, .value = value};
+}
+
+Status AllowBecoming(SeccompPolicy& policy, const ipc::UserSetup& user) {
+  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(setresgid),
+                            {IdIs(0, user.gid()), IdIs(1, user.gid()), IdIs(2, user.gid())}));
+  return policy.AllowIf(SCMP_SYS(setresuid),
+                        {IdIs(0, user.uid()), IdIs(1, user.uid()), IdIs(2, user.uid())});
+}
+
+// A child becomes its user between fork and exec, and so does the process that kills it.
+Status AllowUsers(SeccompPolicy& policy, const ipc::SeparateUsers& users) {
+  for (const ipc::UserSetup& worker : users.workers()) {
+    BAOKMS_TRY(AllowBecoming(policy, worker));
+  }
+  BAOKMS_TRY(AllowBecoming(policy, users.agent()));
+  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(setgroups), {IdIs(0, 0)}));
+  BAOKMS_TRY(policy.AllowSettingOptions({{SOL_SOCKET, SO_PASSCRED}}));  // the agent's channels
+  return policy.Allow({SCMP_SYS(capset)}, kDropCapabilities);           // adds none (capset(2))
+}
+
 }  // namespace
 
-Result<SeccompPolicy> BuildSpawnerPolicy(const std::optional<ipc::ModuleAccess>& module) {
+Result<SeccompPolicy> BuildSpawnerPolicy(const ipc::SpawnerSetup& setup) {
+  const std::optional<ipc::ModuleAccess> module =
+      setup.has_module() ? std::optional(setup.module()) : std::nullopt;
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForChild());
   BAOKMS_TRY(policy.KillDangerous());
   BAOKMS_TRY(policy.AllowOpenTransfers());
@@ -84,6 +112,9 @@ Result<SeccompPolicy> BuildSpawnerPolicy(const std::optional<ipc::ModuleAccess>&
   BAOKMS_TRY(policy.AllowSocketPairs(SOCK_SEQPACKET));  // channels
   BAOKMS_TRY(policy.AllowSocketPairs(SOCK_STREAM));     // libcurl 7.88 wakes its poll(2) with one
   BAOKMS_TRY(AllowChildSockets(policy, module));
+  if (setup.has_users()) {
+    BAOKMS_TRY(AllowUsers(policy, setup.users()));
+  }
   return policy;
 }
 

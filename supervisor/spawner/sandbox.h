@@ -2,8 +2,6 @@
 
 #pragma once
 
-#include <optional>
-
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"
 #include "proto/setup.pb.h"
@@ -15,8 +13,8 @@ inline constexpr const char* kSpawnerFilterName = "spawner";
 
 // Builds the policy as data, so that a test can print it, compare it with a golden file and try to
 // break it. Filters are inherited across execve(2), so it is the union of what the spawner's
-// descendants need until their own, narrower filters are in force. `module` describes what the auth
-// agent's PKCS#11 module may do, if there is one.
-Result<SeccompPolicy> BuildSpawnerPolicy(const std::optional<ipc::ModuleAccess>& module);
+// descendants need until their own, narrower filters are in force. What the auth agent's PKCS#11
+// module may do and which users the children have is in the set-up.
+Result<SeccompPolicy> BuildSpawnerPolicy(const ipc::SpawnerSetup& setup);
 
 }  // namespace baokms::supervisor

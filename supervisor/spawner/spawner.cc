@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,7 @@
 #include "common/base/result.h"
 #include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
+#include "common/base/users.h"
 #include "ipc/channel.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_process.h"
@@ -67,12 +70,9 @@ class Spawner final {
 
  private:
   Spawner(ipc::ChildSession& session, const ipc::SpawnerSetup& setup, ipc::ProcFiles proc)
-      : session_(session),
-        workers_(setup.workers()),
-        agent_environment_(setup.agent_environment().begin(), setup.agent_environment().end()),
-        proc_(std::move(proc)) {}
+      : session_(session), setup_(setup), proc_(std::move(proc)) {}
 
-  Status Confine(const ipc::SpawnerSetup& setup);
+  Status Confine();
 
   Status Listen();
   Status OnSpawn(const ipc::Spawn& request, UniqueFd channel);
@@ -81,22 +81,56 @@ class Spawner final {
   void EndChildren();
   [[nodiscard]] LaunchPlan PlanFor(const ChildKey& key, int supervisor, int spawner) const;
   [[nodiscard]] bool Exists(const ChildKey& key) const;
+  [[nodiscard]] std::optional<UserIds> UserOf(const ChildKey& key) const;
+  void End(const ChildKey& key, const Child& child) const;
   Result<pid_t> Start(const ChildKey& key, int supervisor);
   void OnWord(const ChildKey& from);
   void Introduce(const ChildKey& started);
   void Connect(Child& agent, std::uint32_t slot, Child& worker);
-  static void Give(const Child& child, std::uint32_t slot, const UniqueFd& end);
+  void Give(const ChildKey& to, const Child& child, std::uint32_t slot, const UniqueFd& end) const;
   void Disconnect(Child& child);
 
   ipc::ChildSession& session_;
-  std::uint32_t workers_;
-  std::vector<std::string> agent_environment_;  // for its PKCS#11 module
-  ipc::ProcFiles proc_;                         // until it introduces itself
+  ipc::SpawnerSetup setup_;
+  ipc::ProcFiles proc_;  // until it introduces itself
   ipc::ConfinementReport confinement_;
   UniqueFd child_signals_;
   std::map<ChildKey, Child> running_;
   std::map<ChildKey, TokenBucket> spawns_;
 };
+
+// A slot without a user would be started with the spawner's.
+Status CheckUsers(const ipc::SpawnerSetup& setup) {
+  if (!setup.has_users()) {
+    return {};
+  }
+  const auto is_root = [](const ipc::UserSetup& user) {
+    return user.uid() == 0;
+  };
+  if (setup.users().workers_size() != static_cast<int>(setup.workers()) ||
+      std::ranges::any_of(setup.users().workers(), is_root) || is_root(setup.users().agent())) {
+    return Error(ErrorCode::kInvalidArgument, "set-up: users of the children");
+  }
+  return {};
+}
+
+// The agent's groups, because the filter forbids to add any later, and what is needed to become the
+// children's users.
+Status TakePrivileges(const ipc::SpawnerSetup& setup) {
+  if (!setup.has_users()) {
+    return {};
+  }
+  const auto& groups = setup.users().agent_groups();
+  BAOKMS_TRY(SetGroups(std::vector<gid_t>(groups.begin(), groups.end())));
+  return KeepUserCapabilities(Heritage::kNone);
+}
+
+// The kernel then says which user sent each message that the agent receives.
+Status Identify(const UniqueFd& agent_end) {
+  constexpr int kOn = 1;
+  return CheckSyscall(::setsockopt(agent_end.get(), SOL_SOCKET, SO_PASSCRED, &kOn, sizeof kOn),
+                      "setsockopt(SO_PASSCRED)");
+}
 
 Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   BAOKMS_TRY(RequireOpenDescriptors(ipc::kSpawnerDescriptors));
@@ -109,17 +143,18 @@ Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
     return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
   }
+  BAOKMS_TRY(CheckUsers(setup));
   BAOKMS_TRY(session.Open(LogLevel::kInfo));
   std::unique_ptr<Spawner> spawner(new Spawner(session, setup, std::move(proc)));
   BAOKMS_TRY(spawner->Listen());
-  BAOKMS_TRY(spawner->Confine(setup));
+  BAOKMS_TRY(spawner->Confine());
   return spawner;
 }
 
-Status Spawner::Confine(const ipc::SpawnerSetup& setup) {
+Status Spawner::Confine() {
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
-  SeccompPolicy policy = BAOKMS_TRY(
-      BuildSpawnerPolicy(setup.has_module() ? std::optional(setup.module()) : std::nullopt));
+  BAOKMS_TRY(TakePrivileges(setup_));
+  SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy(setup_));
   BAOKMS_TRY(policy.Install());
   confinement_.set_filter_name(kSpawnerFilterName);
   confinement_.set_refused_syscall(BAOKMS_TRY(ipc::ProveRefused(SYS_getppid)));
@@ -149,13 +184,43 @@ Status Spawner::Listen() {
 }
 
 bool Spawner::Exists(const ChildKey& key) const {
-  return (key.role == ipc::ROLE_WORKER && key.slot < workers_) ||
+  return (key.role == ipc::ROLE_WORKER && key.slot < setup_.workers()) ||
          (key.role == ipc::ROLE_AUTH_AGENT && key.slot == 0);
+}
+
+std::optional<UserIds> Spawner::UserOf(const ChildKey& key) const {
+  if (!setup_.has_users()) {
+    return std::nullopt;
+  }
+  const ipc::UserSetup& user = key.role == ipc::ROLE_WORKER
+                                   ? setup_.users().workers(static_cast<int>(key.slot))
+                                   : setup_.users().agent();
+  return UserIds{.uid = user.uid(), .gid = user.gid()};
+}
+
+// Only a process of a child's user may signal it. Waiting for that process keeps the child's pid
+// from being given to another one meanwhile: nobody else waits for children.
+void Spawner::End(const ChildKey& key, const Child& child) const {
+  const std::optional<UserIds> user = UserOf(key);
+  if (!user) {
+    (void)::kill(child.pid, SIGKILL);
+    return;
+  }
+  const pid_t killer = ::fork();
+  if (killer == 0) {
+    (void)BecomeUser(*user);
+    (void)::kill(child.pid, SIGKILL);
+    ::_exit(0);
+  }
+  while (killer > 0 && ::waitpid(killer, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 LaunchPlan Spawner::PlanFor(const ChildKey& key, int supervisor, int spawner) const {
   LaunchPlan plan;
   plan.environment = ChildEnvironment();
+  plan.user = UserOf(key);
+  plan.keep_groups = key.role == ipc::ROLE_AUTH_AGENT;
   plan.null = STDIN_FILENO;  // /dev/null already: the filter permits opening nothing for writing
   if (key.role == ipc::ROLE_WORKER) {
     plan.name = "bao-kms-worker";
@@ -164,8 +229,8 @@ LaunchPlan Spawner::PlanFor(const ChildKey& key, int supervisor, int spawner) co
     return plan;
   }
   plan.name = "bao-kms-authagent";
-  plan.environment.insert(plan.environment.end(), agent_environment_.begin(),
-                          agent_environment_.end());
+  plan.environment.insert(plan.environment.end(), setup_.agent_environment().begin(),
+                          setup_.agent_environment().end());
   plan.program = ipc::kAgentProgramDescriptor;
   plan.descriptors = {supervisor, ipc::kAgentSetupDescriptor, spawner};
   return plan;
@@ -212,7 +277,7 @@ Result<pid_t> Spawner::Start(const ChildKey& key, int supervisor) {
 // not read, and descriptors must not stay queued.
 void Spawner::OnWord(const ChildKey& from) {
   if (const auto child = running_.find(from); child != running_.end()) {
-    (void)::kill(child->second.pid, SIGKILL);
+    End(from, child->second);
     Disconnect(child->second);
   }
 }
@@ -233,16 +298,19 @@ void Spawner::Introduce(const ChildKey& started) {
 // Keeps neither end. A worker without a channel is of no use; its restart is the next attempt.
 void Spawner::Connect(Child& agent, std::uint32_t slot, Child& worker) {
   const Result<ipc::ChannelPair> pair = ipc::MakeChannelPair();
-  if (!pair) {
-    (void)::kill(worker.pid, SIGKILL);
+  if (!pair || (setup_.has_users() && !Identify(pair->first))) {
+    End(WorkerKey(slot), worker);
     return;
   }
-  Give(agent, slot, pair->first);
-  Give(worker, slot, pair->second);
+  Give(kAgentKey, agent, slot, pair->first);
+  Give(WorkerKey(slot), worker, slot, pair->second);
 }
 
 // A child that cannot be given anything is stuck, or has just ended.
-void Spawner::Give(const Child& child, std::uint32_t slot, const UniqueFd& end) {
+void Spawner::Give(const ChildKey& to,
+                   const Child& child,
+                   std::uint32_t slot,
+                   const UniqueFd& end) const {
   ipc::PeerChannel peer;
   peer.set_slot(slot);
   const auto message = ipc::EncodedMessage::Encode(MessageType::kPeerChannel, peer);
@@ -251,7 +319,7 @@ void Spawner::Give(const Child& child, std::uint32_t slot, const UniqueFd& end) 
   }
   const auto sent = ipc::SendDatagram(child.channel.get(), *message, end.get());
   if (!sent || *sent != ipc::SendState::kSent) {
-    (void)::kill(child.pid, SIGKILL);
+    End(to, child);
   }
 }
 
@@ -266,7 +334,7 @@ Status Spawner::OnKill(const ipc::Kill& request) {
   const auto child = running_.find({request.role(), request.slot()});
   // The child may have just exited, which is no error of the supervisor: Exited is on its way.
   if (child != running_.end()) {
-    (void)::kill(child->second.pid, SIGKILL);
+    End(child->first, child->second);
   }
   return {};
 }
@@ -306,7 +374,7 @@ void Spawner::EndChildren() {
     OnChildSignal();
   }
   for (const auto& [key, child] : running_) {
-    (void)::kill(child.pid, SIGKILL);
+    End(key, child);
   }
 }
 

@@ -16,7 +16,11 @@ namespace baokms {
 namespace {
 
 Status EnterSpawnerOf(const std::optional<ipc::ModuleAccess>& module) {
-  SeccompPolicy policy = BAOKMS_TRY(supervisor::BuildSpawnerPolicy(module));
+  ipc::SpawnerSetup setup;
+  if (module) {
+    *setup.mutable_module() = *module;
+  }
+  SeccompPolicy policy = BAOKMS_TRY(supervisor::BuildSpawnerPolicy(setup));
   return policy.Install();
 }
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cerrno>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -11,6 +12,11 @@
 #include "tests/base/filtered_child.h"
 
 namespace baokms {
+
+// What an attempt returns for the result of one system call.
+inline int ErrnoOf(int result) {
+  return result < 0 ? errno : 0;
+}
 
 struct Role {
   std::string name;

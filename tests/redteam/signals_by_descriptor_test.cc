@@ -27,10 +27,6 @@ namespace {
 // An owner that gets no signal: what a test without the filter arms would hit the test itself.
 constexpr pid_t kNobody = 0;
 
-int ErrnoOf(int result) {
-  return result < 0 ? errno : 0;
-}
-
 // Another process of the same user, as the second worker is for the first.
 class Victim final {
  public:

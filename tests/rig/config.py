@@ -68,6 +68,8 @@ def provider_config(tenant: Tenant, folder: Path, socket_path: Path, ports) -> d
         # One deep probe at the start and no more: tests count the Transit calls of the audit log.
         "status": {"probeInterval": "2s", "deepProbeInterval": "1h", "statusMaxStaleness": "10s"},
         "state": {"path": str(folder / "state" / "key-registry.json")},
+        # Tests run as root, on machines that do not have the users (rig/users.py has others).
+        "isolation": {"separateUsers": "off"},
     }
 
 
@@ -77,10 +79,12 @@ def write_config(config: dict, path: Path) -> None:
     path.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
-def write_jwt(text: str, path: Path) -> None:
-    """Replaces the JWT file in one step, as rotation tools do."""
+def write_jwt(text: str, path: Path, owner=None) -> None:
+    """Replaces the JWT file in one step, as rotation tools do; owner = (uid, gid), None = us."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
     fresh.write_text(text)
+    if owner:
+        os.chown(fresh, *owner)
     fresh.rename(path)

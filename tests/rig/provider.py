@@ -13,6 +13,7 @@ from .kms import KmsClient, KmsError
 from .processes import is_running, running, tree
 from .tenant import Tenant
 from .tools import provider_binary
+from .users import AGENT_IDS, ONLY_USER_CAPABILITIES, SUPERVISOR_IDS, separate_users
 from .waits import free_port, wait_for
 
 AGENT, SPAWNER, WORKER = "bao-kms-authagent", "bao-kms-spawner", "bao-kms-worker"
@@ -31,9 +32,14 @@ class Provider:
     changes is laid over the default configuration (rig/config.py), for example
     {"openbao": {"address": proxy.address}}. The tenant's policy is the program's own `policy
     openbao`.
+
+    With separate, each role has a user of its own: it is started as uid 0 with CAP_SETUID and
+    CAP_SETGID alone, as a container is.
     """
 
-    def __init__(self, workspace, tenant: Tenant, changes=None, name: str = "provider"):
+    def __init__(
+        self, workspace, tenant: Tenant, changes=None, name: str = "provider", separate=False
+    ):
         self.workspace = workspace
         self.tenant = tenant
         self.folder = workspace.folder(f"{name}-{tenant.name}")
@@ -48,6 +54,14 @@ class Provider:
             ),
             changes or {},
         )
+        self.separate = separate
+        if separate:
+            self.config = merged(self.config, separate_users(self.config))
+            workspace.root.chmod(0o711)
+            self.folder.chmod(0o711)
+            self.socket_path.parent.chmod(0o751)
+            for path in (self.folder / "state", self.socket_path.parent):
+                os.chown(path, *SUPERVISOR_IDS)
         self._replaced = []  # source and target of each bind mount
         self.write_config()
         self.write_jwt()
@@ -57,6 +71,8 @@ class Provider:
             env={},
             fatal=KILLED_BY_FILTER,
         )
+        if separate:
+            self.daemon.start_through(ONLY_USER_CAPABILITIES)
 
     # Files.
 
@@ -67,7 +83,8 @@ class Provider:
 
     def write_jwt(self, **claims) -> None:
         """Replaces the JWT file by a fresh JWT; claims as in Tenant.issue_jwt."""
-        write_jwt(self.tenant.issue_jwt(**claims), self.jwt_path)
+        owner = AGENT_IDS if self.separate else None
+        write_jwt(self.tenant.issue_jwt(**claims), self.jwt_path, owner)
 
     def load_credential(self, name: str, text: str) -> str:
         """Hands over a credential as systemd's LoadCredential= does; returns its path for the

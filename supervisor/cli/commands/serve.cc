@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <memory>
 #include <utility>
 
@@ -9,7 +11,7 @@ namespace baokms::supervisor {
 namespace {
 
 ReloadedOptions Reload(const LoadOptions& load) {
-  CheckedConfig checked = Prepare(load, HostChecks::kAll);
+  CheckedConfig checked = Prepare(load, HostChecks::kAll, ::geteuid());
   if (!checked.options) {
     return {.options = nullptr, .refusal = DescribeProblems(checked.problems)};
   }

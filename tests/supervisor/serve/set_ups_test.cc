@@ -35,6 +35,11 @@ const std::set<std::string_view> kNotInASetUp{
     "auth.cert.pkcs11.network",
     "state.path",
     "rotation.mode",
+    "isolation.separateUsers",
+    "isolation.supervisorUser",  // these become the numbers that a child gets
+    "isolation.workerUser",
+    "isolation.workerUsers",
+    "isolation.authAgentUser",
     "logging.level",
     "logging.format",
     "logging.debugCorrelation.incidentId",
@@ -68,7 +73,7 @@ TEST(SetUpsTest, ChildrenAcceptWhateverTheConfigurationAccepts) {
       SCOPED_TRACE(row.key + ": " + value);
       const LoadResult loaded = Load(YamlOf(With(BaseKeys(row.base), row.key, value)));
       ASSERT_TRUE(Validate(loaded.document, loaded.problems).empty());
-      const Result<SetUps> set_ups = MakeSetUps(OptionsOf(loaded.document.config), "salt");
+      const Result<SetUps> set_ups = MakeSetUps(OptionsOf(loaded.document.config), "salt", nullptr);
       ASSERT_TRUE(set_ups.has_value()) << set_ups.error().what();
       const Status accepted = AskChildren(*set_ups);
       EXPECT_TRUE(accepted.has_value()) << accepted.error().what();
@@ -104,7 +109,8 @@ TEST(SetUpsTest, ChildrenRefuseTextsThatTheConfigurationRefuses) {
         ++left_out;
         continue;
       }
-      EXPECT_FALSE(MakeSetUps(OptionsOf(loaded.document.config), "salt").has_value()) << yaml;
+      EXPECT_FALSE(MakeSetUps(OptionsOf(loaded.document.config), "salt", nullptr).has_value())
+          << yaml;
       ++refused;
     }
   }
@@ -116,7 +122,7 @@ TEST(SetUpsTest, ChildrenRefuseTextsThatTheConfigurationRefuses) {
 TEST(SetUpsTest, NamesTheKeyThatAChildWouldRefuse) {
   Config config = Load(YamlOf(JwtKeys())).document.config;
   config.openbao.tls_server_name = "[::1]";
-  const Result<SetUps> set_ups = MakeSetUps(OptionsOf(config), "");
+  const Result<SetUps> set_ups = MakeSetUps(OptionsOf(config), "", nullptr);
   ASSERT_FALSE(set_ups.has_value());
   EXPECT_EQ(set_ups.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(set_ups.error().what(), "set-up: openbao.tlsServerName");
@@ -140,7 +146,7 @@ TEST(SetUpsTest, BothAgreeOnTheLongestTimesAndTheNumberOfAddresses) {
     EXPECT_FALSE(ProblemsOf(With(JwtKeys(), key, bad)).empty());
     const LoadResult loaded = Load(YamlOf(With(JwtKeys(), key, good)));
     ASSERT_TRUE(Validate(loaded.document, loaded.problems).empty());
-    EXPECT_TRUE(MakeSetUps(OptionsOf(loaded.document.config), "").has_value());
+    EXPECT_TRUE(MakeSetUps(OptionsOf(loaded.document.config), "", nullptr).has_value());
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstddef>
+#include <fstream>
 #include <string>
 
 namespace {
@@ -31,6 +32,19 @@ std::string BlockedSignals() {
   return list;
 }
 
+// The ids, groups and capabilities, as the kernel writes them: no other way to ask for them is
+// allowed below the spawner.
+std::string Credentials() {
+  std::ifstream status("/proc/self/status");
+  std::string text;
+  for (std::string line; std::getline(status, line);) {
+    for (const char* const name : {"Uid:", "Gid:", "Groups:", "Cap"}) {
+      text += line.starts_with(name) ? line + "\n" : "";
+    }
+  }
+  return text;
+}
+
 bool IsNull(int fd) {
   char byte = 0;
   return ::read(fd, &byte, 1) == 0 && ::write(fd, "x", 1) == 1;
@@ -45,6 +59,7 @@ int main(int argc, char** argv) {
   }
   facts += "descriptors" + OpenDescriptors() + "\n";
   facts += "blocked" + BlockedSignals() + "\n";
+  facts += Credentials();
   facts += "null" + std::string(IsNull(0) && IsNull(1) && IsNull(2) ? " yes" : " no") + "\n";
   for (std::size_t sent = 0; sent < facts.size();) {
     const ssize_t n = ::write(3, facts.data() + sent, facts.size() - sent);

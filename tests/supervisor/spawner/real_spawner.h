@@ -83,7 +83,13 @@ class RealSpawner final {
               const HelperPrograms& programs,
               const ipc::WorkerSetup& worker = {},
               const ipc::AgentSetup& agent = {})
-      : peer_(Start(workers, programs, worker, agent)) {
+      : RealSpawner(SetupOf(workers), programs, worker, agent) {}
+
+  RealSpawner(const ipc::SpawnerSetup& setup,
+              const HelperPrograms& programs,
+              const ipc::WorkerSetup& worker = {},
+              const ipc::AgentSetup& agent = {})
+      : peer_(Start(setup, programs, worker, agent)) {
     ipc::HelloAnswer answer;
     answer.set_protocol_version(ipc::kProtocolVersion);
     answer.set_role(ipc::ROLE_SUPERVISOR);
@@ -119,15 +125,23 @@ class RealSpawner final {
     }
   }
 
+  void Send(ipc::MessageType type, const google::protobuf::MessageLite& message) {
+    peer_.Send(type, message);
+  }
+
   [[nodiscard]] const Peer& peer() const { return peer_; }
 
  private:
-  static UniqueFd Start(std::uint32_t workers,
+  static ipc::SpawnerSetup SetupOf(std::uint32_t workers) {
+    ipc::SpawnerSetup setup;
+    setup.set_workers(workers);
+    return setup;
+  }
+
+  static UniqueFd Start(const ipc::SpawnerSetup& setup,
                         const HelperPrograms& programs,
                         const ipc::WorkerSetup& worker,
                         const ipc::AgentSetup& agent) {
-    ipc::SpawnerSetup setup;
-    setup.set_workers(workers);
     return StartSpawner({.spawner_setup = ipc::SealMessage(setup).value(),
                          .worker_setup = ipc::SealMessage(worker).value(),
                          .agent_setup = ipc::SealMessage(agent).value()},

@@ -1,7 +1,5 @@
 // The filter's text is the reviewed one, and does what docs/security.md says.
 
-#include <optional>
-
 #include <gtest/gtest.h>
 
 #include "proto/setup.pb.h"
@@ -13,22 +11,39 @@ namespace baokms::supervisor {
 namespace {
 
 TEST(SpawnerPolicyTest, TextIsTheReviewedOne) {
-  ExpectReviewedPolicy(BuildSpawnerPolicy(std::nullopt), "supervisor/spawner");
+  ExpectReviewedPolicy(BuildSpawnerPolicy({}), "supervisor/spawner");
 }
 
 TEST(SpawnerPolicyTest, AllowsWhatIsDocumentedAndNothingElse) {
-  ExpectDocumentedFilter([] { return BuildSpawnerPolicy(std::nullopt); },
-                         ConfinedProcess::kSpawner);
+  ExpectDocumentedFilter([] { return BuildSpawnerPolicy({}); }, ConfinedProcess::kSpawner);
 }
 
 TEST(SpawnerPolicyTest, TextsWithAModuleAreTheReviewedOnes) {
-  ipc::ModuleAccess access;
-  ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11");
+  ipc::SpawnerSetup setup;
+  ipc::ModuleAccess& access = *setup.mutable_module();
+  ExpectReviewedPolicy(BuildSpawnerPolicy(setup), "supervisor/spawner/pkcs11");
   access.set_network(ipc::ModuleAccess::NETWORK_UNIX);
-  ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11_unix");
+  ExpectReviewedPolicy(BuildSpawnerPolicy(setup), "supervisor/spawner/pkcs11_unix");
   access.set_network(ipc::ModuleAccess::NETWORK_INET);
   access.set_state_directory("/state");
-  ExpectReviewedPolicy(BuildSpawnerPolicy(access), "supervisor/spawner/pkcs11_inet_writing");
+  ExpectReviewedPolicy(BuildSpawnerPolicy(setup), "supervisor/spawner/pkcs11_inet_writing");
+}
+
+// Two workers that share a user, and an agent.
+ipc::SpawnerSetup WithUsers() {
+  ipc::SpawnerSetup setup;
+  for (int slot = 0; slot < 2; ++slot) {
+    ipc::UserSetup* worker = setup.mutable_users()->add_workers();
+    worker->set_uid(1001);
+    worker->set_gid(2001);
+  }
+  setup.mutable_users()->mutable_agent()->set_uid(1002);
+  setup.mutable_users()->mutable_agent()->set_gid(2002);
+  return setup;
+}
+
+TEST(SpawnerPolicyTest, TextWithSeparateUsersIsTheReviewedOne) {
+  ExpectReviewedPolicy(BuildSpawnerPolicy(WithUsers()), "supervisor/spawner/separate_users");
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <optional>
 
 #include <gtest/gtest.h>
 
@@ -25,7 +24,7 @@ namespace baokms::supervisor {
 namespace {
 
 Status EnterSpawnerSandbox() {
-  SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy(std::nullopt));
+  SeccompPolicy policy = BAOKMS_TRY(BuildSpawnerPolicy({}));
   return policy.Install();
 }
 

@@ -1,0 +1,191 @@
+// The real spawner with CAP_SETUID and CAP_SETGID alone, in place of its programs one that says
+// what it was born with, or one that never ends.
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "common/base/process.h"
+#include "common/base/users.h"
+#include "tests/supervisor/spawner/real_spawner.h"
+
+namespace baokms::supervisor {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr UserIds kSupervisor{.uid = 64001, .gid = 64101};
+constexpr UserIds kAgent{.uid = 64002, .gid = 64102};
+constexpr UserIds kFirstWorker{.uid = 64003, .gid = 64103};
+constexpr UserIds kSecondWorker{.uid = 64004, .gid = 64104};
+constexpr gid_t kAgentGroup = 64201;
+
+void Fill(const UserIds& user, ipc::UserSetup* part) {
+  part->set_uid(user.uid);
+  part->set_gid(user.gid);
+}
+
+ipc::SpawnerSetup SetupWithUsers() {
+  ipc::SpawnerSetup setup;
+  setup.set_workers(2);
+  Fill(kFirstWorker, setup.mutable_users()->add_workers());
+  Fill(kSecondWorker, setup.mutable_users()->add_workers());
+  Fill(kAgent, setup.mutable_users()->mutable_agent());
+  setup.mutable_users()->add_agent_groups(kAgentGroup);
+  return setup;
+}
+
+// A line of /proc/<pid>/status with the real, effective, saved and file system id.
+std::string Line(const std::string& name, std::uint32_t id) {
+  std::string line = name + ":";
+  for (int i = 0; i < 4; ++i) {
+    line += "\t" + std::to_string(id);
+  }
+  return line + "\n";
+}
+
+// Reads what the child writes to its channel until it has ended.
+std::string FactsFrom(const UniqueFd& channel) {
+  std::string facts;
+  std::vector<char> chunk(65536);
+  for (pollfd waiting{channel.get(), POLLIN, 0}; ::poll(&waiting, 1, 10'000) == 1;) {
+    const ssize_t size = ::recv(channel.get(), chunk.data(), chunk.size(), 0);
+    if (size <= 0) {
+      break;
+    }
+    facts.append(chunk.data(), static_cast<std::size_t>(size));
+  }
+  return facts;
+}
+
+std::string StatusOf(std::int64_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::int64_t OnlyChild() {
+  const std::string self = std::to_string(::getpid());
+  std::int64_t pid = 0;
+  std::ifstream("/proc/" + self + "/task/" + self + "/children") >> pid;
+  return pid;
+}
+
+// Runs each test in a process that becomes what the supervisor is when it starts the spawner.
+class SeparateUsersTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) {
+      GTEST_SKIP() << "changing the user needs root";
+    }
+  }
+
+  template <typename Test>
+  static void AsSupervisor(const Test& test) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      EXPECT_TRUE(SetGroups({}));
+      EXPECT_TRUE(BecomeUserWithCapabilities(kSupervisor));
+      EXPECT_TRUE(KeepUserCapabilities(Heritage::kForPrograms));
+      EXPECT_TRUE(HardenSelf());
+      test();
+      ::_exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "see above";
+  }
+
+  static HelperPrograms Programs(const char* program) {
+    return {.spawner = OpenToExecute(BAOKMS_SPAWNER),
+            .worker = OpenToExecute(program),
+            .agent = OpenToExecute(program)};
+  }
+};
+
+TEST_F(SeparateUsersTest, EachChildIsBornAsItsOwnUserWithoutPrivileges) {
+  AsSupervisor([] {
+    RealSpawner spawner(SetupWithUsers(), Programs(BAOKMS_LAUNCHED));
+    const std::string none = "CapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n";
+    const std::string first = FactsFrom(spawner.Spawn(ipc::ROLE_WORKER, 0));
+    EXPECT_THAT(first, HasSubstr(Line("Uid", kFirstWorker.uid)));
+    EXPECT_THAT(first, HasSubstr(Line("Gid", kFirstWorker.gid)));
+    EXPECT_THAT(first, HasSubstr("Groups:\t \n"));
+    EXPECT_THAT(first, HasSubstr(none));
+    const std::string second = FactsFrom(spawner.Spawn(ipc::ROLE_WORKER, 1));
+    EXPECT_THAT(second, HasSubstr(Line("Uid", kSecondWorker.uid)));
+    const std::string agent = FactsFrom(spawner.Spawn(ipc::ROLE_AUTH_AGENT, 0));
+    EXPECT_THAT(agent, HasSubstr(Line("Uid", kAgent.uid)));
+    EXPECT_THAT(agent, HasSubstr("Groups:\t" + std::to_string(kAgentGroup) + " \n"));
+    EXPECT_THAT(agent, HasSubstr(none));
+  });
+}
+
+TEST_F(SeparateUsersTest, KillsAStoppedChildOfAnotherUser) {
+  AsSupervisor([] {
+    RealSpawner spawner(SetupWithUsers(), Programs("/usr/bin/yes"));
+    const UniqueFd channel = spawner.Spawn(ipc::ROLE_WORKER, 1);
+    const auto spawned = spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned);
+    ASSERT_TRUE(spawned.has_value());
+    // Neither this process nor the spawner itself may signal it, even though it may have just
+    // begun.
+    while (StatusOf(spawned->pid()).find("Name:\tyes") == std::string::npos) {
+      ::usleep(1000);
+    }
+    EXPECT_NE(::kill(static_cast<pid_t>(spawned->pid()), 0), 0);
+    const pid_t stopper = ::fork();
+    if (stopper == 0) {
+      ::_exit(BecomeUser(kSecondWorker) && ::kill(static_cast<pid_t>(spawned->pid()), SIGSTOP) == 0
+                  ? 0
+                  : 1);
+    }
+    int stopped = 1;
+    EXPECT_EQ(::waitpid(stopper, &stopped, 0), stopper);
+    EXPECT_EQ(stopped, 0);
+    ipc::Kill kill;
+    kill.set_role(ipc::ROLE_WORKER);
+    kill.set_slot(1);
+    spawner.Send(ipc::MessageType::kKill, kill);
+    const auto exited = spawner.Await<ipc::Exited>(ipc::MessageType::kExited);
+    ASSERT_TRUE(exited.has_value());
+    EXPECT_EQ(exited->wait_status(), SIGKILL);
+  });
+}
+
+TEST_F(SeparateUsersTest, TheSpawnerHasTwoCapabilitiesThatNoProgramInherits) {
+  AsSupervisor([] {
+    RealSpawner spawner(SetupWithUsers(), Programs(BAOKMS_LAUNCHED));
+    const UniqueFd channel = spawner.Spawn(ipc::ROLE_WORKER, 0);
+    ASSERT_TRUE(spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned).has_value());
+    const std::string status = StatusOf(OnlyChild());
+    EXPECT_THAT(status, HasSubstr(Line("Uid", kSupervisor.uid)));
+    EXPECT_THAT(status, HasSubstr("Groups:\t" + std::to_string(kAgentGroup)));
+    EXPECT_THAT(status, HasSubstr("CapPrm:\t00000000000000c0\n"));
+    EXPECT_THAT(status, HasSubstr("CapEff:\t00000000000000c0\n"));
+    EXPECT_THAT(status, HasSubstr("CapInh:\t0000000000000000\n"));
+    EXPECT_THAT(status, HasSubstr("CapAmb:\t0000000000000000\n"));
+    EXPECT_THAT(status, HasSubstr("NoNewPrivs:\t1\n"));
+  });
+}
+
+TEST_F(SeparateUsersTest, RefusesASetUpThatLeavesASlotWithoutAUser) {
+  AsSupervisor([] {
+    ipc::SpawnerSetup setup = SetupWithUsers();
+    setup.set_workers(3);
+    RealSpawner spawner(setup, Programs(BAOKMS_LAUNCHED));
+    const UniqueFd channel = spawner.Spawn(ipc::ROLE_WORKER, 2);
+    EXPECT_FALSE(spawner.Await<ipc::Spawned>(ipc::MessageType::kSpawned).has_value());
+  });
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
