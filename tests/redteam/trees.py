@@ -14,7 +14,7 @@ from rig.tenant import Tenant
 from rig.tools import binary
 from rig.waits import wait_for
 
-LEVELS = (SINGLE_USER, AS_ROOT)
+LEVELS = (SINGLE_USER, AS_ROOT, SEPARATE_USERS)
 NOBODY = 65534  # the only user, or the one of the supervisor and the spawner
 AGENT_USER, WORKER_USERS = 65501, (65502, 65503)
 ALL_ROLES = (WORKER, AGENT, SPAWNER, SUPERVISOR)

@@ -190,8 +190,15 @@ class Tracee:
 
     def restore(self) -> None:
         """Has the process go on where it was stopped, as if nothing had happened."""
-        self._set(self._base)
-        _ptrace(DETACH, self.pid)
+        try:
+            self._set(self._base)
+            _ptrace(DETACH, self.pid)
+        except ProcessLookupError:
+            _wait(self.pid)  # killed meanwhile: its parent is told after its tracer
+
+    def deliver(self, number: int) -> None:
+        """Has the process go on with the signal that it was stopped for."""
+        _ptrace(DETACH, self.pid, 0, number)
 
     def end(self) -> None:
         """Ends the process and those that it has made."""
@@ -244,8 +251,7 @@ def call_in(pid: int, name: str, *arguments) -> int:
         tracee.restore()
         return result
     except Refused:
-        # The signal is what the tracer has stopped it for: let it have it, with its registers.
-        _ptrace(DETACH, pid, 0, signal.SIGSYS)
+        tracee.deliver(signal.SIGSYS)
         return -errno.EPERM
     except Killed:
         return -errno.EPERM
