@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/contract/limits.h"
 
@@ -61,14 +62,23 @@ void DeepProbe::Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnsw
   request.set_deadline_ns((scheduler_.Now() + timeout_).count());
   request.set_version(version);
   request.set_ciphertext(reply.answer.ciphertext());
-  const WorkerChoice another{.only = std::nullopt,
-                             .not_this = reply.slot,
-                             .fallback = decrypter_ == Decrypter::kAnotherWorker
-                                             ? WorkerChoice::Fallback::kFail
-                                             : WorkerChoice::Fallback::kSameWorker};
+  WorkerChoice choice{.not_this = reply.slot};
+  if (decrypter_ == Decrypter::kAnotherIfThereIsOne) {
+    choice =
+        AnotherHasToken(reply.slot)
+            ? WorkerChoice{.not_this = reply.slot, .fallback = WorkerChoice::Fallback::kSameWorker}
+            : WorkerChoice{.only = reply.slot};
+  }
   workers_.Submit(
-      std::move(request), another,
+      std::move(request), choice,
       [this](const Reply<ipc::ProbeDecryptAnswer>& decrypted) { Compare(decrypted.answer); });
+}
+
+bool DeepProbe::AnotherHasToken(Slot slot) const {
+  const std::vector<WorkerState> workers = workers_.Workers();
+  return std::ranges::any_of(workers, [slot](const WorkerState& worker) {
+    return worker.slot != slot && worker.ready && worker.token_usable;
+  });
 }
 
 void DeepProbe::Compare(const ipc::ProbeDecryptAnswer& answer) {

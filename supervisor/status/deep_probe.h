@@ -29,13 +29,15 @@ class DeepProbe final {
   DeepProbe& operator=(const DeepProbe&) = delete;
 
   // Which worker may decrypt what one worker encrypted. A candidate must work on two workers; the
-  // active key must be checked even while there is only one.
+  // active key must be checked even while there is only one, or while the others wait for a login,
+  // which says nothing about the key.
   enum class Decrypter : std::uint8_t { kAnotherWorker, kAnotherIfThereIsOne };
 
   void Run(std::uint32_t version, Decrypter decrypter, Done done);
 
  private:
   void Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnswer>& reply);
+  [[nodiscard]] bool AnotherHasToken(Slot slot) const;
   void Compare(const ipc::ProbeDecryptAnswer& answer);
   void End(std::optional<ProbeFailure> failure);
 

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -56,6 +57,7 @@ class FakeWorkerPool final : public WorkerPool {
   // The truth about the key. Version n was made at 1'700'000'000 + 60 n.
   ipc::MetadataAnswer key;
   std::vector<Slot> ready = {0, 1};
+  std::set<Slot> without_token;  // asked, they answer as `faults` says
   std::map<Slot, Faults> faults;
   BootTime latency{};
   std::vector<Call> calls;
@@ -108,7 +110,10 @@ class FakeWorkerPool final : public WorkerPool {
   [[nodiscard]] std::vector<WorkerState> Workers() const override {
     std::vector<WorkerState> states;
     for (const Slot slot : ready) {
-      states.push_back({.slot = slot, .ready = true, .token_usable = true, .token_expires = {}});
+      states.push_back({.slot = slot,
+                        .ready = true,
+                        .token_usable = !without_token.contains(slot),
+                        .token_expires = {}});
     }
     return states;
   }

@@ -201,6 +201,20 @@ TEST_F(KeyStatusOutageTest, KeepsStatusThroughATransportFailureOfTheDeepProbeFor
   EXPECT_TRUE(Ready());
 }
 
+TEST_F(KeyStatusOutageTest, StaysReadyWhileTheOtherWorkerWaitsForALogin) {
+  for (const ipc::Outcome outcome : {ipc::OUTCOME_TIMEOUT, ipc::OUTCOME_AUTH_FAILED}) {
+    SCOPED_TRACE(ipc::Outcome_Name(outcome));
+    workers_.faults.clear();
+    workers_.without_token.clear();
+    Restart();
+    ASSERT_TRUE(Ready());
+    workers_.without_token = {1};
+    workers_.faults[1].decrypt = outcome;
+    scheduler_.Advance(minutes(30));
+    EXPECT_TRUE(Ready());
+  }
+}
+
 struct BadDeep {
   const char* name;
   FakeWorkerPool::Faults faults;
