@@ -137,10 +137,12 @@ struct SilenceLimits {
 inline constexpr SilenceLimits kWorkerSilence{
     .tick = std::chrono::milliseconds(25), .ping = 4, .stopped = 9, .kill = 40};
 
-// The auth agent, at all times: nobody notices that it hangs before a worker needs a token. Its
-// loop never waits for a PKCS#11 module, which has a thread of its own.
+// The auth agent, at all times: nobody notices that it hangs before a worker needs a token. It is
+// killed as soon as a worker would be, so that an Encrypt whose verifier was replaced meanwhile
+// still gets a token within the default openbao.timeout. Its loop never waits for a PKCS#11 module,
+// which has a thread of its own.
 inline constexpr SilenceLimits kAgentSilence{
-    .tick = std::chrono::milliseconds(500), .ping = 1, .stopped = 3, .kill = 3};
+    .tick = std::chrono::milliseconds(250), .ping = 1, .stopped = 4, .kill = 4};
 
 // Restarts without a delay of one child that has served. A child that is killed from outside was
 // not broken, and its callers wait: ten cover a series of kills by the OOM killer or by an
