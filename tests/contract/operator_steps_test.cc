@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -184,6 +185,17 @@ TEST(CheckOperatorTransitionTest, AcceptsOnlyChangesBetweenRetiredAndRemoved) {
       EXPECT_EQ(to.has_value() && CheckOperatorTransition(from, *to).has_value(), legal)
           << at << " " << ToString(state);
     }
+  }
+}
+
+TEST(CheckOperatorTransitionTest, RefusesAChangeAboveTheActiveVersion) {
+  const RegistryState from = StateOf({kA, kR, kX});
+  for (const auto& [at, state] : {std::pair(1U, kX), std::pair(2U, kR)}) {
+    RegistryContents contents = from.contents();
+    contents.generation = 8;
+    contents.previous_hash = from.current_hash();
+    contents.records[at].state = state;
+    EXPECT_FALSE(CheckOperatorTransition(from, RegistryState::Create(contents).value())) << at;
   }
 }
 

@@ -145,7 +145,7 @@ def fit(faults: list) -> bool:
 def sound(faults: list, log: Path) -> bool:
     """Whether every test that is named passes without a fault; one that fails would prove nothing."""
     tests = sorted({fault.noticed_by for fault in faults})
-    if not build(tests, log):
+    if tests and not build(tests, log):
         print(f"the tests cannot be built: see {log}")
         return False
     failing = [test for test in tests if not passes(test, log)]
@@ -184,6 +184,7 @@ def judge_switched(faults: list, log: Path, report: Report) -> list:
         if not planted or not sound(planted, log):
             return faults
         noticed = []
+        report.started = time.monotonic()
         for fault in planted:
             if not passes(fault.noticed_by, log, fault.name):
                 report.add(fault, "", "switch")

@@ -9,7 +9,7 @@ from .faults import Fault
 
 VARIABLE = "BAOKMS_PLANTED_FAULT"
 INCLUDE = '#include "tests/mutation/planted_fault.h"\n'
-CONDITION = re.compile(r"if \((?:([^;]*;) )?([^;]*)\) \{", re.DOTALL)
+CONDITION = re.compile(r"((?:else )?if \((?:[^;]*; )?)([^;]*)\) \{", re.DOTALL)
 # A call, an assignment, a return, or a whole block; never a declaration.
 STATEMENT = re.compile(r"(return\b|if \(|\(void\)|[\w:.>\[\]-]+(\(| [+&|]?= ))")
 COMMENT = re.compile(r"//[^\n]*")
@@ -17,21 +17,36 @@ COMMENT = re.compile(r"//[^\n]*")
 
 def _are_statements(text: str) -> bool:
     text = COMMENT.sub("", text).strip()
-    return all(
-        text.count(left) == text.count(right) for left, right in ("()", "{}", "[]")
-    ) and (text == "" or (text[-1] in ";}" and STATEMENT.match(text) is not None))
+    return all(text.count(left) == text.count(right) for left, right in ("()", "{}", "[]")) and (
+        text == "" or (text[-1] in ";}" and STATEMENT.match(text) is not None)
+    )
 
 
-def _behind_condition(fault: Fault, before: str) -> str:
-    """The text with both ways, or "" if there is no simple one. before is what precedes it."""
+def _widened(text: str, begin: int, end: int) -> tuple:
+    """Where the statement, or the condition, begins and ends that has this part in it."""
+    while begin > 0 and (text[begin - 1] not in ";{}" or _is_comment(text, begin - 1)):
+        begin -= 1
+    depth = 0
+    for at in range(begin, len(text)):
+        depth += (text[at] in "({[") - (text[at] in ")}]")
+        if at >= end - 1 and ((text[at] == ";" and depth == 0) or (text[at] == "{" and depth == 1)):
+            return begin, at + 1
+    return begin, end
+
+
+def _is_comment(text: str, at: int) -> bool:
+    return "//" in text[text.rfind("\n", 0, at) + 1 : at]
+
+
+def _behind_condition(fault: Fault, right: str, wrong: str) -> str:
+    """The text that is right, or wrong when the fault is asked for; "" if there is no simple one."""
     asked = f'::baokms::PlantedFault("{fault.name}")'
-    right, wrong = CONDITION.fullmatch(fault.replace.strip()), CONDITION.fullmatch(fault.by.strip())
-    if right and wrong and right[1] == wrong[1]:
-        declared = f"{right[1]} " if right[1] else ""
-        return f"if ({declared}{asked} ? bool({wrong[2]}) : bool({right[2]})) {{"
-    at_statement = COMMENT.sub("", before).rstrip()[-1:] in (";", "{", "}")
-    if at_statement and _are_statements(fault.replace) and _are_statements(fault.by):
-        return f"if ({asked}) {{ {fault.by}\n }} else {{ {fault.replace}\n }}\n"
+    conditions = [CONDITION.fullmatch(COMMENT.sub("", text).strip()) for text in (right, wrong)]
+    if all(conditions) and conditions[0][1] == conditions[1][1]:
+        right, wrong = (condition[2] for condition in conditions)
+        return f"{conditions[0][1]}{asked} ? bool({wrong}) : bool({right})) {{"
+    if _are_statements(right) and _are_statements(wrong):
+        return f"if ({asked}) {{ {wrong}\n }} else {{ {right}\n }}\n"
     return ""
 
 
@@ -41,12 +56,14 @@ def plant(faults: list, tree: Path) -> list:
     for fault in faults:
         path = tree / fault.file
         text = path.read_text()
-        before, found, after = text.partition(fault.replace)
-        if fault.rebuild or path.suffix not in (".cc", ".h") or fault.replace in after or not found:
+        if fault.rebuild or path.suffix not in (".cc", ".h") or text.count(fault.replace) != 1:
             continue
-        switched = _behind_condition(fault, before)
+        place = text.index(fault.replace)
+        begin, end = _widened(text, place, place + len(fault.replace.rstrip()))
+        wrong = text[begin:place] + fault.by + text[place + len(fault.replace) : end]
+        switched = _behind_condition(fault, text[begin:end], wrong)
         if switched:
-            text = before + switched + after
+            text = text[:begin] + "\n" + switched + text[end:]
             if INCLUDE not in text:
                 guard = "#pragma once\n" if path.suffix == ".h" else ""
                 text = text.replace(guard, guard + INCLUDE, 1) if guard else INCLUDE + text

@@ -44,10 +44,14 @@ class PlantTest(unittest.TestCase):
     def test_statements_are_left_out_on_demand(self):
         text = self.plant("\n  Wipe(a);\n", "\n")
         self.assertIn(f"if ({ASKED}) {{", text)
-        self.assertIn("} else { \n  Wipe(a);\n", text)
+        self.assertIn("} else { \n  // A reason.\n  Wipe(a);\n", text)
+
+    def test_a_part_stands_for_its_statement(self):
+        text = self.plant("a > kMost &&", "a > kMost ||")
+        self.assertIn(f"if ({ASKED}) {{ \n  return a > kMost || a < 9;", text)
+        self.assertIn("} else { \n  return a > kMost && a < 9;", text)
 
     def test_what_is_neither_gets_a_build_of_its_own(self):
         self.assertEqual(self.plant("kMost = 3;", "kMost = 4;"), "")
-        self.assertEqual(self.plant("return a > kMost &&", "return a > kMost ||"), "")
         self.assertEqual(self.plant("if (a > 1) {", "if (a > 2) {", rebuild=True), "")
         self.assertEqual((self.tree / "a.cc").read_text(), SOURCE)
