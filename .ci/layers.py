@@ -21,7 +21,7 @@ OURS = {
     "supervisor": BASE | {"common/contract", "common/setup", "ipc", "proto", "supervisor"},
 }
 THIRD_PARTY = {
-    "common/base": {"seccomp"},
+    "common/base": {"seccomp", "sys/capability"},
     "common/contract": {"openssl", "nlohmann"},
     "common/setup": {"openssl"},
     "ipc": {"google/protobuf"},
@@ -42,8 +42,9 @@ ONLY_IN = {
     "CLI": {"supervisor/cli"},
     "ares": {"supervisor/broker"},
     "p11-kit": {"authagent/pkcs11"},
+    "sys/capability": {"common/base"},
 }
-KNOWN = {"seccomp", "openssl", "libp11", "p11-kit", "curl", "nlohmann", "grpc", "grpcpp", "google/protobuf", "prometheus",
+KNOWN = {"seccomp", "sys/capability", "openssl", "libp11", "p11-kit", "curl", "nlohmann", "grpc", "grpcpp", "google/protobuf", "prometheus",
          "boost", "yaml-cpp", "systemd", "absl", "ares", "CLI"}
 
 

@@ -1,6 +1,7 @@
 # Every library that this project uses, from the packages of Debian 12 or 13 (tests/lab/packages.txt).
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
 pkg_check_modules(P11KIT REQUIRED IMPORTED_TARGET p11-kit-1)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 find_package(OpenSSL 3 REQUIRED)

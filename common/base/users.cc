@@ -1,41 +1,45 @@
 #include "common/base/users.h"
 
-#include <linux/capability.h>
+#include <sys/capability.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <grp.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <memory>
+#include <type_traits>
 
+#include "common/base/deleter.h"
 #include "common/base/error.h"
 
 namespace baokms {
 namespace {
 
-constexpr std::uint32_t kChangeUser = 1U << CAP_SETUID | 1U << CAP_SETGID;
+using CapabilitySets = std::unique_ptr<std::remove_pointer_t<cap_t>, Deleter<cap_free>>;
 
-// Capabilities 0 to 31 and 32 to 63 (capget(2)).
-using CapabilitySets = std::array<__user_cap_data_struct, 2>;
+constexpr std::array<cap_value_t, 2> kChangeUser = {CAP_SETUID, CAP_SETGID};
 
-__user_cap_header_struct ThisProcess() {
-  return {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+Status Fill(const CapabilitySets& sets, cap_flag_t flag) {
+  return CheckSyscall(
+      ::cap_set_flag(sets.get(), flag, kChangeUser.size(), kChangeUser.data(), CAP_SET),
+      "cap_set_flag");
 }
 
-Status SetCapabilities(std::uint32_t permitted, std::uint32_t inheritable) {
-  __user_cap_header_struct header = ThisProcess();
-  CapabilitySets sets{};
-  sets[0] = {.effective = permitted, .permitted = permitted, .inheritable = inheritable};
-  if (::syscall(SYS_capset, &header, sets.data()) != 0) {
-    return Error(ErrorCode::kSystem, "capset", errno);
+Result<CapabilitySets> NoCapabilities() {
+  CapabilitySets sets(::cap_init());
+  if (sets == nullptr) {
+    return Error(ErrorCode::kSystem, "cap_init", errno);
   }
-  return {};
+  return sets;
+}
+
+Status Apply(const CapabilitySets& sets) {
+  return CheckSyscall(::cap_set_proc(sets.get()), "cap_set_proc");
 }
 
 Status ClearAmbient() {
-  return CheckSyscall(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0),
-                      "prctl(PR_CAP_AMBIENT_CLEAR_ALL)");
+  return CheckSyscall(::cap_reset_ambient(), "cap_reset_ambient");
 }
 
 }  // namespace
@@ -51,23 +55,33 @@ Status BecomeUser(const UserIds& user) {
 }
 
 Result<bool> HasUserCapabilities() {
-  __user_cap_header_struct header = ThisProcess();
-  CapabilitySets sets{};
-  if (::syscall(SYS_capget, &header, sets.data()) != 0) {
-    return Error(ErrorCode::kSystem, "capget", errno);
+  const CapabilitySets sets(::cap_get_proc());
+  if (sets == nullptr) {
+    return Error(ErrorCode::kSystem, "cap_get_proc", errno);
   }
-  return (sets[0].permitted & kChangeUser) == kChangeUser;
+  for (const cap_value_t capability : kChangeUser) {
+    cap_flag_value_t permitted = CAP_CLEAR;
+    BAOKMS_TRY(CheckSyscall(::cap_get_flag(sets.get(), capability, CAP_PERMITTED, &permitted),
+                            "cap_get_flag"));
+    if (permitted != CAP_SET) {
+      return false;
+    }
+  }
+  return true;
 }
 
 Status KeepUserCapabilities(Heritage heritage) {
   BAOKMS_TRY(ClearAmbient());
-  const bool inherited = heritage == Heritage::kForPrograms;
-  BAOKMS_TRY(SetCapabilities(kChangeUser, inherited ? kChangeUser : 0));
-  if (inherited) {
-    for (const auto capability : {1UL * CAP_SETUID, 1UL * CAP_SETGID}) {
-      BAOKMS_TRY(CheckSyscall(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0),
-                              "prctl(PR_CAP_AMBIENT_RAISE)"));
-    }
+  const CapabilitySets sets = BAOKMS_TRY(NoCapabilities());
+  BAOKMS_TRY(Fill(sets, CAP_PERMITTED));
+  BAOKMS_TRY(Fill(sets, CAP_EFFECTIVE));
+  if (heritage == Heritage::kNone) {
+    return Apply(sets);
+  }
+  BAOKMS_TRY(Fill(sets, CAP_INHERITABLE));
+  BAOKMS_TRY(Apply(sets));
+  for (const cap_value_t capability : kChangeUser) {
+    BAOKMS_TRY(CheckSyscall(::cap_set_ambient(capability, CAP_SET), "cap_set_ambient"));
   }
   return {};
 }
@@ -81,13 +95,13 @@ Status BecomeUserWithCapabilities(const UserIds& user) {
 
 Status ClearCapabilities() {
   BAOKMS_TRY(ClearAmbient());
-  return SetCapabilities(0, 0);
+  return Apply(BAOKMS_TRY(NoCapabilities()));
 }
 
 Status DropCapabilities() {
   // Without CAP_SETPCAP every attempt fails.
-  for (unsigned long capability = 0; ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
-       ++capability) {
+  for (cap_value_t capability = 0; CAP_IS_SUPPORTED(capability); ++capability) {
+    (void)::cap_drop_bound(capability);
   }
   return ClearCapabilities();
 }

@@ -72,7 +72,8 @@ Status AllowUsers(SeccompPolicy& policy, const ipc::SeparateUsers& users) {
   BAOKMS_TRY(AllowBecoming(policy, users.agent()));
   BAOKMS_TRY(policy.AllowIf(SCMP_SYS(setgroups), {IdIs(0, 0)}));
   BAOKMS_TRY(policy.AllowSettingOptions({{SOL_SOCKET, SO_PASSCRED}}));  // the agent's channels
-  return policy.Allow({SCMP_SYS(capset)}, kDropCapabilities);           // adds none (capset(2))
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(capget)}));  // cap_init(3) asks the kernel for its version
+  return policy.Allow({SCMP_SYS(capset)}, kDropCapabilities);  // adds none (capset(2))
 }
 
 }  // namespace
