@@ -32,14 +32,21 @@ function(baokms_binary name)
   endif()
 endfunction()
 
-# baokms_test(NAME SRCS... DEPS... [LABELS...] [TOPIC] [OPTIMIZED])   One program of the *_test.cc that need the same;
-# LABELS default to "unit"; with a TOPIC the test is called TOPIC.NAME, so that a filter finds what belongs together.
-# OPTIMIZED is for a test that itself computes for seconds. The time limit is that of whoever runs ctest: a property
-# here would win over it.
+# The tests with THREADS, which is what the lane tsan builds.
+add_custom_target(threads_tests)
+
+# baokms_test(NAME SRCS... DEPS... [LABELS...] [TOPIC] [OPTIMIZED] [THREADS])   One program of the *_test.cc that need
+# the same; LABELS default to "unit"; with a TOPIC the test is called TOPIC.NAME, so that a filter finds what belongs
+# together. OPTIMIZED is for a test that itself computes for seconds. THREADS is for a test in which several threads
+# run code of ours: it also has the label "threads". The time limit is that of whoever runs ctest: a property here would
+# win over it.
 function(baokms_test name)
-  cmake_parse_arguments(arg "OPTIMIZED" "TOPIC" "SRCS;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "OPTIMIZED;THREADS" "TOPIC" "SRCS;DEPS;LABELS" ${ARGN})
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
+  endif()
+  if(arg_THREADS)
+    list(APPEND arg_LABELS threads)
   endif()
   add_executable(${name} ${arg_SRCS})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} baokms_test_data GTest::gmock GTest::gtest_main)
@@ -57,4 +64,7 @@ function(baokms_test name)
   endif()
   add_test(NAME ${test} COMMAND ${name})
   set_tests_properties(${test} PROPERTIES LABELS "${arg_LABELS}")
+  if(arg_THREADS)
+    add_dependencies(threads_tests ${name})
+  endif()
 endfunction()

@@ -98,6 +98,11 @@ def redteam(options) -> ResultCounts:
     return counts + pytest("redteam", options)
 
 
+def tsan(options) -> ResultCounts:
+    """The tests in which several threads run, under ThreadSanitizer."""
+    return ctest("tsan", "tsan", "^threads$", options, ["threads_tests"])
+
+
 def fuzz(options) -> ResultCounts:
     """Half a minute of libFuzzer for every parser, and for the messages between the processes."""
     counts = ctest("fuzz", "fuzz", "^fuzz$", options, ["fuzz_targets"])
@@ -155,7 +160,7 @@ def debian13(options) -> ResultCounts:
     return total
 
 
-LANES = (unit, asan, hostile, redteam, fuzz, e2e, conformance, kubernetes, systemd)
+LANES = (unit, asan, tsan, hostile, redteam, fuzz, e2e, conformance, kubernetes, systemd)
 FULL = (*LANES, debian13)
 # Programs that are packages of Debian 12 alone (tests/lab/packages.txt).
 NEEDED = {fuzz: "clang++-14"}
@@ -196,7 +201,7 @@ def parse(arguments):
         "--filter",
         default="",
         metavar="EXPRESSION",
-        help="unit, asan, hostile, redteam and fuzz: a test (ctest -R) or GoogleTest cases"
+        help="unit, asan, tsan, hostile, redteam and fuzz: a test (ctest -R) or GoogleTest cases"
         " (--gtest_filter);"
         " pytest -k; go test -run",
     )
