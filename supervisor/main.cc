@@ -5,11 +5,13 @@
 
 #include <cstddef>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/process.h"
 #include "supervisor/cli/cli.h"
+#include "supervisor/serve/dry_start.h"
 #include "supervisor/serve/helper_programs.h"
 #include "supervisor/serve/live_key_query.h"
 #include "supervisor/serve/serve.h"
@@ -31,6 +33,17 @@ std::string CheckPrograms(uid_t own_user) {
   return found ? std::string() : found.error().line;
 }
 
+std::optional<baokms::supervisor::DryStartFailure> DryStart(
+    const baokms::supervisor::ServeOptions& options,
+    const baokms::supervisor::InspectTree& inspect) {
+  const auto failure = baokms::supervisor::DryStart(options, inspect);
+  if (!failure) {
+    return std::nullopt;
+  }
+  return baokms::supervisor::DryStartFailure{.exit_code = failure->exit_code,
+                                             .line = failure->line};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -41,5 +54,6 @@ int main(int argc, char** argv) {
                                     {.serve = baokms::supervisor::RunServe,
                                      .refuse = baokms::supervisor::RefuseServe,
                                      .check_programs = CheckPrograms,
-                                     .read_live_key = baokms::supervisor::AskForKey});
+                                     .read_live_key = baokms::supervisor::AskForKey,
+                                     .dry_start = DryStart});
 }

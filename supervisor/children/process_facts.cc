@@ -87,14 +87,14 @@ std::optional<Confinement> ParseStatus(std::string_view text) {
     capabilities |= *set;
   }
   return Confinement{.pid = Parse<std::int64_t>(StatusField(text, "Pid:"), 10).value_or(0),
-                     .no_capabilities = capabilities == 0,
+                     .capabilities = capabilities,
                      .no_new_privileges = *no_new_privileges == 1,
                      .seccomp_filter = *mode == 2,
                      .filters = Parse<std::uint32_t>(StatusField(text, "Seccomp_filters:"), 10)};
 }
 
 bool ProcessFacts::Confined() const {
-  return filters_in_force && confinement->no_new_privileges && confinement->no_capabilities;
+  return filters_in_force && confinement->no_new_privileges && capabilities_as_permitted;
 }
 
 void ProcessTable::AddSelf() {
@@ -105,6 +105,11 @@ void ProcessTable::AddSelf() {
       UniqueFd(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC)));
   const std::lock_guard lock(mutex_);
   inherited_filters_ = before ? before->filters : std::nullopt;
+}
+
+void ProcessTable::Permit(const std::string& process, std::uint64_t capabilities) {
+  const std::lock_guard lock(mutex_);
+  permitted_[process] = capabilities;
 }
 
 void ProcessTable::Report(const std::string& process, ReportedConfinement reported) {
@@ -157,6 +162,10 @@ std::vector<ProcessFacts> ProcessTable::Read() const {
     facts.confinement = ParseStatus(ReadAll(entry.status));
     facts.reported = entry.reported;
     facts.filters_in_force = FiltersInForce(facts);
+    const auto permitted = permitted_.find(process);
+    facts.capabilities_as_permitted =
+        facts.confinement && (facts.confinement->capabilities &
+                              ~(permitted == permitted_.end() ? 0 : permitted->second)) == 0;
     if (const auto memory = ReadMemory(entry.statm)) {
       facts.resident_bytes = memory->resident_bytes;
     }

@@ -21,7 +21,7 @@ namespace baokms::supervisor {
 // The confinement of one process, from /proc/<pid>/status (proc(5)).
 struct Confinement {
   std::int64_t pid = 0;
-  bool no_capabilities = false;  // CapPrm, CapEff, CapInh, CapAmb all empty
+  std::uint64_t capabilities = 0;  // of CapPrm, CapEff, CapInh and CapAmb together
   bool no_new_privileges = false;
   bool seccomp_filter = false;  // mode 2
   // System call filters of the main thread, those of a container included. Empty: the kernel is
@@ -44,6 +44,8 @@ struct ProcessFacts {
   // The process has the number of filters that docs/security.md documents for it, and its own one
   // refused a call: it inherits the mode and the spawner's filter, which prove nothing about it.
   bool filters_in_force = false;
+  // It has no capability but those that ProcessTable::Permit() names.
+  bool capabilities_as_permitted = false;
   std::optional<std::uint64_t> resident_bytes{};
 
   // Returns whether every mechanism is in force.
@@ -62,6 +64,9 @@ class ProcessTable final {
   // container or a service manager. The files of children are added when they pass them. Call it
   // before the supervisor enters its own filter.
   void AddSelf();
+
+  // Names the capabilities that a process has to have (capabilities(7)).
+  void Permit(const std::string& process, std::uint64_t capabilities);
 
   // Records what a process reported, and lists it. It counts as unconfined until it has also passed
   // its file.
@@ -90,8 +95,12 @@ class ProcessTable final {
 
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;            // guarded by mutex_
+  std::map<std::string, std::uint64_t> permitted_;  // guarded by mutex_
   std::optional<std::uint32_t> inherited_filters_;  // guarded by mutex_
 };
+
+// CAP_SETGID and CAP_SETUID, which the spawner needs to give each child a user.
+inline constexpr std::uint64_t kUserCapabilities = (1U << 6U) | (1U << 7U);
 
 // Returns how many filters a process has whose own one has this name, besides those that all
 // processes inherit; 0 if it should have none of this name.

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -26,6 +27,11 @@ enum class ExitCode : int {
   // 5, the provider failed after validation, is an exit code of CliHooks::serve.
 };
 
+struct DryStartFailure {
+  int exit_code = 0;
+  std::string line;  // for the operator
+};
+
 struct CliHooks {
   // Runs the provider until it ends and returns the exit code.
   std::function<int(const ServeOptions&)> serve;
@@ -37,6 +43,13 @@ struct CliHooks {
   std::function<std::string(uid_t own_user)> check_programs;
   // Reads the key's metadata from OpenBao, with processes of its own.
   ReadLiveKey read_live_key;
+  // Starts the processes of a provider without state, clients or OpenBao, calls `inspect` with the
+  // process id of their supervisor and its report (the member `isolation` of /ready, as JSON), and
+  // ends them. Returns why they did not start.
+  std::function<std::optional<DryStartFailure>(
+      const ServeOptions&,
+      const std::function<void(pid_t supervisor, const std::string& isolation)>& inspect)>
+      dry_start;
 };
 
 // Reports are written to `out`, one plain line per error to `err`.

@@ -31,7 +31,7 @@ std::optional<std::vector<gid_t>> OwnGroups() {
   return groups;
 }
 
-bool CheckIdentity(ProbeReport& report) {
+bool CheckIdentity(CheckReport& report) {
   const auto groups = OwnGroups();
   if (!groups) {
     report.Add(CheckStatus::kFail, "client.identity", "Client identity",
@@ -53,7 +53,7 @@ bool CheckIdentity(ProbeReport& report) {
   return true;
 }
 
-bool CheckPath(const std::string& path, ProbeReport& report) {
+bool CheckPath(const std::string& path, CheckReport& report) {
   struct stat info {};
 
   if (::lstat(path.c_str(), &info) != 0 && errno == EACCES) {
@@ -128,7 +128,7 @@ std::string_view ConnectAdvice(int error) {
 
 UniqueFd ReachSocket(const std::string& path,
                      std::chrono::steady_clock::time_point deadline,
-                     ProbeReport& report) {
+                     CheckReport& report) {
   if (!CheckIdentity(report) || !CheckPath(path, report)) {
     return {};
   }

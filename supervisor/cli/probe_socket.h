@@ -7,7 +7,7 @@
 #include <string>
 
 #include "common/base/unique_fd.h"
-#include "supervisor/cli/probe_report.h"
+#include "supervisor/state_commands/check_report.h"
 
 namespace baokms::supervisor {
 
@@ -15,6 +15,6 @@ namespace baokms::supervisor {
 // a connected, non-blocking descriptor, or an invalid one after a failed check.
 UniqueFd ReachSocket(const std::string& path,
                      std::chrono::steady_clock::time_point deadline,
-                     ProbeReport& report);
+                     CheckReport& report);
 
 }  // namespace baokms::supervisor

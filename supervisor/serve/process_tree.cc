@@ -29,6 +29,9 @@ Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const ProcessTreeParts
                                                           BootstrapResult bootstrap,
                                                           Hooks hooks) {
   std::unique_ptr<ProcessTree> tree(new ProcessTree(config, bootstrap.isolation));
+  if (bootstrap.isolation.level == IsolationLevel::kSeparateUsers) {
+    parts.processes.Permit(ProcessName(kSpawnerKey), kUserCapabilities);
+  }
   tree->broker_ =
       BAOKMS_TRY(Step("set up name lookups",
                       Broker::Create(parts.loop, parts.metrics, std::move(bootstrap.endpoints),

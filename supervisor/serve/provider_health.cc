@@ -22,7 +22,7 @@ void AddProcess(const ProcessFacts& process, ScrapeFacts& facts) {
   const std::optional<Confinement>& confinement = process.confinement;
   add("seccomp", process.filters_in_force);
   add("no_new_privileges", confinement && confinement->no_new_privileges);
-  add("no_capabilities", confinement && confinement->no_capabilities);
+  add("capabilities", process.capabilities_as_permitted);
   if (process.resident_bytes) {
     facts.resident.push_back(
         {.process = process.process, .bytes = static_cast<double>(*process.resident_bytes)});

@@ -1,6 +1,9 @@
-"""What is in force for each process, as the running provider shows it."""
+"""What is in force for each process, as the running provider and the command isolation show it."""
 
+import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,19 +12,24 @@ from rig.provider import AGENT, SPAWNER, WORKER
 from rig.tools import provider_binary
 from rig.waits import wait_for
 
+NOBODY = 65534
 PROCESSES = ("auth_agent", "spawner", "supervisor", "worker_0", "worker_1")
 
 
 @pytest.fixture
 def with_worker(monkeypatch, tmp_path):
-    """Has the next provider run a program of the tests in place of the worker."""
+    """Has the next provider run copies of the programs, with one of the tests in place of the
+    worker.
+    """
+    own = Path(provider_binary())
 
-    def install(program: str) -> None:
-        own = Path(provider_binary())
-        for name in (own.name, SPAWNER, AGENT):
+    def install(program: str = "") -> None:
+        for name in (own.name, SPAWNER, WORKER, AGENT):
+            (tmp_path / name).unlink(missing_ok=True)
             shutil.copy(own.with_name(name), tmp_path)
-        shutil.copy(own.parents[1] / "tests" / program, tmp_path / WORKER)
-        (tmp_path / WORKER).chmod(0o111)
+        if program:
+            shutil.copy(own.parents[1] / "tests" / program, tmp_path / WORKER)
+            (tmp_path / WORKER).chmod(0o111)
         monkeypatch.setenv("BAOKMS_BIN", str(tmp_path))
 
     return install
@@ -30,7 +38,7 @@ def with_worker(monkeypatch, tmp_path):
 def sandbox_state(provider, process: str) -> dict:
     """The values of the metric by mechanism."""
     values = {}
-    for mechanism in ("seccomp", "no_new_privileges", "no_capabilities"):
+    for mechanism in ("seccomp", "no_new_privileges", "capabilities"):
         name = f'openbao_kms_sandbox_state{{mechanism="{mechanism}",process="{process}"}}'
         values[mechanism] = provider.metrics().get(name)
     return values
@@ -83,5 +91,142 @@ def test_a_worker_that_only_says_that_it_is_filtered_is_not_called_confined(
         assert sandbox_state(provider, worker) == {
             "seccomp": 0.0,
             "no_new_privileges": 1.0,
-            "no_capabilities": 1.0,
+            "capabilities": 1.0,
         }
+
+
+def isolation(provider, *arguments, code: int = 0) -> dict:
+    """The report of the command by check: status and message."""
+    done = provider.run("isolation", "--output", "json", *arguments, check=False)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    report = json.loads(done.stdout)
+    assert report["name"] == "isolation"
+    return {row["id"]: (row["status"], row.get("message", "")) for row in report["checks"]}
+
+
+def falling_short(rows: dict, status: str = "fail") -> set:
+    return {name for name, (result, _) in rows.items() if result == status}
+
+
+EXPECTED_WARNINGS = {"promise.users", "promise.secret_pages", "promise.landlock", "promise.credentials"}
+
+
+def test_a_running_provider_keeps_every_promise(provider):
+    rows = isolation(provider)
+    assert falling_short(rows) == set()
+    assert falling_short(rows, "warn") <= EXPECTED_WARNINGS
+    assert rows["isolation.subject"][1].startswith("the running provider, process ")
+    for process in PROCESSES:
+        _, facts = rows[f"process.{process}"]
+        assert "capabilities 0x0; no_new_privs; seccomp filters " in facts
+        assert "; not dumpable, " in facts
+        assert "; limits core 0, " in facts
+    assert "auth.jwt.jwtFile" in rows["promise.credentials"][1]
+
+
+def test_a_dry_start_keeps_every_promise_and_touches_nothing(make_provider):
+    provider = make_provider()
+    provider.write_config({"openbao": {"address": "https://127.0.0.1:1"}})  # nobody is there
+    rows = isolation(provider)
+    assert falling_short(rows) == set()
+    assert rows["isolation.subject"][1] == "a dry start, because no provider runs"
+    assert {f"process.{process}" for process in PROCESSES} <= set(rows)
+    assert os.listdir(provider.folder / "state") == []
+    assert not provider.socket_path.exists()
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "dry"])
+def test_separate_users_keep_more_promises(make_provider, running):
+    provider = make_provider(separate=True)
+    if running:
+        provider.start_healthy()
+        assert provider.ready()[1]["isolation"]["processes"]["spawner"] == "confined"
+    rows = isolation(provider)
+    assert falling_short(rows) == set()
+    assert rows["promise.users"] == ("pass", "separate-users")
+    assert rows["promise.credentials"][0] == "pass"
+    assert "; capabilities 0xc0; " in rows["process.spawner"][1]
+    assert "; capabilities 0x0; " in rows["process.supervisor"][1]
+
+
+def test_watching_ends_with_the_provider(make_provider):
+    provider = make_provider().start_healthy()
+    command = [provider_binary(), "--config", str(provider.config_path), "isolation", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout.readline() == "isolation\n"
+        assert provider.stop() == 0
+        _, errors = watch.communicate(timeout=20)
+        assert (watch.returncode, errors) == (4, "the provider has ended\n")
+
+
+def test_a_worker_without_a_filter_falls_short(make_provider, with_worker):
+    with_worker("pretending_worker")
+    provider = make_provider().start_healthy()
+    assert falling_short(isolation(provider, code=4)) == {"promise.filters"}
+    assert provider.stop() == 0
+    assert falling_short(isolation(provider, code=4)) == {"promise.filters"}
+
+
+def test_programs_that_can_be_read_are_shown(make_provider, with_worker, tmp_path):
+    with_worker()
+    provider = make_provider().start_healthy()
+    for program in (SPAWNER, WORKER, AGENT):
+        (tmp_path / program).chmod(0o555)
+        rows = isolation(provider)
+        assert "promise.programs" in falling_short(rows, "warn")
+        assert f"{program} can be read" in rows["promise.programs"][1]
+    (tmp_path / WORKER).chmod(0o577)
+    assert falling_short(isolation(provider, code=4)) == {"promise.programs"}
+
+
+def test_a_configuration_that_the_service_user_owns_is_shown(make_provider):
+    provider = make_provider(changes={"server": {"socketGroup": str(NOBODY)}})
+    authority = shutil.copy(provider.config["openbao"]["caCertFile"], provider.folder / "ca.pem")
+    provider.write_config({"openbao": {"caCertFile": str(authority)}})
+    for path in [provider.folder, *provider.folder.rglob("*"), provider.socket_path.parent]:
+        os.chown(path, NOBODY, NOBODY)
+    provider.folder.parent.chmod(0o711)
+    provider.daemon.start_through(
+        ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
+    )
+    provider.start_healthy()
+    rows = isolation(provider)
+    assert falling_short(rows) == set()
+    assert f"uid {NOBODY}; gid {NOBODY}; groups none; " in rows["process.worker_0"][1]
+    assert "(--config) belongs to the user of the provider" in rows["promise.configuration"][1]
+    assert "promise.configuration" in falling_short(rows, "warn")
+    os.chown(provider.config_path, 0, NOBODY)
+    os.chown(authority, 0, NOBODY)
+    provider.config_path.chmod(0o640)
+    assert "promise.configuration" not in falling_short(isolation(provider), "warn")
+
+
+def test_a_provider_that_does_not_answer_is_judged_by_the_kernel_alone(make_provider):
+    provider = make_provider().start_healthy()
+    provider.write_config({"server": {"healthAddress": "127.0.0.1:1"}})
+    rows = isolation(provider)
+    assert falling_short(rows) == set()
+    assert "does not answer on server.healthAddress" in rows["isolation.subject"][1]
+    assert rows["promise.filters"][0] == "warn"
+
+
+def test_serve_check_says_whether_serve_would_start(make_provider, with_worker):
+    provider = make_provider()
+    done = provider.run("serve", "--check")
+    assert done.stdout == (
+        "the configuration is valid, and these processes are confined:"
+        " auth_agent spawner supervisor worker_0 worker_1\n"
+    )
+    assert os.listdir(provider.folder / "state") == []
+    provider.write_config({"openbao": {"timeout": "0s"}})
+    assert provider.run("serve", "--check", check=False).returncode == 3
+
+
+def test_serve_check_finds_a_worker_without_a_filter(make_provider, with_worker):
+    with_worker("unfiltered_worker")
+    done = make_provider().run("serve", "--check", check=False)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "cannot start: the system call filter is not in force" in done.stderr
+    with_worker("pretending_worker")
+    done = make_provider().run("serve", "--check", check=False)
+    assert (done.returncode, done.stderr) == (4, "not confined: worker_0 worker_1\n")

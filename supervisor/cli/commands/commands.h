@@ -14,6 +14,7 @@ extern const Command kServeCommand;
 extern const Command kConfigCommand;
 extern const Command kVersionCommand;
 extern const Command kPolicyCommand;
+extern const Command kIsolationCommand;
 extern const Command kProbeCommand;
 extern const Command kRotationPlanCommand;
 extern const Command kVerifyRotationCommand;
@@ -28,13 +29,22 @@ extern const Command kCompletionCommand;
 extern const Command kHelpCommand;
 
 // In the order of the help text.
-inline constexpr std::array kCommands = {&kServeCommand,           &kConfigCommand,
-                                         &kVersionCommand,         &kPolicyCommand,
-                                         &kProbeCommand,           &kRotationPlanCommand,
-                                         &kVerifyRotationCommand,  &kRetireVersionsCommand,
-                                         &kRestoreVersionsCommand, &kRecoverStateCommand,
-                                         &kMigrateStateCommand,    &kExportStateCommand,
-                                         &kImportStateCommand,     &kPinLatchCommand,
-                                         &kCompletionCommand,      &kHelpCommand};
+inline constexpr std::array kCommands = {&kServeCommand,
+                                         &kConfigCommand,
+                                         &kVersionCommand,
+                                         &kPolicyCommand,
+                                         &kProbeCommand,
+                                         &kIsolationCommand,
+                                         &kRotationPlanCommand,
+                                         &kVerifyRotationCommand,
+                                         &kRetireVersionsCommand,
+                                         &kRestoreVersionsCommand,
+                                         &kRecoverStateCommand,
+                                         &kMigrateStateCommand,
+                                         &kExportStateCommand,
+                                         &kImportStateCommand,
+                                         &kPinLatchCommand,
+                                         &kCompletionCommand,
+                                         &kHelpCommand};
 
 }  // namespace baokms::supervisor

@@ -54,7 +54,7 @@ std::string CodeText(const grpc::Status& status) {
 
 class KmsProber {
  public:
-  KmsProber(UniqueFd socket, SystemTime deadline, ProbeReport& report)
+  KmsProber(UniqueFd socket, SystemTime deadline, CheckReport& report)
       : deadline_(deadline), report_(report) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(static_cast<int>(contract::kMaxGrpcMessageBytes));
@@ -157,7 +157,7 @@ class KmsProber {
   }
 
   const SystemTime deadline_;
-  ProbeReport& report_;
+  CheckReport& report_;
   std::unique_ptr<v2::KeyManagementService::Stub> stub_;
   std::string plaintext_;
   std::string uid_;
@@ -172,8 +172,8 @@ struct ProbeOptions {
 };
 
 // Stops at the first check that fails.
-ProbeReport Probe(const ProbeOptions& options) {
-  ProbeReport report;
+CheckReport Probe(const ProbeOptions& options) {
+  CheckReport report{.name = "probe"};
   const auto timeout = std::min<std::chrono::nanoseconds>(options.timeout, kMaxTimeout);
   const auto steady_deadline = std::chrono::steady_clock::now() + timeout;
   const SystemTime deadline =
@@ -219,7 +219,7 @@ int RunProbe(const CommandContext& context) {
     }
     options.expected_key_id = *key_id;
   }
-  const ProbeReport report = Probe(options);
+  const CheckReport report = Probe(options);
   const std::string text = ToString(report, context.output());
   if (!report.Failed()) {
     return context.Print(text);

@@ -56,7 +56,7 @@ std::string With(const std::string& from, const std::string& to) {
 TEST(ProcessFactsTest, ReadsAConfinedProcess) {
   const auto facts = ParseStatus(kConfined);
   ASSERT_TRUE(facts.has_value());
-  EXPECT_TRUE(facts->no_capabilities);
+  EXPECT_EQ(facts->capabilities, 0U);
   EXPECT_TRUE(facts->no_new_privileges);
   EXPECT_TRUE(facts->seccomp_filter);
   EXPECT_EQ(facts->pid, 4711);
@@ -76,7 +76,7 @@ TEST(ProcessFactsTest, SeesEveryCapabilitySetThatIsNotEmpty) {
     const auto facts =
         ParseStatus(With(name + ":\t0000000000000000", name + ":\t0000000000000080"));
     ASSERT_TRUE(facts.has_value()) << name;
-    EXPECT_FALSE(facts->no_capabilities) << name;
+    EXPECT_EQ(facts->capabilities, 0x80U) << name;
   }
 }
 
@@ -173,6 +173,21 @@ TEST(ProcessTableTest, WantsTheDocumentedNumberOfFilters) {
     EXPECT_FALSE(Judged(row.process, row.filter, row.filters - 1).Confined()) << row.filter;
     EXPECT_FALSE(Judged(row.process, row.filter, row.filters + 1).Confined()) << row.filter;
   }
+}
+
+TEST(ProcessTableTest, WantsNoCapabilityThatIsNotPermitted) {
+  const std::string text = With("CapEff:\t0000000000000000", "CapEff:\t00000000000000c0");
+  UniqueFd status(::memfd_create("status", MFD_CLOEXEC));
+  ASSERT_EQ(::write(status.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  ProcessTable table;
+  table.Put("spawner", Kind::KIND_STATUS, std::move(status));
+  EXPECT_FALSE(table.Read()[0].capabilities_as_permitted);
+  table.Permit("worker_0", kUserCapabilities);
+  EXPECT_FALSE(table.Read()[0].capabilities_as_permitted);
+  table.Permit("spawner", 0x80);
+  EXPECT_FALSE(table.Read()[0].capabilities_as_permitted);
+  table.Permit("spawner", kUserCapabilities);
+  EXPECT_TRUE(table.Read()[0].capabilities_as_permitted);
 }
 
 TEST(ProcessTableTest, WantsTheFilterOfTheRole) {

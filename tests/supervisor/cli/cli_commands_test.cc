@@ -12,11 +12,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "supervisor/cli/probe_report.h"
 #include "supervisor/cli/version.h"
 #include "supervisor/config/reference.h"
 #include "supervisor/registry/file_ops.h"
 #include "supervisor/registry/pin_latch.h"
+#include "supervisor/state_commands/check_report.h"
 #include "tests/supervisor/cli/cli_fixture.h"
 #include "tests/supervisor/cli/cli_run.h"
 #include "tests/supervisor/config/config_texts.h"
@@ -50,6 +50,7 @@ TEST_F(CliTest, ExplainsEveryCommand) {
                       {{"config", "schema"}, "Usage: bao-kms-provider config schema [OPTIONS]"},
                       {{"policy", "openbao"}, "Usage: bao-kms-provider policy openbao [OPTIONS]"},
                       {{"probe"}, "Usage: bao-kms-provider probe [OPTIONS]"},
+                      {{"isolation"}, "Usage: bao-kms-provider isolation [OPTIONS]"},
                       {{"completion"}, "Usage: bao-kms-provider completion [OPTIONS]"}};
   for (const Row& row : rows) {
     std::vector<std::string> flag = row.words;
@@ -81,7 +82,7 @@ TEST_F(CliTest, AnswersUsageErrorsWithOneLineAndExitCode2) {
       {{"--nope"}, "unknown flag: --nope\n"},
       {{"version", "--nope=value"}, "unknown flag: --nope\n"},
       {{"version", "--socket", "/x"}, "unknown flag: --socket\n"},
-      {{"serve", "--check"}, "unknown flag: --check\n"},
+      {{"serve", "--nope"}, "unknown flag: --nope\n"},
       {{"version", "extra"}, "unexpected argument \"extra\"\n"},
       {{"serve", "version"}, "unexpected argument \"version\"\n"},
       {{"serve", "\x1b[31m"}, "unexpected argument \"?[31m\"\n"},
@@ -162,6 +163,8 @@ TEST_F(CliTest, WantsAConfigurationFile) {
                                                 {"config", "--no-host-checks"},
                                                 {"config", "--config="},
                                                 {"serve"},
+                                                {"serve", "--check"},
+                                                {"isolation"},
                                                 {"policy", "openbao"},
                                                 {"pin-latch"},
                                                 {"rotation-plan"}}) {
@@ -447,19 +450,24 @@ TEST(StateFlagsTest, WantsAConfigurationBeforeAnythingElse) {
   }
 }
 
-TEST(ProbeReportTest, HasTheDocumentedForms) {
-  ProbeReport report;
+TEST(CheckReportTest, HasTheDocumentedForms) {
+  CheckReport report{.name = "probe"};
   report.Add(CheckStatus::kPass, "a.b", "Title", "message");
   report.Add(CheckStatus::kWarn, "d", "W", "x");
   EXPECT_FALSE(report.Failed());
   EXPECT_EQ(ToString(report, OutputFormat::kText),
             "probe\n[pass] a.b: Title - message\n[warn] d: W - x\n");
-  EXPECT_EQ(ToString(ProbeReport{{{"a", "T", CheckStatus::kFail, "why"}}}, OutputFormat::kJson),
-            "{\n  \"name\": \"probe\",\n  \"checks\": [\n    {\n      \"id\": \"a\",\n"
-            "      \"title\": \"T\",\n      \"status\": \"fail\",\n"
-            "      \"message\": \"why\"\n    }\n  ]\n}\n");
+  EXPECT_EQ(
+      ToString(CheckReport{"probe", {{"a", "T", CheckStatus::kFail, "why"}}}, OutputFormat::kJson),
+      "{\n  \"name\": \"probe\",\n  \"checks\": [\n    {\n      \"id\": \"a\",\n"
+      "      \"title\": \"T\",\n      \"status\": \"fail\",\n"
+      "      \"message\": \"why\"\n    }\n  ]\n}\n");
   report.Add(CheckStatus::kFail, "e", "F", "");
   EXPECT_TRUE(report.Failed());
+  EXPECT_EQ(ToString(CheckReport{"n", {{"a", "T", CheckStatus::kSkip, ""}}}, OutputFormat::kText),
+            "n\n[skip] a: T\n");
+  EXPECT_THAT(ToString(CheckReport{"n", {{"a", "T", CheckStatus::kSkip, ""}}}, OutputFormat::kJson),
+              Not(HasSubstr("message")));
 }
 
 TEST(StreamTest, DoesNotSucceedWithoutOutput) {

@@ -43,9 +43,10 @@ inline CliOutcome InvokeOn(const LiveKey& live,
                            },
                        .refuse = [&](const std::string& problems) { err << problems << "\n"; },
                        .check_programs = [&](uid_t /*own_user*/) { return programs; },
-                       .read_live_key =
-                           [&](const ServeOptions& /*options*/) {
-                             return live;
+                       .read_live_key = [&](const ServeOptions& /*options*/) { return live; },
+                       .dry_start =
+                           [](const ServeOptions& /*options*/, const auto& /*inspect*/) {
+                             return DryStartFailure{.exit_code = 5, .line = "not started"};
                            }};
   const int code = RunCli(arguments, environment, {out, err}, hooks);
   return {code, out.str(), err.str(), std::move(served)};

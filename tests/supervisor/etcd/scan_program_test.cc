@@ -121,7 +121,7 @@ TEST_F(ScanProgramTest, IsConfinedBeforeItReadsFromEtcd) {
   ASSERT_TRUE(confinement.has_value());
   EXPECT_TRUE(confinement->seccomp_filter);
   EXPECT_TRUE(confinement->no_new_privileges);
-  EXPECT_TRUE(confinement->no_capabilities);
+  EXPECT_EQ(confinement->capabilities, 0U);
   EXPECT_THAT(limits, testing::ContainsRegex("Max data size +805306368 +805306368 "));
   EXPECT_THAT(limits, testing::ContainsRegex("Max open files +128 +128 "));
   EXPECT_THAT(limits, testing::ContainsRegex("Max core file size +0 +0 "));

@@ -12,13 +12,14 @@ ProcessFacts ConfinedSupervisor() {
   ProcessFacts facts;
   facts.process = "supervisor";
   facts.confinement = Confinement{.pid = 12,
-                                  .no_capabilities = true,
+                                  .capabilities = 0,
                                   .no_new_privileges = true,
                                   .seccomp_filter = true,
                                   .filters = 2};
   facts.reported = ReportedConfinement{
       .filter = "supervisor", .landlock_abi = 7, .refused_syscall = SYS_getppid};
   facts.filters_in_force = true;
+  facts.capabilities_as_permitted = true;
   return facts;
 }
 

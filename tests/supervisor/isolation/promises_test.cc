@@ -1,0 +1,305 @@
+// Each promise, kept and broken in one way after the other.
+
+#include "supervisor/isolation/promises.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace baokms::supervisor {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uid_t kService = 900;
+
+ProcessView MakeProcess(const std::string& name,
+                        std::uint32_t filters,
+                        const std::string& program) {
+  ProcessView process;
+  process.name = name;
+  process.confinement = {.pid = 10,
+                         .capabilities = 0,
+                         .no_new_privileges = true,
+                         .seccomp_filter = true,
+                         .filters = 1 + filters};
+  process.uids = {kService};
+  process.gids = {kService};
+  process.locked_kib = 8;
+  process.secret_memory = true;
+  process.limits = {{"Max core file size", "0"},
+                    {"Max file size", "0"},
+                    {"Max open files", "96"},
+                    {"Max data size", name == "auth_agent" ? "100663296" : "134217728"}};
+  process.descriptors = {{"null", 3}, {"seqpacket", 2}, {"eventpoll", 1}};
+  process.program = {.path = "/opt/" + program, .owner = 0, .mode = 0111};
+  return process;
+}
+
+ProcessView& Process(Observation& observation, const std::string& name) {
+  return *std::ranges::find(observation.processes, name, &ProcessView::name);
+}
+
+// A provider that keeps every promise, in a container with one filter.
+Observation Perfect() {
+  Observation observation;
+  observation.reported = ReportedIsolation{};
+  observation.reported->level = "separate-users";
+  observation.reported->inherited_filters = 1;
+  observation.reported->processes = {{"supervisor", {true, "supervisor", "getppid", 7}},
+                                     {"spawner", {true, "spawner", "getppid", 0}},
+                                     {"auth_agent", {true, "auth_agent", "dup3", 7}},
+                                     {"worker_0", {true, "worker", "dup3", 0}}};
+  observation.processes = {MakeProcess("auth_agent", 2, "bao-kms-authagent"),
+                           MakeProcess("spawner", 1, "bao-kms-spawner"),
+                           MakeProcess("supervisor", 1, "bao-kms-provider"),
+                           MakeProcess("worker_0", 2, "bao-kms-worker")};
+  uid_t uid = kService;
+  for (ProcessView& process : observation.processes) {
+    process.uids = {uid++};
+  }
+  Process(observation, "spawner").uids = Process(observation, "supervisor").uids;
+  observation.readable_processes.emplace();
+  observation.readable_credentials.emplace();
+  observation.trusted_files = {
+      {.key = "--config", .path = "/etc/kms/config.yaml", .owner = 0, .mode = 0640}};
+  observation.workers = 1;
+  return observation;
+}
+
+Verdict VerdictOf(const std::string& id, const Observation& observation) {
+  const auto promises = Promises();
+  const auto promise = std::ranges::find(promises, id, &Promise::id);
+  EXPECT_NE(promise, promises.end()) << id;
+  return promise->judge(observation);
+}
+
+struct Breach {
+  const char* id;
+  CheckStatus status;
+  const char* message;
+  std::function<void(Observation&)> commit;
+};
+
+class PromiseTest : public ::testing::TestWithParam<Breach> {};
+
+TEST_P(PromiseTest, IsKeptAndSeenToBeBroken) {
+  Observation observation = Perfect();
+  EXPECT_EQ(VerdictOf(GetParam().id, observation).status, CheckStatus::kPass);
+  GetParam().commit(observation);
+  const Verdict verdict = VerdictOf(GetParam().id, observation);
+  EXPECT_EQ(verdict.status, GetParam().status);
+  EXPECT_THAT(verdict.message, HasSubstr(GetParam().message));
+  for (const Promise& promise : Promises()) {
+    if (promise.id != GetParam().id && GetParam().status == CheckStatus::kFail) {
+      EXPECT_NE(promise.judge(observation).status, CheckStatus::kFail) << promise.id;
+    }
+  }
+}
+
+std::vector<Breach> Breaches() {
+  return {
+      {"promise.tree", CheckStatus::kFail, "spawner does not run",
+       [](Observation& o) {
+         std::erase_if(o.processes, [](const auto& p) { return p.name == "spawner"; });
+       }},
+      {"promise.tree", CheckStatus::kFail, "unknown_0 runs /tmp/sh",
+       [](Observation& o) {
+         o.processes.push_back(MakeProcess("unknown_0", 1, "x"));
+         o.processes.back().program.path = "/tmp/sh";
+         o.reported->processes["unknown_0"] = {true, "supervisor", "getppid", 0};
+         o.reported.reset();
+       }},
+      {"promise.users", CheckStatus::kFail, "supervisor, the workers share the user 902",
+       [](Observation& o) {
+         Process(o, "worker_0").uids = Process(o, "supervisor").uids;
+       }},
+      {"promise.users", CheckStatus::kFail, "worker_0 can change between users",
+       [](Observation& o) {
+         Process(o, "worker_0").uids.insert(0);
+       }},
+      {"promise.users", CheckStatus::kWarn, "single-user",
+       [](Observation& o) {
+         o.reported->level = "single-user";
+       }},
+      {"promise.privileges", CheckStatus::kFail, "supervisor has capabilities",
+       [](Observation& o) {
+         Process(o, "supervisor").confinement.capabilities = 1U << 7U;
+       }},
+      {"promise.privileges", CheckStatus::kFail, "spawner has capabilities",
+       [](Observation& o) {
+         Process(o, "spawner").confinement.capabilities = 1U << 1U;
+       }},
+      {"promise.privileges", CheckStatus::kFail, "worker_0 can gain privileges",
+       [](Observation& o) {
+         Process(o, "worker_0").confinement.no_new_privileges = false;
+       }},
+      {"promise.filters", CheckStatus::kFail, "worker_0 has 2 filters, not 3",
+       [](Observation& o) {
+         Process(o, "worker_0").confinement.filters = 2;
+       }},
+      {"promise.filters", CheckStatus::kFail, "worker_0 has no filter of its own",
+       [](Observation& o) {
+         Process(o, "worker_0").confinement.seccomp_filter = false;
+       }},
+      {"promise.filters", CheckStatus::kFail, "worker_0 has no filter of its own",
+       [](Observation& o) {
+         o.reported->processes["worker_0"].filter = "spawner";
+       }},
+      {"promise.filters", CheckStatus::kFail, "auth_agent has not proved",
+       [](Observation& o) {
+         o.reported->processes["auth_agent"].refused = "";
+       }},
+      {"promise.filters", CheckStatus::kWarn, "does not say",
+       [](Observation& o) {
+         o.reported.reset();
+       }},
+      {"promise.memory", CheckStatus::kFail, "can read the memory of worker_0",
+       [](Observation& o) {
+         o.readable_processes->push_back("worker_0");
+       }},
+      {"promise.memory", CheckStatus::kFail, "could not be tried",
+       [](Observation& o) {
+         o.readable_processes.reset();
+       }},
+      {"promise.programs", CheckStatus::kWarn, "bao-kms-worker can be read",
+       [](Observation& o) {
+         Process(o, "worker_0").program.mode = 0555;
+       }},
+      {"promise.programs", CheckStatus::kWarn, "bao-kms-spawner can be read",
+       [](Observation& o) {
+         Process(o, "spawner").program.owner = kService;
+       }},
+      {"promise.programs", CheckStatus::kFail, "bao-kms-provider can be changed",
+       [](Observation& o) {
+         Process(o, "supervisor").program.mode = 0775;
+       }},
+      {"promise.traces", CheckStatus::kFail, "spawner: Max core file size is unlimited",
+       [](Observation& o) {
+         Process(o, "spawner").limits["Max core file size"] = "unlimited";
+       }},
+      {"promise.traces", CheckStatus::kFail, "auth_agent: Max file size is unlimited",
+       [](Observation& o) {
+         Process(o, "auth_agent").limits["Max file size"] = "unlimited";
+       }},
+      {"promise.limits", CheckStatus::kFail, "worker_0: Max data size is unlimited",
+       [](Observation& o) {
+         Process(o, "worker_0").limits["Max data size"] = "unlimited";
+       }},
+      {"promise.limits", CheckStatus::kFail, "auth_agent: Max open files is 1024, not 96",
+       [](Observation& o) {
+         Process(o, "auth_agent").limits["Max open files"] = "1024";
+       }},
+      {"promise.limits", CheckStatus::kFail, "worker_0: Max open files is unknown",
+       [](Observation& o) {
+         Process(o, "worker_0").limits.erase("Max open files");
+       }},
+      {"promise.descriptors", CheckStatus::kFail, "worker_0 has 1 open of kind file",
+       [](Observation& o) {
+         Process(o, "worker_0").descriptors["file"] = 1;
+       }},
+      {"promise.descriptors", CheckStatus::kFail, "spawner has 2 open of kind tcp",
+       [](Observation& o) {
+         Process(o, "spawner").descriptors["tcp"] = 2;
+       }},
+      {"promise.descriptors", CheckStatus::kFail, "auth_agent has 1 open of kind tcp_listener",
+       [](Observation& o) {
+         Process(o, "auth_agent").descriptors["tcp_listener"] = 1;
+       }},
+      {"promise.secret_pages", CheckStatus::kFail, "worker_0 has no locked memory",
+       [](Observation& o) {
+         Process(o, "worker_0").locked_kib = 0;
+         Process(o, "worker_0").secret_memory = false;
+       }},
+      {"promise.secret_pages", CheckStatus::kWarn, "locked pages, which root can read, in worker_0",
+       [](Observation& o) {
+         Process(o, "worker_0").secret_memory = false;
+       }},
+      {"promise.landlock", CheckStatus::kWarn, "not in force for supervisor",
+       [](Observation& o) {
+         o.reported->processes["supervisor"].landlock_abi = 0;
+       }},
+      {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
+       [](Observation& o) {
+         o.readable_credentials->push_back("auth.jwt.jwtFile");
+         o.reported->processes["supervisor"].landlock_abi = 0;
+       }},
+      {"promise.credentials", CheckStatus::kFail, "could not be tried",
+       [](Observation& o) {
+         o.readable_credentials.reset();
+       }},
+      {"promise.configuration", CheckStatus::kWarn, "belongs to the user of the provider",
+       [](Observation& o) {
+         o.trusted_files[0].owner = kService;
+       }},
+      {"promise.configuration", CheckStatus::kWarn, "can be changed by its group",
+       [](Observation& o) {
+         o.trusted_files[0].mode = 0660;
+       }},
+  };
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PromiseTest, ::testing::ValuesIn(Breaches()));
+
+TEST(PromisesTest, EachIsSeenToBeBroken) {
+  const std::vector<Breach> breaches = Breaches();
+  for (const Promise& promise : Promises()) {
+    EXPECT_TRUE(std::ranges::any_of(breaches, [&](const Breach& breach) {
+      return breach.id == promise.id;
+    })) << promise.id;
+  }
+}
+
+TEST(PromisesTest, GiveTheSpawnerWhatItNeedsForSeparateUsers) {
+  Observation observation = Perfect();
+  Process(observation, "spawner").confinement.capabilities = (1U << 6U) | (1U << 7U);
+  EXPECT_EQ(VerdictOf("promise.privileges", observation).status, CheckStatus::kPass);
+  observation.reported->level = "single-user";
+  EXPECT_EQ(VerdictOf("promise.privileges", observation).status, CheckStatus::kFail);
+}
+
+TEST(PromisesTest, AllowLowerLimitsOfTheService) {
+  Observation observation = Perfect();
+  Process(observation, "worker_0").limits["Max open files"] = "64";
+  EXPECT_EQ(VerdictOf("promise.limits", observation).status, CheckStatus::kPass);
+}
+
+TEST(PromisesTest, AllowAModuleWhatItNeeds) {
+  Observation observation = Perfect();
+  observation.module = true;
+  observation.module_writes = true;
+  ProcessView& agent = Process(observation, "auth_agent");
+  agent.limits["Max file size"] = "unlimited";
+  agent.limits["Max open files"] = "512";
+  agent.limits["Max data size"] = "536870912";
+  agent.descriptors["file"] = 4;
+  agent.confinement.filters = 5;
+  observation.reported->processes["auth_agent"].filter = "auth_agent_pkcs11";
+  for (const Promise& promise : Promises()) {
+    EXPECT_EQ(promise.judge(observation).status, CheckStatus::kPass) << promise.id;
+  }
+}
+
+TEST(PromisesTest, ShowTheFactsOfEachProcess) {
+  const Observation observation = Perfect();
+  CheckReport report{.name = "isolation"};
+  AddVerdicts(observation, report);
+  EXPECT_FALSE(report.Failed());
+  ASSERT_GE(report.checks.size(), 4U);
+  EXPECT_EQ(report.checks[3].id, "process.worker_0");
+  EXPECT_EQ(
+      report.checks[3].message,
+      "pid 10; uid 903; gid 900; groups none; capabilities 0x0; no_new_privs; seccomp filters "
+      "3, the last worker, refused dup3; Landlock none; not dumpable, locked 8 KiB and "
+      "memfd_secret; descriptors 1 eventpoll, 3 null, 2 seqpacket; limits core 0, fsize 0, "
+      "nofile 96, data 134217728, memlock unknown");
+}
+
+}  // namespace
+}  // namespace baokms::supervisor
