@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -134,7 +135,8 @@ OneRow MakeTable(MessageType wanted) {
 baokms::Status Deliver(std::uint8_t type, std::span<const std::uint8_t> bytes) {
   OneRow row = MakeTable(static_cast<MessageType>(type));  // fresh: it counts what it receives
   std::vector<std::uint8_t> body(bytes.begin(), bytes.end());
-  return row.table.Deliver({row.wanted, body, baokms::UniqueFd()}, ipc::kPhaseServing);
+  ipc::Datagram datagram{row.wanted, body, baokms::UniqueFd(), std::nullopt};
+  return row.table.Deliver(std::move(datagram), ipc::kPhaseServing);
 }
 
 // A type that is added later needs a row above.
