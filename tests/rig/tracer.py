@@ -123,6 +123,13 @@ class Tracee:
         """Makes one call; returns what the kernel does: a result, or a negative errno. An argument
         that is text or bytes is put into memory, and its address is passed.
         """
+        try:
+            return self._call(name, arguments)
+        except ProcessLookupError:  # somebody has killed it while it was stopped
+            self._stopped(name)
+            raise
+
+    def _call(self, name: str, arguments) -> int:
         registers = Registers.from_buffer_copy(self._base)
         registers.rip, registers.rax = self._gate, NUMBERS[name]
         registers.orig_rax = (1 << 64) - 1  # no interrupted call is restarted instead
