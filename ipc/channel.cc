@@ -29,7 +29,7 @@ struct ControlBuffer {
 // Returns the header of a message with room for a body of `size` bytes: reallocation would leave a
 // copy of a secret behind.
 Result<std::string> BeginMessage(MessageType type, std::size_t size) {
-  if (size > MaxBodySize(type)) {
+  if (size > LimitsOf(type).max_body) {
     return Error(ErrorCode::kResourceExhausted, "message over the maximum of its type");
   }
   const auto number = static_cast<std::uint16_t>(type);
@@ -84,7 +84,8 @@ Result<Datagram> CheckDatagram(std::span<std::uint8_t> bytes, int flags, Attache
   datagram.body = bytes.subspan(kHeaderSize);
   datagram.fd = std::move(attached.fds[0]);
   datagram.sender = attached.sender;
-  if (ToString(datagram.type) == "unknown" || datagram.body.size() > MaxBodySize(datagram.type)) {
+  const std::size_t max_body = LimitsOf(datagram.type).max_body;
+  if (max_body == 0 || datagram.body.size() > max_body) {
     return Error(ErrorCode::kProtocolViolation, "datagram of unknown type or over its maximum");
   }
   return datagram;

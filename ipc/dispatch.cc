@@ -28,7 +28,7 @@ void Dispatch::AddRaw(MessageType type,
                       Descriptor descriptor,
                       RawHandler handler) {
   Row row{type, phases, descriptor, std::move(handler), std::nullopt};
-  if (const FlowLimit limit = FlowLimitOf(type); limit.burst > 0) {
+  if (const FlowLimit limit = LimitsOf(type).flow; limit.burst > 0) {
     row.flow.emplace(limit.burst, limit.per_second);
   }
   rows_.push_back(std::move(row));

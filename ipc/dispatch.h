@@ -70,8 +70,8 @@ class Dispatch final {
   }
 
   // Passes the datagram to its row. Returns kProtocolViolation when there is no row, the phase is
-  // wrong, a descriptor is missing or unexpected, the rate at `now` exceeds FlowLimitOf(), the
-  // message is malformed, or the handler reports a violation.
+  // wrong, a descriptor is missing or unexpected, the rate at `now` exceeds MessageLimits::flow,
+  // the message is malformed, or the handler reports a violation.
   Status Deliver(Datagram datagram, Phase phase, BootTime now = BootNow());
 
  private:

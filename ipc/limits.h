@@ -1,14 +1,17 @@
-// Every maximum of the IPC channels, with its reason: the size of each message, the range of its
-// fields, and the rate at which one peer may send it. Both ends of a channel include this file, so
-// they cannot disagree. A message that exceeds a maximum violates the protocol, and its sender is
-// killed.
+// Every maximum of the IPC channels, with its reason: the range of each field, and in one table the
+// size of each message, how often a peer may send it and how many may wait for an answer. Both ends
+// of a channel include this file, so they cannot disagree. A message that exceeds a maximum
+// violates the protocol, and its sender is killed.
 
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 
+#include "ipc/child_descriptors.h"
 #include "ipc/message_type.h"
 
 namespace baokms::ipc {
@@ -105,10 +108,22 @@ inline constexpr std::int64_t kMaxLeaseSeconds = std::int64_t{100} * 366 * 24 * 
 // Points in time end with the year 9999, like those of certificates (RFC 5280, 4.1.2.5).
 inline constexpr std::int64_t kMaxUnixTime = 253'402'300'799;
 
-// Unanswered ConnectRequests, including those whose caller has given up. A client has at most 64
-// connections; a child that accumulates more is compromised, and a broker that does is not
-// responding.
-inline constexpr std::size_t kMaxUnansweredConnects = 256;
+// The longest HTTP exchange with OpenBao that is reported. No call may take longer
+// (worker::kMaxLoginTimeout); one during which the machine was suspended is reported as this long.
+inline constexpr std::chrono::microseconds kMaxCallDuration = std::chrono::minutes(10);
+
+// ConnectRequests of one child whose answers it has not received, including those whose caller has
+// given up. Each answer may carry a descriptor, and the kernel counts descriptors that were sent
+// and not received for all processes of one user. An answer takes less than a millisecond when the
+// name is known, so that 32 at a time are more than kConnectsPerSecond.
+inline constexpr std::size_t kMaxUnansweredConnects = 32;
+
+// Descriptors of all children together that wait to be received, and the most that the supervisor
+// has open besides: 64 clients of the KMS socket, as many of the other listeners, channels, files.
+// A service may have 1,024 of either kind (RLIMIT_NOFILE), if nobody raised the limit.
+inline constexpr std::size_t kMaxUnreceivedDescriptors = (kMaxWorkers + 1) * kMaxUnansweredConnects;
+inline constexpr std::size_t kMaxServingDescriptors = 384;
+static_assert(kMaxUnreceivedDescriptors + kMaxServingDescriptors <= 1024);
 
 // Connections that a child may request per second before it refuses its own requests: more than the
 // number of TLS handshakes that a worker can complete.
@@ -155,9 +170,6 @@ inline constexpr FlowLimit kPromptRestarts{.burst = 10, .per_second = 1};
 // into it (supervisor/children/children.cc compares them).
 inline constexpr FlowLimit kSpawns{.burst = 20, .per_second = 2};
 
-// A child logs changes of its state, not individual requests, except at level debug.
-inline constexpr FlowLimit kLogRecordFlow{.burst = 1000, .per_second = 100};
-
 // The largest datagram of any type; receive buffers have this size.
 inline constexpr std::size_t kMaxDatagram = kHeaderSize + kMaxMetadataBody;
 
@@ -169,11 +181,161 @@ inline constexpr std::size_t kMaxQueuedDescriptors = kMaxUnansweredConnects;
 // is stuck.
 inline constexpr std::size_t kMaxQueuedBytes = 8 * 1024 * 1024;
 
-// Returns the maximum size of a body of this type; 0 for a number that is not a message type.
-[[nodiscard]] std::size_t MaxBodySize(MessageType type);
+// Who sends a message, as bits.
+enum Sender : std::uint8_t {
+  kFromSupervisor = 1,
+  kFromSpawner = 2,
+  kFromWorker = 4,
+  kFromAgent = 8,
+  kFromAnyChild = kFromSpawner | kFromWorker | kFromAgent,
+};
 
-// Returns how often a peer may send this type, from the same table as the sizes
-// (ipc/message_type.cc).
-[[nodiscard]] FlowLimit FlowLimitOf(MessageType type);
+// Messages without a rate limit of their own. Each one answers a request of its receiver, which
+// refuses any other: the scheduler of the workers' requests, the sessions of the workers (key
+// tables), the channels (Pong) and the owner of the children (Spawned).
+inline constexpr FlowLimit kAsAsked{};
+
+// The same for messages of the supervisor, which children trust with the volume of what they must
+// do anyway. None costs a child memory: a worker refuses requests beyond kMaxRequests, a key table
+// and Tunables replace the last ones, and answers that were not asked for violate the protocol.
+inline constexpr FlowLimit kTrusted{};
+
+inline constexpr FlowLimit kOnce{.burst = 1};
+
+// One descriptor of each kind. The auth agent enters a second, narrower filter once its PKCS#11
+// module is open.
+inline constexpr FlowLimit kTwice{.burst = 2};
+
+// A child keeps to kConnectsPerSecond before it sends; the others may arrive in one moment.
+inline constexpr FlowLimit kConnects{.burst = kConnectsPerSecond + kMaxUnansweredConnects,
+                                     .per_second = kConnectsPerSecond};
+
+// A connection that was reported as usable may be reported as unusable later, and so may those that
+// were open before (common/openbao/limit_pairs.cc).
+inline constexpr FlowLimit kConnectReports{.burst = 5 * kConnects.burst,
+                                           .per_second = 2 * kConnects.per_second};
+
+// A worker asks when it starts, when another agent has started, and after waits of at least half a
+// second (backoff::kLogin). The worker that replaces it is counted together with it.
+inline constexpr FlowLimit kLoginRequests{.burst = 60, .per_second = 4};
+static_assert(kLoginRequests.burst >= 4 * (1 + kPromptRestarts.burst) &&
+              kLoginRequests.per_second >= 2 * kPromptRestarts.per_second + 2);
+
+// One for each LoginRequest. The agent works on one request of a worker while another one waits.
+inline constexpr FlowLimit kLoginAnswers{.burst = kLoginRequests.burst + 2,
+                                         .per_second = kLoginRequests.per_second};
+
+// Sent after each login or renewal, and when a token is no longer used. Renewals fail no more often
+// than logins.
+inline constexpr FlowLimit kTokenStatuses{.burst = 400, .per_second = 20};
+static_assert(kTokenStatuses.burst >= 4 * kLoginRequests.burst &&
+              kTokenStatuses.per_second >= 4 * kLoginRequests.per_second);
+
+// Sent after each login for any worker, of which none may have the agent killed by its requests,
+// and after each check of the credential.
+inline constexpr FlowLimit kAgentStatuses{
+    .burst = kMaxWorkers * kLoginRequests.burst + 40,
+    .per_second = kMaxWorkers * kLoginRequests.per_second + 4};
+
+// A child logs changes of its state, not individual requests: a record for each status, and as many
+// about everything else.
+inline constexpr FlowLimit kLogRecords{.burst = 2 * kAgentStatuses.burst,
+                                       .per_second = 2 * kAgentStatuses.per_second};
+
+// A PIN is tried at start and when its file changes.
+inline constexpr FlowLimit kPinAttempts{.burst = 20, .per_second = 1};
+
+// Each start of a child ends at most once.
+inline constexpr FlowLimit kExits{.burst = (kMaxWorkers + 1) * (kSpawns.burst + 1),
+                                  .per_second = (kMaxWorkers + 1) * kSpawns.per_second};
+
+// For each start of a child, the agent or all workers receive a channel.
+inline constexpr FlowLimit kPeerChannels = kExits;
+
+// The supervisor sends one when it has heard nothing for a while, and no second one before the
+// child has answered.
+inline constexpr FlowLimit kPings{.burst = 20, .per_second = 20};
+static_assert(kPings.per_second * kWorkerSilence.ping * kWorkerSilence.tick >=
+                  std::chrono::seconds(2) &&
+              kPings.per_second * kAgentSilence.ping * kAgentSilence.tick >=
+                  std::chrono::seconds(2));
+
+struct MessageLimits {
+  MessageType type{};
+  std::uint8_t senders = 0;    // Sender bits; one channel accepts the type from one of them only
+  std::size_t max_body = 0;    // bytes
+  FlowLimit flow{};            // of one channel, checked by ipc::Dispatch
+  std::size_t unanswered = 0;  // requests of one channel that may wait for the supervisor's answer
+                               // (supervisor/children/child_channel.h); 0: it answers none
+};
+
+inline constexpr std::array kMessages = {
+    MessageLimits{MessageType::kHello, kFromAnyChild, kMaxControlBody, kOnce},
+    MessageLimits{MessageType::kHelloAnswer, kFromSupervisor, kMaxControlBody, kOnce},
+    MessageLimits{MessageType::kProcDescriptor, kFromAnyChild, kMaxControlBody, kTwice},
+    MessageLimits{MessageType::kConfinementReport, kFromAnyChild, kMaxControlBody, kTwice},
+    MessageLimits{MessageType::kLogRecord, kFromAnyChild, kMaxLogBody, kLogRecords},
+    MessageLimits{MessageType::kSyscallRefused, kFromAnyChild, kMaxControlBody, kOnce},
+    MessageLimits{MessageType::kStartFailure, kFromAnyChild, kMaxControlBody, kOnce},
+    MessageLimits{MessageType::kConnectRequest, kFromWorker | kFromAgent, kMaxControlBody,
+                  kConnects, kMaxUnansweredConnects},
+    MessageLimits{MessageType::kConnectAnswer, kFromSupervisor, kMaxControlBody, kTrusted},
+    MessageLimits{MessageType::kConnectReport, kFromWorker | kFromAgent, kMaxControlBody,
+                  kConnectReports},
+    MessageLimits{MessageType::kTunables, kFromSupervisor, kMaxControlBody, kTrusted},
+    MessageLimits{MessageType::kPing, kFromSupervisor, kMaxControlBody, kPings},
+    MessageLimits{MessageType::kPong, kFromWorker | kFromAgent, kMaxControlBody, kAsAsked},
+
+    MessageLimits{MessageType::kKeyTable, kFromSupervisor, kMaxKeyTableBody, kTrusted},
+    MessageLimits{MessageType::kKeyTableAnswer, kFromWorker, kMaxControlBody, kAsAsked},
+    MessageLimits{MessageType::kEncryptRequest, kFromSupervisor, kMaxKmsBody, kTrusted},
+    MessageLimits{MessageType::kEncryptAnswer, kFromWorker, kMaxKmsBody, kAsAsked},
+    MessageLimits{MessageType::kDecryptRequest, kFromSupervisor, kMaxDecryptRequestBody, kTrusted},
+    MessageLimits{MessageType::kDecryptAnswer, kFromWorker, kMaxKmsBody, kAsAsked},
+    MessageLimits{MessageType::kCancelRequest, kFromSupervisor, kMaxControlBody, kTrusted},
+    MessageLimits{MessageType::kMetadataRequest, kFromSupervisor, kMaxControlBody, kTrusted},
+    MessageLimits{MessageType::kMetadataAnswer, kFromWorker, kMaxMetadataBody, kAsAsked},
+    MessageLimits{MessageType::kProbeEncryptRequest, kFromSupervisor, kMaxKmsBody, kTrusted},
+    MessageLimits{MessageType::kProbeEncryptAnswer, kFromWorker, kMaxKmsBody, kAsAsked},
+    MessageLimits{MessageType::kProbeDecryptRequest, kFromSupervisor, kMaxKmsBody, kTrusted},
+    MessageLimits{MessageType::kProbeDecryptAnswer, kFromWorker, kMaxKmsBody, kAsAsked},
+    MessageLimits{MessageType::kTokenStatus, kFromWorker, kMaxKmsBody, kTokenStatuses},
+
+    MessageLimits{MessageType::kAgentStatus, kFromAgent, kMaxKmsBody, kAgentStatuses},
+    MessageLimits{MessageType::kPinAttemptBegin, kFromAgent, kMaxControlBody, kPinAttempts, 1},
+    MessageLimits{MessageType::kPinAttemptAnswer, kFromSupervisor, kMaxControlBody, kTrusted},
+    MessageLimits{MessageType::kPinAttemptEnd, kFromAgent, kMaxControlBody, kPinAttempts},
+
+    MessageLimits{MessageType::kLoginRequest, kFromWorker, kMaxControlBody, kLoginRequests},
+    MessageLimits{MessageType::kToken, kFromAgent, kMaxTokenBody, kLoginAnswers},
+    MessageLimits{MessageType::kLoginFailed, kFromAgent, kMaxControlBody, kLoginAnswers},
+
+    MessageLimits{MessageType::kSpawn, kFromSupervisor, kMaxControlBody, kTrusted},
+    MessageLimits{MessageType::kSpawned, kFromSpawner, kMaxControlBody, kAsAsked},
+    MessageLimits{MessageType::kKill, kFromSupervisor, kMaxControlBody, kTrusted},
+    MessageLimits{MessageType::kExited, kFromSpawner, kMaxControlBody, kExits},
+    MessageLimits{MessageType::kPeerChannel, kFromSpawner, kMaxControlBody, kPeerChannels},
+};
+
+// Returns the row of this type; an empty one for a number that is not a message type.
+[[nodiscard]] constexpr MessageLimits LimitsOf(MessageType type) {
+  const auto* found = std::ranges::find(kMessages, type, &MessageLimits::type);
+  return found == kMessages.end() ? MessageLimits() : *found;
+}
+
+// Nothing that a child sends is without a bound: it has a rate, or it is the answer to a request.
+static_assert(std::ranges::all_of(kMessages, [](const MessageLimits& row) {
+  return (row.senders & kFromAnyChild) == 0 || row.flow.burst > 0 || IsAnswer(row.type);
+}));
+
+// Every request that the supervisor answers more than once has a maximum of unanswered ones.
+static_assert(std::ranges::all_of(kMessages, [](const MessageLimits& row) {
+  const bool answered = LimitsOf(AnswerTypeOf(row.type)).senders == kFromSupervisor;
+  return !answered || IsAnswer(row.type) || row.flow.per_second == 0 || row.unanswered > 0;
+}));
+
+static_assert(std::ranges::all_of(kMessages, [](const MessageLimits& row) {
+  return row.max_body + kHeaderSize <= kMaxDatagram;
+}));
 
 }  // namespace baokms::ipc

@@ -1,6 +1,7 @@
 #include "ipc/message_form.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -53,6 +54,7 @@ bool IsWellFormed(const OpenBaoCall& call) {
   return OpenBaoOperation_IsValid(call.operation()) && call.operation() != OPERATION_UNSPECIFIED &&
          IsStated(call.outcome()) &&
          IsMadeOf(call.request_id(), kRequestIdCharacters, kMaxRequestId) &&
+         std::chrono::microseconds(call.duration_us()) <= kMaxCallDuration &&
          call.tls_alert() <= kMaxTlsAlert;
 }
 

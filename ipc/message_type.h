@@ -10,7 +10,7 @@ namespace baokms::ipc {
 
 // Raised whenever a message changes its meaning. Both sides of every channel come from one build,
 // so a difference means a mixed installation and ends the process.
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 
 enum class MessageType : std::uint16_t {
   kHello = 2,
@@ -63,6 +63,10 @@ enum class MessageType : std::uint16_t {
 // Returns the type of the answer to a request of this type.
 [[nodiscard]] constexpr MessageType AnswerTypeOf(MessageType request) {
   return static_cast<MessageType>(static_cast<std::uint16_t>(request) + 1);
+}
+
+[[nodiscard]] constexpr bool IsAnswer(MessageType type) {
+  return static_cast<std::uint16_t>(type) % 2 == 1;
 }
 
 // Returns the name of a type, such as "EncryptRequest", or "unknown".

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/base/backoff.h"
 #include "common/base/clock.h"
 #include "common/openbao/http_limits.h"
 #include "ipc/limits.h"
@@ -17,6 +18,11 @@ namespace baokms::worker {
 // or two that read the metadata.
 inline constexpr std::size_t kMaxOperations = ipc::kMaxRequests;
 static_assert(kMaxOperations <= openbao::kMaxCalls);
+
+// A worker asks for logins at most half as often as the agent accepts.
+static_assert(ipc::kLoginRequests.per_second * (1 - backoff::kLogin.jitter) *
+                  std::chrono::duration<double>(backoff::kLogin.initial.front()).count() >=
+              2);
 
 // The maximum duration of a request, whatever deadline it has. Longer than any reasonable
 // openbao.timeout, and short enough to prevent requests from accumulating.

@@ -86,7 +86,8 @@ void AppendCalls(const std::vector<CallRecord>& records, Calls& calls) {
     ipc::OpenBaoCall& call = *calls.Add();
     call.set_operation(record.operation);
     call.set_outcome(ToOutcome(record.error_class));
-    call.set_duration_us(record.duration_us);
+    call.set_duration_us(
+        std::min(record.duration_us, static_cast<std::uint32_t>(ipc::kMaxCallDuration.count())));
     call.set_request_id(record.request_id);
     call.set_tls_alert(record.tls_alert);
   }

@@ -69,19 +69,31 @@ Connector::RequestId BrokerConnector::RequestSocket(std::uint32_t endpoint,
                                                     const std::vector<std::uint32_t>& tried,
                                                     Callback callback) {
   const RequestId id = ++last_id_;
-  const bool too_many =
-      pending_.size() + abandoned_.size() >= ipc::kMaxUnansweredConnects || !rate_.Take(BootNow());
-  const auto timer =
-      loop_.After(too_many ? BootTime::zero() : kConnectAnswerTimeout, [this, id] { GiveUp(id); });
-  pending_.emplace(id, Pending{std::move(callback), timer, !too_many});
-  if (!too_many) {
-    ipc::ConnectRequest request;
-    request.set_id(id);
-    request.set_endpoint(endpoint);
-    request.mutable_tried()->Add(tried.begin(), tried.end());
+  const auto timer = loop_.After(kConnectAnswerTimeout, [this, id] { GiveUp(id); });
+  pending_.emplace(id, Pending{std::move(callback), timer});
+  ipc::ConnectRequest& request = held_.emplace_back();
+  request.set_id(id);
+  request.set_endpoint(endpoint);
+  request.mutable_tried()->Add(tried.begin(), tried.end());
+  SendHeld();
+  return id;
+}
+
+void BrokerConnector::SendHeld() {
+  while (!held_.empty() && unanswered_ < ipc::kMaxUnansweredConnects) {
+    ipc::ConnectRequest request = std::move(held_.front());
+    held_.pop_front();
+    Pending& pending = pending_.find(request.id())->second;
+    if (!rate_.Take(BootNow())) {
+      loop_.Cancel(pending.timer);
+      pending.timer = loop_.After({}, [this, id = request.id()] { GiveUp(id); });
+      continue;
+    }
+    pending.sent = true;
+    ++unanswered_;
+    request.set_receipt(last_receipt_);
     outgoing_.request(request);
   }
-  return id;
 }
 
 void BrokerConnector::GiveUp(RequestId request) {
@@ -100,6 +112,8 @@ Connector::Callback BrokerConnector::Forget(std::map<RequestId, Pending>::iterat
   loop_.Cancel(pending->second.timer);
   if (pending->second.sent) {
     abandoned_.insert(pending->first);
+  } else {
+    std::erase_if(held_, [&](const auto& request) { return request.id() == pending->first; });
   }
   Callback callback = std::move(pending->second.callback);
   pending_.erase(pending);
@@ -115,12 +129,16 @@ void BrokerConnector::Report(std::uint64_t socket_id, SocketState state) {
 
 Status BrokerConnector::OnAnswer(const ipc::ConnectAnswer& answer, UniqueFd fd) {
   BAOKMS_TRY(CheckAnswer(answer, fd));
-  if (abandoned_.erase(answer.id()) > 0) {
-    return {};
-  }
+  const bool abandoned = abandoned_.erase(answer.id()) > 0;
   const auto found = pending_.find(answer.id());
-  if (found == pending_.end()) {
+  if (!abandoned && (found == pending_.end() || !found->second.sent)) {
     return Error(ErrorCode::kProtocolViolation, "ConnectAnswer without a request");
+  }
+  --unanswered_;
+  last_receipt_ = answer.receipt();
+  SendHeld();
+  if (abandoned) {
+    return {};
   }
   loop_.Cancel(found->second.timer);
   const Callback callback = std::move(found->second.callback);

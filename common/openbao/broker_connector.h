@@ -5,7 +5,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -41,9 +43,9 @@ class BrokerConnector final : public Connector {
   BrokerConnector& operator=(const BrokerConnector&) = delete;
   ~BrokerConnector() override;
 
-  // See Connector. With kMaxUnansweredConnects unanswered requests, or above kConnectsPerSecond,
-  // nothing is sent and the callback receives kConnectionFailed (ipc/limits.h), because the broker
-  // would otherwise terminate this process.
+  // See Connector. What exceeds the limits of ipc/limits.h is not sent, because the broker would
+  // terminate this process: while kMaxUnansweredConnects requests are unanswered, further ones
+  // wait; above kConnectsPerSecond, the callback receives kConnectionFailed.
   RequestId RequestSocket(std::uint32_t endpoint,
                           const std::vector<std::uint32_t>& tried,
                           Callback callback) override;
@@ -62,13 +64,17 @@ class BrokerConnector final : public Connector {
     bool sent = false;  // an answer will arrive
   };
 
+  void SendHeld();
   void GiveUp(RequestId request);
   Callback Forget(std::map<RequestId, Pending>::iterator pending);
 
   EventLoop& loop_;
   Outgoing outgoing_;
   std::map<RequestId, Pending> pending_;
-  std::set<RequestId> abandoned_;  // cancelled or timed out, but not answered yet
+  std::deque<ipc::ConnectRequest> held_;  // pending, and not sent yet
+  std::set<RequestId> abandoned_;         // cancelled or timed out, but not answered yet
+  std::size_t unanswered_ = 0;            // sent ones, pending or abandoned
+  std::uint64_t last_receipt_ = 0;        // of the latest answer
   RequestId last_id_ = 0;
   TokenBucket rate_{ipc::kConnectsPerSecond, ipc::kConnectsPerSecond};
 };

@@ -26,8 +26,10 @@ static_assert(kMaxMetadataBodyBytes / 16 <= contract::kMaxListedVersions);
 static_assert(ipc::kMaxMetadataVersions / ipc::kMaxKeyVersions * ipc::kMaxDatagram <=
               ipc::kMaxQueuedBytes);
 
-// A client at its maximum waits for sockets, and is not refused by its own connector.
-static_assert(setup::kMaxConnections + kFreshReserve <= ipc::kMaxUnansweredConnects);
+// A child may report each connection that it has at its maximum as unusable at once, after the
+// reports of those that it may request (ipc::kConnectReports).
+static_assert(kMaxEndpoints * (setup::kMaxConnections + kFreshReserve) + 2 * ipc::kConnects.burst <=
+              ipc::kConnectReports.burst);
 
 // The numbers of all addresses of an endpoint fit into a ConnectRequest.
 static_assert(ipc::kMaxAddresses * 5 + 64 <= ipc::kMaxControlBody);

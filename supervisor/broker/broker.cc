@@ -20,8 +20,9 @@ namespace {
 // lookup, short enough that a moved OpenBao is found immediately.
 constexpr BootTime kAddressLifetime = std::chrono::seconds(1);
 
-// Maximum number of connections whose report is still expected. A worker has at most 16 in its
-// pool, so most of them have long been closed by the time this many were opened.
+// Maximum number of connections of one child whose report is still expected. A worker has at most
+// 64 to each address of OpenBao, so most of them have long been closed by the time this many were
+// opened; the oldest one is forgotten.
 constexpr std::size_t kMaxRemembered = 1024;
 
 // How long a lookup may continue for later requests after earlier ones were told that the name did
@@ -170,17 +171,29 @@ void Broker::ConnectNow(const std::string& asked_by,
 }
 
 void Broker::Remember(const std::string& asked_by, std::uint64_t id, Connection connection) {
-  if (connections_.size() >= kMaxRemembered) {
-    connections_.clear();
+  std::map<std::uint64_t, Connection>& own = connections_[asked_by];
+  if (own.size() >= kMaxRemembered) {
+    own.erase(own.begin());
   }
-  connections_[{asked_by, id}] = connection;
+  own[id] = connection;
+}
+
+void Broker::Forget(std::string_view asked_by) {
+  if (const auto own = connections_.find(asked_by); own != connections_.end()) {
+    connections_.erase(own);
+  }
 }
 
 void Broker::TakeReport(std::string_view asked_by, const ipc::ConnectReport& report) {
-  const auto found = connections_.find({std::string(asked_by), report.id()});
-  if (found == connections_.end()) {
+  const auto own = connections_.find(asked_by);
+  if (own == connections_.end()) {
     return;
   }
+  const auto found = own->second.find(report.id());
+  if (found == own->second.end() || (report.usable() && found->second.usable)) {
+    return;
+  }
+  found->second.usable = true;
   const Connection connection = found->second;
   AddressList& addresses = endpoints_[connection.endpoint].addresses;
   metrics_.BrokerConnection(connection.endpoint, report.usable() ? "usable" : "unusable");
@@ -188,7 +201,7 @@ void Broker::TakeReport(std::string_view asked_by, const ipc::ConnectReport& rep
     addresses.NoteUsable(connection.address);
   } else {
     addresses.NoteUnusable(connection.address);
-    connections_.erase(found);  // an unusable connection never becomes usable again
+    own->second.erase(found);  // an unusable connection never becomes usable again
   }
 }
 

@@ -76,9 +76,13 @@ class Broker final {
                const Callback& callback);
 
   // Records whether a connection that `asked_by` requested is usable. A usable one may become
-  // unusable later, when its server is sealed or redirects. Unknown ids are ignored: an old id is
-  // no protocol violation, and a false report can only change the order of addresses.
+  // unusable later, when its server is sealed or redirects. Unknown ids and repetitions are
+  // ignored: an old id is no protocol violation, and a false report can only change the order of
+  // addresses.
   void TakeReport(std::string_view asked_by, const ipc::ConnectReport& report);
+
+  // Expects no more reports of `asked_by`, which has exited.
+  void Forget(std::string_view asked_by);
 
  private:
   struct EndpointState {
@@ -93,6 +97,7 @@ class Broker final {
   struct Connection {
     std::uint32_t endpoint = 0;
     std::uint32_t address = 0;
+    bool usable = false;  // reported
   };
 
   void LookUp(std::uint32_t endpoint);
@@ -107,7 +112,8 @@ class Broker final {
   Metrics& metrics_;
   BootTime connect_timeout_;
   std::vector<EndpointState> endpoints_;
-  std::map<std::pair<std::string, std::uint64_t>, Connection> connections_;
+  // By who asked, so that none displaces those of others, and by the id of the request.
+  std::map<std::string, std::map<std::uint64_t, Connection>, std::less<>> connections_;
 };
 
 }  // namespace baokms::supervisor

@@ -19,11 +19,13 @@ AgentChannel::AgentChannel(EventLoop& loop,
   AcceptPongs([this] { silence_.Heard(); });
   AcceptConnectRequests();
   Accept<ipc::PinAttemptBegin>(
-      MessageType::kPinAttemptBegin, [this](const ipc::PinAttemptBegin& begin) {
+      MessageType::kPinAttemptBegin, [this](const ipc::PinAttemptBegin& begin) -> Status {
+        BAOKMS_TRY(CountRequest(MessageType::kPinAttemptBegin));
         agent_events_.OnAgentPinAttempt(static_cast<std::uint16_t>(begin.tag()));
+        return {};
       });
   Accept<ipc::PinAttemptEnd>(MessageType::kPinAttemptEnd, [this](const ipc::PinAttemptEnd& end) {
-    agent_events_.OnAgentPinResult(end.result());
+    return agent_events_.OnAgentPinResult(end.result());
   });
   Accept<ipc::AgentStatus>(MessageType::kAgentStatus, [this](const ipc::AgentStatus& status) {
     ReportCalls(status.calls());
@@ -60,6 +62,7 @@ void AgentChannel::OnTick() {
 Status AgentChannel::AnswerPinAttempt(ipc::PinAttemptAnswer::Verdict verdict) {
   ipc::PinAttemptAnswer answer;
   answer.set_verdict(verdict);
+  CountAnswers(MessageType::kPinAttemptBegin, 1);
   return Send(MessageType::kPinAttemptAnswer, answer);
 }
 

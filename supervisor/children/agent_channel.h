@@ -30,8 +30,10 @@ class AgentEvents {
 
   // The calls in it were reported through ChildEvents::OnCall() before this.
   virtual void OnAgentStatus(const ipc::AgentStatus& status) = 0;
+  // To be answered with AnswerPinAttempt().
   virtual void OnAgentPinAttempt(std::uint16_t tag) = 0;
-  virtual void OnAgentPinResult(ipc::PinAttemptEnd::Result result) = 0;
+  // An error is a protocol violation.
+  virtual Status OnAgentPinResult(ipc::PinAttemptEnd::Result result) = 0;
 
  protected:
   AgentEvents() = default;

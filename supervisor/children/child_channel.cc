@@ -1,5 +1,11 @@
 #include "supervisor/children/child_channel.h"
 
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
 #include "ipc/channel.h"
 #include "ipc/limits.h"
 
@@ -44,9 +50,45 @@ Status ChildChannel::Open(UniqueFd channel) {
   return {};
 }
 
-Status ChildChannel::AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket) {
-  unanswered_connects_ -= unanswered_connects_ > 0 ? 1 : 0;
+// A descriptor that was sent costs until it is received, so that the request counts until then.
+Status ChildChannel::AnswerConnect(ipc::ConnectAnswer answer, UniqueFd socket) {
+  std::uint64_t receipt = 0;
+  if (::getrandom(&receipt, sizeof receipt, 0) != static_cast<ssize_t>(sizeof receipt)) {
+    return Error(ErrorCode::kSystem, "getrandom", errno);
+  }
+  answer.set_receipt(receipt);
+  receipts_.push_back(receipt);
   return link_->Send(MessageType::kConnectAnswer, answer, std::move(socket));
+}
+
+Status ChildChannel::TakeReceipt(std::uint64_t receipt) {
+  if (receipt == last_receipt_) {
+    return {};
+  }
+  const auto found = std::ranges::find(receipts_, receipt);
+  if (found == receipts_.end()) {
+    return Error(ErrorCode::kProtocolViolation, "receipt of an answer that was not sent");
+  }
+  const auto end = std::next(found);
+  CountAnswers(MessageType::kConnectRequest,
+               static_cast<std::size_t>(std::distance(receipts_.begin(), end)));
+  receipts_.erase(receipts_.begin(), end);
+  last_receipt_ = receipt;
+  return {};
+}
+
+Status ChildChannel::CountRequest(MessageType request) {
+  std::size_t& unanswered = unanswered_[request];
+  if (unanswered >= ipc::LimitsOf(request).unanswered) {
+    return Error(ErrorCode::kProtocolViolation, "more unanswered requests than a child may have");
+  }
+  ++unanswered;
+  return {};
+}
+
+void ChildChannel::CountAnswers(MessageType request, std::size_t answers) {
+  std::size_t& unanswered = unanswered_[request];
+  unanswered -= std::min(unanswered, answers);
 }
 
 // A process may report about itself before its Hello: it is confined by then, or has failed to be.
@@ -137,12 +179,9 @@ Status ChildChannel::TakeConfinement(const ipc::ConfinementReport& report) {
 }
 
 Status ChildChannel::TakeConnectRequest(const ipc::ConnectRequest& request) {
-  if (unanswered_connects_ >= ipc::kMaxUnansweredConnects) {
-    return Error(ErrorCode::kProtocolViolation, "too many connections requested at the same time");
-  }
-  ++unanswered_connects_;
-  events_.OnConnectRequest(who_, request);
-  return {};
+  BAOKMS_TRY(TakeReceipt(request.receipt()));
+  BAOKMS_TRY(CountRequest(MessageType::kConnectRequest));
+  return events_.OnConnectRequest(who_, request);
 }
 
 }  // namespace baokms::supervisor

@@ -2,14 +2,16 @@
 // in common: Hello, the reports that a process makes about itself, its log records and its requests
 // for connections. A channel to a worker, the auth agent or the spawner adds the messages that only
 // it may receive. Form and rate of every message are checked before its handler runs
-// (ipc/dispatch.h); a message that is not allowed closes the channel permanently, and the child is
-// killed.
+// (ipc/dispatch.h), and here how many requests of a child are unanswered (ipc/limits.h). A message
+// that is not allowed closes the channel permanently, and the child is killed.
 
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <type_traits>
@@ -55,7 +57,9 @@ class ChildEvents {
   virtual void OnSyscallRefused(const ChildProcess& from, std::uint32_t number) = 0;
   virtual void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) = 0;
 
-  virtual void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) = 0;
+  // To be answered with ChildChannel::AnswerConnect(), now or later. An error is a protocol
+  // violation.
+  virtual Status OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) = 0;
   virtual void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& report) = 0;
 
   // One HTTP exchange with OpenBao, from any message that reports exchanges.
@@ -91,7 +95,7 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   void Ping();
 
   // Answers a ConnectRequest; the supervisor's copy of the socket is closed once it was sent.
-  Status AnswerConnect(const ipc::ConnectAnswer& answer, UniqueFd socket);
+  Status AnswerConnect(ipc::ConnectAnswer answer, UniqueFd socket);
 
  protected:
   // `loop` and `events` must outlive the channel.
@@ -124,6 +128,13 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   // Adds Pong, for a child that is sent Pings. `heard` runs for each one that was asked for.
   void AcceptPongs(std::function<void()> heard);
 
+  // Counts a request whose answer is due. kProtocolViolation: MessageLimits::unanswered of its type
+  // are waiting already.
+  Status CountRequest(ipc::MessageType request);
+
+  // Records that so many requests of this type were answered.
+  void CountAnswers(ipc::MessageType request, std::size_t answers);
+
   // Passes on the HTTP exchanges that a message reports.
   void ReportCalls(const google::protobuf::RepeatedPtrField<ipc::OpenBaoCall>& calls);
 
@@ -135,6 +146,7 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   Status TakeDescriptor(const ipc::ProcDescriptor& message, UniqueFd descriptor);
   Status TakeConfinement(const ipc::ConfinementReport& report);
   Status TakeConnectRequest(const ipc::ConnectRequest& request);
+  Status TakeReceipt(std::uint64_t receipt);
 
   EventLoop& loop_;
   ChildProcess who_;
@@ -143,7 +155,9 @@ class ChildChannel : public std::enable_shared_from_this<ChildChannel> {
   ipc::Phase phase_ = ipc::kPhaseHello;
   std::set<ipc::ProcDescriptor::Kind> descriptors_seen_;
   bool confinement_seen_ = false;
-  std::size_t unanswered_connects_ = 0;
+  std::map<ipc::MessageType, std::size_t> unanswered_;
+  std::deque<std::uint64_t> receipts_;  // of ConnectAnswers that may not have been received
+  std::uint64_t last_receipt_ = 0;      // that the child has sent
   bool ping_unanswered_ = false;
   std::unique_ptr<ipc::Link> link_;
 };

@@ -11,19 +11,14 @@
 namespace baokms::supervisor {
 namespace {
 
-// Members that the log stream writes itself.
-constexpr std::array<std::string_view, 5> kReserved = {"ts", "level", "message", "process", "pid"};
-
+// Everything that a child logs (docs/observability.md#logs).
+constexpr std::array<std::string_view, 6> kEvents = {"auth.agent_muted", "auth.credential",
+                                                     "auth.hsm",         "auth.login",
+                                                     "auth.renewal",     "auth.worker_muted"};
+constexpr std::array<std::string_view, 5> kTexts = {"login_budget", "operation", "reason", "status",
+                                                    "tls_alert"};
 // Fields that are numbers; every field arrives as text.
-constexpr std::array<std::string_view, 4> kWholeNumbers = {"ends_in_s", "slot", "token_num_uses",
-                                                           "transit_key_version"};
-constexpr std::array<std::string_view, 1> kFloats = {"duration_ms"};
-
-bool IsName(std::string_view text) {
-  return !text.empty() && text.size() <= ipc::kMaxLogName && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
-  });
-}
+constexpr std::array<std::string_view, 3> kNumbers = {"ends_in_s", "slot", "token_num_uses"};
 
 template <typename Names>
 bool IsOneOf(const Names& names, std::string_view name) {
@@ -37,26 +32,16 @@ std::string Printable(std::string_view text) {
   return result;
 }
 
-template <typename Number>
-std::optional<Number> ReadNumber(std::string_view text) {
-  Number number{};
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  return error == std::errc() && stopped == end ? std::optional<Number>(number) : std::nullopt;
-}
-
-LogValue ReadValue(std::string_view key, std::string_view text) {
-  if (IsOneOf(kWholeNumbers, key)) {
-    if (const auto number = ReadNumber<std::int64_t>(text)) {
-      return *number;
-    }
+std::optional<LogValue> ReadValue(const ipc::LogField& field) {
+  if (IsOneOf(kTexts, field.key())) {
+    return Printable(field.text());
   }
-  if (IsOneOf(kFloats, key)) {
-    if (const auto number = ReadNumber<double>(text)) {
-      return *number;
-    }
-  }
-  return Printable(text);
+  std::int64_t number = 0;
+  const char* end = field.text().data() + field.text().size();
+  const auto [stopped, error] = std::from_chars(field.text().data(), end, number);
+  const bool is_number = error == std::errc() && stopped == end;
+  return is_number && IsOneOf(kNumbers, field.key()) ? std::optional<LogValue>(number)
+                                                     : std::nullopt;
 }
 
 std::optional<LogLevel> ReadLevel(ipc::LogRecord::Level level) {
@@ -78,18 +63,17 @@ std::optional<LogLevel> ReadLevel(ipc::LogRecord::Level level) {
 
 std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message) {
   const std::optional<LogLevel> level = ReadLevel(message.level());
-  if (!level || !IsName(message.event())) {
+  if (!level || !IsOneOf(kEvents, message.event())) {
     return std::nullopt;
   }
   LogRecord record;
   record.level = *level;
   record.event = message.event();
   for (const ipc::LogField& field : message.fields()) {
-    if (record.fields.size() == ipc::kMaxLogFields) {
-      break;
-    }
-    if (IsName(field.key()) && !IsOneOf(kReserved, field.key())) {
-      record.fields.emplace_back(field.key(), ReadValue(field.key(), field.text()));
+    const bool repeated = std::ranges::any_of(
+        record.fields, [&field](const auto& earlier) { return earlier.first == field.key(); });
+    if (std::optional<LogValue> value = ReadValue(field); value && !repeated) {
+      record.fields.emplace_back(field.key(), std::move(*value));
     }
   }
   return record;
@@ -103,11 +87,19 @@ ChildRate::Decision ChildRate::Count(std::string_view process, Form form, BootTi
   Bucket& bucket = found->second;
   Decision decision{.pass = form == Form::kGood && bucket.rate.Take(now)};
   bucket.dropped += decision.pass ? 0 : 1;
-  if (bucket.dropped > 0 && now - bucket.told_at >= std::chrono::seconds(1)) {
-    decision.tell_dropped = std::exchange(bucket.dropped, 0);
+  if (bucket.dropped > bucket.told && now - bucket.told_at >= std::chrono::seconds(1)) {
+    decision.tell_dropped = bucket.dropped - std::exchange(bucket.told, bucket.dropped);
     bucket.told_at = now;
   }
   return decision;
+}
+
+std::map<std::string, std::uint64_t> ChildRate::Dropped() const {
+  std::map<std::string, std::uint64_t> dropped;
+  for (const auto& [process, bucket] : buckets_) {
+    dropped[process] = bucket.dropped;
+  }
+  return dropped;
 }
 
 }  // namespace baokms::supervisor

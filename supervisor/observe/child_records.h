@@ -24,13 +24,13 @@ inline constexpr double kRecordBurst = 400;
 inline constexpr double kRecordsPerSecond = 100;
 
 // A child that logs too much loses records before its channel refuses them, which would kill it.
-static_assert(kRecordBurst < ipc::kLogRecordFlow.burst &&
-              kRecordsPerSecond <= ipc::kLogRecordFlow.per_second);
+static_assert(kRecordBurst < ipc::kLogRecords.burst &&
+              kRecordsPerSecond <= ipc::kLogRecords.per_second);
 
-// Converts a child's message into a record. Returns nothing if the event is not a plain word of at
-// most 64 characters or the level is invalid. Fields with an invalid name, or with the name of one
-// of the stream's own members, are omitted; texts are truncated to ipc::kMaxLogText bytes and made
-// printable; known numeric fields become numbers again.
+// Converts a child's message into a record. Returns nothing if no child logs such an event or the
+// level is invalid, so that a child cannot write what others take for an event of the supervisor.
+// Fields that no child writes, a second field of a name, and numbers that are none are omitted;
+// texts are truncated to ipc::kMaxLogText bytes and made printable.
 [[nodiscard]] std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message);
 
 // Receives the log lines that a child causes. Each carries the name of the child, and both kinds
@@ -68,10 +68,14 @@ class ChildRate final {
 
   Decision Count(std::string_view process, Form form, BootTime now);
 
+  // Returns how many records of each process did not pass.
+  [[nodiscard]] std::map<std::string, std::uint64_t> Dropped() const;
+
  private:
   struct Bucket {
     TokenBucket rate{kRecordBurst, kRecordsPerSecond};
-    std::uint64_t dropped = 0;  // not reported yet
+    std::uint64_t dropped = 0;
+    std::uint64_t told = 0;  // how many of them were reported
     BootTime told_at{};
   };
 

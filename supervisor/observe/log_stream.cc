@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <exception>
-#include <memory>
 #include <utility>
 
 namespace baokms::supervisor {
@@ -48,13 +47,17 @@ bool LogStream::MayPass(const RecordSource& source, ChildRate::Form form) {
     const std::lock_guard lock(mutex_);
     decision = rate_.Count(source.process, form, BootNow());
   }
-  if (!decision.pass) {
-    over_rate_.fetch_add(1, std::memory_order_relaxed);
-  }
   if (decision.tell_dropped > 0) {
     Put(DroppedRecord(decision.tell_dropped, "over_rate"), source);
   }
   return decision.pass;
+}
+
+std::map<std::string, std::uint64_t> LogStream::Dropped() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, std::uint64_t> dropped = rate_.Dropped();
+  dropped["supervisor"] = writer_.dropped();
+  return dropped;
 }
 
 // Formatting throws if memory runs out; the record is lost then.

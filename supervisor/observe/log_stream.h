@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -59,9 +60,10 @@ class LogStream final : public LogSink, public ChildLog {
   // Waits until everything is written, at most `patience`.
   void Flush(BootTime patience) { writer_.Flush(patience); }
 
-  // Returns the number of records that were not written because the queue was full or a child
-  // exceeded its rate.
-  [[nodiscard]] std::uint64_t dropped() const { return writer_.dropped() + over_rate_; }
+  // Returns the number of records that were not written, by process: those of a child that exceeded
+  // its rate or were malformed, and for "supervisor" those of any process for which the queue had
+  // no room.
+  [[nodiscard]] std::map<std::string, std::uint64_t> Dropped() const;
 
   // Turns incident mode on and logs it. Must be called before any other thread writes.
   void Correlate(DebugCorrelation correlation);
@@ -85,9 +87,8 @@ class LogStream final : public LogSink, public ChildLog {
   const std::int64_t pid_ = ::getpid();
   std::atomic<LogLevel> level_;
   const Journal journal_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   ChildRate rate_;  // guarded by mutex_
-  std::atomic<std::uint64_t> over_rate_{0};
   std::optional<DebugCorrelation> correlation_;
   LogWriter writer_;
 };

@@ -34,6 +34,10 @@ using prometheus::Registry;
 // Maximum number of different texts in all labels together. The fixed vocabularies have about 150.
 constexpr std::size_t kMaxWords = 512;
 
+// The same for the texts in which a child decides: how it ended, by any exit code, signal or system
+// call. A child that invents causes must not use up the words of others.
+constexpr std::size_t kMaxCauses = 128;
+
 // Peers of the KMS socket that get a series of their own: API servers, and other clients that
 // connect.
 constexpr std::size_t kMaxPeers = 32;
@@ -130,9 +134,7 @@ class PrometheusCollector final : public PrometheusMetrics {
       cache_age_.Set(facts.status_cache_age_seconds);
     }
     std::vector<prometheus::MetricFamily> families = registry_.Collect();
-    families.push_back(Single("openbao_kms_log_records_dropped_total",
-                              "Log records that were not written.", prometheus::MetricType::Counter,
-                              static_cast<double>(facts.log_records_dropped)));
+    AppendDropped(facts.log_records_dropped, families);
     AppendProcesses(facts, families);
     AppendSelf(families);
     return prometheus::TextSerializer().Serialize(families);
@@ -253,12 +255,12 @@ class PrometheusCollector final : public PrometheusMetrics {
   }
 
   void ProcessRestarted(std::string_view process, std::string_view cause) override {
-    process_restarts_.Add({{"process", words_.Admit(process)}, {"cause", words_.Admit(cause)}})
+    process_restarts_.Add({{"process", words_.Admit(process)}, {"cause", causes_.Admit(cause)}})
         .Increment();
   }
 
   void SeccompViolation(std::string_view process, std::string_view syscall) override {
-    violations_.Add({{"process", words_.Admit(process)}, {"syscall", words_.Admit(syscall)}})
+    violations_.Add({{"process", words_.Admit(process)}, {"syscall", causes_.Admit(syscall)}})
         .Increment();
   }
 
@@ -289,6 +291,20 @@ class PrometheusCollector final : public PrometheusMetrics {
     }
     families.push_back(std::move(resident));
     families.push_back(std::move(sandbox));
+  }
+
+  static void AppendDropped(const std::map<std::string, std::uint64_t>& dropped,
+                            std::vector<prometheus::MetricFamily>& families) {
+    prometheus::MetricFamily family{"openbao_kms_log_records_dropped_total",
+                                    "Log records that were not written.",
+                                    prometheus::MetricType::Counter,
+                                    {}};
+    for (const auto& [process, count] : dropped) {
+      prometheus::ClientMetric& metric = family.metric.emplace_back();
+      metric.label = {{"process", process}};
+      metric.counter.value = static_cast<double>(count);
+    }
+    families.push_back(std::move(family));
   }
 
   void AppendSelf(std::vector<prometheus::MetricFamily>& families) const {
@@ -325,6 +341,7 @@ class PrometheusCollector final : public PrometheusMetrics {
 
   Registry registry_;
   LabelLimiter words_{kMaxWords};
+  LabelLimiter causes_{kMaxCauses};
   LabelLimiter peers_{kMaxPeers};
   SelfUsage self_;
   Scrape scrape_;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,7 +23,7 @@ struct ScrapeFacts {
   double jwt_ttl_seconds = 0;          // 0 if unknown
   double login_budget_remaining = 0;   // logins that are still allowed in this minute
   double status_cache_age_seconds = 0;
-  std::uint64_t log_records_dropped = 0;
+  std::map<std::string, std::uint64_t> log_records_dropped;  // by process
 
   struct Resident {
     std::string process;

@@ -14,11 +14,6 @@
 namespace baokms::supervisor {
 namespace {
 
-// Identifies the process whose connections the broker opens.
-std::string ConnectionOwner(const ChildProcess& child) {
-  return ProcessName(child.key) + "/" + std::to_string(child.number);
-}
-
 WorkerEnd WorkerEndOf(const ExitStatus& exit_status) {
   switch (exit_status.kind) {
     case ExitStatus::Kind::kExited:
@@ -68,6 +63,7 @@ void ChildEventHandler::OnStarted(const ChildKey& key, UniqueFd channel) {
 
 void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& exit_status) {
   parts_.processes.Forget(ProcessName(key));
+  parts_.broker.Forget(ProcessName(key));
   const bool killed_for_violation = killed_for_violation_.erase(key) > 0;
   if (key.role == ipc::ROLE_WORKER) {
     ready_.erase(key.slot);
@@ -187,7 +183,8 @@ void ChildEventHandler::OnSyscallRefused(const ChildProcess& from, std::uint32_t
 }
 
 void ChildEventHandler::OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) {
-  parts_.log.Write(
+  parts_.child_log.WriteCausedBy(
+      ProcessName(from.key),
       {.level = LogLevel::kError,
        .event = "process.start_failed",
        .fields = {{"child", ProcessName(from.key)},
@@ -199,20 +196,18 @@ void ChildEventHandler::OnStartFailure(const ChildProcess& from, const ipc::Star
   }
 }
 
-void ChildEventHandler::OnConnectRequest(const ChildProcess& from,
-                                         const ipc::ConnectRequest& request) {
+Status ChildEventHandler::OnConnectRequest(const ChildProcess& from,
+                                           const ipc::ConnectRequest& request) {
   const bool openbao = request.endpoint() < parts_.openbao_endpoints;
   const bool agent = from.key == kAgentKey;
   if (!openbao && !agent) {
-    KillForViolation(from.key, Error(ErrorCode::kProtocolViolation,
-                                     "a worker asked for an endpoint not OpenBao's"));
-    return;
+    return Error(ErrorCode::kProtocolViolation, "a worker asked for an endpoint not OpenBao's");
   }
   if (openbao && agent && !MayLogIn(request.id())) {
     AnswerConnect(from, request, {.outcome = ipc::OUTCOME_LOGIN_BUDGET});
-    return;
+    return {};
   }
-  parts_.broker.Connect(ConnectionOwner(from), request, [this, from, request](BrokerAnswer answer) {
+  parts_.broker.Connect(ProcessName(from.key), request, [this, from, request](BrokerAnswer answer) {
     if (answer.outcome == ipc::OUTCOME_INVALID_REQUEST) {
       KillForViolation(from.key, Error(ErrorCode::kProtocolViolation,
                                        "asked for an endpoint that is not configured"));
@@ -223,18 +218,19 @@ void ChildEventHandler::OnConnectRequest(const ChildProcess& from,
     }
     AnswerConnect(from, request, std::move(answer));
   });
+  return {};
 }
 
 // If the process that asked has exited, nothing is sent and the socket is closed.
 void ChildEventHandler::AnswerConnect(const ChildProcess& to,
                                       const ipc::ConnectRequest& request,
                                       BrokerAnswer answer) {
-  const ipc::ConnectAnswer message = ToMessage(request, answer);
+  ipc::ConnectAnswer message = ToMessage(request, answer);
   const std::shared_ptr<ChildChannel> channel = ChannelOf(to);
   if (channel == nullptr) {
     return;
   }
-  const Status sent = channel->AnswerConnect(message, std::move(answer.socket));
+  const Status sent = channel->AnswerConnect(std::move(message), std::move(answer.socket));
   if (!sent && sent.error().code() == ErrorCode::kResourceExhausted) {
     KillForViolation(to.key, sent.error());  // it requests connections but does not receive them
   }
@@ -245,7 +241,7 @@ void ChildEventHandler::OnConnectReport(const ChildProcess& from,
   if (from.key == kAgentKey && !report.usable() && agent_refunds_.Take(BootNow())) {
     parts_.login_budget.GiveBack({from.number, report.id()});
   }
-  parts_.broker.TakeReport(ConnectionOwner(from), report);
+  parts_.broker.TakeReport(ProcessName(from.key), report);
 }
 
 void ChildEventHandler::OnTokenStatus(const ChildProcess& /*from*/,
@@ -271,9 +267,12 @@ void ChildEventHandler::OnAgentReady() {
 bool ChildEventHandler::MayLogIn(std::uint64_t request_id) {
   const bool may = parts_.login_budget.Take({agent_incarnation_, request_id}, BootNow());
   if (!may && !budget_complained_) {
-    parts_.log.Write({.level = LogLevel::kWarn,
-                      .event = "auth.login_budget",
-                      .fields = {{"operation", "auth.login"}, {"status", "used_up"}}});
+    parts_.child_log.WriteCausedBy(ProcessName(kAgentKey),
+                                   {.level = LogLevel::kWarn,
+                                    .event = "auth.login_budget",
+                                    .fields = {{"operation", "auth.login"},
+                                               {"child", ProcessName(kAgentKey)},
+                                               {"status", "used_up"}}});
   }
   budget_complained_ = !may;
   return may;
@@ -285,22 +284,22 @@ void ChildEventHandler::OnAgentPinAttempt(std::uint16_t tag) {
   (void)agent_->AnswerPinAttempt(verdict).has_value();
 }
 
-void ChildEventHandler::OnAgentPinResult(ipc::PinAttemptEnd::Result result) {
+Status ChildEventHandler::OnAgentPinResult(ipc::PinAttemptEnd::Result result) {
   const Status ended =
       parts_.pin_attempt_guard == nullptr
           ? Status(Error(ErrorCode::kProtocolViolation, "PIN attempt without a PKCS#11 module"))
           : parts_.pin_attempt_guard->End(result);
-  if (ended) {
-    return;
+  if (ended || ended.error().code() == ErrorCode::kProtocolViolation) {
+    return ended;
   }
-  if (ended.error().code() == ErrorCode::kProtocolViolation) {
-    return OnAgentViolation(ended.error());
-  }
-  parts_.log.Write({.level = LogLevel::kError,
-                    .event = "auth.pin_latch",
-                    .fields = {{"operation", "auth.pin_latch"},
-                               {"status", "error"},
-                               {"reason", std::string(ended.error().what())}}});
+  parts_.child_log.WriteCausedBy(ProcessName(kAgentKey),
+                                 {.level = LogLevel::kError,
+                                  .event = "auth.pin_latch",
+                                  .fields = {{"operation", "auth.pin_latch"},
+                                             {"child", ProcessName(kAgentKey)},
+                                             {"status", "error"},
+                                             {"reason", std::string(ended.error().what())}}});
+  return {};
 }
 
 void ChildEventHandler::OnAgentStatus(const ipc::AgentStatus& status) {

@@ -97,7 +97,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   void OnLogRecord(const ChildProcess& from, const ipc::LogRecord& record) override;
   void OnSyscallRefused(const ChildProcess& from, std::uint32_t number) override;
   void OnStartFailure(const ChildProcess& from, const ipc::StartFailure& failure) override;
-  void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) override;
+  Status OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) override;
   void OnConnectReport(const ChildProcess& from, const ipc::ConnectReport& report) override;
   void OnCall(const ChildProcess& from, const ipc::OpenBaoCall& call) override;
 
@@ -106,7 +106,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   void OnAgentSilent() override;
   void OnAgentStatus(const ipc::AgentStatus& status) override;
   void OnAgentPinAttempt(std::uint16_t tag) override;
-  void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override;
+  Status OnAgentPinResult(ipc::PinAttemptEnd::Result result) override;
 
  private:
   // Returns the channel of exactly this process; null once that is over.

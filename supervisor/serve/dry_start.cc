@@ -89,8 +89,10 @@ class DrySupervisor final : private ChildEvents {
 
   void OnSyscallRefused(const ChildProcess& /*from*/, std::uint32_t /*number*/) override {}
 
-  void OnConnectRequest(const ChildProcess& /*from*/,
-                        const ipc::ConnectRequest& /*request*/) override {}
+  Status OnConnectRequest(const ChildProcess& /*from*/,
+                          const ipc::ConnectRequest& /*request*/) override {
+    return {};
+  }
 
   void OnConnectReport(const ChildProcess& /*from*/,
                        const ipc::ConnectReport& /*report*/) override {}

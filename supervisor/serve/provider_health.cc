@@ -73,8 +73,9 @@ ScrapeFacts ProviderHealth::Scrape() const {
       static_cast<double>(sources_.tree.login_budget().Remaining(BootNow()));
   facts.status_cache_age_seconds =
       static_cast<double>(sources_.status.Diagnose().cache_age_ms) / 1000.0;
-  facts.log_records_dropped = sources_.log.dropped();
+  facts.log_records_dropped = sources_.log.Dropped();
   for (const ProcessFacts& process : sources_.processes.Read()) {
+    facts.log_records_dropped.try_emplace(process.process, 0);
     AddProcess(process, facts);
   }
   return facts;

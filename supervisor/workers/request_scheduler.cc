@@ -288,8 +288,11 @@ Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
   worker.silence.Heard();
   const auto found = requests_.find(id);
   if (found == requests_.end() || (found->second->slot != slot && found->second->hedge != slot)) {
-    if (worker.abandoned.erase(id) == 0 && (id == 0 || id > worker.forgotten_up_to)) {
-      return Error(ErrorCode::kProtocolViolation, "answer to something that was not asked");
+    if (worker.abandoned.erase(id) == 0) {
+      if (id == 0 || id > worker.forgotten_up_to || worker.forgotten == 0) {
+        return Error(ErrorCode::kProtocolViolation, "answer to something that was not asked");
+      }
+      --worker.forgotten;
     }
     Answered late;
     Pump(now, late.steps);
@@ -485,6 +488,7 @@ void RequestScheduler::GiveUpOn(Slot slot, RequestId id, Steps& steps) {
   worker.abandoned.insert(id);
   if (worker.abandoned.size() > kMaxAbandoned) {
     worker.forgotten_up_to = *worker.abandoned.begin();
+    ++worker.forgotten;
     worker.abandoned.erase(worker.abandoned.begin());
   }
   steps.stops.push_back({slot, id});

@@ -137,6 +137,7 @@ class RequestScheduler final {
     std::size_t assigned = 0;
     std::set<RequestId> abandoned;
     RequestId forgotten_up_to = 0;  // ids dropped from `abandoned` to bound it
+    std::size_t forgotten = 0;      // how many of them were not answered
     BootTime heard{};               // its last answer, or its first request after being idle
     SilenceWatch silence{ipc::kWorkerSilence};
     std::optional<BootTime> killed_at{};  // outlives the process

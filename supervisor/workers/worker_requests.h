@@ -39,8 +39,8 @@ concept HasPlaintext = requires(Message& message) {
   message.mutable_plaintext();
 };
 
-// One row. The maximum sizes and rates are in the table of message types, which both ends share
-// (ipc/message_type.cc).
+// One row. The maximum sizes and rates are in the table of messages, which both ends share
+// (ipc/limits.h).
 template <typename RequestMessage, typename AnswerMessage, ipc::MessageType kRequestType>
 struct WorkerRequestRow {
   using Request = RequestMessage;

@@ -235,6 +235,20 @@ TEST_F(AgentHostileTest, MutesAWorkerOnEveryViolationAndServesTheOther) {
   }
 }
 
+TEST_F(AgentHostileTest, MutesAWorkerThatAsksMoreOftenThanItMay) {
+  PutJwt("refused without asking OpenBao");
+  Start();
+  Greet();
+  for (int i = 0; i < static_cast<int>(ipc::kLoginRequests.burst) + 5; ++i) {
+    workers_[0].Send(MessageType::kLoginRequest, Request());
+  }
+  ExpectRecord("auth.worker_muted");
+  workers_[1].Send(MessageType::kLoginRequest, Request());
+  const std::optional<Received> answer = workers_[1].Receive();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->type, MessageType::kLoginFailed);
+}
+
 TEST_F(AgentHostileTest, LeaksNoDescriptorOverManyViolations) {
   const auto count = [] {
     std::size_t open = 0;

@@ -15,7 +15,7 @@ from rig.tools import provider_binary
 from rig.waits import wait_for
 
 CALLS = 6_000  # more records than LogWriter::kMaxQueuedBytes holds
-DROPPED = "openbao_kms_log_records_dropped_total"
+DROPPED = 'openbao_kms_log_records_dropped_total{process="supervisor"}'
 DEBUG = {"logging": {"level": "debug"}}
 
 

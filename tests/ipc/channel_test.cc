@@ -194,7 +194,7 @@ TEST(MessageTypeTest, AnswersFollowTheirRequests) {
             static_cast<int>(MessageType::kDecryptRequest) + 1);
   EXPECT_EQ(ToString(MessageType::kKeyTable), "KeyTable");
   EXPECT_EQ(ToString(static_cast<MessageType>(0)), "unknown");
-  EXPECT_EQ(MaxBodySize(static_cast<MessageType>(0)), 0U);
+  EXPECT_EQ(LimitsOf(static_cast<MessageType>(0)).max_body, 0U);
 }
 
 }  // namespace

@@ -131,7 +131,7 @@ TEST_F(DispatchTest, RefusesWhatIsOverTheRateOfItsTypeUntilTimePasses) {
                            });
   LogRecord record;
   record.set_event("test.event");
-  const FlowLimit limit = FlowLimitOf(MessageType::kLogRecord);
+  const FlowLimit limit = LimitsOf(MessageType::kLogRecord).flow;
   const BootTime start = BootNow();
   const auto send = [&](BootTime now) {
     return Deliver(MessageType::kLogRecord, record.SerializeAsString(), kPhaseServing, UniqueFd(),

@@ -72,6 +72,9 @@ std::vector<Change<Message>> BadCalls() {
       {"call without an outcome", call([](OpenBaoCall& c) { c.clear_outcome(); })},
       {"call with an unknown outcome",
        call([](OpenBaoCall& c) { c.set_outcome(kUnknownOutcome); })},
+      {"call that takes longer than any may", call([](OpenBaoCall& c) {
+         c.set_duration_us(static_cast<std::uint32_t>(kMaxCallDuration.count()) + 1);
+       })},
       {"request ID that breaks a log line", call([](OpenBaoCall& c) { c.set_request_id("a\nb"); })},
       {"overlong request ID",
        call([](OpenBaoCall& c) { c.set_request_id(std::string(kMaxRequestId + 1, 'a')); })},

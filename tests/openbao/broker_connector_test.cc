@@ -40,6 +40,7 @@ class BrokerConnectorTest : public testing::Test {
     answer.set_outcome(outcome);
     answer.set_address(outcome == ipc::OUTCOME_OK ? 3 : 0);
     answer.set_untried(1);
+    answer.set_receipt(1'000 + id);
     return answer;
   }
 
@@ -169,24 +170,45 @@ TEST_F(BrokerConnectorTest, ClosesTheSocketOfACancelledRequest) {
   ExpectViolation(connector_.OnAnswer(Answer(id, ipc::OUTCOME_OK), Socket()));
 }
 
-TEST_F(BrokerConnectorTest, FailsLaterWhenTooManyRequestsAreUnanswered) {
+TEST_F(BrokerConnectorTest, SendsNoMoreThanTheBrokerAcceptsAndTheRestWhenItAnswers) {
   for (std::size_t i = 0; i < ipc::kMaxUnansweredConnects; ++i) {
     connector_.CancelRequest(connector_.RequestSocket(0, {}, Keep()));
   }
-  ASSERT_EQ(requests_.size(), ipc::kMaxUnansweredConnects);
+  ASSERT_EQ(requests_.size(), ipc::kMaxUnansweredConnects) << "cancelled ones are unanswered too";
   const auto cancelled = connector_.RequestSocket(0, {}, Keep());
-  connector_.CancelRequest(cancelled);
+  const auto next = connector_.RequestSocket(0, {7}, Keep());
   connector_.RequestSocket(0, {}, Keep());
+  connector_.CancelRequest(cancelled);
+  RunFor(5ms);
   EXPECT_EQ(requests_.size(), ipc::kMaxUnansweredConnects);
   EXPECT_TRUE(answers_.empty());
+  ExpectViolation(connector_.OnAnswer(Answer(next, ipc::OUTCOME_DNS_FAILED), {}));
+
+  // One answer makes room for one request, which says that the answer was received.
+  const std::uint64_t first = requests_[0].id();
+  ASSERT_TRUE(connector_.OnAnswer(Answer(first, ipc::OUTCOME_DNS_FAILED), {}).has_value());
+  ASSERT_EQ(requests_.size(), ipc::kMaxUnansweredConnects + 1);
+  EXPECT_EQ(requests_[0].receipt(), 0U);
+  EXPECT_EQ(requests_.back().id(), next);
+  EXPECT_THAT(requests_.back().tried(), testing::ElementsAre(7));
+  EXPECT_EQ(requests_.back().receipt(), 1'000 + first);
+}
+
+TEST_F(BrokerConnectorTest, RefusesItselfWhatIsOverTheRate) {
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < 2 * static_cast<std::size_t>(ipc::kConnectsPerSecond); ++i) {
+    const std::size_t before = requests_.size();
+    const auto id = connector_.RequestSocket(0, {}, Keep());
+    if (requests_.size() == before) {
+      ++refused;
+      continue;
+    }
+    ASSERT_TRUE(connector_.OnAnswer(Answer(id, ipc::OUTCOME_DNS_FAILED), {}).has_value());
+  }
+  ASSERT_GT(refused, 0U);
   RunFor(5ms);
-  ASSERT_EQ(answers_.size(), 1U);
-  EXPECT_EQ(answers_[0].error_class, ErrorClass::kConnectionFailed);
-  // One answer makes room for one request.
-  ASSERT_TRUE(
-      connector_.OnAnswer(Answer(requests_[0].id(), ipc::OUTCOME_DNS_FAILED), {}).has_value());
-  connector_.RequestSocket(0, {}, Keep());
-  EXPECT_EQ(requests_.size(), ipc::kMaxUnansweredConnects + 1);
+  EXPECT_EQ(answers_.size(), requests_.size() + refused) << "each call is told";
+  EXPECT_EQ(answers_.back().error_class, ErrorClass::kConnectionFailed);
 }
 
 }  // namespace

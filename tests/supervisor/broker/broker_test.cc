@@ -286,6 +286,25 @@ TEST_F(FailoverTest, AUsableConnectionMayBecomeUnusableAndOnlyWhoAskedMaySaySo) 
   EXPECT_EQ(Reached({}, 10), 3) << "the connection was forgotten when it became unusable";
 }
 
+// A worker that connects endlessly, or repeats its reports, does not touch what others have.
+TEST_F(FailoverTest, TheConnectionsOfOneAreNotDisplacedByThoseOfAnother) {
+  EXPECT_EQ(Reached({1}, 5), 2);
+  for (std::uint64_t id = 1; id <= 2'000; ++id) {
+    ipc::ConnectRequest request;
+    request.set_id(id);
+    broker_->Connect("worker_1/1", request, [](const BrokerAnswer&) {});
+  }
+  EXPECT_CALL(metrics_, BrokerConnection(0, std::string_view("started")));
+  EXPECT_CALL(metrics_, BrokerConnection(0, std::string_view("usable"))).Times(2);
+  Report(5, true);
+  EXPECT_EQ(Connect(0, {}, 6).address, 2U);
+  for (int i = 0; i < 10; ++i) {
+    Report(2'000, true, "worker_1/1");
+  }
+  broker_->Forget("worker_1/1");
+  Report(1'999, true, "worker_1/1");
+}
+
 // A name server that rotates its answers, or that gives out a part of them, changes neither the
 // numbers nor the order.
 TEST_F(FailoverTest, NumbersAndOrderOutliveALookup) {

@@ -54,8 +54,9 @@ class RecordingAgentEvents final : public RecordingEvents<>, public AgentEvents 
     events.push_back("pin attempt " + std::to_string(tag));
   }
 
-  void OnAgentPinResult(ipc::PinAttemptEnd::Result result) override {
+  Status OnAgentPinResult(ipc::PinAttemptEnd::Result result) override {
     events.push_back("pin result " + std::to_string(result));
+    return {};
   }
 
   std::vector<ErrorCode> violations;
@@ -164,7 +165,7 @@ const Violation kViolations[] = {
     {"message over its maximum", When::kServing,
      [](Peer& agent) {
        agent.SendRaw(MessageType::kAgentStatus,
-                     std::string(ipc::MaxBodySize(MessageType::kAgentStatus) + 1, 'x'));
+                     std::string(ipc::LimitsOf(MessageType::kAgentStatus).max_body + 1, 'x'));
      }},
     {"more calls than one login can make", When::kServing,
      [](Peer& agent) {
@@ -316,101 +317,66 @@ INSTANTIATE_TEST_SUITE_P(Violations, AgentChannelTest, ::testing::ValuesIn(kViol
 
 using HonestAgentTest = AgentChannelTestBase;
 
-struct Flood {
-  const char* name;
-  MessageType type;
-  std::function<std::string()> body;
-};
-
-void PrintTo(const Flood& flood, std::ostream* stream) {
-  *stream << flood.name;
-}
-
-ipc::LogRecord AnyRecord() {
-  ipc::LogRecord record;
-  record.set_event("auth.login");
-  return record;
-}
-
-ipc::PinAttemptEnd AnyPinEnd() {
-  ipc::PinAttemptEnd end;
-  end.set_result(ipc::PinAttemptEnd::RESULT_REFUSED);
-  return end;
-}
-
-// Every message of the agent that may come more than once.
-const Flood kFloods[] = {
-    {"LogRecord", MessageType::kLogRecord,
-     [] {
-       return AnyRecord().SerializeAsString();
-     }},
-    {"ConfinementReport", MessageType::kConfinementReport,
-     [] {
-       return std::string();
-     }},
-    {"AgentStatus", MessageType::kAgentStatus,
-     [] {
-       return StatusWithCalls(0).SerializeAsString();
-     }},
-    {"ConnectRequest", MessageType::kConnectRequest,
-     [] {
-       return std::string();
-     }},
-    {"ConnectReport", MessageType::kConnectReport,
-     [] {
-       return std::string();
-     }},
-    {"PinAttemptBegin", MessageType::kPinAttemptBegin,
-     [] {
-       return std::string();
-     }},
-    {"PinAttemptEnd", MessageType::kPinAttemptEnd,
-     [] {
-       return AnyPinEnd().SerializeAsString();
-     }},
-};
-
-class FloodingAgentTest : public AgentChannelTestBase,
-                          public ::testing::WithParamInterface<Flood> {};
-
-TEST_P(FloodingAgentTest, IsEndedAtTheLimitOfItsType) {
-  BecomeServing();
-  const std::string body = GetParam().body();
-  const BootTime start = BootNow();
-  while (events_.violations.empty()) {
-    for (int i = 0; i < 200; ++i) {  // fewer than a socket holds
-      agent_->SendRaw(GetParam().type, body);
-    }
-    RunFor(*loop_, milliseconds(1));
-    ASSERT_LT(BootNow() - start, std::chrono::seconds(60)) << events_.events.size();
-  }
-  EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kProtocolViolation));
-  const std::chrono::duration<double> elapsed = BootNow() - start;
-  const ipc::FlowLimit limit = ipc::FlowLimitOf(GetParam().type);
-  EXPECT_LE(static_cast<double>(events_.events.size()),
-            limit.burst + elapsed.count() * limit.per_second);
-}
-
-INSTANTIATE_TEST_SUITE_P(Floods, FloodingAgentTest, ::testing::ValuesIn(kFloods));
-
-// Connections cost descriptors: without answers, far fewer are enough.
-TEST_F(HonestAgentTest, MayNotHaveMoreConnectionsUnansweredThanItsLimit) {
-  BecomeServing();
-  for (std::size_t i = 0; i < ipc::kMaxUnansweredConnects; ++i) {
-    agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
+class ConnectingAgentTest : public AgentChannelTestBase {
+ protected:
+  void Ask(std::uint64_t receipt = 0) {
+    ipc::ConnectRequest request;
+    request.set_receipt(receipt);
+    agent_->Send(MessageType::kConnectRequest, request);
     RunFor(*loop_, BootTime::zero());
   }
-  ASSERT_TRUE(
-      RunUntil(*loop_, [this] { return events_.events.size() == ipc::kMaxUnansweredConnects; }));
+
+  void Answer() {
+    ipc::ConnectAnswer answer;
+    answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
+    ASSERT_TRUE(channel_->AnswerConnect(answer, UniqueFd()));
+  }
+
+  std::uint64_t AwaitReceipt() {
+    const auto answer = agent_->Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer);
+    return answer ? answer->first.receipt() : 0;
+  }
+
+  bool AwaitAsked(std::size_t count) {
+    return RunUntil(*loop_, [&] { return events_.events.size() == count; });
+  }
+
+  bool AwaitViolation() {
+    return RunUntil(*loop_, [this] { return !events_.violations.empty(); });
+  }
+};
+
+// Connections cost descriptors, which count until they are received.
+TEST_F(ConnectingAgentTest, MayNotHaveMoreConnectionsUnansweredThanItsLimit) {
+  BecomeServing();
+  for (std::size_t i = 0; i < ipc::kMaxUnansweredConnects; ++i) {
+    Ask();
+  }
+  ASSERT_TRUE(AwaitAsked(ipc::kMaxUnansweredConnects));
   EXPECT_THAT(events_.violations, IsEmpty());
-  ipc::ConnectAnswer answer;
-  answer.set_outcome(ipc::OUTCOME_CONNECTION_FAILED);
-  ASSERT_TRUE(channel_->AnswerConnect(answer, UniqueFd()));
-  agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
-  ASSERT_TRUE(RunUntil(
-      *loop_, [this] { return events_.events.size() == ipc::kMaxUnansweredConnects + 1; }));
-  agent_->Send(MessageType::kConnectRequest, ipc::ConnectRequest());
-  ASSERT_TRUE(RunUntil(*loop_, [this] { return !events_.violations.empty(); }));
+  Answer();
+  Answer();
+  Answer();
+  (void)AwaitReceipt();
+  const std::uint64_t second = AwaitReceipt();
+  EXPECT_NE(second, AwaitReceipt());
+  Ask(second);
+  Ask(second);
+  ASSERT_TRUE(AwaitAsked(ipc::kMaxUnansweredConnects + 2)) << "it has received two answers";
+  EXPECT_THAT(events_.violations, IsEmpty());
+  Ask(second);
+  ASSERT_TRUE(AwaitViolation()) << "the third was sent, and may not have been received";
+  EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kProtocolViolation));
+}
+
+TEST_F(ConnectingAgentTest, CannotSayThatItReceivedWhatItDidNot) {
+  BecomeServing();
+  Ask();
+  ASSERT_TRUE(AwaitAsked(1));
+  Answer();
+  const std::uint64_t receipt = AwaitReceipt();
+  Ask(receipt + 1);
+  ASSERT_TRUE(AwaitViolation());
   EXPECT_THAT(events_.violations, ElementsAre(ErrorCode::kProtocolViolation));
 }
 

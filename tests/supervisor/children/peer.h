@@ -30,13 +30,13 @@ class Peer final {
     (void)ipc::SendDatagram(fd_.get(), encoded.value(), fd).has_value();
   }
 
-  // Type number and body as they are; may break every rule.
-  void SendRaw(ipc::MessageType type, const std::string& body) {
-    SendBytes(std::string{static_cast<char>(type), 0} + body);
+  // Type number and body as they are; may break every rule. False: the channel is full or closed.
+  bool SendRaw(ipc::MessageType type, const std::string& body) {
+    return SendBytes(std::string{static_cast<char>(type), 0} + body);
   }
 
-  void SendBytes(const std::string& bytes) {
-    (void)!::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  bool SendBytes(const std::string& bytes) {
+    return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0;
   }
 
   void SayHello(ipc::Role role, std::uint32_t version = ipc::kProtocolVersion) {

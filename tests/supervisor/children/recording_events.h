@@ -40,9 +40,10 @@ class RecordingEvents : public Events {
     events.push_back(ProcessName(from.key) + " cannot start: " + failure.step());
   }
 
-  void OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) override {
+  Status OnConnectRequest(const ChildProcess& from, const ipc::ConnectRequest& request) override {
     events.push_back("connect " + std::to_string(request.endpoint()));
     connects.push_back(from);
+    return {};
   }
 
   void OnConnectReport(const ChildProcess& /*from*/, const ipc::ConnectReport& verdict) override {

@@ -158,7 +158,7 @@ class ThreadsTest : public ::testing::Test {
     EXPECT_TRUE(log_.StartThread().has_value());
     metrics_->SetScrape([this] {
       ScrapeFacts facts;
-      facts.log_records_dropped = log_.dropped();
+      facts.log_records_dropped = log_.Dropped();
       return facts;
     });
     loop_thread_ = std::thread([this] { EXPECT_TRUE(loop_->Run().has_value()); });

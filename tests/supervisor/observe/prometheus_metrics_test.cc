@@ -113,6 +113,7 @@ TEST(PrometheusMetricsTest, AsksForWhatIsReadAtAScrape) {
     facts.status_cache_age_seconds = 3;
     facts.resident = {{"worker_0", 4096}};
     facts.sandbox = {{"worker_0", "seccomp", true}, {"worker_1", "seccomp", false}};
+    facts.log_records_dropped = {{"supervisor", 0}, {"worker_0", 7}};
     return facts;
   });
   const std::string text = metrics->ToText();
@@ -123,6 +124,8 @@ TEST(PrometheusMetricsTest, AsksForWhatIsReadAtAScrape) {
   EXPECT_THAT(
       text, HasSubstr("openbao_kms_sandbox_state{mechanism=\"seccomp\",process=\"worker_0\"} 1\n"
                       "openbao_kms_sandbox_state{mechanism=\"seccomp\",process=\"worker_1\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("openbao_kms_log_records_dropped_total{process=\"supervisor\"} 0\n"
+                              "openbao_kms_log_records_dropped_total{process=\"worker_0\"} 7\n"));
 }
 
 TEST(PrometheusMetricsTest, SaysNothingOfAProcessThatHasEnded) {
@@ -206,6 +209,19 @@ TEST(PrometheusMetricsTest, AChildCannotMakeSeriesWithoutEnd) {
   EXPECT_LE(Count(text, "openbao_kms_auth_login_total{"), 513U);
   EXPECT_LE(Count(text, "openbao_kms_peer_connections{"), 33U);
   EXPECT_THAT(text, HasSubstr("openbao_kms_auth_login_total{status=\"other\"}"));
+}
+
+TEST(PrometheusMetricsTest, AChildThatEndsInManyWaysTakesNoWordFromOthers) {
+  const auto metrics = Make();
+  for (int i = 0; i < 1'000; ++i) {
+    metrics->ProcessRestarted("worker_0", "exit_" + std::to_string(i));
+    metrics->SeccompViolation("worker_0", "call_" + std::to_string(i));
+  }
+  metrics->Login("role_unknown");
+  const std::string text = metrics->ToText();
+  EXPECT_LE(Count(text, "openbao_kms_process_restarts_total{"), 129U);
+  EXPECT_LE(Count(text, "openbao_kms_seccomp_violations_total{"), 129U);
+  EXPECT_THAT(text, HasSubstr("openbao_kms_auth_login_total{status=\"role_unknown\"} 1\n"));
 }
 
 TEST(PrometheusMetricsTest, IsSafeToUseFromManyThreads) {

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,13 +22,8 @@
 #include "ipc/channel.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
-#include "supervisor/broker/broker.h"
-#include "supervisor/children/children.h"
-#include "supervisor/observe/child_records.h"
-#include "supervisor/serve/credential_status.h"
-#include "supervisor/serve/login_budget.h"
-#include "supervisor/workers/worker_set.h"
 #include "tests/supervisor/children/peer.h"
+#include "tests/supervisor/serve/child_event_fixture.h"
 #include "tests/supervisor/status/fake_observers.h"
 #include "tests/supervisor/workers/run_loop.h"
 
@@ -37,145 +31,21 @@ namespace baokms::supervisor {
 namespace {
 
 using ipc::MessageType;
-using std::chrono::milliseconds;
 using ::testing::ElementsAre;
-using ::testing::NiceMock;
 
-constexpr ChildKey kAgent = kAgentKey;
-constexpr ChildKey kWorker = WorkerKey(0);
-
-// Endpoint 0 is OpenBao's, endpoint 1 that of the identity provider.
-constexpr std::uint32_t kOpenBao = 0;
-constexpr std::uint32_t kIdentityProvider = 1;
-constexpr std::uint32_t kNobodys = 2;
-
-constexpr std::size_t kLogins = 2;
-
-// Keeps what children caused, by the name of the child.
-class FakeChildLog final : public ChildLog {
- public:
-  void WriteChild(std::string_view process,
-                  std::int64_t /*pid*/,
-                  const ipc::LogRecord& record) override {
-    lines.push_back(std::string(process) + " " + record.event());
-  }
-
-  void WriteCausedBy(std::string_view process, const LogRecord& record) override {
-    lines.push_back(std::string(process) + " caused " + record.event);
-    EXPECT_EQ(FakeLog::Text(record, "child"), process);
-  }
-
-  std::vector<std::string> lines;
+// A base, because it has to exist before the fixture.
+class KeptChildLog {
+ protected:
+  FakeChildLog child_log_;
 };
 
-class ChildEventHandlerTest : public ::testing::Test {
+class ChildEventHandlerTest : protected KeptChildLog, public ChildEventFixture {
  protected:
-  ChildEventHandlerTest() {
-    ipc::ChannelPair pair = ipc::MakeChannelPair().value();
-    spawner_ = std::make_unique<Peer>(std::move(pair.second));
-    children_ =
-        Children::Create(
-            *loop_, log_, metrics_, events_, std::move(pair.first),
-            {.started = [this](const ChildKey& key,
-                               UniqueFd channel) { events_.OnStarted(key, std::move(channel)); },
-             .ended = [this](const ChildKey& key,
-                             const ExitStatus& status) { events_.OnEnded(key, status); },
-             .spawner_gone =
-                 [] {
-                 }})
-            .value();
-    events_.Connect(workers_, *children_);
-    children_->Start(1);
-    spawner_->SayHello(ipc::ROLE_SPAWNER);
+  ChildEventHandlerTest() : ChildEventFixture(1, child_log_) {
     worker_ = Spawned(kWorker, 200);
     agent_ = Spawned(kAgent, 100);
   }
 
-  // Plays the spawner: the child's end of its channel, before its Hello.
-  std::unique_ptr<Peer> SpawnedSilent(const ChildKey& key, std::int64_t pid) {
-    std::unique_ptr<Peer> child;
-    EXPECT_TRUE(RunUntil(*loop_, [&] {
-      auto spawn = spawner_->Receive<ipc::Spawn>(MessageType::kSpawn);
-      if (!spawn || spawn->first.role() != key.role) {
-        return false;
-      }
-      child = std::make_unique<Peer>(std::move(spawn->second));
-      return true;
-    }));
-    ipc::Spawned spawned;
-    spawned.set_role(key.role);
-    spawned.set_slot(key.slot);
-    spawned.set_pid(pid);
-    spawner_->Send(MessageType::kSpawned, spawned);
-    return child;
-  }
-
-  // The same after its Hello was answered.
-  std::unique_ptr<Peer> Spawned(const ChildKey& key, std::int64_t pid) {
-    std::unique_ptr<Peer> child = SpawnedSilent(key, pid);
-    child->SayHello(key.role);
-    EXPECT_TRUE(RunUntil(*loop_, [&] {
-      return child->Receive<ipc::HelloAnswer>(MessageType::kHelloAnswer).has_value();
-    }));
-    return child;
-  }
-
-  static void Ask(Peer& child, std::uint32_t endpoint, std::uint64_t id = 1) {
-    ipc::ConnectRequest request;
-    request.set_id(id);
-    request.set_endpoint(endpoint);
-    child.Send(MessageType::kConnectRequest, request);
-  }
-
-  // The answer's outcome; a socket has to be there with OUTCOME_OK and no other.
-  ipc::Outcome AwaitAnswer(Peer& child) {
-    ipc::Outcome outcome = ipc::OUTCOME_UNSPECIFIED;
-    EXPECT_TRUE(RunUntil(*loop_, [&] {
-      const auto answer = child.Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer);
-      if (answer) {
-        outcome = answer->first.outcome();
-        EXPECT_EQ(answer->second.valid(), outcome == ipc::OUTCOME_OK);
-      }
-      return answer.has_value();
-    }));
-    return outcome;
-  }
-
-  // Which child the spawner was told to kill, if any.
-  std::optional<ChildKey> Killed() {
-    const auto kill = spawner_->Receive<ipc::Kill>(MessageType::kKill);
-    return kill ? std::optional(ChildKey{kill->first.role(), kill->first.slot()}) : std::nullopt;
-  }
-
-  std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
-  FakeLog log_;
-  FakeChildLog child_log_;
-  std::vector<std::pair<ChildKey, std::string>> start_failures_;
-  NiceMock<MockMetrics> metrics_;
-  // Nobody listens on port 1: a socket that is still connecting is all that is asked for.
-  std::unique_ptr<Broker> broker_ =
-      Broker::Create(*loop_, metrics_, {{"127.0.0.1", 1}, {"127.0.0.1", 1}}, milliseconds(500))
-          .value();
-  LoginBudget login_budget_{kLogins};
-  CredentialStatus credential_{AuthMethod::kJwt};
-  ProcessTable processes_;
-  ChildEventHandler events_{{.loop = *loop_,
-                             .broker = *broker_,
-                             .openbao_endpoints = kIdentityProvider,
-                             .login_budget = login_budget_,
-                             .credential = credential_,
-                             .log = log_,
-                             .metrics = metrics_,
-                             .processes = processes_,
-                             .child_log = child_log_,
-                             .worker_usable = [] {},
-                             .start_failed =
-                                 [this](const ChildKey& key, const ipc::StartFailure& failure) {
-                                   start_failures_.emplace_back(key, failure.step());
-                                 }}};
-  WorkerSet workers_{*loop_, events_, 1};
-  std::unique_ptr<Peer> spawner_;
-  std::unique_ptr<Children> children_;
   std::unique_ptr<Peer> worker_;
   std::unique_ptr<Peer> agent_;
 };
@@ -188,18 +58,22 @@ TEST_F(ChildEventHandlerTest, WorkersAreConnectedToOpenBao) {
 }
 
 TEST_F(ChildEventHandlerTest, WorkersThatAskForAnotherEndpointAreKilled) {
+  std::int64_t pid = 200;
   for (const std::uint32_t endpoint : {kIdentityProvider, kNobodys}) {
     SCOPED_TRACE(endpoint);
     Ask(*worker_, endpoint);
+    Ask(*worker_, endpoint, 2);
     std::optional<ChildKey> killed;
     ASSERT_TRUE(RunUntil(*loop_, [&] { return (killed = Killed()).has_value(); }));
     EXPECT_EQ(*killed, kWorker);
     EXPECT_FALSE(worker_->Receive<ipc::ConnectAnswer>(MessageType::kConnectAnswer).has_value());
     const auto violations = log_.Of("process.breach");
-    ASSERT_FALSE(violations.empty());
+    ASSERT_EQ(violations.size(), static_cast<std::size_t>(pid - 199)) << "one for each process";
     EXPECT_EQ(FakeLog::Text(violations.back(), "child"), "worker_0");
     EXPECT_EQ(FakeLog::Text(violations.back(), "reason"),
               "a worker asked for an endpoint not OpenBao's");
+    SendExited(kWorker, pid);
+    worker_ = Spawned(kWorker, ++pid);
   }
 }
 
@@ -227,7 +101,7 @@ TEST_F(ChildEventHandlerTest, TheAgentIsConnectedToOpenBaoAsOftenAsItsBudgetSays
   }
   Ask(*agent_, kOpenBao, 9);
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_LOGIN_BUDGET);
-  EXPECT_EQ(log_.Of("auth.login_budget").size(), 1U);
+  EXPECT_THAT(child_log_.lines, ElementsAre("auth_agent caused auth.login_budget"));
 
   // One that led nowhere is given back.
   ipc::ConnectReport verdict;
@@ -256,6 +130,20 @@ TEST_F(ChildEventHandlerTest, TheWordOfTheAgentDoesNotLiftTheBudget) {
   EXPECT_LE(logins, kAllowed);
 }
 
+// Nothing of the kind was asked, and the log must not fill with the same complaint.
+TEST_F(ChildEventHandlerTest, AnAgentThatEndsPinAttemptsOfItsOwnIsKilledOnce) {
+  ipc::PinAttemptEnd end;
+  end.set_result(ipc::PinAttemptEnd::RESULT_ACCEPTED);
+  agent_->Send(MessageType::kPinAttemptEnd, end);
+  agent_->Send(MessageType::kPinAttemptEnd, end);
+  std::optional<ChildKey> killed;
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return (killed = Killed()).has_value(); }));
+  EXPECT_EQ(*killed, kAgent);
+  RunFor(*loop_, std::chrono::milliseconds(5));
+  EXPECT_FALSE(Killed().has_value());
+  EXPECT_EQ(log_.Of("process.breach").size(), 1U);
+}
+
 TEST_F(ChildEventHandlerTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) {
   ipc::AgentStatus status;
   status.set_status("error");
@@ -269,10 +157,7 @@ TEST_F(ChildEventHandlerTest, ACallIsLoggedWithTheNameOfTheChildThatReportedIt) 
 }
 
 TEST_F(ChildEventHandlerTest, AChildThatCannotStartIsLoggedWithItsStepAndErrno) {
-  ipc::Exited exited;
-  exited.set_role(kAgent.role);
-  exited.set_pid(100);
-  spawner_->Send(MessageType::kExited, exited);
+  SendExited(kAgent, 100);
   const std::unique_ptr<Peer> next = SpawnedSilent(kAgent, 101);
   ipc::StartFailure failure;
   failure.set_code(static_cast<std::uint32_t>(ErrorCode::kSystem));
@@ -282,7 +167,7 @@ TEST_F(ChildEventHandlerTest, AChildThatCannotStartIsLoggedWithItsStepAndErrno) 
   ASSERT_TRUE(RunUntil(*loop_, [&] { return !start_failures_.empty(); }));
   EXPECT_THAT(start_failures_,
               ElementsAre(std::pair(kAgent, std::string("open of a file in /proc/self"))));
-  const auto records = log_.Of("process.start_failed");
+  const auto records = child_log_.caused.Of("process.start_failed");
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(FakeLog::Text(records[0], "child"), "auth_agent");
   EXPECT_EQ(FakeLog::Text(records[0], "step"), "open of a file in /proc/self");
@@ -310,10 +195,7 @@ TEST_F(ChildEventHandlerTest, TheBudgetOutlivesTheAgent) {
     Ask(*agent_, kOpenBao, id);
     EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_OK);
   }
-  ipc::Exited exited;
-  exited.set_role(kAgent.role);
-  exited.set_pid(100);
-  spawner_->Send(MessageType::kExited, exited);
+  SendExited(kAgent, 100);
   agent_ = Spawned(kAgent, 101);
   Ask(*agent_, kOpenBao);
   EXPECT_EQ(AwaitAnswer(*agent_), ipc::OUTCOME_LOGIN_BUDGET);

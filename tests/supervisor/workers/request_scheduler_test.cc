@@ -211,6 +211,21 @@ TEST_F(RequestSchedulerTest, LateAnswerIsDroppedOnce) {
   EXPECT_FALSE(scheduler_.Answer(0, 1, kDecrypted, kNow).has_value());
 }
 
+// Only so many ids are remembered. For the others, their number is.
+TEST_F(RequestSchedulerTest, LateAnswersAreNoMoreThanWereGivenUp) {
+  constexpr RequestId kForgotten = 2;
+  scheduler_.WorkerReady(0, kNow);
+  for (RequestId id = 1; id <= RequestScheduler::kMaxAbandoned + kForgotten; ++id) {
+    ASSERT_THAT(SlotsOf(scheduler_.Submit(Make(id), kNow)), ElementsAre(0U));
+    scheduler_.Cancel(id, kNow);
+  }
+  for (RequestId i = 0; i < kForgotten; ++i) {
+    EXPECT_TRUE(scheduler_.Answer(0, 1, kDecrypted, kNow).has_value());
+  }
+  EXPECT_FALSE(scheduler_.Answer(0, 1, kDecrypted, kNow).has_value());
+  EXPECT_TRUE(scheduler_.Answer(0, kForgotten + 1, kDecrypted, kNow).has_value());
+}
+
 TEST_F(RequestSchedulerTest, SuccessorOfAWorkerWasNeverAsked) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1), kNow);

@@ -1,0 +1,74 @@
+"""A worker that was taken over sends one message as fast as it can. It is ended and replaced again
+and again; the clients of the other workers, the memory and the descriptors of the supervisor and its
+log do not suffer.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rig import processes
+from rig.flooding_worker import FloodingWorker, types_of_a_worker
+from rig.load import SteadyLoad
+from rig.waits import wait_for
+
+CLIENTS = 8
+FLOODER = "worker_0"
+MEMORY_KIB = 32 * 1024
+DESCRIPTORS = 64
+LOG_BYTES = 1_000_000  # of one process: 400 records, and 100 a second
+
+
+@pytest.fixture
+def flooded(make_provider, tmp_path):
+    """A provider with three workers, of which the first floods; and with what."""
+    worker = FloodingWorker(tmp_path)
+    worker.choose(types_of_a_worker()["LogRecord"])
+    with worker.used():
+        provider = make_provider(changes={"isolation": {"workers": 3}})
+    return provider.start_healthy(), worker
+
+
+def records(provider, message: str) -> list:
+    return [
+        record
+        for record in provider.log_events()
+        if record["message"] == message and record.get("child") == FLOODER
+    ]
+
+
+@pytest.mark.long
+def test_a_worker_that_floods_costs_itself_alone(flooded):
+    provider, worker = flooded
+    wait_for(lambda: provider.ready()[1]["workers_ready"] >= 2, "the other workers")
+    folder = Path(f"/proc/{provider.daemon.pid}/fd")
+    descriptors = len(os.listdir(folder))
+    memory = processes.read(provider.daemon.pid).pss_kib
+    types = types_of_a_worker()
+    assert len(types) > 15
+    with SteadyLoad([provider], CLIENTS) as load:
+        for name, number in types.items():
+            worker.choose(number)
+            written = provider.daemon.log_path.stat().st_size
+            started = len(records(provider, "process.started"))
+            # The process that runs now may have read the last choice.
+            wait_for(
+                lambda: len(records(provider, "process.started")) >= started + 2,
+                f"the end of a worker that floods with {name}",
+            )
+            assert len(os.listdir(folder)) <= descriptors + DESCRIPTORS, name
+            assert provider.daemon.log_path.stat().st_size <= written + LOG_BYTES, name
+    assert not load.failures
+    assert load.unhealthy == 0
+    assert load.requests > len(types)
+    assert processes.read(provider.daemon.pid).pss_kib <= memory + MEMORY_KIB
+    reasons = {record["reason"] for record in records(provider, "process.breach")}
+    assert {
+        "more messages of one type than a peer may send",
+        "more unanswered requests than a child may have",
+        "answer to something that was not asked",
+    } <= reasons
+    assert provider.metrics()[f'openbao_kms_log_records_dropped_total{{process="{FLOODER}"}}'] > 0
+    own = {r["message"] for r in provider.log_events() if r["process"] == FLOODER}
+    assert own <= {"auth.login", "log.dropped"}
