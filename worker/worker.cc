@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <google/protobuf/message_lite.h>
 
 #include "common/base/error.h"
 #include "common/base/event_loop.h"
+#include "common/base/log.h"
 #include "ipc/channel.h"
 #include "ipc/message_type.h"
 #include "worker/operations.h"
@@ -117,10 +119,13 @@ Status Worker::OnAgentChannel(UniqueFd channel) {
   return {};
 }
 
-// The token outlives the agent that obtained it. The next agent comes with a channel of its own.
+// The token outlives the agent that obtained it. The next agent comes with a channel of its own;
+// until then, one that violated the protocol is not heard, and cannot end a worker either.
 void Worker::OnAgentGone(const Error& why) {
   if (why.code() != ErrorCode::kUnavailable) {
-    session_.End(ipc::ExitCode::kPeerViolation);
+    session_.log().Write({LogLevel::kError,
+                          "auth.agent_muted",
+                          {{"operation", "auth.login"}, {"reason", std::string(why.what())}}});
   }
 }
 
