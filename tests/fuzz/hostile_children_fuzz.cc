@@ -47,7 +47,7 @@ class CountingAgentEvents final : public AgentEvents {
 
   void OnAgentPinAttempt(std::uint16_t /*tag*/) override {}
 
-  void OnAgentPinResult(ipc::PinAttemptEnd::Result /*result*/) override {}
+  Status OnAgentPinResult(ipc::PinAttemptEnd::Result /*result*/) override { return {}; }
 
   int violations = 0;
   int ready = 0;
