@@ -4,7 +4,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,12 +27,12 @@ namespace {
 Status Start(ipc::ChildSession& session) {
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::AgentSetup>(ipc::kSetupDescriptor));
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild(LimitsOf(setup)));
-  const std::uint32_t landlock_abi = BAOKMS_TRY(RestrictModuleFiles(setup));
+  const LandlockState landlock = BAOKMS_TRY(RestrictFiles(setup));
   std::unique_ptr<Agent> agent =
       BAOKMS_TRY(Agent::Prepare(setup, session, UniqueFd(ipc::kSpawnerChannel)));
   BAOKMS_TRY(ipc::ReportRefusedSyscalls(ipc::kSupervisorChannel));
   ipc::ConfinementReport confinement;
-  confinement.set_landlock_abi(landlock_abi);
+  confinement.set_landlock_abi(landlock.abi);
   confinement.set_filter_name(std::string(BAOKMS_TRY(EnterFirstFilter(setup))));
   confinement.set_refused_syscall(BAOKMS_TRY(ipc::ProveRefused(SYS_dup3)));  // the spawner's alone
   // No destructor runs: the kernel releases everything faster, and libcurl's clean-up needs system

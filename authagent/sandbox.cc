@@ -2,14 +2,17 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "common/base/error.h"
-#include "common/base/landlock.h"
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
 
@@ -63,6 +66,21 @@ Status AllowLoading(SeccompPolicy& policy) {
                        SCMP_SYS(eventfd2), SCMP_SYS(epoll_create1)});
 }
 
+bool IsDirectory(const std::string& path) {
+  return UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)).valid();
+}
+
+// The directory, because the file is replaced, and that of the file that a link leads to now, for
+// a link into a place that the directory does not contain.
+void AddCredential(const std::string& path, std::vector<std::string>& readable) {
+  readable.push_back(path.substr(0, path.rfind('/') + 1));
+  std::error_code failed;
+  const auto target = std::filesystem::canonical(path, failed);
+  if (!failed) {
+    readable.push_back(target.parent_path().string());
+  }
+}
+
 }  // namespace
 
 ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
@@ -75,17 +93,31 @@ ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
           .file_bytes = writes ? RLIM_INFINITY : 0};
 }
 
-Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup) {
-  const std::string& directory = setup.module().state_directory();
-  if (directory.empty()) {
-    return 0U;  // the filter prevents the module from changing any file
-  }
-  const UniqueFd opened = OpenWritableDirectory(directory);
-  if (!opened.valid()) {
+Result<LandlockState> RestrictFiles(const ipc::AgentSetup& setup) {
+  const std::string& state = setup.module().state_directory();
+  if (!state.empty() && !IsDirectory(state)) {
     return Error(ErrorCode::kInvalidArgument,
                  "set-up: auth.cert.pkcs11.stateDirectory cannot be opened", errno);
   }
-  return ChangeFilesOnlyBelow(opened);
+  if (setup.without_landlock()) {
+    return LandlockState();
+  }
+  LandlockRules rules;
+  for (const std::string& path : {setup.jwt_file().path(), setup.oauth2().client_secret_file()}) {
+    if (!path.empty()) {
+      AddCredential(path, rules.readable);
+    }
+  }
+  if (setup.has_module()) {
+    const bool network = setup.module().network() != ipc::ModuleAccess::NETWORK_NONE;
+    rules.restrict_reading = false;
+    rules.restrict_ports = !network;
+    rules.restrict_scope = !network;
+    if (!state.empty()) {
+      rules.changeable = {state};
+    }
+  }
+  return EnterLandlock(rules);
 }
 
 Result<std::string_view> EnterFirstFilter(const ipc::AgentSetup& setup) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "common/base/landlock.h"
 #include "common/base/result.h"
 #include "common/base/seccomp_policy.h"
 #include "ipc/child_process.h"
@@ -17,10 +18,11 @@ inline constexpr const char* kModuleFilterName = "auth_agent_pkcs11";
 
 [[nodiscard]] ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup);
 
-// Prevents a module from changing files outside its state directory. Call it before any thread
-// exists. Returns Landlock's ABI version, or 0 where Landlock is not in force. kInvalidArgument:
-// the state directory cannot be opened.
-Result<std::uint32_t> RestrictModuleFiles(const ipc::AgentSetup& setup);
+// Leaves the agent only the directory of its credential, to read from, and no port. With a module,
+// which reads where it likes, only its state directory can be changed, and what
+// auth.cert.pkcs11.network allows is left. Call it before any thread exists. kInvalidArgument: the
+// state directory cannot be opened.
+Result<LandlockState> RestrictFiles(const ipc::AgentSetup& setup);
 
 // Installs the filter for the start: the only one without a module, the first one with a module.
 // Returns its name.

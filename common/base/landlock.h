@@ -1,13 +1,14 @@
-// Removes file access rights from this process by path (landlock(7)), where the kernel supports it.
-// System call filters cannot inspect paths, so only this can restrict access to one directory.
+// Removes file, port and signal rights from this process by path and number (landlock(7)), where
+// the kernel supports it. System call filters cannot inspect paths, so only this can restrict
+// access to some directories.
 
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms {
 
@@ -19,13 +20,25 @@ struct LandlockState {
   std::uint32_t abi = 0;  // the kernel's version, if in force
 };
 
-// Opens a directory for ChangeFilesOnlyBelow(), as an O_PATH descriptor. Invalid, with errno, if it
-// does not exist, is not a directory or cannot be reached.
-UniqueFd OpenWritableDirectory(const std::string& path);
+// What remains permitted to a process. Descriptors that are open already are not affected.
+struct LandlockRules {
+  // A directory stands for everything below it, now or later. A file is this file only, and not
+  // the one that replaces it. What does not exist is left out.
+  std::vector<std::string> readable;    // if `reading` is restricted
+  std::vector<std::string> changeable;  // reading, writing, creating and removing
+  std::vector<std::string> sockets{};   // binding local sockets and removing them
+  bool restrict_reading = true;
+  // From ABI 4: the TCP ports to connect to and to listen on.
+  bool restrict_ports = true;
+  std::vector<std::uint16_t> connect_ports{};
+  std::vector<std::uint16_t> listen_ports{};
+  // From ABI 6: abstract Unix sockets and signals reach no process outside.
+  bool restrict_scope = true;
+};
 
-// Restricts this thread, and every thread it starts, to changing files below `directory`; reading
-// and open descriptors are not affected. Requires no_new_privs. Returns the kernel's Landlock ABI
-// version, or 0 when the kernel has no Landlock and nothing changed.
-Result<std::uint32_t> ChangeFilesOnlyBelow(const UniqueFd& directory);
+// Restricts this thread, and every thread and process that it starts. Requires no_new_privs, and
+// that there is no other thread. kNotSupported, and nothing changed, where the kernel has no
+// Landlock; an older version restricts what it can.
+Result<LandlockState> EnterLandlock(const LandlockRules& rules);
 
 }  // namespace baokms

@@ -22,6 +22,7 @@ enum class JwtSource : std::uint8_t { kUnset, kFile, kOAuth2 };
 enum class CertSource : std::uint8_t { kUnset, kPkcs11, kSpiffe };
 enum class OAuth2ClientAuth : std::uint8_t { kUnset, kSecretBasic, kSecretPost };
 enum class ModuleNetwork : std::uint8_t { kNone, kUnix, kInet };
+enum class LandlockUse : std::uint8_t { kBestEffort, kRequire, kOff };
 enum class SeparateUsers : std::uint8_t { kAuto, kRequire, kOff };
 
 template <typename E>
@@ -67,6 +68,12 @@ inline constexpr auto kChoices<SeparateUsers> =
     std::to_array<Choice<SeparateUsers>>({{"auto", SeparateUsers::kAuto},
                                           {"require", SeparateUsers::kRequire},
                                           {"off", SeparateUsers::kOff}});
+
+template <>
+inline constexpr auto kChoices<LandlockUse> =
+    std::to_array<Choice<LandlockUse>>({{"best-effort", LandlockUse::kBestEffort},
+                                        {"require", LandlockUse::kRequire},
+                                        {"off", LandlockUse::kOff}});
 
 template <>
 inline constexpr auto kChoices<LogLevel> =

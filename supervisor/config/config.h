@@ -165,6 +165,7 @@ struct IsolationConfig {
   std::string worker_user;
   std::vector<std::string> worker_users;
   std::string auth_agent_user;
+  LandlockUse landlock{};
 };
 
 struct Config {

@@ -11,7 +11,7 @@
 #include <memory>
 #include <utility>
 
-#include "common/base/landlock.h"
+#include "common/base/unique_fd.h"
 #include "common/setup/ca_bundle.h"
 #include "common/setup/limits.h"
 #include "supervisor/config/conditions.h"
@@ -129,7 +129,8 @@ class HostChecker {
   // Opens it as the agent will, which otherwise refuses its set-up.
   void CheckModuleDirectory(const std::string& path) {
     constexpr std::string_view kKey = "auth.cert.pkcs11.stateDirectory";
-    if (!path.empty() && Sound(kKey) && !OpenWritableDirectory(path).valid()) {
+    if (!path.empty() && Sound(kKey) &&
+        !UniqueFd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)).valid()) {
       Fail(kKey, std::string("cannot be opened as a directory: ") + std::strerror(errno));
     }
   }

@@ -384,6 +384,11 @@ constexpr auto kRows = std::to_array<SchemaRow>({
     {"isolation.authAgentUser", BAOKMS_TEXT(isolation.auth_agent_user, kUser), kOptional,
      "openbao-kms-auth", kSealed, "User of the auth agent, if each role has a user of its own.",
      kOurs},
+    {"isolation.landlock", BAOKMS_CHOICE(isolation.landlock), kOptional, "best-effort", kSealed,
+     "Whether the supervisor and the auth agent give up all files and ports that they do not need: "
+     "where the kernel has Landlock (`best-effort`), or never (`off`). With `require` the provider "
+     "does not start without it.",
+     kOurs},
 });
 
 struct SectionText {

@@ -15,9 +15,10 @@ enum class IsolationLevel : std::uint8_t { kSingleUser, kSeparateUsers };
 
 struct IsolationFacts {
   IsolationLevel level = IsolationLevel::kSingleUser;
-  const char* why_single = "";    // UserPlan::why_single
-  LandlockState landlock{};       // of the supervisor
-  bool helpers_readable = false;  // HelperPrograms::readable
+  const char* why_single = "";       // UserPlan::why_single
+  LandlockState landlock{};          // of the supervisor
+  bool credential_readable = false;  // the supervisor can open a credential of the agent's
+  bool helpers_readable = false;     // HelperPrograms::readable
 };
 
 // Returns "single-user" or "separate-users".

@@ -20,6 +20,7 @@
 #include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/notify.h"
+#include "supervisor/serve/own_landlock.h"
 #include "supervisor/serve/provider.h"
 #include "supervisor/serve/start_failure.h"
 #include "supervisor/serve/state.h"
@@ -37,6 +38,8 @@ void LogIsolation(LogSink& log, const IsolationFacts& facts) {
   LogRecord record{.level = LogLevel::kInfo,
                    .event = "isolation.level",
                    .fields = {{"operation", "isolation.level"}, {"status", ToText(facts.level)}}};
+  record.fields.emplace_back("landlock_abi", std::int64_t{facts.landlock.abi});
+  record.fields.emplace_back("credential_readable", facts.credential_readable);
   if (facts.level == IsolationLevel::kSingleUser) {
     record.fields.emplace_back("reason", facts.why_single);
   }
@@ -50,7 +53,6 @@ Started<> Open(const ServeOptions& options, Foundation& base) {
   if (base.bootstrap.isolation.helpers_readable) {
     LogEvent(*base.log, "isolation.helpers", "readable", LogLevel::kWarn);
   }
-  LogIsolation(*base.log, base.bootstrap.isolation);
   base.state = BAOKMS_TRY(OpenLockedState(options.config));
   if (!base.state->pid_written) {
     LogEvent(*base.log, "state.pid_unwritten", "error", LogLevel::kWarn);
@@ -59,6 +61,12 @@ Started<> Open(const ServeOptions& options, Foundation& base) {
       Step("resolve server.socketMode and server.socketGroup", SocketOptionsOf(options.config)));
   base.socket = BAOKMS_TRY(
       Step("open the KMS socket", OpenKmsSocket(base.socket_options), kConfigurationFailed));
+  IsolationFacts& isolation = base.bootstrap.isolation;
+  isolation.landlock = BAOKMS_TRY(ConfineSupervisor(
+      options.config.isolation.landlock,
+      RulesOfSupervisor(options, base.bootstrap.endpoints, base.socket.origin, isolation.level)));
+  isolation.credential_readable = CanReadCredential(options.config);
+  LogIsolation(*base.log, isolation);
   return {};
 }
 

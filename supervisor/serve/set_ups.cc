@@ -169,6 +169,7 @@ ipc::AgentSetup AgentPart(const ServeOptions& options,
   setup.set_longest_backoff_ns(config.status.probe_interval.count());
   setup.set_log_level(static_cast<std::uint32_t>(config.logging.level));
   setup.set_login_budget_per_minute(static_cast<std::uint32_t>(EffectiveLoginBudget(config)));
+  setup.set_without_landlock(config.isolation.landlock == LandlockUse::kOff);
   switch (config.auth.method) {
     case AuthMethod::kCert:
       setup.set_auth_mount(config.auth.cert.mount_path);

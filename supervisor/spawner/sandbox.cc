@@ -27,9 +27,6 @@ Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAcc
   // For what a PKCS#11 module does with its files.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(statx), SCMP_SYS(getdents64)}));
   if (!module->state_directory().empty()) {
-    // The agent restricts with Landlock where the module may write.
-    BAOKMS_TRY(policy.Allow({SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
-                             SCMP_SYS(landlock_restrict_self)}));
     return policy.AllowChangingFiles(kModuleChangesFiles);
   }
   // The module continues to work after EACCES; the agent's own filter decides about everything
@@ -107,6 +104,8 @@ Result<SeccompPolicy> BuildSpawnerPolicy(const ipc::SpawnerSetup& setup) {
                     SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid)}));
   // For what a child does to confine itself before it installs its own filter.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(prctl), SCMP_SYS(prlimit64)}, kChildConfinesItself));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
+                           SCMP_SYS(landlock_restrict_self)}));
   BAOKMS_TRY(policy.Allow(
       {SCMP_SYS(seccomp), SCMP_SYS(epoll_create1), SCMP_SYS(eventfd2), SCMP_SYS(timer_create)}));
   BAOKMS_TRY(policy.AllowFcntl({F_GET_SEALS}));         // a child checks that its set-up is sealed

@@ -116,6 +116,15 @@ def test_no_supervisor_no_service(separate):
     assert works(separate, encrypted)
 
 
+@pytest.mark.parametrize("use", ["require", "off"])
+def test_landlock_takes_the_credential_from_a_supervisor_of_the_same_user(make_provider, use):
+    provider = make_provider(changes={"isolation": {"landlock": use}}).start_healthy()
+    level = next(e for e in provider.log_events() if e["message"] == "isolation.level")
+    assert level["credential_readable"] == (use == "off")
+    assert (level["landlock_abi"] > 0) == (use == "require")
+    assert works(provider)
+
+
 def test_auto_means_one_user_without_capabilities(make_provider):
     provider = make_provider(changes={"isolation": {"separateUsers": "auto"}})
     provider.daemon.start_through(NO_CAPABILITIES)

@@ -120,6 +120,7 @@ std::vector<ValueRow> NumberAndChoiceRows() {
       {"server.allowedPeers.gids", {"[]", "[0]"}, {"[-1]", "[4294967295]"}, "out of range"},
       {"auth.loginBudgetPerMinute", {"0", "1", "600"}, {"-1", "601"}, "must be from 0 to 600"},
       {"isolation.separateUsers", {"auto", "require", "off"}, {"on", "true"}, ""},
+      {"isolation.landlock", {"best-effort", "require", "off"}, {"on", "auto"}, ""},
       {"isolation.workers", {"1", "16"}, {"0", "17", "-1"}, "must be from 1 to 16"},
       {"rotation.requireStableObservationCount", {"1", "9"}, {"0", "-1"}, "must be from 1"},
       {"auth.cert.pkcs11.maxSessions",

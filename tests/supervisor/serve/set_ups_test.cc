@@ -40,6 +40,7 @@ const std::set<std::string_view> kNotInASetUp{
     "isolation.workerUser",
     "isolation.workerUsers",
     "isolation.authAgentUser",
+    "isolation.landlock",
     "logging.level",
     "logging.format",
     "logging.debugCorrelation.incidentId",
