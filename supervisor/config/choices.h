@@ -21,6 +21,7 @@ enum class RotationMode : std::uint8_t { kUnset, kObserved };
 enum class JwtSource : std::uint8_t { kUnset, kFile, kOAuth2 };
 enum class CertSource : std::uint8_t { kUnset, kPkcs11, kSpiffe };
 enum class OAuth2ClientAuth : std::uint8_t { kUnset, kSecretBasic, kSecretPost };
+enum class VerifyDecrypt : std::uint8_t { kOff, kSample, kAlways };
 enum class ModuleNetwork : std::uint8_t { kNone, kUnix, kInet };
 enum class LandlockUse : std::uint8_t { kBestEffort, kRequire, kOff };
 enum class SeparateUsers : std::uint8_t { kAuto, kRequire, kOff };
@@ -74,6 +75,12 @@ inline constexpr auto kChoices<LandlockUse> =
     std::to_array<Choice<LandlockUse>>({{"best-effort", LandlockUse::kBestEffort},
                                         {"require", LandlockUse::kRequire},
                                         {"off", LandlockUse::kOff}});
+
+template <>
+inline constexpr auto kChoices<VerifyDecrypt> =
+    std::to_array<Choice<VerifyDecrypt>>({{"off", VerifyDecrypt::kOff},
+                                          {"sample", VerifyDecrypt::kSample},
+                                          {"always", VerifyDecrypt::kAlways}});
 
 template <>
 inline constexpr auto kChoices<LogLevel> =

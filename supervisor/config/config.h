@@ -166,6 +166,7 @@ struct IsolationConfig {
   std::vector<std::string> worker_users;
   std::string auth_agent_user;
   LandlockUse landlock{};
+  VerifyDecrypt verify_decrypt{};
 };
 
 struct Config {

@@ -198,8 +198,8 @@ constexpr std::string_view kRelations = R"(## Relations between keys
 * a duration is much longer than usual,
 * `rotation.rejectVersionRollback` is false, or `rotation.activationDelay` is below 10s,
 * `auth.loginBudgetPerMinute` allows less than one login per worker,
-* `isolation.workers` is 1, with which nothing independent verifies the answer of an Encrypt, and
-  the provider cannot follow a rotation
+* `isolation.workers` is 1, with which nothing independent verifies the answer of an Encrypt or a
+  Decrypt, and the provider cannot follow a rotation
   ([rotation](rotation.md#one-worker)).
 
 ## Reload

@@ -389,6 +389,11 @@ constexpr auto kRows = std::to_array<SchemaRow>({
      "where the kernel has Landlock (`best-effort`), or never (`off`). With `require` the provider "
      "does not start without it.",
      kOurs},
+    {"isolation.verifyDecrypt", BAOKMS_CHOICE(isolation.verify_decrypt), kOptional, "sample",
+     kRestart,
+     "Whether a second worker checks the plaintext that one worker returns: never, in a sample "
+     "after the answer, or always before it.",
+     kOurs},
 });
 
 struct SectionText {

@@ -141,8 +141,8 @@ std::vector<Problem> Warnings(const ConfigDocument& document) {
   }
   if (config.isolation.workers == 1) {
     warn("isolation.workers",
-         "is 1: nothing independent verifies the answer of an Encrypt, and a rotation cannot be "
-         "followed, because a new key version is verified by a second worker");
+         "is 1: nothing independent verifies the answer of an Encrypt or a Decrypt, and a rotation "
+         "cannot be followed, because a new key version is verified by a second worker");
   }
   if (!config.rotation.reject_version_rollback) {
     warn("rotation.rejectVersionRollback",

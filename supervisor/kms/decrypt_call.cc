@@ -1,8 +1,7 @@
 #include "supervisor/kms/decrypt_call.h"
 
-#include <strings.h>
-
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -12,12 +11,16 @@
 #include "common/contract/encoding.h"
 #include "common/contract/key_id.h"
 #include "common/contract/request_verdict.h"
+#include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/request_record.h"
 
 namespace baokms::supervisor {
 namespace {
 
 using contract::AnnotationView;
+
+// How long the check of an answer that was given may take.
+constexpr BootTime kCheckTime = std::chrono::seconds(2);
 
 std::vector<AnnotationView> ViewsOf(const v2::DecryptRequest& request) {
   std::vector<AnnotationView> views;
@@ -90,6 +93,8 @@ DecryptCall::DecryptCall(const CallContext& context, v2::DecryptRequest request)
 void DecryptCall::Start(BootTime deadline) {
   deadline_ = deadline;
   discovered_ = false;
+  first_.reset();
+  second_.reset();
   Run([this] { return Advance(); });
 }
 
@@ -121,22 +126,70 @@ Cause DecryptCall::Advance() {
 
 Cause DecryptCall::AskForPlaintext(const DecryptableKey& key) {
   version_ = key.version;
-  AskWorker(WorkerDecryptRequest(request_.key_id(), request_.ciphertext(), request_.annotations(),
-                                 deadline_),
-            WorkerChoice(), [this](Reply<ipc::DecryptAnswer>& reply) { return OnAnswer(reply); });
+  AskWorker(RequestFor(deadline_), WorkerChoice(),
+            [this](Reply<ipc::DecryptAnswer>& reply) { return OnAnswer(reply); });
   return Cause::kNone;
 }
 
+ipc::DecryptRequest DecryptCall::RequestFor(BootTime deadline) const {
+  return WorkerDecryptRequest(request_.key_id(), request_.ciphertext(), request_.annotations(),
+                              deadline);
+}
+
 Cause DecryptCall::OnAnswer(Reply<ipc::DecryptAnswer>& reply) {
-  std::string& plaintext = *reply.answer.mutable_plaintext();
-  Cause cause = CauseOf(reply.answer.outcome(), KmsMethod::kDecrypt);
-  if (cause == Cause::kNone && plaintext.empty()) {
-    cause = Cause::kBadAnswer;
+  Opinion opinion(reply);
+  DecryptChecks& checks = context().decrypt_checks;
+  if (checks.MustAgree(opinion)) {
+    first_.emplace(std::move(opinion));
+    AskAgain({.not_this = first_->worker().slot}, &DecryptCall::OnSecondOpinion);
+  } else {
+    if (IsLasting(opinion.cause())) {
+      NoteUnconfirmed(context(), opinion);
+    }
+    Finish(opinion);
+    if (checks.Draw(opinion)) {
+      checks.Start(context(), RequestFor(BootNow() + kCheckTime), std::move(opinion));
+    }
   }
-  Finish({cause, version_, contract::AsBytes(plaintext)});
-  ::explicit_bzero(plaintext.data(), plaintext.size());
   CountReply(context().observers.metrics, KmsMethod::kDecrypt, reply);
   return Cause::kNone;
+}
+
+void DecryptCall::AskAgain(const WorkerChoice& choice,
+                           Cause (DecryptCall::*then)(Opinion opinion)) {
+  AskWorker(
+      RequestFor(deadline_ - kTimeToRefuse), choice,
+      [this, then](Reply<ipc::DecryptAnswer>& reply) { return (this->*then)(Opinion(reply)); });
+}
+
+// Without a second opinion the answer is refused as temporary: nobody makes one worker's word count
+// by stopping the others.
+Cause DecryptCall::OnSecondOpinion(Opinion second) {
+  if (second.IsSame(*first_)) {
+    Finish(second);
+    return Cause::kNone;
+  }
+  if (!second.Contradicts(*first_)) {
+    return Cause::kUnavailable;
+  }
+  second_.emplace(std::move(second));
+  ReplaceBoth(context(), *first_, *second_, false);
+  AskAgain(WorkerChoice(), &DecryptCall::OnThirdOpinion);
+  return Cause::kNone;
+}
+
+// Both workers that contradict each other have been replaced, so this is a third one, or a
+// successor of one of them.
+Cause DecryptCall::OnThirdOpinion(Opinion third) {
+  if (!third.IsSame(*first_) && !third.IsSame(*second_)) {
+    return Cause::kUnavailable;
+  }
+  Finish(third);
+  return Cause::kNone;
+}
+
+void DecryptCall::Finish(const Opinion& opinion) {
+  Finish({opinion.cause(), version_, contract::AsBytes(opinion.plaintext())});
 }
 
 void DecryptCall::Finish(const DecryptResult& result) {

@@ -1,11 +1,12 @@
-// One Decrypt on a worker: looks up its key_id, runs a discovery if the key_id is unknown, sends
-// the request to a worker and checks the answer. The clients that wait for the result are the
-// coalescer's concern (decrypt_coalescer.h).
+// One Decrypt: looks up its key_id, runs a discovery if the key_id is unknown, sends the request to
+// a worker and, where its word alone does not count, to a second and a third one. The clients that
+// wait for the result are the coalescer's concern (decrypt_coalescer.h).
 
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -14,6 +15,7 @@
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
+#include "supervisor/kms/opinion.h"
 #include "supervisor/status/status_source.h"
 #include "supervisor/workers/worker_pool.h"
 
@@ -66,6 +68,11 @@ class DecryptCall : public WorkerCall {
   Cause Advance();
   Cause AskForPlaintext(const DecryptableKey& key);
   Cause OnAnswer(Reply<ipc::DecryptAnswer>& reply);
+  void AskAgain(const WorkerChoice& choice, Cause (DecryptCall::*then)(Opinion opinion));
+  Cause OnSecondOpinion(Opinion second);
+  Cause OnThirdOpinion(Opinion third);
+  [[nodiscard]] ipc::DecryptRequest RequestFor(BootTime deadline) const;
+  void Finish(const Opinion& opinion);
   void Finish(const DecryptResult& result);
 
   void End(Cause cause) final { Finish({cause, version_}); }
@@ -75,6 +82,9 @@ class DecryptCall : public WorkerCall {
   BootTime deadline_{};
   bool discovered_ = false;  // an unknown key_id is discovered only once; one step at a time
   std::atomic<std::uint32_t> version_{0};
+  // Held while others are asked. The second one is there only if it contradicts the first.
+  std::optional<Opinion> first_;
+  std::optional<Opinion> second_;
 };
 
 }  // namespace baokms::supervisor

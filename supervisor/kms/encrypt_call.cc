@@ -1,35 +1,19 @@
 #include "supervisor/kms/encrypt_call.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <utility>
-
-#include <openssl/crypto.h>
 
 #include "common/base/log.h"
 #include "common/contract/annotations.h"
 #include "common/contract/request_verdict.h"
 #include "common/contract/transit_ciphertext.h"
 #include "supervisor/kms/decrypt_call.h"
+#include "supervisor/kms/secret_text.h"
 #include "supervisor/status/status_source.h"
 
 namespace baokms::supervisor {
 namespace {
-
-// How long before its deadline a call is refused that nobody could verify. Later the client would
-// only see the deadline.
-constexpr BootTime kTimeToRefuse = std::chrono::milliseconds(50);
-
-void Wipe(std::string& secret) {
-  ::explicit_bzero(secret.data(), secret.size());
-}
-
-bool IsSameSecret(const std::string& a, const std::string& b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
 
 // Returns whether a failed verification is evidence about the ciphertext rather than about the
 // worker, its token or OpenBao.
@@ -119,7 +103,7 @@ Cause EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer>& reply) {
     cause = CheckAnswer(reply.answer);
   }
   if (cause == Cause::kNone) {
-    encrypted_by_ = reply.slot;
+    encrypted_by_ = reply.worker.slot;
     KeepResponse(reply.answer);
     Verify(Verifier::kAnotherWorker);
   }
@@ -189,7 +173,7 @@ Cause EncryptCall::OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer>& repl
   if (outcome == ipc::OUTCOME_OK) {
     const bool same = IsSameSecret(reply.answer.plaintext(), plaintext_);
     Wipe(*reply.answer.mutable_plaintext());
-    if (same && reply.slot == encrypted_by_) {
+    if (same && reply.worker.slot == encrypted_by_) {
       NoteSelfVerified();
     }
     End(same ? Cause::kNone : Cause::kBadAnswer);

@@ -115,6 +115,11 @@ const PublicError& ErrorFor(Cause cause) {
   return kErrors[static_cast<std::size_t>(cause)];
 }
 
+bool IsLasting(Cause cause) {
+  return cause != Cause::kNone && cause != Cause::kCanceled &&
+         !ErrorFor(cause).text.ends_with("(temporary)");
+}
+
 Cause CauseOf(ipc::Outcome outcome, KmsMethod method) {
   const auto* found = std::ranges::find(kCauses, outcome, &OutcomeCause::outcome);
   const Cause cause = found == kCauses.end() ? Cause::kBadAnswer : found->cause;

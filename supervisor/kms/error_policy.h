@@ -82,6 +82,10 @@ struct PublicError {
 // Returns the table row of a cause. The texts are literals.
 [[nodiscard]] const PublicError& ErrorFor(Cause cause);
 
+// Returns whether kube-apiserver may conclude from such an error that the data is unusable, because
+// its text does not say that it is temporary.
+[[nodiscard]] bool IsLasting(Cause cause);
+
 // Returns the cause that a worker pool outcome stands for; kNone for OUTCOME_OK.
 [[nodiscard]] Cause CauseOf(ipc::Outcome outcome, KmsMethod method);
 

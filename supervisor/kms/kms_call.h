@@ -4,12 +4,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "proto/kms_v2.pb.h"
 #include "supervisor/kms/active_key.h"
 #include "supervisor/kms/admission.h"
@@ -44,12 +46,19 @@ using EncryptDone = std::function<void(const PublicError&, const v2::EncryptResp
 using DecryptDone =
     std::function<void(const PublicError&, std::span<const std::uint8_t> plaintext)>;
 
+// How long before its deadline a call is refused that no second worker could verify. Later the
+// client would only see the deadline.
+inline constexpr BootTime kTimeToRefuse = std::chrono::milliseconds(50);
+
+class DecryptChecks;
+
 // Dependencies that all calls share; they must outlive every call.
 struct CallContext {
   WorkerPool& workers;
   StatusSource& status;
   ActiveKeys& active_keys;
   Admission& admission;
+  DecryptChecks& decrypt_checks;
   const Observers& observers;
 };
 

@@ -10,8 +10,10 @@
 #include "common/base/event_loop.h"
 #include "common/contract/identity.h"
 #include "proto/kms_v2.pb.h"
+#include "supervisor/config/choices.h"
 #include "supervisor/kms/active_key.h"
 #include "supervisor/kms/admission.h"
+#include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/decrypt_coalescer.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
@@ -27,6 +29,7 @@ struct ServiceOptions {
   std::string plugin_version;
   BootTime openbao_timeout{};  // total time of one request
   ConcurrencyLimits limits;
+  VerifyDecrypt verify_decrypt = VerifyDecrypt::kSample;
 };
 
 // Status(), Encrypt() and Decrypt() may be called from any thread and let no exception escape. Must
@@ -68,6 +71,7 @@ class KmsService final {
   BootTime openbao_timeout_;
   Admission admission_;
   ActiveKeys active_keys_;
+  DecryptChecks decrypt_checks_;
   CallContext context_;
   DecryptCoalescer decrypt_coalescer_;
 };

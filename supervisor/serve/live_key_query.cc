@@ -128,7 +128,7 @@ class LiveKeyQuery final {
     const auto workers = tree_->workers().Workers();
     const bool alone = workers.size() == 1;
     const auto usable = std::ranges::find_if(workers, [&](const WorkerState& worker) {
-      return worker.ready && (alone || !first_ || worker.slot != first_->slot);
+      return worker.ready && (alone || !first_ || worker.slot != first_->worker.slot);
     });
     if (usable == workers.end()) {
       return;

@@ -136,7 +136,8 @@ void Provider::BuildService() {
       ServiceOptions{.identity = IdentityOf(options_.config).key,
                      .plugin_version = options_.build.version,
                      .openbao_timeout = options_.config.openbao.timeout,
-                     .limits = LimitsOf(options_.config.server)});
+                     .limits = LimitsOf(options_.config.server),
+                     .verify_decrypt = options_.config.isolation.verify_decrypt});
 }
 
 // Starts the first threads. The signal watcher comes first, because it blocks the signals in all

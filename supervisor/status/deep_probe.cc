@@ -62,12 +62,13 @@ void DeepProbe::Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnsw
   request.set_deadline_ns((scheduler_.Now() + timeout_).count());
   request.set_version(version);
   request.set_ciphertext(reply.answer.ciphertext());
-  WorkerChoice choice{.not_this = reply.slot};
+  const Slot encrypter = reply.worker.slot;
+  WorkerChoice choice{.not_this = encrypter};
   if (decrypter_ == Decrypter::kAnotherIfThereIsOne) {
     choice =
-        AnotherHasToken(reply.slot)
-            ? WorkerChoice{.not_this = reply.slot, .fallback = WorkerChoice::Fallback::kSameWorker}
-            : WorkerChoice{.only = reply.slot};
+        AnotherHasToken(encrypter)
+            ? WorkerChoice{.not_this = encrypter, .fallback = WorkerChoice::Fallback::kSameWorker}
+            : WorkerChoice{.only = encrypter};
   }
   workers_.Submit(
       std::move(request), choice,

@@ -107,7 +107,7 @@ void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
     Fail(ProbeReason::kUpsertAllowed);
     return;
   }
-  slot_ = reply.slot;
+  slot_ = reply.worker.slot;
   answer_ = reply.answer;
   metadata_ = ToMetadata(answer_);
   if (parts_.publisher.state()) {
@@ -221,7 +221,7 @@ void MetadataProbe::CheckUnfinishedSave() {
 
 void MetadataProbe::AdvanceRotation() {
   if (purpose_ == ProbePurpose::kDiscovery) {
-    Finish();
+    IsWitnessed() ? Finish() : Confirm(&MetadataProbe::Finish);
     return;
   }
   const BootTime now = parts_.scheduler.Now();
@@ -269,6 +269,11 @@ void MetadataProbe::PromoteCandidate() {
   PublishThen(&MetadataProbe::Finish);
 }
 
+// That a key does not exist is not to be believed from one worker, unless there is only one.
+bool MetadataProbe::IsWitnessed() const {
+  return confirmed_ || parts_.workers.Workers().size() == 1;
+}
+
 void MetadataProbe::Defer(Deferral deferral) {
   result_.deferral = deferral;
   Finish();
@@ -292,7 +297,7 @@ void MetadataProbe::Finish() {
   }
   const bool missing = result_.deferral != Deferral::kNone &&
                        observation_.change == RotationChange::kKeys && !confirmed_;
-  if (!missing) {
+  if (!missing && IsWitnessed()) {
     result_.keys_complete = true;
     last_complete_ = began_;
   }

@@ -47,7 +47,7 @@ struct MetadataResult {
   // Whether the worker read metadata and upsert policy, whatever the result; breakers count this.
   bool read = false;
   Deferral deferral = Deferral::kNone;
-  // Whether the registry has every key that the metadata showed.
+  // Whether the registry has every key that the metadata showed to two workers, or to the only one.
   bool keys_complete = false;
   // Whether the result is good although a save of bookkeeping is unfinished.
   bool persistence_degraded = false;
@@ -82,8 +82,7 @@ class MetadataProbe final {
   // `limit` bounds the whole probe; each call is also bounded by the operation timeout.
   void Run(ProbePurpose purpose, BootTime limit, Done done);
 
-  // Returns when the last probe began that read successfully and whose keys are all in the
-  // registry.
+  // Returns when the last probe began whose result has MetadataResult::keys_complete.
   [[nodiscard]] std::optional<BootTime> last_complete_read() const { return last_complete_; }
 
  private:
@@ -105,6 +104,7 @@ class MetadataProbe final {
   void Fail(const ProbeFailure& failure);
   void Finish();
 
+  [[nodiscard]] bool IsWitnessed() const;
   [[nodiscard]] BootTime Deadline() const;
   [[nodiscard]] Counting CountingNow();
 

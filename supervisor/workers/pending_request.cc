@@ -142,11 +142,14 @@ void UseFreshConnection(PendingRequest& pending) {
   });
 }
 
-void Complete(const PendingRequest& pending, AnyAnswer answer, Slot slot, BootTime now) {
+void Complete(const PendingRequest& pending,
+              AnyAnswer answer,
+              const WorkerProcess& worker,
+              BootTime now) {
   std::visit(
       [&]<typename Answer>(const OnReply<Answer>& done) {
         Reply<Answer> reply = MakeReply(pending, std::get<Answer>(std::move(answer)), now);
-        reply.slot = slot;
+        reply.worker = worker;
         done(std::move(reply));
       },
       pending.done);

@@ -69,7 +69,10 @@ contract::Sha256Digest Fingerprint(const PendingRequest& pending);
 void UseFreshConnection(PendingRequest& pending);
 
 // Runs the callback with `answer`, which must have the index of `done`.
-void Complete(const PendingRequest& pending, AnyAnswer answer, Slot slot, BootTime now);
+void Complete(const PendingRequest& pending,
+              AnyAnswer answer,
+              const WorkerProcess& worker,
+              BootTime now);
 
 // Runs the callback with an empty answer that has this outcome.
 void Fail(const PendingRequest& pending, ipc::Outcome outcome, BootTime now);

@@ -33,6 +33,7 @@ struct WorkerChoice {
 // What one worker can be used for at this moment.
 struct WorkerState {
   Slot slot = 0;
+  std::uint64_t process = 0;     // WorkerProcess::number; 0: not ready
   bool ready = false;            // acknowledged the current key table and accepts requests
   bool active_verified = false;  // its table's active entry matches metadata it read itself
   bool token_usable = false;
@@ -58,6 +59,10 @@ class WorkerPool {
   // Prevents the callback from running, unless it is already running. Does nothing for a request
   // that has ended.
   virtual void Cancel(RequestId request) = 0;
+
+  // Kills this process, because another worker contradicts it, and starts a new one. It receives
+  // nothing from now on, and the requests that it has move to others. Does nothing if it has ended.
+  virtual void Replace(const WorkerProcess& worker) = 0;
 
   // Publishes this table, whose generation must be larger than that of the previous one, to every
   // worker. `done` runs once all live workers have acknowledged it; workers that refuse it or do

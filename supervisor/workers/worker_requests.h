@@ -17,13 +17,19 @@ namespace baokms::supervisor {
 // A worker's slot: 0 .. isolation.workers - 1. A slot outlives the processes that occupy it.
 using Slot = std::uint32_t;
 
+// One worker process.
+struct WorkerProcess {
+  Slot slot = 0;
+  std::uint64_t number = 0;  // ChildProcess::number; 0: none
+};
+
 // An answer or the reason why there is none. In the latter case `answer.outcome()` is
 // OUTCOME_TIMEOUT (the deadline passed), OUTCOME_UNAVAILABLE (no worker that the choice allows),
 // OUTCOME_OVERLOADED (a queue is full) or OUTCOME_INTERNAL (the request crashed workers).
 template <typename Answer>
 struct Reply {
   Answer answer;
-  Slot slot = 0;               // the worker that answered
+  WorkerProcess worker;        // the one that answered
   std::uint32_t queue_us = 0;  // until it was sent to a worker
   std::uint32_t ipc_us = 0;    // from then to the answer, without the time the worker reports
   std::uint32_t replays = 0;   // how often it moved to another worker

@@ -195,6 +195,13 @@ void WorkerSessions::OnClosed(const ChildProcess& from, const Error& why) {
   }
 }
 
+void WorkerSessions::Reject(const ChildProcess& who, const Error& why) {
+  if (Session* session = Find(who); session != nullptr && session->phase != Phase::kClosed) {
+    CloseChannel(*session);
+    TellViolation(*session, why);
+  }
+}
+
 void WorkerSessions::TellViolation(Session& session, const Error& why) {
   if (session.end) {
     Finish(session, *session.end);

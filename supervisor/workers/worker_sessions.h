@@ -74,6 +74,9 @@ class WorkerSessions final {
   // it counts as gone.
   void Detached(Slot slot, WorkerEnd end);
 
+  // Closes the channel of this process and reports it as a violation. Does nothing once it is over.
+  void Reject(const ChildProcess& who, const Error& why);
+
   // As WorkerPool::PublishKeyTable().
   void Publish(ipc::KeyTable table, std::function<void()> done);
 

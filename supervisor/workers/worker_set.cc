@@ -4,6 +4,7 @@
 
 #include "common/base/error.h"
 #include "ipc/message_type.h"
+#include "supervisor/spawner/child_key.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -121,6 +122,20 @@ void WorkerSet::Cancel(RequestId request) {
   Handle(CallbackFrom::kLoop, [&] { return scheduler_.Cancel(request, BootNow()); });
 }
 
+// The channel is closed later, because this may be called while one of its messages is handled.
+void WorkerSet::Replace(const WorkerProcess& worker) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (worker.slot >= states_.size() || states_[worker.slot].process != worker.number) {
+      return;
+    }
+    LeaveLocked(worker.slot);
+  }
+  Post([this, who = ChildProcess{WorkerKey(worker.slot), worker.number}] {
+    sessions_.Reject(who, Error(ErrorCode::kFailedPrecondition, "another worker contradicts it"));
+  });
+}
+
 void WorkerSet::PublishKeyTable(ipc::KeyTable table, std::function<void()> done) {
   Post(
       [this, table = std::move(table), done = std::move(done)] { sessions_.Publish(table, done); });
@@ -162,6 +177,7 @@ void WorkerSet::OnWorkerReady(const ChildProcess& who, std::shared_ptr<ChildChan
   const Slot slot = who.key.slot;
   Handle(CallbackFrom::kHere, [&] {
     channels_[slot] = std::move(channel);
+    states_[slot].process = who.number;
     states_[slot].ready = true;
     return scheduler_.WorkerReady(slot, BootNow());
   });
@@ -186,7 +202,7 @@ Status WorkerSet::OnWorkerAnswer(const ChildProcess& who, AnyAnswer answer) {
     work = Locked(std::move(answered.steps));
   }
   if (pending != nullptr) {
-    Complete(*pending, std::move(answer), who.key.slot, now);
+    Complete(*pending, std::move(answer), {who.key.slot, who.number}, now);
   }
   Do(std::move(work), CallbackFrom::kHere);
   return {};
@@ -210,10 +226,15 @@ void WorkerSet::OnWorkerToken(const ChildProcess& who, const ipc::TokenStatus& s
 
 void WorkerSet::OnWorkerLeaving(const ChildProcess& who) {
   const std::lock_guard lock(mutex_);
-  channels_[who.key.slot].reset();
-  states_[who.key.slot] = WorkerState();
-  states_[who.key.slot].slot = who.key.slot;
-  scheduler_.WorkerLeaving(who.key.slot);
+  LeaveLocked(who.key.slot);
+}
+
+// Must hold the lock. The worker receives nothing from now on.
+void WorkerSet::LeaveLocked(Slot slot) {
+  channels_[slot].reset();
+  states_[slot] = WorkerState();
+  states_[slot].slot = slot;
+  scheduler_.WorkerLeaving(slot);
 }
 
 void WorkerSet::OnWorkerGone(const ChildProcess& who, WorkerEnd end) {

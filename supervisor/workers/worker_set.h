@@ -53,6 +53,7 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   }
 
   void Cancel(RequestId request) override;
+  void Replace(const WorkerProcess& worker) override;
   void PublishKeyTable(ipc::KeyTable table, std::function<void()> done) override;
   [[nodiscard]] std::vector<WorkerState> Workers() const override;
 
@@ -81,6 +82,7 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   template <typename Event>
   void Handle(CallbackFrom from, const Event& event);
   Work Locked(RequestScheduler::Steps steps);
+  void LeaveLocked(Slot slot);
   void Do(Work work, CallbackFrom from);
   void SendOne(const RequestScheduler::Send& send, ChildChannel& channel);
   void OnTimer();

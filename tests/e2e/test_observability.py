@@ -128,7 +128,10 @@ def test_the_text_log_reads_like_logfmt(make_provider):
 def test_incident_mode_joins_the_logs_of_both_sides(make_provider):
     incident = {"enabled": True, "incidentId": "INC-7", "ttl": "10m"}
     provider = make_provider(
-        changes={"logging": {"level": "debug", "debugCorrelation": incident}}
+        changes={
+            "logging": {"level": "debug", "debugCorrelation": incident},
+            "isolation": {"verifyDecrypt": "off"},  # no call after the answer
+        }
     ).start_healthy()
     uid = str(uuid.uuid4())
     with provider.client() as client:
@@ -171,9 +174,26 @@ def test_one_encrypt_is_one_call_and_one_verification(provider, kms):
     assert provider.metrics()["openbao_kms_encrypt_self_verified_total"] == 0
 
 
+@pytest.mark.parametrize("mode", ["off", "sample", "always"])
+def test_the_first_decrypts_are_checked_on_another_worker(make_provider, mode):
+    provider = make_provider(changes={"isolation": {"verifyDecrypt": mode}}).start_healthy()
+    wait_for(lambda: provider.ready()[1]["workers_ready"] == 2, "both workers")
+    with provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        before = provider.tenant.transit_requests("decrypt")
+        for _ in range(3):
+            assert client.decrypt(encrypted) == PLAINTEXT
+    calls = before + (3 if mode == "off" else 6)
+    wait_for(lambda: provider.tenant.transit_requests("decrypt") == calls, "every check")
+    assert provider.metrics()["openbao_kms_decrypt_mismatch_total"] == 0
+
+
 def test_equal_decrypts_in_flight_are_one_call(make_provider, https_proxy):
     provider = make_provider(
-        changes={"openbao": {"address": https_proxy.address, "timeout": "60s"}}
+        changes={
+            "openbao": {"address": https_proxy.address, "timeout": "60s"},
+            "isolation": {"verifyDecrypt": "off"},
+        }
     ).start_healthy()
     joined = "openbao_kms_coalesced_decrypts_total"
     with provider.client() as client, futures.ThreadPoolExecutor(CALLERS) as pool:

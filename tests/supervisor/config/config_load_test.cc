@@ -65,6 +65,7 @@ TEST(LoadTest, FillsDefaults) {
   EXPECT_FALSE(config.logging.debug_correlation.enabled);
   EXPECT_EQ(config.logging.debug_correlation.ttl, std::chrono::minutes(15));
   EXPECT_EQ(config.isolation.workers, 2);
+  EXPECT_EQ(config.isolation.verify_decrypt, VerifyDecrypt::kSample);
   EXPECT_EQ(config.auth.login_budget_per_minute, 0);
 }
 

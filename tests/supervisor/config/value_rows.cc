@@ -122,6 +122,7 @@ std::vector<ValueRow> NumberAndChoiceRows() {
       {"isolation.separateUsers", {"auto", "require", "off"}, {"on", "true"}, ""},
       {"isolation.landlock", {"best-effort", "require", "off"}, {"on", "auto"}, ""},
       {"isolation.workers", {"1", "16"}, {"0", "17", "-1"}, "must be from 1 to 16"},
+      {"isolation.verifyDecrypt", {"off", "sample", "always", "''"}, {"on", "Off"}, ""},
       {"rotation.requireStableObservationCount", {"1", "9"}, {"0", "-1"}, "must be from 1"},
       {"auth.cert.pkcs11.maxSessions",
        {"2", "2147483647"},

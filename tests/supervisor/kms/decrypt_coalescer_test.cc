@@ -168,9 +168,44 @@ TEST_F(DecryptCoalescerTest, FollowerHasItsOwnDeadline) {
 TEST_F(DecryptCoalescerTest, FailureReachesEverybody) {
   Start();
   Start();
-  world_.workers.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
+  for (const std::size_t opinions : {1U, 2U}) {
+    ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.workers.decrypt_count() == opinions; }));
+    EXPECT_THAT(results_, Each(""));
+    world_.workers.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
+  }
   ASSERT_TRUE(Await(1));
   EXPECT_THAT(results_, Each("transit decrypt failed"));
+}
+
+// The second opinion is asked for once for all, joined by those who come meanwhile, and cancelled
+// when nobody waits for it any longer.
+TEST_F(DecryptCoalescerTest, SecondOpinionIsSharedAndCancelled) {
+  const KmsCallPtr leader = Start();
+  world_.workers.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
+  ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.workers.decrypt_count() == 2; }));
+  const KmsCallPtr follower = Start();
+  EXPECT_THAT(world_.workers.decrypts, SizeIs(2));
+  leader->Cancel();
+  EXPECT_THAT(world_.workers.cancelled, IsEmpty());
+  follower->Cancel();
+  EXPECT_THAT(world_.workers.cancelled, ElementsAre(2U));
+  world_.workers.AnswerOpen(DecryptedTo("p"));
+  RunFor(*world_.loop, milliseconds(5));
+  EXPECT_THAT(results_, Each("request canceled"));
+  EXPECT_THAT(world_.workers.replaced, IsEmpty());
+}
+
+TEST_F(DecryptCoalescerTest, FollowerWithAnEarlierDeadlineDoesNotWaitForTheSecondOpinion) {
+  Start();
+  world_.workers.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
+  ASSERT_TRUE(RunUntil(*world_.loop, [&] { return world_.workers.decrypt_count() == 2; }));
+  Start(GoodDecryptRequest(), BootNow() + milliseconds(30));
+  ASSERT_TRUE(Await(1));
+  EXPECT_EQ(results_[1], "request timed out (temporary)");
+  EXPECT_EQ(results_[0], "");
+  world_.workers.AnswerOpen(FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED));
+  ASSERT_TRUE(Await(0));
+  EXPECT_EQ(results_[0], "transit decrypt failed");
 }
 
 TEST_F(DecryptCoalescerTest, DiscoveryIsSharedToo) {

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -15,6 +16,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
@@ -107,7 +110,7 @@ class FakeWorkerPool final : public WorkerPool {
   using DecryptScript = std::function<std::optional<ipc::DecryptAnswer>(const ipc::DecryptRequest&,
                                                                         const WorkerChoice&)>;
 
-  explicit FakeWorkerPool(EventLoop& loop) : loop_(loop) {}
+  explicit FakeWorkerPool(EventLoop& loop, Slot configured = 2) : slots(configured), loop_(loop) {}
 
   void Cancel(RequestId operation) override {
     const std::lock_guard lock(mutex_);
@@ -115,28 +118,37 @@ class FakeWorkerPool final : public WorkerPool {
     open_.erase(operation);
   }
 
+  void Replace(const WorkerProcess& worker) override {
+    const std::lock_guard lock(mutex_);
+    EXPECT_EQ(worker.number, NumberOf(worker.slot));
+    replaced.push_back(worker.slot);
+  }
+
   void PublishKeyTable(ipc::KeyTable, std::function<void()>) override {
     throw std::logic_error("not part of the service");
   }
 
   [[nodiscard]] std::vector<WorkerState> Workers() const override {
-    std::vector<WorkerState> states(2);
-    states[1].slot = 1;
-    states[1].lost = other_worker_lost;
+    std::vector<WorkerState> states(slots);
+    for (Slot slot = 0; slot < slots; ++slot) {
+      states[slot].slot = slot;
+      states[slot].lost = slot == 1 && other_worker_lost;
+    }
     return states;
   }
 
   // Answers every open Decrypt.
   void AnswerOpen(const ipc::DecryptAnswer& answer) {
-    std::map<RequestId, OnReply<ipc::DecryptAnswer>> open;
+    std::map<RequestId, Open> open;
     {
       const std::lock_guard lock(mutex_);
       open.swap(open_);
     }
-    for (auto& [id, done] : open) {
+    for (auto& [id, question] : open) {
       Reply<ipc::DecryptAnswer> reply;
       reply.answer = answer;
-      loop_.Post([done = std::move(done), reply] { done(reply); });
+      reply.worker = question.worker;
+      loop_.Post([done = std::move(question.done), reply] { done(reply); });
     }
   }
 
@@ -156,8 +168,15 @@ class FakeWorkerPool final : public WorkerPool {
   std::vector<ipc::EncryptRequest> encrypts;
   std::vector<std::pair<ipc::DecryptRequest, WorkerChoice>> decrypts;
   std::vector<RequestId> cancelled;
+  std::vector<Slot> replaced;
+  Slot slots = 2;  // as configured
 
  private:
+  struct Open {
+    WorkerProcess worker;
+    OnReply<ipc::DecryptAnswer> done;
+  };
+
   RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override {
     const std::lock_guard lock(mutex_);
     const RequestId id = ++last_id_;
@@ -178,24 +197,32 @@ class FakeWorkerPool final : public WorkerPool {
     if (auto answer = on_decrypt(decrypt, choice)) {
       Reply<ipc::DecryptAnswer> reply;
       reply.answer = *std::move(answer);
-      reply.slot = SlotFor(choice);
+      reply.worker = WorkerFor(choice);
       loop_.Post([on_reply = std::move(on_reply), reply] { on_reply(reply); });
     } else {
-      open_.emplace(id, std::move(on_reply));
+      open_.emplace(id, Open{WorkerFor(choice), std::move(on_reply)});
     }
     return id;
   }
 
-  Slot SlotFor(const WorkerChoice& choice) const {
+  [[nodiscard]] WorkerProcess WorkerFor(const WorkerChoice& choice) const {
+    Slot slot = 0;
     if (choice.only) {
-      return *choice.only;
+      slot = *choice.only;
+    } else if (choice.not_this && other_worker_ready) {
+      slot = *choice.not_this + 1;
     }
-    return choice.not_this && other_worker_ready ? *choice.not_this + 1 : 0;
+    return {.slot = slot, .number = NumberOf(slot)};
+  }
+
+  // Process 10 of a slot is followed by process 20, and so on.
+  [[nodiscard]] std::uint64_t NumberOf(Slot slot) const {
+    return 10 * (1 + static_cast<std::uint64_t>(std::ranges::count(replaced, slot)));
   }
 
   EventLoop& loop_;
   std::mutex mutex_;
-  std::map<RequestId, OnReply<ipc::DecryptAnswer>> open_;
+  std::map<RequestId, Open> open_;
   RequestId last_id_ = 0;
 };
 
@@ -276,6 +303,10 @@ class FakeMetrics final : public Metrics {
 
   void EncryptSelfVerified() override { ++self_verified; }
 
+  void DecryptMismatch() override { ++mismatches; }
+
+  void DecryptUnconfirmed() override { ++unconfirmed; }
+
   void DecryptCoalesced() override { ++coalesced; }
 
   void PanicRecovered(KmsMethod) override { ++panics; }
@@ -312,7 +343,6 @@ class FakeMetrics final : public Metrics {
 
   void SeccompViolation(std::string_view, std::string_view) override {}
 
-
   void SocketRestarted() override {}
 
   void SocketRebound() override {}
@@ -329,6 +359,8 @@ class FakeMetrics final : public Metrics {
   std::atomic<int> replayed{0};
   std::atomic<int> hedged{0};
   std::atomic<int> self_verified{0};
+  std::atomic<int> mismatches{0};
+  std::atomic<int> unconfirmed{0};
   std::atomic<int> coalesced{0};
   std::atomic<int> panics{0};
   std::atomic<int> peers{0};
@@ -391,15 +423,19 @@ inline std::string FieldOf(const LogRecord& record, std::string_view key) {
 
 // A service on fakes. The loop runs when a test runs it.
 struct FakeWorld {
-  explicit FakeWorld(ConcurrencyLimits limits = {}, BootTime timeout = std::chrono::seconds(2))
-      : service(*loop,
+  explicit FakeWorld(ConcurrencyLimits limits = {},
+                     BootTime timeout = std::chrono::seconds(2),
+                     VerifyDecrypt verify = VerifyDecrypt::kOff,
+                     Slot slots = 2)
+      : workers(*loop, slots),
+        service(*loop,
                 workers,
                 status,
                 observers,
-                {GoldenIdentity(), kPluginVersion, timeout, limits}) {}
+                {GoldenIdentity(), kPluginVersion, timeout, limits, verify}) {}
 
   std::unique_ptr<EventLoop> loop = EventLoop::Create().value();
-  FakeWorkerPool workers{*loop};
+  FakeWorkerPool workers;
   FakeStatus status{*loop};
   FakeMetrics metrics;
   FakeLog log;

@@ -30,6 +30,8 @@ class ForgetfulWorkerPool final : public WorkerPool {
  public:
   void Cancel(RequestId /*request*/) override {}
 
+  void Replace(const WorkerProcess& /*worker*/) override {}
+
   void PublishKeyTable(ipc::KeyTable /*table*/, std::function<void()> /*done*/) override {}
 
   [[nodiscard]] std::vector<WorkerState> Workers() const override { return {}; }
@@ -51,7 +53,7 @@ class ForgetfulWorkerPool final : public WorkerPool {
     } else {
       answer_ = [done = std::get<OnReply<ipc::DecryptAnswer>>(std::move(done))] {
         Reply<ipc::DecryptAnswer> reply;
-        reply.slot = 1;
+        reply.worker.slot = 1;
         reply.answer.set_outcome(ipc::OUTCOME_OK);
         reply.answer.mutable_plaintext()->assign(kSecret);
         done(std::move(reply));

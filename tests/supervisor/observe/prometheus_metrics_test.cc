@@ -43,12 +43,21 @@ TEST(PrometheusMetricsTest, ShowsWhatIsAlwaysThereFromTheStart) {
         "openbao_kms_certificate_source_info{source=\"none\"} 1\n",
         "openbao_kms_rotation_state{state=\"active\"} 0\n",
         "openbao_kms_rotation_state{state=\"pending\"} 0\n",
-        "openbao_kms_rotation_state{state=\"unknown\"} 1\n", "openbao_kms_token_ttl_seconds 0\n",
-        "openbao_kms_certificate_ttl_seconds 0\n", "openbao_kms_key_version 0\n",
-        "openbao_kms_status_cache_age_seconds 0\n", "openbao_kms_rotation_persistence_degraded 0\n",
-        "openbao_kms_circuit_breaker_state 0\n", "openbao_kms_socket_restarts_total 0\n",
-        "openbao_kms_encrypt_self_verified_total 0\n", "# TYPE process_cpu_seconds_total counter\n",
-        "process_start_time_seconds 1", "process_resident_memory_bytes ", "process_open_fds ",
+        "openbao_kms_rotation_state{state=\"unknown\"} 1\n",
+        "openbao_kms_token_ttl_seconds 0\n",
+        "openbao_kms_certificate_ttl_seconds 0\n",
+        "openbao_kms_key_version 0\n",
+        "openbao_kms_status_cache_age_seconds 0\n",
+        "openbao_kms_rotation_persistence_degraded 0\n",
+        "openbao_kms_circuit_breaker_state 0\n",
+        "openbao_kms_socket_restarts_total 0\n",
+        "openbao_kms_encrypt_self_verified_total 0\n",
+        "openbao_kms_decrypt_mismatch_total 0\n",
+        "openbao_kms_decrypt_unconfirmed_total 0\n",
+        "# TYPE process_cpu_seconds_total counter\n",
+        "process_start_time_seconds 1",
+        "process_resident_memory_bytes ",
+        "process_open_fds ",
         "process_max_fds "}) {
     EXPECT_THAT(text, HasSubstr(std::string(line)));
   }
@@ -164,6 +173,8 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
   metrics->SeccompViolation("worker_0", "socket");
   metrics->SocketRestarted();
   metrics->EncryptSelfVerified();
+  metrics->DecryptMismatch();
+  metrics->DecryptUnconfirmed();
   metrics->DecryptCoalesced();
   metrics->PanicRecovered(KmsMethod::kStatus);
   metrics->PeerConnection(1000, 1);
@@ -189,6 +200,8 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
         "seccomp_violations_total{process=\"worker_0\",syscall=\"socket\"} 1\n",
         "socket_restarts_total 1\n",
         "encrypt_self_verified_total 1\n",
+        "decrypt_mismatch_total 1\n",
+        "decrypt_unconfirmed_total 1\n",
         "coalesced_decrypts_total 1\n",
         "panic_recoveries_total{method=\"status\"} 1\n",
         "peer_connections{uid=\"1000\"} 1\n",

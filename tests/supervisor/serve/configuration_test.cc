@@ -278,6 +278,7 @@ const std::set<std::string_view> kElsewhere{
     "rotation.rejectVersionRollback",
     "logging.format",
     "logging.logOpenBaoRequestIDs",
+    "isolation.verifyDecrypt",
     "logging.debugCorrelation.enabled",
     "logging.debugCorrelation.ttl",
     "logging.debugCorrelation.incidentId",

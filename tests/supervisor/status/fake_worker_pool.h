@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +57,7 @@ class FakeWorkerPool final : public WorkerPool {
 
   // The truth about the key. Version n was made at 1'700'000'000 + 60 n.
   ipc::MetadataAnswer key;
+  Slot slots = 2;  // as configured
   std::vector<Slot> ready = {0, 1};
   std::set<Slot> without_token;  // asked, they answer as `faults` says
   std::map<Slot, Faults> faults;
@@ -109,16 +111,19 @@ class FakeWorkerPool final : public WorkerPool {
 
   [[nodiscard]] std::vector<WorkerState> Workers() const override {
     std::vector<WorkerState> states;
-    for (const Slot slot : ready) {
+    for (Slot slot = 0; slot < slots; ++slot) {
+      const bool is_ready = std::ranges::find(ready, slot) != ready.end();
       states.push_back({.slot = slot,
-                        .ready = true,
-                        .token_usable = !without_token.contains(slot),
+                        .ready = is_ready,
+                        .token_usable = is_ready && !without_token.contains(slot),
                         .token_expires = {}});
     }
     return states;
   }
 
   void Cancel(RequestId) override {}
+
+  void Replace(const WorkerProcess&) override {}
 
  private:
   RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override {
@@ -127,7 +132,7 @@ class FakeWorkerPool final : public WorkerPool {
           using Answer = AnswerTo<Request>;
           Reply<Answer> reply;
           if (const auto slot = Choose(NameOf(typed), VersionOf(typed), choice)) {
-            reply.slot = *slot;
+            reply.worker.slot = *slot;
             Fill(typed, faults[*slot], reply.answer);
           } else {
             reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);

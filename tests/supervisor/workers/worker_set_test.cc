@@ -50,7 +50,7 @@ TEST_F(WorkerSetTest, HandsTheAnswerToItsQuestion) {
   ASSERT_TRUE(AwaitReplies(2));
   EXPECT_EQ(replies_[0].answer.plaintext(), "second");
   EXPECT_EQ(replies_[1].answer.plaintext(), "first");
-  EXPECT_EQ(replies_[1].slot, 1U);
+  EXPECT_EQ(replies_[1].worker.slot, 1U);
   EXPECT_THAT(events_.violations, IsEmpty());
 }
 
@@ -164,7 +164,7 @@ TEST_F(WorkerSetTest, KilledWorkersRequestsMoveToAnother) {
   second.AnswerDecrypt(a.id(), "A");
   ASSERT_TRUE(AwaitReplies(1));
   EXPECT_EQ(replies_[0].replays, 1U);
-  EXPECT_EQ(replies_[0].slot, 1U);
+  EXPECT_EQ(replies_[0].worker.slot, 1U);
 }
 
 TEST_F(WorkerSetTest, NothingMovesBeforeTheCauseOfDeathIsKnown) {
