@@ -16,6 +16,11 @@
 
 namespace baokms::ipc {
 
+// The part of a salted hash of the PIN that its tag may disclose. The supervisor knows the salt, so
+// every bit halves the number of PINs that an attacker who has the tag must consider. Four bits
+// notice 15 of 16 changes of a PIN; for the others, an operator clears the latch.
+inline constexpr std::uint16_t kPinTagBits = 0xf000;
+
 // The type number at the start of every message.
 inline constexpr std::size_t kHeaderSize = 2;
 

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string_view>
 
 #include "common/base/error.h"
@@ -161,8 +160,8 @@ Status CheckForm(const AgentStatus& status) {
 }
 
 Status CheckForm(const PinAttemptBegin& begin) {
-  return Require(begin.tag() <= std::numeric_limits<std::uint16_t>::max(),
-                 "PIN tag of more than 16 bits");
+  return Require((begin.tag() & ~std::uint32_t{kPinTagBits}) == 0,
+                 "PIN tag with more bits than it may disclose");
 }
 
 Status CheckForm(const PinAttemptAnswer& answer) {

@@ -8,6 +8,7 @@
 
 #include "common/base/deleter.h"
 #include "common/base/safe_path.h"
+#include "ipc/limits.h"
 
 namespace baokms::authagent {
 namespace {
@@ -48,7 +49,7 @@ Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuf
       EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) {
     return Error(ErrorCode::kInternal, "SHA-256 of the PIN");
   }
-  const auto tag = static_cast<std::uint16_t>((digest[0] << 8U) | digest[1]);
+  const auto tag = static_cast<std::uint16_t>((digest[0] << 8U) & ipc::kPinTagBits);
   OPENSSL_cleanse(digest.data(), digest.size());
   return tag;
 }

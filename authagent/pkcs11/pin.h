@@ -25,8 +25,8 @@ inline constexpr std::size_t kMaxPinFile = 4096;
 // names the file.
 SecretRead ReadPinFile(Literal key, const std::string& path, uid_t own_user);
 
-// Returns 16 bits of SHA-256 over `salt` and the PIN: enough to detect that the PIN was changed,
-// too few to confirm a guess.
+// Returns the first bits (ipc::kPinTagBits) of SHA-256 over `salt` and the PIN: enough to detect
+// that the PIN was changed, too few to find a PIN by trying all of them.
 Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin);
 
 }  // namespace baokms::authagent

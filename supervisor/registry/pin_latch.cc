@@ -9,6 +9,7 @@
 
 #include "common/base/error.h"
 #include "common/base/hex.h"
+#include "ipc/limits.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -27,6 +28,10 @@ bool Skip(std::string_view& text, std::string_view word) {
   }
   text.remove_prefix(word.size());
   return true;
+}
+
+bool IsSameTag(std::uint16_t a, std::uint16_t b) {
+  return ((a ^ b) & ipc::kPinTagBits) == 0;
 }
 
 }  // namespace
@@ -98,7 +103,7 @@ PinPermission PinLatch::Begin(const PinSalt& salt, std::uint16_t tag) const {
     return PinPermission::kNoLatch;
   }
   // Tags with different salts cannot be compared: another salt was not written by this process.
-  if (record->has_value() && ((*record)->tag == tag || (*record)->salt != salt)) {
+  if (record->has_value() && (IsSameTag((*record)->tag, tag) || (*record)->salt != salt)) {
     return (*record)->kind == PinRecord::Kind::kRefused ? PinPermission::kRefusedBefore
                                                         : PinPermission::kUnfinishedBefore;
   }

@@ -26,7 +26,7 @@ struct PinRecord {
     kRefused,     // refused by the token
   };
   Kind kind = Kind::kAttempting;
-  std::uint16_t tag = 0;
+  std::uint16_t tag = 0;  // only ipc::kPinTagBits count; older files have more
   PinSalt salt{};
 
   friend bool operator==(const PinRecord&, const PinRecord&) = default;

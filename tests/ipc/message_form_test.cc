@@ -408,9 +408,13 @@ TEST(MessageFormTest, LoginFailed) {
 
 TEST(MessageFormTest, PinAttempts) {
   PinAttemptBegin begin;
-  begin.set_tag(65'535);
-  ExpectRefused<PinAttemptBegin>(begin, {{"more than 16 bits", [](auto& m) {
+  begin.set_tag(0xf000);
+  ExpectRefused<PinAttemptBegin>(begin, {{"more than 16 bits",
+                                          [](auto& m) {
                                             m.set_tag(65'536);
+                                          }},
+                                         {"more of the hash than four bits", [](auto& m) {
+                                            m.set_tag(0xf800);
                                           }}});
   PinAttemptEnd end;
   end.set_result(PinAttemptEnd::RESULT_REFUSED);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 
 #include "authagent/secret_file.h"
 #include "common/base/secret_buffer.h"
+#include "ipc/limits.h"
 
 namespace baokms::authagent {
 namespace {
@@ -103,12 +105,24 @@ std::uint16_t TagOf(std::string_view salt, std::string_view pin) {
   return *PinTag({reinterpret_cast<const std::uint8_t*>(salt.data()), salt.size()}, secret);
 }
 
+// Who has the salt and the tag must consider one PIN in 16.
+TEST(PinTagTest, DisclosesFourBits) {
+  std::set<std::uint16_t> tags;
+  for (int pin = 0; pin < 1000; ++pin) {
+    tags.insert(TagOf("salt", std::to_string(pin)));
+  }
+  EXPECT_EQ(tags.size(), 16U);
+  for (const std::uint16_t tag : tags) {
+    EXPECT_EQ(tag & ~ipc::kPinTagBits, 0);
+  }
+}
+
 TEST(PinTagTest, DependsOnPinAndSalt) {
   EXPECT_EQ(TagOf("salt", "1234"), TagOf("salt", "1234"));
   EXPECT_NE(TagOf("salt", "1234"), TagOf("salt", "1235"));
   EXPECT_NE(TagOf("salt", "1234"), TagOf("tlas", "1234"));
-  // SHA-256("salt1234") begins so (computed with sha256sum).
-  EXPECT_EQ(TagOf("salt", "1234"), 0xea32);
+  // SHA-256("salt1234") begins with ea32 (computed with sha256sum).
+  EXPECT_EQ(TagOf("salt", "1234"), 0xe000);
 }
 
 }  // namespace

@@ -230,10 +230,10 @@ const Violation kViolations[] = {
      [](Peer& agent) {
        agent.Send(MessageType::kPinAttemptBegin, ipc::PinAttemptBegin());
      }},
-    {"PIN tag of more than 16 bits", When::kServing,
+    {"PIN tag of more than four bits", When::kServing,
      [](Peer& agent) {
        ipc::PinAttemptBegin begin;
-       begin.set_tag(65'536);
+       begin.set_tag(0xf001);
        agent.Send(MessageType::kPinAttemptBegin, begin);
      }},
     {"end of a PIN attempt without a result", When::kServing,

@@ -20,6 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint16_t kTag = 0x7000;
+constexpr std::uint16_t kOtherTag = 0x8000;
+
 class PinLatchTest : public testing::Test {
  protected:
   PinLatchTest() {
@@ -49,74 +52,84 @@ class PinLatchTest : public testing::Test {
 TEST_F(PinLatchTest, AllowsTheFirstAttemptAndWritesItBeforehand) {
   const PinLatch latch = Open();
   const PinSalt salt = *latch.Salt();
-  EXPECT_EQ(latch.Begin(salt, 7), PinPermission::kAllowed);
+  EXPECT_EQ(latch.Begin(salt, kTag), PinPermission::kAllowed);
   const std::optional<PinRecord> record = *latch.Read();
   ASSERT_TRUE(record);
-  EXPECT_EQ(*record, (PinRecord{PinRecord::Kind::kAttempting, 7, salt}));
+  EXPECT_EQ(*record, (PinRecord{PinRecord::Kind::kAttempting, kTag, salt}));
 }
 
 TEST_F(PinLatchTest, ForgetsASuccess) {
   const PinLatch latch = Open();
   const PinSalt salt = *latch.Salt();
-  ASSERT_EQ(latch.Begin(salt, 7), PinPermission::kAllowed);
+  ASSERT_EQ(latch.Begin(salt, kTag), PinPermission::kAllowed);
   ASSERT_TRUE(latch.Clear());
   EXPECT_FALSE(fs::exists(file()));
-  EXPECT_EQ(latch.Begin(salt, 7), PinPermission::kAllowed);
+  EXPECT_EQ(latch.Begin(salt, kTag), PinPermission::kAllowed);
 }
 
 TEST_F(PinLatchTest, RemembersAnAttemptThatNeverEndedOverRestarts) {
   const PinSalt salt = *Open().Salt();
-  ASSERT_EQ(Open().Begin(salt, 7), PinPermission::kAllowed);
+  ASSERT_EQ(Open().Begin(salt, kTag), PinPermission::kAllowed);
   for (int start = 0; start < 5; ++start) {
     const PinLatch latch = Open();
     EXPECT_EQ(*latch.Salt(), salt);
-    EXPECT_EQ(latch.Begin(salt, 7), PinPermission::kUnfinishedBefore);
+    EXPECT_EQ(latch.Begin(salt, kTag), PinPermission::kUnfinishedBefore);
   }
 }
 
 TEST_F(PinLatchTest, RemembersARefusalUntilThePinChanges) {
   const PinSalt salt = *Open().Salt();
-  ASSERT_EQ(Open().Begin(salt, 7), PinPermission::kAllowed);
-  ASSERT_TRUE(Open().Refuse(salt, 7));
-  EXPECT_EQ(Open().Begin(salt, 7), PinPermission::kRefusedBefore);
-  EXPECT_EQ(Open().Begin(salt, 8), PinPermission::kAllowed);
+  ASSERT_EQ(Open().Begin(salt, kTag), PinPermission::kAllowed);
+  ASSERT_TRUE(Open().Refuse(salt, kTag));
+  EXPECT_EQ(Open().Begin(salt, kTag), PinPermission::kRefusedBefore);
+  EXPECT_EQ(Open().Begin(salt, kOtherTag), PinPermission::kAllowed);
   // The first PIN again is another change.
-  ASSERT_TRUE(Open().Refuse(salt, 8));
-  EXPECT_EQ(Open().Begin(salt, 8), PinPermission::kRefusedBefore);
+  ASSERT_TRUE(Open().Refuse(salt, kOtherTag));
+  EXPECT_EQ(Open().Begin(salt, kOtherTag), PinPermission::kRefusedBefore);
+}
+
+// Files of earlier versions have 16 bits of the hash, of which the first four are today's tag.
+TEST_F(PinLatchTest, RecognisesThePinOfAFileOfAnEarlierVersion) {
+  std::ofstream(file()) << "pin-latch/v1 refused 1a2b 0102030405060708090a0b0c0d0e0f10\n";
+  fs::permissions(file(), fs::perms::owner_read | fs::perms::owner_write);
+  const PinSalt salt = *Open().Salt();
+  EXPECT_EQ(salt[0], 1);
+  EXPECT_EQ(Open().Begin(salt, 0x1000), PinPermission::kRefusedBefore);
+  EXPECT_EQ(Open().Begin(salt, 0x2000), PinPermission::kAllowed);
 }
 
 TEST_F(PinLatchTest, IsClearedByAnotherProcess) {
   const PinLatch serving = Open();
   const PinSalt salt = *serving.Salt();
-  ASSERT_EQ(serving.Begin(salt, 7), PinPermission::kAllowed);
-  ASSERT_EQ(serving.Begin(salt, 7), PinPermission::kUnfinishedBefore);
+  ASSERT_EQ(serving.Begin(salt, kTag), PinPermission::kAllowed);
+  ASSERT_EQ(serving.Begin(salt, kTag), PinPermission::kUnfinishedBefore);
   ASSERT_TRUE(Open().Clear());
-  EXPECT_EQ(serving.Begin(salt, 7), PinPermission::kAllowed);
+  EXPECT_EQ(serving.Begin(salt, kTag), PinPermission::kAllowed);
 }
 
 TEST_F(PinLatchTest, DoesNotCompareTagsOfDifferentSalts) {
   const PinSalt salt = *Open().Salt();
-  ASSERT_EQ(Open().Begin(salt, 7), PinPermission::kAllowed);
+  ASSERT_EQ(Open().Begin(salt, kTag), PinPermission::kAllowed);
   PinSalt other = salt;
   other[0] = static_cast<std::uint8_t>(other[0] ^ 1U);
-  EXPECT_EQ(Open().Begin(other, 8), PinPermission::kUnfinishedBefore);
+  EXPECT_EQ(Open().Begin(other, kOtherTag), PinPermission::kUnfinishedBefore);
 }
 
 TEST_F(PinLatchTest, AllowsNothingWhenItCannotBeRead) {
   const PinSalt salt = *Open().Salt();
   std::ofstream(file()) << "pin-latch/v2 something else\n";
   fs::permissions(file(), fs::perms::owner_read | fs::perms::owner_write);
-  EXPECT_EQ(Open().Begin(salt, 7), PinPermission::kNoLatch);
+  EXPECT_EQ(Open().Begin(salt, kTag), PinPermission::kNoLatch);
   EXPECT_TRUE(Open().Salt());
   ASSERT_TRUE(Open().Clear());
-  EXPECT_EQ(Open().Begin(salt, 7), PinPermission::kAllowed);
+  EXPECT_EQ(Open().Begin(salt, kTag), PinPermission::kAllowed);
 }
 
 TEST_F(PinLatchTest, AllowsNothingWhenItCannotBeWritten) {
   const PinLatch latch = Open();
   const PinSalt salt = *latch.Salt();
   fs::create_directory(file());
-  EXPECT_EQ(latch.Begin(salt, 7), PinPermission::kNoLatch);
+  EXPECT_EQ(latch.Begin(salt, kTag), PinPermission::kNoLatch);
 }
 
 TEST(PinRecordTest, ReadsWhatItWrites) {
