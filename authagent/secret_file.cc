@@ -70,16 +70,8 @@ std::string_view WordOf(const PathRefusal& refusal) {
   return "file_changed";
 }
 
-std::string Reason(std::string_view word, const SecretForm& form, std::string_view problem) {
-  return std::string(word).append(": ").append(form.key.view()).append(": ").append(problem);
-}
-
-std::string ReasonOf(const PathRefusal& refusal, const SecretForm& form) {
-  const bool before_file =
-      refusal.rule == PathRule::kNotWritable || refusal.rule == PathRule::kDirectory;
-  return Reason(WordOf(refusal), form,
-                before_file ? "a part of its path " + refusal.Describe("DIRECTORY")
-                            : refusal.Describe("FILE"));
+std::string Reason(std::string_view word, Literal key, std::string_view problem) {
+  return std::string(word).append(": ").append(key.view()).append(": ").append(problem);
 }
 
 // Reads the `size` bytes of an open file, and one more to detect a file that is being written.
@@ -99,19 +91,28 @@ Result<SecretBuffer> Copy(std::span<const std::uint8_t> secret) {
 
 SecretRead Unreadable(const Error& error, const SecretForm& form) {
   const bool changed = error.code() == ErrorCode::kUnavailable;
-  return {.reason = Reason(changed ? "file_changed" : "file_unreadable", form, error.Describe())};
+  return {.reason =
+              Reason(changed ? "file_changed" : "file_unreadable", form.key, error.Describe())};
 }
 
 }  // namespace
 
+std::string RefusalReason(const PathRefusal& refusal, Literal key) {
+  const bool before_file =
+      refusal.rule == PathRule::kNotWritable || refusal.rule == PathRule::kDirectory;
+  return Reason(WordOf(refusal), key,
+                before_file ? "a part of its path " + refusal.Describe("DIRECTORY")
+                            : refusal.Describe("FILE"));
+}
+
 std::string ContentReason(const SecretForm& form, std::string_view problem) {
-  return Reason("invalid_content", form, problem).append("; ").append(form.remedy.view());
+  return Reason("invalid_content", form.key, problem).append("; ").append(form.remedy.view());
 }
 
 SecretRead ReadSecret(const std::string& path, const FileRules& rules, const SecretForm& form) {
   const Opened file = OpenFileByRules(path, rules);
   if (file.refusal) {
-    return {.reason = ReasonOf(*file.refusal, form)};
+    return {.reason = RefusalReason(*file.refusal, form.key)};
   }
   const Result<SecretBuffer> raw = ReadWhole(file.fd.get(), file.size);
   if (!raw) {

@@ -42,6 +42,10 @@ struct [[nodiscard]] SecretRead {
 // strip(), cannot be used either.
 SecretRead ReadSecret(const std::string& path, const FileRules& rules, const SecretForm& form);
 
+// Returns the reason for a file of the configuration key `key` that was not opened, as in
+// SecretRead.
+[[nodiscard]] std::string RefusalReason(const PathRefusal& refusal, Literal key);
+
 // Returns the reason for content of `form` that is not usable because of `problem`.
 [[nodiscard]] std::string ContentReason(const SecretForm& form, std::string_view problem);
 

@@ -17,6 +17,7 @@
 #include "common/openbao/request_bodies.h"
 #include "common/openbao/tls.h"
 #include "common/openbao/wiped_buffer.h"
+#include "common/setup/module_file.h"
 #include "ipc/message_type.h"
 
 namespace baokms::authagent {
@@ -114,6 +115,9 @@ void HsmCredential::CallNative(std::function<Result<T>()> native,
 }
 
 void HsmCredential::Start() {
+  if (const auto refusal = setup::CheckModuleFile(selection_.module_path(), options_.own_user)) {
+    return Break(RefusalReason(*refusal, selection_.module_key()));
+  }
   state_ = State::kOpening;
   CallNative<std::shared_ptr<HsmSession>>(
       [this]() -> Result<std::shared_ptr<HsmSession>> {
@@ -142,7 +146,7 @@ void HsmCredential::AskForAttempt() {
   }
   const Result<std::uint16_t> tag = PinTag(Bytes(options_.pin_salt), pin.secret);
   if (!tag) {
-    return Break(tag.error());
+    return Break(Describe(tag.error()));
   }
   pin_ = std::make_shared<SecretBuffer>(std::move(pin.secret));
   state_ = State::kAsking;
@@ -184,7 +188,7 @@ void HsmCredential::OnLoggedIn(const Status& status) {
   if (result == ipc::PinAttemptEnd::RESULT_REFUSED) {
     return WaitForPin(Describe(status.error()));
   }
-  Break(status.error());
+  Break(Describe(status.error()));
 }
 
 void HsmCredential::EndAttempt(ipc::PinAttemptEnd::Result result) {
@@ -246,7 +250,7 @@ void HsmCredential::WaitForPin(std::string reason) {
 // therefore stays and reports the problem to every login.
 void HsmCredential::OnNotUsable(const Error& error) {
   if (!NeedsOperator(error)) {
-    return Break(error);
+    return Break(Describe(error));
   }
   state_ = error.code() == ErrorCode::kNotFound ? State::kAbsent : State::kUnusable;
   const std::string before = std::exchange(reason_, Describe(error));
@@ -269,9 +273,9 @@ void HsmCredential::LookAgain() {
   FindKey();
 }
 
-void HsmCredential::Break(const Error& error) {
+void HsmCredential::Break(std::string reason) {
   state_ = State::kBroken;
-  reason_ = Describe(error);
+  reason_ = std::move(reason);
   Log(LogLevel::kError, "module_failed");
   AnswerWaiters();
   host_.changed();

@@ -52,7 +52,7 @@ class HsmCredential final : public Credential {
                 KeySelection selection,
                 HsmOptions options);
 
-  // Opens the module, on the native thread.
+  // Checks who may write the module, and opens it on the native thread.
   void Start() override;
 
   Status OnPinAnswer(ipc::PinAttemptAnswer::Verdict verdict) override;
@@ -90,7 +90,7 @@ class HsmCredential final : public Credential {
   void WaitForPin(std::string reason);
   void OnNotUsable(const Error& error);
   void LookAgain();
-  void Break(const Error& error);
+  void Break(std::string reason);
   void OnSignFailed(const Error& error);
   void EndAttempt(ipc::PinAttemptEnd::Result result);
   void EndProcess(ipc::ExitCode code, std::string_view status);

@@ -51,7 +51,11 @@ Result<KeySelection> KeySelection::FromUri(const std::string& text,
   const char* const module = p11_kit_uri_get_module_path(uri.get());
   std::string pin_file = PinFileOf(p11_kit_uri_get_pin_source(uri.get()));
   KeySelection selection(std::move(uri));
-  selection.module_path_ = module == nullptr ? module_path : module;
+  selection.module_path_ = module_path;
+  if (module != nullptr) {
+    selection.module_path_ = module;
+    selection.module_key_ = "module-path of auth.cert.pkcs11.uri";
+  }
   selection.pin_file_ = std::move(pin_file);
   return selection;
 }

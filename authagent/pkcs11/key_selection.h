@@ -12,6 +12,7 @@
 #include <p11-kit/uri.h>
 
 #include "common/base/deleter.h"
+#include "common/base/error.h"
 #include "common/base/result.h"
 
 namespace baokms::authagent {
@@ -28,6 +29,9 @@ class KeySelection final {
   static Result<KeySelection> FromUri(const std::string& uri, const std::string& module_path);
 
   [[nodiscard]] const std::string& module_path() const { return module_path_; }
+
+  // Returns the part of the configuration that names the module.
+  [[nodiscard]] Literal module_key() const { return module_key_; }
 
   // Returns the file that pin-source names; empty without pin-source.
   [[nodiscard]] const std::string& pin_file() const { return pin_file_; }
@@ -46,6 +50,7 @@ class KeySelection final {
 
   Uri uri_;
   std::string module_path_;
+  Literal module_key_ = "auth.cert.pkcs11.modulePath";
   std::string pin_file_;
 };
 

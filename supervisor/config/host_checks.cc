@@ -14,6 +14,7 @@
 #include "common/base/unique_fd.h"
 #include "common/setup/ca_bundle.h"
 #include "common/setup/limits.h"
+#include "common/setup/module_file.h"
 #include "supervisor/config/conditions.h"
 
 namespace baokms::supervisor {
@@ -45,6 +46,7 @@ class HostChecker {
     CheckSocket(config.server.socket_path);
     CheckStateDirectory(config.state.path);
     if (kWithPkcs11.holds(config)) {
+      CheckModule(config.auth.cert.pkcs11.module_path);
       CheckModuleDirectory(config.auth.cert.pkcs11.state_directory);
     }
     CheckUserNamespace(config.server.allowed_peers);
@@ -124,6 +126,17 @@ class HostChecker {
       return;
     }
     (void)OpenParent("state.path", ParentOf(path), FinalSymlink::kByRule);
+  }
+
+  // As the agent does before it loads the module, also for one that a URI names.
+  void CheckModule(const std::string& path) {
+    constexpr std::string_view kKey = "auth.cert.pkcs11.modulePath";
+    if (path.empty() || !Sound(kKey)) {
+      return;
+    }
+    if (const auto refusal = setup::CheckModuleFile(path, own_user_)) {
+      Fail(kKey, DescribeRefusal(*refusal, path));
+    }
   }
 
   // Opens it as the agent will, which otherwise refuses its set-up.

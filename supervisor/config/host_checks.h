@@ -1,6 +1,6 @@
 // Checks what `serve` itself needs on this host before it starts: files, directories, the kernel's
-// view of users. The auth agent checks JWT, client secret, certificate chain, PIN and module when
-// it uses them.
+// view of users. The auth agent checks JWT, client secret, certificate chain and PIN when it uses
+// them, and the module again.
 
 #pragma once
 
@@ -39,9 +39,9 @@ struct HostFindings {
 };
 
 // Checks, for a provider that runs as `own_user`, the CA bundles, the socket directory, the socket
-// path, the state directory and that of a PKCS#11 module, and with server.allowedPeers also that
-// this is the initial user namespace. Skips keys with an earlier problem. The configuration file
-// itself is checked when it is opened (load.h).
+// path, the state directory, a PKCS#11 module and its directory, and with server.allowedPeers also
+// that this is the initial user namespace. Skips keys with an earlier problem. The configuration
+// file itself is checked when it is opened (load.h).
 HostFindings CheckHost(const ConfigDocument& document,
                        std::span<const Problem> earlier,
                        uid_t own_user);

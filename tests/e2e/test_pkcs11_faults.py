@@ -1,10 +1,12 @@
 """A PKCS#11 module that hangs, fails, refuses the PIN, or runs in another process."""
 
+import hashlib
 import os
+import shutil
 
 import pytest
 
-from rig.hsm import FaultyModule, RemoteModule
+from rig.hsm import KEY_LABEL, TOKEN_LABEL, FaultyModule, RemoteModule
 from rig.hsm_setup import PLAINTEXT
 from rig.kms import KmsError
 from rig.waits import wait_for
@@ -212,6 +214,42 @@ def test_an_unexpected_answer_is_named_and_costs_one_agent(faulty):
     assert setup.works()
 
 
+def clear_if_the_right_pin_has_the_same_tag(setup) -> None:
+    """One PIN in 16 has the tag of its predecessor, of which the salt is random."""
+    with open(setup.provider.config["state"]["path"] + ".pin-latch", encoding="ascii") as record:
+        _, _, tag, salt = record.read().split()
+    assert tag[1:] == "000", "four bits"
+    if hashlib.sha256(bytes.fromhex(salt) + setup.hsm.pin.encode()).hexdigest()[0] == tag[0]:
+        setup.provider.run("pin-latch", "--clear")
+
+
+def test_a_module_that_others_may_write_is_not_loaded(faulty):
+    setup, module = faulty()
+    foreign = setup.hsm.folder / "writable.so"
+    shutil.copy(module.path, foreign)
+    foreign.chmod(0o664)
+    setup.configure(modulePath=str(foreign))
+    refused = setup.provider.run("config")
+    assert refused.returncode == 3
+    assert "auth.cert.pkcs11.modulePath: mode 0664, at most 0644 is allowed; run chmod" in refused.stderr
+
+    # A URI is read by the agent.
+    setup.configure(
+        uri=f"pkcs11:token={TOKEN_LABEL};object={KEY_LABEL};type=private?module-path={foreign}",
+        modulePath=None,
+        tokenLabel=None,
+        keyLabel=None,
+    )
+    setup.provider.start()
+    reason = "unsafe_permissions: module-path of auth.cert.pkcs11.uri: mode 0664, at most 0644"
+    wait_for(
+        lambda: setup.logged("auth.hsm", status="module_failed", reason=reason), "the refusal"
+    )
+    assert module.logins() == ""
+    foreign.chmod(0o644)
+    setup.provider.wait_healthy()
+
+
 def test_a_wrong_pin_is_tried_once_over_five_restarts(faulty):
     setup, module = faulty()
     token = setup.hsm.contents()
@@ -230,6 +268,7 @@ def test_a_wrong_pin_is_tried_once_over_five_restarts(faulty):
     assert setup.hsm.contents() == token  # nothing but its state directory is writable
 
     # Another PIN is all it takes, also while the provider runs.
+    clear_if_the_right_pin_has_the_same_tag(setup)
     setup.provider.start()
     setup.hsm.write_pin(setup.hsm.pin)
     setup.provider.wait_healthy()

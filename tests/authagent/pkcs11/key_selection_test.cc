@@ -43,6 +43,7 @@ TEST(KeySelectionTest, SelectsByLabels) {
   const Result<KeySelection> selection = KeySelection::FromLabels(kModule, "token", "key");
   ASSERT_TRUE(selection);
   EXPECT_EQ(selection->module_path(), kModule);
+  EXPECT_EQ(selection->module_key().view(), "auth.cert.pkcs11.modulePath");
   EXPECT_EQ(selection->pin_file(), "");
   EXPECT_TRUE(selection->Matches(Token("token")));
   EXPECT_TRUE(selection->Matches(Token("token", "2")));
@@ -65,6 +66,7 @@ TEST(KeySelectionTest, SelectsByUri) {
       "");
   ASSERT_TRUE(selection) << selection.error().what();
   EXPECT_EQ(selection->module_path(), "/opt/hsm.so");
+  EXPECT_EQ(selection->module_key().view(), "module-path of auth.cert.pkcs11.uri");
   EXPECT_EQ(selection->pin_file(), "/etc/pin");
   EXPECT_TRUE(selection->Matches(Token("my token", "42")));
   EXPECT_FALSE(selection->Matches(Token("my token", "43")));

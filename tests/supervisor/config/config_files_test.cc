@@ -315,6 +315,28 @@ TEST_F(HostTest, ChecksTheDirectoryOfAModule) {
   EXPECT_THAT(Problems(), IsEmpty());
 }
 
+TEST_F(HostTest, ChecksWhoMayWriteTheModule) {
+  CertConfig& cert = document_.config.auth.cert;
+  cert.source = CertSource::kPkcs11;
+  MakeDirectory("lib");
+  const std::string module = Write("lib/hsm.so", "", 0664);
+  cert.pkcs11.module_path = module;
+  EXPECT_THAT(Problems(), IsEmpty()) << "does not apply with a JWT";
+  document_.config.auth.method = AuthMethod::kCert;
+  EXPECT_THAT(Problems(),
+              ElementsAre(HasSubstr("auth.cert.pkcs11.modulePath: mode 0664, at most 0644 is "
+                                    "allowed; run chmod 0644 " +
+                                    module)));
+  ASSERT_EQ(::chmod(module.c_str(), 0755), 0);
+  EXPECT_THAT(Problems(), IsEmpty());
+  ASSERT_EQ(::chmod((root_ + "/lib").c_str(), 0777), 0);
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("auth.cert.pkcs11.modulePath: " + root_ +
+                                                "/lib is writable by others: mode 0777")));
+  ASSERT_EQ(::chmod((root_ + "/lib").c_str(), 0755), 0);
+  cert.pkcs11.module_path = root_ + "/absent.so";
+  EXPECT_THAT(Problems(), ElementsAre(HasSubstr("auth.cert.pkcs11.modulePath: cannot be opened")));
+}
+
 TEST_F(HostTest, ChecksTheTokenEndpointsBundle) {
   document_.config.auth.jwt.source = JwtSource::kOAuth2;
   document_.config.auth.jwt.oauth2.ca_cert_file = root_ + "/absent";
