@@ -13,6 +13,8 @@
 #include "authagent/pkcs11/pin.h"
 #include "authagent/pkcs11/provider_key.h"
 #include "common/base/error.h"
+#include "common/base/safe_path.h"
+#include "common/base/unique_fd.h"
 #include "common/openbao/api.h"
 #include "common/openbao/request_bodies.h"
 #include "common/openbao/tls.h"
@@ -115,13 +117,15 @@ void HsmCredential::CallNative(std::function<Result<T>()> native,
 }
 
 void HsmCredential::Start() {
-  if (const auto refusal = setup::CheckModuleFile(selection_.module_path(), options_.own_user)) {
-    return Break(RefusalReason(*refusal, selection_.module_key()));
+  Opened module = setup::OpenModuleFile(selection_.module_path(), options_.own_user);
+  if (module.refusal) {
+    return WaitForOperator(State::kAbsent, RefusalReason(*module.refusal, selection_.module_key()));
   }
   state_ = State::kOpening;
   CallNative<std::shared_ptr<HsmSession>>(
-      [this]() -> Result<std::shared_ptr<HsmSession>> {
-        std::unique_ptr<HsmSession> session = BAOKMS_TRY(HsmSession::Open(selection_));
+      [this, file = std::make_shared<UniqueFd>(
+                 std::move(module.fd))]() -> Result<std::shared_ptr<HsmSession>> {
+        std::unique_ptr<HsmSession> session = BAOKMS_TRY(HsmSession::Open(file->get(), selection_));
         return std::shared_ptr<HsmSession>(std::move(session));
       },
       [this](Result<std::shared_ptr<HsmSession>> session) { OnOpened(std::move(session)); });
@@ -146,7 +150,7 @@ void HsmCredential::AskForAttempt() {
   }
   const Result<std::uint16_t> tag = PinTag(Bytes(options_.pin_salt), pin.secret);
   if (!tag) {
-    return Break(Describe(tag.error()));
+    return Break(tag.error());
   }
   pin_ = std::make_shared<SecretBuffer>(std::move(pin.secret));
   state_ = State::kAsking;
@@ -188,7 +192,7 @@ void HsmCredential::OnLoggedIn(const Status& status) {
   if (result == ipc::PinAttemptEnd::RESULT_REFUSED) {
     return WaitForPin(Describe(status.error()));
   }
-  Break(Describe(status.error()));
+  Break(status.error());
 }
 
 void HsmCredential::EndAttempt(ipc::PinAttemptEnd::Result result) {
@@ -246,16 +250,21 @@ void HsmCredential::WaitForPin(std::string reason) {
   });
 }
 
-// A new process would find the same, and would present the PIN to the token each time. The process
-// therefore stays and reports the problem to every login.
 void HsmCredential::OnNotUsable(const Error& error) {
   if (!NeedsOperator(error)) {
-    return Break(Describe(error));
+    return Break(error);
   }
-  state_ = error.code() == ErrorCode::kNotFound ? State::kAbsent : State::kUnusable;
-  const std::string before = std::exchange(reason_, Describe(error));
-  const bool known = reason_ == before;
+  WaitForOperator(error.code() == ErrorCode::kNotFound ? State::kAbsent : State::kUnusable,
+                  Describe(error));
+}
+
+// A new process would find the same, and would present the PIN to the token each time. The process
+// therefore stays and reports the problem to every login.
+void HsmCredential::WaitForOperator(State state, std::string reason) {
+  state_ = state;
+  const bool known = reason_ == reason;
   if (!known) {
+    reason_ = std::move(reason);
     Log(LogLevel::kError, session_ == nullptr ? "module_failed" : "key_unusable");
   }
   AnswerWaiters();
@@ -273,9 +282,9 @@ void HsmCredential::LookAgain() {
   FindKey();
 }
 
-void HsmCredential::Break(std::string reason) {
+void HsmCredential::Break(const Error& error) {
   state_ = State::kBroken;
-  reason_ = std::move(reason);
+  reason_ = Describe(error);
   Log(LogLevel::kError, "module_failed");
   AnswerWaiters();
   host_.changed();

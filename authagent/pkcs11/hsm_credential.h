@@ -89,8 +89,9 @@ class HsmCredential final : public Credential {
   void BecomeReady(const HsmKeyFacts& facts);
   void WaitForPin(std::string reason);
   void OnNotUsable(const Error& error);
+  void WaitForOperator(State state, std::string reason);
   void LookAgain();
-  void Break(std::string reason);
+  void Break(const Error& error);
   void OnSignFailed(const Error& error);
   void EndAttempt(ipc::PinAttemptEnd::Result result);
   void EndProcess(ipc::ExitCode code, std::string_view status);

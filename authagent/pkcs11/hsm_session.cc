@@ -1,11 +1,11 @@
 #include "authagent/pkcs11/hsm_session.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include <p11-kit/p11-kit.h>
@@ -13,7 +13,6 @@
 #include "authagent/pkcs11/module_error.h"
 #include "common/base/deleter.h"
 #include "common/base/error.h"
-#include "common/base/unique_fd.h"
 
 namespace baokms::authagent {
 namespace {
@@ -60,11 +59,6 @@ Status Check(Literal function, CK_RV result) {
 
 // Finds out why p11-kit did not load a module: it says so only in the loader's own words.
 Error LoadError(const std::string& path) {
-  if (!UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)).valid()) {
-    return {ErrorCode::kNotFound,
-            "PKCS#11 module cannot be loaded: the file of auth.cert.pkcs11.modulePath, or of the "
-            "URI's module-path, does not exist or cannot be read; correct the path"};
-  }
   const std::unique_ptr<void, Deleter<&::dlclose>> library(
       ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL));
   if (library == nullptr) {
@@ -91,11 +85,13 @@ void HsmSession::ReleaseModule::operator()(CK_FUNCTION_LIST* module) const {
   p11_kit_module_release(module);
 }
 
-Result<std::unique_ptr<HsmSession>> HsmSession::Open(const KeySelection& selection) {
-  CK_FUNCTION_LIST* loaded =
-      p11_kit_module_load(selection.module_path().c_str(), P11_KIT_MODULE_UNMANAGED);
+// The loader is given the descriptor that was checked, so that nobody can exchange the file in
+// between.
+Result<std::unique_ptr<HsmSession>> HsmSession::Open(int module, const KeySelection& selection) {
+  const std::string path = "/proc/self/fd/" + std::to_string(module);
+  CK_FUNCTION_LIST* loaded = p11_kit_module_load(path.c_str(), P11_KIT_MODULE_UNMANAGED);
   if (loaded == nullptr) {
-    return LoadError(selection.module_path());
+    return LoadError(path);
   }
   if (const CK_RV result = p11_kit_module_initialize(loaded); result != CKR_OK) {
     p11_kit_module_release(loaded);

@@ -28,10 +28,10 @@ struct HsmKeyFacts {
 
 class HsmSession final : public SigningKey {
  public:
-  // Loads and initialises the module and opens a read-only session with the selected token. Errors
-  // as in module_error.h; kNotFound: the module cannot be loaded, or no token matches;
-  // kFailedPrecondition: more than one does. A failure leaves the module unloaded.
-  static Result<std::unique_ptr<HsmSession>> Open(const KeySelection& selection);
+  // Loads the module from the open file `module`, initialises it and opens a read-only session with
+  // the selected token. Errors as in module_error.h; kNotFound: the module cannot be loaded, or no
+  // token matches; kFailedPrecondition: more than one does. A failure leaves the module unloaded.
+  static Result<std::unique_ptr<HsmSession>> Open(int module, const KeySelection& selection);
 
   HsmSession(const HsmSession&) = delete;
   HsmSession& operator=(const HsmSession&) = delete;

@@ -5,14 +5,11 @@
 
 namespace baokms::setup {
 
-// The loader opens the path again. Whoever could replace the file in between could also have
-// written it before.
-std::optional<PathRefusal> CheckModuleFile(const std::string& path, uid_t own_user) {
+Opened OpenModuleFile(const std::string& path, uid_t own_user) {
   return OpenFileByRules(path, {.forbidden_bits = 0022,
                                 .max_size = std::numeric_limits<std::size_t>::max(),
                                 .own_user = own_user,
-                                .directories = DirectoryOwners::kRootOrOwn})
-      .refusal;
+                                .directories = DirectoryOwners::kRootOrOwn});
 }
 
 }  // namespace baokms::setup

@@ -5,14 +5,13 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 
 #include "common/base/safe_path.h"
 
 namespace baokms::setup {
 
-// Returns why the module at `path` must not be loaded by a process of `own_user`, or nothing.
-std::optional<PathRefusal> CheckModuleFile(const std::string& path, uid_t own_user);
+// Opens the module at `path` for a process of `own_user`, or says why it must not be loaded.
+Opened OpenModuleFile(const std::string& path, uid_t own_user);
 
 }  // namespace baokms::setup

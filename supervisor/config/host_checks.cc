@@ -128,14 +128,16 @@ class HostChecker {
     (void)OpenParent("state.path", ParentOf(path), FinalSymlink::kByRule);
   }
 
-  // As the agent does before it loads the module, also for one that a URI names.
+  // As the agent does before it loads the module, also for one that a URI names. The agent also
+  // says if it cannot be opened, which may be for a time.
   void CheckModule(const std::string& path) {
     constexpr std::string_view kKey = "auth.cert.pkcs11.modulePath";
     if (path.empty() || !Sound(kKey)) {
       return;
     }
-    if (const auto refusal = setup::CheckModuleFile(path, own_user_)) {
-      Fail(kKey, DescribeRefusal(*refusal, path));
+    const Opened module = setup::OpenModuleFile(path, own_user_);
+    if (module.refusal && module.refusal->rule != PathRule::kOpens) {
+      Fail(kKey, DescribeRefusal(*module.refusal, path));
     }
   }
 

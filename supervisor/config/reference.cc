@@ -236,7 +236,7 @@ belong to root.
 | directory of `server.socketPath` | `0022` | must exist and not be a symbolic link |
 | `server.socketPath` | | must be a socket if it exists |
 | directory of `state.path` | `0022` | must exist |
-| `auth.cert.pkcs11.modulePath` | `0022` | with source `pkcs11`; a module that a URI names is checked by the agent |
+| `auth.cert.pkcs11.modulePath` | `0022` | with source `pkcs11`, if it exists; the agent checks it again, and a module that a URI names |
 | `auth.cert.pkcs11.stateDirectory` | | must exist, with source `pkcs11` |
 
 The auth agent checks the credential files each time it uses them.

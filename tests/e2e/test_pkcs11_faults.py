@@ -167,7 +167,7 @@ def test_a_token_that_appears_later_is_found(make_setup):  # noqa: F811
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/nonexistent/module.so", "does not exist or cannot be read"),
+        ("/nonexistent/module.so", "file_missing: auth.cert.pkcs11.modulePath: cannot be opened"),
         ("/etc/hosts", "the file is not a shared library"),
         ("/lib/x86_64-linux-gnu/libm.so.6", "it has no C_GetFunctionList"),
     ],
