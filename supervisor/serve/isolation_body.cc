@@ -39,6 +39,7 @@ Json IsolationBody(const IsolationReport& report) {
   }
   Json body{{"level", ToText(report.decided.level)},
             {"helpers", report.decided.helpers_readable ? "readable" : "unreadable"},
+            {"files", report.decided.files_changeable ? "changeable" : "protected"},
             {"processes", std::move(processes)}};
   if (report.inherited_filters) {
     body["inherited_filters"] = *report.inherited_filters;

@@ -19,6 +19,7 @@ struct IsolationFacts {
   LandlockState landlock{};          // of the supervisor
   bool credential_readable = false;  // the supervisor can open a credential of the agent's
   bool helpers_readable = false;     // HelperPrograms::readable
+  bool files_changeable = false;     // ChangeableFiles() found some
 };
 
 // Returns "single-user" or "separate-users".

@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/result.h"
+#include "supervisor/config/changeable_files.h"
 #include "supervisor/config/derived.h"
 #include "supervisor/observe/debug_correlation.h"
 #include "supervisor/observe/journal.h"
@@ -52,6 +53,13 @@ Started<> Open(const ServeOptions& options, Foundation& base) {
   base.bootstrap = BAOKMS_TRY(Bootstrap(options));
   if (base.bootstrap.isolation.helpers_readable) {
     LogEvent(*base.log, "isolation.helpers", "readable", LogLevel::kWarn);
+  }
+  for (const std::string_view key :
+       ChangeableFiles(options.config, options.config_path, ::geteuid())) {
+    base.bootstrap.isolation.files_changeable = true;
+    base.log->Write({.level = LogLevel::kWarn,
+                     .event = "isolation.files",
+                     .fields = {{"key", std::string(key)}, {"status", "changeable"}}});
   }
   base.state = BAOKMS_TRY(OpenLockedState(options.config));
   if (!base.state->pid_written) {

@@ -68,9 +68,24 @@ def test_live_and_ready_have_their_documented_bodies(shared_provider):
         "isolation": {
             "level": "single-user",
             "helpers": "unreadable",
+            "files": "changeable",  # the tests run as root, who owns everything
             "processes": {name: "confined" for name in processes},
         },
     }
+
+
+def test_files_that_the_own_user_can_change_are_reported(make_provider):
+    provider = make_provider().start()
+    reported = [r for r in provider.log_events() if r["message"] == "isolation.files"]
+    assert {record["key"] for record in reported} == {"--config", "openbao.caCertFile"}
+    assert {(record["level"], record["status"]) for record in reported} == {("WARN", "changeable")}
+    provider.stop()
+
+    provider.write_protect(provider.config_path, provider.config["openbao"]["caCertFile"])
+    provider.daemon.log_path.unlink()
+    provider.start()
+    assert provider.ready()[1]["isolation"]["files"] == "protected"
+    assert "isolation.files" not in [record["message"] for record in provider.log_events()]
 
 
 @pytest.mark.parametrize("path", ["/live", "/ready"])

@@ -62,7 +62,7 @@ class Provider:
             self.socket_path.parent.chmod(0o751)
             for path in (self.folder / "state", self.socket_path.parent):
                 os.chown(path, *SUPERVISOR_IDS)
-        self._replaced = []  # source and target of each bind mount
+        self._replaced = []  # source, target and mode of each bind mount
         self.write_config()
         self.write_jwt()
         self.daemon = workspace.daemon(
@@ -114,11 +114,17 @@ class Provider:
         if not known:
             self._replace(file, path)
 
-    def _replace(self, source, target: str) -> None:
+    def write_protect(self, *paths) -> None:
+        """Has the program see these files as parts of file systems that are mounted read-only."""
+        for path in paths:
+            self._replace(path, path, "ro")
+
+    def _replace(self, source, target: str, mode: str = "rw") -> None:
         """Has the program, in a mount namespace of its own, see source in place of target."""
-        self._replaced += [str(source), target]
+        self._replaced += [str(source), str(target), mode]
         script = (
-            'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 1; shift 2; done; shift; exec "$@"'
+            'while [ "$1" != -- ]; do mount --bind "$1" "$2" && mount -o "remount,bind,$3" "$2" || exit 1;'
+            ' shift 3; done; shift; exec "$@"'
         )
         through = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh", *self._replaced]
         self.daemon.start_through([*through, "--"])
