@@ -22,6 +22,7 @@ using KeyAndPath = std::pair<std::string, std::string>;
 ReportedIsolation Parse(const Json& body) {
   ReportedIsolation reported;
   reported.level = body.at("level").get<std::string>();
+  reported.credential_readable = body.at("credential").get<std::string>() != "unreadable";
   if (body.contains("inherited_filters")) {
     reported.inherited_filters = body.at("inherited_filters").get<std::uint32_t>();
   }

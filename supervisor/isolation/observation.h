@@ -27,6 +27,7 @@ struct ReportedProcess {
 // The member `isolation` of /ready (docs/observability.md#health).
 struct ReportedIsolation {
   std::string level;
+  bool credential_readable = true;  // by the supervisor, which tried it at its start
   std::optional<std::uint32_t> inherited_filters{};
   std::map<std::string, ReportedProcess> processes{};
   std::map<pid_t, std::string> names{};  // of the processes by their ids

@@ -284,7 +284,7 @@ Verdict JudgeCredentials(const Observation& observation) {
   for (const std::string& key : *observation.readable_credentials) {
     problems.push_back("the supervisor's user can read the file of " + key);
   }
-  if (!problems.empty() && observation.ReportOf("supervisor").landlock_abi != 0) {
+  if (!problems.empty() && observation.reported && !observation.reported->credential_readable) {
     return {CheckStatus::kPass,
             Join(problems, "; ") + ", but Landlock keeps the supervisor from it"};
   }

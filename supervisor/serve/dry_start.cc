@@ -30,6 +30,7 @@
 #include "supervisor/observe/prometheus_metrics.h"
 #include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/isolation_body.h"
+#include "supervisor/serve/own_landlock.h"
 #include "supervisor/serve/sandbox.h"
 
 namespace baokms::supervisor {
@@ -111,6 +112,7 @@ class DrySupervisor final : private ChildEvents {
 
 Started<IsolationReport> DrySupervisor::Start() {
   BootstrapResult bootstrap = BAOKMS_TRY(Bootstrap(options_));
+  bootstrap.isolation.credential_readable = CanReadCredential(options_.config);
   loop_ = BAOKMS_TRY(Step("create the event loop", EventLoop::Create()));
   metrics_ = PrometheusMetrics::Create(options_.build, "none", "none");
   processes_.AddSelf();

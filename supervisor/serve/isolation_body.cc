@@ -40,6 +40,7 @@ Json IsolationBody(const IsolationReport& report) {
   Json body{{"level", ToText(report.decided.level)},
             {"helpers", report.decided.helpers_readable ? "readable" : "unreadable"},
             {"files", report.decided.files_changeable ? "changeable" : "protected"},
+            {"credential", report.decided.credential_readable ? "readable" : "unreadable"},
             {"processes", std::move(processes)}};
   if (report.inherited_filters) {
     body["inherited_filters"] = *report.inherited_filters;

@@ -138,11 +138,12 @@ TEST(ProcessViewTest, FollowsTheTreeToTheGrandchildren) {
 
 TEST(ParseIsolationTest, ReadsWhatReadySays) {
   const auto isolation = ParseIsolation(
-      R"({"level":"single-user","helpers":"readable","processes":{"spawner":"confined",)"
+      R"({"level":"single-user","helpers":"readable","credential":"unreadable","processes":{"spawner":"confined",)"
       R"("worker_0":"unconfined"},"inherited_filters":2,"details":{"spawner":{"pid":7,)"
       R"("filters":3,"filter":"spawner","landlock_abi":0,"refused":"getppid"},"worker_0":{}}})");
   ASSERT_TRUE(isolation.has_value());
   EXPECT_EQ(isolation->level, "single-user");
+  EXPECT_FALSE(isolation->credential_readable);
   EXPECT_EQ(isolation->inherited_filters, 2U);
   EXPECT_EQ(isolation->names, (std::map<pid_t, std::string>{{7, "spawner"}}));
   EXPECT_TRUE(isolation->processes.at("spawner").confined);
@@ -151,10 +152,12 @@ TEST(ParseIsolationTest, ReadsWhatReadySays) {
 }
 
 TEST(ParseIsolationTest, RefusesAnythingElse) {
-  for (const char* text : {"", "{", "[]", "{}", R"({"level":1,"processes":{},"details":{}})",
-                           R"({"level":"x","processes":{},"details":{"a":{"pid":"b"}}})",
-                           R"({"level":"x","processes":[],"details":{"a":{}}})",
-                           R"({"level":"x","details":7,"processes":{}})"}) {
+  for (const char* text :
+       {"", "{", "[]", "{}", R"({"level":1,"processes":{},"details":{}})",
+        R"({"level":"x","credential":"readable","processes":{},"details":{"a":{"pid":"b"}}})",
+        R"({"level":"x","credential":"readable","processes":[],"details":{"a":{}}})",
+        R"({"level":"x","credential":"readable","details":7,"processes":{}})",
+        R"({"level":"x","processes":{},"details":{}})"}) {
     EXPECT_FALSE(ParseIsolation(text).has_value()) << text;
   }
 }

@@ -228,7 +228,16 @@ std::vector<Breach> Breaches() {
       {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
        [](Observation& o) {
          o.readable_credentials->push_back("auth.jwt.jwtFile");
-         o.reported->processes["supervisor"].landlock_abi = 0;
+       }},
+      {"promise.credentials", CheckStatus::kPass, "but Landlock keeps",
+       [](Observation& o) {
+         o.readable_credentials->push_back("auth.jwt.jwtFile");
+         o.reported->credential_readable = false;
+       }},
+      {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
+       [](Observation& o) {
+         o.readable_credentials->push_back("auth.jwt.jwtFile");
+         o.reported.reset();
        }},
       {"promise.credentials", CheckStatus::kFail, "could not be tried",
        [](Observation& o) {

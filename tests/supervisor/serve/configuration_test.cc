@@ -290,7 +290,7 @@ Effects EffectsOf(const Keys& keys) {
   ServeOptions options;
   options.config = loaded.document.config;
   options.build.version = "v0.0.0-test";
-  const Result<SetUps> set_ups = MakeSetUps(options, "salt");
+  const Result<SetUps> set_ups = MakeSetUps(options, "salt", nullptr);
   EXPECT_TRUE(set_ups.has_value());
   return {.worker = set_ups->worker,
           .agent = set_ups->agent,

@@ -33,7 +33,7 @@ TEST(ReadyBodyTest, SaysTheLeastBeforeAnythingIsKnown) {
       reply.body,
       R"({"reasons":["state_unavailable"],"status":"unavailable","cache_age_ms":0,)"
       R"("stale":true,"workers_ready":0,)"
-      R"("isolation":{"level":"single-user","helpers":"unreadable","files":"protected","processes":{},"details":{}},"auth":{}})");
+      R"("isolation":{"level":"single-user","helpers":"unreadable","files":"protected","credential":"unreadable","processes":{},"details":{}},"auth":{}})");
 }
 
 TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
@@ -53,6 +53,7 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
   facts.status.finding = "text";
   facts.isolation = {.decided = {.level = IsolationLevel::kSeparateUsers,
                                  .landlock = {},
+                                 .credential_readable = true,
                                  .helpers_readable = true,
                                  .files_changeable = true},
                      .inherited_filters = 1,
@@ -65,7 +66,7 @@ TEST(ReadyBodyTest, KeepsEveryMemberInItsPlace) {
             R"("rotation_state":"pending","persistence_degraded":true,"key_id_hash":"hash",)"
             R"("transit_key_version":7,"workers_ready":2,)"
             R"("rotation_deferred":"second_worker_missing","finding":"text",)"
-            R"("isolation":{"level":"separate-users","helpers":"readable","files":"changeable",)"
+            R"("isolation":{"level":"separate-users","helpers":"readable","files":"changeable","credential":"readable",)"
             R"("processes":{"supervisor":"confined","worker_0":"unconfined"},)"
             R"("inherited_filters":1,"details":{"supervisor":{"pid":12,"filters":2,)"
             R"("filter":"supervisor","landlock_abi":7,"refused":"getppid"},)"
