@@ -69,6 +69,7 @@ def test_live_and_ready_have_their_documented_bodies(shared_provider):
             "level": "single-user",
             "helpers": "unreadable",
             "files": "changeable",  # the tests run as root, who owns everything
+            "credential": "readable",  # in a directory that the supervisor reads
             "processes": {name: "confined" for name in processes},
         },
     }
