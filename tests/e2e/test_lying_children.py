@@ -262,7 +262,8 @@ def test_a_token_that_is_not_ours_costs_no_data(make_liars, workspace, openbao, 
         assert lasting(seen) == set()
         assert seen[PLAINTEXT] > 0, "the other worker has a token"
 
-        os.kill(agent, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # replaced meanwhile: it lies no more
+            os.kill(agent, signal.SIGKILL)
         replace_worker(provider)
         replace_worker(provider)
         wait_workers(provider.wait_healthy(), 2)

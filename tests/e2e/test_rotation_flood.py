@@ -20,8 +20,12 @@ CLIENTS = 8
 PER_SECOND = 1000
 FLOOD_SECONDS = 12
 BURST, READ_EVERY_SECONDS = 3, 5
-# No scheduled probe runs in between, so that every metadata read is the flood's.
-STILL = {"status": {"probeInterval": "1h", "statusMaxStaleness": "2h"}}
+# No scheduled probe runs in between, so that every metadata read is the flood's, and no answer is
+# checked on a second worker, so that every Decrypt is a client's.
+STILL = {
+    "status": {"probeInterval": "1h", "statusMaxStaleness": "2h"},
+    "isolation": {"verifyDecrypt": "off"},
+}
 QUICK = {
     "status": {"probeInterval": "500ms", "statusMaxStaleness": "60s"},
     "rotation": {"requireStableObservationCount": 2, "activationDelay": "6s"},

@@ -56,7 +56,7 @@ def send_signals(provider, programs, numbers) -> int:
     return sent
 
 
-@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("workers", "programs", "numbers"),
     [
@@ -84,7 +84,7 @@ def signal_all(provider, program: str, number) -> None:
             os.kill(pid, number)
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_clients_notice_nothing_when_all_children_are_hit_at_once(make_provider):
     # A second passes until stopped children are killed. The default of 2s leaves another one for
     # starts and logins, of which a busy machine can need more.

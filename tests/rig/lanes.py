@@ -61,15 +61,16 @@ def ctest(preset: str, lane: str, labels: str, options, targets=()) -> ResultCou
     return ctests.run(folder, REPORTS / lane, labels, options.filter, options.timeout)
 
 
-def pytest(lane: str, options, processes: int = 1) -> ResultCounts:
-    """Runs the Python tests of one folder, in so many processes."""
-    report = counting.empty_folder(REPORTS / lane) / "pytest.xml"
+def pytest(lane: str, options, processes: int = 1, marked: str = "") -> ResultCounts:
+    """Runs the Python tests of one folder, in so many processes: all, or those whose marks fit."""
+    report = counting.empty_folder(REPORTS / lane / marked.replace(" ", "-")) / "pytest.xml"
     command = [os.environ["PYTHON"], "-m", "pytest", "-c", TESTS / "pytest.ini", TESTS / lane]
     command += ["--verbose", "--durations=15", f"--junitxml={report}", f"--timeout={options.timeout}"]
     if processes > 1:
         command += ["--numprocesses", processes, "--dist", "loadgroup"]
     command += ["-k", options.filter] if options.filter else []
-    say(f"== {lane}")
+    command += ["-m", marked] if marked else []
+    say(f"== {lane} {marked}".rstrip())
     subprocess.run([str(part) for part in command], cwd=REPOSITORY)
     return counting.from_pytest(report)
 
@@ -116,7 +117,8 @@ def e2e(options) -> ResultCounts:
     """The real programs against a real OpenBao."""
     build("release")
     fetch("python", "openbao", "keycloak")
-    return pytest("e2e", options, E2E_PROCESSES)
+    counts = pytest("e2e", options, E2E_PROCESSES, "not alone")
+    return counts + pytest("e2e", options, 1, "alone")
 
 
 def conformance(options) -> ResultCounts:
