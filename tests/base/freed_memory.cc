@@ -48,9 +48,13 @@ std::size_t FreedMemory::found() const {
 
 }  // namespace baokms
 
-// The array and nothrow forms of the library call these. Blocks with a larger alignment, which hold
-// no text, keep the operators of the library.
+// The array forms of the library call these; those of AddressSanitizer belong together. Blocks with
+// a larger alignment, which hold no text, keep the operators of the library.
 void* operator new(std::size_t size) {
+  return baokms::Take(size);
+}
+
+void* operator new(std::size_t size, const std::nothrow_t& /*tag*/) noexcept {
   return baokms::Take(size);
 }
 
