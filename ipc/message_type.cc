@@ -1,8 +1,5 @@
 #include "ipc/message_type.h"
 
-#include <algorithm>
-#include <ranges>
-
 #include "ipc/limits.h"
 
 namespace baokms::ipc {
@@ -95,11 +92,18 @@ constexpr std::string_view NameOf(MessageType type) {
   return kUnknown;
 }
 
-// Every type has a row of limits: both lists of types are the same.
-static_assert(std::ranges::all_of(std::views::iota(0, 1 << 8), [](int number) {
-  const auto type = static_cast<MessageType>(number);
-  return (NameOf(type) != kUnknown) == (LimitsOf(type).max_body > 0);
-}));
+// A loop, because clang 14 does not compile the ranges of libstdc++.
+constexpr bool EveryTypeHasLimits() {
+  for (int number = 0; number < 1 << 8; ++number) {
+    const auto type = static_cast<MessageType>(number);
+    if ((NameOf(type) != kUnknown) != (LimitsOf(type).max_body > 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static_assert(EveryTypeHasLimits(), "both lists of types are the same");
 
 }  // namespace
 
