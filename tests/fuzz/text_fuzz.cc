@@ -171,7 +171,7 @@ void CheckValueRules(std::string_view text) {
   Require(!setup::CheckTokenLabel(text) || text.size() <= setup::kMaxTokenLabel,
           "labels are short");
   const std::string printable = supervisor::Printable(text);
-  Require(printable.size() <= 64 &&
+  Require(printable.size() <= std::string_view("...").size() + 64 &&
               std::ranges::all_of(printable, [](char c) { return c >= ' ' && c <= '~'; }),
           "what is printed is short and printable");
 }
