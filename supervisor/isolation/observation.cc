@@ -91,36 +91,25 @@ std::optional<std::vector<std::string>> ReadableProcesses(
   return readable;
 }
 
-std::vector<KeyAndPath> CredentialsOf(const Config& config) {
+KeyAndPath CredentialOf(const Config& config) {
   const AuthConfig& auth = config.auth;
   if (kWithJwtFile.holds(config)) {
-    return {{"auth.jwt.jwtFile", auth.jwt.jwt_file}};
+    return {"auth.jwt.jwtFile", auth.jwt.jwt_file};
   }
   if (kWithOAuth2.holds(config)) {
-    return {{"auth.jwt.oauth2.clientSecretFile", auth.jwt.oauth2.client_secret_file}};
+    return {"auth.jwt.oauth2.clientSecretFile", auth.jwt.oauth2.client_secret_file};
   }
-  return {{"auth.cert.pkcs11.pinFile", auth.cert.pkcs11.pin_file}};
+  return {"auth.cert.pkcs11.pinFile", auth.cert.pkcs11.pin_file};
 }
 
 std::optional<std::vector<std::string>> ReadableCredentials(const ProcessView& supervisor,
                                                             const Config& config) {
-  std::vector<std::string> keys;
-  std::vector<std::string> paths;
-  for (auto& [key, path] : CredentialsOf(config)) {
-    keys.push_back(std::move(key));
-    paths.push_back(std::move(path));
-  }
-  const auto failures = TryToRead(UserOf(supervisor), paths);
+  const auto [key, path] = CredentialOf(config);
+  const auto failures = TryToRead(UserOf(supervisor), {path});
   if (!failures) {
     return std::nullopt;
   }
-  std::vector<std::string> readable;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if ((*failures)[i] == 0) {
-      readable.push_back(keys[i]);
-    }
-  }
-  return readable;
+  return failures->front() == 0 ? std::vector{key} : std::vector<std::string>();
 }
 
 std::vector<ConfiguredFile> TrustedFiles(const Config& config, const std::string& config_path) {
