@@ -26,6 +26,7 @@ RULES = [
     (r"\.has_value\(\)\)* (&&|\|\||\?)|(&&|\|\|) [^;]*\.has_value\(\)|\b(if|while) \(.*\.has_value\(\)\)+ \{", "has_value() as a condition: if (x), as everywhere else", ()),
     (r"\b(TODO|FIXME|XXX)\b", "unfinished work belongs in an issue", ()),
 ]
+TYPE = re.compile(r"(?:struct|class|union|enum(?: class)?) (?:\[\[\w+\]\] )?([\w:]+)(?: final)?(?: : [^;{]*)? \{")
 # What no text of the tree may say: comments, documents and tests included.
 TEXT_RULES = [(r"\bcan[ ]not\b", "cannot")]
 TEXT_SUFFIXES = (".cc", ".h", ".md", ".proto", ".py", ".txt", ".yaml", ".service", ".socket")
@@ -68,6 +69,30 @@ def text_problems(root: pathlib.Path) -> list[str]:
     ]
 
 
+def names_of(path: pathlib.Path) -> list[str]:
+    """The types that a file defines outside of unnamed namespaces, with their namespaces."""
+    spaces, found = [], []
+    for line in path.read_text().splitlines():
+        if m := re.match(r"namespace ([\w:]*) ?\{", line):
+            spaces.append(m[1])
+        elif line.startswith("}  // namespace"):
+            spaces.pop()
+        elif (m := TYPE.match(line)) and "" not in spaces:
+            found.append("::".join((*spaces, m[1])))
+    return found
+
+
+def same_names(root: pathlib.Path, files: list[pathlib.Path]) -> list[str]:
+    """Two types of one name: the linker mixes up their members, and no compiler sees both."""
+    owners, found = {}, []
+    for path in files:
+        name = path.relative_to(root).as_posix()
+        for defined in names_of(path):
+            if (other := owners.setdefault(defined, name)) != name:
+                found.append(f"{name}: {defined} is also defined in {other}")
+    return found
+
+
 def sources_of(root: pathlib.Path, folders) -> list[pathlib.Path]:
     """Every C++ file below the folders."""
     return [p for folder in folders for p in sorted((root / folder).rglob("*")) if p.suffix in (".cc", ".h")]
@@ -77,7 +102,7 @@ def main() -> int:
     """Checks the programs for everything, the tests for their size, and all texts for words."""
     root = pathlib.Path(sys.argv[1])
     files = sources_of(root, FOLDERS)
-    bad = [*text_problems(root), *(problem for path in files for problem in problems_of(root, path))]
+    bad = [*text_problems(root), *same_names(root, files), *(problem for path in files for problem in problems_of(root, path))]
     for path in sources_of(root, ("tests",)):
         bad += size_problem(path.relative_to(root).as_posix(), path.read_text().splitlines(), MAX_LINES)
     print("\n".join(bad) or f"style: {len(files)} files are in order")

@@ -36,7 +36,7 @@ std::string FilterText(const ProcessView& process, const ReportedProcess& report
   return reported.refused.empty() ? text : text.append(", refused ").append(reported.refused);
 }
 
-std::string MemoryText(const ProcessView& process, const Observation& observation) {
+std::string MemoryText(const ProcessView& process, const IsolationObservation& observation) {
   const auto& readable = observation.readable_processes;
   std::string text = !readable ? "dumpable unknown"
                      : std::ranges::find(*readable, process.name) != readable->end()
@@ -83,7 +83,7 @@ std::vector<std::string> Unique(std::vector<std::string> texts) {
   return texts;
 }
 
-std::string DescribeProcess(const ProcessView& process, const Observation& observation) {
+std::string DescribeProcess(const ProcessView& process, const IsolationObservation& observation) {
   const ReportedProcess reported = observation.ReportOf(process.name);
   return Join(
       {"pid " + std::to_string(process.pid()), "uid " + List(process.uids),

@@ -17,6 +17,6 @@ namespace baokms::supervisor {
 
 // Returns ids, capabilities, filters, descriptors by kind, limits and memory.
 [[nodiscard]] std::string DescribeProcess(const ProcessView& process,
-                                          const Observation& observation);
+                                          const IsolationObservation& observation);
 
 }  // namespace baokms::supervisor

@@ -138,12 +138,12 @@ std::optional<ReportedIsolation> ParseIsolation(const std::string& json) {
   }
 }
 
-const ProcessView* Observation::Find(const std::string& name) const {
+const ProcessView* IsolationObservation::Find(const std::string& name) const {
   const auto found = std::ranges::find(processes, name, &ProcessView::name);
   return found == processes.end() ? nullptr : &*found;
 }
 
-ReportedProcess Observation::ReportOf(const std::string& name) const {
+ReportedProcess IsolationObservation::ReportOf(const std::string& name) const {
   if (!reported) {
     return {};
   }
@@ -151,11 +151,11 @@ ReportedProcess Observation::ReportOf(const std::string& name) const {
   return found == reported->processes.end() ? ReportedProcess{} : found->second;
 }
 
-std::optional<Observation> Observe(pid_t supervisor,
-                                   std::optional<ReportedIsolation> reported,
-                                   const Config& config,
-                                   const std::string& config_path) {
-  Observation observation;
+std::optional<IsolationObservation> Observe(pid_t supervisor,
+                                            std::optional<ReportedIsolation> reported,
+                                            const Config& config,
+                                            const std::string& config_path) {
+  IsolationObservation observation;
   observation.reported = std::move(reported);
   observation.processes = ViewTree(supervisor);
   NameProcesses(observation.reported, observation.processes);

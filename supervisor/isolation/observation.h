@@ -44,7 +44,7 @@ struct ConfiguredFile {
   mode_t mode = 0;
 };
 
-struct Observation {
+struct IsolationObservation {
   // Empty if the provider did not answer: then only the kernel's side is known.
   std::optional<ReportedIsolation> reported{};
   std::vector<ProcessView> processes{};
@@ -66,9 +66,9 @@ struct Observation {
 
 // Observes the processes of the provider whose supervisor is `supervisor`. Requires root. Returns
 // nothing if it has ended.
-std::optional<Observation> Observe(pid_t supervisor,
-                                   std::optional<ReportedIsolation> reported,
-                                   const Config& config,
-                                   const std::string& config_path);
+std::optional<IsolationObservation> Observe(pid_t supervisor,
+                                            std::optional<ReportedIsolation> reported,
+                                            const Config& config,
+                                            const std::string& config_path);
 
 }  // namespace baokms::supervisor

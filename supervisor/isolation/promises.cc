@@ -56,7 +56,7 @@ void AddLooseLimits(const ProcessView& process,
   }
 }
 
-Verdict JudgeTree(const Observation& observation) {
+Verdict JudgeTree(const IsolationObservation& observation) {
   Problems problems;
   std::set<std::string> expected{"supervisor", "spawner", "auth_agent"};
   for (std::size_t slot = 0; slot < observation.workers; ++slot) {
@@ -76,7 +76,7 @@ Verdict JudgeTree(const Observation& observation) {
 }
 
 // The level decides what is promised.
-bool IsSeparate(const Observation& observation) {
+bool IsSeparate(const IsolationObservation& observation) {
   return observation.reported && observation.reported->level == kSeparateUsers;
 }
 
@@ -88,7 +88,7 @@ std::string RoleOf(const ProcessView& process) {
   return process.name == "spawner" ? "supervisor" : process.name;
 }
 
-Verdict JudgeUsers(const Observation& observation) {
+Verdict JudgeUsers(const IsolationObservation& observation) {
   Problems problems;
   std::map<uid_t, std::set<std::string>> roles;
   for (const ProcessView& process : observation.processes) {
@@ -112,7 +112,7 @@ Verdict JudgeUsers(const Observation& observation) {
           "spawner or agent can open every file of the user"};
 }
 
-Verdict JudgePrivileges(const Observation& observation) {
+Verdict JudgePrivileges(const IsolationObservation& observation) {
   Problems problems;
   for (const ProcessView& process : observation.processes) {
     const std::uint64_t permitted =
@@ -146,7 +146,7 @@ std::string FilterProblem(const ProcessView& process,
                    std::to_string(inherited + documented);
 }
 
-Verdict JudgeFilters(const Observation& observation) {
+Verdict JudgeFilters(const IsolationObservation& observation) {
   if (!observation.reported) {
     return {CheckStatus::kWarn, "the provider does not say which filters it has"};
   }
@@ -161,7 +161,7 @@ Verdict JudgeFilters(const Observation& observation) {
   return FailIfAny(problems);
 }
 
-Verdict JudgeMemory(const Observation& observation) {
+Verdict JudgeMemory(const IsolationObservation& observation) {
   if (!observation.readable_processes) {
     return {CheckStatus::kFail, "could not be tried"};
   }
@@ -172,7 +172,7 @@ Verdict JudgeMemory(const Observation& observation) {
   return FailIfAny(problems);
 }
 
-Verdict JudgePrograms(const Observation& observation) {
+Verdict JudgePrograms(const IsolationObservation& observation) {
   Problems replaceable;
   Problems readable;
   for (const ProcessView& process : observation.processes) {
@@ -190,7 +190,7 @@ Verdict JudgePrograms(const Observation& observation) {
                              : FailIfAny(Unique(std::move(replaceable)));
 }
 
-Verdict JudgeTraces(const Observation& observation) {
+Verdict JudgeTraces(const IsolationObservation& observation) {
   Problems problems;
   for (const ProcessView& process : observation.processes) {
     AddLooseLimits(process, {{"Max core file size", 0}}, problems);
@@ -202,7 +202,7 @@ Verdict JudgeTraces(const Observation& observation) {
   return FailIfAny(problems);
 }
 
-Verdict JudgeLimits(const Observation& observation) {
+Verdict JudgeLimits(const IsolationObservation& observation) {
   constexpr std::uint64_t kMebibyte = 1U << 20U;
   Problems problems;
   for (const ProcessView& process : observation.processes) {
@@ -232,7 +232,7 @@ Problems ForeignDescriptors(const ProcessView& process, const std::set<std::stri
 }
 
 // A module of the agent opens what it likes, within the agent's filter.
-Verdict JudgeDescriptors(const Observation& observation) {
+Verdict JudgeDescriptors(const IsolationObservation& observation) {
   const std::set<std::string_view> child{"null",    "seqpacket", "stream", "tcp",  "eventpoll",
                                          "eventfd", "timerfd",   "memory", "proc", "socket"};
   const std::set<std::string_view> spawner{"null",    "seqpacket", "eventpoll",
@@ -251,7 +251,7 @@ Verdict JudgeDescriptors(const Observation& observation) {
 }
 
 // Only the processes that hold secrets: a token is in a worker from its first login on.
-Verdict JudgeSecretPages(const Observation& observation) {
+Verdict JudgeSecretPages(const IsolationObservation& observation) {
   Problems locked;
   for (const ProcessView& process : observation.processes) {
     if (IsChild(process) && process.locked_kib == 0 && !process.secret_memory) {
@@ -266,7 +266,7 @@ Verdict JudgeSecretPages(const Observation& observation) {
                                   "locked pages, which root can read, in " + Join(locked, ", ")};
 }
 
-Verdict JudgeLandlock(const Observation& observation) {
+Verdict JudgeLandlock(const IsolationObservation& observation) {
   Problems missing;
   for (const char* name : {"supervisor", "auth_agent"}) {
     if (observation.ReportOf(name).landlock_abi == 0) {
@@ -276,7 +276,7 @@ Verdict JudgeLandlock(const Observation& observation) {
   return WarnIfAny(missing);
 }
 
-Verdict JudgeCredentials(const Observation& observation) {
+Verdict JudgeCredentials(const IsolationObservation& observation) {
   if (!observation.readable_credentials) {
     return {CheckStatus::kFail, "could not be tried"};
   }
@@ -292,7 +292,7 @@ Verdict JudgeCredentials(const Observation& observation) {
 }
 
 // Whoever may write these files chooses the OpenBao that this provider believes.
-Verdict JudgeConfiguration(const Observation& observation) {
+Verdict JudgeConfiguration(const IsolationObservation& observation) {
   std::set<uid_t> users;
   for (const ProcessView& process : observation.processes) {
     users.insert(process.uids.begin(), process.uids.end());
@@ -336,7 +336,7 @@ std::span<const Promise> Promises() {
   return kPromises;
 }
 
-void AddVerdicts(const Observation& observation, CheckReport& report) {
+void AddVerdicts(const IsolationObservation& observation, CheckReport& report) {
   for (const ProcessView& process : observation.processes) {
     report.Add(CheckStatus::kPass, "process." + process.name, "Process",
                DescribeProcess(process, observation));

@@ -21,13 +21,13 @@ struct Verdict {
 struct Promise {
   std::string_view id;     // such as "promise.filters"
   std::string_view title;  // the promise as a short sentence
-  Verdict (*judge)(const Observation&);
+  Verdict (*judge)(const IsolationObservation&);
 };
 
 // In the order of the report.
 [[nodiscard]] std::span<const Promise> Promises();
 
 // Adds a row of facts for each process and a row for each promise.
-void AddVerdicts(const Observation& observation, CheckReport& report);
+void AddVerdicts(const IsolationObservation& observation, CheckReport& report);
 
 }  // namespace baokms::supervisor

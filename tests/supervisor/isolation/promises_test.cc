@@ -42,13 +42,13 @@ ProcessView MakeProcess(const std::string& name,
   return process;
 }
 
-ProcessView& Process(Observation& observation, const std::string& name) {
+ProcessView& Process(IsolationObservation& observation, const std::string& name) {
   return *std::ranges::find(observation.processes, name, &ProcessView::name);
 }
 
 // A provider that keeps every promise, in a container with one filter.
-Observation Perfect() {
-  Observation observation;
+IsolationObservation Perfect() {
+  IsolationObservation observation;
   observation.reported = ReportedIsolation{};
   observation.reported->level = "separate-users";
   observation.reported->inherited_filters = 1;
@@ -73,7 +73,7 @@ Observation Perfect() {
   return observation;
 }
 
-Verdict VerdictOf(const std::string& id, const Observation& observation) {
+Verdict VerdictOf(const std::string& id, const IsolationObservation& observation) {
   const auto promises = Promises();
   const auto promise = std::ranges::find(promises, id, &Promise::id);
   EXPECT_NE(promise, promises.end()) << id;
@@ -84,13 +84,13 @@ struct Breach {
   const char* id;
   CheckStatus status;
   const char* message;
-  std::function<void(Observation&)> commit;
+  std::function<void(IsolationObservation&)> commit;
 };
 
 class PromiseTest : public ::testing::TestWithParam<Breach> {};
 
 TEST_P(PromiseTest, IsKeptAndSeenToBeBroken) {
-  Observation observation = Perfect();
+  IsolationObservation observation = Perfect();
   EXPECT_EQ(VerdictOf(GetParam().id, observation).status, CheckStatus::kPass);
   GetParam().commit(observation);
   const Verdict verdict = VerdictOf(GetParam().id, observation);
@@ -106,149 +106,149 @@ TEST_P(PromiseTest, IsKeptAndSeenToBeBroken) {
 std::vector<Breach> Breaches() {
   return {
       {"promise.tree", CheckStatus::kFail, "spawner does not run",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          std::erase_if(o.processes, [](const auto& p) { return p.name == "spawner"; });
        }},
       {"promise.tree", CheckStatus::kFail, "unknown_0 runs /tmp/sh",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.processes.push_back(MakeProcess("unknown_0", 1, "x"));
          o.processes.back().program.path = "/tmp/sh";
          o.reported->processes["unknown_0"] = {true, "supervisor", "getppid", 0};
          o.reported.reset();
        }},
       {"promise.users", CheckStatus::kFail, "supervisor, the workers share the user 902",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").uids = Process(o, "supervisor").uids;
        }},
       {"promise.users", CheckStatus::kFail, "worker_0 can change between users",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").uids.insert(0);
        }},
       {"promise.users", CheckStatus::kWarn, "single-user",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.reported->level = "single-user";
        }},
       {"promise.privileges", CheckStatus::kFail, "supervisor has capabilities",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "supervisor").confinement.capabilities = 1U << 7U;
        }},
       {"promise.privileges", CheckStatus::kFail, "spawner has capabilities",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "spawner").confinement.capabilities = 1U << 1U;
        }},
       {"promise.privileges", CheckStatus::kFail, "worker_0 can gain privileges",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").confinement.no_new_privileges = false;
        }},
       {"promise.filters", CheckStatus::kFail, "worker_0 has 2 filters, not 3",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").confinement.filters = 2;
        }},
       {"promise.filters", CheckStatus::kFail, "worker_0 has no filter of its own",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").confinement.seccomp_filter = false;
        }},
       {"promise.filters", CheckStatus::kFail, "worker_0 has no filter of its own",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.reported->processes["worker_0"].filter = "spawner";
        }},
       {"promise.filters", CheckStatus::kFail, "auth_agent has not proved",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.reported->processes["auth_agent"].refused = "";
        }},
       {"promise.filters", CheckStatus::kWarn, "does not say",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.reported.reset();
        }},
       {"promise.memory", CheckStatus::kFail, "can read the memory of worker_0",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.readable_processes->push_back("worker_0");
        }},
       {"promise.memory", CheckStatus::kFail, "could not be tried",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.readable_processes.reset();
        }},
       {"promise.programs", CheckStatus::kWarn, "bao-kms-worker can be read",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").program.mode = 0555;
        }},
       {"promise.programs", CheckStatus::kWarn, "bao-kms-spawner can be read",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "spawner").program.owner = kService;
        }},
       {"promise.programs", CheckStatus::kFail, "bao-kms-provider can be changed",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "supervisor").program.mode = 0775;
        }},
       {"promise.traces", CheckStatus::kFail, "spawner: Max core file size is unlimited",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "spawner").limits["Max core file size"] = "unlimited";
        }},
       {"promise.traces", CheckStatus::kFail, "auth_agent: Max file size is unlimited",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "auth_agent").limits["Max file size"] = "unlimited";
        }},
       {"promise.limits", CheckStatus::kFail, "worker_0: Max data size is unlimited",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").limits["Max data size"] = "unlimited";
        }},
       {"promise.limits", CheckStatus::kFail, "auth_agent: Max open files is 1024, not 96",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "auth_agent").limits["Max open files"] = "1024";
        }},
       {"promise.limits", CheckStatus::kFail, "worker_0: Max open files is unknown",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").limits.erase("Max open files");
        }},
       {"promise.descriptors", CheckStatus::kFail, "worker_0 has 1 open of kind file",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").descriptors["file"] = 1;
        }},
       {"promise.descriptors", CheckStatus::kFail, "spawner has 2 open of kind tcp",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "spawner").descriptors["tcp"] = 2;
        }},
       {"promise.descriptors", CheckStatus::kFail, "auth_agent has 1 open of kind tcp_listener",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "auth_agent").descriptors["tcp_listener"] = 1;
        }},
       {"promise.secret_pages", CheckStatus::kFail, "worker_0 has no locked memory",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").locked_kib = 0;
          Process(o, "worker_0").secret_memory = false;
        }},
       {"promise.secret_pages", CheckStatus::kWarn, "locked pages, which root can read, in worker_0",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          Process(o, "worker_0").secret_memory = false;
        }},
       {"promise.landlock", CheckStatus::kWarn, "not in force for supervisor",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.reported->processes["supervisor"].landlock_abi = 0;
        }},
       {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.readable_credentials->push_back("auth.jwt.jwtFile");
        }},
       {"promise.credentials", CheckStatus::kPass, "but Landlock keeps",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.readable_credentials->push_back("auth.jwt.jwtFile");
          o.reported->credential_readable = false;
        }},
       {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.readable_credentials->push_back("auth.jwt.jwtFile");
          o.reported.reset();
        }},
       {"promise.credentials", CheckStatus::kFail, "could not be tried",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.readable_credentials.reset();
        }},
       {"promise.configuration", CheckStatus::kWarn, "belongs to the user of the provider",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.trusted_files[0].owner = kService;
        }},
       {"promise.configuration", CheckStatus::kWarn, "can be changed by its group",
-       [](Observation& o) {
+       [](IsolationObservation& o) {
          o.trusted_files[0].mode = 0660;
        }},
   };
@@ -266,7 +266,7 @@ TEST(PromisesTest, EachIsSeenToBeBroken) {
 }
 
 TEST(PromisesTest, GiveTheSpawnerWhatItNeedsForSeparateUsers) {
-  Observation observation = Perfect();
+  IsolationObservation observation = Perfect();
   Process(observation, "spawner").confinement.capabilities = (1U << 6U) | (1U << 7U);
   EXPECT_EQ(VerdictOf("promise.privileges", observation).status, CheckStatus::kPass);
   observation.reported->level = "single-user";
@@ -274,13 +274,13 @@ TEST(PromisesTest, GiveTheSpawnerWhatItNeedsForSeparateUsers) {
 }
 
 TEST(PromisesTest, AllowLowerLimitsOfTheService) {
-  Observation observation = Perfect();
+  IsolationObservation observation = Perfect();
   Process(observation, "worker_0").limits["Max open files"] = "64";
   EXPECT_EQ(VerdictOf("promise.limits", observation).status, CheckStatus::kPass);
 }
 
 TEST(PromisesTest, AllowAModuleWhatItNeeds) {
-  Observation observation = Perfect();
+  IsolationObservation observation = Perfect();
   observation.module = true;
   observation.module_writes = true;
   ProcessView& agent = Process(observation, "auth_agent");
@@ -296,7 +296,7 @@ TEST(PromisesTest, AllowAModuleWhatItNeeds) {
 }
 
 TEST(PromisesTest, ShowTheFactsOfEachProcess) {
-  const Observation observation = Perfect();
+  const IsolationObservation observation = Perfect();
   CheckReport report{.name = "isolation"};
   AddVerdicts(observation, report);
   EXPECT_FALSE(report.Failed());
