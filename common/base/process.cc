@@ -18,6 +18,10 @@ Status HardenSelf() {
   return LimitResource(RLIMIT_CORE, 0);
 }
 
+bool IsDumpable() {
+  return ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;  // 2: by root alone
+}
+
 Status NameProcess(const char* name) {
   return CheckSyscall(::prctl(PR_SET_NAME, name, 0, 0, 0), "prctl(PR_SET_NAME)");
 }

@@ -21,6 +21,10 @@ namespace baokms {
 // owned by root) and sets RLIMIT_CORE to 0.
 Status HardenSelf();
 
+// Returns whether other processes of the same user may open the memory of this one (prctl(2),
+// PR_GET_DUMPABLE).
+bool IsDumpable();
+
 // Sets the name that ps shows, at most 15 characters (PR_SET_NAME of prctl(2)). Without it, a
 // process started by execveat(2) is named after the number of the descriptor.
 Status NameProcess(const char* name);

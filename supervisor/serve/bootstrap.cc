@@ -50,9 +50,9 @@ Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
                                                PinAttemptGuard::Open(options.config.state.path)));
     pin_salt = result.pin_attempt_guard->salt();
   }
-  SealedSetUps set_ups =
-      BAOKMS_TRY(Step("hand the configuration to the child processes",
-                      SealSetUps(options, pin_salt, users), kConfigurationFailed));
+  SealedSetUps set_ups = BAOKMS_TRY(Step("hand the configuration to the child processes",
+                                         SealSetUps(options, pin_salt, users, programs.readable),
+                                         kConfigurationFailed));
   result.spawner_channel =
       BAOKMS_TRY(Step("start the spawner", StartSpawner(std::move(set_ups.inputs), programs)));
   // From here on only the spawner can change its user.

@@ -2,7 +2,8 @@
 //
 // A process is dumpable from execve(2) until it hardens itself. In between, another process of its
 // user could open its memory and keep the descriptor. The kernel prevents that for a program that
-// its user cannot read (proc(5), /proc/sys/fs/suid_dumpable).
+// its user cannot read, unless /proc/sys/fs/suid_dumpable is 1 (proc(5)): then the spawner, whom
+// this concerns first, refuses to run. It need not see that file, which the service unit hides.
 
 #pragma once
 

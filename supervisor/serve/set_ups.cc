@@ -237,8 +237,10 @@ Result<SetUps> MakeSetUps(const ServeOptions& options,
 
 Result<SealedSetUps> SealSetUps(const ServeOptions& options,
                                 std::string_view pin_salt,
-                                const ChildUsers* users) {
-  const SetUps set_ups = BAOKMS_TRY(MakeSetUps(options, pin_salt, users));
+                                const ChildUsers* users,
+                                bool helpers_readable) {
+  SetUps set_ups = BAOKMS_TRY(MakeSetUps(options, pin_salt, users));
+  set_ups.spawner.set_programs_unreadable(!helpers_readable);
   SealedSetUps sealed;
   sealed.inputs.spawner_setup = BAOKMS_TRY(ipc::SealMessage(set_ups.spawner));
   sealed.inputs.worker_setup = BAOKMS_TRY(ipc::SealMessage(set_ups.worker));

@@ -38,9 +38,10 @@ struct SealedSetUps {
   std::uint32_t openbao_endpoints = 0;
 };
 
-// Like MakeSetUps(), with the results sealed.
+// Like MakeSetUps(), with the results sealed. `helpers_readable` is HelperPrograms::readable.
 Result<SealedSetUps> SealSetUps(const ServeOptions& options,
                                 std::string_view pin_salt,
-                                const ChildUsers* users);
+                                const ChildUsers* users,
+                                bool helpers_readable);
 
 }  // namespace baokms::supervisor

@@ -137,11 +137,18 @@ Result<std::unique_ptr<Spawner>> Spawner::Create(ipc::ChildSession& session) {
   BAOKMS_TRY(CloseFrom(ipc::kSpawnerDescriptors));
   BAOKMS_TRY(NameProcess("bao-kms-spawner"));
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::OpenProcFiles());
+  const bool dumpable = IsDumpable();
   BAOKMS_TRY(HardenSelf());
   BAOKMS_TRY(IgnoreGroupSignals());
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::SpawnerSetup>(ipc::kSetupDescriptor));
   if (setup.workers() == 0 || setup.workers() > ipc::kMaxWorkers) {
     return Error(ErrorCode::kInvalidArgument, "number of workers out of range");
+  }
+  // Its children would begin like this as well, and somebody could open their memory in time.
+  if (dumpable && setup.programs_unreadable()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "fs.suid_dumpable is 1, so the memory of a process that starts can be read; run "
+                 "sysctl --write fs.suid_dumpable=0");
   }
   BAOKMS_TRY(CheckUsers(setup));
   BAOKMS_TRY(session.Open(LogLevel::kInfo));

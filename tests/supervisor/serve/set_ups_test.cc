@@ -12,6 +12,8 @@
 #include "authagent/pkcs11/key_selection.h"
 #include "common/base/error.h"
 #include "common/setup/set_up_checks.h"
+#include "ipc/sealed.h"
+#include "proto/setup.pb.h"
 #include "supervisor/config/serve_options.h"
 #include "supervisor/config/validate.h"
 #include "tests/supervisor/config/value_rows.h"
@@ -118,6 +120,17 @@ TEST(SetUpsTest, ChildrenRefuseTextsThatTheConfigurationRefuses) {
   // A new value that a child need not refuse, or a message with other words, changes these.
   EXPECT_EQ(refused, 309);
   EXPECT_EQ(left_out, 51);
+}
+
+TEST(SetUpsTest, TellTheSpawnerWhetherItsProgramsCanBeRead) {
+  const ServeOptions options = OptionsOf(Load(YamlOf(JwtKeys())).document.config);
+  for (const bool readable : {false, true}) {
+    const Result<SealedSetUps> sealed = SealSetUps(options, "", nullptr, readable);
+    ASSERT_TRUE(sealed.has_value());
+    const auto spawner = ipc::OpenSealed<ipc::SpawnerSetup>(sealed->inputs.spawner_setup.get());
+    ASSERT_TRUE(spawner.has_value());
+    EXPECT_EQ(spawner->programs_unreadable(), !readable);
+  }
 }
 
 TEST(SetUpsTest, NamesTheKeyThatAChildWouldRefuse) {

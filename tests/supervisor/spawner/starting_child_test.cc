@@ -15,6 +15,7 @@
 #include "common/base/unique_fd.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
 #include "supervisor/serve/sandbox.h"
 #include "tests/supervisor/spawner/real_spawner.h"
 
@@ -27,19 +28,46 @@ constexpr int kFailed = 255;
 class StartingChildTest : public ::testing::Test {
  protected:
   // How many children's memory an attacker opens when the programs have this mode.
-  int OpenedOf(mode_t mode) {
+  int OpenedOf(mode_t mode) { return AsSupervisor(mode, Attack); }
+
+  // Whether the spawner runs, or says why not, when its program has this mode and is said to be
+  // unreadable.
+  bool Runs(mode_t mode) { return AsSupervisor(mode, SpawnerRuns) == 1; }
+
+  bool IsRefused(mode_t mode) { return AsSupervisor(mode, SpawnerRefuses) == 1; }
+
+ private:
+  // What the function returns in a process that has no rights but those of a supervisor.
+  int AsSupervisor(mode_t mode, int (*act)(const HelperPrograms&)) {
     const HelperPrograms programs = copies_.Install(mode);
-    const pid_t attacker = ::fork();
-    if (attacker == 0) {
-      ::_exit(BecomeSupervisor() ? Attack(programs) : kFailed);
+    const pid_t supervisor = ::fork();
+    if (supervisor == 0) {
+      ::_exit(BecomeSupervisor() ? act(programs) : kFailed);
     }
     int status = 0;
-    EXPECT_EQ(::waitpid(attacker, &status, 0), attacker);
+    EXPECT_EQ(::waitpid(supervisor, &status, 0), supervisor);
     EXPECT_TRUE(WIFEXITED(status));
     return WEXITSTATUS(status);
   }
 
- private:
+  static ipc::SpawnerSetup Unreadable() {
+    ipc::SpawnerSetup setup;
+    setup.set_workers(1);
+    setup.set_programs_unreadable(true);
+    return setup;
+  }
+
+  static int SpawnerRuns(const HelperPrograms& programs) {
+    RealSpawner spawner(Unreadable(), programs);
+    return spawner.Await<ipc::ConfinementReport>(ipc::MessageType::kConfinementReport) ? 1 : 0;
+  }
+
+  static int SpawnerRefuses(const HelperPrograms& programs) {
+    RealSpawner spawner(Unreadable(), programs);
+    const auto failure = spawner.Await<ipc::StartFailure>(ipc::MessageType::kStartFailure);
+    return failure && failure->step().find("fs.suid_dumpable=0") != std::string::npos ? 1 : 0;
+  }
+
   // Root could read every program and every memory; the supervisor has no capability.
   static bool BecomeSupervisor() {
     if (::geteuid() == 0 &&
@@ -95,6 +123,13 @@ TEST_F(StartingChildTest, ProgramsThatCanBeReadGiveTheirMemoryAway) {
 
 TEST_F(StartingChildTest, ProgramsThatNobodyCanReadDoNot) {
   EXPECT_EQ(OpenedOf(0111), 0);
+}
+
+// fs.suid_dumpable is one value for the whole machine, so a program that can be read stands for it:
+// the kernel makes its process dumpable in the same way.
+TEST_F(StartingChildTest, AKernelThatMakesThemReadableNeverthelessIsRefused) {
+  EXPECT_TRUE(IsRefused(0755));
+  EXPECT_TRUE(Runs(0111));
 }
 
 }  // namespace
