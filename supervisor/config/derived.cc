@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 
+#include "supervisor/config/conditions.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/text_rules.h"
 
@@ -81,6 +82,17 @@ Result<gid_t> SocketGroup(const Config& config) {
     return gid_t{*gid};
   }
   return LookUpGroup(config.server.socket_group);
+}
+
+CredentialFile CredentialOf(const Config& config) {
+  const AuthConfig& auth = config.auth;
+  if (kWithJwtFile.holds(config)) {
+    return {"auth.jwt.jwtFile", auth.jwt.jwt_file};
+  }
+  if (kWithOAuth2.holds(config)) {
+    return {"auth.jwt.oauth2.clientSecretFile", auth.jwt.oauth2.client_secret_file};
+  }
+  return {"auth.cert.pkcs11.pinFile", auth.cert.pkcs11.pin_file};
 }
 
 contract::ConfigIdentity IdentityOf(const Config& config) {

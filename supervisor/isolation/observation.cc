@@ -1,22 +1,24 @@
 #include "supervisor/isolation/observation.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cstddef>
+#include <fstream>
+#include <set>
 #include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "supervisor/config/changeable_files.h"
 #include "supervisor/config/conditions.h"
+#include "supervisor/config/derived.h"
 #include "supervisor/isolation/attempt.h"
+#include "supervisor/registry/file_ops.h"
 
 namespace baokms::supervisor {
 namespace {
 
 using Json = nlohmann::json;
-using KeyAndPath = std::pair<std::string, std::string>;
 
 // Throws as the library does.
 ReportedIsolation Parse(const Json& body) {
@@ -91,41 +93,29 @@ std::optional<std::vector<std::string>> ReadableProcesses(
   return readable;
 }
 
-KeyAndPath CredentialOf(const Config& config) {
-  const AuthConfig& auth = config.auth;
-  if (kWithJwtFile.holds(config)) {
-    return {"auth.jwt.jwtFile", auth.jwt.jwt_file};
-  }
-  if (kWithOAuth2.holds(config)) {
-    return {"auth.jwt.oauth2.clientSecretFile", auth.jwt.oauth2.client_secret_file};
-  }
-  return {"auth.cert.pkcs11.pinFile", auth.cert.pkcs11.pin_file};
+std::optional<bool> IsReadable(const std::string& path, const ProcessView& by) {
+  const auto failures = TryToRead(UserOf(by), {path});
+  return failures ? std::optional(failures->front() == 0) : std::nullopt;
 }
 
-std::optional<std::vector<std::string>> ReadableCredentials(const ProcessView& supervisor,
-                                                            const Config& config) {
-  const auto [key, path] = CredentialOf(config);
-  const auto failures = TryToRead(UserOf(supervisor), {path});
-  if (!failures) {
-    return std::nullopt;
+std::set<uid_t> UsersOf(const std::vector<ProcessView>& processes) {
+  std::set<uid_t> users;
+  for (const ProcessView& process : processes) {
+    users.insert(process.uids.begin(), process.uids.end());
   }
-  return failures->front() == 0 ? std::vector{key} : std::vector<std::string>();
+  return users;
 }
 
-std::vector<ConfiguredFile> TrustedFiles(const Config& config, const std::string& config_path) {
-  std::vector<ConfiguredFile> files;
-  for (const auto& [key, path] :
-       {KeyAndPath("--config", config_path),
-        KeyAndPath("openbao.caCertFile", config.openbao.ca_cert_file),
-        KeyAndPath("auth.jwt.oauth2.caCertFile", config.auth.jwt.oauth2.ca_cert_file)}) {
-    struct stat info {};
+// The other values of proc(5) permit nobody but root to open such a memory.
+bool StartsDumpable() {
+  int mode = 0;
+  return std::ifstream("/proc/sys/fs/suid_dumpable") >> mode && mode == 1;
+}
 
-    if (!path.empty() && ::stat(path.c_str(), &info) == 0) {
-      files.push_back(
-          {.key = key, .path = path, .owner = info.st_uid, .mode = info.st_mode & 07777});
-    }
-  }
-  return files;
+Result<std::optional<PinRecord>> ReadPinLatch(const std::string& state_path) {
+  SystemFileOps ops;
+  const PinLatch latch = BAOKMS_TRY(PinLatch::Open(ops, state_path));
+  return latch.Read();
 }
 
 }  // namespace
@@ -164,12 +154,21 @@ std::optional<IsolationObservation> Observe(pid_t supervisor,
     return std::nullopt;
   }
   observation.readable_processes = ReadableProcesses(observation.processes);
-  observation.readable_credentials = ReadableCredentials(*own, config);
-  observation.trusted_files = TrustedFiles(config, config_path);
+  const CredentialFile credential = CredentialOf(config);
+  observation.credential = credential.key;
+  observation.credential_readable = IsReadable(credential.path, *own);
+  observation.changeable_files =
+      ChangeableFiles(config, config_path, UsersOf(observation.processes));
+  observation.starts_dumpable = StartsDumpable();
+  observation.address_filter = AddressFilterOf(own->pid());
   observation.module = kWithPkcs11.holds(config);
+  if (observation.module) {
+    observation.pin_latch = ReadPinLatch(config.state.path);
+  }
   observation.module_writes =
       observation.module && !config.auth.cert.pkcs11.state_directory.empty();
   observation.workers = static_cast<std::size_t>(config.isolation.workers);
+  observation.verify_decrypt = config.isolation.verify_decrypt;
   return observation;
 }
 

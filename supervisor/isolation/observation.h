@@ -9,10 +9,15 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "common/base/result.h"
+#include "supervisor/config/choices.h"
 #include "supervisor/config/config.h"
+#include "supervisor/isolation/address_filter.h"
 #include "supervisor/isolation/process_view.h"
+#include "supervisor/registry/pin_latch.h"
 
 namespace baokms::supervisor {
 
@@ -36,14 +41,6 @@ struct ReportedIsolation {
 // Parses the JSON object; nothing if a member is missing or of another type.
 std::optional<ReportedIsolation> ParseIsolation(const std::string& json);
 
-// A file of the configuration, and who could do what with it.
-struct ConfiguredFile {
-  std::string key;  // such as "auth.jwt.jwtFile"; "--config" for the configuration itself
-  std::string path;
-  uid_t owner = 0;
-  mode_t mode = 0;
-};
-
 struct IsolationObservation {
   // Empty if the provider did not answer: then only the kernel's side is known.
   std::optional<ReportedIsolation> reported{};
@@ -51,12 +48,19 @@ struct IsolationObservation {
   // The processes of which a process with the same user and without capabilities could read the
   // environment: nothing but being dumpable allows that. Empty: could not be tried.
   std::optional<std::vector<std::string>> readable_processes{};
-  // The keys of the credential files that the supervisor's user can read.
-  std::optional<std::vector<std::string>> readable_credentials{};
-  std::vector<ConfiguredFile> trusted_files{};  // the configuration and the CA bundles
-  bool module = false;                          // there is a PKCS#11 module
-  bool module_writes = false;                   // and it may write below its state directory
-  std::size_t workers = 0;                      // configured
+  std::string_view credential{};                     // the key of its file
+  std::optional<bool> credential_readable{};         // by the supervisor's user. Empty: not tried
+  std::vector<std::string_view> changeable_files{};  // ChangeableFiles() of the provider's users
+  // fs.suid_dumpable is 1: a program that cannot be read does not protect the memory of a process
+  // that starts it.
+  bool starts_dumpable = false;
+  AddressFilter address_filter = AddressFilter::kUnknown;
+  // What the PIN latch has recorded. Empty: no PIN is used.
+  std::optional<Result<std::optional<PinRecord>>> pin_latch{};
+  bool module = false;         // there is a PKCS#11 module
+  bool module_writes = false;  // and it may write below its state directory
+  std::size_t workers = 0;     // configured
+  VerifyDecrypt verify_decrypt{};
 
   [[nodiscard]] const ProcessView* Find(const std::string& name) const;
 

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/result.h"
+#include "ipc/limits.h"
 #include "supervisor/isolation/describe.h"
 
 namespace baokms::supervisor {
@@ -151,14 +153,19 @@ Verdict JudgeFilters(const IsolationObservation& observation) {
     return {CheckStatus::kWarn, "the provider does not say which filters it has"};
   }
   Problems problems;
+  bool counted = observation.reported->inherited_filters.has_value();
   for (const ProcessView& process : observation.processes) {
+    counted = counted && process.confinement.filters;
     std::string problem = FilterProblem(process, observation.ReportOf(process.name),
                                         observation.reported->inherited_filters.value_or(0));
     if (!problem.empty()) {
       problems.push_back(std::move(problem));
     }
   }
-  return FailIfAny(problems);
+  return counted || !problems.empty()
+             ? FailIfAny(problems)
+             : Verdict{CheckStatus::kWarn,
+                       "the kernel does not say how many filters a process has; Linux 5.10 does"};
 }
 
 Verdict JudgeMemory(const IsolationObservation& observation) {
@@ -185,6 +192,11 @@ Verdict JudgePrograms(const IsolationObservation& observation) {
                          " can be read, and so can the memory of a process that "
                          "starts it: chown root:root and chmod 0111");
     }
+  }
+  if (observation.starts_dumpable) {
+    readable.emplace_back(
+        "fs.suid_dumpable is 1, so the memory of a process that starts can be read although its "
+        "program cannot: sysctl --write fs.suid_dumpable=0");
   }
   return replaceable.empty() ? WarnIfAny(Unique(std::move(readable)))
                              : FailIfAny(Unique(std::move(replaceable)));
@@ -277,35 +289,87 @@ Verdict JudgeLandlock(const IsolationObservation& observation) {
 }
 
 Verdict JudgeCredentials(const IsolationObservation& observation) {
-  if (!observation.readable_credentials) {
+  if (!observation.credential_readable) {
     return {CheckStatus::kFail, "could not be tried"};
   }
-  Problems problems;
-  for (const std::string& key : *observation.readable_credentials) {
-    problems.push_back("the supervisor's user can read the file of " + key);
+  if (!*observation.credential_readable) {
+    return {};
   }
-  if (!problems.empty() && observation.reported && !observation.reported->credential_readable) {
-    return {CheckStatus::kPass,
-            Join(problems, "; ") + ", but Landlock keeps the supervisor from it"};
+  const std::string readable =
+      "the supervisor's user can read the file of " + std::string(observation.credential);
+  if (observation.reported && !observation.reported->credential_readable) {
+    return {CheckStatus::kPass, readable + ", but Landlock keeps the supervisor from it"};
+  }
+  return {CheckStatus::kWarn, readable};
+}
+
+// Whoever may change these files chooses the OpenBao that the next start believes.
+Verdict JudgeConfiguration(const IsolationObservation& observation) {
+  Problems problems;
+  for (const std::string_view key : observation.changeable_files) {
+    problems.push_back("the file of " + std::string(key) +
+                       ", or a directory above it, belongs to a user of the provider");
   }
   return WarnIfAny(problems);
 }
 
-// Whoever may write these files chooses the OpenBao that this provider believes.
-Verdict JudgeConfiguration(const IsolationObservation& observation) {
-  std::set<uid_t> users;
-  for (const ProcessView& process : observation.processes) {
-    users.insert(process.uids.begin(), process.uids.end());
+Verdict JudgeVerification(const IsolationObservation& observation) {
+  if (observation.workers < 2) {
+    return {CheckStatus::kWarn, "isolation.workers is 1, and the only worker verifies itself"};
   }
-  users.erase(0);  // root owns what nobody else may change
+  const auto running = std::ranges::count_if(observation.processes, [](const ProcessView& process) {
+    return process.name.starts_with("worker_");
+  });
+  if (running < 2) {
+    return {CheckStatus::kWarn, "there is no second worker at the moment"};
+  }
+  switch (observation.verify_decrypt) {
+    case VerifyDecrypt::kOff:
+      return {CheckStatus::kWarn, "isolation.verifyDecrypt is off: plaintexts are not checked"};
+    case VerifyDecrypt::kSample:
+      return {CheckStatus::kPass, "of plaintexts a sample, after they were given"};
+    case VerifyDecrypt::kAlways:
+      break;
+  }
+  return {CheckStatus::kPass, "of plaintexts all, before they are given"};
+}
+
+Verdict JudgeNetwork(const IsolationObservation& observation) {
+  switch (observation.address_filter) {
+    case AddressFilter::kList:
+      return {CheckStatus::kPass,
+              "the control group has a list of addresses; systemctl show "
+              "--property=IPAddressAllow,IPAddressDeny prints it"};
+    case AddressFilter::kNone:
+      return {CheckStatus::kWarn,
+              "the control group has no list of addresses (IPAddressDeny=); what a network policy "
+              "permits is not known here"};
+    case AddressFilter::kUnknown:
+      break;
+  }
+  return {CheckStatus::kWarn, "unknown: the programs of the control group cannot be inspected"};
+}
+
+Verdict JudgePin(const IsolationObservation& observation) {
+  if (!observation.pin_latch) {
+    return {CheckStatus::kPass, "no PIN is used"};
+  }
+  constexpr const char* kClear = "bao-kms-provider pin-latch --clear";
+  const Result<std::optional<PinRecord>>& latch = *observation.pin_latch;
+  if (!latch) {
+    return {CheckStatus::kFail, std::string("the PIN latch is not readable: ") + kClear};
+  }
   Problems problems;
-  for (const ConfiguredFile& file : observation.trusted_files) {
-    if (users.contains(file.owner)) {
-      problems.push_back(file.path + " (" + file.key +
-                         ") belongs to the user of the provider: chown root");
-    } else if ((file.mode & kWritableByOthers) != 0) {
-      problems.push_back(file.path + " (" + file.key +
-                         ") can be changed by its group or by others");
+  if (*latch) {
+    const PinRecord& record = **latch;
+    problems.push_back(std::string(record.kind == PinRecord::Kind::kRefused
+                                       ? "the token refused the PIN"
+                                       : "a PIN was tried, and how that ended is not known") +
+                       "; it is not tried again before it changes, or " + kClear);
+    if ((record.tag & ~std::uint32_t{ipc::kPinTagBits}) != 0) {
+      problems.push_back(std::string("the latch of an earlier version tells 16 bits of a hash of "
+                                     "the PIN: ") +
+                         kClear);
     }
   }
   return WarnIfAny(problems);
@@ -328,6 +392,9 @@ constexpr std::array kPromises = {
     Promise{"promise.credentials", "The supervisor cannot read the credential", JudgeCredentials},
     Promise{"promise.configuration", "The provider cannot change what it trusts",
             JudgeConfiguration},
+    Promise{"promise.verification", "No worker is believed alone", JudgeVerification},
+    Promise{"promise.network", "The provider reaches listed addresses only", JudgeNetwork},
+    Promise{"promise.pin", "No PIN is tried twice, and little is told of it", JudgePin},
 };
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -19,28 +18,11 @@ std::string DirectoryOf(const std::string& path) {
   return std::filesystem::path(path).parent_path().string();
 }
 
-std::vector<std::string> CredentialPaths(const Config& config) {
-  std::vector<std::string> paths;
-  for (const std::string& path :
-       {config.auth.jwt.jwt_file, config.auth.jwt.oauth2.client_secret_file,
-        config.auth.cert.pkcs11.pin_file}) {
-    if (!path.empty()) {
-      paths.push_back(path);
-    }
-  }
-  return paths;
-}
-
-bool HasCredential(const std::string& directory, const Config& config) {
-  return std::ranges::any_of(CredentialPaths(config), [&](const std::string& path) {
-    return path.starts_with(directory + "/");
-  });
-}
-
 // The directory of a file, because a replaced file is another one for the kernel.
 std::string PlaceOf(const std::string& path, const Config& config, IsolationLevel level) {
   const std::string directory = DirectoryOf(path);
-  const bool shared = level == IsolationLevel::kSingleUser && HasCredential(directory, config);
+  const bool shared = level == IsolationLevel::kSingleUser &&
+                      CredentialOf(config).path.starts_with(directory + "/");
   return shared ? path : directory;
 }
 
@@ -107,9 +89,8 @@ Started<LandlockState> ConfineSupervisor(LandlockUse use, const LandlockRules& r
 }
 
 bool CanReadCredential(const Config& config) {
-  return std::ranges::any_of(CredentialPaths(config), [](const std::string& path) {
-    return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)).valid();
-  });
+  const std::string path = CredentialOf(config).path;
+  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)).valid();
 }
 
 }  // namespace baokms::supervisor

@@ -26,7 +26,7 @@ LandlockRules RulesOfSupervisor(const ServeOptions& options,
 // no Landlock.
 Started<LandlockState> ConfineSupervisor(LandlockUse use, const LandlockRules& rules);
 
-// Returns whether this process can open a credential of the auth agent's, by trying it.
+// Returns whether this process can open the auth agent's credential, by trying it.
 bool CanReadCredential(const Config& config);
 
 }  // namespace baokms::supervisor

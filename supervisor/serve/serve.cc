@@ -55,7 +55,7 @@ Started<> Open(const ServeOptions& options, Foundation& base) {
     LogEvent(*base.log, "isolation.helpers", "readable", LogLevel::kWarn);
   }
   for (const std::string_view key :
-       ChangeableFiles(options.config, options.config_path, ::geteuid())) {
+       ChangeableFiles(options.config, options.config_path, {::geteuid()})) {
     base.bootstrap.isolation.files_changeable = true;
     base.log->Write({.level = LogLevel::kWarn,
                      .event = "isolation.files",

@@ -108,7 +108,14 @@ def falling_short(rows: dict, status: str = "fail") -> set:
     return {name for name, (result, _) in rows.items() if result == status}
 
 
-EXPECTED_WARNINGS = {"promise.users", "promise.secret_pages", "promise.landlock", "promise.credentials"}
+EXPECTED_WARNINGS = {
+    "promise.users",
+    "promise.secret_pages",
+    "promise.landlock",
+    "promise.credentials",
+    "promise.configuration",  # the tests run as root, who owns everything
+    "promise.network",
+}
 
 
 def test_a_running_provider_keeps_every_promise(provider):
@@ -193,12 +200,30 @@ def test_a_configuration_that_the_service_user_owns_is_shown(make_provider):
     rows = isolation(provider)
     assert falling_short(rows) == set()
     assert f"uid {NOBODY}; gid {NOBODY}; groups none; " in rows["process.worker_0"][1]
-    assert "(--config) belongs to the user of the provider" in rows["promise.configuration"][1]
+    assert "the file of --config" in rows["promise.configuration"][1]
     assert "promise.configuration" in falling_short(rows, "warn")
     os.chown(provider.config_path, 0, NOBODY)
     os.chown(authority, 0, NOBODY)
     provider.config_path.chmod(0o640)
+    # Whoever owns the directory can put another file there.
+    assert "promise.configuration" in falling_short(isolation(provider), "warn")
+    os.chown(provider.folder, 0, NOBODY)
     assert "promise.configuration" not in falling_short(isolation(provider), "warn")
+
+
+@pytest.mark.parametrize(
+    "changes, status, message",
+    [
+        ({"verifyDecrypt": "always"}, "pass", "before they are given"),
+        ({"verifyDecrypt": "off"}, "warn", "isolation.verifyDecrypt is off"),
+        ({"workers": 1}, "warn", "isolation.workers is 1"),
+    ],
+)
+def test_who_is_believed_alone_is_shown(make_provider, changes, status, message):
+    rows = isolation(make_provider(changes={"isolation": changes}))
+    assert rows["promise.verification"][0] == status
+    assert message in rows["promise.verification"][1]
+    assert rows["promise.pin"] == ("pass", "no PIN is used")
 
 
 def test_a_provider_that_does_not_answer_is_judged_by_the_kernel_alone(make_provider):

@@ -110,10 +110,15 @@ class Node:
             raise RigError("the node has no process yet")
         return found[1].pid
 
+    def inside(self, *command: str) -> list:
+        """The command that has root run this one there."""
+        return ["/usr/bin/nsenter", "--target", str(self.leader), "--all", "--", *command]
+
     def run(self, *command: str) -> str:
         """What a command prints that root runs there; RigError when it fails."""
-        enter = ["/usr/bin/nsenter", "--target", str(self.leader), "--all", "--", *command]
-        done = subprocess.run(enter, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            self.inside(*command), stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
         if done.returncode != 0 and command[:2] != ("systemctl", "is-system-running"):
             raise RigError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()

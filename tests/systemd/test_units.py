@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import socket
+import subprocess
 import urllib.request
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from rig import processes
 from rig.kms import KmsError
 from rig.load import SteadyLoad
-from rig.node import JWT, SERVICE, SOCKET, SOCKET_PATH, Node
+from rig.node import CONFIG, JWT, SERVICE, SOCKET, SOCKET_PATH, Node
 from rig.provider import PROGRAMS
 from rig.tenant import Tenant
 from rig.tools import RigError
@@ -123,6 +125,67 @@ def test_each_role_has_its_user(workspace, openbao):
         )
         wait_for(lambda: works(node, encrypted), "Decrypt", ignoring=(KmsError,))
         node.wait_healthy()
+
+
+ISOLATION = ("bao-kms-provider", "isolation", "--config", CONFIG)
+
+
+def verdicts(node) -> dict:
+    """What the command isolation says about each promise: status and message."""
+    report = json.loads(node.run(*ISOLATION, "--output", "json"))
+    return {row["id"]: (row["status"], row.get("message", "")) for row in report["checks"]}
+
+
+def test_the_command_isolation_shows_the_promised_level(leveled):
+    leveled.enable().wait_healthy()
+    found = verdicts(leveled)
+    level = "separate-users" if leveled.separate else "single-user"
+    status, message = found["promise.users"]
+    assert (status, message.partition(":")[0]) == ("pass" if leveled.separate else "warn", level)
+    weaker = {"promise.users", "promise.credentials"}  # with one user
+    unknown = {"promise.landlock", "promise.secret_pages"}  # the kernel decides
+    assert {name for name, (status, _) in found.items() if status != "pass"} - unknown <= (
+        set() if leveled.separate else weaker
+    )
+    text = leveled.run(*ISOLATION)
+    for name, (status, message) in found.items():
+        assert any(
+            name in line and status in line.lower() and message in line for line in text.splitlines()
+        ), name
+    command = leveled.inside(*ISOLATION, "--watch")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watch:
+        lines = [watch.stdout.readline() for _ in text.splitlines()]
+        assert any("promise.users" in line and level in line for line in lines)
+        leveled.run("systemctl", "stop", SOCKET, SERVICE)
+        _, errors = watch.communicate(timeout=60)
+        assert (watch.returncode, errors) == (4, "the provider has ended\n")
+
+
+def test_the_command_isolation_tells_when_no_list_of_addresses_is_in_force(node):
+    node.drop_in("[Service]\nIPAddressDeny=\nIPAddressAllow=\nIPAccounting=yes\n")
+    node.enable().wait_healthy()
+    assert verdicts(node)["promise.network"][0] == "warn"
+
+
+def test_without_a_configuration_the_service_says_so_while_a_client_waits(node):
+    text = (node.root / CONFIG.lstrip("/")).read_text()
+    node.run("rm", CONFIG)
+    node.drop_in("[Service]\nRestartSec=1s\n")
+    node.run("systemctl", "start", SOCKET)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(f"/proc/{node.leader}/root{SOCKET_PATH}")
+        wait_for(lambda: int(node.show("NRestarts")) >= 2, "a second attempt")
+        assert CONFIG in node.journal()
+        # Process 1 does not spin: a skipped service would be started again at once, without end.
+        assert node.journal().count("\n") < 20 * (int(node.show("NRestarts")) + 1)
+        node.write(CONFIG, text, "openbao-kms")
+        node.wait_healthy()
+
+
+def test_a_directory_of_the_socket_that_is_missing_is_made(node):
+    node.run("rm", "-r", str(Path(SOCKET_PATH).parent))
+    node.enable().wait_healthy()
+    assert works(node)
 
 
 def test_the_service_reaches_no_address_that_is_not_allowed(serving):

@@ -52,7 +52,7 @@ class ChangeableFilesTest : public testing::Test {
   static void Give(const std::string& path) { ASSERT_EQ(::chown(path.c_str(), kService, 0), 0); }
 
   [[nodiscard]] std::vector<std::string_view> Found(uid_t user = kService) const {
-    return ChangeableFiles(config_, config_path_, user);
+    return ChangeableFiles(config_, config_path_, {user, kService + 1});
   }
 
   std::string root_;

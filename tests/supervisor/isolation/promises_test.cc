@@ -55,21 +55,24 @@ IsolationObservation Perfect() {
   observation.reported->processes = {{"supervisor", {true, "supervisor", "getppid", 7}},
                                      {"spawner", {true, "spawner", "getppid", 0}},
                                      {"auth_agent", {true, "auth_agent", "dup3", 7}},
-                                     {"worker_0", {true, "worker", "dup3", 0}}};
+                                     {"worker_0", {true, "worker", "dup3", 0}},
+                                     {"worker_1", {true, "worker", "dup3", 0}}};
   observation.processes = {MakeProcess("auth_agent", 2, "bao-kms-authagent"),
                            MakeProcess("spawner", 1, "bao-kms-spawner"),
                            MakeProcess("supervisor", 1, "bao-kms-provider"),
-                           MakeProcess("worker_0", 2, "bao-kms-worker")};
+                           MakeProcess("worker_0", 2, "bao-kms-worker"),
+                           MakeProcess("worker_1", 2, "bao-kms-worker")};
   uid_t uid = kService;
   for (ProcessView& process : observation.processes) {
     process.uids = {uid++};
   }
   Process(observation, "spawner").uids = Process(observation, "supervisor").uids;
   observation.readable_processes.emplace();
-  observation.readable_credentials.emplace();
-  observation.trusted_files = {
-      {.key = "--config", .path = "/etc/kms/config.yaml", .owner = 0, .mode = 0640}};
-  observation.workers = 1;
+  observation.credential = "auth.jwt.jwtFile";
+  observation.credential_readable = false;
+  observation.address_filter = AddressFilter::kList;
+  observation.workers = 2;
+  observation.verify_decrypt = VerifyDecrypt::kSample;
   return observation;
 }
 
@@ -160,6 +163,21 @@ std::vector<Breach> Breaches() {
        [](IsolationObservation& o) {
          o.reported.reset();
        }},
+      {"promise.filters", CheckStatus::kWarn, "does not say how many",
+       [](IsolationObservation& o) {
+         for (ProcessView& process : o.processes) {
+           process.confinement.filters.reset();
+         }
+       }},
+      {"promise.filters", CheckStatus::kWarn, "does not say how many",
+       [](IsolationObservation& o) {
+         Process(o, "worker_1").confinement.filters.reset();
+       }},
+      {"promise.filters", CheckStatus::kFail, "worker_0 has not proved",
+       [](IsolationObservation& o) {
+         Process(o, "worker_0").confinement.filters.reset();
+         o.reported->processes["worker_0"].refused = "";
+       }},
       {"promise.memory", CheckStatus::kFail, "can read the memory of worker_0",
        [](IsolationObservation& o) {
          o.readable_processes->push_back("worker_0");
@@ -175,6 +193,10 @@ std::vector<Breach> Breaches() {
       {"promise.programs", CheckStatus::kWarn, "bao-kms-spawner can be read",
        [](IsolationObservation& o) {
          Process(o, "spawner").program.owner = kService;
+       }},
+      {"promise.programs", CheckStatus::kWarn, "sysctl --write fs.suid_dumpable=0",
+       [](IsolationObservation& o) {
+         o.starts_dumpable = true;
        }},
       {"promise.programs", CheckStatus::kFail, "bao-kms-provider can be changed",
        [](IsolationObservation& o) {
@@ -227,29 +249,66 @@ std::vector<Breach> Breaches() {
        }},
       {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
        [](IsolationObservation& o) {
-         o.readable_credentials->push_back("auth.jwt.jwtFile");
+         o.credential_readable = true;
        }},
       {"promise.credentials", CheckStatus::kPass, "but Landlock keeps",
        [](IsolationObservation& o) {
-         o.readable_credentials->push_back("auth.jwt.jwtFile");
+         o.credential_readable = true;
          o.reported->credential_readable = false;
        }},
       {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
        [](IsolationObservation& o) {
-         o.readable_credentials->push_back("auth.jwt.jwtFile");
+         o.credential_readable = true;
          o.reported.reset();
        }},
       {"promise.credentials", CheckStatus::kFail, "could not be tried",
        [](IsolationObservation& o) {
-         o.readable_credentials.reset();
+         o.credential_readable.reset();
        }},
-      {"promise.configuration", CheckStatus::kWarn, "belongs to the user of the provider",
+      {"promise.configuration", CheckStatus::kWarn, "the file of auth.cert.pkcs11.modulePath, or",
        [](IsolationObservation& o) {
-         o.trusted_files[0].owner = kService;
+         o.changeable_files = {"--config", "auth.cert.pkcs11.modulePath"};
        }},
-      {"promise.configuration", CheckStatus::kWarn, "can be changed by its group",
+      {"promise.verification", CheckStatus::kWarn, "isolation.verifyDecrypt is off",
        [](IsolationObservation& o) {
-         o.trusted_files[0].mode = 0660;
+         o.verify_decrypt = VerifyDecrypt::kOff;
+       }},
+      {"promise.verification", CheckStatus::kPass, "before they are given",
+       [](IsolationObservation& o) {
+         o.verify_decrypt = VerifyDecrypt::kAlways;
+       }},
+      {"promise.verification", CheckStatus::kWarn, "isolation.workers is 1",
+       [](IsolationObservation& o) {
+         o.workers = 1;
+         o.verify_decrypt = VerifyDecrypt::kAlways;
+       }},
+      {"promise.verification", CheckStatus::kWarn, "no second worker at the moment",
+       [](IsolationObservation& o) {
+         std::erase_if(o.processes, [](const auto& p) { return p.name == "worker_1"; });
+       }},
+      {"promise.network", CheckStatus::kWarn, "has no list of addresses",
+       [](IsolationObservation& o) {
+         o.address_filter = AddressFilter::kNone;
+       }},
+      {"promise.network", CheckStatus::kWarn, "unknown",
+       [](IsolationObservation& o) {
+         o.address_filter = AddressFilter::kUnknown;
+       }},
+      {"promise.pin", CheckStatus::kFail, "the PIN latch is not readable",
+       [](IsolationObservation& o) {
+         o.pin_latch = Error(ErrorCode::kInvalidArgument, "broken");
+       }},
+      {"promise.pin", CheckStatus::kWarn, "the token refused the PIN; it is not tried again",
+       [](IsolationObservation& o) {
+         o.pin_latch = std::optional(PinRecord{.kind = PinRecord::Kind::kRefused, .tag = 0x7000});
+       }},
+      {"promise.pin", CheckStatus::kWarn, "how that ended is not known",
+       [](IsolationObservation& o) {
+         o.pin_latch = std::optional(PinRecord{.tag = 0x7000});
+       }},
+      {"promise.pin", CheckStatus::kWarn, "tells 16 bits",
+       [](IsolationObservation& o) {
+         o.pin_latch = std::optional(PinRecord{.tag = 0x7001});
        }},
   };
 }
@@ -282,6 +341,7 @@ TEST(PromisesTest, AllowLowerLimitsOfTheService) {
 TEST(PromisesTest, AllowAModuleWhatItNeeds) {
   IsolationObservation observation = Perfect();
   observation.module = true;
+  observation.pin_latch = std::optional<PinRecord>();
   observation.module_writes = true;
   ProcessView& agent = Process(observation, "auth_agent");
   agent.limits["Max file size"] = "unlimited";

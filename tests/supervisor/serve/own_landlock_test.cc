@@ -17,6 +17,8 @@ ServeOptions Options() {
   options.config.server.health_address = "127.0.0.1:8082";
   options.config.state.path = "/var/lib/kms/state/registry.json";
   options.config.openbao.ca_cert_file = "/srv/tls/ca.crt";
+  options.config.auth.method = AuthMethod::kJwt;
+  options.config.auth.jwt.source = JwtSource::kFile;
   options.config.auth.jwt.jwt_file = "/srv/kms/credentials/jwt";
   return options;
 }
