@@ -186,6 +186,19 @@ TEST_F(SafePathTest, EndsOnALinkThatLeadsToItself) {
   EXPECT_EQ(Refusal(root_ / "loop"), ::geteuid() == 0 ? PathRule::kLinks : PathRule::kLink);
 }
 
+TEST_F(SafePathTest, FollowsAsManyLinksAsTheKernel) {
+  constexpr int kMost = 40;  // path_resolution(7)
+  std::string target = MakeFile("jwt");
+  for (int i = 0; i <= kMost; ++i) {
+    const fs::path link = root_ / ("link" + std::to_string(i));
+    fs::create_symlink(target, link);
+    target = link;
+  }
+  const bool is_root = ::geteuid() == 0;  // links of others are not followed at all
+  EXPECT_EQ(Opens(root_ / "link39"), is_root);
+  EXPECT_EQ(Refusal(root_ / "link40"), is_root ? PathRule::kLinks : PathRule::kLink);
+}
+
 // What each rule found, what it allows, and one remedy.
 TEST_F(SafePathTest, DescribesWhatWasFoundAndWhatToDo) {
   EXPECT_EQ(RefusalOf(MakeFile("jwt", 0644)).Describe("FILE"),

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -56,6 +57,35 @@ TEST_F(TransitCallTest, DoesNotRepeatTwice) {
   EXPECT_EQ(tokens->Take().token, nullptr);
   EXPECT_EQ(Decrypt(MakeDecrypt(2, 2)).outcome(), ipc::OUTCOME_AUTH_FAILED);
   EXPECT_EQ(logins.size(), 2U);
+}
+
+TEST_F(TransitCallTest, SecondRefusalIsFinalEvenWithANewerToken) {
+  std::vector<std::function<void(openbao::CallReport)>> sent;
+  std::vector<ipc::Outcome> ends;
+  TransitCall call(
+      {*tokens, transit}, BootNow() + 20s, {},
+      [&sent](const openbao::CallContext&, std::function<void(openbao::CallReport)> done) {
+        sent.push_back(std::move(done));
+        return openbao::CallId{};
+      },
+      [&ends](const CallEnd& end) { ends.push_back(end.outcome); });
+  openbao::CallReport refused;
+  refused.error_class = ErrorClass::kUnauthenticated;
+
+  call.Begin();
+  sent.at(0)(refused);
+  RunUntil([this] { return logins.size() == 2; });
+  GiveToken(1, "s.second", 1);  // a lease in seconds, so that it is soon replaced
+  RunUntil([this, &sent] { return sent.size() == 2 && logins.size() == 3; });
+  GiveToken(2, "s.third");
+  RunUntil([this] {
+    const auto current = tokens->Take();
+    return current.token != nullptr && Reveal(*current.token) == "s.third";
+  });
+  sent.at(1)(refused);
+  RunUntil([&] { return !ends.empty() || sent.size() > 2; });
+  EXPECT_EQ(sent.size(), 2U);
+  EXPECT_EQ(ends, (std::vector{ipc::OUTCOME_UNAUTHENTICATED}));
 }
 
 TEST_F(TransitCallTest, PolicyDenialKeepsTheTokenAndIsNotRepeated) {

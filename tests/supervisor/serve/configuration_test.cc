@@ -1,6 +1,7 @@
 // Each key of the configuration arrives where it has its effect, and no other key does. What a
-// worker makes of its set-up is in tests/worker/worker_options_test.cc, and what the agent makes of
-// it in tests/authagent.
+// worker makes of its set-up is in tests/worker/worker_options_test.cc, what the agent makes of it
+// in tests/authagent, and that limits and times bite in a running provider in
+// tests/e2e/test_keys_bite.py.
 
 #include <cstdint>
 #include <functional>
