@@ -40,8 +40,11 @@ Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(statx),
                            SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(pread64),
                            SCMP_SYS(lseek), SCMP_SYS(access), SCMP_SYS(getdents64)}));
-  return !access.state_directory().empty() ? policy.AllowChangingFiles(kModuleChangesFiles)
-                                           : policy.AllowOpenToReadElseRefuse();
+  if (!access.state_directory().empty()) {
+    return policy.AllowChangingFiles(kModuleChangesFiles);
+  }
+  BAOKMS_TRY(policy.Refuse({SCMP_SYS(ftruncate)}, EACCES));
+  return policy.AllowOpenToReadElseRefuse();
 }
 
 // Refused calls fail with EACCES instead of ending the process, because modules write to syslog

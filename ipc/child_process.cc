@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/base/process.h"
+#include "common/base/secret_pages.h"
 
 namespace baokms::ipc {
 namespace {
@@ -50,6 +51,7 @@ Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   // because it cannot do so later.
   ::tzset();
   BAOKMS_TRY(HardenSelf());
+  ReserveSecretPages();
   BAOKMS_TRY(LimitResource(RLIMIT_FSIZE, limits.file_bytes));
   BAOKMS_TRY(LimitResource(RLIMIT_NOFILE, limits.open_files));
   BAOKMS_TRY(LimitResource(RLIMIT_DATA, limits.data_bytes));

@@ -40,9 +40,9 @@ struct ProcFiles {
 // Opens the files of this process.
 Result<ProcFiles> OpenProcFiles();
 
-// Checks the inherited descriptors and closes all others, hardens the process, sets its limits, and
-// ignores the signals that a service manager sends to a process group. No outside input may be read
-// before this call.
+// Checks the inherited descriptors and closes all others, hardens the process, reserves the pages
+// of its secrets, sets its limits, and ignores the signals that a service manager sends to a
+// process group. No outside input may be read before this call.
 Result<ProcFiles> BeginChild(const ChildLimits& limits);
 
 // Returns the exit code of a child whose channel to the supervisor closed because of `why`.

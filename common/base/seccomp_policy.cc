@@ -31,15 +31,15 @@ constexpr std::array<std::uint64_t, 3> kFamilies = {AF_UNIX, AF_INET, AF_INET6};
 // Some or all arguments of these calls reach other processes, files, the network or code
 // (docs/decisions/0011-what-a-filter-may-allow.md).
 constexpr std::initializer_list<int> kNeedConditionOrGrant = {
-    SCMP_SYS(bind),      SCMP_SYS(capset),     SCMP_SYS(clone),     SCMP_SYS(connect),
-    SCMP_SYS(execve),    SCMP_SYS(execveat),   SCMP_SYS(fchmod),    SCMP_SYS(fcntl),
-    SCMP_SYS(fork),      SCMP_SYS(getsockopt), SCMP_SYS(ioctl),     SCMP_SYS(kill),
-    SCMP_SYS(lchown),    SCMP_SYS(listen),     SCMP_SYS(mmap),      SCMP_SYS(mprotect),
-    SCMP_SYS(open),      SCMP_SYS(openat),     SCMP_SYS(prctl),     SCMP_SYS(prlimit64),
-    SCMP_SYS(renameat),  SCMP_SYS(sendmmsg),   SCMP_SYS(sendmsg),   SCMP_SYS(sendto),
-    SCMP_SYS(setgroups), SCMP_SYS(setresgid),  SCMP_SYS(setresuid), SCMP_SYS(setsockopt),
-    SCMP_SYS(socket),    SCMP_SYS(socketpair), SCMP_SYS(tgkill),    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),  SCMP_SYS(vfork)};
+    SCMP_SYS(bind),       SCMP_SYS(capset),     SCMP_SYS(clone),        SCMP_SYS(connect),
+    SCMP_SYS(execve),     SCMP_SYS(execveat),   SCMP_SYS(fchmod),       SCMP_SYS(fcntl),
+    SCMP_SYS(fork),       SCMP_SYS(getsockopt), SCMP_SYS(ioctl),        SCMP_SYS(kill),
+    SCMP_SYS(lchown),     SCMP_SYS(listen),     SCMP_SYS(memfd_secret), SCMP_SYS(mmap),
+    SCMP_SYS(mprotect),   SCMP_SYS(open),       SCMP_SYS(openat),       SCMP_SYS(prctl),
+    SCMP_SYS(prlimit64),  SCMP_SYS(renameat),   SCMP_SYS(sendmmsg),     SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),     SCMP_SYS(setgroups),  SCMP_SYS(setresgid),    SCMP_SYS(setresuid),
+    SCMP_SYS(setsockopt), SCMP_SYS(socket),     SCMP_SYS(socketpair),   SCMP_SYS(tgkill),
+    SCMP_SYS(unlink),     SCMP_SYS(unlinkat),   SCMP_SYS(vfork)};
 
 }  // namespace
 
@@ -315,7 +315,7 @@ Status SeccompPolicy::AllowOpenToReadElseRefuse() {
   BAOKMS_TRY(AllowOpenToRead());
   BAOKMS_TRY(AllowFcntl(kFileLocks));
   BAOKMS_TRY(RefuseWithAnyBit(SCMP_SYS(openat), 2, kChanging, EACCES));
-  return Refuse({SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename), SCMP_SYS(ftruncate)}, EACCES);
+  return Refuse({SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename)}, EACCES);
 }
 
 Status SeccompPolicy::AllowChangingFiles(DangerousGrant grant) {

@@ -1,5 +1,5 @@
-// Memory for key material: locked, excluded from core dumps and from forked children, and wiped
-// when it is released.
+// Memory for key material: in pages that no other process can read, or in locked ones, excluded
+// from core dumps and from forked children, and wiped when it is released.
 
 #pragma once
 
@@ -18,8 +18,8 @@ class SecretBuffer {
   // Creates an empty buffer; Reveal() returns an empty span.
   SecretBuffer() = default;
 
-  // Allocates zeroed whole pages with mlock, MADV_DONTDUMP and MADV_WIPEONFORK. Fails when any of
-  // the three fails. A few released pages are kept for the next short secret.
+  // Allocates zeroed whole pages of common/base/secret_pages.h, and fails as TakeSecretPages()
+  // does.
   static Result<SecretBuffer> Allocate(std::size_t size);
 
   // Copies `source` into a new buffer and wipes `source`.
@@ -48,14 +48,12 @@ class SecretBuffer {
   friend bool operator==(const SecretBuffer& a, const SecretBuffer& b);
 
  private:
-  SecretBuffer(std::uint8_t* data, std::size_t size, std::size_t mapped)
-      : data_(data), size_(size), mapped_(mapped) {}
+  SecretBuffer(std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
 
   void Destroy();
 
   std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
-  std::size_t mapped_ = 0;
 };
 
 }  // namespace baokms

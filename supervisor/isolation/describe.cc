@@ -42,8 +42,11 @@ std::string MemoryText(const ProcessView& process, const IsolationObservation& o
                      : std::ranges::find(*readable, process.name) != readable->end()
                          ? "dumpable"
                          : "not dumpable";
-  text.append(", locked ").append(std::to_string(process.locked_kib)).append(" KiB");
-  return process.secret_memory ? text.append(" and memfd_secret") : text;
+  return text.append(", locked ")
+      .append(std::to_string(process.locked_kib))
+      .append(" KiB, of these memfd_secret ")
+      .append(std::to_string(process.secret_kib))
+      .append(" KiB");
 }
 
 std::string DescriptorText(const ProcessView& process) {

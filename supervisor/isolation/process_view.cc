@@ -65,6 +65,22 @@ std::map<std::string, std::string> LimitsOf(const fs::path& process) {
   return limits;
 }
 
+// The kernel shows memory of memfd_secret(2) as a file that is not in any directory.
+std::uint64_t SecretKibOf(const fs::path& process) {
+  std::uint64_t bytes = 0;
+  std::istringstream lines(ReadText(process / "maps"));
+  for (std::string line; std::getline(lines, line);) {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    char dash = 0;
+    std::istringstream range(line);
+    if (line.ends_with(" /secretmem (deleted)") && range >> std::hex >> begin >> dash >> end) {
+      bytes += end - begin;
+    }
+  }
+  return bytes / 1024;
+}
+
 std::map<std::string, std::size_t> DescriptorsOf(const fs::path& process) {
   std::map<std::string, std::size_t> kinds;
   const SocketKinds sockets = ReadSocketKinds(process);
@@ -113,7 +129,7 @@ std::optional<ProcessView> ViewProcess(pid_t pid) {
   view.uids = IdsOf<uid_t>(status, "Uid:");
   view.gids = IdsOf<gid_t>(status, "Gid:");
   view.groups = NumbersOf<gid_t>(status, "Groups:");
-  view.secret_memory = ReadText(process / "maps").find("/secretmem") != std::string::npos;
+  view.secret_kib = SecretKibOf(process);
   view.limits = LimitsOf(process);
   view.descriptors = DescriptorsOf(process);
   view.program = ProgramOf(process);

@@ -31,8 +31,8 @@ struct ProcessView {
   std::set<uid_t> uids{};
   std::set<gid_t> gids{};
   std::vector<gid_t> groups{};
-  std::uint64_t locked_kib = 0;  // VmLck
-  bool secret_memory = false;    // it has pages of memfd_secret(2)
+  std::uint64_t locked_kib = 0;  // VmLck, which includes the next
+  std::uint64_t secret_kib = 0;  // its mappings of memfd_secret(2)
   // By the name in /proc/<pid>/limits, such as "Max core file size"; "unlimited" or a number, the
   // hard limit.
   std::map<std::string, std::string> limits{};

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "common/base/secret_pages.h"
+
 namespace baokms::supervisor {
 namespace {
 
@@ -18,10 +20,17 @@ constexpr DangerousGrant kChildConfinesItself("ADR-0011");
 constexpr DangerousGrant kModuleChangesFiles("ADR-0011");
 constexpr DangerousGrant kModuleConnects("ADR-0011");
 constexpr DangerousGrant kDropCapabilities("ADR-0014");
+constexpr DangerousGrant kReserveSecretPages("ADR-0016");
+
+// A file of memfd_secret(2) is empty until it gets its size.
+Status AllowSizeOfSecretPages(SeccompPolicy& policy) {
+  return policy.AllowIf(SCMP_SYS(ftruncate), {ArgumentIs(1, kReservedSecretBytes)});
+}
 
 // Reading only, never creating: for the loader's libraries and a child's own /proc files.
 Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAccess>& module) {
   if (!module) {
+    BAOKMS_TRY(AllowSizeOfSecretPages(policy));
     return policy.AllowOpenToRead();
   }
   // For what a PKCS#11 module does with its files.
@@ -31,6 +40,8 @@ Status AllowChildFiles(SeccompPolicy& policy, const std::optional<ipc::ModuleAcc
   }
   // The module continues to work after EACCES; the agent's own filter decides about everything
   // else.
+  BAOKMS_TRY(AllowSizeOfSecretPages(policy));
+  BAOKMS_TRY(policy.RefuseUnless(SCMP_SYS(ftruncate), 1, kReservedSecretBytes, EACCES));
   return policy.AllowOpenToReadElseRefuse();
 }
 
@@ -104,6 +115,7 @@ Result<SeccompPolicy> BuildSpawnerPolicy(const ipc::SpawnerSetup& setup) {
                     SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid)}));
   // For what a child does to confine itself before it installs its own filter.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(prctl), SCMP_SYS(prlimit64)}, kChildConfinesItself));
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(memfd_secret)}, kReserveSecretPages));
   BAOKMS_TRY(policy.Allow({SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
                            SCMP_SYS(landlock_restrict_self)}));
   BAOKMS_TRY(policy.Allow(

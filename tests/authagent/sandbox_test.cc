@@ -71,6 +71,7 @@ TEST(AgentSandboxTest, WritesAndCreatesNoFile) {
   ExpectReported(EnterSandbox, OpenForWriting, SCMP_SYS(openat));
   ExpectReported(EnterSandbox, CreateFile, SCMP_SYS(openat));
   ExpectReported(EnterSandbox, CreateMemoryFile, SCMP_SYS(memfd_create));
+  ExpectReported(EnterSandbox, MakeSecretMemory, SCMP_SYS(memfd_secret));
 }
 
 TEST(AgentSandboxTest, OpensNoSocket) {

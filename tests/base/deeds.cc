@@ -27,6 +27,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
+#include "common/base/secret_pages.h"
 #include "common/base/unique_fd.h"
 
 namespace baokms {
@@ -141,6 +142,11 @@ int OpenForWriting() {
 
 int CreateMemoryFile() {
   return ErrnoOfDescriptor(::memfd_create("deed", MFD_CLOEXEC));
+}
+
+int MakeSecretMemory() {
+  const UniqueFd fd(static_cast<int>(::syscall(SYS_memfd_secret, O_CLOEXEC)));
+  return ErrnoOf(fd.valid() ? ::ftruncate(fd.get(), kReservedSecretBytes) : -1);
 }
 
 int ControlDevice() {

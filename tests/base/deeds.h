@@ -25,7 +25,8 @@ int ReadFile();        // open and read /etc/passwd
 int CreateFile();      // a new file below /tmp
 int OpenForWriting();  // an existing file, O_WRONLY
 int CreateMemoryFile();
-int ControlDevice();  // ioctl of a descriptor that is open already
+int MakeSecretMemory();  // memfd_secret, of the size that children reserve
+int ControlDevice();     // ioctl of a descriptor that is open already
 
 // Other processes and the kernel.
 int TraceSelf();            // ptrace(PTRACE_TRACEME)

@@ -15,6 +15,7 @@
 #include <regex>
 #include <stdexcept>
 
+#include "common/base/secret_pages.h"
 #include "tests/base/test_data.h"
 
 namespace baokms {
@@ -47,7 +48,7 @@ const std::map<std::string, std::uint64_t>& Constants() {
       BAOKMS_NAMED(SO_REUSEADDR),     BAOKMS_NAMED(SO_TYPE),
       BAOKMS_NAMED(TCP_INQ),          BAOKMS_NAMED(TCP_NODELAY),
       BAOKMS_NAMED(TCP_USER_TIMEOUT), {"UID_MAX", std::numeric_limits<uid_t>::max()},
-      {"PID_SELF", kDocumentedPid},
+      {"PID_SELF", kDocumentedPid},   {"1048576", kReservedSecretBytes},
   };
   return constants;
 }
@@ -59,6 +60,7 @@ const std::map<std::string, std::vector<std::string>>& ArgumentNames() {
   static const std::map<std::string, std::vector<std::string>> names = {
       {"clone", {"flags"}},
       {"fcntl", {"fd", "cmd", "arg"}},
+      {"ftruncate", {"fd", "length"}},
       {"getsockopt", {"fd", "level", "name"}},
       {"lchown", {"path", "owner"}},
       {"mmap", {"address", "length", "prot"}},

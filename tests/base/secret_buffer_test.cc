@@ -9,8 +9,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/error.h"
+#include "tests/base/mapping_flags.h"
 
 namespace baokms {
 namespace {
@@ -28,26 +27,6 @@ SecretBuffer Make(std::size_t size, std::uint8_t byte) {
   SecretBuffer buffer = SecretBuffer::Allocate(size).value();
   std::ranges::fill(buffer.RevealMutable(), byte);
   return buffer;
-}
-
-// The VmFlags of the mapping that holds `address` (proc(5)): lo locked, dd not dumped, wf wiped on
-// fork.
-std::string FlagsOf(const void* address) {
-  const auto wanted = reinterpret_cast<std::uintptr_t>(address);
-  std::ifstream maps("/proc/self/smaps");
-  bool found = false;
-  for (std::string line; std::getline(maps, line);) {
-    std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;
-    char dash = 0;
-    std::istringstream range(line);
-    if (line.find('-') < line.find(' ') && range >> std::hex >> begin >> dash >> end) {
-      found = begin <= wanted && wanted < end;
-    } else if (found && line.starts_with("VmFlags:")) {
-      return line + " ";
-    }
-  }
-  return "";
 }
 
 TEST(SecretBufferTest, TakesBytesAndWipesTheirSource) {

@@ -13,6 +13,7 @@ from rig.tools import provider_binary
 from rig.waits import wait_for
 
 NOBODY = 65534
+PLAINTEXT = b"kubernetes secret payload"
 PROCESSES = ("auth_agent", "spawner", "supervisor", "worker_0", "worker_1")
 
 
@@ -110,7 +111,6 @@ def falling_short(rows: dict, status: str = "fail") -> set:
 
 EXPECTED_WARNINGS = {
     "promise.users",
-    "promise.secret_pages",
     "promise.landlock",
     "promise.credentials",
     "promise.configuration",  # the tests run as root, who owns everything
@@ -123,6 +123,7 @@ def test_a_running_provider_keeps_every_promise(provider):
     assert falling_short(rows) == set()
     assert falling_short(rows, "warn") <= EXPECTED_WARNINGS
     assert rows["isolation.subject"][1].startswith("the running provider, process ")
+    assert rows["promise.secret_pages"] == ("pass", "memfd_secret")
     for process in PROCESSES:
         _, facts = rows[f"process.{process}"]
         assert "capabilities 0x0; no_new_privs; seccomp filters " in facts
@@ -154,6 +155,20 @@ def test_separate_users_keep_more_promises(make_provider, running):
     assert rows["promise.credentials"][0] == "pass"
     assert "; capabilities 0xc0; " in rows["process.spawner"][1]
     assert "; capabilities 0x0; " in rows["process.supervisor"][1]
+
+
+def test_secrets_in_pages_that_are_only_locked_are_shown(make_provider):
+    provider = make_provider()
+    provider.refuse_secret_memory()
+    provider.start_healthy()
+    rows = isolation(provider)
+    assert falling_short(rows) == set()
+    assert rows["promise.secret_pages"] == (
+        "warn",
+        "locked pages, which root can read, in auth_agent, worker_0, worker_1",
+    )
+    with provider.client() as client:
+        assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
 
 
 def test_watching_ends_with_the_provider(make_provider):

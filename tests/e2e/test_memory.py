@@ -1,5 +1,6 @@
 """Secrets are found in the memory of exactly the processes that may hold them, and only for as long
-as they need to be there.
+as they need to be there. What root finds are copies of libraries and of messages: our own are in
+memory of memfd_secret(2), which nobody can read from outside.
 """
 
 import base64
@@ -23,6 +24,7 @@ SUPERVISOR = "bao-kms-provider"
 PLAINTEXT = b"kubernetes secret payload"
 NEEDLE = 24  # bytes of a secret that are looked for: no accident, and any useful piece has them
 CHUNK = 1 << 20
+ATTEMPTING = "pinLatch: attempting\n"
 
 
 def mapped(pid: int):
@@ -92,11 +94,25 @@ def issued_tokens(openbao, tenant) -> list:
     ]
 
 
-def test_memory_of_one_worker_each_holds_a_token_and_nobody_holds_the_jwt(
+def test_memory_of_nobody_shows_a_token_or_the_jwt_to_root(telling_openbao, make_provider):
+    tenant = Tenant(telling_openbao)
+    provider = make_provider(tenant).start_healthy()
+    with provider.client() as client:
+        for _ in range(20):
+            assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+    tokens = issued_tokens(telling_openbao, tenant)
+    assert len(tokens) == 2
+    for secret in (*tokens, provider.jwt_path.read_text()):
+        wait_for(lambda: holders(provider, tail(secret)) == [], "its copies to be wiped")
+
+
+def test_memory_of_one_worker_each_holds_a_token_where_pages_are_only_locked(
     telling_openbao, make_provider
 ):
     tenant = Tenant(telling_openbao)
-    provider = make_provider(tenant).start_healthy()
+    provider = make_provider(tenant)
+    provider.refuse_secret_memory()
+    provider.start_healthy()
     with provider.client() as client:
         for _ in range(20):
             assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
@@ -207,18 +223,22 @@ def basic_part(secret: str) -> bytes:
     return base64.b64encode(f"client:{secret}".encode())[16:-4]
 
 
+@pytest.mark.parametrize("pages", ["secret", "locked"])
 def test_memory_of_the_agent_alone_holds_the_pin_while_the_token_takes_it(
-    workspace, openbao, make_provider
+    workspace, openbao, make_provider, pages
 ):
     pin = secrets.token_hex(32)
     setup = HsmSetup(workspace, make_provider, openbao, pin=pin)
     module = FaultyModule(setup.hsm)
     setup.configure(variables=module.environment, **module.settings)
+    if pages == "locked":
+        setup.provider.refuse_secret_memory()
     setup.provider.write_config({"auth": {"loginTimeout": "30s"}})
     module.hang("C_Login")
     setup.provider.start()
     needle = tail(pin)
-    wait_for(lambda: holders(setup.provider, needle) == [AGENT], "the PIN in the agent alone")
+    wait_for(lambda: setup.provider.run("pin-latch").stdout == ATTEMPTING, "the login of the module")
+    assert holders(setup.provider, needle) == ([AGENT] if pages == "locked" else [])
     module.heal()
     setup.provider.wait_healthy()
     assert setup.works()

@@ -54,7 +54,7 @@ class Node:
             ["/usr/bin/systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot"]
             + [f"--directory={self.root}", f"--overlay-ro=/usr:{programs.parent}:/usr"]
             # A machine of its own lets everybody lock memory, up to a limit; a container does not.
-            + ["--console=read-only", "--system-call-filter=@memlock bpf"]
+            + ["--console=read-only", "--system-call-filter=@memlock memfd_secret bpf"]
             + ["--capability=CAP_BPF,CAP_NET_ADMIN"],  # for the address filter
             env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "PATH": "/usr/sbin:/usr/bin"},
             fatal=f"{FROZEN}|{KILLED_BY_FILTER}",

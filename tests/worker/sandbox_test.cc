@@ -63,6 +63,7 @@ TEST(WorkerSandboxTest, OpensNoFile) {
   ExpectReported(EnterSandbox, ReadFile, SCMP_SYS(openat));
   ExpectReported(EnterSandbox, CreateFile, SCMP_SYS(openat));
   ExpectReported(EnterSandbox, CreateMemoryFile, SCMP_SYS(memfd_create));
+  ExpectReported(EnterSandbox, MakeSecretMemory, SCMP_SYS(memfd_secret));
 }
 
 TEST(WorkerSandboxTest, StartsNoProgramProcessOrThread) {

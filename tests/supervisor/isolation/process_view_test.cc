@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "common/base/secret_pages.h"
 #include "common/base/unique_fd.h"
 #include "supervisor/isolation/observation.h"
 
@@ -45,6 +46,20 @@ TEST(ProcessViewTest, ShowsHardLimits) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_EQ(ViewProcess(::getpid())->limits.at("Max open files"), std::to_string(limit.rlim_max));
+}
+
+TEST(ProcessViewTest, ShowsSecretMemory) {
+  EXPECT_EQ(ViewProcess(::getpid())->secret_kib, 0U);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ReserveSecretPages();
+    const auto view = ViewProcess(::getpid());
+    const bool reserved = view && view->secret_kib == kReservedSecretBytes / 1024;
+    ::_exit(reserved && view->locked_kib >= view->secret_kib ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << "needs memfd_secret(2)";
 }
 
 TEST(ProcessViewTest, TellsDescriptorsApart) {

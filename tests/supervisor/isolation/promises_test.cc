@@ -32,7 +32,7 @@ ProcessView MakeProcess(const std::string& name,
   process.uids = {kService};
   process.gids = {kService};
   process.locked_kib = 8;
-  process.secret_memory = true;
+  process.secret_kib = 8;
   process.limits = {{"Max core file size", "0"},
                     {"Max file size", "0"},
                     {"Max open files", "96"},
@@ -237,11 +237,21 @@ std::vector<Breach> Breaches() {
       {"promise.secret_pages", CheckStatus::kFail, "worker_0 has no locked memory",
        [](IsolationObservation& o) {
          Process(o, "worker_0").locked_kib = 0;
-         Process(o, "worker_0").secret_memory = false;
+         Process(o, "worker_0").secret_kib = 0;
        }},
       {"promise.secret_pages", CheckStatus::kWarn, "locked pages, which root can read, in worker_0",
        [](IsolationObservation& o) {
-         Process(o, "worker_0").secret_memory = false;
+         Process(o, "worker_0").secret_kib = 0;
+       }},
+      {"promise.secret_pages", CheckStatus::kWarn,
+       "locked pages, which root can read, in worker_0 (besides memfd_secret)",
+       [](IsolationObservation& o) {
+         Process(o, "worker_0").locked_kib = 12;
+       }},
+      {"promise.secret_pages", CheckStatus::kPass, "memfd_secret",
+       [](IsolationObservation& o) {
+         o.module = true;
+         Process(o, "auth_agent").locked_kib = 12;
        }},
       {"promise.landlock", CheckStatus::kWarn, "not in force for supervisor",
        [](IsolationObservation& o) {
@@ -365,8 +375,9 @@ TEST(PromisesTest, ShowTheFactsOfEachProcess) {
   EXPECT_EQ(
       report.checks[3].message,
       "pid 10; uid 903; gid 900; groups none; capabilities 0x0; no_new_privs; seccomp filters "
-      "3, the last worker, refused dup3; Landlock none; not dumpable, locked 8 KiB and "
-      "memfd_secret; descriptors 1 eventpoll, 3 null, 2 seqpacket; limits core 0, fsize 0, "
+      "3, the last worker, refused dup3; Landlock none; not dumpable, locked 8 KiB, of "
+      "these memfd_secret 8 KiB; descriptors 1 eventpoll, 3 null, 2 seqpacket; limits core 0, "
+      "fsize 0, "
       "nofile 96, data 134217728, memlock unknown");
 }
 

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -24,6 +25,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/clock.h"
+#include "common/base/secret_pages.h"
 #include "common/base/unique_fd.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/message_type.h"
@@ -170,6 +172,46 @@ TEST_F(ConfinedProcessesTest, KeepTheirMemoryFromTheirUser) {
       const UniqueFd opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
       EXPECT_FALSE(opened.valid()) << path;
       EXPECT_EQ(errno, EACCES) << path;
+    }
+  }
+}
+
+// The address where the process' reserved pages begin; 0 if it has none.
+std::uint64_t SecretMemoryOf(std::int64_t pid) {
+  std::istringstream lines(ReadProc(pid, "maps"));
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with(" /secretmem (deleted)")) {
+      return std::stoull(line, nullptr, 16);
+    }
+  }
+  return 0;
+}
+
+// The buffers of the channels are the first secrets that a child allocates.
+TEST_F(ConfinedProcessesTest, KeepTheirSecretsFromRoot) {
+  if (!was_root_) {
+    GTEST_SKIP() << "only root may try";
+  }
+  BecomeRoot();
+  EXPECT_EQ(SecretMemoryOf(spawner_pid_), 0U);
+  for (const std::int64_t pid : {worker_, agent_}) {
+    const std::uint64_t begin = SecretMemoryOf(pid);
+    ASSERT_NE(begin, 0U) << "needs memfd_secret(2)";
+    const std::string process = "/proc/" + std::to_string(pid);
+    const UniqueFd memory(::open((process + "/mem").c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(memory.valid());
+    for (std::uint64_t page = 0; page < kReservedSecretBytes; page += kSecretPage) {
+      char byte = 0;
+      EXPECT_EQ(::pread(memory.get(), &byte, 1, static_cast<off_t>(begin + page)), -1);
+      EXPECT_EQ(::pwrite(memory.get(), &byte, 1, static_cast<off_t>(begin + page)), -1);
+    }
+    std::ostringstream range;
+    range << std::hex << begin << '-' << begin + kReservedSecretBytes;
+    const std::string file = process + "/map_files/" + range.str();
+    EXPECT_FALSE(UniqueFd(::open(file.c_str(), O_RDWR | O_CLOEXEC)).valid());
+    EXPECT_EQ(errno, ENXIO) << file;
+    for (const auto& entry : std::filesystem::directory_iterator(process + "/fd")) {
+      EXPECT_EQ(std::filesystem::read_symlink(entry).string().find("secretmem"), std::string::npos);
     }
   }
 }

@@ -54,6 +54,11 @@ TEST(SpawnerSandboxTest, ReadsFilesAndChangesNone) {
   ExpectReported(EnterSpawnerSandbox, CreateMemoryFile, SCMP_SYS(memfd_create));
 }
 
+// For a child, which has not entered its own filter yet.
+TEST(SpawnerSandboxTest, ReservesSecretMemory) {
+  ExpectAllowed(EnterSpawnerSandbox, MakeSecretMemory);
+}
+
 TEST(SpawnerSandboxTest, OpensNoSocketButPairs) {
   ExpectErrno(EnterSpawnerSandbox, OpenInternetSocket, EACCES);
   ExpectErrno(EnterSpawnerSandbox, OpenUnixSocket, EACCES);
