@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
+#include <ranges>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -27,21 +28,22 @@ namespace {
 
 using Handlers = std::map<std::string, HttpHandler>;
 
-// Connections accepted before the loop serves other descriptors again.
-constexpr int kBatch = 64;
+// Connections accepted before the loop serves other descriptors again: far fewer than displace
+// somebody, so that a request that has arrived is answered first.
+constexpr int kBatch = 16;
 
-// Returns the address of a peer without its port, as 16 bytes: IPv4 in its IPv6 form.
-in6_addr AddressOf(const sockaddr_storage& peer) {
-  in6_addr address{};
+using Address = std::array<std::uint8_t, sizeof(in6_addr)>;
+
+// Returns the address of a peer without its port: IPv4 in its IPv6 form.
+Address AddressOf(const sockaddr_storage& peer) {
+  Address address{};
+  const char* const bytes = reinterpret_cast<const char*>(&peer);
   if (peer.ss_family == AF_INET6) {
-    std::memcpy(&address, reinterpret_cast<const char*>(&peer) + offsetof(sockaddr_in6, sin6_addr),
-                sizeof address);
+    std::memcpy(address.data(), bytes + offsetof(sockaddr_in6, sin6_addr), address.size());
   } else {
-    address.s6_addr[10] = 0xff;
-    address.s6_addr[11] = 0xff;
-    std::memcpy(&address.s6_addr[12],
-                reinterpret_cast<const char*>(&peer) + offsetof(sockaddr_in, sin_addr),
-                sizeof(in_addr));
+    address[10] = 0xff;
+    address[11] = 0xff;
+    std::memcpy(&address[12], bytes + offsetof(sockaddr_in, sin_addr), sizeof(in_addr));
   }
   return address;
 }
@@ -82,21 +84,18 @@ class Server final : public HttpListener {
 
   struct Connection {
     Connection(UniqueFd descriptor,
-               const in6_addr& from,
+               const Address& from,
                const Handlers& handlers,
                std::uint32_t header_bytes)
         : fd(std::move(descriptor)), peer(from), exchange(handlers, header_bytes) {}
 
-    [[nodiscard]] bool IsFrom(const in6_addr& address) const {
-      return std::memcmp(&peer, &address, sizeof peer) == 0;
-    }
-
     UniqueFd fd;
-    in6_addr peer;
+    Address peer;
     HttpExchange exchange;
     std::string answer;  // empty while the request is being read
     std::size_t sent = 0;
-    EventLoop::TimerId deadline = 0;
+    BootTime since{};  // accepted, or sent something
+    EventLoop::TimerId check = 0;
   };
 
   using Connections = std::map<Number, Connection>;
@@ -116,41 +115,37 @@ class Server final : public HttpListener {
       } else if (errno == EAGAIN) {
         return;
       } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        MakeRoom();
+        OnNoDescriptor();
         return;
       }
     }
   }
 
   // Without this, a level-triggered listener would make the loop spin.
-  void MakeRoom() {
+  void OnNoDescriptor() {
     if (!connections_.empty()) {
-      Close(connections_.begin());
+      MakeRoom();
       return;
     }
     loop_->Unwatch(listener_.get());
     loop_->After(backoff::kAcceptAgain, [this] {
       if (!Listen()) {
-        MakeRoom();
+        OnNoDescriptor();
       }
     });
   }
 
-  // An address that has its share displaces itself.
-  void KeepBounds(const in6_addr& peer) {
-    const auto is_from = [&peer](const auto& entry) {
-      return entry.second.IsFrom(peer);
-    };
-    const auto count = std::ranges::count_if(connections_, is_from);
-    if (static_cast<std::size_t>(count) >= bounds_.connections_per_address) {
-      Close(std::ranges::find_if(connections_, is_from));
-    } else if (connections_.size() >= bounds_.connections) {
-      Close(connections_.begin());
-    }
+  // A crowd displaces itself: the oldest connection of the address with the most of them leaves.
+  void MakeRoom() {
+    const auto most = std::ranges::max(std::views::values(per_address_));
+    Close(std::ranges::find_if(
+        connections_, [&](const auto& entry) { return per_address_[entry.second.peer] == most; }));
   }
 
-  void Add(UniqueFd fd, const in6_addr& peer) {
-    KeepBounds(peer);
+  void Add(UniqueFd fd, const Address& peer) {
+    if (connections_.size() >= bounds_.connections) {
+      MakeRoom();
+    }
     const Number number = ++last_;
     const int raw = fd.get();
     const auto added =
@@ -160,7 +155,8 @@ class Server final : public HttpListener {
       connections_.erase(added);
       return;
     }
-    Postpone(added);
+    ++per_address_[peer];
+    RestartTime(added);
     OnReady(number);  // its request has often arrived already
   }
 
@@ -206,37 +202,46 @@ class Server final : public HttpListener {
       (void)::shutdown(connection.fd.get(), SHUT_WR);
     }
     if (size > 0) {
-      Postpone(at);
+      RestartTime(at);
     }
     if (!loop_->Modify(connection.fd.get(), done ? EPOLLIN : EPOLLIN | EPOLLOUT)) {
       Close(at);
     }
   }
 
-  // Restarts the client's time limit.
-  void Postpone(Connections::iterator at) {
-    loop_->Cancel(at->second.deadline);
-    at->second.deadline =
-        loop_->After(bounds_.request_time, [this, number = at->first] { OnDeadline(number); });
+  void RestartTime(Connections::iterator at) {
+    at->second.since = BootNow();
+    CheckLater(at);
   }
 
-  void OnDeadline(Number number) {
-    const auto found = connections_.find(number);
-    if (found == connections_.end()) {
-      return;
+  // The limit may have become the one of a crowd by then.
+  void CheckLater(Connections::iterator at) {
+    loop_->Cancel(at->second.check);
+    at->second.check = loop_->After(std::min(bounds_.crowd_time, bounds_.request_time),
+                                    [this, number = at->first] { CheckTime(number); });
+  }
+
+  void CheckTime(Number number) {
+    const auto at = connections_.find(number);
+    const bool crowd = per_address_[at->second.peer] > bounds_.crowd;
+    const BootTime limit = crowd ? bounds_.crowd_time : bounds_.request_time;
+    if (BootNow() - at->second.since < limit) {
+      CheckLater(at);
+    } else if (!at->second.answer.empty()) {
+      Close(at);
+    } else {
+      at->second.answer = HttpExchange::TimedOut();
+      RestartTime(at);
+      Send(at);
     }
-    if (!found->second.answer.empty()) {
-      Close(found);
-      return;
-    }
-    found->second.answer = HttpExchange::TimedOut();
-    Postpone(found);
-    Send(found);
   }
 
   void Close(Connections::iterator at) {
-    loop_->Cancel(at->second.deadline);
+    loop_->Cancel(at->second.check);
     loop_->Unwatch(at->second.fd.get());
+    if (const auto count = per_address_.find(at->second.peer); --count->second == 0) {
+      per_address_.erase(count);
+    }
     connections_.erase(at);
   }
 
@@ -246,6 +251,7 @@ class Server final : public HttpListener {
   Handlers handlers_;
   HttpBounds bounds_;
   Connections connections_;
+  std::map<Address, std::size_t> per_address_;  // how many connections_ it has
   Number last_ = 0;
   std::thread thread_;
 };

@@ -26,16 +26,18 @@ struct HttpReply {
 // Called on the listener's thread for each request to its path.
 using HttpHandler = std::function<HttpReply()>;
 
-// Limits of one listener.
+// Limits of one listener (docs/observability.md#health).
 struct HttpBounds {
-  // Maximum number of open connections; one more closes the oldest. A request that arrives as a
-  // whole is answered immediately, so the oldest connection is a slow or silent one.
+  // Maximum number of open connections; one more closes the oldest of the address that has the
+  // most. A request that arrives as a whole is answered immediately, so the oldest connection is a
+  // slow or silent one.
   std::size_t connections = 128;
-  // The same for connections from one address.
-  std::size_t connections_per_address = 32;
-  // Time limit for receiving the whole request header, and for each write of the response
-  // (docs/observability.md#health).
+  // An address with more connections than this is a crowd. Who probes or scrapes has one or two.
+  std::size_t crowd = 8;
+  // Time limit for receiving the whole request header, and for each write of the response.
   std::chrono::milliseconds request_time{5000};
+  // The same for each connection of a crowd.
+  std::chrono::milliseconds crowd_time{250};
   std::uint32_t header_bytes = 16 * 1024;  // kubelet and Prometheus send less than 1 KiB
 };
 

@@ -15,8 +15,10 @@
 namespace baokms::supervisor {
 namespace {
 
-// Connections that may wait for the listener's thread, which accepts them immediately.
-constexpr int kBacklog = 512;
+// Connections that may wait for the listener's thread, which accepts them immediately. One more
+// than this would be tried again by its client after a second only, so it is what the kernel
+// allows.
+constexpr int kBacklog = 4096;
 
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 

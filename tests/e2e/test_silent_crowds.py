@@ -1,18 +1,20 @@
 """Crowds of clients that connect and say nothing, or say it slowly: on the KMS socket and on the
 health and metrics listeners, nobody else may notice. What is asserted is that every call succeeds;
-the times are far above the promised ones, because shared machines stall.
+the longest times are far above the promised ones, because shared machines stall.
 """
 
 import contextlib
 import os
 import resource
 import socket
+import statistics
 import subprocess
 import sys
 import time
 
 import pytest
 
+from rig import hostile_client
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
@@ -20,6 +22,8 @@ HANDSHAKE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0,
 REQUEST = b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n"
 HANDSHAKE_SECONDS = 2.0
 CALL_SECONDS = 2.0
+PROBE_SECONDS = 0.1
+LONGEST_PROBE_SECONDS = 1.0
 PER_UID, IN_TOTAL = 32, 64
 OTHER_UID = 61234
 
@@ -169,12 +173,17 @@ def test_thousands_of_attempts_leave_nothing_behind(shared_provider):
 
 
 def get_all(provider, rounds: int) -> None:
-    """rounds requests of each path; each one is answered, with 200, in time."""
-    for _ in range(rounds):
-        for path in ("/live", "/ready", "/metrics"):
+    """rounds requests of each path; each one is answered, with 200, and at least half of them in the
+    promised time.
+    """
+    for path in ("/live", "/ready", "/metrics"):
+        seconds = []
+        for _ in range(rounds):
             began = time.monotonic()
             assert provider.get(path)[0] == 200
-            assert time.monotonic() - began < CALL_SECONDS, path
+            seconds.append(time.monotonic() - began)
+        assert statistics.median(seconds) < PROBE_SECONDS, (path, seconds)
+        assert max(seconds) < LONGEST_PROBE_SECONDS, (path, seconds)
 
 
 @pytest.mark.parametrize("text", [b"", REQUEST[:-2]], ids=["silent", "half"])
@@ -194,4 +203,13 @@ def test_probes_are_answered_while_a_thousand_clients_send_byte_by_byte(shared_p
             for one in crowd:
                 with contextlib.suppress(ConnectionError):
                     one.send(bytes([byte]))
+            get_all(shared_provider, 3)
+
+
+@pytest.mark.parametrize("deed", ["crowding", "connections", "silent"])
+def test_probes_are_answered_while_others_connect_all_the_time(shared_provider, deed):
+    for port in (shared_provider.health_port, shared_provider.metrics_port):
+        with hostile_client.running(deed, f"127.0.0.1:{port}", 60, 1000) as crowd:
             get_all(shared_provider, 1)
+            get_all(shared_provider, 30)
+            assert crowd.poll() is None

@@ -58,6 +58,13 @@ inline std::string ReceiveAll(const UniqueFd& fd) {
   return all;
 }
 
+// Whether the server closes within 60 s, without having answered.
+inline bool ClosesInSilence(const UniqueFd& fd) {
+  pollfd waiting{fd.get(), POLLIN, 0};
+  char byte = 0;
+  return ::poll(&waiting, 1, 60'000) == 1 && ::recv(fd.get(), &byte, 1, 0) <= 0;
+}
+
 inline std::string Exchange(std::uint16_t port, std::string_view request, int family = AF_INET) {
   const UniqueFd fd = ConnectTo(port, family);
   if (!fd.valid()) {
