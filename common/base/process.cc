@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/sanitizer_needs.h"
 
 namespace baokms {
 Status HardenSelf() {
@@ -27,6 +28,9 @@ Status NameProcess(const char* name) {
 }
 
 Status LimitResource(__rlimit_resource resource, rlim_t value) {
+  if (kSanitized && (resource == RLIMIT_DATA || resource == RLIMIT_FSIZE)) {
+    return {};
+  }
   rlimit limit{};
   BAOKMS_TRY(CheckSyscall(::getrlimit(resource, &limit), "getrlimit"));
   // Never raise the limit: a lower hard limit of the service stays in force.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/base/error.h"
+#include "common/base/sanitizer_needs.h"
 #include "common/base/unique_fd.h"
 
 namespace baokms {
@@ -81,6 +82,7 @@ Result<SeccompPolicy> SeccompPolicy::Create(std::uint32_t default_action, Kernel
   // glibc tries clone3 first and falls back to clone on ENOSYS. A filter can check the flags of
   // clone, which are in a register, but not those of clone3, which are in memory.
   BAOKMS_TRY(policy.Refuse({SCMP_SYS(clone3)}, ENOSYS));
+  BAOKMS_TRY(AllowSanitizerNeeds(policy));
   return policy;
 }
 
@@ -103,7 +105,9 @@ Result<SeccompPolicy> SeccompPolicy::CreateForTalkingChild() {
 }
 
 Result<SeccompPolicy> SeccompPolicy::CreateForSupervisor() {
-  return Create(SCMP_ACT_ERRNO(EPERM), KernelLog::kRefusals);
+  SeccompPolicy policy = BAOKMS_TRY(Create(SCMP_ACT_ERRNO(EPERM), KernelLog::kRefusals));
+  BAOKMS_TRY(AllowLeakCheck(policy));
+  return policy;
 }
 
 Status SeccompPolicy::AddRule(std::uint32_t action,

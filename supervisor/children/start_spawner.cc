@@ -7,13 +7,16 @@
 #include <utility>
 
 #include "common/base/error.h"
+#include "common/base/sanitizer_needs.h"
 #include "ipc/channel.h"
 #include "supervisor/spawner/launch.h"
 
 namespace baokms::supervisor {
 
 Result<UniqueFd> StartSpawner(SpawnerInputs inputs, const HelperPrograms& programs) {
-  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  // Reports of a sanitizer go to the supervisor's log.
+  const UniqueFd null(kSanitized ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
+                                 : ::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null.valid()) {
     return Error(ErrorCode::kSystem, "open /dev/null", errno);
   }

@@ -98,7 +98,7 @@ Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights, pid_t own_pid
 Status EnterSupervisorSandbox(ListenerRights rights) {
   SeccompPolicy policy = BAOKMS_TRY(BuildSupervisorPolicy(rights, ::getpid()));
   BAOKMS_TRY(policy.Install());
-  if (::syscall(kRefusedToSupervisor) != -1 || errno != EPERM) {  // nothing else makes it fail
+  if (::syscall(kRefusedToSupervisor, -1L) != -1 || errno != EPERM) {  // nothing else makes it fail
     return Error(ErrorCode::kFailedPrecondition, "the system call filter is not in force");
   }
   return {};

@@ -6,14 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import counting
+from . import counting, sanitizers
 from .counting import ResultCounts
-
-SANITIZER_OPTIONS = {
-    "ASAN_OPTIONS": "abort_on_error=1:detect_stack_use_after_return=1:strict_string_checks=1",
-    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
-    "TSAN_OPTIONS": "second_deadlock_stack=1",
-}
 
 
 def listed(folder: Path, labels: str) -> dict:
@@ -65,7 +59,7 @@ def run(folder: Path, reports: Path, labels: str, expression: str, seconds: int)
 
 
 def _environment() -> dict:
-    return {**os.environ, **SANITIZER_OPTIONS}
+    return {**os.environ, **sanitizers.OPTIONS}
 
 
 def _run(folder: Path, reports: Path, selection: list, pattern, seconds: int) -> ResultCounts:

@@ -11,7 +11,7 @@ import yaml
 from . import processes
 from .config import merged, provider_config
 from .kms import KmsClient, KmsError
-from .provider import INSTALLED, KILLED_BY_FILTER, PROGRAMS
+from .provider import INSTALLED, FATAL, PROGRAMS
 from .tenant import Tenant
 from .tools import REPOSITORY, RigError, binary
 from .waits import ConditionImpossible, free_port, wait_for
@@ -57,7 +57,7 @@ class Node:
             + ["--console=read-only", "--system-call-filter=@memlock memfd_secret bpf"]
             + ["--capability=CAP_BPF,CAP_NET_ADMIN"],  # for the address filter
             env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "PATH": "/usr/sbin:/usr/bin"},
-            fatal=f"{FROZEN}|{KILLED_BY_FILTER}",
+            fatal=f"{FROZEN}|{FATAL}",
         )
 
     def _make_root(self) -> None:

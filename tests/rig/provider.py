@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 
+from . import sanitizers
 from .config import merged, provider_config, write_config, write_jwt
 from .kms import KmsClient, KmsError
 from .processes import is_running, running, tree
@@ -21,8 +22,8 @@ ETCD_SCAN = "bao-kms-etcd-scan"
 PROGRAMS = ("bao-kms-provider", SPAWNER, WORKER, AGENT)  # those of a running provider
 INSTALLED = (*PROGRAMS, ETCD_SCAN)
 # No request of a test may bring a child to a system call that its filter refuses: it would do so
-# again after its restart.
-KILLED_BY_FILTER = r'.*"cause":"syscall_.*'
+# again after its restart. The same for a fault that a sanitizer finds.
+FATAL = rf'.*"cause":"syscall_.*|{sanitizers.REPORT}'
 SAMPLE = re.compile(r'^([a-z_]+)(\{([a-z_]+="[^"\\\n]*",?)+\})? (\S+)$')
 
 
@@ -69,7 +70,7 @@ class Provider:
             f"{name}-{tenant.name}",
             [provider_binary(), "serve", "--config", self.config_path],
             env={},
-            fatal=KILLED_BY_FILTER,
+            fatal=FATAL,
         )
         if separate:
             self.daemon.start_through(ONLY_USER_CAPABILITIES)
@@ -141,7 +142,11 @@ class Provider:
     def run(self, *arguments, check=True) -> subprocess.CompletedProcess:
         """Runs another command of the program with this configuration; text output is captured."""
         command = [provider_binary(), "--config", str(self.config_path), *arguments]
-        return subprocess.run(command, check=check, capture_output=True, text=True, env={})
+        result = subprocess.run(command, capture_output=True, text=True, env={})
+        sanitizers.require_none(result.stderr)
+        if check:
+            result.check_returncode()
+        return result
 
     # Life cycle.
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from . import sanitizers
 from .daemon import Daemon
 from .tools import RigError
 
@@ -63,11 +64,18 @@ class Workspace:
         return "\n".join(parts)
 
     def close(self) -> None:
-        """Stops everything, newest first, and removes the files."""
+        """Stops everything, newest first, and removes the files. SanitizerError if a program had a
+        fault, which it may have reported at its end.
+        """
         for process in reversed(self._daemons):
             process.stop()
         for closable in reversed(self._closers):
             closable.close()
+        output = "\n".join(process.log_text() for process in self._daemons)
+        self._remove()
+        sanitizers.require_none(output)
+
+    def _remove(self) -> None:
         if os.environ.get("BAOKMS_KEEP") == "1":
             print(f"kept {self.root}")
             return
