@@ -13,6 +13,7 @@
 #include "common/contract/request_verdict.h"
 #include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/request_record.h"
+#include "supervisor/kms/second_opinions.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -141,10 +142,11 @@ Cause DecryptCall::OnAnswer(Reply<ipc::DecryptAnswer>& reply) {
   DecryptChecks& checks = context().decrypt_checks;
   if (checks.MustAgree(opinion)) {
     first_.emplace(std::move(opinion));
+    second_asked_ = BootNow();
     AskAgain({.not_this = first_->worker().slot}, &DecryptCall::OnSecondOpinion);
   } else {
     if (IsLasting(opinion.cause())) {
-      NoteUnconfirmed(context(), opinion);
+      context().second_opinions.OnUnconfirmed(opinion);
     }
     Finish(opinion);
     if (checks.Draw(opinion)) {
@@ -165,6 +167,7 @@ void DecryptCall::AskAgain(const WorkerChoice& choice,
 // Without a second opinion the answer is refused as temporary: nobody makes one worker's word count
 // by stopping the others.
 Cause DecryptCall::OnSecondOpinion(Opinion second) {
+  context().second_opinions.OnAsked(second.worker(), second.Counts(), second_asked_, BootNow());
   if (second.IsSame(*first_)) {
     Finish(second);
     return Cause::kNone;
@@ -173,7 +176,7 @@ Cause DecryptCall::OnSecondOpinion(Opinion second) {
     return Cause::kUnavailable;
   }
   second_.emplace(std::move(second));
-  ReplaceBoth(context(), *first_, *second_, false);
+  context().second_opinions.OnDecryptContradiction(*first_, *second_, false);
   AskAgain(WorkerChoice(), &DecryptCall::OnThirdOpinion);
   return Cause::kNone;
 }

@@ -84,6 +84,7 @@ class DecryptCall : public WorkerCall {
   std::atomic<std::uint32_t> version_{0};
   // Held while others are asked. The second one is there only if it contradicts the first.
   std::optional<Opinion> first_;
+  BootTime second_asked_{};
   std::optional<Opinion> second_;
 };
 

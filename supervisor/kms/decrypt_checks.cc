@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "common/base/log.h"
+#include "supervisor/kms/second_opinions.h"
 #include "supervisor/observe/metrics.h"
 
 namespace baokms::supervisor {
@@ -18,44 +18,31 @@ class SampledCheck final : public WorkerCall {
 
   void Start(ipc::DecryptRequest request) {
     AskWorker(std::move(request), {.not_this = given_.worker().slot},
-              [this](Reply<ipc::DecryptAnswer>& reply) {
-                const Opinion second(reply);
-                if (given_.Contradicts(second)) {
-                  ReplaceBoth(context(), given_, second, true);
-                }
-                return Cause::kNone;
-              });
+              [this](Reply<ipc::DecryptAnswer>& reply) { return OnAnswer(Opinion(reply)); });
   }
 
  private:
+  Cause OnAnswer(const Opinion& second) {
+    context().second_opinions.OnAsked(second.worker(), second.Counts(), asked_, BootNow());
+    if (!second.Counts()) {
+      context().observers.metrics.DecryptUnchecked();
+    } else if (given_.Contradicts(second)) {
+      context().second_opinions.OnDecryptContradiction(given_, second, true);
+    }
+    return Cause::kNone;
+  }
+
   void End(Cause /*cause*/) override {}  // nobody waits for it
 
   Opinion given_;
   std::shared_ptr<void> running_;
+  BootTime asked_ = BootNow();
 };
 
 }  // namespace
 
-void ReplaceBoth(const CallContext& context,
-                 const Opinion& first,
-                 const Opinion& second,
-                 bool answered) {
-  context.observers.metrics.DecryptMismatch();
-  context.observers.log.Write({.level = LogLevel::kError,
-                               .event = "kms.decrypt_mismatch",
-                               .fields = {{"worker", std::int64_t{first.worker().slot}},
-                                          {"other_worker", std::int64_t{second.worker().slot}},
-                                          {"answered", answered}}});
-  for (const Opinion* opinion : {&first, &second}) {
-    context.workers.Replace(opinion->worker());
-  }
-}
-
-void NoteUnconfirmed(const CallContext& context, const Opinion& only) {
-  context.observers.metrics.DecryptUnconfirmed();
-  context.observers.log.Write({.level = LogLevel::kWarn,
-                               .event = "kms.decrypt_unconfirmed",
-                               .fields = {{"worker", std::int64_t{only.worker().slot}}}});
+DecryptChecks::DecryptChecks(VerifyDecrypt mode, std::size_t workers, Metrics& metrics)
+    : mode_(mode), metrics_(metrics), seen_(workers) {
 }
 
 bool DecryptChecks::MustAgree(const Opinion& given) const {
@@ -64,19 +51,24 @@ bool DecryptChecks::MustAgree(const Opinion& given) const {
 }
 
 bool DecryptChecks::Draw(const Opinion& given) {
-  if (mode_ != VerifyDecrypt::kSample || !HasSecondWorker() || !given.IsPlaintext() ||
-      running_.use_count() > kMaxRunning) {
+  if (mode_ != VerifyDecrypt::kSample || !HasSecondWorker() || !given.IsPlaintext()) {
     return false;
   }
   Seen& seen = seen_[given.worker().slot];
   if (seen.process != given.worker().number) {
-    seen = {.process = given.worker().number, .answers = 0};
+    seen.process = given.worker().number;
+    seen.answers = 0;
   }
   if (seen.answers < kFirstAnswers) {
     ++seen.answers;
-    return true;
+  } else if (!DrawOneIn()) {
+    return false;
   }
-  return DrawOneIn();
+  if (seen.running.use_count() > kMaxRunning) {
+    metrics_.DecryptUnchecked();
+    return false;
+  }
+  return true;
 }
 
 // Random, so that no worker can tell which of its answers will be checked.
@@ -91,7 +83,9 @@ bool DecryptChecks::DrawOneIn() {
 }
 
 void DecryptChecks::Start(const CallContext& context, ipc::DecryptRequest request, Opinion given) {
-  std::make_shared<SampledCheck>(context, std::move(given), running_)->Start(std::move(request));
+  std::shared_ptr<void> running = seen_[given.worker().slot].running;
+  std::make_shared<SampledCheck>(context, std::move(given), std::move(running))
+      ->Start(std::move(request));
 }
 
 }  // namespace baokms::supervisor

@@ -9,6 +9,7 @@
 #include "common/contract/request_verdict.h"
 #include "common/contract/transit_ciphertext.h"
 #include "supervisor/kms/decrypt_call.h"
+#include "supervisor/kms/second_opinions.h"
 #include "supervisor/kms/secret_text.h"
 #include "supervisor/status/status_source.h"
 
@@ -98,16 +99,17 @@ Cause EncryptCall::Prepare(ipc::EncryptRequest& request) {
 
 Cause EncryptCall::OnEncrypted(Reply<ipc::EncryptAnswer>& reply) {
   CountReply(context().observers.metrics, KmsMethod::kEncrypt, reply);
-  Cause cause = CauseOf(reply.answer.outcome(), KmsMethod::kEncrypt);
-  if (cause == Cause::kNone) {
-    cause = CheckAnswer(reply.answer);
+  if (const Cause cause = CauseOf(reply.answer.outcome(), KmsMethod::kEncrypt);
+      cause != Cause::kNone) {
+    return cause;
   }
-  if (cause == Cause::kNone) {
-    encrypted_by_ = reply.worker.slot;
-    KeepResponse(reply.answer);
-    Verify(Verifier::kAnotherWorker);
+  maker_ = reply.worker;
+  if (const Cause cause = CheckAnswer(reply.answer); cause != Cause::kNone) {
+    return OnContradiction(std::nullopt, cause);
   }
-  return cause;
+  KeepResponse(reply.answer);
+  Verify(Verifier::kAnotherWorker);
+  return Cause::kNone;
 }
 
 // A worker is not trusted: what it says about the key must equal the supervisor's own computation.
@@ -133,6 +135,7 @@ Cause EncryptCall::CheckAnswer(const ipc::EncryptAnswer& answer) const {
 }
 
 void EncryptCall::KeepResponse(ipc::EncryptAnswer& answer) {
+  response_.Clear();
   response_.set_ciphertext(std::move(*answer.mutable_ciphertext()));
   response_.set_key_id(key_->key_id);
   for (const contract::Annotation& annotation : key_->annotations) {
@@ -143,21 +146,19 @@ void EncryptCall::KeepResponse(ipc::EncryptAnswer& answer) {
 }
 
 void EncryptCall::Verify(Verifier verifier) {
-  WorkerChoice choice{.not_this = encrypted_by_};
-  BootTime until = deadline_;
+  WorkerChoice choice{.not_this = maker_.slot};
+  BootTime until = deadline_ - kTimeToRefuse;
+  verifier_asked_ = BootNow();
   switch (verifier) {
-    case Verifier::kAnotherWorker: {
+    case Verifier::kAnotherWorker:
       choice.fallback = WorkerChoice::Fallback::kSameWorker;
-      // A stuck worker must not use up the time in which another one could be asked.
-      const BootTime now = BootNow();
-      until = now + (deadline_ - now) / 2;
+      // What went wrong once must not use up the time for a second try.
+      until = verifier_asked_ + (deadline_ - verifier_asked_) / 2;
       break;
-    }
-    case Verifier::kSuccessor:
-      until = deadline_ - kTimeToRefuse;
+    case Verifier::kAnotherAgain:
       break;
     case Verifier::kSameWorker:
-      choice = {.only = encrypted_by_};
+      choice = {.only = maker_.slot};
       break;
   }
   ipc::DecryptRequest request = WorkerDecryptRequest(response_.key_id(), response_.ciphertext(),
@@ -170,30 +171,50 @@ void EncryptCall::Verify(Verifier verifier) {
 
 Cause EncryptCall::OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer>& reply) {
   const ipc::Outcome outcome = reply.answer.outcome();
-  if (outcome == ipc::OUTCOME_OK) {
-    const bool same = IsSameSecret(reply.answer.plaintext(), plaintext_);
-    Wipe(*reply.answer.mutable_plaintext());
-    if (same && reply.worker.slot == encrypted_by_) {
-      NoteSelfVerified();
-    }
-    End(same ? Cause::kNone : Cause::kBadAnswer);
+  const bool decrypted = outcome == ipc::OUTCOME_OK;
+  const bool by_maker = reply.worker.slot == maker_.slot && reply.worker.number != 0;
+  if (!by_maker) {
+    context().second_opinions.OnAsked(reply.worker, decrypted || IsAboutCiphertext(outcome),
+                                      verifier_asked_, BootNow());
+  }
+  if (!decrypted && !IsAboutCiphertext(outcome)) {
+    return OnNotVerified(verifier, outcome);
+  }
+  const bool same = decrypted && IsSameSecret(reply.answer.plaintext(), plaintext_);
+  Wipe(*reply.answer.mutable_plaintext());
+  if (!same) {
+    return by_maker ? Cause::kBadAnswer : OnContradiction(reply.worker, Cause::kBadAnswer);
+  }
+  if (by_maker) {
+    NoteSelfVerified();
+  }
+  End(Cause::kNone);
+  return Cause::kNone;
+}
+
+// A worker that has no token keeps no API server from starting, and it cannot be made to lose it by
+// another one. Everything else can be arranged by whoever made the ciphertext: it may answer late,
+// or have the others killed. The answer is refused as temporary then.
+Cause EncryptCall::OnNotVerified(Verifier verifier, ipc::Outcome outcome) {
+  const Cause cause = CauseOf(outcome, KmsMethod::kEncrypt);
+  if (verifier == Verifier::kAnotherWorker && BootNow() < deadline_ - kTimeToRefuse) {
+    Verify(cause == Cause::kUnauthenticated && !AnotherIsLost() ? Verifier::kSameWorker
+                                                                : Verifier::kAnotherAgain);
     return Cause::kNone;
   }
-  if (IsAboutCiphertext(outcome)) {
-    return Cause::kBadAnswer;
-  }
-  if (verifier == Verifier::kAnotherWorker && BootNow() < deadline_) {
-    Verify(AnotherIsLost() ? Verifier::kSuccessor : Verifier::kSameWorker);
-    return Cause::kNone;
-  }
-  // Without a verifier the answer is refused as temporary: nobody gains by killing one.
-  return verifier == Verifier::kSuccessor ? Cause::kUnavailable
-                                          : CauseOf(outcome, KmsMethod::kEncrypt);
+  return cause == Cause::kDeadline || IsLasting(cause) ? Cause::kUnavailable : cause;
+}
+
+// Those that may have lied are replaced, so that the second try is made by others.
+Cause EncryptCall::OnContradiction(const std::optional<WorkerProcess>& verifier, Cause cause) {
+  const bool replaced =
+      context().second_opinions.OnEncryptContradiction(maker_, verifier, BootNow());
+  return replaced && !std::exchange(repeated_, true) ? Encrypt() : cause;
 }
 
 bool EncryptCall::AnotherIsLost() const {
   return std::ranges::any_of(context().workers.Workers(), [this](const WorkerState& worker) {
-    return worker.slot != encrypted_by_ && worker.lost;
+    return worker.slot != maker_.slot && worker.lost;
   });
 }
 
@@ -202,7 +223,7 @@ void EncryptCall::NoteSelfVerified() const {
   LogRecord record;
   record.level = LogLevel::kWarn;
   record.event = "kms.encrypt_self_verified";
-  record.fields.emplace_back("worker", std::int64_t{encrypted_by_});
+  record.fields.emplace_back("worker", std::int64_t{maker_.slot});
   context().observers.log.Write(record);
 }
 

@@ -1,12 +1,14 @@
 // One Encrypt: everything is taken from one view, the worker's answer is compared with the
 // supervisor's own computation, and another worker decrypts the ciphertext before the client
 // receives it. There is about one call for each start of an API server, and a wrong ciphertext
-// would lose data permanently.
+// would lose data permanently. If an answer turns out to be wrong, those that may have lied are
+// replaced, and the call begins again once.
 
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/clock.h"
@@ -41,9 +43,9 @@ class EncryptCall final : public KmsCall, public WorkerCall {
   void Cancel() override;
 
  private:
-  // Who verifies: preferably another worker; if that fails, the one that encrypted, unless another
-  // one was killed or is stopped. Its successor is waited for then.
-  enum class Verifier : std::uint8_t { kAnotherWorker, kSuccessor, kSameWorker };
+  // Who verifies: another worker, which is asked twice. The one that encrypted is asked only if no
+  // other one can start or log in; the pool does so for kAnotherWorker if no other one runs.
+  enum class Verifier : std::uint8_t { kAnotherWorker, kAnotherAgain, kSameWorker };
 
   Cause Encrypt();
   Cause Prepare(ipc::EncryptRequest& request);
@@ -53,6 +55,8 @@ class EncryptCall final : public KmsCall, public WorkerCall {
   void Verify(Verifier verifier);
   [[nodiscard]] bool AnotherIsLost() const;
   Cause OnVerified(Verifier verifier, Reply<ipc::DecryptAnswer>& reply);
+  Cause OnNotVerified(Verifier verifier, ipc::Outcome outcome);
+  Cause OnContradiction(const std::optional<WorkerProcess>& verifier, Cause cause);
   void NoteSelfVerified() const;
   void End(Cause cause) override;
   void Answer(Cause cause);
@@ -64,7 +68,9 @@ class EncryptCall final : public KmsCall, public WorkerCall {
   std::string plaintext_;  // wiped at the end
   std::shared_ptr<const ActiveKey> key_;
   v2::EncryptResponse response_;
-  Slot encrypted_by_ = 0;
+  WorkerProcess maker_;  // the worker that encrypted
+  BootTime verifier_asked_{};
+  bool repeated_ = false;
 };
 
 }  // namespace baokms::supervisor

@@ -51,6 +51,7 @@ using DecryptDone =
 inline constexpr BootTime kTimeToRefuse = std::chrono::milliseconds(50);
 
 class DecryptChecks;
+class SecondOpinions;
 
 // Dependencies that all calls share; they must outlive every call.
 struct CallContext {
@@ -59,6 +60,7 @@ struct CallContext {
   ActiveKeys& active_keys;
   Admission& admission;
   DecryptChecks& decrypt_checks;
+  SecondOpinions& second_opinions;
   const Observers& observers;
 };
 

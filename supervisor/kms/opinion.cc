@@ -13,9 +13,7 @@ Opinion::Opinion(Reply<ipc::DecryptAnswer>& reply)
 
 bool Opinion::Contradicts(const Opinion& other) const {
   const bool one_is_plaintext = IsPlaintext() || other.IsPlaintext();
-  const bool both_count =
-      (IsPlaintext() || IsLasting(cause_)) && (other.IsPlaintext() || IsLasting(other.cause_));
-  return one_is_plaintext && both_count && !IsSame(other);
+  return one_is_plaintext && Counts() && other.Counts() && !IsSame(other);
 }
 
 }  // namespace baokms::supervisor

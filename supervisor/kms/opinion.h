@@ -35,6 +35,9 @@ class Opinion final {
 
   [[nodiscard]] bool IsPlaintext() const { return cause_ == Cause::kNone; }
 
+  // Returns whether it says something about the ciphertext. A temporary refusal does not.
+  [[nodiscard]] bool Counts() const { return IsPlaintext() || IsLasting(cause_); }
+
   // Returns whether both are the same plaintext, or the same refusal.
   [[nodiscard]] bool IsSame(const Opinion& other) const {
     return cause_ == other.cause_ && IsSameSecret(plaintext_, other.plaintext_);

@@ -23,8 +23,10 @@ KmsService::KmsService(EventLoop& loop,
       openbao_timeout_(options.openbao_timeout),
       admission_(options.limits),
       active_keys_(std::move(options.identity), std::move(options.plugin_version)),
-      decrypt_checks_(options.verify_decrypt, workers.Workers().size()),
-      context_{workers, status, active_keys_, admission_, decrypt_checks_, observers_},
+      decrypt_checks_(options.verify_decrypt, workers.Workers().size(), observers_.metrics),
+      second_opinions_(workers, observers_, workers.Workers().size()),
+      context_{workers,         status,           active_keys_, admission_,
+               decrypt_checks_, second_opinions_, observers_},
       decrypt_coalescer_(loop, context_) {
 }
 

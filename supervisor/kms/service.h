@@ -18,6 +18,7 @@
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/request_record.h"
+#include "supervisor/kms/second_opinions.h"
 #include "supervisor/status/status_source.h"
 #include "supervisor/workers/worker_pool.h"
 
@@ -72,6 +73,7 @@ class KmsService final {
   Admission admission_;
   ActiveKeys active_keys_;
   DecryptChecks decrypt_checks_;
+  SecondOpinions second_opinions_;
   CallContext context_;
   DecryptCoalescer decrypt_coalescer_;
 };

@@ -32,9 +32,13 @@ class Metrics {
   virtual void RequestReplayed(KmsMethod method) = 0;
   virtual void RequestHedged(KmsMethod method) = 0;
   virtual void EncryptSelfVerified() = 0;
+  // Records that a worker's answer was wrong, or that another worker says so.
+  virtual void EncryptMismatch() = 0;
   virtual void DecryptMismatch() = 0;
   // Records that a lasting refusal was given on the word of the only worker.
   virtual void DecryptUnconfirmed() = 0;
+  // Records that a plaintext that was drawn for a check was not checked.
+  virtual void DecryptUnchecked() = 0;
   virtual void DecryptCoalesced() = 0;
   virtual void PanicRecovered(KmsMethod method) = 0;
   // Records that a connection of this uid was accepted (+1) or ended (-1).

@@ -184,9 +184,13 @@ class PrometheusCollector final : public PrometheusMetrics {
 
   void EncryptSelfVerified() override { self_verified_.Increment(); }
 
+  void EncryptMismatch() override { encrypt_mismatches_.Increment(); }
+
   void DecryptMismatch() override { mismatches_.Increment(); }
 
   void DecryptUnconfirmed() override { unconfirmed_.Increment(); }
+
+  void DecryptUnchecked() override { unchecked_.Increment(); }
 
   void DecryptCoalesced() override { coalesced_.Increment(); }
 
@@ -372,12 +376,18 @@ class PrometheusCollector final : public PrometheusMetrics {
   Counter& self_verified_ = NewCounter("openbao_kms_encrypt_self_verified_total",
                                        "Encrypt answers that only the same worker could verify.")
                                 .Add({});
+  Counter& encrypt_mismatches_ = NewCounter("openbao_kms_encrypt_mismatch_total",
+                                            "Encrypt answers that turned out to be wrong.")
+                                     .Add({});
   Counter& mismatches_ = NewCounter("openbao_kms_decrypt_mismatch_total",
                                     "Decrypt answers that contradicted another worker's.")
                              .Add({});
   Counter& unconfirmed_ = NewCounter("openbao_kms_decrypt_unconfirmed_total",
                                      "Lasting refusals of Decrypt that only one worker gave.")
                               .Add({});
+  Counter& unchecked_ = NewCounter("openbao_kms_decrypt_unchecked_total",
+                                   "Plaintexts drawn for a check that had no result.")
+                            .Add({});
   Counter& coalesced_ = NewCounter("openbao_kms_coalesced_decrypts_total",
                                    "Decrypt calls that joined an equal one in progress.")
                             .Add({});

@@ -65,10 +65,10 @@ void DeepProbe::Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnsw
   const Slot encrypter = reply.worker.slot;
   WorkerChoice choice{.not_this = encrypter};
   if (decrypter_ == Decrypter::kAnotherIfThereIsOne) {
-    choice =
-        AnotherHasToken(encrypter)
-            ? WorkerChoice{.not_this = encrypter, .fallback = WorkerChoice::Fallback::kSameWorker}
-            : WorkerChoice{.only = encrypter};
+    choice = AnotherHasToken(encrypter)
+                 ? WorkerChoice{.not_this = encrypter,
+                                .fallback = WorkerChoice::Fallback::kSameIfOthersHang}
+                 : WorkerChoice{.only = encrypter};
   }
   workers_.Submit(
       std::move(request), choice,

@@ -19,10 +19,15 @@ BootTime NinetyFifthPercentile(std::vector<BootTime> took) {
 
 bool HedgePolicy::IsAboutWorker(ipc::Outcome outcome) {
   constexpr std::array kOutcomes = {
-      ipc::OUTCOME_UNAUTHENTICATED, ipc::OUTCOME_AUTH_FAILED,   ipc::OUTCOME_LOGIN_BUDGET,
-      ipc::OUTCOME_TIMEOUT,         ipc::OUTCOME_UNAVAILABLE,   ipc::OUTCOME_CONNECTION_FAILED,
-      ipc::OUTCOME_TLS_FAILED,      ipc::OUTCOME_DNS_FAILED,    ipc::OUTCOME_OVERLOADED,
-      ipc::OUTCOME_STALE_TABLE,     ipc::OUTCOME_KEY_ID_UNKNOWN};
+      ipc::OUTCOME_UNAUTHENTICATED,   ipc::OUTCOME_AUTH_FAILED,
+      ipc::OUTCOME_LOGIN_BUDGET,      ipc::OUTCOME_LOGIN_TIMEOUT,
+      ipc::OUTCOME_PERMISSION_DENIED, ipc::OUTCOME_TIMEOUT,
+      ipc::OUTCOME_UNAVAILABLE,       ipc::OUTCOME_SEALED,
+      ipc::OUTCOME_RATE_LIMITED,      ipc::OUTCOME_PRECONDITION_FAILED,
+      ipc::OUTCOME_CONNECTION_FAILED, ipc::OUTCOME_TLS_FAILED,
+      ipc::OUTCOME_DNS_FAILED,        ipc::OUTCOME_OVERLOADED,
+      ipc::OUTCOME_UNKNOWN_STATUS,    ipc::OUTCOME_UNDECODABLE,
+      ipc::OUTCOME_STALE_TABLE,       ipc::OUTCOME_KEY_ID_UNKNOWN};
   return std::ranges::find(kOutcomes, outcome) != kOutcomes.end();
 }
 

@@ -155,12 +155,17 @@ void Complete(const PendingRequest& pending,
       pending.done);
 }
 
-void Fail(const PendingRequest& pending, ipc::Outcome outcome, BootTime now) {
+void Fail(const PendingRequest& pending,
+          ipc::Outcome outcome,
+          const WorkerProcess& worker,
+          BootTime now) {
   std::visit(
       [&]<typename Answer>(const OnReply<Answer>& done) {
         Answer answer;
         answer.set_outcome(outcome);
-        done(MakeReply(pending, std::move(answer), now));
+        Reply<Answer> reply = MakeReply(pending, std::move(answer), now);
+        reply.worker = worker;
+        done(std::move(reply));
       },
       pending.done);
 }

@@ -42,6 +42,7 @@ struct PendingRequest {
   std::optional<Slot> hedge;  // the second worker that has it now, only if there is a first
   std::uint32_t replays = 0;
   bool hedged = false;        // it was sent to a second worker, whichever answered
+  bool tried_twice = false;   // one worker failed, so that another one has it
   std::uint32_t crashes = 0;  // workers that crashed while it was on trial
 
   // Whether the request is suspected of crashing workers.
@@ -74,7 +75,11 @@ void Complete(const PendingRequest& pending,
               const WorkerProcess& worker,
               BootTime now);
 
-// Runs the callback with an empty answer that has this outcome.
-void Fail(const PendingRequest& pending, ipc::Outcome outcome, BootTime now);
+// Runs the callback with an empty answer that has this outcome. `worker`: the one that has the
+// request, if any.
+void Fail(const PendingRequest& pending,
+          ipc::Outcome outcome,
+          const WorkerProcess& worker,
+          BootTime now);
 
 }  // namespace baokms::supervisor

@@ -2,118 +2,21 @@
 
 #include <algorithm>
 #include <memory>
-#include <tuple>
 
 #include "common/base/error.h"
 
 namespace baokms::supervisor {
 
-bool RequestScheduler::IsFree(Slot slot) const {
-  const Worker& worker = workers_[slot];
-  return worker.ready && !worker.silence.stopped() && (!trial_ || trial_->slot != slot);
-}
-
-bool RequestScheduler::IsLost(Slot slot, BootTime now) const {
-  const Worker& worker = workers_[slot];
-  return worker.silence.stopped() || (worker.killed_at && now - *worker.killed_at < kLostFor);
-}
-
-// Returns whether the condition holds for any other worker.
-template <typename Condition>
-bool RequestScheduler::AnyBut(Slot slot, const Condition& holds) const {
-  for (Slot other = 0; other < workers_.size(); ++other) {
-    if (other != slot && holds(other)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-bool RequestScheduler::Hangs(Slot slot, BootTime now) const {
-  const Worker& worker = workers_[slot];
-  return !worker.abandoned.empty() && now - worker.heard >= kSilence;
-}
-
-// Among equally loaded workers, chooses the one that served the last free choice: its caches and
-// its connection are warm, which makes a lone Decrypt faster than round-robin. Cancelled requests
-// without an answer still count as load, because a stuck worker must not look idle. A hanging
-// worker is chosen last, however small its load is, and so is one without a token, where a request
-// would wait for a login. A worker that had this request before and still owes its answer is not
-// chosen: the two answers could not be told apart.
-template <typename Allowed>
-std::optional<Slot> RequestScheduler::LeastBusy(RequestId id,
-                                                BootTime now,
-                                                const Allowed& allowed) const {
-  std::optional<Slot> best;
-  std::tuple<bool, bool, std::size_t> least;
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const auto slot = static_cast<Slot>((first_slot_ + i) % workers_.size());
-    const Worker& worker = workers_[slot];
-    const std::tuple load(Hangs(slot, now), !worker.token, worker.Load());
-    const bool may = IsFree(slot) && !worker.abandoned.contains(id) && allowed(slot);
-    if (may && (!best || load < least)) {
-      best = slot;
-      least = load;
-    }
-  }
-  return best;
-}
-
-RequestScheduler::Picked RequestScheduler::Pick(const PendingRequest& pending, BootTime now) const {
-  const WorkerChoice& choice = pending.choice;
-  if (choice.not_this && !choice.only) {
-    return PickAnother(pending, now);
-  }
-  if (!choice.only) {
-    const std::optional<Slot> best = LeastBusy(pending.id, now, [](Slot) { return true; });
-    return best ? Picked{Choice::kTake, *best} : Picked{Choice::kWait};
-  }
-  if (*choice.only >= workers_.size() || !workers_[*choice.only].ready) {
-    return {Choice::kNever};
-  }
-  return {IsFree(*choice.only) ? Choice::kTake : Choice::kWait, *choice.only};
-}
-
-// With kSameWorker, a hanging other worker counts as none: it must not keep an API server from
-// starting. One that was killed or stopped is waited for: whoever does that to a worker must not
-// gain that the others are believed without it.
-RequestScheduler::Picked RequestScheduler::PickAnother(const PendingRequest& pending,
-                                                       BootTime now) const {
-  const Slot same = *pending.choice.not_this;
-  const bool or_same = pending.choice.fallback == WorkerChoice::Fallback::kSameWorker;
-  const bool same_is_free = same < workers_.size() && IsFree(same);
-  const auto is_another = [same](Slot slot) {
-    return slot != same;
-  };
-  const bool other_lost = AnyBut(same, [&](Slot slot) { return IsLost(slot, now); });
-  if (const std::optional<Slot> best = LeastBusy(pending.id, now, is_another)) {
-    if (or_same && same_is_free && !other_lost && Hangs(*best, now) && !Hangs(same, now)) {
-      return {Choice::kTakeFresh, same};
-    }
-    return {Choice::kTake, *best};
-  }
-  if (other_lost || AnyBut(same, [this](Slot slot) { return workers_[slot].ready; })) {
-    return {Choice::kWait};
-  }
-  if (!or_same) {
-    return {Choice::kNever};
-  }
-  return {same_is_free ? Choice::kTakeFresh : Choice::kWait, same};
-}
-
-void RequestScheduler::Give(const PendingRequestPtr& pending,
-                            Picked picked,
-                            BootTime now,
-                            Steps& steps) {
+void RequestScheduler::Give(PendingRequest& pending, Picked picked, BootTime now, Steps& steps) {
   if (picked.choice == Choice::kTakeFresh) {
-    UseFreshConnection(*pending);
+    UseFreshConnection(pending);
   }
-  pending->slot = picked.slot;
-  pending->sent = now;
-  if (!pending->choice.not_this && !pending->choice.only) {
+  pending.slot = picked.slot;
+  pending.sent = now;
+  if (!pending.choice.not_this && !pending.choice.only) {
     first_slot_ = picked.slot;
   }
-  SendTo(picked.slot, *pending, now, steps);
+  SendTo(picked.slot, pending, now, steps);
 }
 
 void RequestScheduler::SendTo(Slot slot,
@@ -134,7 +37,7 @@ void RequestScheduler::SendTo(Slot slot,
 void RequestScheduler::Assign(const PendingRequestPtr& pending, BootTime now, Steps& steps) {
   const Picked picked = Pick(*pending, now);
   if (picked.choice == Choice::kTake || picked.choice == Choice::kTakeFresh) {
-    Give(pending, picked, now, steps);
+    Give(*pending, picked, now, steps);
     return;
   }
   if (picked.choice == Choice::kWait && waiting_.size() < kMaxWaiting) {
@@ -265,7 +168,7 @@ void RequestScheduler::PumpTrials(BootTime now, Steps& steps) {
   const bool idle = worker.ready && worker.Load() == 0;
   if (suspect->trust == PendingRequest::Trust::kSuspect && idle) {
     suspect->trust = PendingRequest::Trust::kOnTrial;
-    Give(suspect, {Choice::kTake, trial_->slot}, now, steps);
+    Give(*suspect, {Choice::kTake, trial_->slot}, now, steps);
   }
 }
 
@@ -302,15 +205,17 @@ Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
   if (pending.done.index() != answer.kind) {
     return Error(ErrorCode::kProtocolViolation, "answer of another kind than its question");
   }
+  const bool failed = HedgePolicy::IsAboutWorker(answer.outcome);
+  worker.failed_at = failed ? std::optional(now) : std::nullopt;
   Answered answered;
   const bool had_two = pending.hedge.has_value();
   if (had_two) {
     --worker.assigned;
     (void)GoesOnElsewhere(pending, slot);
-    if (HedgePolicy::IsAboutWorker(answer.outcome)) {
-      Pump(now, answered.steps);
-      return answered;
-    }
+  }
+  if (failed && (had_two || TryElsewhere(pending, now, answered.steps))) {
+    Pump(now, answered.steps);
+    return answered;
   }
   answered.pending = Remove(id);
   if (had_two) {
@@ -321,6 +226,23 @@ Result<RequestScheduler::Answered> RequestScheduler::Answer(Slot slot,
     Pump(now, answered.steps);
   }
   return answered;
+}
+
+// Gives a request that its worker failed to another one, once. When OpenBao is the reason, all of
+// them have failed lately.
+bool RequestScheduler::TryElsewhere(PendingRequest& pending, BootTime now, Steps& steps) {
+  if (pending.tried_twice || pending.deadline <= now) {
+    return false;
+  }
+  const std::optional<Slot> second = SecondFor(pending, now);
+  if (!second) {
+    return false;
+  }
+  --workers_[*pending.slot].assigned;
+  pending.tried_twice = true;
+  ++pending.replays;
+  Give(pending, {Choice::kTake, *second}, now, steps);
+  return true;
 }
 
 RequestScheduler::Steps RequestScheduler::WorkerPong(Slot slot, BootTime now) {
@@ -415,15 +337,14 @@ void RequestScheduler::HedgeLate(BootTime now, Steps& steps) {
   }
   std::vector<PendingRequestPtr> late;
   for (const auto& [id, pending] : requests_) {
-    if (pending->slot && !pending->hedge && !pending->choice.only &&
-        pending->trust == PendingRequest::Trust::kNormal &&
+    if (pending->slot && !pending->hedge &&
         now - pending->sent >= hedges_.DelayOf(pending->done.index())) {
       late.push_back(pending);
     }
   }
   std::ranges::sort(late, {}, &PendingRequest::sent);
   for (const PendingRequestPtr& pending : late) {
-    const std::optional<Slot> second = HedgeFor(*pending, now);
+    const std::optional<Slot> second = SecondFor(*pending, now);
     if (!second || !hedges_.Affordable()) {
       continue;
     }
@@ -432,14 +353,6 @@ void RequestScheduler::HedgeLate(BootTime now, Steps& steps) {
     pending->hedged = true;
     SendTo(*second, *pending, now, steps);
   }
-}
-
-// Returns the worker that may get a second copy: one that could answer it at once.
-std::optional<Slot> RequestScheduler::HedgeFor(const PendingRequest& pending, BootTime now) const {
-  return LeastBusy(pending.id, now, [&](Slot slot) {
-    return slot != *pending.slot && slot != pending.choice.not_this && workers_[slot].token &&
-           !Hangs(slot, now);
-  });
 }
 
 std::optional<BootTime> RequestScheduler::NextWake() const {

@@ -49,6 +49,10 @@ class RequestScheduler final {
   // How long a worker that was killed counts as lost: what verifies an Encrypt waits for it.
   static constexpr BootTime kLostFor = std::chrono::minutes(1);
 
+  // How long a worker that could not serve a request is chosen last. Short, because the reason is
+  // often OpenBao's and is over soon.
+  static constexpr BootTime kFailedFor = std::chrono::seconds(1);
+
   // Workers that a suspect has to crash, each while it is the only request there, before it is
   // blamed. One crash may be a coincidence.
   static constexpr std::uint32_t kCrashesToBlame = 2;
@@ -87,7 +91,10 @@ class RequestScheduler final {
   Steps WorkerReady(Slot slot, BootTime now);
 
   // Records whether the worker has a usable token. One without is chosen only if no other has one.
-  void WorkerToken(Slot slot, bool usable) { workers_[slot].token = usable; }
+  void WorkerToken(Slot slot, bool usable) {
+    workers_[slot].token = usable;
+    workers_[slot].failed_at.reset();
+  }
 
   // Records that the worker answered a ping.
   Steps WorkerPong(Slot slot, BootTime now);
@@ -101,7 +108,7 @@ class RequestScheduler final {
 
   struct Answered {
     // Null: the answer is dropped, because the request was cancelled before, or because another
-    // worker has it as well and may do better.
+    // worker has it now and may do better.
     PendingRequestPtr pending;
     Steps steps;
   };
@@ -140,6 +147,7 @@ class RequestScheduler final {
     std::size_t forgotten = 0;      // how many of them were not answered
     BootTime heard{};               // its last answer, or its first request after being idle
     SilenceWatch silence{ipc::kWorkerSilence};
+    std::optional<BootTime> failed_at{};  // if its last answer was a failure of its own
     std::optional<BootTime> killed_at{};  // outlives the process
 
     [[nodiscard]] std::size_t Load() const { return assigned + abandoned.size(); }
@@ -165,11 +173,12 @@ class RequestScheduler final {
                                               BootTime now,
                                               const Allowed& allowed) const;
   [[nodiscard]] bool Hangs(Slot slot, BootTime now) const;
+  [[nodiscard]] bool FailedLately(Slot slot, BootTime now) const;
   template <typename Condition>
   [[nodiscard]] bool AnyBut(Slot slot, const Condition& holds) const;
   [[nodiscard]] bool IsFree(Slot slot) const;
   void Assign(const PendingRequestPtr& pending, BootTime now, Steps& steps);
-  void Give(const PendingRequestPtr& pending, Picked picked, BootTime now, Steps& steps);
+  void Give(PendingRequest& pending, Picked picked, BootTime now, Steps& steps);
   void SendTo(Slot slot, const PendingRequest& pending, BootTime now, Steps& steps);
   [[nodiscard]] std::vector<PendingRequestPtr> RequestsOf(Slot slot) const;
   void EndTrialOn(Slot slot);
@@ -178,7 +187,8 @@ class RequestScheduler final {
   void Tick(BootTime now, Steps& steps);
   void GiveToOthers(Slot slot, BootTime now, Steps& steps);
   void HedgeLate(BootTime now, Steps& steps);
-  [[nodiscard]] std::optional<Slot> HedgeFor(const PendingRequest& pending, BootTime now) const;
+  [[nodiscard]] std::optional<Slot> SecondFor(const PendingRequest& pending, BootTime now) const;
+  bool TryElsewhere(PendingRequest& pending, BootTime now, Steps& steps);
   void Pump(BootTime now, Steps& steps);
   void PumpTrials(BootTime now, Steps& steps);
   PendingRequestPtr Remove(RequestId id);

@@ -24,10 +24,15 @@ using RequestId = std::uint64_t;
 struct WorkerChoice {
   // Only this worker; without it the request fails with OUTCOME_UNAVAILABLE.
   std::optional<Slot> only{};
-  // Any worker except this one. With kSameWorker this one after all, over a fresh connection, if
-  // there is no other.
+  // Any worker except this one. With kSameWorker this one after all, over a fresh connection, if no
+  // other one runs and none was killed or is stopped; with kSameIfOthersHang also if the others owe
+  // answers.
   std::optional<Slot> not_this{};
-  enum class Fallback : std::uint8_t { kFail, kSameWorker } fallback = Fallback::kFail;
+  enum class Fallback : std::uint8_t {
+    kFail,
+    kSameWorker,
+    kSameIfOthersHang,
+  } fallback = Fallback::kFail;
 };
 
 // What one worker can be used for at this moment.

@@ -29,7 +29,7 @@ struct WorkerProcess {
 template <typename Answer>
 struct Reply {
   Answer answer;
-  WorkerProcess worker;        // the one that answered
+  WorkerProcess worker;        // the one that answered, or that had the request when time was up
   std::uint32_t queue_us = 0;  // until it was sent to a worker
   std::uint32_t ipc_us = 0;    // from then to the answer, without the time the worker reports
   std::uint32_t replays = 0;   // how often it moved to another worker

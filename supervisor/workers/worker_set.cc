@@ -64,6 +64,12 @@ WorkerSet::Work WorkerSet::Locked(RequestScheduler::Steps steps) {
   if (!steps.sends.empty() || !steps.stops.empty() || !steps.pings.empty()) {
     work.channels = channels_;
   }
+  for (RequestScheduler::Ended& ended : steps.ended) {
+    const std::optional<Slot> slot = ended.pending->slot;
+    const WorkerProcess worker =
+        slot ? WorkerProcess{*slot, states_[*slot].process} : WorkerProcess();
+    work.failed.push_back({std::move(ended.pending), ended.outcome, worker});
+  }
   work.steps = std::move(steps);
   const std::optional<BootTime> next = scheduler_.NextWake();
   if (next && (!armed_for_ || *next < *armed_for_)) {
@@ -98,11 +104,11 @@ void WorkerSet::Do(Work work, CallbackFrom from) {
   if (work.arm) {
     Post([this, when = *work.arm] { ArmTimer(when); });
   }
-  for (const RequestScheduler::Ended& ended : work.steps.ended) {
+  for (const Failed& failed : work.failed) {
     if (from == CallbackFrom::kHere) {
-      Fail(*ended.pending, ended.outcome, BootNow());
+      Fail(*failed.pending, failed.outcome, failed.worker, BootNow());
     } else {
-      Post([ended] { Fail(*ended.pending, ended.outcome, BootNow()); });
+      Post([failed] { Fail(*failed.pending, failed.outcome, failed.worker, BootNow()); });
     }
   }
 }

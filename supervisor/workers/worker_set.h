@@ -58,10 +58,17 @@ class WorkerSet final : public WorkerPool, private WorkerSessions::Listener {
   [[nodiscard]] std::vector<WorkerState> Workers() const override;
 
  private:
+  struct Failed {
+    PendingRequestPtr pending;
+    ipc::Outcome outcome{};
+    WorkerProcess worker;  // the one that has it, if any
+  };
+
   // The work that one event causes, with the channels it needs: collected under the lock, carried
   // out without it.
   struct Work {
-    RequestScheduler::Steps steps;
+    RequestScheduler::Steps steps;  // without `ended`
+    std::vector<Failed> failed;
     std::vector<std::shared_ptr<ChildChannel>> channels;  // by slot; only those that are needed
     std::optional<BootTime> arm;                          // when the timer must fire
   };

@@ -21,7 +21,7 @@ using google::protobuf::MessageLite;
 namespace ipc = baokms::ipc;
 
 // The lies that tests/e2e/test_lying_children.py asks for.
-enum class Lie : int { kPlaintext, kRefusal, kCiphertext, kVersion };
+enum class Lie : int { kPlaintext, kRefusal, kCiphertext, kVersion, kSilence };
 
 // Same size, other content; base64 stays base64.
 void Spoil(std::string& text) {
@@ -60,6 +60,17 @@ bool Distort(Lie lie, ipc::MetadataAnswer& answer) {
   return ipc::AppendVersion(version, std::time(nullptr), *answer.mutable_versions());
 }
 
+// Whether this answer is kept back. The worker still answers the cancellation, as if OpenBao were
+// slow.
+bool KeepsBack(Lie lie, MessageType type, const MessageLite& message) {
+  if (lie != Lie::kSilence || type != MessageType::kDecryptAnswer) {
+    return false;
+  }
+  ipc::DecryptAnswer answer;
+  answer.CheckTypeAndMergeFrom(message);
+  return answer.outcome() == ipc::OUTCOME_OK;
+}
+
 template <typename Answer>
 const MessageLite& Distorted(Lie lie, const MessageLite& message, Answer& copy) {
   copy.CheckTypeAndMergeFrom(message);
@@ -81,6 +92,9 @@ void TellOrLie(ChildSession* session, MessageType type, const MessageLite& messa
   ipc::DecryptAnswer decrypted;
   ipc::EncryptAnswer encrypted;
   ipc::MetadataAnswer metadata;
+  if (KeepsBack(lie, type, message)) {
+    return;
+  }
   switch (type) {
     case MessageType::kDecryptAnswer:
       return Tell(session, type, Distorted(lie, message, decrypted));

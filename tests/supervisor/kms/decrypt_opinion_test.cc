@@ -20,6 +20,7 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/opinion.h"
+#include "supervisor/kms/second_opinions.h"
 #include "tests/supervisor/kms/fakes.h"
 #include "tests/supervisor/workers/run_loop.h"
 
@@ -182,6 +183,13 @@ TEST(DecryptOpinionTest, TheWordOfTheOnlyWorkerCounts) {
   }
 }
 
+Opinion OpinionOf(char what, WorkerProcess worker = {.slot = 0, .number = 1}) {
+  Reply<ipc::DecryptAnswer> reply;
+  reply.answer = Says(what);
+  reply.worker = worker;
+  return Opinion(reply);
+}
+
 class OpinionServiceTest : public ::testing::Test {
  protected:
   KmsCallPtr Start(FakeWorld& world, BootTime deadline = BootTime::max()) {
@@ -307,6 +315,7 @@ TEST_F(OpinionServiceTest, SampledCheckWithoutAResultSaysNothing) {
   world.workers.AnswerOpen(Says('T'));
   RunFor(*world.loop, milliseconds(3));
   EXPECT_EQ(world.metrics.mismatches, 0);
+  EXPECT_EQ(world.metrics.unchecked, 1);
   EXPECT_THAT(world.workers.replaced, IsEmpty());
 }
 
@@ -325,17 +334,39 @@ TEST_F(OpinionServiceTest, SampledChecksInProgressAreBounded) {
   }
   EXPECT_EQ(world.workers.decrypt_count(),
             static_cast<std::size_t>(kCalls + DecryptChecks::kMaxRunning));
+  EXPECT_EQ(world.metrics.unchecked, kCalls - static_cast<int>(DecryptChecks::kMaxRunning));
 }
 
-Opinion OpinionOf(char what, WorkerProcess worker = {.slot = 0, .number = 1}) {
-  Reply<ipc::DecryptAnswer> reply;
-  reply.answer = Says(what);
-  reply.worker = worker;
-  return Opinion(reply);
+// A worker that answers no check of another one's answers gains nothing for its own.
+TEST_F(OpinionServiceTest, SampledChecksOfOneWorkerLeaveThoseOfTheOthers) {
+  FakeWorld world({}, std::chrono::seconds(2), VerifyDecrypt::kSample);
+  FakeMetrics metrics;
+  DecryptChecks checks(VerifyDecrypt::kSample, 2, metrics);
+  const Observers observers{metrics, world.log};
+  SecondOpinions second_opinions(world.workers, observers, 2);
+  ActiveKeys active_keys(GoldenIdentity(), kPluginVersion);
+  Admission admission({});
+  const CallContext context{world.workers, world.status,    active_keys, admission,
+                            checks,        second_opinions, observers};
+  KeepOpen(world);
+  const auto check = [&](WorkerProcess given) {
+    const bool drawn = checks.Draw(OpinionOf('P', given));
+    if (drawn) {
+      checks.Start(context, ipc::DecryptRequest(), OpinionOf('P', given));
+    }
+    return drawn;
+  };
+  for (long i = 0; i < DecryptChecks::kMaxRunning; ++i) {
+    EXPECT_TRUE(check({0, 1 + static_cast<std::uint64_t>(i)}));
+  }
+  EXPECT_FALSE(check({0, 99}));
+  EXPECT_EQ(metrics.unchecked, 1);
+  EXPECT_TRUE(check({1, 2}));
 }
 
 TEST(DecryptChecksTest, DrawsTheFirstAnswersOfEachProcessAndOneIn64) {
-  DecryptChecks checks(VerifyDecrypt::kSample, 2);
+  FakeMetrics metrics;
+  DecryptChecks checks(VerifyDecrypt::kSample, 2, metrics);
   for (const WorkerProcess worker :
        {WorkerProcess{0, 1}, WorkerProcess{1, 2}, WorkerProcess{0, 3}}) {
     const Opinion given = OpinionOf('P', worker);
@@ -354,13 +385,14 @@ TEST(DecryptChecksTest, DrawsTheFirstAnswersOfEachProcessAndOneIn64) {
 }
 
 TEST(DecryptChecksTest, DrawsPlaintextsAloneAndOnlyInASample) {
-  DecryptChecks sample(VerifyDecrypt::kSample, 2);
+  FakeMetrics metrics;
+  DecryptChecks sample(VerifyDecrypt::kSample, 2, metrics);
   EXPECT_FALSE(sample.Draw(OpinionOf('R')));
   EXPECT_FALSE(sample.Draw(OpinionOf('T')));
   EXPECT_TRUE(sample.Draw(OpinionOf('P')));
-  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kOff, 2).Draw(OpinionOf('P')));
-  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kAlways, 2).Draw(OpinionOf('P')));
-  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kSample, 1).Draw(OpinionOf('P')));
+  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kOff, 2, metrics).Draw(OpinionOf('P')));
+  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kAlways, 2, metrics).Draw(OpinionOf('P')));
+  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kSample, 1, metrics).Draw(OpinionOf('P')));
 }
 
 // A short plaintext is inside the object, where the test can look for it.

@@ -1,8 +1,11 @@
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -99,6 +102,39 @@ TEST_F(ServiceTest, EncryptAnswersThatAreNotOursAreRefused) {
     EXPECT_EQ(ended.text, bad.text);
   }
   EXPECT_THAT(world_.workers.decrypts, IsEmpty());
+  EXPECT_EQ(world_.metrics.encrypt_mismatches, 1 + static_cast<int>(std::size(kBadAnswers)))
+      << "the first call began again";
+}
+
+TEST_F(ServiceTest, WorkerWithABadAnswerIsReplacedAndTheCallBeginsAgain) {
+  world_.workers.on_encrypt = [this](const auto&) {
+    ipc::EncryptAnswer answer = GoodEncryptAnswer();
+    if (world_.workers.replaced.empty()) {
+      answer.clear_key_id();
+    }
+    return answer;
+  };
+  const Ended ended = Encrypt("secret");
+  EXPECT_EQ(ended.code, GrpcCode::kOk) << ended.text;
+  EXPECT_EQ(ended.encrypted.annotations_size(), static_cast<int>(GoldenAnnotations().size()));
+  EXPECT_THAT(world_.workers.replaced, ElementsAre(0U));
+  EXPECT_EQ(world_.metrics.encrypt_mismatches, 1);
+  const std::vector<LogRecord> records = world_.log.Records();
+  const auto record = std::ranges::find(records, "kms.encrypt_mismatch", &LogRecord::event);
+  ASSERT_NE(record, records.end());
+  EXPECT_EQ(record->level, LogLevel::kError);
+}
+
+TEST_F(ServiceTest, WorkersThatContradictEachOtherAreReplacedAndTheCallBeginsAgain) {
+  world_.workers.on_decrypt = [this](const auto&, const auto&) {
+    return world_.workers.replaced.empty()
+               ? FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_DECRYPT_FAILED)
+               : DecryptedTo("secret");
+  };
+  EXPECT_EQ(Encrypt("secret").code, GrpcCode::kOk);
+  EXPECT_THAT(world_.workers.replaced, ElementsAre(0U, 1U));
+  EXPECT_THAT(world_.workers.encrypts, SizeIs(2));
+  EXPECT_EQ(world_.metrics.encrypt_mismatches, 1);
 }
 
 TEST_F(ServiceTest, EncryptErrorsAreTranslated) {
@@ -122,7 +158,10 @@ TEST_F(ServiceTest, CiphertextOfSomethingElseIsNeverGiven) {
   }
 }
 
-TEST_F(ServiceTest, VerdictOfTheOtherWorkerIsFinal) {
+// A second pair that contradicts each other is not replaced so soon: the workers may not be the
+// cause.
+TEST_F(ServiceTest, CallsThatAreContradictedAreRefusedWithoutReplacingWorkersAllTheTime) {
+  std::size_t asked = 2;
   for (const ipc::Outcome verdict : {ipc::OUTCOME_DECRYPT_FAILED, ipc::OUTCOME_INVALID_REQUEST,
                                      ipc::OUTCOME_ANNOTATIONS_MISMATCH}) {
     world_.workers.decrypts.clear();
@@ -130,8 +169,9 @@ TEST_F(ServiceTest, VerdictOfTheOtherWorkerIsFinal) {
       return FailedWith<ipc::DecryptAnswer>(verdict);
     };
     EXPECT_EQ(Encrypt("secret").text, "kms request failed");
-    EXPECT_THAT(world_.workers.decrypts, SizeIs(1));
+    EXPECT_THAT(world_.workers.decrypts, SizeIs(std::exchange(asked, 1)));
   }
+  EXPECT_THAT(world_.workers.replaced, SizeIs(2));
 }
 
 TEST_F(ServiceTest, OnlyWorkerVerifiesItselfAndThatIsCounted) {
@@ -157,7 +197,7 @@ TEST_F(ServiceTest, BrokenSecondWorkerDoesNotStopEncrypt) {
   EXPECT_EQ(world_.metrics.self_verified, 1);
 }
 
-TEST_F(ServiceTest, StuckSecondWorkerLeavesTimeToAskTheFirst) {
+TEST_F(ServiceTest, VerificationLeavesTimeForASecondTry) {
   world_.workers.on_decrypt = [](const auto&, const auto&) {
     return DecryptedTo("secret");
   };
@@ -166,6 +206,28 @@ TEST_F(ServiceTest, StuckSecondWorkerLeavesTimeToAskTheFirst) {
   const BootTime until(world_.workers.decrypts[0].first.deadline_ns());
   EXPECT_LE(until - before, milliseconds(1100));
   EXPECT_GE(until - before, milliseconds(900));
+}
+
+// Whoever made the ciphertext can arrange each of these: by answering late, by calling OpenBao more
+// often than it allows.
+TEST_F(ServiceTest, NobodyVerifiesItselfBecauseTheOtherOneFailed) {
+  for (const ipc::Outcome outcome :
+       {ipc::OUTCOME_TIMEOUT, ipc::OUTCOME_CONNECTION_FAILED, ipc::OUTCOME_RATE_LIMITED,
+        ipc::OUTCOME_SEALED, ipc::OUTCOME_UNAVAILABLE, ipc::OUTCOME_OVERLOADED,
+        ipc::OUTCOME_LOGIN_TIMEOUT, ipc::OUTCOME_NOT_FOUND, ipc::OUTCOME_KEY_ID_UNKNOWN,
+        ipc::OUTCOME_PERMISSION_DENIED, ipc::OUTCOME_INTERNAL}) {
+    world_.workers.decrypts.clear();
+    world_.workers.on_decrypt = [outcome](const auto&, const WorkerChoice& choice) {
+      EXPECT_FALSE(choice.only);
+      EXPECT_EQ(choice.not_this, 0U);
+      return FailedWith<ipc::DecryptAnswer>(outcome);
+    };
+    const Ended ended = Encrypt("secret");
+    EXPECT_THAT(ended.text, HasSubstr("(temporary)"));
+    EXPECT_EQ(ended.encrypted.ByteSizeLong(), 0U);
+    EXPECT_THAT(world_.workers.decrypts, SizeIs(2));
+  }
+  EXPECT_EQ(world_.metrics.self_verified, 0);
 }
 
 TEST_F(ServiceTest, FailureOfBothVerificationsIsAnOutage) {

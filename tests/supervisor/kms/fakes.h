@@ -185,6 +185,7 @@ class FakeWorkerPool final : public WorkerPool {
       if (auto answer = on_encrypt(*encrypt)) {
         Reply<ipc::EncryptAnswer> reply;
         reply.answer = *std::move(answer);
+        reply.worker = WorkerFor({});
         loop_.Post([done = std::get<OnReply<ipc::EncryptAnswer>>(std::move(done)), reply] {
           done(reply);
         });
@@ -303,9 +304,13 @@ class FakeMetrics final : public Metrics {
 
   void EncryptSelfVerified() override { ++self_verified; }
 
+  void EncryptMismatch() override { ++encrypt_mismatches; }
+
   void DecryptMismatch() override { ++mismatches; }
 
   void DecryptUnconfirmed() override { ++unconfirmed; }
+
+  void DecryptUnchecked() override { ++unchecked; }
 
   void DecryptCoalesced() override { ++coalesced; }
 
@@ -359,8 +364,10 @@ class FakeMetrics final : public Metrics {
   std::atomic<int> replayed{0};
   std::atomic<int> hedged{0};
   std::atomic<int> self_verified{0};
+  std::atomic<int> encrypt_mismatches{0};
   std::atomic<int> mismatches{0};
   std::atomic<int> unconfirmed{0};
+  std::atomic<int> unchecked{0};
   std::atomic<int> coalesced{0};
   std::atomic<int> panics{0};
   std::atomic<int> peers{0};

@@ -52,8 +52,10 @@ TEST(PrometheusMetricsTest, ShowsWhatIsAlwaysThereFromTheStart) {
         "openbao_kms_circuit_breaker_state 0\n",
         "openbao_kms_socket_restarts_total 0\n",
         "openbao_kms_encrypt_self_verified_total 0\n",
+        "openbao_kms_encrypt_mismatch_total 0\n",
         "openbao_kms_decrypt_mismatch_total 0\n",
         "openbao_kms_decrypt_unconfirmed_total 0\n",
+        "openbao_kms_decrypt_unchecked_total 0\n",
         "# TYPE process_cpu_seconds_total counter\n",
         "process_start_time_seconds 1",
         "process_resident_memory_bytes ",
@@ -173,8 +175,10 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
   metrics->SeccompViolation("worker_0", "socket");
   metrics->SocketRestarted();
   metrics->EncryptSelfVerified();
+  metrics->EncryptMismatch();
   metrics->DecryptMismatch();
   metrics->DecryptUnconfirmed();
+  metrics->DecryptUnchecked();
   metrics->DecryptCoalesced();
   metrics->PanicRecovered(KmsMethod::kStatus);
   metrics->PeerConnection(1000, 1);
@@ -200,8 +204,10 @@ TEST(PrometheusMetricsTest, CountsCallsToOpenBaoAndAllTheRest) {
         "seccomp_violations_total{process=\"worker_0\",syscall=\"socket\"} 1\n",
         "socket_restarts_total 1\n",
         "encrypt_self_verified_total 1\n",
+        "encrypt_mismatch_total 1\n",
         "decrypt_mismatch_total 1\n",
         "decrypt_unconfirmed_total 1\n",
+        "decrypt_unchecked_total 1\n",
         "coalesced_decrypts_total 1\n",
         "panic_recoveries_total{method=\"status\"} 1\n",
         "peer_connections{uid=\"1000\"} 1\n",

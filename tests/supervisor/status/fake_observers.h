@@ -56,8 +56,10 @@ class MockMetrics : public Metrics {
   MOCK_METHOD(void, RequestReplayed, (KmsMethod), (override));
   MOCK_METHOD(void, RequestHedged, (KmsMethod), (override));
   MOCK_METHOD(void, EncryptSelfVerified, (), (override));
+  MOCK_METHOD(void, EncryptMismatch, (), (override));
   MOCK_METHOD(void, DecryptMismatch, (), (override));
   MOCK_METHOD(void, DecryptUnconfirmed, (), (override));
+  MOCK_METHOD(void, DecryptUnchecked, (), (override));
   MOCK_METHOD(void, DecryptCoalesced, (), (override));
   MOCK_METHOD(void, PanicRecovered, (KmsMethod), (override));
   MOCK_METHOD(void, PeerConnection, (std::uint32_t, int), (override));

@@ -211,7 +211,7 @@ class FakeWorkerPool final : public WorkerPool {
       }
     }
     if (!chosen.has_value() && choice.not_this.has_value() && !ready.empty() &&
-        choice.fallback == WorkerChoice::Fallback::kSameWorker) {
+        choice.fallback == WorkerChoice::Fallback::kSameIfOthersHang) {
       chosen = choice.not_this;
     }
     if (chosen.has_value()) {

@@ -94,9 +94,10 @@ TEST_F(HangingWorkerTest, IsTriedWhenThereIsNoOther) {
   EXPECT_THAT(SlotsOfNext(), ElementsAre(0U));
 }
 
-TEST_F(HangingWorkerTest, DoesNotHoldUpWhatTheSameWorkerMayDo) {
-  EXPECT_THAT(SlotsOfNext({.not_this = 1, .fallback = WorkerChoice::Fallback::kSameWorker}),
-              ElementsAre(1U));
+TEST_F(HangingWorkerTest, IsReplacedByTheSameWorkerOnlyWhereThatIsAllowed) {
+  using enum WorkerChoice::Fallback;
+  EXPECT_THAT(SlotsOfNext({.not_this = 1, .fallback = kSameIfOthersHang}), ElementsAre(1U));
+  EXPECT_THAT(SlotsOfNext({.not_this = 1, .fallback = kSameWorker}), ElementsAre(0U));
   EXPECT_THAT(SlotsOfNext({.not_this = 1}), ElementsAre(0U));
 }
 

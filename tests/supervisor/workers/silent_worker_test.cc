@@ -203,7 +203,10 @@ TEST_F(HedgeTest, RefusalThatIsAboutTheWorkerLeavesItToTheOther) {
   ASSERT_TRUE(refused.has_value());
   EXPECT_EQ(refused->pending, nullptr);
   EXPECT_EQ(pending->slot, second);
-  const auto last = scheduler_.Answer(second, 1, kNoToken, now_);
+  const auto also_refused = scheduler_.Answer(second, 1, kNoToken, now_);
+  ASSERT_TRUE(also_refused.has_value());
+  EXPECT_EQ(also_refused->pending, nullptr);
+  const auto last = scheduler_.Answer(*pending->slot, 1, kNoToken, now_);
   ASSERT_TRUE(last.has_value());
   EXPECT_EQ(last->pending, pending) << "there is no other left";
 }

@@ -1,0 +1,84 @@
+#include "supervisor/kms/second_opinions.h"
+
+#include <utility>
+
+#include "common/base/log.h"
+#include "supervisor/observe/metrics.h"
+
+namespace baokms::supervisor {
+
+void SecondOpinions::OnDecryptContradiction(const Opinion& first,
+                                            const Opinion& second,
+                                            bool answered) {
+  observers_.metrics.DecryptMismatch();
+  observers_.log.Write({.level = LogLevel::kError,
+                        .event = "kms.decrypt_mismatch",
+                        .fields = {{"worker", std::int64_t{first.worker().slot}},
+                                   {"other_worker", std::int64_t{second.worker().slot}},
+                                   {"answered", answered}}});
+  for (const Opinion* opinion : {&first, &second}) {
+    pool_.Replace(opinion->worker());
+  }
+}
+
+void SecondOpinions::OnUnconfirmed(const Opinion& only) {
+  observers_.metrics.DecryptUnconfirmed();
+  observers_.log.Write({.level = LogLevel::kWarn,
+                        .event = "kms.decrypt_unconfirmed",
+                        .fields = {{"worker", std::int64_t{only.worker().slot}}}});
+}
+
+bool SecondOpinions::MayReplace(BootTime now) {
+  if (replaced_at_ && now - *replaced_at_ < kBetweenReplacements) {
+    return false;
+  }
+  replaced_at_ = now;
+  return true;
+}
+
+bool SecondOpinions::OnEncryptContradiction(const WorkerProcess& maker,
+                                            const std::optional<WorkerProcess>& verifier,
+                                            BootTime now) {
+  observers_.metrics.EncryptMismatch();
+  LogRecord record = {.level = LogLevel::kError,
+                      .event = "kms.encrypt_mismatch",
+                      .fields = {{"worker", std::int64_t{maker.slot}}}};
+  if (verifier) {
+    record.fields.emplace_back("other_worker", std::int64_t{verifier->slot});
+  }
+  observers_.log.Write(record);
+  if (!MayReplace(now)) {
+    return false;
+  }
+  pool_.Replace(maker);
+  if (verifier) {
+    pool_.Replace(*verifier);
+  }
+  return true;
+}
+
+void SecondOpinions::OnAsked(const WorkerProcess& worker,
+                             bool gave_one,
+                             BootTime asked,
+                             BootTime now) {
+  if (worker.number == 0 || worker.slot >= missing_.size()) {
+    return;
+  }
+  Missing& missing = missing_[worker.slot];
+  if (gave_one || missing.process != worker.number) {
+    missing = {.process = worker.number};
+  }
+  if (gave_one || (missing.count > 0 && asked < missing.last + kBetweenMissing)) {
+    return;
+  }
+  missing.last = now;
+  if (++missing.count < kMissingToReplace || !MayReplace(now)) {
+    return;
+  }
+  observers_.log.Write({.level = LogLevel::kWarn,
+                        .event = "kms.opinions_missing",
+                        .fields = {{"worker", std::int64_t{worker.slot}}}});
+  pool_.Replace(worker);
+}
+
+}  // namespace baokms::supervisor
