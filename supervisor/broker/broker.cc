@@ -32,6 +32,9 @@ constexpr BootTime kLookupTimeout = std::chrono::seconds(10);
 
 constexpr int kUserTimeoutMs = 3000;
 
+// How long connections may be in vain before somebody looks why.
+constexpr BootTime kInVain = std::chrono::milliseconds(kUserTimeoutMs);
+
 Status SetOption(int fd, int level, int name, int value) {
   return CheckSyscall(::setsockopt(fd, level, name, &value, sizeof value), "setsockopt");
 }
@@ -53,6 +56,16 @@ Result<UniqueFd> StartConnect(const SocketAddress& address) {
     return Error(ErrorCode::kUnavailable, "connect", errno);
   }
   return fd;
+}
+
+// Tries it with an empty UDP datagram to the same port: for TCP the kernel does not tell, and the
+// connection times out.
+bool IsSendingRefused(const SocketAddress& address) {
+  const UniqueFd fd(
+      ::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const auto* target = reinterpret_cast<const sockaddr*>(&address.storage);
+  return fd.valid() && ::connect(fd.get(), target, address.size) == 0 &&
+         ::send(fd.get(), "", 0, MSG_NOSIGNAL) < 0 && errno == EPERM;
 }
 
 }  // namespace
@@ -163,11 +176,19 @@ void Broker::ConnectNow(const std::string& asked_by,
   if (socket) {
     answer.outcome = ipc::OUTCOME_OK;
     answer.socket = std::move(*socket);
+    answer.blocked = IsBlocked(state, choice->address);
     Remember(asked_by, request.id(), {.endpoint = request.endpoint(), .address = choice->number});
   } else {
     state.addresses.NoteUnusable(choice->number);
   }
   callback(std::move(answer));
+}
+
+bool Broker::IsBlocked(EndpointState& state, const SocketAddress& address) {
+  const BootTime now = BootNow();
+  const BootTime since = state.in_vain_since.value_or(now);
+  state.in_vain_since = since;
+  return now - since >= kInVain && looks_.Take(now) && IsSendingRefused(address);
 }
 
 void Broker::Remember(const std::string& asked_by, std::uint64_t id, Connection connection) {
@@ -198,6 +219,7 @@ void Broker::TakeReport(std::string_view asked_by, const ipc::ConnectReport& rep
   AddressList& addresses = endpoints_[connection.endpoint].addresses;
   metrics_.BrokerConnection(connection.endpoint, report.usable() ? "usable" : "unusable");
   if (report.usable()) {
+    endpoints_[connection.endpoint].in_vain_since.reset();
     addresses.NoteUsable(connection.address);
   } else {
     addresses.NoteUnusable(connection.address);

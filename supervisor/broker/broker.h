@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
+#include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/address_list.h"
@@ -35,6 +37,9 @@ struct BrokerAnswer {
   UniqueFd socket{};
   std::uint32_t address = 0;  // number of the address that was tried; 0: none
   std::uint32_t untried = 0;  // number of addresses that the call has not tried yet
+  // This machine itself refuses to send to the address, because of IPAddressDeny= of the unit or a
+  // packet filter. Found out once a minute at most, while no connection becomes usable.
+  bool blocked = false;
 };
 
 // Belongs to the loop's thread.
@@ -92,6 +97,8 @@ class Broker final {
     std::vector<std::function<void()>> waiting{};  // for the lookup in progress
     EventLoop::TimerId answer_timer = 0;           // time limit of the waiting requests
     bool looking_up = false;
+    // When the first of the connections was started that have not become usable.
+    std::optional<BootTime> in_vain_since{};
   };
 
   struct Connection {
@@ -100,17 +107,21 @@ class Broker final {
     bool usable = false;  // reported
   };
 
+  static constexpr double kLooksPerSecond = 1.0 / 60;  // a filter stays
+
   void LookUp(std::uint32_t endpoint);
   void AnswerWaiting(std::uint32_t endpoint);
   void ConnectNow(const std::string& asked_by,
                   const ipc::ConnectRequest& request,
                   const Callback& callback);
+  bool IsBlocked(EndpointState& state, const SocketAddress& address);
   void Remember(const std::string& asked_by, std::uint64_t id, Connection connection);
 
   EventLoop& loop_;
   LookUpName look_up_;
   Metrics& metrics_;
   BootTime connect_timeout_;
+  TokenBucket looks_{1, kLooksPerSecond};
   std::vector<EndpointState> endpoints_;
   // By who asked, so that none displaces those of others, and by the id of the request.
   std::map<std::string, std::map<std::uint64_t, Connection>, std::less<>> connections_;

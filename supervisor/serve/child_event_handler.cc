@@ -213,12 +213,26 @@ Status ChildEventHandler::OnConnectRequest(const ChildProcess& from,
                                        "asked for an endpoint that is not configured"));
       return;
     }
+    if (answer.blocked) {
+      LogBlocked();
+    }
     if (from.key == kAgentKey && answer.outcome != ipc::OUTCOME_OK) {
       parts_.login_budget.GiveBack({from.number, request.id()});  // nothing reached OpenBao
     }
     AnswerConnect(from, request, std::move(answer));
   });
   return {};
+}
+
+void ChildEventHandler::LogBlocked() {
+  parts_.log.Write(
+      {.level = LogLevel::kError,
+       .event = "openbao.blocked",
+       .fields = {{"operation", "openbao.blocked"},
+                  {"reason",
+                   "this machine refuses to send to the address of an endpoint: permit it with "
+                   "IPAddressAllow= in allowed-addresses.conf, a drop-in of the unit, or in the "
+                   "packet filter"}}});
 }
 
 // If the process that asked has exited, nothing is sent and the socket is closed.

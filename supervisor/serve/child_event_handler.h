@@ -113,6 +113,7 @@ class ChildEventHandler final : public WorkerEvents, public AgentEvents {
   [[nodiscard]] std::shared_ptr<ChildChannel> ChannelOf(const ChildProcess& process) const;
   void SendTunables(const std::shared_ptr<ChildChannel>& channel) const;
   void KillForViolation(const ChildKey& key, const Error& why);
+  void LogBlocked();
   void AnswerConnect(const ChildProcess& to,
                      const ipc::ConnectRequest& request,
                      BrokerAnswer answer);

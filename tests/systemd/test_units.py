@@ -67,6 +67,7 @@ def test_the_service_is_up_before_openbao_and_says_how_it_is(workspace, own_open
     own_openbao.restart()
     node.wait_healthy()
     wait_for(lambda: node.show("StatusText").startswith("healthy, key version 1"), "the status line")
+    assert "openbao.blocked" not in node.journal()
     assert works(node)
 
 
@@ -193,6 +194,8 @@ def test_the_service_reaches_no_address_that_is_not_allowed(serving):
     serving.drop_in("[Service]\nIPAddressAllow=\n")
     serving.run("systemctl", "restart", SERVICE)
     wait_for(lambda: "unhealthy" in serving.show("StatusText"), "the loss of OpenBao")
+    # For TCP the kernel only says that the connection times out.
+    wait_for(lambda: "IPAddressAllow= in allowed-addresses.conf" in serving.journal(), "the reason")
 
 
 def test_a_restart_costs_each_client_one_call_at_most(serving):
