@@ -25,6 +25,11 @@ E2E_TARGETS = (
     "bao-kms-etcd-scan",
     "baokms_faulty_pkcs11",
     "refusing_child",
+    "flooding_worker",
+    "lying_agent",
+    "lying_worker",
+    "pretending_worker",
+    "unfiltered_worker",
 )
 BUILD_SECONDS, LANE_SECONDS = 1800, 1200
 TEST_SECONDS = 300  # a test that hangs has noticed the fault
@@ -98,6 +103,7 @@ def passes(test: tuple, log: Path, fault: str = "") -> bool:
     one that is planted behind a switch.
     """
     name, what = test
+    switches.ask(TREE, fault)
     if name in PYTEST_FOLDERS:
         fetch("python", "openbao")
         command = [os.environ["PYTHON"], "-m", "pytest", "-c", "tests/pytest.ini", PYTEST_FOLDERS[name]]
@@ -113,7 +119,7 @@ def passes(test: tuple, log: Path, fault: str = "") -> bool:
     command = ["ctest", "--test-dir", "build/release", "--no-tests=error", "--output-on-failure"]
     command += ["--timeout", TEST_SECONDS]
     selected = ["--tests-regex", rf"(^|\.){program}$", "--label-regex", f"^{name}$"]
-    environment = {switches.VARIABLE: fault} | ({"GTEST_FILTER": cases} if cases else {})
+    environment = {"GTEST_FAIL_FAST": "1"} | ({"GTEST_FILTER": cases} if cases else {})
     return run(command + selected, log, LANE_SECONDS, environment)
 
 
@@ -142,37 +148,39 @@ def fit(faults: list) -> bool:
     return misfits == 0
 
 
-def sound(faults: list, log: Path) -> bool:
-    """Whether every test that is named passes without a fault; one that fails would prove nothing."""
-    tests = sorted({fault.noticed_by for fault in faults})
-    if tests and not build(tests, log):
-        print(f"the tests cannot be built: see {log}")
-        return False
-    failing = [test for test in tests if not passes(test, log)]
-    for name, what in failing:
-        print(f"{name}: {what} fails, or does not exist, without any fault: see {log}")
-    return not failing
+def failing(faults: list, log: Path) -> set:
+    """Those tests of the faults that fail without any fault; such a test would prove nothing."""
+    failed = {test for test in {fault.noticed_by for fault in faults} if not passes(test, log)}
+    for name, what in sorted(failed):
+        print(f"{name}: {what} fails, or does not exist, without any fault: see {log}", flush=True)
+    return failed
 
 
 class Report:
-    """One line for each fault, as soon as it is judged."""
+    """One line for each fault as soon as it is judged, and a summary at the end."""
 
-    def __init__(self, faults: list):
-        self.faults = faults
-        self.noticed = 0
+    def __init__(self):
+        self.problems = []
+        self.begun = self.started = time.monotonic()
+
+    def start(self) -> None:
+        """The time until the next fault is judged counts from here."""
         self.started = time.monotonic()
 
     def add(self, fault: Fault, problem: str, how: str) -> None:
         """problem is "" for a fault that was noticed."""
-        self.noticed += not problem
+        self.problems.append((problem, fault.name))
         seconds = time.monotonic() - self.started
         print(f"{problem or 'noticed':14} {how:6} {seconds:6.1f} s  {fault.name}", flush=True)
-        self.started = time.monotonic()
+        self.start()
 
     def end(self) -> int:
         """Returns the exit code."""
-        print(f"{self.noticed} of {len(self.faults)} faults were noticed")
-        return 0 if self.noticed == len(self.faults) else 1
+        left = [f"{problem}: {name}" for problem, name in self.problems if problem]
+        minutes = (time.monotonic() - self.begun) / 60
+        print(f"{len(self.problems) - len(left)} of {len(self.problems)} faults were noticed", end="")
+        print(f" in {minutes:.0f} minutes", *left, sep="\n")
+        return 1 if left else 0
 
 
 def judge_switched(faults: list, log: Path, report: Report) -> list:
@@ -181,17 +189,31 @@ def judge_switched(faults: list, log: Path, report: Report) -> list:
     """
     planted = switches.plant(faults, TREE)
     try:
-        if not planted or not sound(planted, log):
+        if planted and not build([fault.noticed_by for fault in planted], log):
+            print(f"the build with switches fails, so that each fault gets its own: see {log}")
             return faults
+        broken = failing(planted, log)
         noticed = []
-        report.started = time.monotonic()
+        report.start()
         for fault in planted:
-            if not passes(fault.noticed_by, log, fault.name):
+            if fault.noticed_by not in broken and not passes(fault.noticed_by, log, fault.name):
                 report.add(fault, "", "switch")
                 noticed.append(fault)
         return [fault for fault in faults if fault not in noticed]
     finally:
         copy_tree()
+
+
+def judge_built(faults: list, log: Path, report: Report) -> bool:
+    """Judges each fault in a build of its own; false if not even the tree itself can be built."""
+    if faults and not build([fault.noticed_by for fault in faults], log):
+        print(f"the tests cannot be built: see {log}")
+        return False
+    broken = failing(faults, log)
+    report.start()
+    for fault in faults:
+        report.add(fault, "TEST FAILS" if fault.noticed_by in broken else judge(fault, log), "build")
+    return True
 
 
 def main(arguments) -> int:
@@ -211,14 +233,9 @@ def main(arguments) -> int:
     log = TREE / "build" / "mutation.log"
     log.parent.mkdir(exist_ok=True)
     log.write_text("")
-    report = Report(faults)
-    live = [fault for fault in faults if fault.noticed_by[0] in PYTEST_FOLDERS]
-    rest = judge_switched([fault for fault in faults if fault not in live], log, report) + live
-    if not sound(rest, log):
+    report = Report()
+    if not judge_built(judge_switched(faults, log, report), log, report):
         return 1
-    report.started = time.monotonic()
-    for fault in rest:
-        report.add(fault, judge(fault, log), "build")
     return report.end()
 
 
