@@ -203,9 +203,13 @@ std::string_view PinSourcePath(std::string_view source) {
   return source.starts_with('/') ? source : std::string_view();
 }
 
-bool HasUriAttribute(std::string_view uri, std::string_view name) {
+std::optional<std::string> UriAttribute(std::string_view uri, std::string_view name) {
   const Result<std::vector<NamedValue>> attributes = Split(uri);
-  return attributes && std::ranges::find(*attributes, name, &NamedValue::name) != attributes->end();
+  if (!attributes) {
+    return std::nullopt;
+  }
+  const auto found = std::ranges::find(*attributes, name, &NamedValue::name);
+  return found == attributes->end() ? std::nullopt : Decode(found->value);
 }
 
 }  // namespace baokms::setup

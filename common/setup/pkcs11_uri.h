@@ -4,6 +4,8 @@
 
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "common/base/result.h"
@@ -18,7 +20,8 @@ Status CheckPkcs11Uri(std::string_view uri);
 // (RFC 8089) such as "file:/etc/pin" or "file:///etc/pin". Empty if it is neither.
 [[nodiscard]] std::string_view PinSourcePath(std::string_view source);
 
-// Returns whether a URI accepted by CheckPkcs11Uri() has this attribute ("module-path").
-bool HasUriAttribute(std::string_view uri, std::string_view name);
+// Returns the decoded value of this attribute ("module-path") of a URI that CheckPkcs11Uri()
+// accepts; nothing if it has none.
+std::optional<std::string> UriAttribute(std::string_view uri, std::string_view name);
 
 }  // namespace baokms::setup

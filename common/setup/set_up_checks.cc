@@ -116,7 +116,7 @@ Status CheckPkcs11(const ipc::Pkcs11Setup& pkcs11) {
   BAOKMS_TRY(Require(CheckAbsolutePath(pkcs11.certificate_file()),
                      "set-up: auth.cert.pkcs11.certificateFile"));
   const auto has_path = [&](const std::string& path, std::string_view attribute) {
-    return CheckAbsolutePath(path) || (path.empty() && HasUriAttribute(pkcs11.uri(), attribute));
+    return CheckAbsolutePath(path) || (path.empty() && UriAttribute(pkcs11.uri(), attribute));
   };
   BAOKMS_TRY(Require(has_path(pkcs11.module_path(), "module-path"),
                      "set-up: auth.cert.pkcs11.modulePath"));

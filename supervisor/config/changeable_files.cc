@@ -7,7 +7,8 @@
 #include <initializer_list>
 #include <string>
 #include <system_error>
-#include <utility>
+
+#include "supervisor/config/derived.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -47,11 +48,11 @@ std::vector<std::string_view> ChangeableFiles(const Config& config,
                                               const std::string& config_path,
                                               const std::set<uid_t>& users) {
   std::vector<std::string_view> keys;
-  for (const auto& [key, path] : std::initializer_list<std::pair<std::string_view, std::string>>{
+  for (const auto& [key, path] : std::initializer_list<ConfiguredFile>{
            {"--config", config_path},
            {"openbao.caCertFile", config.openbao.ca_cert_file},
            {"auth.jwt.oauth2.caCertFile", config.auth.jwt.oauth2.ca_cert_file},
-           {"auth.cert.pkcs11.modulePath", config.auth.cert.pkcs11.module_path}}) {
+           ModuleOf(config)}) {
     if (!path.empty() && IsChangeable(users, path)) {
       keys.push_back(key);
     }

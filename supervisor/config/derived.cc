@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
+#include "common/setup/pkcs11_uri.h"
 #include "supervisor/config/conditions.h"
 #include "supervisor/config/number_text.h"
 #include "supervisor/config/text_rules.h"
@@ -16,6 +18,7 @@ namespace {
 constexpr std::chrono::seconds kLeastLoginTimeout{5};
 constexpr int kLeastLoginBudget = 12;
 constexpr int kLoginsPerWorker = 3;
+constexpr std::string_view kUriKey = "auth.cert.pkcs11.uri";
 
 // Buffer size: a group's entry lists its members, and a directory service may return thousands.
 constexpr std::size_t kMaxGroupEntryBytes = std::size_t{1} << 20;
@@ -84,7 +87,7 @@ Result<gid_t> SocketGroup(const Config& config) {
   return LookUpGroup(config.server.socket_group);
 }
 
-CredentialFile CredentialOf(const Config& config) {
+ConfiguredFile CredentialOf(const Config& config) {
   const AuthConfig& auth = config.auth;
   if (kWithJwtFile.holds(config)) {
     return {"auth.jwt.jwtFile", auth.jwt.jwt_file};
@@ -92,7 +95,19 @@ CredentialFile CredentialOf(const Config& config) {
   if (kWithOAuth2.holds(config)) {
     return {"auth.jwt.oauth2.clientSecretFile", auth.jwt.oauth2.client_secret_file};
   }
+  const auto source = setup::UriAttribute(auth.cert.pkcs11.uri, "pin-source");
+  if (source) {
+    return {kUriKey, std::string(setup::PinSourcePath(*source))};
+  }
   return {"auth.cert.pkcs11.pinFile", auth.cert.pkcs11.pin_file};
+}
+
+ConfiguredFile ModuleOf(const Config& config) {
+  const Pkcs11Config& pkcs11 = config.auth.cert.pkcs11;
+  if (auto path = setup::UriAttribute(pkcs11.uri, "module-path")) {
+    return {kUriKey, *std::move(path)};
+  }
+  return {"auth.cert.pkcs11.modulePath", pkcs11.module_path};
 }
 
 contract::ConfigIdentity IdentityOf(const Config& config) {

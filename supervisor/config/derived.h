@@ -36,14 +36,17 @@ Result<mode_t> SocketMode(const Config& config);
 // Returns server.socketGroup as a number, looked up in the group database if it is a name.
 Result<gid_t> SocketGroup(const Config& config);
 
-// The file with the secret of a login method, and its key, such as "auth.jwt.jwtFile".
-struct CredentialFile {
+// A file and the key that names it, such as "auth.jwt.jwtFile".
+struct ConfiguredFile {
   std::string_view key;
-  std::string path;  // empty if the method has none
+  std::string path;  // empty: none
 };
 
-// Returns the credential of the configured method. Only the auth agent needs to read it.
-CredentialFile CredentialOf(const Config& config);
+// Returns the secret of the configured login method. Only the auth agent needs to read it.
+ConfiguredFile CredentialOf(const Config& config);
+
+// Returns the PKCS #11 module.
+ConfiguredFile ModuleOf(const Config& config);
 
 // Returns the identity that key ids and the state file's fingerprint derive from.
 contract::ConfigIdentity IdentityOf(const Config& config);

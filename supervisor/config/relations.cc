@@ -183,10 +183,10 @@ class RelationChecker {
     if (!pkcs11.key_label.empty()) {
       Fail("auth.cert.pkcs11.keyLabel", "must be left out with auth.cert.pkcs11.uri");
     }
-    if (setup::HasUriAttribute(pkcs11.uri, "module-path") == !pkcs11.module_path.empty()) {
+    if (setup::UriAttribute(pkcs11.uri, "module-path").has_value() == !pkcs11.module_path.empty()) {
       Fail("auth.cert.pkcs11.modulePath", "must be given either here or in the URI (module-path)");
     }
-    if (setup::HasUriAttribute(pkcs11.uri, "pin-source") == !pkcs11.pin_file.empty()) {
+    if (setup::UriAttribute(pkcs11.uri, "pin-source").has_value() == !pkcs11.pin_file.empty()) {
       Fail("auth.cert.pkcs11.pinFile", "must be given either here or in the URI (pin-source)");
     }
   }

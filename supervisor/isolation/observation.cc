@@ -154,7 +154,7 @@ std::optional<IsolationObservation> Observe(pid_t supervisor,
     return std::nullopt;
   }
   observation.readable_processes = ReadableProcesses(observation.processes);
-  const CredentialFile credential = CredentialOf(config);
+  const ConfiguredFile credential = CredentialOf(config);
   observation.credential = credential.key;
   observation.credential_readable = IsReadable(credential.path, *own);
   observation.changeable_files =

@@ -1,6 +1,7 @@
 """A PKCS#11 module that hangs, fails, refuses the PIN, or runs in another process."""
 
 import hashlib
+import json
 import os
 import shutil
 
@@ -250,6 +251,14 @@ def test_a_module_that_others_may_write_is_not_loaded(faulty):
     setup.provider.wait_healthy()
 
 
+def pin_verdict(provider) -> tuple:
+    """What the command isolation says about the PIN."""
+    report = json.loads(provider.run("isolation", "--output", "json").stdout)
+    return next(
+        (row["status"], row.get("message")) for row in report["checks"] if row["id"] == "promise.pin"
+    )
+
+
 def test_a_wrong_pin_is_tried_once_over_five_restarts(faulty):
     setup, module = faulty()
     token = setup.hsm.contents()
@@ -265,6 +274,8 @@ def test_a_wrong_pin_is_tried_once_over_five_restarts(faulty):
     assert setup.logged("auth.hsm", reason="C_Login: CKR_PIN_INCORRECT")
     assert setup.logged("auth.hsm", reason="PIN latched: the token refused it")
     assert setup.provider.run("pin-latch").stdout == "pinLatch: refused\n"
+    status, message = pin_verdict(setup.provider)
+    assert status == "warn" and message.startswith("the token refused the PIN; it is not tried again")
     assert setup.hsm.contents() == token  # nothing but its state directory is writable
 
     # Another PIN is all it takes, also while the provider runs.
@@ -274,6 +285,7 @@ def test_a_wrong_pin_is_tried_once_over_five_restarts(faulty):
     setup.provider.wait_healthy()
     assert module.logins() == "x."
     assert setup.provider.run("pin-latch").stdout == "pinLatch: none\n"
+    assert pin_verdict(setup.provider) == ("pass", None)
 
 
 def test_a_restart_loop_cannot_lock_the_token(faulty):

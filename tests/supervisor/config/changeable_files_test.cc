@@ -89,6 +89,13 @@ TEST_F(ChangeableFilesTest, ALinkIsFollowed) {
   EXPECT_THAT(Found(), ElementsAre("openbao.caCertFile"));
 }
 
+TEST_F(ChangeableFilesTest, TheModuleOfAUriIsOneOfThem) {
+  Give(root_ + "/module.so");
+  config_.auth.cert.pkcs11.module_path.clear();
+  config_.auth.cert.pkcs11.uri = "pkcs11:token=t;object=k?module-path=" + root_ + "/%6dodule.so";
+  EXPECT_THAT(Found(), ElementsAre("auth.cert.pkcs11.uri"));
+}
+
 TEST_F(ChangeableFilesTest, WhatIsNotThereOrNotConfiguredIsNot) {
   Give(root_);
   config_path_ += ".missing";

@@ -206,5 +206,37 @@ TEST(DerivedTest, ReadsListeners) {
   EXPECT_EQ(ListenerOf(":80")->host, "");
 }
 
+TEST(DerivedTest, KnowsTheCredentialOfTheConfiguredMethod) {
+  Config config;
+  config.auth.jwt.jwt_file = "/jwt";
+  config.auth.jwt.oauth2.client_secret_file = "/secret";
+  config.auth.cert.pkcs11.pin_file = "/pin";
+  config.auth.method = AuthMethod::kJwt;
+  config.auth.jwt.source = JwtSource::kFile;
+  EXPECT_EQ(CredentialOf(config).key, "auth.jwt.jwtFile");
+  EXPECT_EQ(CredentialOf(config).path, "/jwt");
+  config.auth.jwt.source = JwtSource::kOAuth2;
+  EXPECT_EQ(CredentialOf(config).key, "auth.jwt.oauth2.clientSecretFile");
+  EXPECT_EQ(CredentialOf(config).path, "/secret");
+  config.auth.method = AuthMethod::kCert;
+  EXPECT_EQ(CredentialOf(config).key, "auth.cert.pkcs11.pinFile");
+  EXPECT_EQ(CredentialOf(config).path, "/pin");
+}
+
+TEST(DerivedTest, FindsPinAndModuleInAUri) {
+  Config config;
+  config.auth.method = AuthMethod::kCert;
+  config.auth.cert.pkcs11.uri =
+      "pkcs11:token=t;object=k?module-path=/opt/a%20module.so&pin-source=file:///etc/p%69n";
+  EXPECT_EQ(CredentialOf(config).key, "auth.cert.pkcs11.uri");
+  EXPECT_EQ(CredentialOf(config).path, "/etc/pin");
+  EXPECT_EQ(ModuleOf(config).key, "auth.cert.pkcs11.uri");
+  EXPECT_EQ(ModuleOf(config).path, "/opt/a module.so");
+  config.auth.cert.pkcs11.uri = "pkcs11:token=t;object=k";
+  config.auth.cert.pkcs11.module_path = "/opt/module.so";
+  EXPECT_EQ(ModuleOf(config).key, "auth.cert.pkcs11.modulePath");
+  EXPECT_EQ(ModuleOf(config).path, "/opt/module.so");
+}
+
 }  // namespace
 }  // namespace baokms::supervisor
