@@ -466,6 +466,11 @@ TEST(MessageFormTest, MessagesAboutChildren) {
                                         {"negative process ID", [](auto& m) {
                                            m.set_pid(-7);
                                          }}});
+  ipc::PeerChannel peer;
+  peer.set_slot(kMaxWorkers - 1);
+  ExpectRefused<ipc::PeerChannel>(peer, {{"slot that no configuration has", [](auto& m) {
+                                            m.set_slot(kMaxWorkers);
+                                          }}});
 }
 
 }  // namespace

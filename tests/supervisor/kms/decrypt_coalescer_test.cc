@@ -14,6 +14,7 @@
 #include "proto/ipc.pb.h"
 #include "proto/kms_v2.pb.h"
 #include "tests/supervisor/kms/fakes.h"
+#include "tests/supervisor/kms/service_fixture.h"
 #include "tests/supervisor/workers/run_loop.h"
 
 namespace baokms::supervisor {
@@ -85,6 +86,16 @@ TEST_F(DecryptCoalescerTest, AnyOtherDifferenceSeparates) {
   fewer.mutable_annotations()->RemoveLast();
   Start(fewer);
   EXPECT_EQ(results_[2], "kms request concurrency limit reached (temporary)");
+}
+
+// Nobody learns what belongs to one key by naming another one.
+TEST_F(DecryptCoalescerTest, AnotherKeySeparates) {
+  Start();
+  v2::DecryptRequest other = GoodDecryptRequest();
+  other.set_key_id(OtherKeyId());
+  Start(other);
+  ASSERT_TRUE(Await(1));
+  EXPECT_EQ(results_, (std::vector<std::string>{"", "key_id unknown"}));
 }
 
 TEST_F(DecryptCoalescerTest, FollowersTakeNoPlace) {
