@@ -3,19 +3,24 @@
 
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
 
 #include "authagent/auth_status.h"
+#include "authagent/secret_file.h"
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/result.h"
 #include "common/openbao/api.h"
 #include "common/openbao/connector.h"
+#include "ipc/child_descriptors.h"
 #include "ipc/child_session.h"
 #include "proto/ipc.pb.h"
+#include "proto/setup.pb.h"
 
 namespace baokms::authagent {
 
@@ -32,6 +37,13 @@ struct Acquired {
   Acquired acquired;
   acquired.finding = {status, std::string(reason)};
   return acquired;
+}
+
+// Returns where the credential file `path` of `setup` is.
+[[nodiscard]] inline SecretPlace PlaceOf(const ipc::AgentSetup& setup, const std::string& path) {
+  return {.path = path,
+          .own_user = ::geteuid(),
+          .opened = setup.credential_opened() ? ipc::kCredentialDescriptor : -1};
 }
 
 // What a credential may use of its process, from Credential::Start() on. The references must

@@ -1,7 +1,5 @@
 #include "authagent/jwt_file.h"
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <span>
 
@@ -28,20 +26,19 @@ Bytes Trim(Bytes bytes) {
 
 }  // namespace
 
-SecretRead ReadJwtFile(const std::string& path, uid_t own_user) {
-  return ReadSecret(
-      path, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxJwt, .own_user = own_user},
-      {.key = "auth.jwt.jwtFile",
-       .strip = Trim,
-       .forbidden = IsSpace,
-       .problem = "has white space inside the JWT",
-       .remedy = "write one JWT into it"});
+SecretRead ReadJwtFile(const SecretPlace& place) {
+  return ReadSecret(place, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxJwt},
+                    {.key = "auth.jwt.jwtFile",
+                     .strip = Trim,
+                     .forbidden = IsSpace,
+                     .problem = "has white space inside the JWT",
+                     .remedy = "write one JWT into it"});
 }
 
 void JwtFile::Acquire(BootTime /*deadline*/, std::function<void(Acquired)> done) {
   // Stamped before the file is read, so that Replaced() detects a replacement in between.
-  seen_ = StampFile(options_.path);
-  const SecretRead jwt = ReadJwtFile(options_.path, options_.own_user);
+  seen_ = StampFile(options_.place.path);
+  const SecretRead jwt = ReadJwtFile(options_.place);
   if (!jwt.reason.empty()) {
     return done(
         Unusable(jwt.is_content ? AuthStatus::kJwtInvalid : AuthStatus::kError, jwt.reason));
@@ -50,12 +47,12 @@ void JwtFile::Acquire(BootTime /*deadline*/, std::function<void(Acquired)> done)
 }
 
 bool JwtFile::Replaced() const {
-  return StampFile(options_.path) != seen_;
+  return StampFile(options_.place.path) != seen_;
 }
 
 std::unique_ptr<Credential> OpenJwtFile(const ipc::AgentSetup& setup) {
   return std::make_unique<JwtFile>(JwtFile::Options{
-      .path = setup.jwt_file().path(), .own_user = ::geteuid(), .login = ToJwtLogin(setup.jwt())});
+      .place = PlaceOf(setup, setup.jwt_file().path()), .login = ToJwtLogin(setup.jwt())});
 }
 
 }  // namespace baokms::authagent

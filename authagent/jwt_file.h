@@ -19,15 +19,14 @@
 
 namespace baokms::authagent {
 
-// Reads the JWT from `path` under the rules of common/base/safe_path.h: no group write or execute,
+// Reads the JWT from `place` under the rules of common/base/safe_path.h: no group write or execute,
 // no permissions for others. Surrounding whitespace is dropped; whitespace inside is refused.
-SecretRead ReadJwtFile(const std::string& path, uid_t own_user);
+SecretRead ReadJwtFile(const SecretPlace& place);
 
 class JwtFile final : public Credential {
  public:
   struct Options {
-    std::string path;
-    uid_t own_user = 0;
+    SecretPlace place;
     JwtLogin login;
   };
 

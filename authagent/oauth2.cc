@@ -1,7 +1,5 @@
 #include "authagent/oauth2.h"
 
-#include <unistd.h>
-
 #include <optional>
 #include <span>
 
@@ -25,8 +23,7 @@ Bytes WithoutLineEnd(Bytes bytes) {
 OAuth2Credential::Options ToOptions(const ipc::AgentSetup& setup) {
   const ipc::OAuth2Setup& oauth2 = setup.oauth2();
   const bool post = oauth2.auth_method() == ipc::OAuth2Setup::AUTH_METHOD_POST;
-  return {.client_secret_file = oauth2.client_secret_file(),
-          .own_user = ::geteuid(),
+  return {.client_secret = PlaceOf(setup, oauth2.client_secret_file()),
           .grant = {.client_id = oauth2.client_id(),
                     .auth = post ? ClientAuth::kPost : ClientAuth::kBasic,
                     .scopes = {oauth2.scopes().begin(), oauth2.scopes().end()},
@@ -45,10 +42,9 @@ openbao::FormPostOptions ToPostOptions(const ipc::OAuth2Setup& setup) {
 
 }  // namespace
 
-SecretRead ReadClientSecret(const std::string& path, uid_t own_user) {
+SecretRead ReadClientSecret(const SecretPlace& place) {
   return ReadSecret(
-      path,
-      {.forbidden_bits = kForbiddenBits, .max_size = kMaxClientSecretFile, .own_user = own_user},
+      place, {.forbidden_bits = kForbiddenBits, .max_size = kMaxClientSecretFile},
       {.key = "auth.jwt.oauth2.clientSecretFile",
        .strip = WithoutLineEnd,
        .forbidden = [](auto byte) { return byte == '\0' || byte == '\r' || byte == '\n'; },
@@ -58,8 +54,8 @@ SecretRead ReadClientSecret(const std::string& path, uid_t own_user) {
 
 void OAuth2Credential::Acquire(BootTime deadline, std::function<void(Acquired)> done) {
   // Stamped before the file is read, so that Replaced() detects a replacement in between.
-  seen_ = StampFile(options_.client_secret_file);
-  const SecretRead read = ReadClientSecret(options_.client_secret_file, options_.own_user);
+  seen_ = StampFile(options_.client_secret.path);
+  const SecretRead read = ReadClientSecret(options_.client_secret);
   if (!read.reason.empty()) {
     return done(Unusable(AuthStatus::kOAuth2Credential, read.reason));
   }
@@ -89,7 +85,7 @@ Acquired OAuth2Credential::ClassifyAnswer(const openbao::FormAnswer& answer,
 }
 
 bool OAuth2Credential::Replaced() const {
-  return StampFile(options_.client_secret_file) != seen_;
+  return StampFile(options_.client_secret.path) != seen_;
 }
 
 Result<std::unique_ptr<Credential>> OpenOAuth2(const ipc::AgentSetup& setup,

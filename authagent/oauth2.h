@@ -28,16 +28,15 @@ namespace baokms::authagent {
 // The maximum size of a client secret file (docs/config.md#files).
 inline constexpr std::size_t kMaxClientSecretFile = std::size_t{64} * 1024;
 
-// Reads the secret from `path` under the rules of common/base/safe_path.h: at most read and write
+// Reads the secret from `place` under the rules of common/base/safe_path.h: at most read and write
 // for the owner and read for the group. One line end (CR LF or LF) at the end is dropped; any other
 // white space is part of the secret. NUL, CR or LF inside is refused.
-SecretRead ReadClientSecret(const std::string& path, uid_t own_user);
+SecretRead ReadClientSecret(const SecretPlace& place);
 
 class OAuth2Credential final : public Credential {
  public:
   struct Options {
-    std::string client_secret_file;
-    uid_t own_user = 0;
+    SecretPlace client_secret;
     GrantRequest grant;
     JwtLogin login;
   };

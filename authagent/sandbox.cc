@@ -90,7 +90,8 @@ ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
   const bool module = setup.has_module();
   const bool writes = !setup.module().state_directory().empty();
   return {.process_name = "bao-kms-authagt",
-          .fixed_descriptors = ipc::kChildDescriptors,
+          .fixed_descriptors =
+              setup.credential_opened() ? ipc::kCredentialDescriptor + 1 : ipc::kChildDescriptors,
           .open_files = module ? kModuleOpenFiles : kOpenFiles,
           .data_bytes = module ? kModuleDataBytes : kDataBytes,
           .file_bytes = writes ? RLIM_INFINITY : 0};

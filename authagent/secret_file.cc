@@ -1,11 +1,14 @@
 #include "authagent/secret_file.h"
 
+#include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <optional>
 #include <utility>
 
 #include "common/base/result.h"
@@ -23,11 +26,12 @@ bool BeginsWithByteOrderMark(std::string_view text) {
                              [text](std::string_view mark) { return text.starts_with(mark); });
 }
 
-// Fills `buffer` from the descriptor and returns the number of bytes read.
+// Fills `buffer` from the start of the file and returns the number of bytes read.
 Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
-    const ssize_t size = ::read(fd, buffer.data() + filled, buffer.size() - filled);
+    const ssize_t size =
+        ::pread(fd, buffer.data() + filled, buffer.size() - filled, static_cast<off_t>(filled));
     if (size < 0 && errno == EINTR) {
       continue;
     }
@@ -40,6 +44,19 @@ Result<std::size_t> ReadAll(int fd, std::span<std::uint8_t> buffer) {
     filled += static_cast<std::size_t>(size);
   }
   return filled;
+}
+
+Opened Open(const SecretPlace& place, const FileRules& rules) {
+  struct stat info {};
+
+  if (place.opened < 0 || ::fstat(place.opened, &info) != 0 || !S_ISREG(info.st_mode)) {
+    return OpenFileByRules(place.path, rules);
+  }
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size > rules.max_size) {
+    return {UniqueFd(), 0, PathRefusal{.rule = PathRule::kSize, .max_size = rules.max_size}};
+  }
+  return {UniqueFd(::fcntl(place.opened, F_DUPFD_CLOEXEC, 0)), size, std::nullopt};
 }
 
 // Returns the word for the rule that a path broke (docs/authentication.md#credential-files).
@@ -109,8 +126,9 @@ std::string ContentReason(const SecretForm& form, std::string_view problem) {
   return Reason("invalid_content", form.key, problem).append("; ").append(form.remedy.view());
 }
 
-SecretRead ReadSecret(const std::string& path, const FileRules& rules, const SecretForm& form) {
-  const Opened file = OpenFileByRules(path, rules);
+SecretRead ReadSecret(const SecretPlace& place, FileRules rules, const SecretForm& form) {
+  rules.own_user = place.own_user;
+  const Opened file = Open(place, rules);
   if (file.refusal) {
     return {.reason = RefusalReason(*file.refusal, form.key)};
   }

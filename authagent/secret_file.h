@@ -28,6 +28,15 @@ struct SecretForm {
   Literal remedy;                        // what the file must contain: "write one PIN into it"
 };
 
+// Where a secret is.
+struct SecretPlace {
+  std::string path;
+  uid_t own_user = 0;  // the only permitted owner besides root
+  // Open for reading, by the spawner that checked the path, because this user may not open it; its
+  // position does not matter. Negative, or no regular file: the path is opened.
+  int opened = -1;
+};
+
 // What a credential file contains, or the reason why it cannot be used.
 struct [[nodiscard]] SecretRead {
   SecretBuffer secret{};
@@ -38,9 +47,9 @@ struct [[nodiscard]] SecretRead {
   bool is_content = false;  // `reason` is about the content, not about the file
 };
 
-// Reads the secret alone. A file that begins with a byte order mark, or that is empty after
-// strip(), cannot be used either.
-SecretRead ReadSecret(const std::string& path, const FileRules& rules, const SecretForm& form);
+// Reads the secret alone; `rules` has all but the own user. A file that begins with a byte order
+// mark, or that is empty after strip(), cannot be used either.
+SecretRead ReadSecret(const SecretPlace& place, FileRules rules, const SecretForm& form);
 
 // Returns the reason for a file of the configuration key `key` that was not opened, as in
 // SecretRead.

@@ -15,6 +15,10 @@ inline constexpr int kSetupDescriptor = 4;  // sealed memfd (ipc/sealed.h)
 inline constexpr int kSpawnerChannel = 5;
 inline constexpr int kChildDescriptors = 6;
 
+// Only the agent, and only with AgentSetup.credential_opened: its credential, open for reading, or
+// /dev/null if the spawner may not open it.
+inline constexpr int kCredentialDescriptor = 6;
+
 // Used by the spawner itself.
 inline constexpr int kWorkerSetupDescriptor = 5;
 inline constexpr int kAgentSetupDescriptor = 6;

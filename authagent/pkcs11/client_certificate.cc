@@ -161,9 +161,7 @@ ChainRead ReadChainFile(const std::string& path, uid_t own_user) {
                         .problem = "",
                         .remedy = "write the PEM certificates alone into it, leaf first"};
   const SecretRead file = ReadSecret(
-      path,
-      {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxChainFile, .own_user = own_user},
-      form);
+      {path, own_user}, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxChainFile}, form);
   if (!file.reason.empty()) {
     return {{}, {file.is_content ? AuthStatus::kCertInvalid : AuthStatus::kError, file.reason}};
   }

@@ -78,7 +78,7 @@ Result<std::unique_ptr<Credential>> OpenHsm(const ipc::AgentSetup& setup,
   const ipc::Pkcs11Setup& pkcs11 = setup.pkcs11();
   HsmOptions options{
       .certificate_file = pkcs11.certificate_file(),
-      .pin_file = pkcs11.pin_file(),
+      .pin = PlaceOf(setup, pkcs11.pin_file()),
       .pin_salt = pkcs11.pin_salt(),
       .role = pkcs11.role(),
       .own_user = ::geteuid(),
@@ -144,7 +144,7 @@ void HsmCredential::AskForAttempt() {
   const bool from_uri = !selection_.pin_file().empty();
   SecretRead pin = ReadPinFile(
       from_uri ? Literal("pin-source of auth.cert.pkcs11.uri") : "auth.cert.pkcs11.pinFile",
-      from_uri ? selection_.pin_file() : options_.pin_file, options_.own_user);
+      from_uri ? SecretPlace{selection_.pin_file(), options_.own_user} : options_.pin);
   if (!pin.reason.empty()) {
     return WaitForPin(std::move(pin.reason));
   }

@@ -33,7 +33,7 @@ namespace baokms::authagent {
 
 struct HsmOptions {
   std::string certificate_file;
-  std::string pin_file;
+  SecretPlace pin;
   std::string pin_salt;
   std::string role;  // the name of a certificate role; empty: OpenBao tries every role
   uid_t own_user = 0;

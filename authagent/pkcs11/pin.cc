@@ -28,14 +28,13 @@ std::span<const std::uint8_t> WithoutLineEnds(std::span<const std::uint8_t> line
 
 }  // namespace
 
-SecretRead ReadPinFile(Literal key, const std::string& path, uid_t own_user) {
-  return ReadSecret(
-      path, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxPinFile, .own_user = own_user},
-      {.key = key,
-       .strip = WithoutLineEnds,
-       .forbidden = [](auto byte) { return EndsLine(byte) || byte == '\0'; },
-       .problem = "has a NUL or more than one line",
-       .remedy = "write the PIN alone into it"});
+SecretRead ReadPinFile(Literal key, const SecretPlace& place) {
+  return ReadSecret(place, {.forbidden_bits = kForbiddenSecretBits, .max_size = kMaxPinFile},
+                    {.key = key,
+                     .strip = WithoutLineEnds,
+                     .forbidden = [](auto byte) { return EndsLine(byte) || byte == '\0'; },
+                     .problem = "has a NUL or more than one line",
+                     .remedy = "write the PIN alone into it"});
 }
 
 Result<std::uint16_t> PinTag(std::span<const std::uint8_t> salt, const SecretBuffer& pin) {

@@ -23,7 +23,7 @@ inline constexpr std::size_t kMaxPinFile = 4096;
 // Reads exactly one non-empty line; CR and LF at its end are dropped. The file must have no group
 // write or execute permission and none for others. `key` is the part of the configuration that
 // names the file.
-SecretRead ReadPinFile(Literal key, const std::string& path, uid_t own_user);
+SecretRead ReadPinFile(Literal key, const SecretPlace& place);
 
 // Returns the first bits (ipc::kPinTagBits) of SHA-256 over `salt` and the PIN: enough to detect
 // that the PIN was changed, too few to find a PIN by trying all of them.

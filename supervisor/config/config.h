@@ -106,6 +106,8 @@ struct AuthConfig {
   Duration token_renewal_increment{};
   Duration login_timeout{};
   int login_budget_per_minute{};
+  // No key: the credential's path was written with ${CREDENTIALS_DIRECTORY}.
+  bool credential_from_systemd = false;
   JwtConfig jwt;
   CertConfig cert;
 };

@@ -76,6 +76,7 @@ void ExpandCredentials(ConfigDocument& document, const Environment& environment)
     if (field != nullptr && field->rule->may_be_credential &&
         ExpandCredential(field->write(document.config), environment)) {
       document.from_systemd.emplace(row.key);
+      document.config.auth.credential_from_systemd = true;
     }
   }
 }

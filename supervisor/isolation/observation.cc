@@ -156,6 +156,7 @@ std::optional<IsolationObservation> Observe(pid_t supervisor,
   observation.readable_processes = ReadableProcesses(observation.processes);
   const ConfiguredFile credential = CredentialOf(config);
   observation.credential = credential.key;
+  observation.credential_from_systemd = config.auth.credential_from_systemd;
   observation.credential_readable = IsReadable(credential.path, *own);
   observation.changeable_files =
       ChangeableFiles(config, config_path, UsersOf(observation.processes));

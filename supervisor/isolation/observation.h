@@ -57,6 +57,7 @@ struct IsolationObservation {
   AddressFilter address_filter = AddressFilter::kUnknown;
   // What the PIN latch has recorded. Empty: no PIN is used.
   std::optional<Result<std::optional<PinRecord>>> pin_latch{};
+  bool credential_from_systemd = false;
   bool module = false;         // there is a PKCS#11 module
   bool module_writes = false;  // and it may write below its state directory
   std::size_t workers = 0;     // configured

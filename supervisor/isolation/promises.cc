@@ -250,12 +250,17 @@ Verdict JudgeDescriptors(const IsolationObservation& observation) {
   const std::set<std::string_view> spawner{"null",    "seqpacket", "eventpoll",
                                            "eventfd", "timerfd",   "signalfd",
                                            "memory",  "program",   "proc"};
+  std::set<std::string_view> agent = child;
+  if (observation.credential_from_systemd && IsSeparate(observation)) {
+    agent.insert("file");  // which the spawner's child opened for it
+  }
   Problems problems;
   for (const ProcessView& process : observation.processes) {
     if (process.name == "spawner" || process.name.starts_with("worker_") ||
         (process.name == "auth_agent" && !observation.module)) {
-      const Problems foreign =
-          ForeignDescriptors(process, process.name == "spawner" ? spawner : child);
+      const Problems foreign = ForeignDescriptors(process, process.name == "spawner"      ? spawner
+                                                           : process.name == "auth_agent" ? agent
+                                                                                          : child);
       problems.insert(problems.end(), foreign.begin(), foreign.end());
     }
   }

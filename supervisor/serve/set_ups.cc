@@ -229,6 +229,10 @@ Result<SetUps> MakeSetUps(const ServeOptions& options,
   }
   if (users != nullptr) {
     FillUsers(*users, set_ups);
+    if (config.auth.credential_from_systemd) {
+      set_ups.spawner.set_agent_credential(CredentialOf(config).path);
+      set_ups.agent.set_credential_opened(true);
+    }
   }
   BAOKMS_TRY(setup::CheckWorkerSetup(set_ups.worker));
   BAOKMS_TRY(setup::CheckAgentSetup(set_ups.agent));

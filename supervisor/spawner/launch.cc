@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 
 #include "common/base/error.h"
+#include "common/base/safe_path.h"
 #include "ipc/child_descriptors.h"
 #include "ipc/child_session.h"
 
@@ -21,6 +23,9 @@ namespace {
 
 // Above every fixed number, so that moving one descriptor never overwrites another.
 constexpr int kParking = 64;
+
+// Group write and execute, and all permissions of others, as the agent has it for its other files.
+constexpr mode_t kForbiddenCredentialBits = 0037;
 
 // The forked process while it becomes the child, and how it reports a step that fails.
 class Transition final {
@@ -72,6 +77,14 @@ Status LeavePrivileges(const UserIds& user, bool keep_groups) {
   return ClearCapabilities();
 }
 
+// What systemd hands over belongs to root or this user.
+int OpenCredential(const LaunchPlan& plan) {
+  Opened file = OpenFileByRules(plan.credential, {.forbidden_bits = kForbiddenCredentialBits,
+                                                  .max_size = std::numeric_limits<off_t>::max(),
+                                                  .own_user = ::geteuid()});
+  return file.refusal ? plan.null : file.fd.release();
+}
+
 // Runs in the forked child: everything it needs was computed before the fork.
 [[noreturn]] void Become(const LaunchPlan& plan,
                          int* descriptors,
@@ -79,6 +92,9 @@ Status LeavePrivileges(const UserIds& user, bool keep_groups) {
                          char* const* arguments,
                          char* const* environment) {
   Transition child(count == 0 ? -1 : descriptors[0]);
+  if (!plan.credential.empty()) {
+    descriptors[count - 1] = OpenCredential(plan);
+  }
   if (plan.user) {
     child.Require(LeavePrivileges(*plan.user, plan.keep_groups));
   }
@@ -142,6 +158,9 @@ Result<pid_t> Launch(const LaunchPlan& plan) {
   std::vector<char*> argument_pointers = Pointers(arguments);
   std::vector<char*> environment_pointers = Pointers(environment);
   std::vector<int> descriptors = plan.descriptors;
+  if (!plan.credential.empty()) {
+    descriptors.push_back(plan.null);
+  }
   const pid_t child = ::fork();
   if (child < 0) {
     return Error(ErrorCode::kSystem, "fork", errno);

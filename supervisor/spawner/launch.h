@@ -26,6 +26,9 @@ struct LaunchPlan {
   int null = -1;                 // /dev/null, open for reading and writing; becomes 0, 1 and 2
   std::vector<int> descriptors;  // become 3, 4, 5, ... in this order
   std::vector<std::string> environment;
+  // Not empty: a file that the child opens before it changes its user, and that becomes the
+  // descriptor after those. /dev/null if it cannot be opened, or another user could have made it.
+  std::string credential{};
   std::optional<UserIds> user{};  // to become; otherwise the child keeps user and capabilities
   bool keep_groups = false;       // with `user`: keeps this process's supplementary groups
 };

@@ -240,6 +240,7 @@ LaunchPlan Spawner::PlanFor(const ChildKey& key, int supervisor, int spawner) co
                           setup_.agent_environment().end());
   plan.program = ipc::kAgentProgramDescriptor;
   plan.descriptors = {supervisor, ipc::kAgentSetupDescriptor, spawner};
+  plan.credential = setup_.agent_credential();
   return plan;
 }
 

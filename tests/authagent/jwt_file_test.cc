@@ -1,6 +1,7 @@
 #include "authagent/jwt_file.h"
 
 #include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include "authagent/jwt_claims.h"
 #include "common/base/clock.h"
 #include "common/base/secret_buffer.h"
+#include "common/base/unique_fd.h"
 #include "proto/setup.pb.h"
 #include "tests/authagent/jwt_text.h"
 
@@ -54,7 +56,7 @@ class JwtFileTest : public ::testing::Test {
 
   // The reason; empty if the file is accepted.
   [[nodiscard]] std::string Problem() const {
-    return ReadJwtFile(root_ / "jwt", ::geteuid()).reason;
+    return ReadJwtFile({root_ / "jwt", ::geteuid()}).reason;
   }
 
   fs::path root_;
@@ -73,7 +75,7 @@ Acquired AcquireFrom(JwtFile& file) {
 
 TEST_F(JwtFileTest, DropsWhitespaceAroundTheToken) {
   for (const std::string_view content : {"a.b.c", "a.b.c\n", " \t\r\na.b.c\r\n\v\f "}) {
-    const SecretRead jwt = ReadJwtFile(Put(content), ::geteuid());
+    const SecretRead jwt = ReadJwtFile({Put(content), ::geteuid()});
     EXPECT_EQ(jwt.reason, "");
     EXPECT_EQ(Reveal(jwt.secret), "a.b.c");
   }
@@ -108,10 +110,34 @@ TEST_F(JwtFileTest, RefusesModesThatLetOthersIn) {
   }
 }
 
+// As the spawner hands it over, for a user who may not open it.
+TEST_F(JwtFileTest, ReadsAnOpenFileAgainAndAgain) {
+  const UniqueFd opened(::open(Put("a.b.c").c_str(), O_RDONLY | O_CLOEXEC));
+  fs::remove(root_ / "jwt");
+  for (int i = 0; i < 2; ++i) {
+    const SecretRead jwt = ReadJwtFile({root_ / "jwt", ::geteuid(), opened.get()});
+    EXPECT_EQ(jwt.reason, "");
+    EXPECT_EQ(Reveal(jwt.secret), "a.b.c");
+  }
+}
+
+TEST_F(JwtFileTest, ReadsNoOpenFileThatIsTooLarge) {
+  const UniqueFd opened(::open(Put(std::string(kMaxJwt + 1, 'x')).c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(ReadJwtFile({root_ / "jwt", ::geteuid(), opened.get()}).reason,
+              StartsWith("file_too_large: auth.jwt.jwtFile: "));
+}
+
+// It could not be opened for this process: the path says why.
+TEST_F(JwtFileTest, OpensThePathIfItWasGivenNothing) {
+  const UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(ReadJwtFile({root_ / "jwt", ::geteuid(), null.get()}).reason,
+              StartsWith("file_missing: auth.jwt.jwtFile: "));
+  EXPECT_EQ(Reveal(ReadJwtFile({Put("a.b.c"), ::geteuid(), null.get()}).secret), "a.b.c");
+}
+
 TEST_F(JwtFileTest, GivesAGoodTokenAndItsEnd) {
   const std::string token = ValidFor(3600);
-  JwtFile file(
-      {.path = Put(token + "\n"), .own_user = ::geteuid(), .login = {.role = "kms", .rules = {}}});
+  JwtFile file({.place = {Put(token + "\n"), ::geteuid()}, .login = {.role = "kms", .rules = {}}});
   const std::int64_t before = UnixNow();
   const Acquired acquired = AcquireFrom(file);
   EXPECT_EQ(acquired.finding.status, AuthStatus::kOk);
@@ -125,8 +151,7 @@ TEST_F(JwtFileTest, GivesNoTokenWithABadFinding) {
   JwtRules rules;
   rules.min_remaining_s = 120;
   rules.leeway_s = 30;
-  JwtFile file(
-      {.path = root_ / "jwt", .own_user = ::geteuid(), .login = {.role = "kms", .rules = rules}});
+  JwtFile file({.place = {root_ / "jwt", ::geteuid()}, .login = {.role = "kms", .rules = rules}});
   EXPECT_EQ(AcquireFrom(file).finding,
             (Finding{AuthStatus::kError,
                      "file_missing: auth.jwt.jwtFile: cannot be opened: No such file or "
@@ -180,8 +205,7 @@ TEST_F(JwtFileTest, ExpectsWhatItsSetUpSays) {
 }
 
 TEST_F(JwtFileTest, NoticesAReplacedRemovedAndNewFile) {
-  JwtFile file(
-      {.path = root_ / "jwt", .own_user = ::geteuid(), .login = {.role = "kms", .rules = {}}});
+  JwtFile file({.place = {root_ / "jwt", ::geteuid()}, .login = {.role = "kms", .rules = {}}});
   AcquireFrom(file);
   EXPECT_FALSE(file.Replaced()) << "missing then and now";
   Put(ValidFor(3600));
@@ -201,7 +225,7 @@ TEST_F(JwtFileTest, SurvivesReplacementDuringEveryRead) {
   Put(one);
   for (int i = 0; i < 200; ++i) {
     Put(i % 2 == 0 ? two : one);
-    const SecretRead jwt = ReadJwtFile(root_ / "jwt", ::geteuid());
+    const SecretRead jwt = ReadJwtFile({root_ / "jwt", ::geteuid()});
     ASSERT_EQ(jwt.reason, "");
     EXPECT_EQ(Reveal(jwt.secret), i % 2 == 0 ? two : one);
   }

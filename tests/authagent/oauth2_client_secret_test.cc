@@ -34,7 +34,7 @@ class OAuth2ClientSecretTest : public ::testing::Test {
 
   // The secret, or "!" and the word of the reason.
   [[nodiscard]] static std::string Read(const std::string& path) {
-    const SecretRead read = ReadClientSecret(path, ::geteuid());
+    const SecretRead read = ReadClientSecret({path, ::geteuid()});
     return read.reason.empty() ? std::string(read.secret.RevealText())
                                : "!" + read.reason.substr(0, read.reason.find(':'));
   }
@@ -91,16 +91,16 @@ TEST_F(OAuth2ClientSecretTest, NamesWhatIsWrongWithThePath) {
 
 TEST_F(OAuth2ClientSecretTest, NamesTheKeyTheProblemAndOneRemedy) {
   Put("a", 0644);
-  EXPECT_EQ(ReadClientSecret(root_ / "secret", ::geteuid()).reason,
+  EXPECT_EQ(ReadClientSecret({root_ / "secret", ::geteuid()}).reason,
             "unsafe_permissions: auth.jwt.oauth2.clientSecretFile: mode 0644, at most 0640 is "
             "allowed; run chmod 0640 FILE");
   Put("a\nb");
-  EXPECT_EQ(ReadClientSecret(root_ / "secret", ::geteuid()).reason,
+  EXPECT_EQ(ReadClientSecret({root_ / "secret", ::geteuid()}).reason,
             "invalid_content: auth.jwt.oauth2.clientSecretFile: has a NUL, CR or LF inside the "
             "client secret; write the client secret alone into it");
   fs::create_directory(root_ / "open");
   ASSERT_EQ(::chmod((root_ / "open").c_str(), 0777), 0);
-  EXPECT_EQ(ReadClientSecret(root_ / "open" / "secret", ::geteuid()).reason,
+  EXPECT_EQ(ReadClientSecret({root_ / "open" / "secret", ::geteuid()}).reason,
             "unsafe_permissions: auth.jwt.oauth2.clientSecretFile: a part of its path is writable "
             "by others: mode 0777, at most 0755 is allowed; run chmod 0755 DIRECTORY");
 }

@@ -198,8 +198,7 @@ class OAuth2CredentialTest : public ::testing::Test {
     Put("the secret");
     credential_ = std::make_unique<OAuth2Credential>(
         OAuth2Credential::Options{
-            .client_secret_file = root_ / "secret",
-            .own_user = ::geteuid(),
+            .client_secret = {root_ / "secret", ::geteuid()},
             .grant = {.client_id = "c", .auth = ClientAuth::kPost},
             .login = {.role = "kms",
                       .rules = {.min_remaining_s = 60, .leeway_s = 30, .expected_issuer = "us"}}},

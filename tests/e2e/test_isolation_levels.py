@@ -1,11 +1,13 @@
 """What separates the processes at each isolation level, on the real programs."""
 
+import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from rig.kms import KmsError
 from rig.processes import is_running, program
 from rig.provider import AGENT, SPAWNER, WORKER
 from rig.users import (
@@ -68,6 +70,25 @@ def test_each_process_has_a_user_of_its_own(separate):
     }
     assert works(separate)
     assert separate.ready()[1]["isolation"]["level"] == "separate-users"
+
+
+def test_a_credential_of_systemd_is_handed_to_the_agent(make_provider):
+    provider = make_provider(separate=True)
+    path = provider.load_credential("jwt", provider.tenant.issue_jwt())
+    provider.write_config({"auth": {"jwt": {"jwtFile": path}}})
+    provider.start_healthy()
+    file = provider.folder / "credentials/jwt"
+    assert reads(SUPERVISOR_IDS, file) and not reads(AGENT_IDS, file)
+    for name in (AGENT, WORKER):  # whoever replaces them has it as well
+        os.kill(min(provider.pids(name)), signal.SIGKILL)
+        wait_for(lambda: len(provider.processes()) == 5, "the next one", ignoring=(OSError,))
+        wait_for(lambda: works(provider), "a token", ignoring=(OSError, KmsError))
+    environment = {"CREDENTIALS_DIRECTORY": str(file.parent)}
+    report = provider.run("isolation", "--output", "json", environment=environment).stdout
+    rows = {row["id"]: row for row in json.loads(report)["checks"]}
+    assert "fail" not in {row["status"] for row in rows.values()}
+    assert "1 file" in rows["process.auth_agent"]["message"]
+    assert "can read the file of auth.jwt.jwtFile" in rows["promise.credentials"]["message"]
 
 
 def test_only_the_agent_can_read_the_credential(separate):

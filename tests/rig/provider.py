@@ -95,6 +95,8 @@ class Provider:
         folder.mkdir(mode=0o500)
         (folder / name).touch(mode=0o400)
         (folder / name).write_text(text)
+        for path in (folder, folder / name) if self.separate else ():
+            os.chown(path, *SUPERVISOR_IDS)
         self.daemon.env = {**self.daemon.env, "CREDENTIALS_DIRECTORY": str(folder)}
         return f"${{CREDENTIALS_DIRECTORY}}/{name}"
 
@@ -139,10 +141,10 @@ class Provider:
         """Installs the policy that the program itself prints for this configuration."""
         self.tenant.write_policy(self.run("policy", "openbao").stdout)
 
-    def run(self, *arguments, check=True) -> subprocess.CompletedProcess:
+    def run(self, *arguments, check=True, environment=None) -> subprocess.CompletedProcess:
         """Runs another command of the program with this configuration; text output is captured."""
         command = [provider_binary(), "--config", str(self.config_path), *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, env={})
+        result = subprocess.run(command, capture_output=True, text=True, env=environment or {})
         sanitizers.require_none(result.stderr)
         if check:
             result.check_returncode()

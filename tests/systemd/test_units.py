@@ -22,6 +22,7 @@ from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
 MOST_EXPOSED = {False: "12", True: "16"}  # systemd-analyze security, in tenths
+CREDENTIAL = f"/run/credentials/{SERVICE}/identity.jwt"
 TWO, NONE = "00000000000000c0", "0000000000000000"  # CAP_SETUID and CAP_SETGID; no capability
 
 
@@ -85,6 +86,14 @@ def test_no_process_has_a_right_it_could_lose(serving):
         "openbao-kms:openbao-kms-socket 660",
         "openbao-kms:openbao-kms-socket 2750",
     ]
+
+
+def test_secrets_are_in_memory_that_root_cannot_read(leveled):
+    node = leveled.enable().wait_healthy()
+    children = processes.running(node.processes(), PROGRAMS[2:])
+    assert len(children) == 3
+    for child in children:
+        assert " /secretmem (deleted)" in Path(f"/proc/{child.pid}/maps").read_text()
 
 
 def test_systemd_finds_little_exposed(leveled):
@@ -257,7 +266,8 @@ def test_reload_is_a_sighup(serving):
     assert works(serving)
 
 
-def test_the_jwt_may_be_a_credential_of_systemd(node):
+def test_the_jwt_may_be_a_credential_of_systemd(leveled):
+    node = leveled
     node.run("chmod", "0600", JWT)
     node.run("chgrp", "root", JWT)  # the service itself cannot read it
     node.drop_in(f"[Service]\nLoadCredential=identity.jwt:{JWT}\n")
@@ -265,6 +275,8 @@ def test_the_jwt_may_be_a_credential_of_systemd(node):
     node.enable().wait_healthy()
     assert works(node)
     assert ready(node)["auth"]["credential"] == "ok"
+    assert node.reads("openbao-kms", CREDENTIAL)
+    assert not node.reads("openbao-kms-auth", CREDENTIAL)
 
 
 def test_a_configuration_that_is_wrong_is_told_in_the_journal_and_tried_again(node):

@@ -48,7 +48,7 @@ class PinFileTest : public testing::Test {
 };
 
 SecretRead Read(const std::string& path) {
-  return ReadPinFile("auth.cert.pkcs11.pinFile", path, ::geteuid());
+  return ReadPinFile("auth.cert.pkcs11.pinFile", {path, ::geteuid()});
 }
 
 TEST_F(PinFileTest, ReadsOneLineWithoutItsEnd) {

@@ -401,6 +401,8 @@ TEST(CredentialsTest, ExpandsTheDirectory) {
   const Keys keys = With(JwtKeys(), "auth.jwt.jwtFile", "${CREDENTIALS_DIRECTORY}/jwt");
   const LoadResult loaded = Load(YamlOf(keys), options);
   EXPECT_EQ(loaded.document.config.auth.jwt.jwt_file, "/run/credentials/x/jwt");
+  EXPECT_TRUE(loaded.document.config.auth.credential_from_systemd);
+  EXPECT_FALSE(Load(YamlOf(JwtKeys()), options).document.config.auth.credential_from_systemd);
   EXPECT_THAT(Validate(loaded.document, loaded.problems), IsEmpty());
   ASSERT_EQ(Warnings(loaded.document).size(), 1U);
   EXPECT_EQ(Warnings(loaded.document)[0].key, "auth.jwt.jwtFile");

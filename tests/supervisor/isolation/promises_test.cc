@@ -226,6 +226,21 @@ std::vector<Breach> Breaches() {
        [](IsolationObservation& o) {
          Process(o, "worker_0").descriptors["file"] = 1;
        }},
+      {"promise.descriptors", CheckStatus::kFail, "auth_agent has 1 open of kind file",
+       [](IsolationObservation& o) {
+         Process(o, "auth_agent").descriptors["file"] = 1;
+       }},
+      {"promise.descriptors", CheckStatus::kFail, "auth_agent has 1 open of kind file",
+       [](IsolationObservation& o) {
+         o.reported->level = "single-user";
+         o.credential_from_systemd = true;
+         Process(o, "auth_agent").descriptors["file"] = 1;
+       }},
+      {"promise.descriptors", CheckStatus::kPass, "",
+       [](IsolationObservation& o) {
+         o.credential_from_systemd = true;
+         Process(o, "auth_agent").descriptors["file"] = 1;
+       }},
       {"promise.descriptors", CheckStatus::kFail, "spawner has 2 open of kind tcp",
        [](IsolationObservation& o) {
          Process(o, "spawner").descriptors["tcp"] = 2;

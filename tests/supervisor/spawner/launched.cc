@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstddef>
 #include <fstream>
@@ -45,6 +46,13 @@ std::string Credentials() {
   return text;
 }
 
+// What the agent is given as its credential.
+std::string Credential() {
+  std::array<char, 64> text{};
+  const ssize_t size = ::pread(6, text.data(), text.size(), 0);
+  return {text.data(), size < 0 ? 0 : static_cast<std::size_t>(size)};
+}
+
 bool IsNull(int fd) {
   char byte = 0;
   return ::read(fd, &byte, 1) == 0 && ::write(fd, "x", 1) == 1;
@@ -60,6 +68,7 @@ int main(int argc, char** argv) {
   facts += "descriptors" + OpenDescriptors() + "\n";
   facts += "blocked" + BlockedSignals() + "\n";
   facts += Credentials();
+  facts += "credential '" + Credential() + "'\n";
   facts += "null" + std::string(IsNull(0) && IsNull(1) && IsNull(2) ? " yes" : " no") + "\n";
   for (std::size_t sent = 0; sent < facts.size();) {
     const ssize_t n = ::write(3, facts.data() + sent, facts.size() - sent);

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -82,13 +84,7 @@ std::int64_t OnlyChild() {
 
 // Runs each test in a process that becomes what the supervisor is when it starts the spawner.
 class SeparateUsersTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (::geteuid() != 0) {
-      GTEST_SKIP() << "changing the user needs root";
-    }
-  }
-
+ public:
   template <typename Test>
   static void AsSupervisor(const Test& test) {
     const pid_t child = ::fork();
@@ -110,6 +106,13 @@ class SeparateUsersTest : public ::testing::Test {
             .worker = OpenToExecute(program),
             .agent = OpenToExecute(program)};
   }
+
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) {
+      GTEST_SKIP() << "changing the user needs root";
+    }
+  }
 };
 
 TEST_F(SeparateUsersTest, EachChildIsBornAsItsOwnUserWithoutPrivileges) {
@@ -128,6 +131,52 @@ TEST_F(SeparateUsersTest, EachChildIsBornAsItsOwnUserWithoutPrivileges) {
     EXPECT_THAT(agent, HasSubstr("Groups:\t" + std::to_string(kAgentGroup) + " \n"));
     EXPECT_THAT(agent, HasSubstr(none));
   });
+}
+
+// What the agent of a spawner is born with if its credential is `text` in a file of this user and
+// mode, in a directory as systemd makes it for a service.
+std::string AgentFacts(const std::string& text, const UserIds& owner, mode_t mode) {
+  std::string folder = "/tmp/credentials_XXXXXX";
+  EXPECT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/pin";
+  std::ofstream(path) << text;
+  EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+  EXPECT_EQ(::chown(path.c_str(), owner.uid, owner.gid), 0);
+  EXPECT_EQ(::chown(folder.c_str(), kSupervisor.uid, kSupervisor.gid), 0);
+  EXPECT_EQ(::chmod(folder.c_str(), 0500), 0);
+  std::array<int, 2> facts{};
+  EXPECT_EQ(::pipe(facts.data()), 0);
+  SeparateUsersTest::AsSupervisor([&path, &facts] {
+    ipc::SpawnerSetup setup = SetupWithUsers();
+    setup.set_agent_credential(path);
+    RealSpawner spawner(setup, SeparateUsersTest::Programs(BAOKMS_LAUNCHED));
+    const std::string worker = FactsFrom(spawner.Spawn(ipc::ROLE_WORKER, 0));
+    EXPECT_THAT(worker, HasSubstr("descriptors 0 1 2 3 4 5\n"));
+    const std::string agent = FactsFrom(spawner.Spawn(ipc::ROLE_AUTH_AGENT, 0));
+    EXPECT_EQ(::write(facts[1], agent.data(), agent.size()), static_cast<ssize_t>(agent.size()));
+  });
+  ::close(facts[1]);
+  std::string all(65536, '\0');
+  const ssize_t size = ::read(facts[0], all.data(), all.size());
+  all.resize(size < 0 ? 0 : static_cast<std::size_t>(size));
+  ::close(facts[0]);
+  std::filesystem::remove_all(folder);
+  return all;
+}
+
+TEST_F(SeparateUsersTest, TheAgentIsGivenACredentialThatItsUserMayNotOpen) {
+  const std::string agent = AgentFacts("1234", kSupervisor, 0400);
+  EXPECT_THAT(agent, HasSubstr(Line("Uid", kAgent.uid)));
+  EXPECT_THAT(agent, HasSubstr("descriptors 0 1 2 3 4 5 6\n"));
+  EXPECT_THAT(agent, HasSubstr("credential '1234'\n"));
+  EXPECT_THAT(AgentFacts("1234", {.uid = 0, .gid = kSupervisor.gid}, 0440),
+              HasSubstr("credential '1234'\n"));
+}
+
+TEST_F(SeparateUsersTest, TheAgentIsGivenNoCredentialThatAnotherUserCouldHaveMade) {
+  EXPECT_THAT(AgentFacts("1234", kFirstWorker, 0444), HasSubstr("credential ''\n"));
+  EXPECT_THAT(AgentFacts("1234", kSupervisor, 0444), HasSubstr("credential ''\n"));
+  EXPECT_THAT(AgentFacts("1234", kSupervisor, 0200), HasSubstr("credential ''\n"));
 }
 
 TEST_F(SeparateUsersTest, KillsAStoppedChildOfAnotherUser) {
