@@ -3,9 +3,12 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <fcntl.h>
+#include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <iterator>
 #include <string>
 
@@ -24,6 +27,23 @@ constexpr int kLowestCopy = 3;
 
 UniqueFd CopyOf(int fd) {
   return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, kLowestCopy));
+}
+
+// Returns how many bytes could be read, at most kFloodBytes. The filter allows no ioctl(2), which
+// could tell without a copy how many wait.
+std::size_t Receive(int socket, int flags) {
+  std::array<std::uint8_t, kFloodBytes> copy{};
+  const ssize_t size = ::recv(socket, copy.data(), copy.size(), flags | MSG_DONTWAIT);
+  ::explicit_bzero(copy.data(), copy.size());
+  return size > 0 ? static_cast<std::size_t>(size) : 0;
+}
+
+ConnectionLook LookAt(int socket, const CallCounts& calls) {
+  pollfd writable{socket, POLLOUT, 0};
+  return {.waiting = Receive(socket, MSG_PEEK),
+          .unread = ::poll(&writable, 1, 0) == 0,
+          .completed = calls.completed,
+          .in_progress = calls.in_progress};
 }
 
 // The kernel's NGROUPS_MAX.
@@ -65,7 +85,7 @@ Result<Peer> PeerOf(int socket, const PeerPolicy& policy) {
   if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
     return Error(ErrorCode::kSystem, "getsockopt(SO_PEERCRED)", errno);
   }
-  Peer peer{credentials.uid, credentials.gid, {}};
+  Peer peer{credentials.uid, credentials.gid, {}, credentials.pid};
   if (policy.NeedsGroups()) {
     peer.groups = BAOKMS_TRY(GroupsOf(socket));
   }
@@ -90,8 +110,9 @@ Result<std::unique_ptr<Acceptor>> Acceptor::Create(EventLoop& loop,
 
 Acceptor::~Acceptor() {
   Stop();
+  loop_.Cancel(look_);
   for (const auto& [number, connection] : connections_) {
-    loop_.Cancel(connection.deadline);
+    loop_.Cancel(connection.timer);
     loop_.Unwatch(connection.fd.get());
   }
 }
@@ -161,7 +182,7 @@ void Acceptor::Admit(UniqueFd connection) {
   } else if (!MakeRoom(peer->uid)) {
     Log(LogLevel::kWarn, "too_many_connections", peer->uid);
   } else {
-    Keep(std::move(connection), peer->uid);
+    Keep(std::move(connection), *peer);
   }
 }
 
@@ -170,11 +191,11 @@ bool Acceptor::MakeRoom(uid_t uid) {
   std::vector<Occupant> open;
   open.reserve(connections_.size());
   for (const auto& [number, connection] : connections_) {
-    const Answered& answered = connection.answered;
+    const CallCounts* const calls = connection.calls.get();
     open.push_back({.uid = connection.uid,
-                    .use = answered == nullptr ? ConnectionUse::kHandshake
-                           : *answered         ? ConnectionUse::kAnswered
-                                               : ConnectionUse::kServed});
+                    .use = calls == nullptr        ? ConnectionUse::kHandshake
+                           : calls->completed == 0 ? ConnectionUse::kServed
+                                                   : ConnectionUse::kAnswered});
   }
   const NewcomerDecision decision = CheckNewcomer(open, uid);
   if (decision.evict) {
@@ -183,18 +204,18 @@ bool Acceptor::MakeRoom(uid_t uid) {
   return decision.admit;
 }
 
-void Acceptor::Keep(UniqueFd connection, uid_t uid) {
+void Acceptor::Keep(UniqueFd connection, const Peer& peer) {
   const Number number = ++last_;
   // Edge-triggered, because the handshake stays in the socket until it is complete.
   if (!loop_.Watch(connection.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
                    [this, number](std::uint32_t events) { OnEvent(number, events); })) {
-    Log(LogLevel::kWarn, "out_of_descriptors", uid);
+    Log(LogLevel::kWarn, "out_of_descriptors", peer.uid);
     return;
   }
-  const auto at =
-      connections_.emplace(number, Connection{std::move(connection), uid, 0, nullptr}).first;
-  observers_.metrics.PeerConnection(uid, 1);
-  at->second.deadline = loop_.After(
+  Connection kept{std::move(connection), peer.uid, peer.pid, 0, nullptr, {}};
+  const auto at = connections_.emplace(number, std::move(kept)).first;
+  observers_.metrics.PeerConnection(peer.uid, 1);
+  at->second.timer = loop_.After(
       kHandshakeTime, [this, number] { End(connections_.find(number), "no_handshake"); });
   OnHandshake(at);  // a client usually sends it immediately
 }
@@ -205,9 +226,22 @@ void Acceptor::OnEvent(Number number, std::uint32_t events) {
     return;
   }
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    End(found);
-  } else if (found->second.answered == nullptr) {
+    OnLeft(found);
+  } else if (found->second.calls == nullptr) {
     OnHandshake(found);
+  }
+}
+
+// A flood may also come in many connections that are closed again before anybody has looked at
+// them.
+void Acceptor::OnLeft(Connections::iterator at) {
+  const Connection& connection = at->second;
+  if (connection.calls != nullptr && connection.calls->completed == 0 &&
+      Receive(connection.fd.get(), MSG_PEEK) >= kFloodBytes) {
+    penalties_.Punish(connection.uid, connection.pid, BootNow());
+    End(at, "flood");
+  } else {
+    End(at);
   }
 }
 
@@ -226,28 +260,76 @@ void Acceptor::OnHandshake(Connections::iterator at) {
 
 void Acceptor::HandOver(Connections::iterator at) {
   Connection& connection = at->second;
-  loop_.Cancel(std::exchange(connection.deadline, 0));
+  loop_.Cancel(std::exchange(connection.timer, 0));
+  const BootTime wait = penalties_.Left(connection.uid, connection.pid, BootNow());
+  if (wait > BootTime::zero()) {
+    const Number number = at->first;
+    connection.timer =
+        loop_.After(wait, [this, number] { OnHandshake(connections_.find(number)); });
+    return;
+  }
   UniqueFd served = CopyOf(connection.fd.get());
   if (!served.valid() || !loop_.Modify(connection.fd.get(), EPOLLRDHUP)) {
     End(at, "out_of_descriptors");
     return;
   }
   Log(LogLevel::kInfo, "ok", connection.uid);
-  connection.answered = on_connection_(std::move(served));
-  if (connection.answered == nullptr) {
+  connection.calls = on_connection_(std::move(served));
+  if (connection.calls == nullptr) {
     End(at);
+  } else if (look_ == 0) {
+    look_ = loop_.After(kFloodLook, [this] { LookForFloods(); });
   }
 }
 
-// Closes the connection on gRPC's side as well. `status` is logged unless it is empty.
+void Acceptor::LookForFloods() {
+  const HeapWatch::Verdict heap = heap_.Look(BootNow());
+  bool served = false;
+  bool suspected = false;
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    const auto at = next++;
+    Connection& connection = at->second;
+    if (connection.calls == nullptr) {
+      continue;
+    }
+    const ConnectionLook look = LookAt(connection.fd.get(), *connection.calls);
+    suspected = connection.signs.Look(look) || suspected;
+    if (const std::string_view why = Judge(connection, heap); why.empty()) {
+      served = true;
+    } else {
+      End(at, why);
+      heap_.TrimLater(BootNow());
+    }
+  }
+  look_ = 0;
+  if (served || heap_.WillTrim()) {
+    look_ = loop_.After(suspected ? kFloodLookAgain : kFloodLook, [this] { LookForFloods(); });
+  }
+}
+
+// Returns why the connection has to end; empty if it may stay.
+std::string_view Acceptor::Judge(Connection& connection, HeapWatch::Verdict heap) {
+  const FloodSigns& signs = connection.signs;
+  const bool wasted = heap != HeapWatch::Verdict::kFine && signs.Useless();
+  if (signs.Certain() || wasted) {
+    penalties_.Punish(connection.uid, connection.pid, BootNow());
+    return signs.Certain() ? "flood" : "out_of_memory";
+  }
+  return heap == HeapWatch::Verdict::kEndIdle && signs.Idle() ? "out_of_memory" : "";
+}
+
+// Closes the connection on gRPC's side as well, which would read what has arrived before
+// nevertheless. `status` is logged unless it is empty.
 void Acceptor::End(Connections::iterator at, std::string_view status) {
   const Connection& connection = at->second;
   if (!status.empty()) {
     Log(LogLevel::kWarn, status, connection.uid);
   }
-  loop_.Cancel(connection.deadline);
+  loop_.Cancel(connection.timer);
   loop_.Unwatch(connection.fd.get());
   (void)::shutdown(connection.fd.get(), SHUT_RDWR);
+  while (Receive(connection.fd.get(), 0) > 0) {
+  }
   observers_.metrics.PeerConnection(connection.uid, -1);
   connections_.erase(at);
 }

@@ -1,12 +1,11 @@
 // The accept loop in front of gRPC: peers are checked and counted, and must complete the HTTP/2
-// handshake, before gRPC sees a byte. It never closes the listening socket and takes nothing out of
-// a connection.
+// handshake, before gRPC sees a byte. Clients that flood gRPC are disconnected. It never closes the
+// listening socket and takes nothing out of a connection before its end.
 
 #pragma once
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +23,9 @@
 #include "common/base/result.h"
 #include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
+#include "supervisor/kms/call_counts.h"
 #include "supervisor/kms/eviction.h"
+#include "supervisor/kms/flood_watch.h"
 #include "supervisor/kms/request_record.h"
 
 namespace baokms::supervisor {
@@ -33,7 +34,8 @@ namespace baokms::supervisor {
 struct Peer {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::vector<gid_t> groups;  // supplementary groups; filled only if the policy lists groups
+  std::vector<gid_t> groups{};  // supplementary groups; filled only if the policy lists groups
+  pid_t pid = 0;                // 0: a process of another PID namespace
 };
 
 // Restricts which peers may connect, in addition to the socket's file mode: server.allowedPeers.
@@ -62,12 +64,9 @@ class Acceptor final {
   // cannot flood the log.
   static constexpr int kMaxRecordsPerSecond = 16;
 
-  // Set once a call has completed on a connection.
-  using Answered = std::shared_ptr<const std::atomic<bool>>;
-
-  // Takes ownership of a connection whose client has completed the handshake. Returns null if the
-  // connection was not taken.
-  using OnConnection = std::function<Answered(UniqueFd)>;
+  // Takes ownership of a connection whose client has completed the handshake. Returns its calls;
+  // null if the connection was not taken.
+  using OnConnection = std::function<std::shared_ptr<const CallCounts>(UniqueFd)>;
 
   // Starts accepting. `listener` is a listening, non-blocking UNIX stream socket; it and everything
   // else passed by reference must outlive the acceptor.
@@ -98,8 +97,10 @@ class Acceptor final {
   struct Connection {
     UniqueFd fd;
     uid_t uid = 0;
-    EventLoop::TimerId deadline = 0;  // of the handshake
-    Answered answered;                // null until the handshake is complete
+    pid_t pid = 0;
+    EventLoop::TimerId timer = 0;  // deadline of the handshake, then the end of a penalty
+    std::shared_ptr<const CallCounts> calls;  // null until gRPC has the connection
+    FloodSigns signs;
   };
 
   using Connections = std::map<Number, Connection>;
@@ -120,10 +121,13 @@ class Acceptor final {
   void OnNoDescriptor();
   void Admit(UniqueFd connection);
   bool MakeRoom(uid_t uid);
-  void Keep(UniqueFd connection, uid_t uid);
+  void Keep(UniqueFd connection, const Peer& peer);
   void OnEvent(Number number, std::uint32_t events);
+  void OnLeft(Connections::iterator at);
   void OnHandshake(Connections::iterator at);
   void HandOver(Connections::iterator at);
+  void LookForFloods();
+  std::string_view Judge(Connection& connection, HeapWatch::Verdict heap);
   void End(Connections::iterator at, std::string_view status = {});
   void Resume();
   void Log(LogLevel level, std::string_view status, std::optional<uid_t> uid);
@@ -135,6 +139,9 @@ class Acceptor final {
   OnConnection on_connection_;
   UniqueFd spare_;  // closed to accept and refuse a client when no descriptor is left
   EventLoop::TimerId pause_ = 0;
+  EventLoop::TimerId look_ = 0;  // runs while gRPC has a connection
+  FloodPenalties penalties_;
+  HeapWatch heap_;
   Connections connections_;
   Number last_ = 0;
   TokenBucket records_{kMaxRecordsPerSecond, kMaxRecordsPerSecond};

@@ -95,7 +95,17 @@ Rpc::Rpc(RawKmsService& raw,
   }
 }
 
-void Rpc::Handle() {
+Rpc::~Rpc() {
+  if (counts_ != nullptr) {
+    --counts_->in_progress;
+  }
+}
+
+void Rpc::Handle(CallCountsPtr counts) {
+  counts_ = std::move(counts);
+  if (counts_ != nullptr) {
+    ++counts_->in_progress;
+  }
   try {
     switch (method_) {
       case KmsMethod::kStatus:
@@ -201,7 +211,10 @@ void Rpc::Finish() {
   }
 }
 
-Rpc::State Rpc::Note(Event event) {
+Rpc::State Rpc::Note(Event event, bool ok) {
+  if (event == Event::kSent && ok && counts_ != nullptr) {
+    ++counts_->completed;
+  }
   if (event == Event::kGone && call_ != nullptr && context_.IsCancelled()) {
     call_->Cancel();
   }

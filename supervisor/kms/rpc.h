@@ -17,6 +17,7 @@
 
 #include "common/base/clock.h"
 #include "proto/kms_v2.grpc.pb.h"
+#include "supervisor/kms/call_counts.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/service.h"
@@ -86,15 +87,16 @@ class Rpc final {
       KmsMethod method);
   Rpc(const Rpc&) = delete;
   Rpc& operator=(const Rpc&) = delete;
-  ~Rpc() = default;
+  ~Rpc();
 
   [[nodiscard]] KmsMethod method() const { return method_; }
 
   // Returns gRPC's name of the connection that the call came over. Valid once the call arrived.
   [[nodiscard]] std::string Connection() const { return context_.peer(); }
 
-  // Handles the client's call: answers it now or arranges for a later answer.
-  void Handle();
+  // Handles the client's call: answers it now or arranges for a later answer. `counts` are those of
+  // its connection; null if that is unknown.
+  void Handle(CallCountsPtr counts);
 
   // Hands the answer to gRPC. Must be called once, on the completion queue's thread, after
   // AnswerQueue::Add().
@@ -102,8 +104,9 @@ class Rpc final {
 
   enum class State : std::uint8_t { kAlive, kOver };
 
-  // Records kGone or kSent. After kOver nothing refers to this object any longer.
-  State Note(Event event);
+  // Records kGone or kSent, and whether it succeeded. After kOver nothing refers to this object any
+  // longer.
+  State Note(Event event, bool ok);
 
  private:
   void HandleStatus();
@@ -122,6 +125,7 @@ class Rpc final {
   Tag sent_{this, Event::kSent};
   int events_due_ = 1;
   std::atomic<bool> answered_{false};
+  CallCountsPtr counts_;
   KmsCallPtr call_;
   grpc::ByteBuffer request_;
   grpc::ByteBuffer answer_;

@@ -31,9 +31,9 @@ namespace {
 // replaced, so enforcing a limit is up to the service and never to gRPC.
 constexpr int kPosted = 16;
 
-// Maximum concurrent streams of one connection: the largest configurable limits of the three
-// methods plus the maximum number of followers.
-constexpr int kMaxStreams = 4 * 1024;
+// Bytes of one connection that gRPC reads before it processes them: at most 100 small calls, which
+// keep the calls of others waiting for a few milliseconds. A larger message takes several turns.
+constexpr int kReadAtOnce = 16 * 1024;
 
 // Memory that gRPC may use for all connections together: far more than kMaxStreams calls of the
 // usual size need, and far less than would harm the node.
@@ -52,7 +52,8 @@ void Configure(grpc::ServerBuilder& builder) {
   constexpr int kMessage = static_cast<int>(contract::kMaxGrpcMessageBytes);
   builder.SetMaxReceiveMessageSize(kMessage);
   builder.SetMaxSendMessageSize(kMessage);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, KmsServer::kMaxStreams);
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadAtOnce);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 0);
@@ -74,7 +75,7 @@ struct KmsServer::Engine {
   void ServeQueue();
   void OnEvent(const Rpc::Tag& tag, bool ok);
   void OnArrival(Rpc* rpc);
-  void MarkAnswered(const Rpc& rpc);
+  CallCountsPtr CountsOf(const Rpc& rpc);
   void Forget(Rpc* rpc);
   void AwaitQuiet(BootTime deadline);
   void Stop(BootTime deadline);
@@ -94,7 +95,7 @@ struct KmsServer::Engine {
   std::atomic<bool> stopping{false};
   std::mutex adopted_mutex;
   // Guarded by adopted_mutex. By gRPC's descriptor: a new connection replaces an ended one.
-  std::unordered_map<int, std::shared_ptr<std::atomic<bool>>> adopted;
+  std::unordered_map<int, CallCountsPtr> adopted;
   std::mutex mutex;
   std::condition_variable changed;  // signals changes of `active` and `arrived`
   std::size_t active = 0;           // guarded by mutex; calls that arrived and are not over
@@ -132,10 +133,7 @@ void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
   }
   Rpc* const rpc = tag.rpc;
   if (tag.event != Rpc::Event::kArrived) {
-    if (tag.event == Rpc::Event::kSent && ok) {
-      MarkAnswered(*rpc);
-    }
-    if (rpc->Note(tag.event) == Rpc::State::kOver) {
+    if (rpc->Note(tag.event, ok) == Rpc::State::kOver) {
       Forget(rpc);
     }
     return;
@@ -155,7 +153,7 @@ void KmsServer::Engine::OnArrival(Rpc* rpc) {
     changed.notify_all();
   }
   const KmsMethod method = rpc->method();
-  rpc->Handle();
+  rpc->Handle(CountsOf(*rpc));
   if (!stopping) {
     Post(method);
   }
@@ -163,7 +161,7 @@ void KmsServer::Engine::OnArrival(Rpc* rpc) {
 
 // gRPC names a connection that it was given as a descriptor "fd:<number>"; that is all it says
 // about a call's connection.
-void KmsServer::Engine::MarkAnswered(const Rpc& rpc) {
+CallCountsPtr KmsServer::Engine::CountsOf(const Rpc& rpc) {
   constexpr std::string_view kPrefix = "fd:";
   const std::string peer = rpc.Connection();
   int fd = -1;
@@ -172,9 +170,7 @@ void KmsServer::Engine::MarkAnswered(const Rpc& rpc) {
   }
   const std::lock_guard lock(adopted_mutex);
   const auto found = adopted.find(fd);
-  if (found != adopted.end()) {
-    *found->second = true;
-  }
+  return found == adopted.end() ? nullptr : found->second;
 }
 
 void KmsServer::Engine::Forget(Rpc* rpc) {
@@ -248,17 +244,17 @@ KmsServer::~KmsServer() {
   }
 }
 
-std::shared_ptr<const std::atomic<bool>> KmsServer::Adopt(UniqueFd connection) {
+std::shared_ptr<const CallCounts> KmsServer::Adopt(UniqueFd connection) {
   if (!engine_->adopting) {
     return nullptr;
   }
-  auto answered = std::make_shared<std::atomic<bool>>(false);
+  auto counts = std::make_shared<CallCounts>();
   {
     const std::lock_guard lock(engine_->adopted_mutex);
-    engine_->adopted[connection.get()] = answered;
+    engine_->adopted[connection.get()] = counts;
   }
   grpc::AddInsecureChannelFromFd(engine_->server.get(), connection.release());
-  return answered;
+  return counts;
 }
 
 void KmsServer::Shutdown(BootTime deadline, std::function<void()> done) {

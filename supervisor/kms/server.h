@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -11,6 +10,7 @@
 #include "common/base/event_loop.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "supervisor/kms/call_counts.h"
 #include "supervisor/kms/service.h"
 
 namespace baokms::supervisor {
@@ -29,9 +29,13 @@ class KmsServer final {
   // Ends every call and connection immediately, unless Shutdown() has done so.
   ~KmsServer();
 
-  // Takes ownership of a connected stream socket and serves it. The result becomes true once a call
-  // has completed on this connection; null after Shutdown().
-  std::shared_ptr<const std::atomic<bool>> Adopt(UniqueFd connection);
+  // Maximum concurrent calls of one connection: more than an API server has in progress. Further
+  // ones wait in the client. gRPC 1.51 enforces it only once the client has acknowledged it.
+  static constexpr int kMaxStreams = 512;
+
+  // Takes ownership of a connected stream socket and serves it. Returns its calls; null after
+  // Shutdown().
+  std::shared_ptr<const CallCounts> Adopt(UniqueFd connection);
 
   // Stops taking new connections immediately, and new calls after an idle moment or one second at
   // most. Calls in progress may finish until `deadline` and are then cancelled. `done` runs on the

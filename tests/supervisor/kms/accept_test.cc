@@ -1,6 +1,7 @@
 #include "supervisor/kms/accept.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "supervisor/kms/flood_watch.h"
 #include "tests/supervisor/kms/fakes.h"
 #include "tests/supervisor/kms/test_socket.h"
 #include "tests/supervisor/workers/run_loop.h"
@@ -37,10 +39,10 @@ class AcceptTest : public ::testing::Test {
  protected:
   void Start(PeerPolicy policy = {}) {
     acceptor_ = Acceptor::Create(*loop_, socket_.listener(), std::move(policy), observers_,
-                                 [this](UniqueFd connection) -> Acceptor::Answered {
+                                 [this](UniqueFd connection) {
                                    connections_.push_back(std::move(connection));
-                                   answered_.push_back(std::make_shared<std::atomic<bool>>(false));
-                                   return answered_.back();
+                                   calls_.push_back(std::make_shared<CallCounts>());
+                                   return calls_.back();
                                  })
                     .value();
   }
@@ -60,13 +62,19 @@ class AcceptTest : public ::testing::Test {
     return RunUntil(*loop_, [&] { return connections_.size() >= count; });
   }
 
+  // As gRPC does.
+  void ReadGreeting(std::size_t connection) {
+    std::string greeting(kGreeting.size(), '\0');
+    EXPECT_GT(::read(connections_[connection].get(), greeting.data(), greeting.size()), 0);
+  }
+
   TestSocket socket_;
   std::unique_ptr<EventLoop> loop_ = EventLoop::Create().value();
   FakeMetrics metrics_;
   FakeLog log_;
   Observers observers_{metrics_, log_};
   std::vector<UniqueFd> connections_;
-  std::vector<std::shared_ptr<std::atomic<bool>>> answered_;  // parallel to connections_
+  std::vector<CallCountsPtr> calls_;  // parallel to connections_
   std::unique_ptr<Acceptor> acceptor_;
 };
 
@@ -120,8 +128,8 @@ TEST_F(AcceptTest, ASilentCrowdMakesRoomForTheNext) {
 TEST_F(AcceptTest, TheOldestWithoutACompletedCallLeaves) {
   Start();
   const std::vector<UniqueFd> clients = Greet(kMaxConnectionsPerUid);
-  *answered_[0] = true;
-  *answered_[2] = true;
+  calls_[0]->completed = 1;
+  calls_[2]->completed = 1;
   const std::vector<UniqueFd> more = Greet(2);
   EXPECT_FALSE(IsClosed(clients[0]));
   EXPECT_TRUE(IsClosed(clients[1])) << "on gRPC's side too";
@@ -134,8 +142,8 @@ TEST_F(AcceptTest, TheOldestWithoutACompletedCallLeaves) {
 TEST_F(AcceptTest, TurnsAwayTheOneThatIsTooManyWhenAllHaveCompletedACall) {
   Start();
   std::vector<UniqueFd> clients = Greet(kMaxConnectionsPerUid);
-  for (const auto& answered : answered_) {
-    *answered = true;
+  for (const auto& calls : calls_) {
+    calls->completed = 1;
   }
   const UniqueFd extra = socket_.Greet();
   ASSERT_TRUE(RunUntil(*loop_, [&] { return IsClosed(extra); }));
@@ -144,6 +152,92 @@ TEST_F(AcceptTest, TurnsAwayTheOneThatIsTooManyWhenAllHaveCompletedACall) {
   clients.pop_back();
   ASSERT_TRUE(RunUntil(*loop_, [&] { return acceptor_->connections() < kMaxConnectionsPerUid; }));
   EXPECT_THAT(Greet(1), SizeIs(1));
+}
+
+// What a client leaves unread in a socket when it cancels each call at once.
+const std::string kUnread(kFloodBytes, 'x');
+
+TEST_F(AcceptTest, AFloodEndsAndTheProcessWaitsForTheNextConnection) {
+  Start();
+  const std::vector<UniqueFd> clients = Greet(2);
+  calls_[1]->completed = 1;
+  TestSocket::Say(clients[0], kUnread);
+  TestSocket::Say(clients[1], kUnread);
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return IsClosed(clients[0]); }));
+  EXPECT_FALSE(IsClosed(clients[1])) << "has more time";
+  EXPECT_THAT(log_.Everything(), HasSubstr("status=flood"));
+  const BootTime began = BootNow();
+  EXPECT_THAT(Greet(1), SizeIs(1));
+  EXPECT_GE(BootNow() - began, FloodPenalties::kFirst / 2);
+}
+
+TEST_F(AcceptTest, NoFloodIsOneThatIsServed) {
+  Start();
+  const std::vector<UniqueFd> clients = Greet(3);
+  TestSocket::Say(clients[0], kUnread);
+  TestSocket::Say(clients[1], kUnread.substr(kGreeting.size() + 1));
+  const BootTime end = BootNow() + 3 * kFloodLook;
+  RunUntil(*loop_, [&] {
+    ++calls_[0]->completed;
+    return BootNow() >= end;
+  });
+  EXPECT_EQ(acceptor_->connections(), 3U);
+}
+
+TEST_F(AcceptTest, NothingOfAFloodIsLeftForGrpc) {
+  Start();
+  const std::vector<UniqueFd> clients = Greet(1);
+  TestSocket::Say(clients[0], kUnread + kUnread);
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return acceptor_->connections() == 0; }));
+  char byte = 0;
+  EXPECT_EQ(::read(connections_[0].get(), &byte, 1), 0);
+}
+
+TEST_F(AcceptTest, AFloodThatLeavesAtOnceIsOne) {
+  Start();
+  std::vector<UniqueFd> clients = Greet(1);
+  TestSocket::Say(clients[0], kUnread);
+  clients.clear();
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return acceptor_->connections() == 0; }));
+  EXPECT_THAT(log_.Everything(), HasSubstr("status=flood"));
+  const BootTime began = BootNow();
+  EXPECT_THAT(Greet(1), SizeIs(1));
+  EXPECT_GE(BootNow() - began, FloodPenalties::kFirst / 2);
+}
+
+TEST_F(AcceptTest, WhoSendsAndReadsNoAnswersEnds) {
+  Start();
+  const std::vector<UniqueFd> clients = Greet(3);
+  const std::string answers(4096, 'x');
+  for (const std::size_t i : {0U, 1U}) {
+    while (::send(connections_[i].get(), answers.data(), answers.size(), MSG_NOSIGNAL) > 0) {
+    }
+  }
+  ReadGreeting(1);
+  calls_[2]->in_progress = kFloodCalls;
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return acceptor_->connections() == 1; }));
+  RunFor(*loop_, 2 * kFloodLook);
+  EXPECT_EQ(::send(clients[1].get(), "x", 1, MSG_NOSIGNAL), 1) << "it reads late and sends nothing";
+}
+
+TEST_F(AcceptTest, WhoCompletesNoCallEndsWhenTheHeapIsFull) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer has an allocator of its own";
+#endif
+  Start();
+  const std::vector<UniqueFd> clients = Greet(3);
+  calls_[1]->completed = 1;
+  calls_[2]->completed = 1;
+  ReadGreeting(1);
+  const auto full = std::make_unique<std::vector<char>>(kMaxHeap, 'x');
+  ASSERT_TRUE(RunUntil(*loop_, [&] { return IsClosed(clients[0]); }));
+  EXPECT_THAT(log_.Everything(), HasSubstr("status=out_of_memory"));
+  EXPECT_FALSE(IsClosed(clients[1]));
+  ASSERT_TRUE(RunUntil(*loop_, [&] {
+    ++calls_[2]->completed;
+    return IsClosed(clients[1]);
+  }));
+  EXPECT_FALSE(IsClosed(clients[2])) << "it completes calls";
 }
 
 TEST_F(AcceptTest, HandsOverOnlyAfterTheHandshakeThatComesByteByByte) {

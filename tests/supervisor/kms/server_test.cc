@@ -182,7 +182,9 @@ TEST_F(ServerTest, TheConnectionOfACompletedCallSurvivesACrowd) {
   ASSERT_TRUE(idle->WaitForConnected(In(seconds(5))));
   const auto used = Connect("localhost");
   stub_ = v2::KeyManagementService::NewStub(used);
-  ASSERT_TRUE(Decrypt(GoodDecryptRequest()).status.ok());
+  for (int i = 0; i < 2; ++i) {  // the first one has been counted once the second one is answered
+    ASSERT_TRUE(Decrypt(GoodDecryptRequest()).status.ok());
+  }
   std::vector<UniqueFd> crowd(3 * kMaxConnectionsPerUid);
   std::ranges::generate(crowd, [this] { return socket_.Greet(); });
   EXPECT_TRUE(idle->WaitForStateChange(GRPC_CHANNEL_READY, In(seconds(5))));
