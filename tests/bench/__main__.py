@@ -55,9 +55,11 @@ def measure(stand: Stand, options) -> Report:
     calls_per_status = stand.openbao_calls_per_status(options.seconds)
     say("a flood of forged key_ids")
     floods = [stand.flooded(options.seconds) for _ in range(options.rounds)]
+    say("attacks")
+    attacked = stand.attacked(options.rounds, 3 * options.seconds)
     say(f"{options.starts} starts")
     starts = [stand.first_encrypt_ms() for _ in range(options.starts)]
-    return Report(rounds, memory, calls_per_status, statistics.median(starts), floods)
+    return Report(rounds, memory, calls_per_status, statistics.median(starts), floods, attacked)
 
 
 def main(arguments) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 # Names of the goals: what is measured, whether the value may be at most or at least the goal.
 AT_MOST, AT_LEAST = "at_most", "at_least"
+MAX_ATTACK_RATIO = 2.0  # of what other clients wait
 MAX_CALLS_PER_STATUS = 0.01  # probes are among them; a call per Status would be 1
 
 
@@ -43,7 +44,7 @@ def over(values) -> Range:
 class Report:
     """rounds: for each round what Stand.round() gave."""
 
-    def __init__(self, rounds, memory_mb, calls_per_status, first_encrypt_ms, floods):
+    def __init__(self, rounds, memory_mb, calls_per_status, first_encrypt_ms, floods, attacked):
         self._rounds = [
             {(step["operation"], step["target"], step["concurrency"]): step for step in steps}
             for steps in rounds
@@ -52,6 +53,7 @@ class Report:
         self.calls_per_status = calls_per_status
         self.first_encrypt_ms = first_encrypt_ms
         self._floods = floods
+        self._attacked = attacked
 
     def flood_ratio(self, name: str) -> Range:
         """A Decrypt during a flood of forged key_ids to one without, flood by flood."""
@@ -61,6 +63,13 @@ class Report:
         """How the forged ones were answered, all together."""
         names = self._floods[0][2]
         return {name: sum(answers[name] for _, _, answers in self._floods) for name in names}
+
+    def attack_ratios(self, name: str) -> dict:
+        """A Decrypt during each attack to one before it, by the attack's name."""
+        return {
+            attack: over(during[name] / before[name] for before, during in rounds)
+            for attack, rounds in self._attacked.items()
+        }
 
     def value(self, operation: str, target: str, concurrency: int, name: str) -> Range:
         """p50_ms, p99_ms or rate over the rounds."""
@@ -95,6 +104,10 @@ class Report:
             Goal("openbao_calls_per_status", self.calls_per_status, AT_MOST, MAX_CALLS_PER_STATUS),
             Goal("memory_mb", self.memory_mb["total"], AT_MOST, 32.0),
             Goal("first_encrypt_ms", self.first_encrypt_ms, AT_MOST, 300.0),
+            *(
+                Goal(f"{attack}: p99", ratio.median, AT_MOST, MAX_ATTACK_RATIO)
+                for attack, ratio in self.attack_ratios("p99_ms").items()
+            ),
         ]
 
     def _comparison(self, operation: str, concurrency: int) -> dict:
@@ -127,6 +140,12 @@ class Report:
             "p50_ratio": self.flood_ratio("p50_ms").median,
             "p99_ratio": self.flood_ratio("p99_ms").median,
             "answers": self.flood_answers(),
+        }
+        result["attacks"] = {
+            f"{name[:3]}_ratio": {
+                attack: ratio.median for attack, ratio in self.attack_ratios(name).items()
+            }
+            for name in ("p50_ms", "p99_ms")
         }
         result["goals"] = {
             goal.name: {"goal": goal.limit, "value": goal.value, "met": goal.met}

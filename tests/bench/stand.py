@@ -17,6 +17,8 @@ from rig.tools import REPOSITORY, RigError, binary
 from rig.waits import wait_for
 from rig.workspace import Workspace
 
+from . import attacks
+
 CONCURRENCY = (1, 16, 64)
 WARM_UP_MS = 300
 FORGED_PER_SECOND = 1000
@@ -72,6 +74,7 @@ class Stand:
     """OpenBao on the first core we may use, provider and load on the last one."""
 
     def __init__(self, workspace: Workspace):
+        self._workspace = workspace
         cores = sorted(os.sched_getaffinity(0))
         self.openbao_core, self.provider_core = cores[0], cores[-1]
         self.load_average = os.getloadavg()[0]
@@ -106,10 +109,13 @@ class Stand:
         memory = {role: process.pss_kib / 1024 for role, process in self.processes().items()}
         return {**memory, "total": sum(memory.values())}
 
-    def _settings(self, steps, seconds: float) -> dict:
-        watched = {role: process.pid for role, process in self.processes().items()}
+    def _settings(self, steps, seconds: float, provider=None) -> dict:
+        watched = {}
+        if provider is None:
+            provider = self.provider
+            watched = {role: process.pid for role, process in self.processes().items()}
         return {
-            "socket": str(self.provider.socket_path),
+            "socket": str(provider.socket_path),
             "bare": {
                 "address": self.openbao.address,
                 "ca_file": str(self.openbao.ca_file),
@@ -181,6 +187,37 @@ class Stand:
         answers = json.loads(flood.communicate()[0])
         os.truncate(self.openbao.audit_log, 0)
         return quiet, during, answers
+
+    def attacked(self, rounds: int, seconds: float) -> dict:
+        """One Decrypt at a time before, then during each attack (attacks.py): by the attack's name,
+        what the load tool measured in each round.
+        """
+        measured = {}
+        for name in attacks.BY_CLIENTS:
+            measured[name] = [
+                self._before_and_during(
+                    self.provider, lambda n=name: attacks.by_clients(self.provider, n), seconds
+                )
+                for _ in range(rounds)
+            ]
+        with pinned(self.provider_core):
+            flooded = attacks.FloodedProvider(self._workspace, self.openbao, CHANGES)
+        # A flood has no end, so that all other measurements come first.
+        measured[attacks.FLOODING_WORKER] = [
+            self._before_and_during(flooded.provider, flooded.flooded, seconds)
+        ]
+        flooded.provider.stop()
+        return measured
+
+    def _before_and_during(self, provider, attack, seconds: float) -> tuple:
+        settings = self._settings(
+            [{"operation": "decrypt", "target": "provider", "concurrency": 1}], seconds, provider
+        )
+        before = self._load(settings)[0]
+        with pinned(self.openbao_core), attack():
+            during = self._load(settings)[0]
+        os.truncate(self.openbao.audit_log, 0)
+        return before, during
 
     def first_encrypt_ms(self) -> float:
         """Starts the provider anew; milliseconds until it answered an Encrypt."""

@@ -73,6 +73,12 @@ def _flood_rows(report: Report):
     yield f"                   p50 {p50}, p99 {p99}; forged: {answers}"
 
 
+def _attack_rows(report: Report):
+    p50, p99 = (report.attack_ratios(name) for name in ("p50_ms", "p99_ms"))
+    for attack in p50:
+        yield f"{attack:<24}{with_range(p50[attack]):>20}{with_range(p99[attack]):>20}"
+
+
 def text_table(report: Report, stand: Stand) -> str:
     """All of it, as tests/bench/README.md explains it."""
     memory = (f"{role} {mb:.1f}" for role, mb in report.memory_mb.items())
@@ -92,6 +98,9 @@ def text_table(report: Report, stand: Stand) -> str:
         f"Memory (PSS, MB)   {', '.join(memory)}",
         f"First Encrypt      {report.first_encrypt_ms:.0f} ms after exec",
         *_flood_rows(report),
+        "",
+        f"{'Decrypt during to before':<24}{'p50':>20}{'p99':>20}",
+        *_attack_rows(report),
         "",
         "Goals",
         *_goal_rows(report),
