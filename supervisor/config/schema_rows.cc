@@ -391,8 +391,8 @@ constexpr auto kRows = std::to_array<SchemaRow>({
      kOurs},
     {"isolation.verifyDecrypt", BAOKMS_CHOICE(isolation.verify_decrypt), kOptional, "sample",
      kRestart,
-     "Whether a second worker checks the plaintext that one worker returns: never, in a sample "
-     "after the answer, or always before it.",
+     "Whether a second worker checks the plaintext that one worker returns before the client gets "
+     "it: never, in a sample, or always.",
      kOurs},
 });
 

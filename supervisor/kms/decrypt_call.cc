@@ -11,7 +11,6 @@
 #include "common/contract/encoding.h"
 #include "common/contract/key_id.h"
 #include "common/contract/request_verdict.h"
-#include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/request_record.h"
 #include "supervisor/kms/second_opinions.h"
 
@@ -20,8 +19,9 @@ namespace {
 
 using contract::AnnotationView;
 
-// How long the check of an answer that was given may take.
-constexpr BootTime kCheckTime = std::chrono::seconds(2);
+// How long a plaintext that was drawn for a sample waits for a second opinion. Long enough for a
+// busy OpenBao; a worker that gives none must not cost calls more.
+constexpr BootTime kSampleTime = std::chrono::milliseconds(500);
 
 std::vector<AnnotationView> ViewsOf(const v2::DecryptRequest& request) {
   std::vector<AnnotationView> views;
@@ -139,45 +139,51 @@ ipc::DecryptRequest DecryptCall::RequestFor(BootTime deadline) const {
 
 Cause DecryptCall::OnAnswer(Reply<ipc::DecryptAnswer>& reply) {
   Opinion opinion(reply);
-  DecryptChecks& checks = context().decrypt_checks;
-  if (checks.MustAgree(opinion)) {
-    first_.emplace(std::move(opinion));
-    second_asked_ = BootNow();
-    AskAgain({.not_this = first_->worker().slot}, &DecryptCall::OnSecondOpinion);
-  } else {
+  CountReply(context().observers.metrics, KmsMethod::kDecrypt, reply);
+  check_ = context().decrypt_checks.CheckFor(opinion);
+  if (check_ == DecryptChecks::Check::kNone) {
     if (IsLasting(opinion.cause())) {
       context().second_opinions.OnUnconfirmed(opinion);
     }
     Finish(opinion);
-    if (checks.Draw(opinion)) {
-      checks.Start(context(), RequestFor(BootNow() + kCheckTime), std::move(opinion));
-    }
+    return Cause::kNone;
   }
-  CountReply(context().observers.metrics, KmsMethod::kDecrypt, reply);
+  first_.emplace(std::move(opinion));
+  second_asked_ = BootNow();
+  BootTime until = deadline_ - kTimeToRefuse;
+  if (check_ == DecryptChecks::Check::kSampled) {
+    until = std::min(until, second_asked_ + kSampleTime);
+  }
+  AskAgain({.not_this = first_->worker().slot}, until, &DecryptCall::OnSecondOpinion);
   return Cause::kNone;
 }
 
 void DecryptCall::AskAgain(const WorkerChoice& choice,
+                           BootTime until,
                            Cause (DecryptCall::*then)(Opinion opinion)) {
-  AskWorker(
-      RequestFor(deadline_ - kTimeToRefuse), choice,
-      [this, then](Reply<ipc::DecryptAnswer>& reply) { return (this->*then)(Opinion(reply)); });
+  AskWorker(RequestFor(until), choice, [this, then](Reply<ipc::DecryptAnswer>& reply) {
+    return (this->*then)(Opinion(reply));
+  });
 }
 
-// Without a second opinion the answer is refused as temporary: nobody makes one worker's word count
-// by stopping the others.
+// Unless the first one was only drawn for a sample, the answer is refused as temporary without a
+// second opinion: nobody makes one worker's word count by stopping the others.
 Cause DecryptCall::OnSecondOpinion(Opinion second) {
   context().second_opinions.OnAsked(second.worker(), second.Counts(), second_asked_, BootNow());
-  if (second.IsSame(*first_)) {
-    Finish(second);
+  const bool unchecked = check_ == DecryptChecks::Check::kSampled && !second.Counts();
+  if (unchecked) {
+    context().observers.metrics.DecryptUnchecked();
+  }
+  if (unchecked || second.IsSame(*first_)) {
+    Finish(*first_);
     return Cause::kNone;
   }
   if (!second.Contradicts(*first_)) {
     return Cause::kUnavailable;
   }
   second_.emplace(std::move(second));
-  context().second_opinions.OnDecryptContradiction(*first_, *second_, false);
-  AskAgain(WorkerChoice(), &DecryptCall::OnThirdOpinion);
+  context().second_opinions.OnDecryptContradiction(*first_, *second_);
+  AskAgain(WorkerChoice(), deadline_ - kTimeToRefuse, &DecryptCall::OnThirdOpinion);
   return Cause::kNone;
 }
 

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "proto/ipc.pb.h"
 #include "proto/kms_v2.pb.h"
+#include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
 #include "supervisor/kms/opinion.h"
@@ -68,7 +69,9 @@ class DecryptCall : public WorkerCall {
   Cause Advance();
   Cause AskForPlaintext(const DecryptableKey& key);
   Cause OnAnswer(Reply<ipc::DecryptAnswer>& reply);
-  void AskAgain(const WorkerChoice& choice, Cause (DecryptCall::*then)(Opinion opinion));
+  void AskAgain(const WorkerChoice& choice,
+                BootTime until,
+                Cause (DecryptCall::*then)(Opinion opinion));
   Cause OnSecondOpinion(Opinion second);
   Cause OnThirdOpinion(Opinion third);
   [[nodiscard]] ipc::DecryptRequest RequestFor(BootTime deadline) const;
@@ -84,6 +87,7 @@ class DecryptCall : public WorkerCall {
   std::atomic<std::uint32_t> version_{0};
   // Held while others are asked. The second one is there only if it contradicts the first.
   std::optional<Opinion> first_;
+  DecryptChecks::Check check_{};
   BootTime second_asked_{};
   std::optional<Opinion> second_;
 };

@@ -7,15 +7,12 @@
 
 namespace baokms::supervisor {
 
-void SecondOpinions::OnDecryptContradiction(const Opinion& first,
-                                            const Opinion& second,
-                                            bool answered) {
+void SecondOpinions::OnDecryptContradiction(const Opinion& first, const Opinion& second) {
   observers_.metrics.DecryptMismatch();
   observers_.log.Write({.level = LogLevel::kError,
                         .event = "kms.decrypt_mismatch",
                         .fields = {{"worker", std::int64_t{first.worker().slot}},
-                                   {"other_worker", std::int64_t{second.worker().slot}},
-                                   {"answered", answered}}});
+                                   {"other_worker", std::int64_t{second.worker().slot}}}});
   for (const Opinion* opinion : {&first, &second}) {
     pool_.Replace(opinion->worker());
   }

@@ -37,8 +37,8 @@ class SecondOpinions final {
       : pool_(pool), observers_(observers), missing_(workers) {}
 
   // Counts and logs that two workers contradict each other about a Decrypt, and replaces both,
-  // because nobody knows yet which one is wrong. `answered`: the client has the answer of `first`.
-  void OnDecryptContradiction(const Opinion& first, const Opinion& second, bool answered);
+  // because nobody knows yet which one is wrong.
+  void OnDecryptContradiction(const Opinion& first, const Opinion& second);
 
   // Counts and logs that `only`, a lasting refusal by the only worker, is given although nobody
   // confirmed it.

@@ -69,12 +69,14 @@ RequestScheduler::Steps RequestScheduler::Submit(PendingRequestPtr pending, Boot
 RequestScheduler::Steps RequestScheduler::WorkerReady(Slot slot, BootTime now) {
   Steps steps;
   workers_[slot].ready = true;
+  workers_[slot].leaving = false;
   Pump(now, steps);
   return steps;
 }
 
 void RequestScheduler::WorkerLeaving(Slot slot) {
   workers_[slot].ready = false;
+  workers_[slot].leaving = true;
 }
 
 RequestScheduler::Steps RequestScheduler::WorkerGone(Slot slot, WorkerEnd end, BootTime now) {

@@ -134,13 +134,15 @@ class RequestScheduler final {
 
   [[nodiscard]] std::optional<BootTime> NextWake() const;
 
-  // Returns whether the worker of this slot is stopped, or was killed less than kLostFor ago.
+  // Returns whether the worker of this slot is stopped, is leaving, or was killed less than
+  // kLostFor ago.
   [[nodiscard]] bool IsLost(Slot slot, BootTime now) const;
 
  private:
   struct Worker {
     bool ready = false;
-    bool token = false;  // it has a usable one
+    bool leaving = false;  // it takes no more requests, and nobody knows yet why
+    bool token = false;    // it has a usable one
     std::size_t assigned = 0;
     std::set<RequestId> abandoned;
     RequestId forgotten_up_to = 0;  // ids dropped from `abandoned` to bound it

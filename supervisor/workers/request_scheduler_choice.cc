@@ -15,7 +15,8 @@ bool RequestScheduler::IsFree(Slot slot) const {
 
 bool RequestScheduler::IsLost(Slot slot, BootTime now) const {
   const Worker& worker = workers_[slot];
-  return worker.silence.stopped() || (worker.killed_at && now - *worker.killed_at < kLostFor);
+  return worker.silence.stopped() || worker.leaving ||
+         (worker.killed_at && now - *worker.killed_at < kLostFor);
 }
 
 // Returns whether the condition holds for any other worker.

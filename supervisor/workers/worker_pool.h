@@ -43,7 +43,8 @@ struct WorkerState {
   bool active_verified = false;  // its table's active entry matches metadata it read itself
   bool token_usable = false;
   std::optional<BootTime> token_expires;  // empty: no token, or it does not expire
-  // It is stopped now, or the slot's process was killed by a signal within the last minute.
+  // It is stopped or leaving now, or the slot's process was killed by a signal within the last
+  // minute.
   bool lost = false;
   ipc::Outcome last_login = ipc::OUTCOME_UNSPECIFIED;
 };

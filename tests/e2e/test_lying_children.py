@@ -145,7 +145,17 @@ def test_no_wrong_plaintext_is_given_when_always_verified(make_liars):
     assert provider.metrics()[MISMATCHES] == 1
     record = next(r for r in provider.log_events() if r["message"] == "kms.decrypt_mismatch")
     assert record["level"] == "ERROR"
-    assert record["answered"] is False
+
+
+def test_the_first_plaintexts_of_a_worker_are_not_given_unchecked(make_liars):
+    provider = make_liars(2)
+    with provider.client() as client:
+        liar = tell(provider, WRONG_PLAINTEXT)
+        encrypted = client.encrypt(PLAINTEXT)
+        ask_first(provider, liar, lambda: client.decrypt(encrypted))
+        assert answers(client, encrypted, 20) == {PLAINTEXT: 20}
+    assert provider.metrics()[MISMATCHES] == 1
+    assert liar not in provider.pids(WORKER)
 
 
 def test_wrong_plaintexts_are_found_by_a_sample(make_liars):
@@ -161,8 +171,6 @@ def test_wrong_plaintexts_are_found_by_a_sample(make_liars):
         wait_for(lambda: liar not in provider.pids(WORKER), "the liar to be replaced")
         wait_workers(provider, 2)
         assert answers(client, encrypted, 20) == {PLAINTEXT: 20}
-    record = next(r for r in provider.log_events() if r["message"] == "kms.decrypt_mismatch")
-    assert record["answered"] is True
 
 
 def test_one_worker_alone_makes_no_data_undecryptable(make_liars):
@@ -208,9 +216,12 @@ def test_the_word_of_the_only_worker_counts_and_is_counted(make_liars):
 def test_a_second_worker_that_cannot_start_keeps_no_api_server_from_starting(make_liars):
     provider = make_liars(2)
     with all_ending_but_one(provider, signal.SIGRTMIN + EXIT), provider.client() as client:
-        for _ in range(5):
+
+        def verified_itself():  # a successor may be there for a moment
             assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
-    assert provider.metrics()[SELF_VERIFIED] >= 1
+            return provider.metrics()[SELF_VERIFIED] >= 1
+
+        wait_for(verified_itself, "an Encrypt that only its maker can verify")
     assert "kms.encrypt_self_verified" in [r["message"] for r in provider.log_events()]
 
 
@@ -218,7 +229,7 @@ def test_no_wrong_ciphertext_is_given(make_liars):
     provider = make_liars(2)
     with provider.client() as client:
         liar = tell(provider, WRONG_CIPHERTEXT)
-        ask_first(provider, liar, client.encrypt)
+        ask_first(provider, liar, lambda: client.encrypt(PLAINTEXT))
         given = [client.encrypt(PLAINTEXT) for _ in range(20)]
         assert {client.decrypt(encrypted) for encrypted in given} == {PLAINTEXT}
     assert provider.metrics()[ENCRYPT_MISMATCHES] == 1
@@ -257,7 +268,7 @@ def ask_first(provider, worker, call):
     """Has this worker serve a call, so that it is the first to be asked when no worker is busy."""
     for other in provider.pids(WORKER) - {worker}:
         os.kill(other, signal.SIGKILL)
-    call(PLAINTEXT)
+    call()
     wait_workers(provider, 2)
 
 
@@ -268,7 +279,7 @@ def test_the_registry_does_not_move_on_one_workers_word(make_liars):
         liar = tell(provider, WRONG_VERSION)
 
         def disagree():
-            ask_first(provider, liar, lambda _: client.decrypt(encrypted))
+            ask_first(provider, liar, lambda: client.decrypt(encrypted))
             with contextlib.suppress(RigError):
                 return wait_for(
                     lambda: provider.ready()[1].get("rotation_deferred") == "workers_disagree",

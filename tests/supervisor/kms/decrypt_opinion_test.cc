@@ -20,13 +20,13 @@
 #include "proto/ipc.pb.h"
 #include "supervisor/kms/decrypt_checks.h"
 #include "supervisor/kms/opinion.h"
-#include "supervisor/kms/second_opinions.h"
 #include "tests/supervisor/kms/fakes.h"
 #include "tests/supervisor/workers/run_loop.h"
 
 namespace baokms::supervisor {
 namespace {
 
+using Check = DecryptChecks::Check;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -251,10 +251,10 @@ TEST_F(OpinionServiceTest, ThirdOpinionIsAnybodysWhoIsNotReplaced) {
   const LogRecord record = world.log.Records()[0];
   EXPECT_EQ(record.event, "kms.decrypt_mismatch");
   EXPECT_EQ(record.level, LogLevel::kError);
-  EXPECT_THAT(record.fields, ::testing::ElementsAre(
-                                 std::pair<std::string, LogValue>("worker", std::int64_t{0}),
-                                 std::pair<std::string, LogValue>("other_worker", std::int64_t{1}),
-                                 std::pair<std::string, LogValue>("answered", false)));
+  EXPECT_THAT(
+      record.fields,
+      ::testing::ElementsAre(std::pair<std::string, LogValue>("worker", std::int64_t{0}),
+                             std::pair<std::string, LogValue>("other_worker", std::int64_t{1})));
   world.workers.AnswerOpen(Says('P'));
   ASSERT_TRUE(RunUntil(*world.loop, [&] { return !seen_.empty(); }));
   EXPECT_EQ(seen_[0], "secret");
@@ -277,122 +277,77 @@ TEST_F(OpinionServiceTest, ClientThatLeavesStopsEveryOpinion) {
   }
 }
 
-TEST_F(OpinionServiceTest, SampledAnswerIsGivenBeforeItIsChecked) {
+TEST_F(OpinionServiceTest, DrawnPlaintextWaitsForASecondOpinionForAWhile) {
   FakeWorld world({}, std::chrono::seconds(2), VerifyDecrypt::kSample);
   KeepOpen(world);
   Start(world);
   world.workers.AnswerOpen(Says('P'));
   ASSERT_TRUE(AwaitQuestions(world, 2));
-  EXPECT_THAT(seen_, ::testing::ElementsAre("secret"));
-  EXPECT_EQ(world.metrics.Finished().size(), 1U);
-  EXPECT_EQ(world.workers.decrypts[1].second.not_this, 0U);
+  EXPECT_THAT(seen_, IsEmpty());
+  const auto& [request, choice] = world.workers.decrypts[1];
+  EXPECT_EQ(choice.not_this, 0U);
+  EXPECT_LE(BootTime(request.deadline_ns()), BootNow() + milliseconds(500));
   world.workers.AnswerOpen(Says('P'));
-  RunFor(*world.loop, milliseconds(3));
+  ASSERT_TRUE(RunUntil(*world.loop, [&] { return !seen_.empty(); }));
+  EXPECT_EQ(seen_[0], "secret");
+  EXPECT_EQ(world.metrics.unchecked, 0);
   EXPECT_EQ(world.metrics.mismatches, 0);
 }
 
-TEST_F(OpinionServiceTest, SampledContradictionReplacesBothAndSaysThatItWasAnswered) {
-  for (const char second : {'Q', 'R', 'S'}) {
-    FakeWorld world({}, std::chrono::seconds(2), VerifyDecrypt::kSample);
-    KeepOpen(world);
-    Start(world);
-    world.workers.AnswerOpen(Says('P'));
-    ASSERT_TRUE(AwaitQuestions(world, 2));
-    world.workers.AnswerOpen(Says(second));
-    ASSERT_TRUE(RunUntil(*world.loop, [&] { return world.metrics.mismatches == 1; }));
-    EXPECT_THAT(world.workers.replaced, UnorderedElementsAre(0U, 1U));
-    EXPECT_EQ(world.log.Records().back().fields.back().second, LogValue(true));
-    EXPECT_THAT(world.workers.decrypts, SizeIs(2)) << "there is nothing left to decide";
-  }
-}
-
-TEST_F(OpinionServiceTest, SampledCheckWithoutAResultSaysNothing) {
+TEST_F(OpinionServiceTest, DrawnPlaintextIsGivenWithoutASecondOpinionAndThatIsCounted) {
   FakeWorld world({}, std::chrono::seconds(2), VerifyDecrypt::kSample);
   KeepOpen(world);
   Start(world);
   world.workers.AnswerOpen(Says('P'));
   ASSERT_TRUE(AwaitQuestions(world, 2));
   world.workers.AnswerOpen(Says('T'));
-  RunFor(*world.loop, milliseconds(3));
-  EXPECT_EQ(world.metrics.mismatches, 0);
+  ASSERT_TRUE(RunUntil(*world.loop, [&] { return !seen_.empty(); }));
+  EXPECT_EQ(seen_[0], "secret");
   EXPECT_EQ(world.metrics.unchecked, 1);
   EXPECT_THAT(world.workers.replaced, IsEmpty());
 }
 
-// A worker that is slow keeps neither clients waiting nor plaintexts.
-TEST_F(OpinionServiceTest, SampledChecksInProgressAreBounded) {
-  FakeWorld world({}, std::chrono::seconds(2), VerifyDecrypt::kSample);
-  std::uint64_t process = 0;
-  world.workers.on_decrypt = [](const auto&, const WorkerChoice& choice) {
-    return choice.not_this ? std::nullopt : std::optional(Says('P'));
-  };
-  constexpr int kCalls = 3 * static_cast<int>(DecryptChecks::kMaxRunning);
-  for (int call = 1; call <= kCalls; ++call) {
-    world.workers.replaced.assign(++process, 0);  // always the first answer of a new process
-    Start(world);
-    ASSERT_TRUE(RunUntil(*world.loop, [&] { return seen_.size() == process; }));
+TEST_F(OpinionServiceTest, DrawnPlaintextThatIsContradictedIsDecidedByAThird) {
+  for (const char second : {'Q', 'R', 'S'}) {
+    const Outcome outcome = Decrypt(VerifyDecrypt::kSample, {'P', second, second});
+    EXPECT_EQ(outcome.seen, SeenAs(second));
+    EXPECT_EQ(outcome.replaced, 2U);
+    EXPECT_EQ(outcome.mismatches, 1);
   }
-  EXPECT_EQ(world.workers.decrypt_count(),
-            static_cast<std::size_t>(kCalls + DecryptChecks::kMaxRunning));
-  EXPECT_EQ(world.metrics.unchecked, kCalls - static_cast<int>(DecryptChecks::kMaxRunning));
-}
-
-// A worker that answers no check of another one's answers gains nothing for its own.
-TEST_F(OpinionServiceTest, SampledChecksOfOneWorkerLeaveThoseOfTheOthers) {
-  FakeWorld world({}, std::chrono::seconds(2), VerifyDecrypt::kSample);
-  FakeMetrics metrics;
-  DecryptChecks checks(VerifyDecrypt::kSample, 2, metrics);
-  const Observers observers{metrics, world.log};
-  SecondOpinions second_opinions(world.workers, observers, 2);
-  ActiveKeys active_keys(GoldenIdentity(), kPluginVersion);
-  Admission admission({});
-  const CallContext context{world.workers, world.status,    active_keys, admission,
-                            checks,        second_opinions, observers};
-  KeepOpen(world);
-  const auto check = [&](WorkerProcess given) {
-    const bool drawn = checks.Draw(OpinionOf('P', given));
-    if (drawn) {
-      checks.Start(context, ipc::DecryptRequest(), OpinionOf('P', given));
-    }
-    return drawn;
-  };
-  for (long i = 0; i < DecryptChecks::kMaxRunning; ++i) {
-    EXPECT_TRUE(check({0, 1 + static_cast<std::uint64_t>(i)}));
-  }
-  EXPECT_FALSE(check({0, 99}));
-  EXPECT_EQ(metrics.unchecked, 1);
-  EXPECT_TRUE(check({1, 2}));
 }
 
 TEST(DecryptChecksTest, DrawsTheFirstAnswersOfEachProcessAndOneIn64) {
-  FakeMetrics metrics;
-  DecryptChecks checks(VerifyDecrypt::kSample, 2, metrics);
+  DecryptChecks checks(VerifyDecrypt::kSample, 2);
   for (const WorkerProcess worker :
        {WorkerProcess{0, 1}, WorkerProcess{1, 2}, WorkerProcess{0, 3}}) {
     const Opinion given = OpinionOf('P', worker);
     for (std::uint32_t i = 0; i < DecryptChecks::kFirstAnswers; ++i) {
-      EXPECT_TRUE(checks.Draw(given));
+      EXPECT_EQ(checks.CheckFor(given), Check::kSampled);
     }
   }
   const Opinion given = OpinionOf('P', {0, 3});
   constexpr int kDraws = 64 * 1000;
   int drawn = 0;
   for (int i = 0; i < kDraws; ++i) {
-    drawn += checks.Draw(given) ? 1 : 0;
+    drawn += checks.CheckFor(given) == Check::kSampled ? 1 : 0;
   }
   EXPECT_GT(drawn, 700);
   EXPECT_LT(drawn, 1300);
 }
 
-TEST(DecryptChecksTest, DrawsPlaintextsAloneAndOnlyInASample) {
-  FakeMetrics metrics;
-  DecryptChecks sample(VerifyDecrypt::kSample, 2, metrics);
-  EXPECT_FALSE(sample.Draw(OpinionOf('R')));
-  EXPECT_FALSE(sample.Draw(OpinionOf('T')));
-  EXPECT_TRUE(sample.Draw(OpinionOf('P')));
-  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kOff, 2, metrics).Draw(OpinionOf('P')));
-  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kAlways, 2, metrics).Draw(OpinionOf('P')));
-  EXPECT_FALSE(DecryptChecks(VerifyDecrypt::kSample, 1, metrics).Draw(OpinionOf('P')));
+TEST(DecryptChecksTest, DependOnTheOpinionAndTheChoice) {
+  const auto check = [](VerifyDecrypt mode, char what, std::size_t workers = 2) {
+    return DecryptChecks(mode, workers).CheckFor(OpinionOf(what));
+  };
+  EXPECT_EQ(check(VerifyDecrypt::kOff, 'P'), Check::kNone);
+  EXPECT_EQ(check(VerifyDecrypt::kAlways, 'P'), Check::kRequired);
+  for (const VerifyDecrypt mode :
+       {VerifyDecrypt::kOff, VerifyDecrypt::kSample, VerifyDecrypt::kAlways}) {
+    EXPECT_EQ(check(mode, 'R'), Check::kRequired);
+    EXPECT_EQ(check(mode, 'T'), Check::kNone);
+    EXPECT_EQ(check(mode, 'P', 1), Check::kNone);
+    EXPECT_EQ(check(mode, 'R', 1), Check::kNone);
+  }
 }
 
 // A short plaintext is inside the object, where the test can look for it.

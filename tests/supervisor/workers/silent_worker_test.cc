@@ -299,6 +299,14 @@ TEST_F(VerifierTest, OneThatCannotStartIsNotWaitedFor) {
   EXPECT_THAT(SlotsOf(Verify(kNow)), ElementsAre(1U));
 }
 
+// Its channel is closed, and the spawner has not said yet whether it was killed.
+TEST_F(VerifierTest, WaitsWhileNobodyKnowsWhyTheOtherOneLeft) {
+  scheduler_.WorkerLeaving(0);
+  EXPECT_TRUE(scheduler_.IsLost(0, kNow));
+  EXPECT_TRUE(Verify(kNow).sends.empty());
+  EXPECT_THAT(SlotsOf(scheduler_.WorkerGone(0, WorkerEnd::kExited, kNow)), ElementsAre(1U));
+}
+
 TEST_F(VerifierTest, ExitAfterAKillDoesNotEndTheWait) {
   scheduler_.WorkerGone(0, WorkerEnd::kKilled, kNow);
   scheduler_.WorkerGone(0, WorkerEnd::kExited, kNow);
