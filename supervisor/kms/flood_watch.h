@@ -2,7 +2,7 @@
 // processes whatever a client sends, and says nothing about it until a call is complete: a client
 // that cancels each call at once (rapid reset), or never ends a header, occupies the only thread
 // that serves all clients, and its memory. What a connection shows from outside is that data waits
-// to be read while no call completes (docs/decisions/0016-floods-on-the-kms-socket.md).
+// to be read while no call completes (docs/decisions/0017-floods-on-the-kms-socket.md).
 
 #pragma once
 

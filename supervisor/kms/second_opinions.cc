@@ -62,10 +62,17 @@ void SecondOpinions::OnAsked(const WorkerProcess& worker,
     return;
   }
   Missing& missing = missing_[worker.slot];
-  if (gave_one || missing.process != worker.number) {
+  if (missing.process != worker.number || now - missing.last >= kForgotten) {
     missing = {.process = worker.number};
   }
-  if (gave_one || (missing.count > 0 && asked < missing.last + kBetweenMissing)) {
+  if (gave_one) {
+    if (missing.count > 0 && ++missing.given == kGivenForMissing) {
+      --missing.count;
+      missing.given = 0;
+    }
+    return;
+  }
+  if (missing.count > 0 && asked < missing.last + kBetweenMissing) {
     return;
   }
   missing.last = now;

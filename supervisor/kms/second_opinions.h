@@ -19,7 +19,7 @@ namespace baokms::supervisor {
 // Belongs to the loop's thread.
 class SecondOpinions final {
  public:
-  // A worker that owes so many second opinions in a row, while those that answered first did reach
+  // A worker that owes so many second opinions, while those that answered first did reach
   // OpenBao, is replaced: it would keep calls from ending that need one. Fewer may be a
   // coincidence.
   static constexpr std::uint32_t kMissingToReplace = 3;
@@ -27,6 +27,11 @@ class SecondOpinions final {
   // Two of these count separately only if the second one was asked for so long after the first one
   // was missed. All that an outage interrupts count as one.
   static constexpr BootTime kBetweenMissing = std::chrono::seconds(1);
+
+  // How many opinions that are given make up for one that is missing, and when all are forgotten. A
+  // single one makes up for nothing: a worker could give it in time and hold back all others.
+  static constexpr std::uint32_t kGivenForMissing = 16;
+  static constexpr BootTime kForgotten = std::chrono::minutes(10);
 
   // How often workers may be replaced because of missing second opinions or of Encrypt at most. A
   // cause outside the workers must not have all of them replaced all the time.
@@ -59,6 +64,7 @@ class SecondOpinions final {
   struct Missing {
     std::uint64_t process = 0;
     std::uint32_t count = 0;
+    std::uint32_t given = 0;  // since one was made up for
     BootTime last{};
   };
 

@@ -150,8 +150,8 @@ def test_no_wrong_plaintext_is_given_when_always_verified(make_liars):
 def test_the_first_plaintexts_of_a_worker_are_not_given_unchecked(make_liars):
     provider = make_liars(2)
     with provider.client() as client:
-        liar = tell(provider, WRONG_PLAINTEXT)
         encrypted = client.encrypt(PLAINTEXT)
+        liar = tell(provider, WRONG_PLAINTEXT)
         ask_first(provider, liar, lambda: client.decrypt(encrypted))
         assert answers(client, encrypted, 20) == {PLAINTEXT: 20}
     assert provider.metrics()[MISMATCHES] == 1

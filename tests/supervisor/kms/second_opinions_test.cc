@@ -41,9 +41,28 @@ TEST_F(SecondOpinionsTest, WorkerThatOwesThreeInARowIsReplaced) {
   EXPECT_THAT(world_.log.Everything(), HasSubstr("kms.opinions_missing"));
 }
 
-TEST_F(SecondOpinionsTest, OneThatIsGivenForgivesThoseBefore) {
-  for (const bool gives : {false, false, true, false, false}) {
+TEST_F(SecondOpinionsTest, SixteenThatAreGivenMakeUpForOne) {
+  Ask(false);
+  Ask(false);
+  for (std::uint32_t i = 0; i < SecondOpinions::kGivenForMissing; ++i) {
+    Ask(true);
+  }
+  Ask(false);
+  EXPECT_THAT(world_.workers.replaced, IsEmpty());
+}
+
+TEST_F(SecondOpinionsTest, WorkerThatGivesOneNowAndThenIsReplaced) {
+  for (const bool gives : {false, true, false, true, true, false}) {
+    EXPECT_THAT(world_.workers.replaced, IsEmpty());
     Ask(gives);
+  }
+  EXPECT_THAT(world_.workers.replaced, ElementsAre(1U));
+}
+
+TEST_F(SecondOpinionsTest, MissingOnesAreForgotten) {
+  for (int i = 0; i < 5; ++i) {
+    Ask(false);
+    now_ += SecondOpinions::kForgotten;
   }
   EXPECT_THAT(world_.workers.replaced, IsEmpty());
 }
