@@ -1,6 +1,7 @@
 #include "supervisor/children/children.h"
 
 #include <sys/wait.h>
+#include <poll.h>
 
 #include <array>
 #include <chrono>
@@ -46,6 +47,21 @@ std::string SignalName(int signal) {
     }
   }
   return "signal_" + std::to_string(signal);
+}
+
+// Returns how a child of this process ended whose channel is closed, which the kernel does a moment
+// before the process can be waited for. Nothing if it runs on.
+std::optional<ExitStatus> WaitFor(pid_t pid, std::optional<std::uint32_t> refused_syscall) {
+  constexpr int kAttempts = 50;
+  for (int attempt = 0; pid > 0 && attempt < kAttempts; ++attempt) {
+    int status = 0;
+    const pid_t ended = ::waitpid(pid, &status, WNOHANG);
+    if (ended != 0) {
+      return ended == pid ? std::optional(ExitStatusOf(status, refused_syscall)) : std::nullopt;
+    }
+    (void)::poll(nullptr, 0, 2);
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -100,10 +116,7 @@ class Children::SpawnerChannel final : public ChildChannel {
     return {};
   }
 
-  void OnClosed(const Error& /*why*/) override {
-    owner_.metrics_.ProcessUp("spawner", 0);
-    owner_.hooks_.spawner_gone();
-  }
+  void OnClosed(const Error& why) override { owner_.OnSpawnerGone(why); }
 
   Children& owner_;
 };
@@ -112,11 +125,12 @@ Result<std::unique_ptr<Children>> Children::Create(EventLoop& loop,
                                                    LogSink& log,
                                                    Metrics& metrics,
                                                    ChildEvents& events,
-                                                   UniqueFd spawner_channel,
+                                                   SpawnerProcess spawner,
                                                    ChildrenHooks hooks) {
-  std::unique_ptr<Children> children(new Children(loop, log, metrics, std::move(hooks)));
+  std::unique_ptr<Children> children(
+      new Children(loop, log, metrics, std::move(hooks), spawner.pid));
   children->spawner_ = std::make_shared<SpawnerChannel>(loop, events, *children);
-  BAOKMS_TRY(children->spawner_->Open(std::move(spawner_channel)));
+  BAOKMS_TRY(children->spawner_->Open(std::move(spawner.channel)));
   return children;
 }
 
@@ -126,6 +140,22 @@ void Children::OnSpawnerReady() {
   for (const auto& [key, child] : children_) {
     Spawn(key);
   }
+}
+
+void Children::OnSpawnerGone(const Error& why) {
+  const std::optional<ExitStatus> end = why.code() == ErrorCode::kUnavailable
+                                            ? WaitFor(spawner_pid_, spawner_refused_syscall_)
+                                            : std::nullopt;
+  if (end) {
+    TellEnd(kSpawnerKey, spawner_pid_, *end);
+  } else {
+    metrics_.ProcessUp(ProcessName(kSpawnerKey), 0);
+    log_.Write(
+        {.level = LogLevel::kError,
+         .event = "process.breach",
+         .fields = {{"child", ProcessName(kSpawnerKey)}, {"reason", std::string(why.what())}}});
+  }
+  hooks_.spawner_gone();
 }
 
 void Children::Start(std::uint32_t workers) {
@@ -174,9 +204,10 @@ Status Children::OnSpawned(const ipc::Spawned& spawned) {
   Child& child = found->second;
   UniqueFd channel = std::move(child.pending_channel);
   if (spawned.pid() <= 0) {
-    Ended(key, {.kind = ExitStatus::Kind::kNotStarted,
-                .code = static_cast<int>(spawned.error()),
-                .syscall = {}});
+    Ended(key, 0,
+          {.kind = ExitStatus::Kind::kNotStarted,
+           .code = static_cast<int>(spawned.error()),
+           .syscall = {}});
     return {};
   }
   child.pid = static_cast<pid_t>(spawned.pid());
@@ -197,33 +228,26 @@ Status Children::OnExited(const ipc::Exited& exited) {
   if (found == children_.end() || found->second.pid == 0 || found->second.pid != exited.pid()) {
     return Error(ErrorCode::kProtocolViolation, "Exited for a child that does not run");
   }
-  found->second.pid = 0;
+  const pid_t pid = std::exchange(found->second.pid, 0);
   // Lets the messages that the child sent before its exit arrive first. Posted twice, because a
   // channel that was opened in this turn of the loop is read in the next one.
-  loop_.Post([this, key, status = exited.wait_status()] {
-    loop_.Post([this, key, status] {
+  loop_.Post([this, key, pid, status = exited.wait_status()] {
+    loop_.Post([this, key, pid, status] {
       const Child& child = children_[key];
       ExitStatus exit_status = ExitStatusOf(status, child.refused_syscall);
       if (child.unresponsive && exit_status.kind == ExitStatus::Kind::kKilled) {
         exit_status.kind = ExitStatus::Kind::kUnresponsive;
       }
-      Ended(key, exit_status);
+      Ended(key, pid, exit_status);
     });
   });
   return {};
 }
 
-void Children::Ended(const ChildKey& key, const ExitStatus& exit_status) {
+void Children::Ended(const ChildKey& key, pid_t pid, const ExitStatus& exit_status) {
   Child& child = children_[key];
-  const std::string name = ProcessName(key);
-  metrics_.ProcessUp(name, 0);
-  metrics_.ProcessRestarted(name, CauseOf(exit_status));
-  if (exit_status.kind == ExitStatus::Kind::kRefusedSyscall) {
-    metrics_.SeccompViolation(name, exit_status.syscall);
-  }
-  log_.Write({.level = LogLevel::kWarn,
-              .event = "process.ended",
-              .fields = {{"child", name}, {"cause", CauseOf(exit_status)}}});
+  TellEnd(key, pid, exit_status);
+  metrics_.ProcessRestarted(ProcessName(key), CauseOf(exit_status));
   if (exit_status.kind != ExitStatus::Kind::kNotStarted) {
     hooks_.ended(key, exit_status);
     if (child.served && child.prompt_restarts.Take(BootNow())) {
@@ -231,6 +255,23 @@ void Children::Ended(const ChildKey& key, const ExitStatus& exit_status) {
     }
   }
   SpawnLater(key);
+}
+
+void Children::TellEnd(const ChildKey& key, pid_t pid, const ExitStatus& exit_status) {
+  const std::string name = ProcessName(key);
+  metrics_.ProcessUp(name, 0);
+  if (exit_status.kind == ExitStatus::Kind::kRefusedSyscall) {
+    metrics_.SeccompViolation(name, exit_status.syscall);
+  } else if (exit_status.kind == ExitStatus::Kind::kCrashed && exit_status.code == SIGSYS) {
+    metrics_.SeccompViolation(name, "killed");  // the kernel log alone knows which call it was
+  }
+  LogRecord record{.level = LogLevel::kWarn,
+                   .event = "process.ended",
+                   .fields = {{"child", name}, {"cause", CauseOf(exit_status)}}};
+  if (pid != 0) {
+    record.fields.emplace_back("child_pid", std::int64_t{pid});
+  }
+  log_.Write(record);
 }
 
 void Children::Kill(const ChildKey& key) {
@@ -250,13 +291,7 @@ void Children::NoteServing(const ChildKey& key) {
 }
 
 void Children::NoteRefusedSyscall(const ChildKey& key, std::uint32_t number) {
-  if (key == kSpawnerKey) {  // no other process reports how it exits
-    const ExitStatus exit_status =
-        ExitStatusOf(static_cast<int>(ipc::ExitCode::kRefusedSyscall) << 8, number);
-    metrics_.SeccompViolation(ProcessName(key), exit_status.syscall);
-    return;
-  }
-  children_[key].refused_syscall = number;
+  (key == kSpawnerKey ? spawner_refused_syscall_ : children_[key].refused_syscall) = number;
 }
 
 pid_t Children::PidOf(const ChildKey& key) const {

@@ -22,6 +22,7 @@
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/children/child_channel.h"
+#include "supervisor/children/start_spawner.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/spawner/child_key.h"
 
@@ -68,7 +69,7 @@ class Children final {
                                                   LogSink& log,
                                                   Metrics& metrics,
                                                   ChildEvents& events,
-                                                  UniqueFd spawner_channel,
+                                                  SpawnerProcess spawner,
                                                   ChildrenHooks hooks);
 
   Children(const Children&) = delete;
@@ -111,21 +112,31 @@ class Children final {
     bool unresponsive = false;
   };
 
-  Children(EventLoop& loop, LogSink& log, Metrics& metrics, ChildrenHooks hooks)
-      : loop_(loop), log_(log), metrics_(metrics), hooks_(std::move(hooks)) {}
+  Children(EventLoop& loop, LogSink& log, Metrics& metrics, ChildrenHooks hooks, pid_t spawner)
+      : loop_(loop),
+        log_(log),
+        metrics_(metrics),
+        hooks_(std::move(hooks)),
+        spawner_pid_(spawner) {}
 
   void Spawn(const ChildKey& key);
   void SpawnLater(const ChildKey& key);
   void OnSpawnerReady();
+  void OnSpawnerGone(const Error& why);
   Status OnSpawned(const ipc::Spawned& spawned);
   Status OnExited(const ipc::Exited& exited);
-  void Ended(const ChildKey& key, const ExitStatus& exit_status);
+  // `pid` is 0 if the process never was.
+  void Ended(const ChildKey& key, pid_t pid, const ExitStatus& exit_status);
+  // Counts and logs the end of any child, the spawner included.
+  void TellEnd(const ChildKey& key, pid_t pid, const ExitStatus& exit_status);
 
   EventLoop& loop_;
   LogSink& log_;
   Metrics& metrics_;
   ChildrenHooks hooks_;
   std::shared_ptr<SpawnerChannel> spawner_;
+  pid_t spawner_pid_;
+  std::optional<std::uint32_t> spawner_refused_syscall_{};
   bool spawner_ready_ = false;  // it has sent its Hello
   std::map<ChildKey, Child> children_;
   bool stopping_ = false;

@@ -13,7 +13,7 @@
 
 namespace baokms::supervisor {
 
-Result<UniqueFd> StartSpawner(SpawnerInputs inputs, const HelperPrograms& programs) {
+Result<SpawnerProcess> StartSpawner(SpawnerInputs inputs, const HelperPrograms& programs) {
   // Reports of a sanitizer go to the supervisor's log.
   const UniqueFd null(kSanitized ? ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
                                  : ::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -29,8 +29,8 @@ Result<UniqueFd> StartSpawner(SpawnerInputs inputs, const HelperPrograms& progra
                       inputs.worker_setup.get(), inputs.agent_setup.get(),
                       programs.worker.get(),     programs.agent.get()};
   plan.environment = ChildEnvironment();
-  (void)BAOKMS_TRY(Launch(plan));  // its channel says when the spawner ends
-  return std::move(pair.first);
+  const pid_t pid = BAOKMS_TRY(Launch(plan));
+  return SpawnerProcess{.channel = std::move(pair.first), .pid = pid};
 }
 
 }  // namespace baokms::supervisor

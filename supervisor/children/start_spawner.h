@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <sys/types.h>
+
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
 
@@ -25,7 +27,13 @@ struct SpawnerInputs {
   UniqueFd agent_setup;
 };
 
-// Returns the channel to the spawner. Must run before this process has a second thread.
-Result<UniqueFd> StartSpawner(SpawnerInputs inputs, const HelperPrograms& programs);
+// The spawner, a child of this process that nobody has waited for.
+struct SpawnerProcess {
+  UniqueFd channel;
+  pid_t pid = 0;
+};
+
+// Must run before this process has a second thread.
+Result<SpawnerProcess> StartSpawner(SpawnerInputs inputs, const HelperPrograms& programs);
 
 }  // namespace baokms::supervisor

@@ -9,7 +9,6 @@
 
 #include "common/base/process.h"
 #include "common/base/result.h"
-#include "supervisor/children/start_spawner.h"
 #include "supervisor/config/auth_method.h"
 #include "supervisor/serve/helper_programs.h"
 #include "supervisor/serve/set_ups.h"
@@ -53,7 +52,7 @@ Started<BootstrapResult> Bootstrap(const ServeOptions& options) {
   SealedSetUps set_ups = BAOKMS_TRY(Step("hand the configuration to the child processes",
                                          SealSetUps(options, pin_salt, users, programs.readable),
                                          kConfigurationFailed));
-  result.spawner_channel =
+  result.spawner =
       BAOKMS_TRY(Step("start the spawner", StartSpawner(std::move(set_ups.inputs), programs)));
   // From here on only the spawner can change its user.
   BAOKMS_TRY(Step("give up privileges", DropCapabilities()));

@@ -7,8 +7,8 @@
 #include <memory>
 #include <vector>
 
-#include "common/base/unique_fd.h"
 #include "supervisor/broker/broker.h"
+#include "supervisor/children/start_spawner.h"
 #include "supervisor/config/serve_options.h"
 #include "supervisor/serve/isolation_facts.h"
 #include "supervisor/serve/pin_attempt_guard.h"
@@ -17,7 +17,7 @@
 namespace baokms::supervisor {
 
 struct BootstrapResult {
-  UniqueFd spawner_channel;
+  SpawnerProcess spawner;
   // The endpoints that the endpoint numbers in the sealed set-ups refer to.
   std::vector<BrokerEndpoint> endpoints;
   std::uint32_t openbao_endpoints = 0;  // how many of them, from the first on, are OpenBao's

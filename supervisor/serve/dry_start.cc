@@ -121,7 +121,7 @@ Started<IsolationReport> DrySupervisor::Start() {
   }
   children_ = BAOKMS_TRY(Step(
       "watch the spawner",
-      Children::Create(*loop_, log_, *metrics_, *this, std::move(bootstrap.spawner_channel),
+      Children::Create(*loop_, log_, *metrics_, *this, std::move(bootstrap.spawner),
                        {.started = [this](const ChildKey& key,
                                           UniqueFd channel) { OnStarted(key, std::move(channel)); },
                         .ended =

@@ -53,7 +53,7 @@ Started<std::unique_ptr<ProcessTree>> ProcessTree::Create(const ProcessTreeParts
   ChildEventHandler& events = *tree->events_;
   tree->workers_ = std::make_unique<WorkerSet>(parts.loop, events, std::size_t{tree->slots_});
   auto children = Children::Create(
-      parts.loop, parts.log, parts.metrics, events, std::move(bootstrap.spawner_channel),
+      parts.loop, parts.log, parts.metrics, events, std::move(bootstrap.spawner),
       {.started = [&events](const ChildKey& key,
                             UniqueFd channel) { events.OnStarted(key, std::move(channel)); },
        .ended = [&events](const ChildKey& key,

@@ -73,6 +73,8 @@ Result<SeccompPolicy> BuildSupervisorPolicy(ListenerRights rights, pid_t own_pid
   BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(lseek),
                            SCMP_SYS(pread64), SCMP_SYS(fsync)}));
   BAOKMS_TRY(policy.Allow({SCMP_SYS(readlinkat)}, kReadLinksForReload));
+  // For how the spawner ended.
+  BAOKMS_TRY(policy.Allow({SCMP_SYS(wait4)}));
   // For gRPC's threads; never for a process.
   BAOKMS_TRY(policy.AllowIf(SCMP_SYS(clone), {ArgumentHas(0, CLONE_THREAD)}));
   BAOKMS_TRY(

@@ -148,6 +148,10 @@ def test_the_end_of_the_spawner_ends_serve_with_exit_5(provider, kms):
     spawner = processes.read(worker).parent
     os.kill(spawner, signal.SIGKILL)
     assert provider.daemon.wait_exit() == 5
+    ended = [e for e in provider.log_events() if e["message"] == "process.ended"]
+    assert ("spawner", spawner, "sigkill") in [
+        (event["child"], event["child_pid"], event["cause"]) for event in ended
+    ]
     wait_for(lambda: not processes.is_running(worker), "the end of the worker")
     provider.start_healthy()
     with provider.client() as client:

@@ -47,19 +47,24 @@ def turn_hostile(tree, role: str, act) -> list:
     return told(tree.provider, LABELS[role])[len(before) :]
 
 
+def is_counted(tree, role: str, syscall: str) -> bool:
+    family = "openbao_kms_seccomp_violations_total"
+    series = rf'{family}\{{process="{LABELS[role]}.*",syscall="{syscall}"\}} 1\n'
+    return re.search(series, tree.provider.get("/metrics")[1]) is not None
+
+
 @pytest.mark.parametrize("role", [WORKER, AGENT])
 def test_a_refused_call_ends_the_process_and_is_reported(tree, role):
     found = turn_hostile(tree, role, lambda pid: tracer.call_in(pid, "socket", AF_INET, STREAM, 0))
     assert found == [("process.ended", "syscall_socket")]
-    text = tree.provider.get("/metrics")[1]
-    family = "openbao_kms_seccomp_violations_total"
-    assert re.search(rf'{family}\{{process="{LABELS[role]}.*",syscall="socket"\}} 1\n', text)
+    assert is_counted(tree, role, "socket")
 
 
 @pytest.mark.parametrize("role", [WORKER, AGENT])
 def test_a_dangerous_call_kills_the_process(tree, role):
     found = turn_hostile(tree, role, lambda pid: tracer.call_in(pid, "ptrace", PTRACE_SEIZE, 1))
     assert found == [("process.ended", "sigsys")]
+    assert is_counted(tree, role, "killed")
 
 
 def send(pid: int, number: int, body: bytes = b"") -> None:

@@ -3,6 +3,7 @@
 #include "supervisor/children/children.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -33,6 +34,7 @@ namespace {
 using ipc::MessageType;
 using std::chrono::milliseconds;
 using ::testing::_;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::NiceMock;
 
@@ -58,10 +60,13 @@ ipc::Exited Ended(const ChildKey& key, std::int64_t pid, int status) {
 
 class ChildrenTest : public ::testing::Test {
  protected:
-  ChildrenTest() {
+  ChildrenTest() { Create(0); }
+
+  void Create(pid_t spawner_pid) {
     ipc::ChannelPair pair = ipc::MakeChannelPair().value();
     spawner_ = std::make_unique<Peer>(std::move(pair.second));
-    children_ = Children::Create(*loop_, log_, metrics_, events_, std::move(pair.first),
+    children_ = Children::Create(*loop_, log_, metrics_, events_,
+                                 {.channel = std::move(pair.first), .pid = spawner_pid},
                                  {.started =
                                       [this](const ChildKey& key, UniqueFd) {
                                         Tell("started", key, std::to_string(children_->PidOf(key)));
@@ -140,6 +145,56 @@ TEST_F(ChildrenTest, TellsWhyAChildEndedAndStartsItAgain) {
   EXPECT_THAT(told_, ElementsAre("ended worker_0 sigsegv"));
   EXPECT_EQ(children_->PidOf(kWorker), 0);
   EXPECT_TRUE(AwaitSpawn(kWorker));
+}
+
+TEST_F(ChildrenTest, LogsWhichProcessEnded) {
+  StartBoth();
+  spawner_->Send(MessageType::kExited, Ended(kWorker, 200, SIGSEGV));
+  AwaitTold(1);
+  ASSERT_EQ(log_.Of("process.ended").size(), 1U);
+  EXPECT_THAT(log_.Of("process.ended").front().fields,
+              Contains(std::pair<std::string, LogValue>("child_pid", std::int64_t{200})));
+}
+
+TEST_F(ChildrenTest, CountsACallThatTheKernelKilledFor) {
+  StartBoth();
+  EXPECT_CALL(metrics_, SeccompViolation(std::string_view("worker_0"), std::string_view("killed")));
+  spawner_->Send(MessageType::kExited, Ended(kWorker, 200, SIGSYS));
+  AwaitTold(1);
+}
+
+struct SpawnerEnd {
+  int signal;
+  const char* cause;
+};
+
+TEST_F(ChildrenTest, TellsHowTheSpawnerEnded) {
+  EXPECT_CALL(metrics_, SeccompViolation(std::string_view("spawner"), std::string_view("killed")));
+  for (const SpawnerEnd& end : {SpawnerEnd{SIGKILL, "sigkill"}, SpawnerEnd{SIGSYS, "sigsys"}}) {
+    const pid_t spawner = ::fork();
+    if (spawner == 0) {
+      ::pause();
+    }
+    Create(spawner);
+    spawner_->SayHello(ipc::ROLE_SPAWNER);
+    spawner_->Leave();
+    ASSERT_EQ(::kill(spawner, end.signal), 0);
+    gone_ = false;
+    ASSERT_TRUE(RunUntil(*loop_, [this] { return gone_; }));
+    ASSERT_FALSE(log_.Of("process.ended").empty());
+    const LogRecord record = log_.Of("process.ended").back();
+    EXPECT_EQ(FakeLog::Text(record, "child"), "spawner");
+    EXPECT_EQ(FakeLog::Text(record, "cause"), end.cause);
+  }
+}
+
+TEST_F(ChildrenTest, TellsThatTheSpawnerBrokeTheProtocol) {
+  StartBoth();
+  spawner_->Send(MessageType::kSpawned, Started(kWorker, 300));
+  ASSERT_TRUE(RunUntil(*loop_, [this] { return gone_; }));
+  ASSERT_EQ(log_.Of("process.breach").size(), 1U);
+  EXPECT_EQ(FakeLog::Text(log_.Of("process.breach").front(), "child"), "spawner");
+  EXPECT_TRUE(log_.Of("process.ended").empty());
 }
 
 TEST_F(ChildrenTest, BelievesARefusedCallWhenTheExitCodeSaysSoToo) {

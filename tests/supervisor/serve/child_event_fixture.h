@@ -89,7 +89,7 @@ class ChildEventFixture : public ::testing::Test {
     spawner_ = std::make_unique<Peer>(std::move(pair.second));
     children_ =
         Children::Create(
-            *loop_, log_, metrics_, events_, std::move(pair.first),
+            *loop_, log_, metrics_, events_, {.channel = std::move(pair.first)},
             {.started = [this](const ChildKey& key,
                                UniqueFd channel) { events_.OnStarted(key, std::move(channel)); },
              .ended = [this](const ChildKey& key,

@@ -146,7 +146,8 @@ class RealSpawner final {
                          .worker_setup = ipc::SealMessage(worker).value(),
                          .agent_setup = ipc::SealMessage(agent).value()},
                         programs)
-        .value();
+        .value()
+        .channel;
   }
 
   Peer peer_;
