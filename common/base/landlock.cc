@@ -120,7 +120,7 @@ Result<LandlockState> EnterLandlock(const LandlockRules& rules) {
   const long version =
       ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (version <= 0) {
-    return LandlockState{.use = LandlockState::Use::kNotSupported};
+    return LandlockState{.use = LandlockState::Use::kNotSupported, .sys_errno = errno};
   }
   const auto abi = static_cast<std::uint32_t>(version);
   const RulesetAttr attr = WhatIsRestricted(rules, abi);

@@ -18,6 +18,8 @@ struct LandlockState {
 
   Use use = Use::kOff;    // kOff: not asked for; kNotSupported: the kernel has none
   std::uint32_t abi = 0;  // the kernel's version, if in force
+  int sys_errno = 0;      // with kNotSupported: ENOSYS or EOPNOTSUPP without Landlock in the kernel
+                          // (landlock(7)); another one from a filter that forbids it
 };
 
 // What remains permitted to a process. Descriptors that are open already are not affected.

@@ -30,6 +30,7 @@
 #include "supervisor/observe/prometheus_metrics.h"
 #include "supervisor/serve/bootstrap.h"
 #include "supervisor/serve/isolation_body.h"
+#include "supervisor/serve/kms_socket.h"
 #include "supervisor/serve/own_landlock.h"
 #include "supervisor/serve/sandbox.h"
 
@@ -112,11 +113,15 @@ class DrySupervisor final : private ChildEvents {
 
 Started<IsolationReport> DrySupervisor::Start() {
   BootstrapResult bootstrap = BAOKMS_TRY(Bootstrap(options_));
-  bootstrap.isolation.credential_readable = CanReadCredential(options_.config);
+  IsolationFacts& isolation = bootstrap.isolation;
+  isolation.landlock = BAOKMS_TRY(ConfineSupervisor(
+      options_.config.isolation.landlock,
+      RulesOfSupervisor(options_, bootstrap.endpoints, SocketOrigin::kBound, isolation.level)));
+  isolation.credential_readable = CanReadCredential(options_.config);
   loop_ = BAOKMS_TRY(Step("create the event loop", EventLoop::Create()));
   metrics_ = PrometheusMetrics::Create(options_.build, "none", "none");
   processes_.AddSelf();
-  if (bootstrap.isolation.level == IsolationLevel::kSeparateUsers) {
+  if (isolation.level == IsolationLevel::kSeparateUsers) {
     processes_.Permit(ProcessName(kSpawnerKey), kUserCapabilities);
   }
   children_ = BAOKMS_TRY(Step(
@@ -136,7 +141,7 @@ Started<IsolationReport> DrySupervisor::Start() {
   BAOKMS_TRY(
       Step("enter the system call filter", EnterSupervisorSandbox(ListenerRights::kBindKmsSocket)));
   processes_.ReportSelf({.filter = kSupervisorFilterName,
-                         .landlock_abi = bootstrap.isolation.landlock.abi,
+                         .landlock_abi = isolation.landlock.abi,
                          .refused_syscall = kRefusedToSupervisor});
   loop_->After(kStartLimit, [this] { Fail({.line = "the processes do not report in time"}); });
   if (!loop_->Run()) {
@@ -145,7 +150,7 @@ Started<IsolationReport> DrySupervisor::Start() {
   if (failure_) {
     return *failure_;
   }
-  return IsolationReport{.decided = bootstrap.isolation,
+  return IsolationReport{.decided = isolation,
                          .inherited_filters = processes_.inherited_filters(),
                          .processes = processes_.Read()};
 }

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <utility>
 
 #include "common/base/safe_path.h"
@@ -22,6 +24,23 @@ constexpr std::array kNames = {"bao-kms-spawner", "bao-kms-worker", "bao-kms-aut
 
 StartFailure Failure(int exit_code, const std::string& why) {
   return {.exit_code = exit_code, .line = "cannot start the spawner: " + why};
+}
+
+// A path that this user may not search is usually its own fault and not the file's.
+std::string UserIfDenied(int sys_errno, uid_t own_user) {
+  return sys_errno == EACCES ? "; the provider runs as " + DescribeUser(own_user) : "";
+}
+
+StartFailure Unopened(const std::string& directory, const std::string& name, uid_t own_user) {
+  if (errno != ENOENT) {
+    const int why = errno;
+    return Failure(5, directory + name + " cannot be opened: " + std::strerror(why) +
+                          "; check owner and mode of the directory" + UserIfDenied(why, own_user));
+  }
+  return Failure(5, name +
+                        " is not installed beside bao-kms-provider; install all programs from one "
+                        "package into " +
+                        directory);
 }
 
 // One command for all programs, because they are installed together.
@@ -61,8 +80,9 @@ Started<HelperPrograms> OpenHelperPrograms(const std::string& directory, uid_t o
   const Opened opened =
       OpenDirectoryByRules(directory, {.forbidden_bits = kWritable, .own_user = own_user});
   if (opened.refusal) {
-    return Failure(kConfigurationFailed,
-                   directory + " " + DescribeRefusal(*opened.refusal, directory));
+    const std::string& place = opened.refusal->component;
+    return Failure(kConfigurationFailed, place + " " + DescribeRefusal(*opened.refusal, place) +
+                                             UserIfDenied(opened.refusal->sys_errno, own_user));
   }
   std::array<UniqueFd, kNames.size()> programs;
   bool readable = false;
@@ -72,7 +92,7 @@ Started<HelperPrograms> OpenHelperPrograms(const std::string& directory, uid_t o
     struct stat info {};
 
     if (!programs[i].valid() || ::fstat(programs[i].get(), &info) != 0) {
-      return Failure(5, std::string(kNames[i]) + " is not installed beside bao-kms-provider");
+      return Unopened(directory, kNames[i], own_user);
     }
     if (const std::string problem = ProblemOf(info, own_user); !problem.empty()) {
       return Failure(kConfigurationFailed,

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -80,10 +81,14 @@ Started<LandlockState> ConfineSupervisor(LandlockUse use, const LandlockRules& r
   }
   const LandlockState state = BAOKMS_TRY(Step("enter Landlock", EnterLandlock(rules)));
   if (use == LandlockUse::kRequire && state.use != LandlockState::Use::kInForce) {
-    return StartFailure{.exit_code = kConfigurationFailed,
-                        .line =
-                            "isolation.landlock: is require, but this kernel has no Landlock; "
-                            "add landlock to its lsm= option or set best-effort"};
+    const bool missing = state.sys_errno == ENOSYS || state.sys_errno == EOPNOTSUPP;
+    return StartFailure{
+        .exit_code = kConfigurationFailed,
+        .line = std::string("isolation.landlock: is require, but ") +
+                (missing ? "this kernel has no Landlock; add landlock to its lsm= option or set "
+                           "best-effort"
+                         : "a system call filter of the container or the service manager forbids "
+                           "Landlock; permit its calls there or set best-effort")};
   }
   return state;
 }

@@ -66,6 +66,12 @@ Started<> RequireDifferent(const IsolationConfig& isolation,
   const auto is_taken = [&](uid_t uid) {
     return uid == 0 || uid == supervisor;
   };
+  // `auto` goes on, because separate children are better than none; `isolation` warns.
+  if (supervisor == 0 && isolation.separate_users == SeparateUsers::kRequire) {
+    return Refusal("isolation.supervisorUser",
+                   "must not be root; set it, or give the directory of state.path to the user of "
+                   "the service");
+  }
   if (is_taken(users.agent.uid)) {
     return Refusal("isolation.authAgentUser", "must not be root or the user of the supervisor");
   }

@@ -1,6 +1,7 @@
 #include "supervisor/serve/helper_programs.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <string>
@@ -110,7 +111,36 @@ TEST_F(HelperProgramsTest, RefusesWhatIsNoFile) {
 
 TEST_F(HelperProgramsTest, NamesTheProgramThatIsMissing) {
   directory_.Remove(kWorker);
-  ExpectRefused(0, 5, "bao-kms-worker is not installed beside bao-kms-provider");
+  ExpectRefused(0, 5,
+                "bao-kms-worker is not installed beside bao-kms-provider; install all programs "
+                "from one package into " +
+                    directory_.path());
+}
+
+TEST_F(HelperProgramsTest, NamesTheUserWhoMayNotSearchTheDirectory) {
+  EXPECT_EQ(::chmod(directory_.path().c_str(), 0700), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::setresuid(kUser, kUser, kUser) != 0) {
+      ::_exit(1);
+    }
+    ExpectRefused(kUser, 5,
+                  directory_.File("bao-kms-spawner") +
+                      " cannot be opened: Permission denied; check owner and mode of the "
+                      "directory; the provider runs as 4321");
+    ::_exit(HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << "see above";
+}
+
+TEST_F(HelperProgramsTest, NamesADirectoryOnce) {
+  const std::string missing = directory_.path() + "/missing";
+  const auto opened = OpenHelperPrograms(missing + "/", 0);
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().line,
+              testing::StartsWith("cannot start the spawner: " + missing + " cannot be opened: "));
 }
 
 }  // namespace

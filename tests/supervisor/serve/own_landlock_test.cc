@@ -1,5 +1,11 @@
 #include "supervisor/serve/own_landlock.h"
 
+#include <sys/wait.h>
+#include <seccomp.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -52,6 +58,30 @@ TEST(OwnLandlockTest, LeavesTheSocketOfItsOwnToBeBoundAgain) {
   const LandlockRules rules =
       RulesOfSupervisor(Options(), kEndpoints, SocketOrigin::kBound, IsolationLevel::kSingleUser);
   EXPECT_THAT(rules.sockets, ElementsAre("/run"));
+}
+
+// Expects in a process for which a filter answers every question about Landlock so.
+void ExpectRequireRefused(int sys_errno, const std::string& why) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const scmp_filter_ctx filter = ::seccomp_init(SCMP_ACT_ALLOW);
+    const bool installed =
+        ::seccomp_rule_add(filter, SCMP_ACT_ERRNO(static_cast<std::uint32_t>(sys_errno)),
+                           SCMP_SYS(landlock_create_ruleset), 0) == 0 &&
+        ::seccomp_load(filter) == 0;
+    const auto state = ConfineSupervisor(LandlockUse::kRequire, LandlockRules());
+    const bool refused = !state && state.error().exit_code == kConfigurationFailed &&
+                         state.error().line.find(why) != std::string::npos;
+    ::_exit(installed && refused ? 0 : 1);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << why;
+}
+
+TEST(OwnLandlockTest, TellsAKernelWithoutItFromAFilterThatForbidsIt) {
+  ExpectRequireRefused(EOPNOTSUPP, "this kernel has no Landlock");
+  ExpectRequireRefused(EPERM, "a system call filter of the container");
 }
 
 }  // namespace

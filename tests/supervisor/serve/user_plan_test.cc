@@ -127,6 +127,18 @@ TEST_F(UserPlanTest, TheSupervisorBecomesTheOwnerOfTheState) {
   });
 }
 
+TEST_F(UserPlanTest, RequireRefusesASupervisorThatIsRoot) {
+  config_.isolation.separate_users = SeparateUsers::kRequire;
+  const std::string line = "isolation.supervisorUser: must not be root; set it, or give";
+  ExpectRefused(line);  // the state directory is root's
+  for (const char* root : {"root", "0:0"}) {
+    config_.isolation.supervisor_user = root;
+    ExpectRefused(line);
+  }
+  config_.isolation.supervisor_user = "64001:64101";
+  EXPECT_TRUE(PlanUsers(config_));
+}
+
 TEST_F(UserPlanTest, OffMeansOneUser) {
   config_.isolation.separate_users = SeparateUsers::kOff;
   config_.isolation.worker_user = "no-such-user";
