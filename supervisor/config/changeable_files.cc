@@ -36,13 +36,13 @@ bool IsReadOnly(const fs::path& path) {
   return ::statvfs(path.c_str(), &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
 }
 
-bool IsChangeable(const std::set<uid_t>& users, const std::string& name) {
-  std::error_code error;
-  const fs::path path = fs::canonical(name, error);
-  return !error && BelongsTo(users, path) && !IsReadOnly(path);
-}
-
 }  // namespace
+
+bool IsChangeable(const std::set<uid_t>& users, const std::string& path) {
+  std::error_code error;
+  const fs::path file = fs::canonical(path, error);
+  return !error && BelongsTo(users, file) && !IsReadOnly(file);
+}
 
 std::vector<std::string_view> ChangeableFiles(const Config& config,
                                               const std::string& config_path,

@@ -14,10 +14,12 @@
 
 namespace baokms::supervisor {
 
+// Returns whether the file, or a directory above it, belongs to one of `users`, on a file system
+// that is not mounted read-only. False if it cannot be inspected.
+[[nodiscard]] bool IsChangeable(const std::set<uid_t>& users, const std::string& path);
+
 // Returns the keys of those among the configuration file ("--config"), the CA bundles and the
-// PKCS#11 module that belong to one of `users`, or that are in a directory of such a user, on a
-// file system that is not mounted read-only. What cannot be inspected, or was not configured, is
-// left out.
+// PKCS#11 module that are configured and changeable.
 std::vector<std::string_view> ChangeableFiles(const Config& config,
                                               const std::string& config_path,
                                               const std::set<uid_t>& users);

@@ -100,4 +100,12 @@ std::string DescribeProcess(const ProcessView& process, const IsolationObservati
       "; ");
 }
 
+std::string DescribeLasting(ProcessView process, const IsolationObservation& observation) {
+  process.descriptors.erase("stream");
+  process.descriptors.erase("tcp");
+  process.locked_kib = 0;
+  process.secret_kib = 0;
+  return DescribeProcess(process, observation);
+}
+
 }  // namespace baokms::supervisor

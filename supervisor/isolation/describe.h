@@ -19,4 +19,8 @@ namespace baokms::supervisor {
 [[nodiscard]] std::string DescribeProcess(const ProcessView& process,
                                           const IsolationObservation& observation);
 
+// The same without what changes while nothing happens: connections and locked memory.
+[[nodiscard]] std::string DescribeLasting(ProcessView process,
+                                          const IsolationObservation& observation);
+
 }  // namespace baokms::supervisor

@@ -160,6 +160,11 @@ std::optional<IsolationObservation> Observe(pid_t supervisor,
   observation.credential_readable = IsReadable(credential.path, *own);
   observation.changeable_files =
       ChangeableFiles(config, config_path, UsersOf(observation.processes));
+  for (const ProcessView& process : observation.processes) {
+    if (IsChangeable(own->uids, process.program.path)) {
+      observation.changeable_programs.push_back(process.program.path);
+    }
+  }
   observation.starts_dumpable = StartsDumpable();
   observation.address_filter = AddressFilterOf(own->pid());
   observation.module = kWithPkcs11.holds(config);

@@ -51,6 +51,8 @@ struct IsolationObservation {
   std::string_view credential{};                     // the key of its file
   std::optional<bool> credential_readable{};         // by the supervisor's user. Empty: not tried
   std::vector<std::string_view> changeable_files{};  // ChangeableFiles() of the provider's users
+  // The programs that the supervisor's user could replace; IsChangeable().
+  std::vector<std::string> changeable_programs{};
   // fs.suid_dumpable is 1: a program that cannot be read does not protect the memory of a process
   // that starts it.
   bool starts_dumpable = false;

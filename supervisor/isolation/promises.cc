@@ -99,19 +99,26 @@ Verdict JudgeUsers(const IsolationObservation& observation) {
     }
     roles[*process.uids.begin()].insert(RoleOf(process));
   }
-  const bool separate = IsSeparate(observation);
+  if (!IsSeparate(observation)) {
+    return problems.empty()
+               ? Verdict{CheckStatus::kWarn,
+                         "single-user: file permissions do not separate the processes; a "
+                         "compromised spawner can open every file of the user, and so can "
+                         "supervisor and agent where Landlock is not in force"}
+               : FailIfAny(problems);
+  }
   for (const auto& [uid, names] : roles) {
-    if (separate && names.size() > 1) {
+    if (names.size() > 1) {
       problems.push_back(Join({names.begin(), names.end()}, ", ") + " share the user " +
                          std::to_string(uid));
     }
   }
-  if (!problems.empty() || separate) {
-    return FailIfAny(problems, std::string(kSeparateUsers));
+  if (problems.empty() && roles.contains(0)) {
+    return {CheckStatus::kWarn, Join({roles[0].begin(), roles[0].end()}, ", ") +
+                                    " runs as root: set isolation.supervisorUser, or give the "
+                                    "directory of state.path to the user of the service"};
   }
-  return {CheckStatus::kWarn,
-          "single-user: file permissions do not separate the processes; a compromised supervisor, "
-          "spawner or agent can open every file of the user"};
+  return FailIfAny(problems, std::string(kSeparateUsers));
 }
 
 Verdict JudgePrivileges(const IsolationObservation& observation) {
@@ -163,7 +170,10 @@ Verdict JudgeFilters(const IsolationObservation& observation) {
     }
   }
   return counted || !problems.empty()
-             ? FailIfAny(problems)
+             ? FailIfAny(problems,
+                         "besides " +
+                             std::to_string(observation.reported->inherited_filters.value_or(0)) +
+                             " that a container or the service manager installed")
              : Verdict{CheckStatus::kWarn,
                        "the kernel does not say how many filters a process has; Linux 5.10 does"};
 }
@@ -180,26 +190,33 @@ Verdict JudgeMemory(const IsolationObservation& observation) {
 }
 
 Verdict JudgePrograms(const IsolationObservation& observation) {
-  Problems replaceable;
-  Problems readable;
+  Problems broken;
+  Problems weak;
   for (const ProcessView& process : observation.processes) {
     const ProgramFile& program = process.program;
     if ((program.mode & kWritableByOthers) != 0) {
-      replaceable.push_back(program.path + " can be changed by its group or by others");
+      broken.push_back(program.path + " can be changed by its group or by others");
     } else if (process.name != "supervisor" &&
                (program.owner != 0 || (program.mode & kReadable) != 0)) {
-      readable.push_back(program.path +
-                         " can be read, and so can the memory of a process that "
-                         "starts it: chown root:root and chmod 0111");
+      weak.push_back(program.path +
+                     " can be read, and so can the memory of a process that "
+                     "starts it: chown root:root and chmod 0111");
+    }
+  }
+  // No other process may write or rename a file (docs/security.md#what-a-filter-does).
+  if (observation.ReportOf("supervisor").landlock_abi == 0) {
+    for (const std::string& path : observation.changeable_programs) {
+      weak.push_back(path +
+                     ", or a directory above it, belongs to the supervisor's user, and Landlock "
+                     "does not keep the supervisor from replacing it");
     }
   }
   if (observation.starts_dumpable) {
-    readable.emplace_back(
+    broken.emplace_back(
         "fs.suid_dumpable is 1, so the memory of a process that starts can be read although its "
         "program cannot: sysctl --write fs.suid_dumpable=0");
   }
-  return replaceable.empty() ? WarnIfAny(Unique(std::move(readable)))
-                             : FailIfAny(Unique(std::move(replaceable)));
+  return broken.empty() ? WarnIfAny(Unique(std::move(weak))) : FailIfAny(Unique(std::move(broken)));
 }
 
 Verdict JudgeTraces(const IsolationObservation& observation) {

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,6 +174,31 @@ def test_secrets_in_pages_that_are_only_locked_are_shown(make_provider):
         assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
 
 
+def test_a_dry_start_is_confined_as_the_running_provider(make_provider):
+    provider = make_provider().start_healthy()
+    running = isolation(provider)
+    assert provider.stop() == 0
+    dry = isolation(provider)
+    for promise in ("users", "filters", "programs", "landlock", "credentials"):
+        assert dry[f"promise.{promise}"] == running[f"promise.{promise}"]
+
+
+def test_watching_prints_what_changes(make_provider):
+    provider = make_provider().start_healthy()
+    command = [provider_binary(), "--config", str(provider.config_path), "isolation", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watch:
+        try:
+            while not watch.stdout.readline().startswith("[pass] promise.pin"):
+                pass
+            with provider.client() as client:  # connections, which are nothing new
+                client.encrypt(PLAINTEXT)
+            os.kill(min(provider.pids(WORKER)), signal.SIGKILL)
+            assert re.fullmatch(r"[0-9-]{10}T[0-9:]{8}Z\n", watch.stdout.readline())
+            assert "process.worker_" in watch.stdout.readline()
+        finally:
+            watch.kill()
+
+
 def test_watching_ends_with_the_provider(make_provider):
     provider = make_provider().start_healthy()
     command = [provider_binary(), "--config", str(provider.config_path), "isolation", "--watch"]
@@ -260,6 +288,33 @@ def test_serve_check_says_whether_serve_would_start(make_provider, with_worker):
     assert os.listdir(provider.folder / "state") == []
     provider.write_config({"openbao": {"timeout": "0s"}})
     assert provider.run("serve", "--check", check=False).returncode == 3
+
+
+# Runs a program under a filter as of a container that knows nothing of Landlock.
+WITHOUT_LANDLOCK = """
+import ctypes, os, sys
+library = ctypes.CDLL("libseccomp.so.2")
+library.seccomp_init.restype = ctypes.c_void_p
+context = ctypes.c_void_p(library.seccomp_init(0x7FFF0000))
+assert library.seccomp_rule_add(context, 0x00050001, 444, 0) == 0  # landlock_create_ruleset: EPERM
+assert library.seccomp_load(context) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("flags", [[], ["--check"]], ids=["serve", "serve --check"])
+def test_serve_check_refuses_what_serve_refuses(make_provider, flags):
+    provider = make_provider(changes={"isolation": {"landlock": "require"}})
+    command = [provider_binary(), "--config", str(provider.config_path), "serve", *flags]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LANDLOCK, *command],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={},
+    )
+    assert done.returncode == 3, done.stderr
+    assert "isolation.landlock: is require, but a system call filter of the" in done.stderr
 
 
 def test_serve_check_finds_a_worker_without_a_filter(make_provider, with_worker):

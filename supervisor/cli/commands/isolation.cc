@@ -1,20 +1,24 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "supervisor/cli/commands/commands.h"
 #include "supervisor/cli/prepare.h"
 #include "supervisor/cli/version.h"
+#include "supervisor/isolation/describe.h"
 #include "supervisor/isolation/observation.h"
 #include "supervisor/isolation/process_view.h"
 #include "supervisor/isolation/promises.h"
 #include "supervisor/isolation/running_provider.h"
 #include "supervisor/state_commands/check_report.h"
+#include "supervisor/state_commands/rotation_report.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -22,8 +26,7 @@ namespace {
 // How often --watch looks.
 constexpr std::chrono::seconds kWatchInterval{2};
 
-constexpr Flag kWatchFlag{
-    "--watch", "", "Look every two seconds and print each report that differs from the last"};
+constexpr Flag kWatchFlag{"--watch", "", "Look every two seconds and print what has changed"};
 
 constexpr std::string_view kSubjectId = "isolation.subject";
 constexpr std::string_view kSubjectTitle = "What was looked at";
@@ -31,6 +34,17 @@ constexpr std::string_view kSubjectTitle = "What was looked at";
 // What a command found out, and why it found out nothing.
 struct Findings {
   CheckReport report{.name = "isolation"};
+  std::map<std::string, std::string> lasting{};  // by check, instead of its message: for --watch
+
+  // Returns what --watch compares.
+  [[nodiscard]] std::map<std::string, std::string> Compared() const {
+    std::map<std::string, std::string> compared = lasting;
+    for (const Check& check : report.checks) {
+      compared.try_emplace(check.id, check.message);
+    }
+    return compared;
+  }
+
   ExitCode code = ExitCode::kOk;
   std::string failure{};
 };
@@ -56,6 +70,9 @@ void Judge(pid_t supervisor,
     return;
   }
   AddVerdicts(*observation, findings.report);
+  for (const ProcessView& process : observation->processes) {
+    findings.lasting["process." + process.name] = DescribeLasting(process, *observation);
+  }
 }
 
 Findings LookAtRunning(pid_t supervisor,
@@ -94,16 +111,32 @@ int Print(const CommandContext& context, const Findings& findings) {
   return context.Fail(ExitCode::kCheck, "the isolation falls short of what is promised");
 }
 
-// Until the provider ends.
+// Returns the checks that say something else than in `before`, with the time as their headline.
+CheckReport ChangedSince(const Findings& before, const Findings& now) {
+  CheckReport changed{.name = UtcText(UnixNow())};
+  const auto old = before.Compared();
+  const auto current = now.Compared();
+  for (const Check& check : now.report.checks) {
+    const auto found = old.find(check.id);
+    if (found == old.end() || found->second != current.at(check.id)) {
+      changed.checks.push_back(check);
+    }
+  }
+  return changed;
+}
+
+// Until the provider ends. A reader of JSON gets whole reports.
 int Watch(pid_t supervisor, const CommandContext& context, const ServeOptions& options) {
-  std::string last;
+  Findings last;
   while (FindRunningProvider(options.config.state.path) == supervisor) {
-    const Findings findings = LookAtRunning(supervisor, context, options);
-    const std::string text = ToString(findings.report, context.output());
-    if (text != last && context.Print(text) != 0) {
+    Findings findings = LookAtRunning(supervisor, context, options);
+    const CheckReport changed = ChangedSince(last, findings);
+    const bool whole = last.report.checks.empty() || context.output() == OutputFormat::kJson;
+    if (!changed.checks.empty() &&
+        context.Print(ToString(whole ? findings.report : changed, context.output())) != 0) {
       return static_cast<int>(ExitCode::kUnclassified);
     }
-    last = text;
+    last = std::move(findings);
     std::this_thread::sleep_for(kWatchInterval);
   }
   return context.Fail(ExitCode::kCheck, "the provider has ended");

@@ -12,6 +12,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "supervisor/isolation/describe.h"
+
 namespace baokms::supervisor {
 namespace {
 
@@ -127,9 +129,17 @@ std::vector<Breach> Breaches() {
        [](IsolationObservation& o) {
          Process(o, "worker_0").uids.insert(0);
        }},
-      {"promise.users", CheckStatus::kWarn, "single-user",
+      {"promise.users", CheckStatus::kWarn, "spawner can open every file of the user, and so can",
        [](IsolationObservation& o) {
          o.reported->level = "single-user";
+       }},
+      {"promise.users", CheckStatus::kWarn, "supervisor runs as root",
+       [](IsolationObservation& o) {
+         Process(o, "supervisor").uids = {0};
+         Process(o, "spawner").uids = {0};
+       }},
+      {"promise.filters", CheckStatus::kPass, "besides 1 that a container",
+       [](IsolationObservation& /*o*/) {
        }},
       {"promise.privileges", CheckStatus::kFail, "supervisor has capabilities",
        [](IsolationObservation& o) {
@@ -194,9 +204,18 @@ std::vector<Breach> Breaches() {
        [](IsolationObservation& o) {
          Process(o, "spawner").program.owner = kService;
        }},
-      {"promise.programs", CheckStatus::kWarn, "sysctl --write fs.suid_dumpable=0",
+      {"promise.programs", CheckStatus::kFail, "sysctl --write fs.suid_dumpable=0",
        [](IsolationObservation& o) {
          o.starts_dumpable = true;
+       }},
+      {"promise.programs", CheckStatus::kWarn, "/opt/bao-kms-worker, or a directory above it,",
+       [](IsolationObservation& o) {
+         o.changeable_programs = {"/opt/bao-kms-worker"};
+         o.reported->processes["supervisor"].landlock_abi = 0;
+       }},
+      {"promise.programs", CheckStatus::kPass, "",
+       [](IsolationObservation& o) {
+         o.changeable_programs = {"/opt/bao-kms-worker"};
        }},
       {"promise.programs", CheckStatus::kFail, "bao-kms-provider can be changed",
        [](IsolationObservation& o) {
@@ -378,6 +397,19 @@ TEST(PromisesTest, AllowAModuleWhatItNeeds) {
   for (const Promise& promise : Promises()) {
     EXPECT_EQ(promise.judge(observation).status, CheckStatus::kPass) << promise.id;
   }
+}
+
+TEST(PromisesTest, WhatLastsIsDescribedWithoutConnectionsAndLockedMemory) {
+  IsolationObservation observation = Perfect();
+  const ProcessView& worker = Process(observation, "worker_0");
+  ProcessView busy = worker;
+  busy.descriptors["tcp"] = 2;
+  busy.descriptors["stream"] = 1;
+  busy.locked_kib += 4;
+  EXPECT_NE(DescribeProcess(worker, observation), DescribeProcess(busy, observation));
+  EXPECT_EQ(DescribeLasting(worker, observation), DescribeLasting(busy, observation));
+  busy.descriptors["file"] = 1;
+  EXPECT_NE(DescribeLasting(worker, observation), DescribeLasting(busy, observation));
 }
 
 TEST(PromisesTest, ShowTheFactsOfEachProcess) {
