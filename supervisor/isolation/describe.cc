@@ -101,8 +101,10 @@ std::string DescribeProcess(const ProcessView& process, const IsolationObservati
 }
 
 std::string DescribeLasting(ProcessView process, const IsolationObservation& observation) {
-  process.descriptors.erase("stream");
-  process.descriptors.erase("tcp");
+  // "socket" is one that opened or closed meanwhile, and the supervisor looks names up over UDP.
+  for (const char* kind : {"socket", "stream", "tcp", "udp"}) {
+    process.descriptors.erase(kind);
+  }
   process.locked_kib = 0;
   process.secret_kib = 0;
   return DescribeProcess(process, observation);

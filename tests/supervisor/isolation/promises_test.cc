@@ -405,6 +405,8 @@ TEST(PromisesTest, WhatLastsIsDescribedWithoutConnectionsAndLockedMemory) {
   ProcessView busy = worker;
   busy.descriptors["tcp"] = 2;
   busy.descriptors["stream"] = 1;
+  busy.descriptors["udp"] = 1;
+  busy.descriptors["socket"] = 1;
   busy.locked_kib += 4;
   EXPECT_NE(DescribeProcess(worker, observation), DescribeProcess(busy, observation));
   EXPECT_EQ(DescribeLasting(worker, observation), DescribeLasting(busy, observation));
