@@ -79,6 +79,11 @@ void RequestScheduler::WorkerLeaving(Slot slot) {
   workers_[slot].leaving = true;
 }
 
+void RequestScheduler::WorkerReplaced(Slot slot, BootTime now) {
+  WorkerLeaving(slot);
+  workers_[slot].killed_at = now;
+}
+
 RequestScheduler::Steps RequestScheduler::WorkerGone(Slot slot, WorkerEnd end, BootTime now) {
   Steps steps;
   const std::optional<BootTime> killed_before = workers_[slot].killed_at;

@@ -103,6 +103,10 @@ class RequestScheduler final {
   // has stay with it.
   void WorkerLeaving(Slot slot);
 
+  // The same for a worker that is about to be killed. However it ends, it counts as killed: it may
+  // see that its channel is closed and exit first.
+  void WorkerReplaced(Slot slot, BootTime now);
+
   // Removes the worker; the requests that it had move to others.
   Steps WorkerGone(Slot slot, WorkerEnd end, BootTime now);
 

@@ -136,6 +136,7 @@ void WorkerSet::Replace(const WorkerProcess& worker) {
       return;
     }
     LeaveLocked(worker.slot);
+    scheduler_.WorkerReplaced(worker.slot, BootNow());
   }
   Post([this, who = ChildProcess{WorkerKey(worker.slot), worker.number}] {
     sessions_.Reject(who, Error(ErrorCode::kFailedPrecondition, "another worker contradicts it"));

@@ -20,13 +20,15 @@ DESCRIPTORS = 64
 LOG_BYTES = 1_000_000  # of one process: 400 records, and 100 a second
 
 
-@pytest.fixture
-def flooded(make_provider, tmp_path):
-    """A provider with three workers, of which the first floods; and with what."""
-    worker = FloodingWorker(tmp_path)
+@pytest.fixture(params=[False, True], ids=["single-user", "separate-users"])
+def flooded(request, make_provider, workspace):
+    """A provider with three workers at each level, of which the first floods; and with what."""
+    worker = FloodingWorker(workspace.folder("flooding", mode=0o755))
     worker.choose(types_of_a_worker()["LogRecord"])
     with worker.used():
-        provider = make_provider(changes={"isolation": {"workers": 3}})
+        provider = make_provider(
+            changes={"isolation": {"workers": 3}}, separate=request.param
+        )
     return provider.start_healthy(), worker
 
 

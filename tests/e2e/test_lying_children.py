@@ -35,10 +35,10 @@ UNCONFIRMED = "openbao_kms_decrypt_unconfirmed_total"
 MANY_LOGINS = {"loginBudgetPerMinute": 600}
 
 
-@pytest.fixture
-def make_liars(make_provider, workspace, monkeypatch):
-    """make_liars(workers, verify="sample") -> a healthy provider of which each worker and the agent
-    can be told to lie, with all its workers ready.
+@pytest.fixture(params=[False, True], ids=["single-user", "separate-users"])
+def make_liars(request, make_provider, workspace, monkeypatch):
+    """make_liars(workers, verify="sample") -> a healthy provider at each level, of which each worker
+    and the agent can be told to lie, with all its workers ready.
     """
     folder = workspace.folder("programs", mode=0o755)
     for name in INSTALLED:
@@ -53,7 +53,8 @@ def make_liars(make_provider, workspace, monkeypatch):
         isolation = {"workers": workers, "verifyDecrypt": verify}
         bootstrap = {"graceTimeout": "1s"} if workers == 1 else {}  # it trusts one worker only then
         provider = make_provider(
-            changes={"isolation": isolation, "auth": MANY_LOGINS, "bootstrap": bootstrap}
+            changes={"isolation": isolation, "auth": MANY_LOGINS, "bootstrap": bootstrap},
+            separate=request.param,
         )
         return wait_workers(provider.start_healthy(), workers)
 

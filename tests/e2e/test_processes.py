@@ -81,14 +81,17 @@ def shut_down_channels(pid: int) -> None:
     os.close(process)
 
 
-def test_a_worker_that_ruins_its_channels_costs_its_own_life_only(provider, kms):
-    encrypted = kms.encrypt(PLAINTEXT)
+@pytest.mark.parametrize("separate", [False, True], ids=["single-user", "separate-users"])
+def test_a_worker_that_ruins_its_channels_costs_its_own_life_only(make_provider, separate):
+    provider = make_provider(separate=separate).start_healthy()
     before = provider.pids(WORKER)
     victim = min(before)
-    shut_down_channels(victim)
-    wait_for(lambda: is_replaced(provider, WORKER, victim, len(before)), "its successor")
-    wait_for(lambda: provider.ready()[1]["workers_ready"] == len(before), "a token for it")
-    assert works(kms, encrypted)
+    with provider.client() as kms:
+        encrypted = kms.encrypt(PLAINTEXT)
+        shut_down_channels(victim)
+        wait_for(lambda: is_replaced(provider, WORKER, victim, len(before)), "its successor")
+        wait_for(lambda: provider.ready()[1]["workers_ready"] == len(before), "a token for it")
+        assert works(kms, encrypted)
     assert provider.pids(WORKER) > before - {victim}, "another worker ended too"
 
 

@@ -64,6 +64,7 @@ def send_signals(provider, programs, numbers) -> int:
         pytest.param(3, (WORKER,), (signal.SIGSTOP,), id="stopped-workers"),
         pytest.param(3, (WORKER,), CRASHES, id="crashes"),
         pytest.param(2, (WORKER,), (signal.SIGKILL,), id="two-workers-killed"),
+        pytest.param(2, (WORKER,), (signal.SIGKILL, *CRASHES), id="two-workers-crash"),
     ],
 )
 def test_clients_notice_nothing_of_what_befalls_children(make_provider, workers, programs, numbers):

@@ -307,6 +307,13 @@ TEST_F(VerifierTest, WaitsWhileNobodyKnowsWhyTheOtherOneLeft) {
   EXPECT_THAT(SlotsOf(scheduler_.WorkerGone(0, WorkerEnd::kExited, kNow)), ElementsAre(1U));
 }
 
+TEST_F(VerifierTest, ReplacedOneIsWaitedForEvenIfItExits) {
+  scheduler_.WorkerReplaced(0, kNow);
+  scheduler_.WorkerGone(0, WorkerEnd::kExited, kNow);
+  EXPECT_TRUE(Verify(kNow).sends.empty());
+  EXPECT_THAT(SlotsOf(scheduler_.WorkerReady(0, kNow)), ElementsAre(0U));
+}
+
 TEST_F(VerifierTest, ExitAfterAKillDoesNotEndTheWait) {
   scheduler_.WorkerGone(0, WorkerEnd::kKilled, kNow);
   scheduler_.WorkerGone(0, WorkerEnd::kExited, kNow);
