@@ -158,7 +158,9 @@ class AgentHostileTest : public ::testing::Test {
     return setup;
   }
 
-  void Start() {
+  void Start() { Start(GoodSetup()); }
+
+  void Start(const ipc::AgentSetup& setup) {
     ipc::ChannelPair supervisor = *ipc::MakeChannelPair();
     supervisor_.emplace(std::move(supervisor.second));
     ipc::ChannelPair spawner = *ipc::MakeChannelPair();
@@ -168,7 +170,7 @@ class AgentHostileTest : public ::testing::Test {
     }
     auto session =
         std::make_unique<ipc::ChildSession>(ipc::ROLE_AUTH_AGENT, std::move(supervisor.first));
-    auto agent = Agent::Prepare(GoodSetup(), *session, std::move(spawner.first));
+    auto agent = Agent::Prepare(setup, *session, std::move(spawner.first));
     ASSERT_TRUE(agent.has_value()) << agent.error().ToString();
     thread_ =
         std::thread([this, session = std::move(session), agent = std::move(*agent)]() mutable {
@@ -187,6 +189,8 @@ class AgentHostileTest : public ::testing::Test {
   // worker's end.
   FakePeer StartWorker(std::uint32_t slot) {
     ipc::ChannelPair pair = *ipc::MakeChannelPair();
+    constexpr int kOn = 1;
+    EXPECT_EQ(::setsockopt(pair.first.get(), SOL_SOCKET, SO_PASSCRED, &kOn, sizeof kOn), 0);
     ipc::PeerChannel peer;
     peer.set_slot(slot);
     spawner_->Send(MessageType::kPeerChannel, peer, pair.first.get());

@@ -2,6 +2,7 @@
 // of the supervisor, stop listening to a worker that commits one, and go on serving the others.
 
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <array>
 #include <chrono>
@@ -233,6 +234,43 @@ TEST_F(AgentHostileTest, MutesAWorkerOnEveryViolationAndServesTheOther) {
     // The slot is opened again after a while; what is asked then is answered.
     ExpectServed(0);
   }
+}
+
+// Sends one request through the channel as this user, from a process of its own.
+void SendAs(uid_t user, const FakePeer& channel, const ipc::LoginRequest& request) {
+  const auto message = ipc::EncodedMessage::Encode(MessageType::kLoginRequest, request);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool sent = ::setresuid(user, user, user) == 0 &&
+                      ipc::SendDatagram(channel.fd(), *message, -1).has_value();
+    ::_exit(sent ? 0 : 1);
+  }
+  int status = 1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+}
+
+// With a user for each worker, what another one sends through its channel is not its request: the
+// spawner and the supervisor can have an end of a channel, but not the worker's user.
+TEST_F(AgentHostileTest, MutesAChannelThroughWhichAnotherUserSends) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can send as another user";
+  }
+  constexpr uid_t kWorkers[] = {61'000, 61'001};
+  ipc::AgentSetup setup = GoodSetup();
+  for (const uid_t user : kWorkers) {
+    setup.add_worker_uids(user);
+  }
+  PutJwt("refused without asking OpenBao");
+  Start(setup);
+  Greet();
+  SendAs(kWorkers[0], workers_[0], Request());
+  const std::optional<Received> answer = workers_[0].Receive();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->type, MessageType::kLoginFailed);
+  SendAs(kWorkers[1], workers_[0], Request());
+  ExpectRecord("auth.worker_muted");
+  EXPECT_FALSE(workers_[0].Receive(100).has_value());
 }
 
 TEST_F(AgentHostileTest, MutesAWorkerThatAsksMoreOftenThanItMay) {
