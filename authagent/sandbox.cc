@@ -1,5 +1,6 @@
 #include "authagent/sandbox.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <fcntl.h>
@@ -154,6 +155,9 @@ Result<SeccompPolicy> BuildModulePolicy(const ipc::ModuleAccess& access, ModuleS
   SeccompPolicy policy = BAOKMS_TRY(SeccompPolicy::CreateForTalkingChild());
   BAOKMS_TRY(AllowFiles(policy, access));
   BAOKMS_TRY(AllowNetwork(policy, access));
+  // Vendor code, and the C library for it, map files that others change: caches of user names and
+  // of character sets, memory of a vendor's service.
+  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(mmap), {ArgumentLacks(2, PROT_EXEC)}));
   // Vendor code queries its user and its host.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
                            SCMP_SYS(uname), SCMP_SYS(sysinfo)}));

@@ -27,7 +27,13 @@ constexpr std::uint64_t kChanging = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
 // With which SoftHSM and others lock a file that they read or write.
 constexpr std::initializer_list<int> kFileLocks = {F_GETLK, F_SETLK, F_SETLKW};
 
-constexpr std::array<std::uint64_t, 3> kFamilies = {AF_UNIX, AF_INET, AF_INET6};
+// Types and protocols of internet sockets. Landlock judges the ports of TCP alone, so MPTCP and
+// SCTP would reach any; SCTP is also what protocol 0 stands for with other types.
+constexpr std::array<std::pair<int, std::uint64_t>, 4> kTcpAndUdp = {{{SOCK_STREAM, IPPROTO_IP},
+                                                                      {SOCK_STREAM, IPPROTO_TCP},
+                                                                      {SOCK_DGRAM, IPPROTO_IP},
+                                                                      {SOCK_DGRAM, IPPROTO_UDP}}};
+constexpr std::array<std::uint64_t, 2> kInternet = {AF_INET, AF_INET6};
 
 // Some or all arguments of these calls reach other processes, files, the network or code
 // (docs/decisions/0011-what-a-filter-may-allow.md).
@@ -259,7 +265,10 @@ Status SeccompPolicy::KillDangerous() {
 }
 
 Status SeccompPolicy::AllowMemory() {
-  BAOKMS_TRY(AllowIf(SCMP_SYS(mmap), {ArgumentLacks(2, PROT_EXEC)}));
+  // RLIMIT_DATA counts neither shared memory, which stays even without a page of it in the process,
+  // nor memory that grows like a stack. MAP_SHARED_VALIDATE has the bit of MAP_SHARED.
+  BAOKMS_TRY(AllowIf(SCMP_SYS(mmap),
+                     {ArgumentLacks(2, PROT_EXEC), ArgumentLacks(3, MAP_SHARED | MAP_GROWSDOWN)}));
   BAOKMS_TRY(AllowIf(SCMP_SYS(mprotect), {ArgumentLacks(2, PROT_EXEC)}));
   return Allow({SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
                 SCMP_SYS(mlock), SCMP_SYS(munlock)});
@@ -347,10 +356,19 @@ Status SeccompPolicy::AllowLocalSockets(DangerousGrant grant) {
   return AllowConnections(grant);
 }
 
-Status SeccompPolicy::AllowInternetSockets(DangerousGrant grant) {
-  for (const std::uint64_t family : kFamilies) {
-    BAOKMS_TRY(AllowIf(SCMP_SYS(socket), {ArgumentIs(0, family)}));
+Status SeccompPolicy::AllowTcpAndUdp() {
+  for (const std::uint64_t family : kInternet) {
+    for (const auto& [type, protocol] : kTcpAndUdp) {
+      BAOKMS_TRY(AllowIf(SCMP_SYS(socket),
+                         {ArgumentIs(0, family), SocketTypeIs(1, type), ArgumentIs(2, protocol)}));
+    }
   }
+  return {};
+}
+
+Status SeccompPolicy::AllowInternetSockets(DangerousGrant grant) {
+  BAOKMS_TRY(AllowIf(SCMP_SYS(socket), {ArgumentIs(0, AF_UNIX)}));
+  BAOKMS_TRY(AllowTcpAndUdp());
   BAOKMS_TRY(RefuseAbove(SCMP_SYS(socket), 0, AF_INET6, EACCES));
   return AllowConnections(grant);
 }

@@ -85,7 +85,7 @@ class SeccompPolicy {
   ~SeccompPolicy();
 
   // Groups of calls. docs/security.md states the reason for each call.
-  Status AllowMemory();         // mmap/mprotect without PROT_EXEC, munmap, mremap, brk, mlock, ...
+  Status AllowMemory();         // private memory without PROT_EXEC: mmap, mprotect, brk, mlock, ...
   Status AllowOpenTransfers();  // read, write, send, receive, close, flags of open descriptors
   Status AllowSocketNames();    // getsockname, getpeername
   Status AllowBrokeredSocketOptions();  // what is read and set of a connection to OpenBao
@@ -113,6 +113,9 @@ class SeccompPolicy {
   // each of its ends can send to any datagram socket in the file system.
   Status AllowSocketPairs(int type);
 
+  // Allows socket(2) of AF_INET and AF_INET6 for TCP and UDP, and for no other protocol.
+  Status AllowTcpAndUdp();
+
   // Makes these calls fail with `with_errno` instead of ending the process, for probes that a
   // library can do without. With 0 the call reports success and does nothing.
   Status Refuse(std::initializer_list<int> syscalls, int with_errno);
@@ -135,8 +138,8 @@ class SeccompPolicy {
   Status AllowOpenToReadElseRefuse();
   Status AllowChangingFiles(DangerousGrant grant);
 
-  // Allows creating, tuning and connecting local sockets, or local and internet sockets, for code
-  // that continues after EACCES for any other family.
+  // Allows creating, tuning and connecting local sockets, or local sockets and those of TCP and
+  // UDP, for code that continues after EACCES for any other family.
   Status AllowLocalSockets(DangerousGrant grant);
   Status AllowInternetSockets(DangerousGrant grant);
 

@@ -246,7 +246,10 @@ Verdict JudgeLimits(const IsolationObservation& observation) {
                      problems);
     }
   }
-  return FailIfAny(problems);
+  return FailIfAny(problems, observation.module
+                                 ? "the PKCS#11 module may map shared memory, which only a limit "
+                                   "of the service or the container bounds"
+                                 : "");
 }
 
 // What a process has open of kinds that it never needs.

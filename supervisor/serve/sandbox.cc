@@ -40,8 +40,7 @@ Status AllowNetwork(SeccompPolicy& policy) {
   // For clients that connect, and for connections to OpenBao and its name servers.
   BAOKMS_TRY(policy.Allow({SCMP_SYS(accept4), SCMP_SYS(shutdown)}));
   BAOKMS_TRY(policy.Allow({SCMP_SYS(connect)}, kConnectToEndpoints));
-  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(socket), {ArgumentIs(0, AF_INET)}));
-  BAOKMS_TRY(policy.AllowIf(SCMP_SYS(socket), {ArgumentIs(0, AF_INET6)}));
+  BAOKMS_TRY(policy.AllowTcpAndUdp());
   BAOKMS_TRY(policy.AllowReadingOptions({{SOL_SOCKET, SO_PEERCRED}, {SOL_SOCKET, SO_PEERGROUPS}}));
   BAOKMS_TRY(
       policy.AllowSettingOptions({{SOL_SOCKET, SO_KEEPALIVE}, {IPPROTO_TCP, TCP_USER_TIMEOUT}}));

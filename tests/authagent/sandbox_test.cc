@@ -93,6 +93,11 @@ TEST(AgentSandboxTest, MakesNoMemoryExecutable) {
   ExpectReported(EnterSandbox, MakeMemoryExecutable, SCMP_SYS(mprotect));
 }
 
+TEST(AgentSandboxTest, MapsNoMemoryThatItsLimitDoesNotCount) {
+  ExpectReported(EnterSandbox, MapSharedMemory, SCMP_SYS(mmap));
+  ExpectReported(EnterSandbox, MapGrowingMemory, SCMP_SYS(mmap));
+}
+
 TEST(AgentSandboxTest, CannotReachAnotherProcess) {
   ExpectReported(EnterSandbox, SendSignal, SCMP_SYS(kill));
   ExpectKilled(EnterSandbox, TraceSelf);
@@ -149,6 +154,12 @@ TEST(ModuleSandboxTest, MapsNoMoreCodeOnceItServes) {
   ExpectReported(EnterVendorThread, MakeMemoryExecutable, SCMP_SYS(mprotect));
   ExpectForkRefused(EnterVendorThread);
   ExpectReported(EnterVendorThread, ExecuteDescriptor, SCMP_SYS(execveat));
+}
+
+// The C library's caches of user names and character sets, for example.
+TEST(ModuleSandboxTest, LetsVendorCodeMapWhatOthersChange) {
+  ExpectAllowed(EnterVendorThread, MapSharedMemory);
+  ExpectReported(EnterServing, MapSharedMemory, SCMP_SYS(mmap));
 }
 
 TEST(ModuleSandboxTest, LeavesTheLoopsThreadWithTheFilterOfEveryAgent) {

@@ -116,6 +116,17 @@ int MapExecutableMemory() {
   return memory == MAP_FAILED ? errno : ErrnoOf(::munmap(memory, kPage));
 }
 
+int MapSharedMemory() {
+  void* memory = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  return memory == MAP_FAILED ? errno : ErrnoOf(::munmap(memory, kPage));
+}
+
+int MapGrowingMemory() {
+  void* memory = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+  return memory == MAP_FAILED ? errno : ErrnoOf(::munmap(memory, kPage));
+}
+
 int MakeMemoryExecutable() {
   void* memory = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {

@@ -18,6 +18,8 @@ int ForkAndWait();                          // fork(3) of libc
 int CloneAndWait(unsigned long flags = 0);  // clone(2) itself, as fork(3) calls it
 int StartThread();
 int MapExecutableMemory();
+int MapSharedMemory();   // anonymous
+int MapGrowingMemory();  // as a stack does
 int MakeMemoryExecutable();
 
 // Files.

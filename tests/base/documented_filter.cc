@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -49,6 +50,41 @@ void AddNeighbours(std::uint64_t value, Values& values) {
   for (std::uint64_t bit = 1; bit != 0; bit <<= 1U) {
     values.insert(value ^ bit);
   }
+}
+
+// For one argument.
+struct Candidates {
+  Values named{};  // by the page
+  Values all{};    // and those around them
+};
+
+const std::vector<Arguments> kNothingAndEverything = {{}, {kAll, kAll, kAll, kAll, kAll, kAll}};
+
+std::vector<Arguments> EachBit() {
+  std::vector<Arguments> cases = kNothingAndEverything;
+  for (std::size_t bit = 0; bit < 64 * std::tuple_size_v<Arguments>; ++bit) {
+    cases.emplace_back();
+    cases.back().at(bit / 64) = std::uint64_t{1} << (bit % 64);
+  }
+  return cases;
+}
+
+// All combinations, of `only_named` without the values around, with nothing and with everything in
+// the arguments that do not decide.
+std::vector<Arguments> Combine(const std::map<std::size_t, Candidates>& candidates,
+                               std::optional<std::size_t> only_named) {
+  std::vector<Arguments> cases = kNothingAndEverything;
+  for (const auto& [argument, values] : candidates) {
+    std::vector<Arguments> combined;
+    for (const Arguments& before : cases) {
+      for (const std::uint64_t value : argument == only_named ? values.named : values.all) {
+        combined.push_back(before);
+        combined.back().at(argument) = value;
+      }
+    }
+    cases = std::move(combined);
+  }
+  return cases;
 }
 
 class Comparison final {
@@ -129,43 +165,40 @@ class Comparison final {
   }
 
   // The values to try for each argument that a row of this call decides on, for whichever process.
-  [[nodiscard]] std::map<std::size_t, Values> ValuesOf(const std::string& name) const {
-    std::map<std::size_t, Values> values;
+  [[nodiscard]] std::map<std::size_t, Candidates> CandidatesOf(const std::string& name) const {
+    std::map<std::size_t, Candidates> candidates;
     const auto rows = calls_.arguments.find(name);
     if (rows == calls_.arguments.end()) {
-      return values;
+      return candidates;
     }
     for (const DocumentedArguments& row : rows->second) {
       for (const DocumentedCondition& condition : row.conditions) {
-        AddNeighbours(0, values[condition.argument]);
+        Candidates& own = candidates[condition.argument];
+        own.named.insert(condition.values.begin(), condition.values.end());
+        AddNeighbours(0, own.all);
         for (const std::uint64_t value : condition.values) {
-          AddNeighbours(value, values[condition.argument]);
-          values[condition.argument].insert(value | condition.ignored);
+          AddNeighbours(value, own.all);
+          own.all.insert(value | condition.ignored);
         }
       }
     }
-    return values;
+    return candidates;
   }
 
-  // All combinations of those values, with nothing and with everything in the other arguments. A
-  // call without such a row is tried with each bit of each argument.
+  // All combinations of those values: where three arguments decide, of the values around the named
+  // ones in each two of them. A call that no argument decides on is tried with each bit of each.
   [[nodiscard]] std::vector<Arguments> CasesOf(const std::string& name) const {
-    std::vector<Arguments> cases = {{}, {kAll, kAll, kAll, kAll, kAll, kAll}};
-    for (const auto& [argument, values] : ValuesOf(name)) {
-      std::vector<Arguments> combined;
-      for (const Arguments& before : cases) {
-        for (const std::uint64_t value : values) {
-          combined.push_back(before);
-          combined.back().at(argument) = value;
-        }
-      }
-      cases = std::move(combined);
+    const std::map<std::size_t, Candidates> candidates = CandidatesOf(name);
+    if (candidates.empty()) {
+      return EachBit();
     }
-    if (cases.size() == 2) {
-      for (std::size_t bit = 0; bit < 64 * std::tuple_size_v<Arguments>; ++bit) {
-        cases.emplace_back();
-        cases.back().at(bit / 64) = std::uint64_t{1} << (bit % 64);
-      }
+    if (candidates.size() < 3) {
+      return Combine(candidates, std::nullopt);
+    }
+    std::vector<Arguments> cases;
+    for (const auto& [argument, unused] : candidates) {
+      const std::vector<Arguments> more = Combine(candidates, argument);
+      cases.insert(cases.end(), more.begin(), more.end());
     }
     return cases;
   }

@@ -31,6 +31,7 @@ O_WRONLY, O_CREAT, O_DIRECTORY = os.O_WRONLY, os.O_CREAT, os.O_DIRECTORY
 SUPERVISOR_CHANNEL = 3  # ipc/child_descriptors.h
 AF_UNIX, AF_INET, AF_NETLINK, AF_PACKET = 1, 2, 16, 17
 STREAM, DATAGRAM, RAW = 1, 2, 3
+MPTCP = 262
 FASTOPEN, NO_SIGNAL = 0x20000000, 0x4000
 SIGCHLD, SIGSYS = 17, 31
 NEW_USER, NEW_MOUNTS = 0x10000000, 0x00020000
@@ -192,6 +193,12 @@ def connect_elsewhere(process, scene):
     return NO_EFFECT if result == 0 and not scene.makes_sockets else result
 
 
+def connect_by_mptcp(process, scene):
+    """Landlock judges the ports of TCP alone."""
+    made = process.call("socket", AF_INET, STREAM, MPTCP)
+    return made if made < 0 else process.call("connect", made, scene.listener(), 16)
+
+
 def send_elsewhere(process, scene):
     return process.call(
         "sendto", scene.socket(process), b"x", 1, FASTOPEN | NO_SIGNAL, scene.listener(), 16
@@ -237,6 +244,7 @@ SOCKETS = [
     Deed("connect to an abstract socket", connect_to_abstract_socket, spawner="EACCES"),
     Deed("connect elsewhere", connect_elsewhere,
          NO_EFFECT, NO_EFFECT, NO_EFFECT, supervisor="EACCES"),
+    Deed("connect elsewhere by MPTCP", connect_by_mptcp, spawner="EACCES"),
     Deed("connect elsewhere by sendto", send_elsewhere),
     Deed("connect elsewhere by sendmsg", send_message_elsewhere),
     Deed("bind a port", bind_a_port, supervisor="EACCES"),
@@ -271,6 +279,10 @@ PROGRAMS = [
          spawner=DONE),
     Deed("take a gigabyte of memory", simple("mmap", 0, 1 << 30, 3, 0x22, -1, 0),
          "ENOMEM", "ENOMEM", DONE, supervisor=DONE),
+    # Neither is counted by the limit of a process's data.
+    Deed("take a gigabyte of shared memory", simple("mmap", 0, 1 << 30, 3, 0x21, -1, 0),
+         spawner=DONE),
+    Deed("take a gigabyte for a stack", simple("mmap", 0, 1 << 30, 3, 0x122, -1, 0), spawner=DONE),
     Deed("make shared memory", simple("shmget", 0, PAGE, 0o1600)),
     killed("change how memory is mapped", simple("personality", 0xFFFFFFFF)),
 ]  # fmt: skip

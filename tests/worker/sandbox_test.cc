@@ -78,6 +78,11 @@ TEST(WorkerSandboxTest, MakesNoMemoryExecutable) {
   ExpectReported(EnterSandbox, MakeMemoryExecutable, SCMP_SYS(mprotect));
 }
 
+TEST(WorkerSandboxTest, MapsNoMemoryThatItsLimitDoesNotCount) {
+  ExpectReported(EnterSandbox, MapSharedMemory, SCMP_SYS(mmap));
+  ExpectReported(EnterSandbox, MapGrowingMemory, SCMP_SYS(mmap));
+}
+
 TEST(WorkerSandboxTest, CannotReachAnotherProcess) {
   ExpectReported(EnterSandbox, SendSignal, SCMP_SYS(kill));
   ExpectKilled(EnterSandbox, TraceSelf);

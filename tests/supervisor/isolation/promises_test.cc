@@ -397,6 +397,7 @@ TEST(PromisesTest, AllowAModuleWhatItNeeds) {
   for (const Promise& promise : Promises()) {
     EXPECT_EQ(promise.judge(observation).status, CheckStatus::kPass) << promise.id;
   }
+  EXPECT_THAT(VerdictOf("promise.limits", observation).message, HasSubstr("may map shared memory"));
 }
 
 TEST(PromisesTest, WhatLastsIsDescribedWithoutConnectionsAndLockedMemory) {

@@ -27,6 +27,8 @@
 namespace baokms::supervisor {
 namespace {
 
+constexpr int kMptcp = 262;  // IPPROTO_MPTCP, which older C libraries do not name
+
 // With a socket that systemd owns.
 Status EnterSandbox() {
   return EnterSupervisorSandbox(ListenerRights::kNone);
@@ -86,6 +88,20 @@ TEST(SupervisorSandboxTest, StartsNoProcessAndNoProgram) {
 TEST(SupervisorSandboxTest, OpensNoSocketButForTheInternet) {
   ExpectErrno(EnterSandbox, OpenUnixSocket, EPERM);
   ExpectErrno(EnterSandbox, OpenNetlinkSocket, EPERM);
+}
+
+// Landlock judges the ports of TCP alone.
+TEST(SupervisorSandboxTest, OpensNoInternetSocketButForTcpAndUdp) {
+  const auto open = [](int type, int protocol) {
+    return [=] {
+      const UniqueFd socket(::socket(AF_INET, type | SOCK_CLOEXEC, protocol));
+      return socket.valid() ? 0 : errno;
+    };
+  };
+  ExpectAllowed(EnterSandbox, open(SOCK_STREAM, IPPROTO_TCP));
+  ExpectAllowed(EnterSandbox, open(SOCK_DGRAM, 0));
+  ExpectErrno(EnterSandbox, open(SOCK_STREAM, kMptcp), EPERM);
+  ExpectErrno(EnterSandbox, open(SOCK_DGRAM, IPPROTO_UDPLITE), EPERM);
 }
 
 TEST(SupervisorSandboxTest, BindsNoNewListener) {
