@@ -29,6 +29,7 @@ constexpr rlim_t kDataBytes = rlim_t{96} << 20U;
 // Vendor code may need token files, sockets, and its own stacks and heaps.
 constexpr rlim_t kModuleOpenFiles = 512;
 constexpr rlim_t kModuleDataBytes = rlim_t{512} << 20U;
+constexpr rlim_t kModuleAddressBytes = rlim_t{16} << 30U;  // each thread reserves 72 MiB, unused
 
 constexpr DangerousGrant kLoadModuleCode("ADR-0003");
 constexpr DangerousGrant kModuleChangesFiles("ADR-0011");
@@ -95,6 +96,7 @@ ipc::ChildLimits LimitsOf(const ipc::AgentSetup& setup) {
               setup.credential_opened() ? ipc::kCredentialDescriptor + 1 : ipc::kChildDescriptors,
           .open_files = module ? kModuleOpenFiles : kOpenFiles,
           .data_bytes = module ? kModuleDataBytes : kDataBytes,
+          .address_bytes = module ? kModuleAddressBytes : ipc::kAddressBytes,
           .file_bytes = writes ? RLIM_INFINITY : 0};
 }
 

@@ -55,6 +55,7 @@ Result<ProcFiles> BeginChild(const ChildLimits& limits) {
   BAOKMS_TRY(LimitResource(RLIMIT_FSIZE, limits.file_bytes));
   BAOKMS_TRY(LimitResource(RLIMIT_NOFILE, limits.open_files));
   BAOKMS_TRY(LimitResource(RLIMIT_DATA, limits.data_bytes));
+  BAOKMS_TRY(LimitResource(RLIMIT_AS, limits.address_bytes));
   BAOKMS_TRY(IgnoreGroupSignals());
   return files;
 }

@@ -21,12 +21,18 @@ namespace baokms::ipc {
 // other way it says so on standard error and returns EX_USAGE (sysexits.h).
 int RunUnlessByHand(std::string_view program, int argument_count, const std::function<int()>& run);
 
+// For code, libraries, a stack and at most 128 MiB of data.
+inline constexpr rlim_t kAddressBytes = rlim_t{512} << 20U;
+
 // The resources that a child needs from the kernel; any higher use indicates a bug or an attack.
 struct ChildLimits {
   const char* process_name = nullptr;  // at most 15 characters (prctl(2), PR_SET_NAME)
   int fixed_descriptors = 0;           // inherits the descriptors 0 to this - 1
   rlim_t open_files = 0;
   rlim_t data_bytes = 0;  // RLIMIT_DATA: private writable memory
+  // RLIMIT_AS: memory of every kind, for what data_bytes does not count. Memory that is only read
+  // costs page tables, 4 KiB of the node for each 2 MiB.
+  rlim_t address_bytes = RLIM_INFINITY;
   rlim_t file_bytes = 0;  // RLIMIT_FSIZE: the largest file it may write
 };
 

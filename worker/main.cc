@@ -33,7 +33,8 @@ Status Start(ipc::ChildSession& session) {
   ipc::ProcFiles proc = BAOKMS_TRY(ipc::BeginChild({.process_name = "bao-kms-worker",
                                                     .fixed_descriptors = ipc::kChildDescriptors,
                                                     .open_files = kOpenFiles,
-                                                    .data_bytes = kDataBytes}));
+                                                    .data_bytes = kDataBytes,
+                                                    .address_bytes = ipc::kAddressBytes}));
   const auto setup = BAOKMS_TRY(ipc::OpenSealed<ipc::WorkerSetup>(ipc::kSetupDescriptor));
   std::unique_ptr<Worker> worker =
       BAOKMS_TRY(Worker::Prepare(setup, session, UniqueFd(ipc::kSpawnerChannel)));

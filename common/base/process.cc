@@ -28,7 +28,8 @@ Status NameProcess(const char* name) {
 }
 
 Status LimitResource(__rlimit_resource resource, rlim_t value) {
-  if (kSanitized && (resource == RLIMIT_DATA || resource == RLIMIT_FSIZE)) {
+  if (kSanitized &&
+      (resource == RLIMIT_DATA || resource == RLIMIT_AS || resource == RLIMIT_FSIZE)) {
     return {};
   }
   rlimit limit{};

@@ -14,8 +14,8 @@ class SeccompPolicy;
 #if defined(__SANITIZE_ADDRESS__)
 
 // Then the output of the children goes to that of the supervisor, not to /dev/null. RLIMIT_FSIZE,
-// which would keep them from writing a report there, is not set, nor is RLIMIT_DATA, which would
-// count the shadow memory: terabytes of addresses.
+// which would keep them from writing a report there, is not set, nor are RLIMIT_DATA and
+// RLIMIT_AS, which would count the shadow memory: terabytes of addresses.
 inline constexpr bool kSanitized = true;
 
 // Allows the calls of the run time, in addition to those of the process.

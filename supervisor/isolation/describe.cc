@@ -62,7 +62,7 @@ std::string LimitText(const ProcessView& process) {
   for (const auto& [name, word] :
        {std::pair("Max core file size", "core"), std::pair("Max file size", "fsize"),
         std::pair("Max open files", "nofile"), std::pair("Max data size", "data"),
-        std::pair("Max locked memory", "memlock")}) {
+        std::pair("Max address space", "as"), std::pair("Max locked memory", "memlock")}) {
     const auto found = process.limits.find(name);
     limits.push_back(std::string(word) + " " +
                      (found == process.limits.end() ? "unknown" : found->second));

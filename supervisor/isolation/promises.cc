@@ -236,13 +236,22 @@ Verdict JudgeLimits(const IsolationObservation& observation) {
   Problems problems;
   for (const ProcessView& process : observation.processes) {
     if (process.name.starts_with("worker_")) {
-      AddLooseLimits(process, {{"Max open files", 96}, {"Max data size", 128 * kMebibyte}},
+      AddLooseLimits(process,
+                     {{"Max open files", 96},
+                      {"Max data size", 128 * kMebibyte},
+                      {"Max address space", 512 * kMebibyte}},
                      problems);
     } else if (process.name == "auth_agent" && observation.module) {
-      AddLooseLimits(process, {{"Max open files", 512}, {"Max data size", 512 * kMebibyte}},
+      AddLooseLimits(process,
+                     {{"Max open files", 512},
+                      {"Max data size", 512 * kMebibyte},
+                      {"Max address space", 16384 * kMebibyte}},
                      problems);
     } else if (process.name == "auth_agent") {
-      AddLooseLimits(process, {{"Max open files", 96}, {"Max data size", 96 * kMebibyte}},
+      AddLooseLimits(process,
+                     {{"Max open files", 96},
+                      {"Max data size", 96 * kMebibyte},
+                      {"Max address space", 512 * kMebibyte}},
                      problems);
     }
   }

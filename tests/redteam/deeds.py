@@ -279,7 +279,9 @@ PROGRAMS = [
          spawner=DONE),
     Deed("take a gigabyte of memory", simple("mmap", 0, 1 << 30, 3, 0x22, -1, 0),
          "ENOMEM", "ENOMEM", DONE, supervisor=DONE),
-    # Neither is counted by the limit of a process's data.
+    # None of these is counted by the limit of a process's data. The first one costs page tables.
+    Deed("reserve a terabyte to read", simple("mmap", 0, 1 << 40, 1, 0x22, -1, 0),
+         "ENOMEM", "ENOMEM", DONE, supervisor=DONE),
     Deed("take a gigabyte of shared memory", simple("mmap", 0, 1 << 30, 3, 0x21, -1, 0),
          spawner=DONE),
     Deed("take a gigabyte for a stack", simple("mmap", 0, 1 << 30, 3, 0x122, -1, 0), spawner=DONE),

@@ -35,6 +35,7 @@ MODULE = {
     "connect elsewhere by MPTCP": NO,
     "fork by the new call": "ENOSYS",
     "take a gigabyte of memory": "ENOMEM",
+    "reserve a terabyte to read": "ENOMEM",
     "take a gigabyte of shared memory": DONE,
     "take a gigabyte for a stack": DONE,
     "open a process's memory": NO,

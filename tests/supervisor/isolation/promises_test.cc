@@ -38,6 +38,7 @@ ProcessView MakeProcess(const std::string& name,
   process.limits = {{"Max core file size", "0"},
                     {"Max file size", "0"},
                     {"Max open files", "96"},
+                    {"Max address space", "536870912"},
                     {"Max data size", name == "auth_agent" ? "100663296" : "134217728"}};
   process.descriptors = {{"null", 3}, {"seqpacket", 2}, {"eventpoll", 1}};
   process.program = {.path = "/opt/" + program, .owner = 0, .mode = 0111};
@@ -233,6 +234,14 @@ std::vector<Breach> Breaches() {
        [](IsolationObservation& o) {
          Process(o, "worker_0").limits["Max data size"] = "unlimited";
        }},
+      {"promise.limits", CheckStatus::kFail, "worker_0: Max address space is unlimited",
+       [](IsolationObservation& o) {
+         Process(o, "worker_0").limits["Max address space"] = "unlimited";
+       }},
+      {"promise.limits", CheckStatus::kFail, "auth_agent: Max address space is 536870913",
+       [](IsolationObservation& o) {
+         Process(o, "auth_agent").limits["Max address space"] = "536870913";
+       }},
       {"promise.limits", CheckStatus::kFail, "auth_agent: Max open files is 1024, not 96",
        [](IsolationObservation& o) {
          Process(o, "auth_agent").limits["Max open files"] = "1024";
@@ -391,6 +400,7 @@ TEST(PromisesTest, AllowAModuleWhatItNeeds) {
   agent.limits["Max file size"] = "unlimited";
   agent.limits["Max open files"] = "512";
   agent.limits["Max data size"] = "536870912";
+  agent.limits["Max address space"] = "17179869184";
   agent.descriptors["file"] = 4;
   agent.confinement.filters = 5;
   observation.reported->processes["auth_agent"].filter = "auth_agent_pkcs11";
@@ -428,7 +438,7 @@ TEST(PromisesTest, ShowTheFactsOfEachProcess) {
       "3, the last worker, refused dup3; Landlock none; not dumpable, locked 8 KiB, of "
       "these memfd_secret 8 KiB; descriptors 1 eventpoll, 3 null, 2 seqpacket; limits core 0, "
       "fsize 0, "
-      "nofile 96, data 134217728, memlock unknown");
+      "nofile 96, data 134217728, as 536870912, memlock unknown");
 }
 
 }  // namespace

@@ -159,6 +159,7 @@ TEST_F(ConfinedProcessesTest, CannotLeaveTheirLimits) {
   for (const std::int64_t pid : {worker_, agent_}) {
     EXPECT_EQ(Limit(pid, "Max file size"), "0");
     EXPECT_EQ(Limit(pid, "Max open files"), "96");
+    EXPECT_EQ(Limit(pid, "Max address space"), std::to_string(512 << 20));
   }
   EXPECT_EQ(Limit(worker_, "Max data size"), std::to_string(128 << 20));
   EXPECT_EQ(Limit(agent_, "Max data size"), std::to_string(96 << 20));
