@@ -215,6 +215,23 @@ inline constexpr FlowLimit kTwice{.burst = 2};
 inline constexpr FlowLimit kConnects{.burst = kConnectsPerSecond + kMaxUnansweredConnects,
                                      .per_second = kConnectsPerSecond};
 
+// Connections that the supervisor starts for one child, whichever process is in its slot. One that
+// ends keeps its port for a minute (TIME_WAIT), and the node's ports are everybody's: by default it
+// has 28,232 (net.ipv4.ip_local_port_range), which 470 connections a second use up, and then no
+// other child connects or logs in. An honest worker has at most 16 connections to an endpoint and
+// keeps them; the burst replaces all of them ten times, after restarts of OpenBao or of the worker.
+// Requests over this rate are answered as a connection that failed. They violate nothing, because
+// an honest worker tries often while OpenBao is away.
+inline constexpr FlowLimit kConnectsStarted{.burst = 200, .per_second = 20};
+inline constexpr double kPortKeptSeconds = 60;
+inline constexpr double kNodePorts = 28'232;
+
+// Even if every child connects all the time, 4,000 ports are left for connections that are open (a
+// worker may have 96 descriptors) and for others on the node.
+static_assert((kMaxWorkers + 1) *
+                  (kConnectsStarted.burst + kPortKeptSeconds * kConnectsStarted.per_second) <=
+              kNodePorts - 4'000);
+
 // A connection that was reported as usable may be reported as unusable later, and so may those that
 // were open before (common/openbao/limit_pairs.cc).
 inline constexpr FlowLimit kConnectReports{.burst = 5 * kConnects.burst,

@@ -170,6 +170,12 @@ void Broker::ConnectNow(const std::string& asked_by,
     callback({.outcome = ipc::OUTCOME_CONNECTION_FAILED});
     return;
   }
+  Asker& asker = askers_[asked_by];
+  if (!asker.starts.Take(BootNow())) {
+    metrics_.BrokerConnection(request.endpoint(), "over_rate");
+    callback({.outcome = ipc::OUTCOME_CONNECTION_FAILED});
+    return;
+  }
   Result<UniqueFd> socket = StartConnect(choice->address);
   metrics_.BrokerConnection(request.endpoint(), socket ? "started" : "connection_failed");
   BrokerAnswer answer{.address = choice->number, .untried = choice->untried};
@@ -177,7 +183,7 @@ void Broker::ConnectNow(const std::string& asked_by,
     answer.outcome = ipc::OUTCOME_OK;
     answer.socket = std::move(*socket);
     answer.blocked = IsBlocked(state, choice->address);
-    Remember(asked_by, request.id(), {.endpoint = request.endpoint(), .address = choice->number});
+    Remember(asker, request.id(), {.endpoint = request.endpoint(), .address = choice->number});
   } else {
     state.addresses.NoteUnusable(choice->number);
   }
@@ -191,8 +197,8 @@ bool Broker::IsBlocked(EndpointState& state, const SocketAddress& address) {
   return now - since >= kInVain && looks_.Take(now) && IsSendingRefused(address);
 }
 
-void Broker::Remember(const std::string& asked_by, std::uint64_t id, Connection connection) {
-  std::map<std::uint64_t, Connection>& own = connections_[asked_by];
+void Broker::Remember(Asker& asker, std::uint64_t id, Connection connection) {
+  std::map<std::uint64_t, Connection>& own = asker.connections;
   if (own.size() >= kMaxRemembered) {
     own.erase(own.begin());
   }
@@ -200,18 +206,19 @@ void Broker::Remember(const std::string& asked_by, std::uint64_t id, Connection 
 }
 
 void Broker::Forget(std::string_view asked_by) {
-  if (const auto own = connections_.find(asked_by); own != connections_.end()) {
-    connections_.erase(own);
+  if (const auto asker = askers_.find(asked_by); asker != askers_.end()) {
+    asker->second.connections.clear();
   }
 }
 
 void Broker::TakeReport(std::string_view asked_by, const ipc::ConnectReport& report) {
-  const auto own = connections_.find(asked_by);
-  if (own == connections_.end()) {
+  const auto asker = askers_.find(asked_by);
+  if (asker == askers_.end()) {
     return;
   }
-  const auto found = own->second.find(report.id());
-  if (found == own->second.end() || (report.usable() && found->second.usable)) {
+  std::map<std::uint64_t, Connection>& own = asker->second.connections;
+  const auto found = own.find(report.id());
+  if (found == own.end() || (report.usable() && found->second.usable)) {
     return;
   }
   found->second.usable = true;
@@ -223,7 +230,7 @@ void Broker::TakeReport(std::string_view asked_by, const ipc::ConnectReport& rep
     addresses.NoteUsable(connection.address);
   } else {
     addresses.NoteUnusable(connection.address);
-    own->second.erase(found);  // an unusable connection never becomes usable again
+    own.erase(found);  // an unusable connection never becomes usable again
   }
 }
 

@@ -18,6 +18,7 @@
 #include "common/base/result.h"
 #include "common/base/token_bucket.h"
 #include "common/base/unique_fd.h"
+#include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/broker/address_list.h"
 #include "supervisor/broker/resolver.h"
@@ -74,7 +75,9 @@ class Broker final {
   // worked last; the others follow in a fixed order. A connect(2) that fails immediately is
   // answered with OUTCOME_CONNECTION_FAILED and the address's number, so that the caller continues
   // with the next one. OUTCOME_INVALID_REQUEST: there is no such endpoint, or more addresses were
-  // tried than an endpoint can have. `asked_by` and the request's id identify the connection in
+  // tried than an endpoint can have. Above ipc::kConnectsStarted the answer is
+  // OUTCOME_CONNECTION_FAILED without an address. `asked_by` names a slot and not a process, so
+  // that a successor has no rate of its own; with the request's id it identifies the connection in
   // TakeReport().
   void Connect(std::string_view asked_by,
                const ipc::ConnectRequest& request,
@@ -86,7 +89,7 @@ class Broker final {
   // addresses.
   void TakeReport(std::string_view asked_by, const ipc::ConnectReport& report);
 
-  // Expects no more reports of `asked_by`, which has exited.
+  // Expects no more reports of the process in `asked_by`, which has exited.
   void Forget(std::string_view asked_by);
 
  private:
@@ -107,6 +110,11 @@ class Broker final {
     bool usable = false;  // reported
   };
 
+  struct Asker {
+    TokenBucket starts{ipc::kConnectsStarted.burst, ipc::kConnectsStarted.per_second};
+    std::map<std::uint64_t, Connection> connections{};  // by the id of the request
+  };
+
   static constexpr double kLooksPerSecond = 1.0 / 60;  // a filter stays
 
   void LookUp(std::uint32_t endpoint);
@@ -115,7 +123,7 @@ class Broker final {
                   const ipc::ConnectRequest& request,
                   const Callback& callback);
   bool IsBlocked(EndpointState& state, const SocketAddress& address);
-  void Remember(const std::string& asked_by, std::uint64_t id, Connection connection);
+  static void Remember(Asker& asker, std::uint64_t id, Connection connection);
 
   EventLoop& loop_;
   LookUpName look_up_;
@@ -123,8 +131,8 @@ class Broker final {
   BootTime connect_timeout_;
   TokenBucket looks_{1, kLooksPerSecond};
   std::vector<EndpointState> endpoints_;
-  // By who asked, so that none displaces those of others, and by the id of the request.
-  std::map<std::string, std::map<std::uint64_t, Connection>, std::less<>> connections_;
+  // By name, so that none displaces connections of others or uses up their rate.
+  std::map<std::string, Asker, std::less<>> askers_;
 };
 
 }  // namespace baokms::supervisor

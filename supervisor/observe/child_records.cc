@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cstddef>
 #include <system_error>
 #include <utility>
@@ -77,29 +76,6 @@ std::optional<LogRecord> ReadChildRecord(const ipc::LogRecord& message) {
     }
   }
   return record;
-}
-
-ChildRate::Decision ChildRate::Count(std::string_view process, Form form, BootTime now) {
-  auto found = buckets_.find(process);
-  if (found == buckets_.end()) {
-    found = buckets_.emplace(std::string(process), Bucket{}).first;
-  }
-  Bucket& bucket = found->second;
-  Decision decision{.pass = form == Form::kGood && bucket.rate.Take(now)};
-  bucket.dropped += decision.pass ? 0 : 1;
-  if (bucket.dropped > bucket.told && now - bucket.told_at >= std::chrono::seconds(1)) {
-    decision.tell_dropped = bucket.dropped - std::exchange(bucket.told, bucket.dropped);
-    bucket.told_at = now;
-  }
-  return decision;
-}
-
-std::map<std::string, std::uint64_t> ChildRate::Dropped() const {
-  std::map<std::string, std::uint64_t> dropped;
-  for (const auto& [process, bucket] : buckets_) {
-    dropped[process] = bucket.dropped;
-  }
-  return dropped;
 }
 
 }  // namespace baokms::supervisor

@@ -1,8 +1,10 @@
 #include "supervisor/observe/log_stream.h"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <utility>
+#include <variant>
 
 namespace baokms::supervisor {
 namespace {
@@ -11,6 +13,18 @@ std::string LineOf(LogFormat format, const LogRecord& record, const RecordSource
   const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
   return format == LogFormat::kJson ? RecordToJson(record, source, now)
                                     : RecordToText(record, source, now);
+}
+
+// Returns what the record counts as, or "" if its number is up to nobody else.
+std::string GroupOf(const LogRecord& record) {
+  if (!record.event.starts_with("kms.") || record.level == LogLevel::kDebug) {
+    return "";
+  }
+  const auto found =
+      std::ranges::find(record.fields, "error_class", &std::pair<std::string, LogValue>::first);
+  const auto* name =
+      found == record.fields.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return record.event + (name == nullptr ? "" : " " + *name);
 }
 
 LogRecord DroppedRecord(std::uint64_t count, std::string_view reason) {
@@ -41,22 +55,32 @@ LogStream::LogStream(LogFormat format, LogLevel level, Journal journal, int desc
       writer_(descriptor, NoticeOf(format, pid_)) {
 }
 
-bool LogStream::MayPass(const RecordSource& source, ChildRate::Form form) {
-  ChildRate::Decision decision;
+bool LogStream::MayPass(RecordRate& rate,
+                        std::string_view group,
+                        RecordRate::Form form,
+                        const RecordSource& source) {
+  RecordRate::Decision decision;
   {
     const std::lock_guard lock(mutex_);
-    decision = rate_.Count(source.process, form, BootNow());
+    decision = rate.Count(group, form, BootNow());
   }
   if (decision.tell_dropped > 0) {
-    Put(DroppedRecord(decision.tell_dropped, "over_rate"), source);
+    LogRecord told = DroppedRecord(decision.tell_dropped, "over_rate");
+    if (group != source.process) {
+      told.fields.emplace_back("records", std::string(group));
+    }
+    Put(told, source);
   }
   return decision.pass;
 }
 
 std::map<std::string, std::uint64_t> LogStream::Dropped() const {
   const std::lock_guard lock(mutex_);
-  std::map<std::string, std::uint64_t> dropped = rate_.Dropped();
-  dropped["supervisor"] = writer_.dropped();
+  std::map<std::string, std::uint64_t> dropped = child_rate_.Dropped();
+  std::uint64_t& own = dropped["supervisor"] = writer_.dropped();
+  for (const auto& [group, count] : call_rate_.Dropped()) {
+    own += count;
+  }
   return dropped;
 }
 
@@ -76,15 +100,18 @@ void LogStream::Write(const LogRecord& record) {
   if (!Enabled(record.level)) {
     return;
   }
-  const RecordSource self{.process = "supervisor", .pid = pid_};
+  if (const std::string group = GroupOf(record);
+      !group.empty() && !MayPass(call_rate_, group, RecordRate::Form::kGood, Self())) {
+    return;
+  }
   if (record.correlation.empty() || !Correlates()) {
-    Put(record, self);
+    Put(record, Self());
     return;
   }
   LogRecord marked = record;
   marked.fields.insert(marked.fields.end(), record.correlation.begin(), record.correlation.end());
   correlation_->Mark(marked);
-  Put(marked, self);
+  Put(marked, Self());
 }
 
 void LogStream::Correlate(DebugCorrelation correlation) {
@@ -102,13 +129,15 @@ void LogStream::WriteChild(std::string_view process,
   if (checked && !Enabled(checked->level)) {
     return;
   }
-  if (MayPass(source, checked ? ChildRate::Form::kGood : ChildRate::Form::kMalformed)) {
+  if (MayPass(child_rate_, process,
+              checked ? RecordRate::Form::kGood : RecordRate::Form::kMalformed, source)) {
     Put(*checked, source);
   }
 }
 
 void LogStream::WriteCausedBy(std::string_view process, const LogRecord& record) {
-  if (Enabled(record.level) && MayPass({.process = process, .pid = 0}, ChildRate::Form::kGood)) {
+  if (Enabled(record.level) &&
+      MayPass(child_rate_, process, RecordRate::Form::kGood, {.process = process, .pid = 0})) {
     Write(record);
   }
 }

@@ -23,6 +23,7 @@
 #include "supervisor/observe/journal.h"
 #include "supervisor/observe/log_format.h"
 #include "supervisor/observe/log_writer.h"
+#include "supervisor/observe/record_rate.h"
 #include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
@@ -43,7 +44,8 @@ class LogStream final : public LogSink, public ChildLog {
   // second thread.
   Status StartThread() { return writer_.StartThread(); }
 
-  // Writes a record of the supervisor: ts, level, message, then the fields in order.
+  // Writes a record of the supervisor: ts, level, message, then the fields in order. Records about
+  // KMS calls above level debug are limited to kCallRecords.
   void Write(const LogRecord& record) override;
 
   [[nodiscard]] bool Enabled(LogLevel level) const override {
@@ -61,8 +63,8 @@ class LogStream final : public LogSink, public ChildLog {
   void Flush(BootTime patience) { writer_.Flush(patience); }
 
   // Returns the number of records that were not written, by process: those of a child that exceeded
-  // its rate or were malformed, and for "supervisor" those of any process for which the queue had
-  // no room.
+  // its rate or were malformed, and for "supervisor" those about KMS calls over their rate and
+  // those of any process for which the queue had no room.
   [[nodiscard]] std::map<std::string, std::uint64_t> Dropped() const;
 
   // Turns incident mode on and logs it. Must be called before any other thread writes.
@@ -78,17 +80,23 @@ class LogStream final : public LogSink, public ChildLog {
   void SetLevel(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
  private:
-  // Returns whether one more line that this process caused may be written; counts and reports lines
-  // that may not.
-  bool MayPass(const RecordSource& source, ChildRate::Form form);
+  // Returns whether one more record of this group may be written; counts and reports those that may
+  // not.
+  bool MayPass(RecordRate& rate,
+               std::string_view group,
+               RecordRate::Form form,
+               const RecordSource& source);
   void Put(const LogRecord& record, const RecordSource& source);
+
+  [[nodiscard]] RecordSource Self() const { return {.process = "supervisor", .pid = pid_}; }
 
   const LogFormat format_;
   const std::int64_t pid_ = ::getpid();
   std::atomic<LogLevel> level_;
   const Journal journal_;
   mutable std::mutex mutex_;
-  ChildRate rate_;  // guarded by mutex_
+  RecordRate child_rate_{kChildRecords};  // guarded by mutex_, like the next one
+  RecordRate call_rate_{kCallRecords};
   std::optional<DebugCorrelation> correlation_;
   LogWriter writer_;
 };

@@ -79,7 +79,9 @@ void ChildEventHandler::OnEnded(const ChildKey& key, const ExitStatus& exit_stat
 }
 
 void ChildEventHandler::KillForViolation(const ChildKey& key, const Error& why) {
-  // A channel usually closes because the child exits, which the spawner reports as well.
+  // A channel usually closes because the child exits, which the spawner reports as well. The end of
+  // a child is told even if the child has used up its rate of log lines; how often a child can end
+  // is limited by ipc::kPromptRestarts and backoff::kChildRestart.
   const LogLevel level =
       why.code() == ErrorCode::kUnavailable ? LogLevel::kDebug : LogLevel::kError;
   parts_.log.Write({.level = level,

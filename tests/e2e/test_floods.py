@@ -1,15 +1,17 @@
 """A worker that was taken over sends one message as fast as it can. It is ended and replaced again
 and again; the clients of the other workers, the memory and the descriptors of the supervisor and its
-log do not suffer.
+log do not suffer. Nor does the log when a client makes calls that fail.
 """
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from rig import processes
 from rig.flooding_worker import FloodingWorker, types_of_a_worker
+from rig.kms import Encrypted, KmsError
 from rig.load import SteadyLoad
 from rig.waits import wait_for
 
@@ -18,6 +20,9 @@ FLOODER = "worker_0"
 MEMORY_KIB = 32 * 1024
 DESCRIPTORS = 64
 LOG_BYTES = 1_000_000  # of one process: 400 records, and 100 a second
+FAILING_CALLS = 2000
+CALL_BURST, CALLS_PER_SECOND = 32, 8  # records about calls that fail for one reason
+LINE_BYTES = 400
 
 
 @pytest.fixture(params=[False, True], ids=["single-user", "separate-users"])
@@ -74,3 +79,27 @@ def test_a_worker_that_floods_costs_itself_alone(flooded):
     assert provider.metrics()[f'openbao_kms_log_records_dropped_total{{process="{FLOODER}"}}'] > 0
     own = {r["message"] for r in provider.log_events() if r["process"] == FLOODER}
     assert own <= {"auth.login", "log.dropped"}
+
+
+def test_a_client_whose_calls_fail_does_not_fill_the_log(provider):
+    wrong = Encrypted(b"vault:v1:" + b"A" * 80, "no-key-id", {})
+    written = provider.daemon.log_path.stat().st_size
+    began = time.monotonic()
+    with provider.client() as client:
+        for _ in range(FAILING_CALLS):
+            with pytest.raises(KmsError):
+                client.decrypt(wrong)
+        assert client.decrypt(client.encrypt(b"after")) == b"after"
+    seconds = time.monotonic() - began
+    failed = [r for r in provider.log_events() if r.get("error_class") == "key_id_malformed"]
+    assert CALL_BURST <= len(failed) <= CALL_BURST + seconds * CALLS_PER_SECOND + 1
+    assert provider.daemon.log_path.stat().st_size <= written + LINE_BYTES * (
+        CALL_BURST + (seconds + 1) * (CALLS_PER_SECOND + 1)
+    )
+    told = [r for r in provider.log_events() if r["message"] == "log.dropped"]
+    assert {record["records"] for record in told} == {"kms.request key_id_malformed"}
+    metrics = provider.metrics()
+    counted = 'openbao_kms_request_errors_total{class="key_id_malformed",method="decrypt"}'
+    assert metrics[counted] == FAILING_CALLS
+    dropped = metrics['openbao_kms_log_records_dropped_total{process="supervisor"}']
+    assert dropped == FAILING_CALLS - len(failed)

@@ -19,6 +19,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/clock.h"
 #include "common/base/event_loop.h"
 #include "common/base/unique_fd.h"
 #include "ipc/limits.h"
@@ -288,8 +289,9 @@ TEST_F(FailoverTest, AUsableConnectionMayBecomeUnusableAndOnlyWhoAskedMaySaySo) 
 
 // A worker that connects endlessly, or repeats its reports, does not touch what others have.
 TEST_F(FailoverTest, TheConnectionsOfOneAreNotDisplacedByThoseOfAnother) {
+  constexpr auto kLast = static_cast<std::uint64_t>(ipc::kConnectsStarted.burst);
   EXPECT_EQ(Reached({1}, 5), 2);
-  for (std::uint64_t id = 1; id <= 2'000; ++id) {
+  for (std::uint64_t id = 1; id <= kLast; ++id) {
     ipc::ConnectRequest request;
     request.set_id(id);
     broker_->Connect("worker_1/1", request, [](const BrokerAnswer&) {});
@@ -299,10 +301,39 @@ TEST_F(FailoverTest, TheConnectionsOfOneAreNotDisplacedByThoseOfAnother) {
   Report(5, true);
   EXPECT_EQ(Connect(0, {}, 6).address, 2U);
   for (int i = 0; i < 10; ++i) {
-    Report(2'000, true, "worker_1/1");
+    Report(kLast, true, "worker_1/1");
   }
   broker_->Forget("worker_1/1");
-  Report(1'999, true, "worker_1/1");
+  Report(kLast - 1, true, "worker_1/1");
+}
+
+// A connection that has ended keeps a port of this machine for a minute.
+TEST_F(FailoverTest, StartsNoMoreThanItsRateForAnyone) {
+  constexpr int kRequests = 2 * static_cast<int>(ipc::kConnectsStarted.burst);
+  int started = 0;
+  int refused = 0;
+  const auto flood = [&] {
+    const int asked = started + refused + kRequests;
+    for (int i = 0; i < kRequests; ++i) {
+      broker_->Connect("worker_1", ipc::ConnectRequest(), [&](const BrokerAnswer& answer) {
+        const bool ok = answer.outcome == ipc::OUTCOME_OK;
+        EXPECT_TRUE(ok ||
+                    (answer.outcome == ipc::OUTCOME_CONNECTION_FAILED && answer.address == 0));
+        ++(ok ? started : refused);
+      });
+    }
+    EXPECT_TRUE(RunUntil(*loop_, [&] { return started + refused == asked; }));
+  };
+  const BootTime start = BootNow();
+  flood();
+  EXPECT_GE(started, static_cast<int>(ipc::kConnectsStarted.burst));
+  broker_->Forget("worker_1");
+  flood();
+  const std::chrono::duration<double> elapsed = BootNow() - start;
+  EXPECT_LE(started,
+            ipc::kConnectsStarted.burst + elapsed.count() * ipc::kConnectsStarted.per_second)
+      << "its successor has no rate of its own";
+  EXPECT_EQ(Connect(0).outcome, ipc::OUTCOME_OK) << "another one has";
 }
 
 // A name server that rotates its answers, or that gives out a part of them, changes neither the

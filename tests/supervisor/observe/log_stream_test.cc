@@ -21,6 +21,7 @@
 #include "ipc/limits.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/child_records.h"
+#include "supervisor/observe/record_rate.h"
 #include "supervisor/observe/record_text.h"
 
 namespace baokms::supervisor {
@@ -137,31 +138,31 @@ TEST(ChildRecordTest, NumbersOfKnownFieldsAreNumbersAgain) {
   EXPECT_EQ(std::get<std::string>(record->fields[2].second), "12");
 }
 
-TEST(ChildRateTest, PassesABurstAndThenItsRate) {
-  using Form = ChildRate::Form;
-  ChildRate rate;
+TEST(RecordRateTest, PassesABurstAndThenItsRate) {
+  using Form = RecordRate::Form;
+  RecordRate rate(kChildRecords);
   const BootTime start = std::chrono::seconds(100);
   int passed = 0;
   for (int i = 0; i < 1000; ++i) {
     passed += rate.Count("worker_0", Form::kGood, start).pass ? 1 : 0;
   }
-  EXPECT_EQ(passed, static_cast<int>(kRecordBurst));
+  EXPECT_EQ(passed, static_cast<int>(kChildRecords.burst));
   EXPECT_TRUE(rate.Count("worker_1", Form::kGood, start).pass) << "each process has its own";
   passed = 0;
   for (int i = 0; i < 1000; ++i) {
     passed += rate.Count("worker_0", Form::kGood, start + std::chrono::seconds(1)).pass ? 1 : 0;
   }
-  EXPECT_EQ(passed, static_cast<int>(kRecordsPerSecond));
+  EXPECT_EQ(passed, static_cast<int>(kChildRecords.per_second));
 }
 
-TEST(ChildRateTest, TellsEveryDropOnceAndAtMostOnceASecond) {
-  using Form = ChildRate::Form;
-  ChildRate rate;
+TEST(RecordRateTest, TellsEveryDropOnceAndAtMostOnceASecond) {
+  using Form = RecordRate::Form;
+  RecordRate rate(kChildRecords);
   const BootTime start = std::chrono::seconds(100);
   std::uint64_t told = 0;
   int tellings = 0;
   const auto count = [&](BootTime now) {
-    const ChildRate::Decision decision = rate.Count("worker_0", Form::kGood, now);
+    const RecordRate::Decision decision = rate.Count("worker_0", Form::kGood, now);
     told += decision.tell_dropped;
     tellings += decision.tell_dropped > 0 ? 1 : 0;
   };
@@ -174,10 +175,10 @@ TEST(ChildRateTest, TellsEveryDropOnceAndAtMostOnceASecond) {
   EXPECT_EQ(tellings, 2);
 }
 
-TEST(ChildRateTest, MalformedRecordsNeverPassAndAreTold) {
-  ChildRate rate;
-  const ChildRate::Decision decision =
-      rate.Count("worker_0", ChildRate::Form::kMalformed, std::chrono::seconds(100));
+TEST(RecordRateTest, MalformedRecordsNeverPassAndAreTold) {
+  RecordRate rate(kChildRecords);
+  const RecordRate::Decision decision =
+      rate.Count("worker_0", RecordRate::Form::kMalformed, std::chrono::seconds(100));
   EXPECT_FALSE(decision.pass);
   EXPECT_EQ(decision.tell_dropped, 1U);
 }
@@ -257,7 +258,7 @@ TEST_F(LogStreamTest, AFloodOfAChildIsCutAndTold) {
   }
   const std::string out = ::testing::internal::GetCapturedStderr();
   const auto lines = std::count(out.begin(), out.end(), '\n');
-  EXPECT_GE(lines, static_cast<long>(kRecordBurst));
+  EXPECT_GE(lines, static_cast<long>(kChildRecords.burst));
   EXPECT_LT(lines, 5000);
   EXPECT_NE(out.find(R"("message":"log.dropped","process":"worker_0","pid":1,"count":)"),
             std::string::npos);
@@ -265,6 +266,48 @@ TEST_F(LogStreamTest, AFloodOfAChildIsCutAndTold) {
   EXPECT_EQ(dropped.at("supervisor"), 0U);
   EXPECT_GT(dropped.at("worker_0"), 5000U);
   EXPECT_EQ(dropped.size(), 2U);
+}
+
+// A client of the KMS socket decides how many calls fail.
+TEST_F(LogStreamTest, AFloodOfFailedCallsIsCutAndTold) {
+  const auto failed = [](const std::string& error_class) {
+    return LogRecord{LogLevel::kWarn, "kms.request", {{"error_class", error_class}}};
+  };
+  ::testing::internal::CaptureStderr();
+  const auto stream = Make();
+  const BootTime start = BootNow();
+  for (int i = 0; i < 10'000; ++i) {
+    stream->Write(failed("key_id_malformed"));
+    stream->Write({LogLevel::kWarn, "kms.decrypt_unconfirmed", {}});
+  }
+  stream->Write(failed("key_id_unknown"));
+  const std::chrono::duration<double> elapsed = BootNow() - start;
+  const std::string out = ::testing::internal::GetCapturedStderr();
+  const auto lines = std::count(out.begin(), out.end(), '\n');
+  EXPECT_GE(lines, 2 * kCallRecords.burst);
+  EXPECT_LE(lines,
+            2 * (kCallRecords.burst + elapsed.count() * (kCallRecords.per_second + 1) + 1) + 1);
+  for (const std::string records : {"kms.request key_id_malformed", "kms.decrypt_unconfirmed"}) {
+    EXPECT_TRUE(std::regex_search(
+        out, std::regex(R"("message":"log.dropped","process":"supervisor",.*"count":\d+,)"
+                        R"("reason":"over_rate","records":")" +
+                        records + "\"")))
+        << out;
+  }
+  EXPECT_NE(out.find("key_id_unknown"), std::string::npos) << "another class has its own rate";
+  EXPECT_GE(stream->Dropped().at("supervisor"), 20'000U - static_cast<std::uint64_t>(lines));
+}
+
+TEST_F(LogStreamTest, WhatNobodyElseCausesHasNoRate) {
+  ::testing::internal::CaptureStderr();
+  const auto stream = Make(LogFormat::kJson, LogLevel::kDebug);
+  for (int i = 0; i < 500; ++i) {
+    stream->Write({LogLevel::kDebug, "kms.request", {}});
+    stream->Write({LogLevel::kWarn, "status.probe", {{"error_class", "timeout"}}});
+  }
+  const std::string out = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1000);
+  EXPECT_EQ(stream->Dropped().at("supervisor"), 0U);
 }
 
 TEST_F(LogStreamTest, LinesOfManyThreadsDoNotMix) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -23,6 +24,7 @@
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "supervisor/observe/log_stream.h"
+#include "supervisor/observe/record_rate.h"
 #include "tests/supervisor/children/flood_bodies.h"
 #include "tests/supervisor/serve/child_event_fixture.h"
 
@@ -196,7 +198,7 @@ TEST_P(FloodTest, EndsItsSenderAndHarmsNobody) {
   // What it left in the log has its name and its rate.
   const std::vector<std::string> lines = Lines();
   EXPECT_LE(static_cast<double>(lines.size()),
-            kRecordBurst + elapsed.count() * (kRecordsPerSecond + 1) + 2);
+            kChildRecords.burst + elapsed.count() * (kChildRecords.per_second + 1) + 2);
   for (const std::string& line : lines) {
     ASSERT_THAT(line, AnyOf(HasSubstr("\"process\":\"" + sender + "\""),
                             HasSubstr("\"child\":\"" + sender + "\"")));
@@ -207,6 +209,46 @@ INSTANTIATE_TEST_SUITE_P(EveryMessage,
                          FloodTest,
                          ::testing::ValuesIn(AllFloods()),
                          [](const auto& flood) { return NameOf(flood.param); });
+
+// Receives every answer, so that no limit ends it: an honest worker does the same in an outage.
+class ConnectFloodTest : protected FiledLog, public ChildEventFixture {
+ protected:
+  ConnectFloodTest() : ChildEventFixture(2, stream_) {}
+
+  // Returns how many connections were started.
+  int Flood(Peer& child) {
+    int started = 0;
+    for (std::uint64_t id = 1; id <= 2 * static_cast<int>(ipc::kConnectsStarted.burst); ++id) {
+      Ask(child, kOpenBao, id);
+      const ipc::Outcome outcome = AwaitAnswer(child);
+      EXPECT_THAT(outcome, AnyOf(ipc::OUTCOME_OK, ipc::OUTCOME_CONNECTION_FAILED));
+      started += outcome == ipc::OUTCOME_OK ? 1 : 0;
+    }
+    return started;
+  }
+};
+
+TEST_F(ConnectFloodTest, LeavesThePortsOfTheNodeToOthers) {
+  const std::unique_ptr<Peer> worker = Spawned(kWorker, 200);
+  const std::unique_ptr<Peer> other_worker = Spawned(kOtherWorker, 201);
+  const std::unique_ptr<Peer> agent = Spawned(kAgent, 100);
+  const BootTime start = BootNow();
+  int started = Flood(*worker);
+  EXPECT_GE(started, static_cast<int>(ipc::kConnectsStarted.burst));
+  EXPECT_FALSE(Killed().has_value()) << "an honest worker in an outage";
+
+  // Neither its successor nor anybody else has to do with it.
+  SendExited(kWorker, 200);
+  const std::unique_ptr<Peer> successor = Spawned(kWorker, 202);
+  started += Flood(*successor);
+  const std::chrono::duration<double> elapsed = BootNow() - start;
+  EXPECT_LE(started,
+            ipc::kConnectsStarted.burst + elapsed.count() * ipc::kConnectsStarted.per_second);
+  for (Peer* other : {other_worker.get(), agent.get()}) {
+    Ask(*other, kOpenBao);
+    EXPECT_EQ(AwaitAnswer(*other), ipc::OUTCOME_OK);
+  }
+}
 
 }  // namespace
 }  // namespace baokms::supervisor
