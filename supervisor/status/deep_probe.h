@@ -1,5 +1,6 @@
 // One round trip through Transit: one worker encrypts 32 random bytes and another one decrypts
-// them. It reports whether a key version can be used; its caller decides what follows.
+// them. It reports whether a key version can be used; its caller decides what follows. That the
+// version cannot be used counts as definite only if two workers fail, each alone.
 
 #pragma once
 
@@ -9,6 +10,7 @@
 #include <optional>
 
 #include "common/base/clock.h"
+#include "supervisor/status/contradictions.h"
 #include "supervisor/status/probe_failure.h"
 #include "supervisor/status/scheduler.h"
 #include "supervisor/workers/worker_pool.h"
@@ -21,9 +23,16 @@ class DeepProbe final {
   // Empty if the version encrypts and decrypts.
   using Done = std::function<void(std::optional<ProbeFailure>)>;
 
-  // `timeout` applies to each of the two calls. References must outlive the object.
-  DeepProbe(WorkerPool& workers, Scheduler& scheduler, BootTime timeout)
-      : workers_(workers), scheduler_(scheduler), timeout_(timeout) {}
+  // `timeout` applies to each call: two, and up to six if it fails. References must outlive the
+  // object.
+  DeepProbe(WorkerPool& workers,
+            Scheduler& scheduler,
+            Contradictions& contradictions,
+            BootTime timeout)
+      : workers_(workers),
+        scheduler_(scheduler),
+        contradictions_(contradictions),
+        timeout_(timeout) {}
 
   DeepProbe(const DeepProbe&) = delete;
   DeepProbe& operator=(const DeepProbe&) = delete;
@@ -36,17 +45,34 @@ class DeepProbe final {
   void Run(std::uint32_t version, Decrypter decrypter, Done done);
 
  private:
-  void Decrypt(std::uint32_t version, const Reply<ipc::ProbeEncryptAnswer>& reply);
+  // Two workers together, the one that encrypted alone, and another one alone.
+  enum class Trial : std::uint8_t { kPair, kEncrypter, kAnother };
+
+  void Encrypt(const WorkerChoice& choice);
+  void Decrypt(const Reply<ipc::ProbeEncryptAnswer>& reply);
+  [[nodiscard]] WorkerChoice ChooseDecrypter(Slot encrypter) const;
   [[nodiscard]] bool AnotherHasToken(Slot slot) const;
-  void Compare(const ipc::ProbeDecryptAnswer& answer);
+  void Compare(const Reply<ipc::ProbeDecryptAnswer>& reply);
+  void EndTrial(const std::optional<ProbeFailure>& failure, const WorkerProcess& worker);
+  void EndPair(const ProbeFailure& failure, const WorkerProcess& worker);
+  void TryAnother(const ProbeFailure& failure);
+  void EndDenied(const WorkerProcess& worker);
   void End(std::optional<ProbeFailure> failure);
 
   WorkerPool& workers_;
   Scheduler& scheduler_;
+  Contradictions& contradictions_;
   BootTime timeout_;
   std::array<std::uint8_t, 32> plaintext_{};
   Decrypter decrypter_ = Decrypter::kAnotherWorker;
   Done done_;
+
+  // State of the running probe.
+  std::uint32_t version_ = 0;
+  Trial trial_ = Trial::kPair;
+  ProbeFailure suspicion_;   // of the trials before
+  WorkerProcess encrypter_;  // of the pair
+  WorkerProcess suspect_;    // the one of the pair that failed last
 };
 
 }  // namespace baokms::supervisor

@@ -18,6 +18,7 @@
 #include "supervisor/observe/metrics.h"
 #include "supervisor/registry/registry_store.h"
 #include "supervisor/status/async_mutex.h"
+#include "supervisor/status/contradictions.h"
 #include "supervisor/status/deep_probe.h"
 #include "supervisor/status/discovery.h"
 #include "supervisor/status/health_tracker.h"
@@ -107,6 +108,7 @@ class KeyStatus final : public StatusSource {
   KeyStatusParts parts_;
   StatusOptions options_;
   StatusReporter reporter_;
+  Contradictions contradictions_;
   StatusCache cache_;
   HealthTracker health_;
   RegistryPublisher publisher_;

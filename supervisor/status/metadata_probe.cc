@@ -51,6 +51,7 @@ void MetadataProbe::Run(ProbePurpose purpose, BootTime limit, Done done) {
   result_ = {};
   observation_ = {};
   counting_ = Counting::kDoesNotCount;
+  suspicion_.reset();
   confirmed_ = false;
   FinishEarlierSave();
 }
@@ -87,40 +88,60 @@ void MetadataProbe::PublishThen(void (MetadataProbe::*next)()) {
   });
 }
 
-void MetadataProbe::Read() {
+void MetadataProbe::Ask(const WorkerChoice& choice, OnReply<ipc::MetadataAnswer> done) {
   ipc::MetadataRequest request;
   request.set_deadline_ns(Deadline().count());
-  parts_.workers.Submit(std::move(request), {},
-                        [this](const Reply<ipc::MetadataAnswer>& reply) { OnRead(reply); });
+  parts_.workers.Submit(std::move(request), choice, std::move(done));
+}
+
+void MetadataProbe::Read() {
+  Ask({}, [this](const Reply<ipc::MetadataAnswer>& reply) { OnRead(reply); });
 }
 
 void MetadataProbe::OnRead(const Reply<ipc::MetadataAnswer>& reply) {
   const auto failure = FindReadFailure(reply.answer);
   if (failure) {
-    Fail(*failure);
+    OnFailedRead(*failure, reply.worker);
     return;
   }
+  if (suspicion_ && IsAboutKey(*suspicion_)) {
+    parts_.contradictions.Found(*suspicion_, worker_, reply.worker, parts_.scheduler.Now());
+  }
+  suspicion_.reset();
   result_.read = true;
-  if (!reply.answer.disable_upsert()) {
-    result_.finding =
-        "disable_upsert is off at the Transit mount: a misspelt key name would create a key";
-    Fail(ProbeReason::kUpsertAllowed);
-    return;
-  }
-  slot_ = reply.worker.slot;
+  worker_ = reply.worker;
   answer_ = reply.answer;
   metadata_ = ToMetadata(answer_);
-  if (parts_.publisher.state()) {
+  if (!answer_.disable_upsert()) {
+    result_.finding =
+        "disable_upsert is off at the Transit mount: a misspelt key name would create a key";
+    Suspect(ProbeReason::kUpsertAllowed);
+  } else if (parts_.publisher.state()) {
     CheckAnswers();
   } else {
     CheckFirstAnswers();
   }
 }
 
+// A definite failure counts once another worker cannot read either, and not at all if it can.
+void MetadataProbe::OnFailedRead(const ProbeFailure& failure, const WorkerProcess& worker) {
+  if (suspicion_) {
+    suspicion_->severity = failure.severity;
+    Fail(*suspicion_);
+  } else if (failure.severity == Severity::kDefinite && parts_.workers.Workers().size() > 1) {
+    suspicion_ = failure;
+    worker_ = worker;
+    Ask({.not_this = worker.slot},
+        [this](const Reply<ipc::MetadataAnswer>& reply) { OnRead(reply); });
+  } else {
+    Fail(failure);
+  }
+}
+
 void MetadataProbe::CheckFirstAnswers() {
   if (!IsProfileValid(metadata_)) {
     result_.finding = DescribeProfile(metadata_);
-    Fail(ProbeReason::kProfileInvalid);
+    Suspect(ProbeReason::kProfileInvalid);
     return;
   }
   if (parts_.publisher.unfinished_change() != RotationChange::kNone) {
@@ -130,7 +151,7 @@ void MetadataProbe::CheckFirstAnswers() {
   auto first = contract::BuildFirstState(identity_, metadata_, parts_.scheduler.UnixNow());
   if (!first || purpose_ == ProbePurpose::kDiscovery) {
     result_.finding = first ? "" : DescribeMissingState(metadata_);
-    Fail(ProbeReason::kStateUnavailable);
+    Suspect(ProbeReason::kStateUnavailable);
     return;
   }
   observation_.next = std::move(first).value();
@@ -147,7 +168,7 @@ void MetadataProbe::CheckAnswers() {
     if (observation_.failure == RotationFailure::kRegistryFull) {
       Defer(Deferral::kRegistryFull);
     } else {
-      Fail(ReasonOf(*observation_.failure));
+      Suspect(ReasonOf(*observation_.failure));
     }
     return;
   }
@@ -164,12 +185,7 @@ void MetadataProbe::CheckAnswers() {
 }
 
 void MetadataProbe::Confirm(void (MetadataProbe::*next)()) {
-  ipc::MetadataRequest request;
-  request.set_deadline_ns(Deadline().count());
-  const WorkerChoice another{
-      .only = std::nullopt, .not_this = slot_, .fallback = WorkerChoice::Fallback::kFail};
-  parts_.workers.Submit(
-      std::move(request), another,
+  Ask({.not_this = worker_.slot},
       [this, next](const Reply<ipc::MetadataAnswer>& reply) { OnConfirmation(reply, next); });
 }
 
@@ -177,6 +193,11 @@ void MetadataProbe::OnConfirmation(const Reply<ipc::MetadataAnswer>& reply,
                                    void (MetadataProbe::*next)()) {
   const bool answered = !FindReadFailure(reply.answer).has_value();
   if (answered && !SaySame(answer_, reply.answer)) {
+    if (suspicion_) {
+      parts_.contradictions.Found(*suspicion_, worker_, reply.worker, parts_.scheduler.Now());
+      suspicion_->reason = ProbeReason::kMetadataUnverified;
+      result_.finding.clear();
+    }
     Defer(Deferral::kDisagreement);
     return;
   }
@@ -276,7 +297,22 @@ bool MetadataProbe::IsWitnessed() const {
 
 void MetadataProbe::Defer(Deferral deferral) {
   result_.deferral = deferral;
-  Finish();
+  if (suspicion_) {
+    suspicion_->severity = Severity::kTransport;
+    Fail(*suspicion_);
+  } else {
+    Finish();
+  }
+}
+
+// Fails with what a worker says, if that is not its word alone.
+void MetadataProbe::Suspect(ProbeReason reason) {
+  suspicion_ = ProbeFailure{.reason = reason};
+  IsWitnessed() ? FailAsSuspected() : Confirm(&MetadataProbe::FailAsSuspected);
+}
+
+void MetadataProbe::FailAsSuspected() {
+  Fail(*suspicion_);
 }
 
 void MetadataProbe::Fail(ProbeReason reason) {
@@ -303,7 +339,7 @@ void MetadataProbe::Finish() {
   }
   if (EncryptionWith(*state, metadata_) == Encryption::kBlocked) {
     result_.finding = DescribeBlockedEncryption(*state, metadata_);
-    Fail(ProbeReason::kEncryptionBlocked);
+    Suspect(ProbeReason::kEncryptionBlocked);
     return;
   }
   if (result_.finding.empty()) {

@@ -1,7 +1,7 @@
 // One metadata probe from the read to the published consequence
 // (docs/contract.md#probes-and-health, docs/contract.md#rotation): reads on one worker, evaluates,
-// confirms a change on another worker, saves, publishes, and promotes a candidate that is due. It
-// does not change Status: its caller evaluates the result.
+// confirms a change or a definite failure on another worker, saves, publishes, and promotes a
+// candidate that is due. It does not change Status: its caller evaluates the result.
 
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/contract/identity.h"
+#include "supervisor/status/contradictions.h"
 #include "supervisor/status/deep_probe.h"
 #include "supervisor/status/health_tracker.h"
 #include "supervisor/status/probe_failure.h"
@@ -59,6 +60,7 @@ struct MetadataProbeParts {
   RegistryPublisher& publisher;
   HealthTracker& health;
   DeepProbe& deep;
+  Contradictions& contradictions;
   StatusReporter& reporter;
 };
 
@@ -88,8 +90,10 @@ class MetadataProbe final {
  private:
   void FinishEarlierSave();
   void PublishThen(void (MetadataProbe::*next)());
+  void Ask(const WorkerChoice& choice, OnReply<ipc::MetadataAnswer> done);
   void Read();
   void OnRead(const Reply<ipc::MetadataAnswer>& reply);
+  void OnFailedRead(const ProbeFailure& failure, const WorkerProcess& worker);
   void CheckAnswers();
   void CheckFirstAnswers();
   void Confirm(void (MetadataProbe::*next)());
@@ -100,6 +104,8 @@ class MetadataProbe final {
   void PromoteCandidate();
   void CheckUnfinishedSave();
   void Defer(Deferral deferral);
+  void Suspect(ProbeReason reason);
+  void FailAsSuspected();
   void Fail(ProbeReason reason);
   void Fail(const ProbeFailure& failure);
   void Finish();
@@ -122,12 +128,13 @@ class MetadataProbe final {
   BootTime limit_{};
   Done done_;
   MetadataResult result_;
-  Slot slot_ = 0;
+  WorkerProcess worker_;  // the one that gave answer_, or failed to
   ipc::MetadataAnswer answer_;
   contract::TransitKeyMetadata metadata_;
   Observation observation_;
   Counting counting_ = Counting::kDoesNotCount;
-  bool confirmed_ = false;  // by another worker, unless one is enough
+  std::optional<ProbeFailure> suspicion_;  // what counts only if another worker confirms it
+  bool confirmed_ = false;                 // by another worker, unless one is enough
 };
 
 }  // namespace baokms::supervisor

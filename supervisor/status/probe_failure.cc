@@ -45,6 +45,18 @@ ProbeFailure CallFailure(ProbeReason reason, ipc::Outcome outcome) {
   return {.reason = reason, .outcome = outcome, .severity = SeverityOf(outcome)};
 }
 
+bool IsAboutKey(const ProbeFailure& failure) {
+  switch (failure.outcome) {
+    case ipc::OUTCOME_UNAUTHENTICATED:
+    case ipc::OUTCOME_PERMISSION_DENIED:
+    case ipc::OUTCOME_AUTH_FAILED:
+    case ipc::OUTCOME_LOGIN_BUDGET:
+      return false;
+    default:
+      return failure.severity == Severity::kDefinite;
+  }
+}
+
 std::string_view ErrorClassOf(ipc::Outcome outcome) {
   return outcome == ipc::OUTCOME_OK ? std::string_view() : OutcomeLabel(outcome);
 }

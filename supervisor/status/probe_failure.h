@@ -50,6 +50,10 @@ struct ProbeFailure {
 // Returns the failure of a call. Its severity follows from the outcome, which must not be OK.
 ProbeFailure CallFailure(ProbeReason reason, ipc::Outcome outcome);
 
+// Returns whether the failure says something about the key. What keeps a worker from reaching
+// OpenBao, or OpenBao from accepting its token, says nothing once another worker succeeds.
+[[nodiscard]] bool IsAboutKey(const ProbeFailure& failure);
+
 // Returns the unprefixed class that probe logs and /ready use: "sealed", "timeout", "auth_failed",
 // ... Empty for OK.
 std::string_view ErrorClassOf(ipc::Outcome outcome);

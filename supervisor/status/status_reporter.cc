@@ -91,6 +91,13 @@ void StatusReporter::Deferred(Deferral deferral) {
   Write(LogLevel::kWarn, "rotation.deferred", {{"reason", std::string(ToString(deferral))}});
 }
 
+void StatusReporter::Contradicted(const ProbeFailure& failure, Slot worker, Slot other) {
+  Write(LogLevel::kError, "status.contradiction",
+        {{"worker", std::int64_t{worker}},
+         {"other_worker", std::int64_t{other}},
+         {"reason", std::string(ToString(failure.reason))}});
+}
+
 void StatusReporter::Finding(std::string_view finding, LogLevel level) {
   if (finding == last_finding_) {
     return;

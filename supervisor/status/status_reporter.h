@@ -16,6 +16,7 @@
 #include "common/contract/registry.h"
 #include "supervisor/observe/metrics.h"
 #include "supervisor/status/probe_failure.h"
+#include "supervisor/workers/worker_requests.h"
 
 namespace baokms::supervisor {
 
@@ -57,6 +58,10 @@ class StatusReporter final {
 
   // Writes rotation.deferred, a warning, if the deferral differs from the previous one.
   void Deferred(Deferral deferral);
+
+  // Writes status.contradiction, an error: a probe failed with one worker, and another one denies
+  // it.
+  void Contradicted(const ProbeFailure& failure, Slot worker, Slot other);
 
   // Writes key.finding with MetadataResult::finding if it differs from the previous one: an error
   // if it keeps the key from being used, otherwise a warning. An empty finding is logged once, when

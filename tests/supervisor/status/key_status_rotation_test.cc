@@ -100,7 +100,8 @@ TEST_F(KeyStatusRotationTest, GoesOnWithTheOldKeyWhileTheCandidateFailsItsProbe)
   StartGood();
   workers_.AddVersion();
   scheduler_.Advance(minutes(2));
-  workers_.faults[0].ciphertext = "vault:v1:AAAA";  // right for nobody but version 1
+  // Right for nobody but version 1.
+  workers_.faults[0].ciphertext = workers_.faults[1].ciphertext = "vault:v1:AAAA";
   scheduler_.Advance(minutes(2));
   EXPECT_EQ(status_->View()->active_version, 1U);
   EXPECT_TRUE(Ready());
@@ -159,7 +160,9 @@ TEST_F(KeyStatusRotationTest, PromotesInTheProbeThatReachesStabilityWithoutADela
 
 TEST_F(KeyStatusRotationTest, CountsOncePerIntervalHoweverOftenItProbes) {
   StartGood();
-  workers_.faults[0].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
+  for (const Slot slot : {0U, 1U}) {
+    workers_.faults[slot].encrypt = ipc::OUTCOME_PERMISSION_DENIED;
+  }
   scheduler_.Advance(minutes(5));
   ASSERT_FALSE(Ready());  // so that every usable worker makes a round
   workers_.AddVersion();
