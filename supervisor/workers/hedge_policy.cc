@@ -27,7 +27,8 @@ bool HedgePolicy::IsAboutWorker(ipc::Outcome outcome) {
       ipc::OUTCOME_CONNECTION_FAILED, ipc::OUTCOME_TLS_FAILED,
       ipc::OUTCOME_DNS_FAILED,        ipc::OUTCOME_OVERLOADED,
       ipc::OUTCOME_UNKNOWN_STATUS,    ipc::OUTCOME_UNDECODABLE,
-      ipc::OUTCOME_STALE_TABLE,       ipc::OUTCOME_KEY_ID_UNKNOWN};
+      ipc::OUTCOME_STALE_TABLE,       ipc::OUTCOME_KEY_ID_UNKNOWN,
+      ipc::OUTCOME_CANCELED,          ipc::OUTCOME_INTERNAL};
   return std::ranges::find(kOutcomes, outcome) != kOutcomes.end();
 }
 

@@ -55,6 +55,16 @@ TEST_F(FailingWorkerTest, WhatItCannotServeGoesToAnotherOne) {
   EXPECT_EQ(Answer(pending, ipc::OUTCOME_OK).pending, pending);
 }
 
+// Nobody cancelled it, and a worker has no errors that only it knows about.
+TEST_F(FailingWorkerTest, ExcusesOfAWorkerAreItsOwn) {
+  for (const ipc::Outcome outcome : {ipc::OUTCOME_CANCELED, ipc::OUTCOME_INTERNAL}) {
+    now_ += RequestScheduler::kFailedFor;
+    const PendingRequestPtr pending = Submit(1);
+    EXPECT_EQ(Answer(pending, outcome).pending, nullptr);
+    EXPECT_EQ(Answer(pending, ipc::OUTCOME_OK).pending, pending);
+  }
+}
+
 TEST_F(FailingWorkerTest, ItIsChosenLastForAWhile) {
   const PendingRequestPtr first = Submit(1);
   const Slot failing = *first->slot;
@@ -89,7 +99,7 @@ TEST_F(FailingWorkerTest, OutageIsNotDoubled) {
 TEST_F(FailingWorkerTest, WhatIsAboutTheRequestIsNotTriedAgain) {
   for (const ipc::Outcome outcome :
        {ipc::OUTCOME_DECRYPT_FAILED, ipc::OUTCOME_INVALID_REQUEST, ipc::OUTCOME_NOT_FOUND,
-        ipc::OUTCOME_ANNOTATIONS_MISMATCH, ipc::OUTCOME_CANCELED, ipc::OUTCOME_OK}) {
+        ipc::OUTCOME_ANNOTATIONS_MISMATCH, ipc::OUTCOME_OK}) {
     const PendingRequestPtr pending = Submit(1);
     EXPECT_EQ(Answer(pending, outcome).pending, pending);
   }
