@@ -46,6 +46,7 @@ def records(provider, message: str) -> list:
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("floods")  # two of them at a time leave nobody time to answer
 def test_a_worker_that_floods_costs_itself_alone(flooded):
     provider, worker = flooded
     wait_for(lambda: provider.ready()[1]["workers_ready"] >= 2, "the other workers")

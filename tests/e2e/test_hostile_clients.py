@@ -17,6 +17,9 @@ CLIENTS = 6  # with a crowd they stay below the 32 connections of one user
 SECONDS = float(os.environ.get("BAOKMS_HOSTILE_SECONDS", "3"))
 # What a process may have besides what it had before, at any moment.
 SUPERVISOR_KIB = 160 * 1024
+# gRPC unpacks headers faster than the heap is looked at
+# (docs/security.md#what-a-client-of-the-kms-socket-costs).
+HEADERS_KIB = 768 * 1024
 CHILD_KIB = 8 * 1024
 # On a busy machine gRPC needs so long for what it has received of these before they are noticed that a
 # call of another client may exceed its deadline (docs/security.md#what-a-client-of-the-kms-socket-costs).
@@ -63,5 +66,7 @@ def test_nobody_else_notices(provider, deed, clients):
     assert load.unhealthy == 0
     assert provider.pids("bao-kms-worker") <= set(before), "no worker was replaced"
     for pid, kib in before.items():
-        more = SUPERVISOR_KIB if pid == provider.daemon.pid else CHILD_KIB
+        more = CHILD_KIB
+        if pid == provider.daemon.pid:
+            more = HEADERS_KIB if deed == "large_headers" else SUPERVISOR_KIB
         assert peak[pid] <= kib + more, (pid, peak[pid], kib)
