@@ -58,10 +58,16 @@ int ErrnoOfProcMem(const std::uint8_t* at) {
              : errno;
 }
 
+#ifdef BAOKMS_SANITIZED  // its run time makes mlock(2) do nothing
+constexpr std::array kLockedFlags = {" dd ", " wf "};
+#else
+constexpr std::array kLockedFlags = {" lo ", " dd ", " wf "};
+#endif
+
 bool IsLocked(const SecretBuffer& buffer) {
   const std::string flags = FlagsOf(buffer.Reveal().data());
   return ErrnoOfProcMem(buffer.Reveal().data()) == 0 &&
-         std::ranges::all_of(std::array{" lo ", " dd ", " wf "}, [&flags](const char* flag) {
+         std::ranges::all_of(kLockedFlags, [&flags](const char* flag) {
            return flags.find(flag) != std::string::npos;
          });
 }
@@ -119,7 +125,6 @@ TEST_F(SecretPagesTest, ReservedOnesAreGivenOnWithNothingInThem) {
 }
 
 // No two owners of a page, and no secret that is refused.
-#ifndef BAOKMS_SANITIZED  // the sanitizer's run time makes mlock(2) do nothing
 TEST_F(SecretPagesTest, LockedOnesFollowWhenTheReservationIsUsedUp) {
   InChild([] {
     ReserveSecretPages();
@@ -138,9 +143,7 @@ TEST_F(SecretPagesTest, LockedOnesFollowWhenTheReservationIsUsedUp) {
     EXPECT_TRUE(IsLocked(Make(3 * kSecretPage))) << "not for three pages in a row";
   });
 }
-#endif
 
-#ifndef BAOKMS_SANITIZED  // the sanitizer's run time makes mlock(2) do nothing
 TEST_F(SecretPagesTest, LockedOnesAreUsedWhenAFilterRefusesTheCall) {
   for (const int refusal : {ENOSYS, EPERM}) {
     InChild([refusal] {
@@ -154,7 +157,6 @@ TEST_F(SecretPagesTest, LockedOnesAreUsedWhenAFilterRefusesTheCall) {
     });
   }
 }
-#endif
 
 // The first is checked by the kernel for unprivileged users only; the second ends a process that
 // exceeds it.
