@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstring>
 #include <exception>
-#include <ranges>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -137,7 +136,9 @@ class Server final : public HttpListener {
 
   // A crowd displaces itself: the oldest connection of the address with the most of them leaves.
   void MakeRoom() {
-    const auto most = std::ranges::max(std::views::values(per_address_));
+    const auto most = std::ranges::max_element(per_address_, {}, [](const auto& entry) {
+                        return entry.second;
+                      })->second;
     Close(std::ranges::find_if(
         connections_, [&](const auto& entry) { return per_address_[entry.second.peer] == most; }));
   }
