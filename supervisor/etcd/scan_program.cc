@@ -87,7 +87,7 @@ Status ScanOnce() {
                                     .open_files = kOpenFiles,
                                     .data_bytes = kDataBytes}));
   BAOKMS_TRY(EndWithParent());
-  const DeadMansTimer limit = BAOKMS_TRY(DeadMansTimer::Create(kScanSeconds));
+  [[maybe_unused]] const DeadMansTimer limit = BAOKMS_TRY(DeadMansTimer::Create(kScanSeconds));
   BAOKMS_TRY(DropCapabilities());
   // Skips this host's OpenSSL configuration file, which could load code.
   if (::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) {
