@@ -366,7 +366,7 @@ Verdict JudgeVerification(const IsolationObservation& observation) {
     case VerifyDecrypt::kOff:
       return {CheckStatus::kWarn, "isolation.verifyDecrypt is off: plaintexts are not checked"};
     case VerifyDecrypt::kSample:
-      return {CheckStatus::kPass, "of plaintexts a sample, after they were given"};
+      return {CheckStatus::kPass, "of plaintexts a sample, before they are given"};
     case VerifyDecrypt::kAlways:
       break;
   }

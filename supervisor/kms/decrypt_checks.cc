@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 namespace baokms::supervisor {
+
 DecryptChecks::Check DecryptChecks::CheckFor(const Opinion& given) {
   if (!HasSecondWorker() || !given.Counts()) {
     return Check::kNone;
