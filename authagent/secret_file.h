@@ -16,9 +16,6 @@
 
 namespace baokms::authagent {
 
-// Group write and execute, and all permissions of others.
-inline constexpr mode_t kForbiddenSecretBits = 0037;
-
 // A kind of credential file: its configuration key, and how the secret stands in it.
 struct SecretForm {
   Literal key;  // names the file in reasons, because logs contain no paths

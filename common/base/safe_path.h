@@ -26,6 +26,10 @@ enum class DirectoryOwners : std::uint8_t {
   kRootOrOwn,  // root or `own_user`
 };
 
+// What a file with a secret must not permit, unless more is required: its group to write or execute
+// it, and others anything.
+inline constexpr mode_t kForbiddenSecretBits = 0037;
+
 // Requirements for one kind of input file (docs/config.md#files).
 struct FileRules {
   mode_t forbidden_bits = 0;  // permission bits that must not be set

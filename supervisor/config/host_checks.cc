@@ -189,7 +189,7 @@ class HostChecker {
 }  // namespace
 
 FileRules ConfigFileRules() {
-  return {.forbidden_bits = 0037,
+  return {.forbidden_bits = kForbiddenSecretBits,
           .max_size = kMaxYamlBytes,
           .own_user = ::geteuid(),
           .directories = DirectoryOwners::kRootOrOwn};

@@ -45,7 +45,7 @@ EtcdScanFailure ProgramFailure(std::string_view what) {
 // Only the owner and the group may be able to read a private key.
 FileRules KeyFileRules() {
   FileRules rules = CaFileRules();
-  rules.forbidden_bits = 0037;
+  rules.forbidden_bits = kForbiddenSecretBits;
   return rules;
 }
 

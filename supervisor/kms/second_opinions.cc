@@ -25,14 +25,6 @@ void SecondOpinions::OnUnconfirmed(const Opinion& only) {
                         .fields = {{"worker", std::int64_t{only.worker().slot}}}});
 }
 
-bool SecondOpinions::MayReplace(BootTime now) {
-  if (replaced_at_ && now - *replaced_at_ < kBetweenReplacements) {
-    return false;
-  }
-  replaced_at_ = now;
-  return true;
-}
-
 bool SecondOpinions::OnEncryptContradiction(const WorkerProcess& maker,
                                             const std::optional<WorkerProcess>& verifier,
                                             BootTime now) {
@@ -44,7 +36,7 @@ bool SecondOpinions::OnEncryptContradiction(const WorkerProcess& maker,
     record.fields.emplace_back("other_worker", std::int64_t{verifier->slot});
   }
   observers_.log.Write(record);
-  if (!MayReplace(now)) {
+  if (!replacements_.Take(now)) {
     return false;
   }
   pool_.Replace(maker);
@@ -76,7 +68,7 @@ void SecondOpinions::OnAsked(const WorkerProcess& worker,
     return;
   }
   missing.last = now;
-  if (++missing.count < kMissingToReplace || !MayReplace(now)) {
+  if (++missing.count < kMissingToReplace || !replacements_.Take(now)) {
     return;
   }
   observers_.log.Write({.level = LogLevel::kWarn,

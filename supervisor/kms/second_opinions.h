@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/token_bucket.h"
 #include "supervisor/kms/opinion.h"
 #include "supervisor/kms/request_record.h"
 #include "supervisor/workers/worker_pool.h"
@@ -33,10 +34,6 @@ class SecondOpinions final {
   static constexpr std::uint32_t kGivenForMissing = 16;
   static constexpr BootTime kForgotten = std::chrono::minutes(10);
 
-  // How often workers may be replaced because of missing second opinions or of Encrypt at most. A
-  // cause outside the workers must not have all of them replaced all the time.
-  static constexpr BootTime kBetweenReplacements = std::chrono::minutes(1);
-
   // `pool` and `observers` must outlive this object. `workers`: the number of slots.
   SecondOpinions(WorkerPool& pool, const Observers& observers, std::size_t workers)
       : pool_(pool), observers_(observers), missing_(workers) {}
@@ -50,7 +47,7 @@ class SecondOpinions final {
   void OnUnconfirmed(const Opinion& only);
 
   // Counts and logs that the answer of `maker` to an Encrypt is wrong, or, with a `verifier`, that
-  // one of the two is. Replaces them, unless workers were replaced within kBetweenReplacements.
+  // one of the two is. Replaces them, unless kReplacementsPerSecond forbids it.
   // Returns whether it did.
   bool OnEncryptContradiction(const WorkerProcess& maker,
                               const std::optional<WorkerProcess>& verifier,
@@ -68,12 +65,10 @@ class SecondOpinions final {
     BootTime last{};
   };
 
-  [[nodiscard]] bool MayReplace(BootTime now);
-
   WorkerPool& pool_;
   const Observers& observers_;
   std::vector<Missing> missing_;  // by slot
-  std::optional<BootTime> replaced_at_;
+  TokenBucket replacements_{1, kReplacementsPerSecond};
 };
 
 }  // namespace baokms::supervisor

@@ -24,9 +24,6 @@ namespace {
 // Above every fixed number, so that moving one descriptor never overwrites another.
 constexpr int kParking = 64;
 
-// Group write and execute, and all permissions of others, as the agent has it for its other files.
-constexpr mode_t kForbiddenCredentialBits = 0037;
-
 // The forked process while it becomes the child, and how it reports a step that fails.
 class Transition final {
  public:
@@ -79,7 +76,7 @@ Status LeavePrivileges(const UserIds& user, bool keep_groups) {
 
 // What systemd hands over belongs to root or this user.
 int OpenCredential(const LaunchPlan& plan) {
-  Opened file = OpenFileByRules(plan.credential, {.forbidden_bits = kForbiddenCredentialBits,
+  Opened file = OpenFileByRules(plan.credential, {.forbidden_bits = kForbiddenSecretBits,
                                                   .max_size = std::numeric_limits<off_t>::max(),
                                                   .own_user = ::geteuid()});
   return file.refusal ? plan.null : file.fd.release();

@@ -22,7 +22,7 @@ class Contradictions final {
   Contradictions& operator=(const Contradictions&) = delete;
 
   // Logs that a probe with `worker` failed although `other` says that nothing is wrong, and
-  // replaces both, at most once a minute: replicas of OpenBao that disagree look the same.
+  // replaces both, as often as kReplacementsPerSecond allows.
   void Found(const ProbeFailure& failure,
              const WorkerProcess& worker,
              const WorkerProcess& other,
@@ -37,7 +37,7 @@ class Contradictions final {
  private:
   WorkerPool& workers_;
   StatusReporter& reporter_;
-  TokenBucket replacements_{1, 1.0 / 60};
+  TokenBucket replacements_{1, kReplacementsPerSecond};
 };
 
 }  // namespace baokms::supervisor

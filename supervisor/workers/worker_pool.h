@@ -17,6 +17,10 @@
 
 namespace baokms::supervisor {
 
+// How often workers may be replaced for a reason that may lie outside of them, such as replicas of
+// OpenBao that disagree: once a minute. All of them must not be replaced all the time.
+inline constexpr double kReplacementsPerSecond = 1.0 / 60;
+
 // Identifies one submitted request; never reused. 0 identifies none.
 using RequestId = std::uint64_t;
 

@@ -89,7 +89,7 @@ TEST_F(SecondOpinionsTest, OneReplacementAMinute) {
   }
   EXPECT_FALSE(opinions_.OnEncryptContradiction({.slot = 0, .number = 10}, {}, now_));
   EXPECT_THAT(world_.workers.replaced, ElementsAre(1U));
-  now_ += SecondOpinions::kBetweenReplacements;
+  now_ += std::chrono::minutes(1);
   EXPECT_TRUE(opinions_.OnEncryptContradiction({.slot = 0, .number = 10}, {}, now_));
   EXPECT_THAT(world_.workers.replaced, ElementsAre(1U, 0U));
   EXPECT_EQ(world_.metrics.encrypt_mismatches, 2);
