@@ -42,7 +42,12 @@ def parse(arguments):
         description="Plants each fault of tests/mutation/faults.toml in a copy of the tree and runs"
         " the test that has to notice it. Ends with 1 if a fault is not noticed.",
     )
-    parser.add_argument("--only", default="", metavar="TEXT", help="faults whose name or file has it")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="TEXT",
+        help="only faults whose name or file has this text; given several times, those that have any",
+    )
     parser.add_argument("--list", action="store_true", help="print the faults, run nothing")
     parser.add_argument("--check", action="store_true", help="only check that each fault fits the tree")
     return parser.parse_args(arguments)
@@ -219,7 +224,7 @@ def judge_built(faults: list, log: Path, report: Report) -> bool:
 def main(arguments) -> int:
     """Returns the exit code."""
     options = parse(arguments)
-    faults = load(options.only)
+    faults = load(options.only or [""])
     if options.list:
         for fault in faults:
             print(f"{fault.name}\t{fault.file}\t{': '.join(fault.noticed_by)}")

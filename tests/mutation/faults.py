@@ -49,10 +49,10 @@ def _fault(row: dict) -> Fault:
         raise FaultListError(f"{row.get('name')}: {error}") from error
 
 
-def load(expression: str = "") -> list:
-    """The faults whose name or file contains the expression, in the order of the list."""
+def load(texts: list) -> list:
+    """The faults whose name or file contains any of the texts, in the order of the list."""
     faults = [_fault(row) for row in tomllib.loads(LIST.read_text())["fault"]]
     names = [fault.name for fault in faults]
     if len(set(names)) != len(names):
         raise FaultListError("two faults have the same name")
-    return [fault for fault in faults if expression in fault.name or expression in fault.file]
+    return [fault for fault in faults if any(text in fault.name or text in fault.file for text in texts)]
