@@ -256,7 +256,7 @@ TEST(HttpListenerTest, ClosesTheOldestConnectionOverTheMaximum) {
   const UniqueFd next = ConnectTo(listener->port());
   SendText(next, "GET /live HTTP/1.1\r\n");
   const UniqueFd newest = ConnectTo(listener->port());
-  EXPECT_TRUE(ClosesInSilence(oldest));
+  ASSERT_TRUE(ClosesInSilence(oldest)) << "a third connection displaced none of the two before";
   SendText(next, "Host: a\r\n\r\n");
   EXPECT_EQ(BodyOf(ReceiveAll(next)), "{\"status\":\"ok\"}");
 }

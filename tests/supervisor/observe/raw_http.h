@@ -43,12 +43,15 @@ inline void SendText(const UniqueFd& fd, std::string_view text) {
   (void)!::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
 }
 
-// Everything until the server closes; what there is after 60 s without a byte.
+// Milliseconds without a byte after which a server is taken to stay silent.
+inline constexpr int kPatience = 10'000;
+
+// Everything until the server closes or stays silent.
 inline std::string ReceiveAll(const UniqueFd& fd) {
   std::string all;
   std::array<char, 4096> buffer{};
   pollfd waiting{fd.get(), POLLIN, 0};
-  while (::poll(&waiting, 1, 60'000) == 1) {
+  while (::poll(&waiting, 1, kPatience) == 1) {
     const ssize_t size = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
     if (size <= 0) {
       break;
@@ -58,11 +61,11 @@ inline std::string ReceiveAll(const UniqueFd& fd) {
   return all;
 }
 
-// Whether the server closes within 60 s, without having answered.
+// Whether the server closes in time, without having answered.
 inline bool ClosesInSilence(const UniqueFd& fd) {
   pollfd waiting{fd.get(), POLLIN, 0};
   char byte = 0;
-  return ::poll(&waiting, 1, 60'000) == 1 && ::recv(fd.get(), &byte, 1, 0) <= 0;
+  return ::poll(&waiting, 1, kPatience) == 1 && ::recv(fd.get(), &byte, 1, 0) <= 0;
 }
 
 inline std::string Exchange(std::uint16_t port, std::string_view request, int family = AF_INET) {
