@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails unless every test that docs/security.md names exists, and every row that has to name one does.
+"""Fails unless every test that docs/security.md names exists, and every row that has to name one does;
+and unless every key of the configuration in KEYS has a test that exists.
 
 usage: named_tests.py ROOT
 
@@ -16,6 +17,9 @@ COLUMN = "attacked by"
 NAME = re.compile(r"`((?:\w+Test(?:\.\w+)?)|(?:test_\w+(?:\[[^]`]+\])?))`")
 GOOGLE_TEST = re.compile(r"^TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\)", re.MULTILINE)
 PYTEST = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
+KEYS = "tests/supervisor/serve/configuration_test.cc"
+KEY_TABLE = re.compile(r"\bkElsewhere\{(.*?)^\};", re.MULTILINE | re.DOTALL)
+KEY_ROW = re.compile(r"\{\"([^\"]*)\",\s*\"([^\"]*)\"\}")
 DEED = re.compile(r"\b(?:Deed|killed)\(\s*\"([^\"]+)\"")
 
 
@@ -51,6 +55,12 @@ def rows_without_a_test(lines: list[str]) -> list[str]:
     return found
 
 
+def tests_of_keys(root: pathlib.Path) -> list[tuple[str, str]]:
+    """(key, test) of each row of the table in KEYS."""
+    table = KEY_TABLE.search((root / KEYS).read_text())
+    return KEY_ROW.findall(table.group(1)) if table else []
+
+
 def main() -> int:
     """Compares; prints every difference."""
     root = pathlib.Path(sys.argv[1])
@@ -59,8 +69,10 @@ def main() -> int:
     named = [(number, name) for number, line in enumerate(lines, 1) for name in NAME.findall(line)]
     bad = [f"{PAGE}:{number}: no such test: {name}" for number, name in named if name not in known]
     bad += rows_without_a_test(lines)
-    print("\n".join(bad) or f"named_tests: {len(named)} names are tests")
-    return 1 if bad or not named else 0
+    keys = tests_of_keys(root)
+    bad += [f"{KEYS}: no such test: {test} of {key}" for key, test in keys if test not in known]
+    print("\n".join(bad) or f"named_tests: {len(named) + len(keys)} names are tests")
+    return 1 if bad or not named or not keys else 0
 
 
 if __name__ == "__main__":

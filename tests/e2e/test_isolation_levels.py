@@ -72,6 +72,25 @@ def test_each_process_has_a_user_of_its_own(separate):
     assert separate.ready()[1]["isolation"]["level"] == "separate-users"
 
 
+def test_workers_may_share_a_user(make_provider):
+    provider = make_provider(separate=True)
+    ids = WORKER_IDS[5]
+    provider.write_config({"isolation": {"workerUsers": None, "workerUser": f"{ids[0]}:{ids[1]}"}})
+    provider.start_healthy()
+    assert works(provider)
+    uids = [tuple(status(pid)["Uid"]) for pid in provider.pids(WORKER)]
+    assert uids == [(str(ids[0]),) * 4] * 2
+
+
+def test_the_supervisor_has_its_user_whoever_owns_the_state(make_provider):
+    provider = make_provider(separate=True)
+    provider.write_config({"isolation": {"supervisorUser": "64099:64199"}})
+    provider.daemon.start()
+    assert provider.daemon.wait_exit() == 3
+    line = f"state.path: its directory belongs to {SUPERVISOR_IDS[0]} but the provider runs as 64099"
+    assert line in provider.daemon.log_text()
+
+
 def test_a_credential_of_systemd_is_handed_to_the_agent(make_provider):
     provider = make_provider(separate=True)
     path = provider.load_credential("jwt", provider.tenant.issue_jwt())

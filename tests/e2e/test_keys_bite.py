@@ -1,11 +1,12 @@
 """Each limit and time of the configuration has its effect: a low value is felt soon, a high one not.
 
-Where each key arrives is in tests/supervisor/serve/configuration_test.cc; what the limits of
-concurrent calls do is in test_processes.py.
+Where each key arrives is in tests/supervisor/serve/configuration_test.cc, which also names the tests
+of keys that are no such value; what the limits of concurrent calls do is in test_processes.py.
 """
 
 import os
 import signal
+import stat
 import time
 from dataclasses import dataclass, field
 
@@ -95,6 +96,16 @@ def grace(scene: Scene) -> None:
     scene.logged("status.bootstrap_overdue")
 
 
+def end_of_incident_mode(scene: Scene) -> None:
+    scene.provider.start()
+
+    def ended():
+        calls = [r for r in scene.provider.log_events() if r["message"] == "openbao.request"]
+        return calls and "openbao_request_id" not in calls[-1]
+
+    wait_for(ended, "a request whose id is not logged")
+
+
 @dataclass
 class Row:
     """limit_seconds is between what the effect takes with the low and with the high value."""
@@ -109,6 +120,8 @@ class Row:
 
 
 OFTEN = {"status": {"probeInterval": "200ms", "statusMaxStaleness": "60s"}}
+
+INCIDENT = {"enabled": True, "incidentId": "INC-7"}
 
 ROWS = [
     Row("openbao.timeout", "500ms", "9s", encrypt_without_an_answer),
@@ -152,12 +165,21 @@ ROWS = [
         rotation,
         others=merged(OFTEN, {"rotation": {"activationDelay": "10ms"}}),
     ),
+    Row(
+        "logging.debugCorrelation.ttl",
+        "500ms",
+        "15s",
+        end_of_incident_mode,
+        starts=True,
+        others=merged(OFTEN, {"logging": {"level": "debug", "debugCorrelation": INCIDENT}}),
+    ),
 ]
 
 
 def setting(key: str, value) -> dict:
-    section, name = key.split(".")
-    return {section: {name: value}}
+    for name in reversed(key.split(".")):
+        value = {name: value}
+    return value
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
@@ -196,3 +218,12 @@ def test_the_login_budget_is_what_stops_logins(openbao, make_provider, budget):
         assert logins() == WORKERS
     else:
         wait_for(lambda: logins() == 2 * WORKERS, "the logins of the new workers")
+
+
+@pytest.mark.parametrize(("mode", "group"), [("0600", 54321), ("0660", 54322)])
+def test_the_socket_is_as_configured(make_provider, mode, group):
+    changes = {"server": {"socketMode": mode, "socketGroup": str(group)}}
+    provider = make_provider(changes=changes)
+    provider.daemon.start_through(["/usr/bin/setpriv", f"--groups={group}", "--"])
+    found = provider.start_healthy().socket_path.stat()
+    assert (stat.S_IMODE(found.st_mode), found.st_gid) == (int(mode, 8), group)

@@ -182,6 +182,29 @@ def test_without_incident_mode_no_id_is_logged(make_provider):
     assert not re.search("request_uid_hash|openbao_request_id|correlation", provider.daemon.log_text())
 
 
+def test_ids_of_openbao_are_logged_with_permission_only(make_provider):
+    def logged() -> set:
+        return {r["openbao_request_id"] for r in provider.log_events() if "openbao_request_id" in r}
+
+    incident = {"enabled": True, "incidentId": "INC-7"}
+    provider = make_provider(changes={"logging": {"level": "debug", "debugCorrelation": incident}})
+    provider.write_config({"logging": {"logOpenBaoRequestIDs": False}})
+    provider.daemon.start()
+    assert provider.daemon.wait_exit() == 3
+    assert "needs logging.logOpenBaoRequestIDs true" in provider.daemon.log_text()
+    provider.write_config({"logging": {"debugCorrelation": {"enabled": False}}})
+    provider.start_healthy()
+    assert provider.stop() == 0
+    assert not logged()
+    provider.write_config(
+        {"logging": {"logOpenBaoRequestIDs": True, "debugCorrelation": {"enabled": True}}}
+    )
+    provider.start_healthy()
+    assert provider.stop() == 0
+    audited = {request["id"] for request in provider.tenant.openbao.audit_requests()}
+    assert logged() and logged() <= audited
+
+
 def test_one_encrypt_is_one_call_and_one_verification(provider, kms):
     tenant = provider.tenant
     before = [tenant.transit_requests(operation) for operation in ("encrypt", "decrypt")]
