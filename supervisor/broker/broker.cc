@@ -58,6 +58,12 @@ Result<UniqueFd> StartConnect(const SocketAddress& address) {
   return fd;
 }
 
+// The word for a connect(2) that failed at once. Without a free port on this machine there is
+// nothing that OpenBao or the network could mend.
+std::string_view WordFor(const Error& failure) {
+  return failure.sys_errno() == EADDRNOTAVAIL ? "no_local_port" : "connection_failed";
+}
+
 // Tries it with an empty UDP datagram to the same port: for TCP the kernel does not tell, and the
 // connection times out.
 bool IsSendingRefused(const SocketAddress& address) {
@@ -177,7 +183,7 @@ void Broker::ConnectNow(const std::string& asked_by,
     return;
   }
   Result<UniqueFd> socket = StartConnect(choice->address);
-  metrics_.BrokerConnection(request.endpoint(), socket ? "started" : "connection_failed");
+  metrics_.BrokerConnection(request.endpoint(), socket ? "started" : WordFor(socket.error()));
   BrokerAnswer answer{.address = choice->number, .untried = choice->untried};
   if (socket) {
     answer.outcome = ipc::OUTCOME_OK;

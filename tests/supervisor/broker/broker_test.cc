@@ -1,14 +1,20 @@
 #include "supervisor/broker/broker.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -145,6 +151,39 @@ TEST_F(BrokerTest, ConnectsToTheEndpointThatWasAskedFor) {
   Serve({{"127.0.0.1", first.port()}, {"127.0.0.1", second.port()}});
   ASSERT_EQ(Connect(1).outcome, ipc::OUTCOME_OK);
   EXPECT_TRUE(second.Accept());
+}
+
+// Has this process see a network of its own with one local port to connect from.
+void LeaveOneLocalPort() {
+  ifreq loopback{};
+  std::string("lo").copy(loopback.ifr_name, sizeof loopback.ifr_name);
+  loopback.ifr_flags = IFF_UP;
+  const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::ioctl(socket.get(), SIOCSIFFLAGS, &loopback), 0);
+  ASSERT_TRUE(std::ofstream("/proc/sys/net/ipv4/ip_local_port_range")
+              << "40000 40000" << std::endl);
+}
+
+TEST_F(BrokerTest, SaysWhenThisMachineHasNoPortLeft) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "a network of its own needs root";
+  }
+  const pid_t child = ::fork();
+  if (child == 0) {
+    EXPECT_EQ(::unshare(CLONE_NEWNET), 0);
+    const Listener listener;
+    LeaveOneLocalPort();
+    Serve({{"127.0.0.1", listener.port()}});
+    const BrokerAnswer first = Connect(0);
+    EXPECT_EQ(first.outcome, ipc::OUTCOME_OK);
+    EXPECT_CALL(metrics_, BrokerConnection(0, std::string_view("no_local_port")));
+    EXPECT_EQ(Connect(0).outcome, ipc::OUTCOME_CONNECTION_FAILED);
+    testing::Mock::VerifyAndClearExpectations(&metrics_);
+    ::_exit(HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << "see above";
 }
 
 TEST_F(BrokerTest, SaysWhenANameDoesNotResolve) {
