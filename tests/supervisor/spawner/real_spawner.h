@@ -18,6 +18,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/unique_fd.h"
+#include "common/base/users.h"
 #include "ipc/channel.h"
 #include "ipc/message_type.h"
 #include "ipc/sealed.h"
@@ -29,6 +30,27 @@
 namespace baokms::supervisor {
 
 inline constexpr uid_t kNobody = 65534;
+inline constexpr UserIds kSupervisor{.uid = 64001, .gid = 64101};
+inline constexpr UserIds kAgent{.uid = 64002, .gid = 64102};
+inline constexpr UserIds kFirstWorker{.uid = 64003, .gid = 64103};
+inline constexpr UserIds kSecondWorker{.uid = 64004, .gid = 64104};
+inline constexpr gid_t kAgentGroup = 64201;
+
+inline void Fill(const UserIds& user, ipc::UserSetup* part) {
+  part->set_uid(user.uid);
+  part->set_gid(user.gid);
+}
+
+// A user for each role.
+inline ipc::SpawnerSetup SetupWithUsers() {
+  ipc::SpawnerSetup setup;
+  setup.set_workers(2);
+  Fill(kFirstWorker, setup.mutable_users()->add_workers());
+  Fill(kSecondWorker, setup.mutable_users()->add_workers());
+  Fill(kAgent, setup.mutable_users()->mutable_agent());
+  setup.mutable_users()->add_agent_groups(kAgentGroup);
+  return setup;
+}
 
 inline UniqueFd OpenToExecute(const std::string& path) {
   return UniqueFd(::open(path.c_str(), O_PATH | O_CLOEXEC));

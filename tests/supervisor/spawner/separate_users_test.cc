@@ -26,27 +26,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr UserIds kSupervisor{.uid = 64001, .gid = 64101};
-constexpr UserIds kAgent{.uid = 64002, .gid = 64102};
-constexpr UserIds kFirstWorker{.uid = 64003, .gid = 64103};
-constexpr UserIds kSecondWorker{.uid = 64004, .gid = 64104};
-constexpr gid_t kAgentGroup = 64201;
-
-void Fill(const UserIds& user, ipc::UserSetup* part) {
-  part->set_uid(user.uid);
-  part->set_gid(user.gid);
-}
-
-ipc::SpawnerSetup SetupWithUsers() {
-  ipc::SpawnerSetup setup;
-  setup.set_workers(2);
-  Fill(kFirstWorker, setup.mutable_users()->add_workers());
-  Fill(kSecondWorker, setup.mutable_users()->add_workers());
-  Fill(kAgent, setup.mutable_users()->mutable_agent());
-  setup.mutable_users()->add_agent_groups(kAgentGroup);
-  return setup;
-}
-
 // A line of /proc/<pid>/status with the real, effective, saved and file system id.
 std::string Line(const std::string& name, std::uint32_t id) {
   std::string line = name + ":";

@@ -1,5 +1,6 @@
 // What a taken-over supervisor gets from the memory of a child that it has the spawner start: it
-// runs as the same user and under its own filter, and races the child's first steps.
+// runs under its own filter, as the same user or as one of its own, and races the child's first
+// steps.
 
 #include <sys/wait.h>
 #include <fcntl.h>
@@ -7,12 +8,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "common/base/process.h"
 #include "common/base/unique_fd.h"
+#include "common/base/users.h"
 #include "ipc/message_type.h"
 #include "proto/ipc.pb.h"
 #include "proto/setup.pb.h"
@@ -27,8 +30,15 @@ constexpr int kFailed = 255;
 
 class StartingChildTest : public ::testing::Test {
  protected:
-  // How many children's memory an attacker opens when the programs have this mode.
+  // How many children's memory an attacker opens when the programs have this mode and all processes
+  // one user.
   int OpenedOf(mode_t mode) { return AsSupervisor(mode, Attack); }
+
+  // The same where each role has a user of its own, by an attacker with this one.
+  int OpenedBy(const UserIds& attacker, mode_t mode) {
+    return AsSupervisor(
+        mode, [&attacker](const HelperPrograms& programs) { return AttackAs(attacker, programs); });
+  }
 
   // Whether the spawner runs, or says why not, when its program has this mode and is said to be
   // unreadable.
@@ -37,12 +47,12 @@ class StartingChildTest : public ::testing::Test {
   bool IsRefused(mode_t mode) { return AsSupervisor(mode, SpawnerRefuses) == 1; }
 
  private:
-  // What the function returns in a process that has no rights but those of a supervisor.
-  int AsSupervisor(mode_t mode, int (*act)(const HelperPrograms&)) {
+  // What the function returns in a process of its own, which becomes a supervisor.
+  int AsSupervisor(mode_t mode, const std::function<int(const HelperPrograms&)>& act) {
     const HelperPrograms programs = copies_.Install(mode);
     const pid_t supervisor = ::fork();
     if (supervisor == 0) {
-      ::_exit(BecomeSupervisor() ? act(programs) : kFailed);
+      ::_exit(act(programs));
     }
     int status = 0;
     EXPECT_EQ(::waitpid(supervisor, &status, 0), supervisor);
@@ -58,11 +68,17 @@ class StartingChildTest : public ::testing::Test {
   }
 
   static int SpawnerRuns(const HelperPrograms& programs) {
+    if (!BecomeSupervisor()) {
+      return kFailed;
+    }
     RealSpawner spawner(Unreadable(), programs);
     return spawner.Await<ipc::ConfinementReport>(ipc::MessageType::kConfinementReport) ? 1 : 0;
   }
 
   static int SpawnerRefuses(const HelperPrograms& programs) {
+    if (!BecomeSupervisor()) {
+      return kFailed;
+    }
     RealSpawner spawner(Unreadable(), programs);
     const auto failure = spawner.Await<ipc::StartFailure>(ipc::MessageType::kStartFailure);
     return failure && failure->step().find("fs.suid_dumpable=0") != std::string::npos ? 1 : 0;
@@ -79,7 +95,26 @@ class StartingChildTest : public ::testing::Test {
   }
 
   static int Attack(const HelperPrograms& programs) {
+    if (!BecomeSupervisor()) {
+      return kFailed;
+    }
     RealSpawner spawner(1, programs);
+    return AttackChildrenOf(spawner);
+  }
+
+  static int AttackAs(const UserIds& attacker, const HelperPrograms& programs) {
+    if (!SetGroups({}) || !BecomeUserWithCapabilities(kSupervisor) ||
+        !KeepUserCapabilities(Heritage::kForPrograms) || !HardenSelf()) {
+      return kFailed;
+    }
+    RealSpawner spawner(SetupWithUsers(), programs);
+    if (!BecomeUserWithCapabilities(attacker) || !DropCapabilities()) {
+      return kFailed;
+    }
+    return AttackChildrenOf(spawner);
+  }
+
+  static int AttackChildrenOf(RealSpawner& spawner) {
     if (!EnterSupervisorSandbox(ListenerRights::kNone)) {
       return kFailed;
     }
@@ -123,6 +158,20 @@ TEST_F(StartingChildTest, ProgramsThatCanBeReadGiveTheirMemoryAway) {
 
 TEST_F(StartingChildTest, ProgramsThatNobodyCanReadDoNot) {
   EXPECT_EQ(OpenedOf(0111), 0);
+}
+
+// There the user is a second barrier. Who has got past it, with the user of a worker, gets no
+// further.
+TEST_F(StartingChildTest, NeitherDoTheyWhereEachRoleHasAUser) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "changing the user needs root";
+  }
+  EXPECT_EQ(OpenedBy(kSupervisor, 0111), 0);
+  EXPECT_EQ(OpenedBy(kSupervisor, 0755), 0);
+  EXPECT_EQ(OpenedBy(kFirstWorker, 0111), 0);
+  const int opened = OpenedBy(kFirstWorker, 0755);
+  EXPECT_GT(opened, 0);
+  EXPECT_LE(opened, kAttempts);
 }
 
 // fs.suid_dumpable is one value for the whole machine, so a program that can be read stands for it:
