@@ -100,9 +100,9 @@ def test_a_worker_that_only_says_that_it_is_filtered_is_not_called_confined(
         }
 
 
-def isolation(provider, *arguments, code: int = 0) -> dict:
+def isolation(provider, *arguments, code: int = 0, through=()) -> dict:
     """The report of the command by check: status and message."""
-    done = provider.run("isolation", "--output", "json", *arguments, check=False)
+    done = provider.run("isolation", "--output", "json", *arguments, check=False, through=through)
     assert done.returncode == code, (done.stdout, done.stderr)
     report = json.loads(done.stdout)
     assert report["name"] == "isolation"
@@ -233,6 +233,18 @@ def test_programs_that_can_be_read_are_shown(make_provider, with_worker, tmp_pat
         assert f"{program} can be read" in rows["promise.programs"][1]
     (tmp_path / WORKER).chmod(0o577)
     assert falling_short(isolation(provider, code=4)) == {"promise.programs"}
+
+
+def test_a_kernel_that_shows_the_memory_of_starting_children_is_seen_later(make_provider):
+    provider = make_provider().start_healthy()
+    assert isolation(provider)["promise.programs"][0] == "pass"
+    value = provider.folder / "suid_dumpable"  # in place of the machine's own
+    value.write_text("1\n")
+    script = f'mount --bind "{value}" /proc/sys/fs/suid_dumpable && exec "$@"'
+    through = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, "sh"]
+    rows = isolation(provider, code=4, through=through)
+    assert falling_short(rows) == {"promise.programs"}
+    assert "fs.suid_dumpable is 1" in rows["promise.programs"][1]
 
 
 def test_a_configuration_that_the_service_user_owns_is_shown(make_provider):

@@ -141,9 +141,13 @@ class Provider:
         """Installs the policy that the program itself prints for this configuration."""
         self.tenant.write_policy(self.run("policy", "openbao").stdout)
 
-    def run(self, *arguments, check=True, environment=None) -> subprocess.CompletedProcess:
-        """Runs another command of the program with this configuration; text output is captured."""
-        command = [provider_binary(), "--config", str(self.config_path), *arguments]
+    def run(
+        self, *arguments, check=True, environment=None, through=()
+    ) -> subprocess.CompletedProcess:
+        """Runs another command of the program with this configuration, as the last words of the
+        command through; text output is captured.
+        """
+        command = [*through, provider_binary(), "--config", str(self.config_path), *arguments]
         result = subprocess.run(command, capture_output=True, text=True, env=environment or {})
         sanitizers.require_none(result.stderr)
         if check:
