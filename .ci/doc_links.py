@@ -5,7 +5,7 @@ usage: doc_links.py ROOT
 
 Checked are the relative links of every Markdown page, and every `docs/PAGE.md`,
 `docs/PAGE.md#anchor` or decision record (`ADR-0009`) that a source file cites. Anchors are the ones
-that GitHub makes of headings.
+that GitHub makes of headings. The title of a decision record begins with the number of its file.
 """
 import functools
 import pathlib
@@ -72,10 +72,19 @@ def references_of(root: pathlib.Path, path: pathlib.Path):
             yield match.group(0), next(records, root / match.group(0)), ""
 
 
+def misnumbered_decisions(root: pathlib.Path) -> list[str]:
+    """The decision records whose title has another number than their file, or none."""
+    return [
+        f"{path.relative_to(root)}: the title does not begin with the number of the file"
+        for path in sorted(root.glob("docs/decisions/*.md"))
+        if not path.read_text().startswith(f"# {int(path.name.partition('-')[0])}. ")
+    ]
+
+
 def main() -> int:
     """Checks every reference; prints the ones that lead nowhere."""
     root = pathlib.Path(sys.argv[1]).resolve()
-    bad, count = [], 0
+    bad, count = misnumbered_decisions(root), 0
     for path in tracked(root):
         for written, target, anchor in references_of(root, path):
             count += 1
