@@ -145,11 +145,12 @@ def test_a_worker_that_hangs_costs_no_request_and_is_replaced(provider, kms):
     provider.wait_healthy()
 
 
-def test_the_end_of_the_spawner_ends_serve_with_exit_5(provider, kms):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_end_of_the_spawner_ends_serve_with_exit_5(provider, kms, number):
     encrypted = kms.encrypt(PLAINTEXT)
     worker = min(provider.pids(WORKER))
     spawner = processes.read(worker).parent
-    os.kill(spawner, signal.SIGKILL)
+    os.kill(spawner, number)  # one that is stopped is killed by its own timer, after 15 s
     assert provider.daemon.wait_exit() == 5
     ended = [e for e in provider.log_events() if e["message"] == "process.ended"]
     assert ("spawner", spawner, "sigkill") in [
