@@ -42,9 +42,10 @@ inline constexpr std::size_t kMaxHeap = std::size_t{64} * 1024 * 1024;
 // then the answers are to what only attackers send.
 inline constexpr int kUnreadWeight = 10;
 
-// Calls in progress on one connection that are a flood: twice as many as a client may have
-// (KmsServer::kMaxStreams). A client that reads no answers has more and more of them.
-inline constexpr std::uint64_t kFloodCalls = 1024;
+// Calls in progress on one connection that are a flood: a quarter more than a client may have
+// (KmsServer::kMaxStreams), for those on their way when it learns that. A client that reads no
+// answers has more and more of them, and each takes 100 KB if its headers fill a frame.
+inline constexpr std::uint64_t kFloodCalls = 640;
 
 // Calls in progress on one connection that are many when memory is short.
 inline constexpr std::uint64_t kManyCalls = 64;

@@ -55,29 +55,12 @@ grpc::Status ToGrpc(const PublicError& error) {
 
 // One wake-up covers all calls that are added before it is served. It is set after the lock is
 // released, because the thread that it wakes takes the same lock immediately.
-void AnswerQueue::Add(Rpc& call) {
-  {
-    const std::lock_guard lock(mutex_);
-    calls_.push_back(&call);
-    if (calls_.size() > 1) {
-      return;
-    }
-  }
-  alarm_ = std::make_unique<grpc::Alarm>();
-  alarm_->Set(&queue_, gpr_time_0(GPR_CLOCK_MONOTONIC), wake_up_);
-}
-
-std::vector<Rpc*> AnswerQueue::TakeAll() {
-  const std::lock_guard lock(mutex_);
-  return std::exchange(calls_, {});
-}
-
 Rpc::Rpc(RawKmsService& raw,
          grpc::ServerCompletionQueue& queue,
-         AnswerQueue& answers,
+         ServerTasks& tasks,
          KmsService& service,
          KmsMethod method)
-    : answers_(answers), service_(service), method_(method) {
+    : tasks_(tasks), service_(service), method_(method) {
   if (method_ != KmsMethod::kStatus) {  // answered immediately, so cancellation is not observed
     context_.AsyncNotifyWhenDone(&gone_);
     events_due_ = 2;
@@ -196,10 +179,10 @@ void Rpc::Refuse(const PublicError& error) {
 
 // May destroy this object: the completion queue's thread deletes it once it was answered.
 void Rpc::FinishSoon() {
-  if (answers_.IsServedByThisThread()) {
+  if (tasks_.IsServedByThisThread()) {
     Finish();
   } else {
-    answers_.Add(*this);
+    tasks_.Add([this] { Finish(); });
   }
 }
 

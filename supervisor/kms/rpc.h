@@ -7,12 +7,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
 #include "common/base/clock.h"
@@ -20,6 +16,7 @@
 #include "supervisor/kms/call_counts.h"
 #include "supervisor/kms/error_policy.h"
 #include "supervisor/kms/kms_call.h"
+#include "supervisor/kms/server_tasks.h"
 #include "supervisor/kms/service.h"
 #include "supervisor/observe/metrics.h"
 
@@ -30,39 +27,6 @@ using RawKmsService =
     v2::KeyManagementService::WithRawMethod_Status<v2::KeyManagementService::WithRawMethod_Decrypt<
         v2::KeyManagementService::WithRawMethod_Encrypt<v2::KeyManagementService::Service>>>;
 
-class Rpc;
-
-// Hands answers from other threads to the thread that serves gRPC's completion queue, so that only
-// one thread ever enters gRPC: two threads inside it wait for each other and wake a third one,
-// which costs more than the hand-over.
-class AnswerQueue final {
- public:
-  // `queue` returns `wake_up` as an event's tag when TakeAll() must be called. Both must outlive
-  // this object.
-  AnswerQueue(grpc::CompletionQueue& queue, void* wake_up) : queue_(queue), wake_up_(wake_up) {}
-
-  // Declares the calling thread to be the one that serves the completion queue. Called once.
-  void ServedByThisThread() { server_ = std::this_thread::get_id(); }
-
-  // Returns whether the calling thread may enter gRPC directly.
-  [[nodiscard]] bool IsServedByThisThread() const { return server_ == std::this_thread::get_id(); }
-
-  // Queues a call whose answer is ready. May be called from one other thread. The call must live
-  // until it was answered, and the completion queue must not be shut down before then.
-  void Add(Rpc& call);
-
-  // Removes and returns every call that was added since the previous call.
-  [[nodiscard]] std::vector<Rpc*> TakeAll();
-
- private:
-  grpc::CompletionQueue& queue_;
-  void* wake_up_;
-  std::thread::id server_;
-  std::mutex mutex_;
-  std::vector<Rpc*> calls_;             // guarded by mutex_
-  std::unique_ptr<grpc::Alarm> alarm_;  // the latest one; only the adding thread uses it
-};
-
 // Created, started and destroyed on the completion queue's thread. The answer may come from any
 // thread.
 class Rpc final {
@@ -71,7 +35,7 @@ class Rpc final {
     kArrived,  // a client called
     kGone,     // gRPC is done with the call: answered, cancelled or disconnected
     kSent,     // the answer was written or cannot be written
-    kAnswers,  // other threads have answers for any calls
+    kTasks,    // other threads have work for the completion queue's thread
   };
 
   // The tag of an event in the completion queue.
@@ -82,7 +46,7 @@ class Rpc final {
 
   Rpc(RawKmsService& raw,
       grpc::ServerCompletionQueue& queue,
-      AnswerQueue& answers,
+      ServerTasks& tasks,
       KmsService& service,
       KmsMethod method);
   Rpc(const Rpc&) = delete;
@@ -98,8 +62,7 @@ class Rpc final {
   // its connection; null if that is unknown.
   void Handle(CallCountsPtr counts);
 
-  // Hands the answer to gRPC. Must be called once, on the completion queue's thread, after
-  // AnswerQueue::Add().
+  // Hands the answer to gRPC. Must be called once, on the completion queue's thread.
   void Finish();
 
   enum class State : std::uint8_t { kAlive, kOver };
@@ -117,7 +80,7 @@ class Rpc final {
   void FinishSoon();
   [[nodiscard]] BootTime CallerDeadline() const;
 
-  AnswerQueue& answers_;
+  ServerTasks& tasks_;
   KmsService& service_;
   KmsMethod method_;
   Tag arrived_{this, Event::kArrived};

@@ -35,6 +35,10 @@ constexpr int kPosted = 16;
 // keep the calls of others waiting for a few milliseconds. A larger message takes several turns.
 constexpr int kReadAtOnce = 16 * 1024;
 
+// Bytes of a call's headers, counted as in RFC 9113, section 6.5.2: several times what kube-apiserver
+// sends. gRPC needs a multiple of them for each call.
+constexpr int kHeaders = 4 * 1024;
+
 // Memory that gRPC may use for all connections together: far more than kMaxStreams calls of the
 // usual size need, and far less than would harm the node.
 constexpr std::size_t kMemoryQuota = std::size_t{64} * 1024 * 1024;
@@ -54,6 +58,7 @@ void Configure(grpc::ServerBuilder& builder) {
   builder.SetMaxSendMessageSize(kMessage);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, KmsServer::kMaxStreams);
   builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, kReadAtOnce);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kHeaders);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_ENABLE_DEADLINE_CHECKS, 0);
@@ -86,8 +91,8 @@ struct KmsServer::Engine {
   RawKmsService raw;
   std::unique_ptr<grpc::ServerCompletionQueue> queue;
   std::unique_ptr<grpc::Server> server;
-  Rpc::Tag answers_tag{nullptr, Rpc::Event::kAnswers};
-  std::unique_ptr<AnswerQueue> answers;
+  Rpc::Tag tasks_tag{nullptr, Rpc::Event::kTasks};
+  std::unique_ptr<ServerTasks> tasks;
   std::unordered_map<Rpc*, std::unique_ptr<Rpc>> rpcs;  // only the queue's thread uses it
   std::thread queue_thread;
   std::thread stop_thread;
@@ -103,13 +108,13 @@ struct KmsServer::Engine {
 };
 
 void KmsServer::Engine::Post(KmsMethod method) {
-  auto rpc = std::make_unique<Rpc>(raw, *queue, *answers, service, method);
+  auto rpc = std::make_unique<Rpc>(raw, *queue, *tasks, service, method);
   Rpc* const key = rpc.get();
   rpcs.emplace(key, std::move(rpc));
 }
 
 void KmsServer::Engine::ServeQueue() {
-  answers->ServedByThisThread();
+  tasks->ServedByThisThread();
   void* tag = nullptr;
   bool ok = false;
   for (;;) {
@@ -125,9 +130,9 @@ void KmsServer::Engine::ServeQueue() {
 }
 
 void KmsServer::Engine::OnEvent(const Rpc::Tag& tag, bool ok) {
-  if (tag.event == Rpc::Event::kAnswers) {
-    for (Rpc* const answered : answers->TakeAll()) {
-      answered->Finish();
+  if (tag.event == Rpc::Event::kTasks) {
+    for (const ServerTasks::Task& task : tasks->TakeAll()) {
+      task();
     }
     return;
   }
@@ -195,7 +200,7 @@ void KmsServer::Engine::AwaitQuiet(BootTime deadline) {
   }
 }
 
-// Blocks. The queue may be shut down only once no thread can still add an answer.
+// Blocks. The queue may be shut down only once no thread can still add a task.
 void KmsServer::Engine::Stop(BootTime deadline) {
   AwaitQuiet(deadline);
   stopping = true;
@@ -221,7 +226,7 @@ Result<std::unique_ptr<KmsServer>> KmsServer::Start(EventLoop& loop,
   Configure(builder);
   builder.RegisterService(&engine->raw);
   engine->queue = builder.AddCompletionQueue();
-  engine->answers = std::make_unique<AnswerQueue>(*engine->queue, &engine->answers_tag);
+  engine->tasks = std::make_unique<ServerTasks>(*engine->queue, &engine->tasks_tag);
   engine->server = builder.BuildAndStart();
   if (engine->server == nullptr) {
     engine->queue->Shutdown();
@@ -253,7 +258,10 @@ std::shared_ptr<const CallCounts> KmsServer::Adopt(UniqueFd connection) {
     const std::lock_guard lock(engine_->adopted_mutex);
     engine_->adopted[connection.get()] = counts;
   }
-  grpc::AddInsecureChannelFromFd(engine_->server.get(), connection.release());
+  engine_->tasks->Add(
+      [engine = engine_.get(), shared = std::make_shared<UniqueFd>(std::move(connection))] {
+        grpc::AddInsecureChannelFromFd(engine->server.get(), shared->release());
+      });
   return counts;
 }
 

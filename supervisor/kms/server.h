@@ -33,8 +33,8 @@ class KmsServer final {
   // ones wait in the client. gRPC 1.51 enforces it only once the client has acknowledged it.
   static constexpr int kMaxStreams = 512;
 
-  // Takes ownership of a connected stream socket and serves it. Returns its calls; null after
-  // Shutdown().
+  // Takes ownership of a connected stream socket and has the server's thread serve it. Returns its
+  // calls; null after Shutdown().
   std::shared_ptr<const CallCounts> Adopt(UniqueFd connection);
 
   // Stops taking new connections immediately, and new calls after an idle moment or one second at

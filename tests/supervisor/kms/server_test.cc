@@ -18,8 +18,7 @@
 
 #include "proto/kms_v2.grpc.pb.h"
 #include "supervisor/kms/accept.h"
-#include "tests/supervisor/kms/fakes.h"
-#include "tests/supervisor/kms/test_socket.h"
+#include "tests/supervisor/kms/server_fixture.h"
 
 namespace baokms::supervisor {
 namespace {
@@ -28,125 +27,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-std::chrono::system_clock::time_point In(std::chrono::milliseconds time) {
-  return std::chrono::system_clock::now() + time;
-}
-
-// Waits until `done` holds, for things that other threads do.
-template <typename Done>
-bool Eventually(Done done) {
-  for (int i = 0; i < 5000; ++i) {
-    if (done()) {
-      return true;
-    }
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  return false;
-}
-
-// A call that is still going on.
-struct OpenCall {
-  OpenCall(v2::KeyManagementService::Stub& stub,
-           const v2::DecryptRequest& request,
-           milliseconds within = seconds(10)) {
-    context.set_wait_for_ready(true);
-    context.set_deadline(In(within));
-    reader = stub.AsyncDecrypt(&context, request, &queue);
-    reader->Finish(&response, &status, this);
-  }
-
-  grpc::Status Await() {
-    void* tag = nullptr;
-    bool ok = false;
-    queue.Next(&tag, &ok);
-    return status;
-  }
-
-  ~OpenCall() {
-    queue.Shutdown();
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue.Next(&tag, &ok)) {
-    }
-  }
-
-  grpc::ClientContext context;
-  grpc::CompletionQueue queue;
-  v2::DecryptResponse response;
-  grpc::Status status;
-  std::unique_ptr<grpc::ClientAsyncResponseReader<v2::DecryptResponse>> reader;
-};
-
-class ServerTest : public ::testing::Test {
- protected:
-  explicit ServerTest(ConcurrencyLimits limits = {}) : world_(limits) {
-    server_ = KmsServer::Start(*world_.loop, world_.service, [] {}).value();
-    acceptor_ = Acceptor::Create(
-                    *world_.loop, socket_.listener(), {}, world_.observers,
-                    [this](UniqueFd connection) { return server_->Adopt(std::move(connection)); })
-                    .value();
-    loop_thread_ = std::thread([this] { EXPECT_TRUE(world_.loop->Run().has_value()); });
-    stub_ = v2::KeyManagementService::NewStub(Connect("localhost"));
-  }
-
-  ~ServerTest() override {
-    world_.loop->Stop();
-    loop_thread_.join();
-    acceptor_.reset();
-    server_.reset();
-  }
-
-  std::shared_ptr<grpc::Channel> Connect(const std::string& authority) {
-    grpc::ChannelArguments arguments;
-    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, authority);
-    arguments.SetMaxReceiveMessageSize(1 << 20);
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return grpc::CreateCustomChannel("unix:" + socket_.path(), grpc::InsecureChannelCredentials(),
-                                     arguments);
-  }
-
-  struct Decrypted {
-    grpc::Status status;
-    std::string plaintext;
-  };
-
-  // A Decrypt that a worker has, and does not answer before AnswerOpen().
-  std::unique_ptr<OpenCall> HeldDecrypt() {
-    world_.workers.on_decrypt = [](const auto&, const auto&) {
-      return std::nullopt;
-    };
-    auto call = std::make_unique<OpenCall>(*stub_, GoodDecryptRequest());
-    EXPECT_TRUE(Eventually([&] { return world_.workers.decrypt_count() == 1; }));
-    return call;
-  }
-
-  Decrypted Decrypt(const v2::DecryptRequest& request, milliseconds within = seconds(3)) {
-    grpc::ClientContext context;
-    context.set_wait_for_ready(true);
-    context.set_deadline(In(within));
-    v2::DecryptResponse response;
-    const grpc::Status status = stub_->Decrypt(&context, request, &response);
-    return {status, response.plaintext()};
-  }
-
-  // Runs on the loop's thread and waits for it.
-  void OnLoop(const std::function<void()>& task) {
-    std::atomic<bool> done{false};
-    world_.loop->Post([&] {
-      task();
-      done = true;
-    });
-    ASSERT_TRUE(Eventually([&] { return done.load(); }));
-  }
-
-  TestSocket socket_;
-  FakeWorld world_;
-  std::unique_ptr<KmsServer> server_;
-  std::unique_ptr<Acceptor> acceptor_;
-  std::thread loop_thread_;
-  std::unique_ptr<v2::KeyManagementService::Stub> stub_;
-};
 
 TEST_F(ServerTest, ServesAllMethodsForBothFormsOfAuthority) {
   for (const std::string& authority :
@@ -262,6 +142,20 @@ TEST_F(ServerTest, OversizedMessagesAreRefusedByTheTransport) {
   EXPECT_EQ(stub_->Encrypt(&second, fits, &response).error_message(),
             "kms request exceeds protocol limits");
   EXPECT_EQ(world_.metrics.started, 1);
+}
+
+// gRPC takes a multiple of their size from the memory for each call.
+TEST_F(ServerTest, HeadersThatNoApiServerSendsAreRefused) {
+  const auto status_with = [this](std::size_t size) {
+    grpc::ClientContext context;
+    context.set_wait_for_ready(true);
+    context.AddMetadata("baggage", std::string(size, 'y'));
+    v2::StatusResponse response;
+    return stub_->Status(&context, {}, &response).error_code();
+  };
+  EXPECT_EQ(status_with(3 * 1024), grpc::StatusCode::OK);
+  EXPECT_EQ(status_with(5 * 1024), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(status_with(1024), grpc::StatusCode::OK);
 }
 
 TEST_F(ServerTest, AnnotationsThatAreNotUtf8GetTheDocumentedError) {
