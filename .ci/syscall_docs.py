@@ -3,10 +3,10 @@
 
 usage: syscall_docs.py ROOT
 
-The golden files (tests/**/sandbox.x86_64.pfc.golden) are what is in force; the two tables of the
-page are what people read. Each call of a golden file needs a row with a reason and the right word
-per process; a row without a call is stale. The spawner's filter is inherited, so it must let pass
-whatever the filters of its children do.
+The golden files (tests/policies/reviewed) of the four filters that have no simpler one are what is in
+force; the first two tables of the page are what people read. Each call of a golden file needs a row
+with a reason and the right word per process; a row without a call is stale. The spawner's filter is
+inherited, so it must let pass whatever the filters of its children do.
 """
 import errno
 import pathlib
@@ -14,12 +14,8 @@ import re
 import sys
 
 PAGE = "docs/security.md"
-FOLDERS = {
-    "worker": "worker",
-    "agent": "authagent",
-    "spawner": "supervisor/spawner",
-    "supervisor": "supervisor/serve",
-}
+SECTION = "### The filters of a process"
+PROCESSES = ["worker", "agent", "spawner", "supervisor"]
 NOT_ALLOWED = "-"
 KILLED = "kill"
 
@@ -57,7 +53,7 @@ def problems_of(filters: dict[str, dict[str, str]], rows) -> list[str]:
     bad = []
     named = sorted(set().union(*filters.values()))
     for call in named:
-        words = [filters[process].get(call, NOT_ALLOWED) for process in FOLDERS]
+        words = [filters[process].get(call, NOT_ALLOWED) for process in PROCESSES]
         killed = KILLED in words
         if call not in rows:
             bad.append(f"{PAGE} has no row for {call}: {' '.join(words)}")
@@ -79,10 +75,11 @@ def main() -> int:
     """Compares; prints every difference."""
     root = pathlib.Path(sys.argv[1])
     filters = {
-        process: calls_of(root / "tests" / folder / "sandbox.x86_64.pfc.golden")
-        for process, folder in FOLDERS.items()
+        process: calls_of(root / f"tests/policies/reviewed/{process}.x86_64.pfc.golden")
+        for process in PROCESSES
     }
-    bad = problems_of(filters, rows_of((root / PAGE).read_text()))
+    section = (root / PAGE).read_text().partition(f"\n{SECTION}\n")[2].partition("\n### ")[0]
+    bad = problems_of(filters, rows_of(section))
     total = len(set().union(*filters.values()))
     print("\n".join(bad) or f"system calls: {total} have their row")
     return 1 if bad or total == 0 else 0
