@@ -15,6 +15,8 @@ import time
 import pytest
 
 from rig import hostile_client
+from rig.provider import Provider
+from rig.tenant import Tenant
 from rig.waits import wait_for
 
 PLAINTEXT = b"kubernetes secret payload"
@@ -50,6 +52,16 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["single-user", "separate-users"])
+def leveled(request, session_workspace, openbao):
+    """A healthy provider at each level."""
+    tenant = Tenant(openbao)
+    provider = Provider(session_workspace, tenant, name="crowded", separate=request.param)
+    provider.install_policy()
+    yield provider.start_healthy()
+    provider.stop()
 
 
 @contextlib.contextmanager
@@ -98,17 +110,17 @@ def descriptors(provider) -> int:
 
 @pytest.mark.parametrize("greeting", [b"", HANDSHAKE[:30], HANDSHAKE], ids=["silent", "half", "idle"])
 @pytest.mark.parametrize("count", [IN_TOTAL, 200])
-def test_a_crowd_of_the_same_user_locks_nobody_out(shared_provider, count, greeting):
-    path = str(shared_provider.socket_path)
-    before = descriptors(shared_provider)
-    with shared_provider.client() as existing:
+def test_a_crowd_of_the_same_user_locks_nobody_out(leveled, count, greeting):
+    path = str(leveled.socket_path)
+    before = descriptors(leveled)
+    with leveled.client() as existing:
         encrypted = serve_all_methods(existing)
         with connected(count, socket.AF_UNIX, path, greeting) as crowd:
             serve_all_methods(existing, encrypted)
             for _ in range(3):
-                with shared_provider.client() as fresh:
+                with leveled.client() as fresh:
                     serve_all_methods(fresh, encrypted)
-            assert descriptors(shared_provider) <= before + 2 * PER_UID + 8
+            assert descriptors(leveled) <= before + 2 * PER_UID + 8
             closed = [one for one in crowd if is_closed(one)]
             assert len(closed) >= count - PER_UID + 1
         serve_all_methods(existing, encrypted)
@@ -187,13 +199,13 @@ def get_all(provider, rounds: int) -> None:
 
 
 @pytest.mark.parametrize("text", [b"", REQUEST[:-2]], ids=["silent", "half"])
-def test_probes_are_answered_beside_a_thousand_connections(shared_provider, text):
-    before = descriptors(shared_provider)
+def test_probes_are_answered_beside_a_thousand_connections(leveled, text):
+    before = descriptors(leveled)
     with contextlib.ExitStack() as crowds:
-        for port in (shared_provider.health_port, shared_provider.metrics_port):
+        for port in (leveled.health_port, leveled.metrics_port):
             crowds.enter_context(connected(1000, socket.AF_INET, ("127.0.0.1", port), text))
-        get_all(shared_provider, 20)
-        assert descriptors(shared_provider) <= before + 2 * 128 + 8
+        get_all(leveled, 20)
+        assert descriptors(leveled) <= before + 2 * 128 + 8
 
 
 def test_probes_are_answered_while_a_thousand_clients_send_byte_by_byte(shared_provider):

@@ -29,13 +29,13 @@ ALL = (signal.SIGKILL, *CRASHES, signal.SIGSTOP)
 MANY_LOGINS = {"loginBudgetPerMinute": 600}
 
 
-def provider_with(make_provider, workers: int, timeout: str = "2s"):
+def provider_with(make_provider, workers: int, timeout: str = "2s", separate=False):
     changes = {
         "isolation": {"workers": workers},
         "auth": MANY_LOGINS,
         "openbao": {"timeout": timeout},
     }
-    provider = make_provider(changes=changes)
+    provider = make_provider(changes=changes, separate=separate)
     provider.start_healthy()
     wait_for(lambda: provider.ready()[1]["workers_ready"] == workers, "all workers")
     return provider
@@ -155,8 +155,9 @@ def test_a_login_that_stalls_leaves_status_healthy_while_a_worker_has_a_token(
         wait_for(lambda: provider.ready()[1]["workers_ready"] == 2, "the stalled login")
 
 
-def test_killing_the_other_worker_makes_none_verify_its_own_answers(make_provider):
-    provider = provider_with(make_provider, 2)
+@pytest.mark.parametrize("separate", [False, True], ids=["single-user", "separate-users"])
+def test_killing_the_other_worker_makes_none_verify_its_own_answers(make_provider, separate):
+    provider = provider_with(make_provider, 2, separate=separate)
     spared = min(provider.pids(WORKER))
     ended = threading.Event()
 
