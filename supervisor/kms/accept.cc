@@ -310,10 +310,11 @@ void Acceptor::LookForFloods() {
 // Returns why the connection has to end; empty if it may stay.
 std::string_view Acceptor::Judge(Connection& connection, HeapWatch::Verdict heap) {
   const FloodSigns& signs = connection.signs;
-  const bool wasted = heap != HeapWatch::Verdict::kFine && signs.Useless();
-  if (signs.Certain() || wasted) {
+  const bool memory_is_short = heap != HeapWatch::Verdict::kFine;
+  const bool certain = signs.Certain(memory_is_short);
+  if (certain || (memory_is_short && signs.Useless())) {
     penalties_.Punish(connection.uid, connection.pid, BootNow());
-    return signs.Certain() ? "flood" : "out_of_memory";
+    return certain ? "flood" : "out_of_memory";
   }
   return heap == HeapWatch::Verdict::kEndIdle && signs.Idle() ? "out_of_memory" : "";
 }

@@ -33,6 +33,9 @@ inline constexpr std::size_t kFloodBytes = std::size_t{16} * 1024;
 inline constexpr int kFloodLooks = 3;
 inline constexpr int kFloodLooksAfterCalls = 40;
 
+// The latter when memory is short: about a quarter of a second, in which one client takes 100 MB.
+inline constexpr int kFloodLooksOfMemory = 8;
+
 // Heap in use at which connections have to end: several times what the calls need that may be in
 // progress by default, and a quarter of the unit's MemoryMax.
 inline constexpr std::size_t kMaxHeap = std::size_t{64} * 1024 * 1024;
@@ -67,8 +70,9 @@ class FloodSigns final {
   // Returns whether it may be flooding: look again soon.
   bool Look(const ConnectionLook& look);
 
-  [[nodiscard]] bool Certain() const {
-    return too_many_ || score_ >= (completed_ == 0 ? kFloodLooks : kFloodLooksAfterCalls);
+  [[nodiscard]] bool Certain(bool memory_is_short = false) const {
+    const int after_calls = memory_is_short ? kFloodLooksOfMemory : kFloodLooksAfterCalls;
+    return too_many_ || score_ >= (completed_ == 0 ? kFloodLooks : after_calls);
   }
 
   // Returns whether no call has ever completed, unless the client has only just come.

@@ -35,8 +35,8 @@ constexpr int kPosted = 16;
 // keep the calls of others waiting for a few milliseconds. A larger message takes several turns.
 constexpr int kReadAtOnce = 16 * 1024;
 
-// Bytes of a call's headers, counted as in RFC 9113, section 6.5.2: several times what kube-apiserver
-// sends. gRPC needs a multiple of them for each call.
+// Bytes of a call's headers, counted as in RFC 9113, section 6.5.2: several times what
+// kube-apiserver sends. gRPC needs a multiple of them for each call.
 constexpr int kHeaders = 4 * 1024;
 
 // Memory that gRPC may use for all connections together: far more than kMaxStreams calls of the

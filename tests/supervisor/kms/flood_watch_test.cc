@@ -82,6 +82,17 @@ TEST(FloodSignsTest, WhoGoesOnSendingWithoutReadingFloods) {
   EXPECT_TRUE(served.Certain());
 }
 
+TEST(FloodSignsTest, WhoFloodsHasLessTimeWhenMemoryIsShort) {
+  FloodSigns signs;
+  signs.Look({0, false, 1});
+  for (int look = 0; look < kFloodLooksOfMemory; ++look) {
+    EXPECT_FALSE(signs.Certain(true));
+    EXPECT_TRUE(signs.Look({kFloodBytes, false, 1}));
+  }
+  EXPECT_TRUE(signs.Certain(true));
+  EXPECT_FALSE(signs.Certain(false));
+}
+
 TEST(FloodSignsTest, WhoSendsMuchWithoutReadingHasLessTimeAlthoughItCompletedCalls) {
   FloodSigns signs;
   signs.Look({0, false, 1});

@@ -155,7 +155,6 @@ TEST_F(ServerTest, HeadersThatNoApiServerSendsAreRefused) {
   };
   EXPECT_EQ(status_with(3 * 1024), grpc::StatusCode::OK);
   EXPECT_EQ(status_with(5 * 1024), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(status_with(1024), grpc::StatusCode::OK);
 }
 
 TEST_F(ServerTest, AnnotationsThatAreNotUtf8GetTheDocumentedError) {
