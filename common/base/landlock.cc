@@ -15,15 +15,12 @@
 namespace baokms {
 namespace {
 
-// Newer than Debian 12's header, with the ABI that brought each.
+// Newer than Debian 12's header.
 constexpr std::uint64_t kTruncate = 1ULL << 14U;
-constexpr std::uint32_t kTruncateAbi = 3;
 constexpr std::uint64_t kListenTcp = 1ULL << 0U;
 constexpr std::uint64_t kConnectTcp = 1ULL << 1U;
-constexpr std::uint32_t kPortAbi = 4;
 constexpr int kRulePort = 2;
 constexpr std::uint64_t kScopes = 3;  // abstract Unix sockets, signals
-constexpr std::uint32_t kScopeAbi = 6;
 
 struct RulesetAttr {
   std::uint64_t files = 0;

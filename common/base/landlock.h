@@ -12,6 +12,12 @@
 
 namespace baokms {
 
+// The versions that first restrict more than the files of version 1: truncating a file, TCP ports,
+// and abstract Unix sockets and signals (landlock(7)).
+inline constexpr std::uint32_t kTruncateAbi = 3;
+inline constexpr std::uint32_t kPortAbi = 4;
+inline constexpr std::uint32_t kScopeAbi = 6;
+
 // Whether Landlock restricts a process, and why not.
 struct LandlockState {
   enum class Use : std::uint8_t { kOff, kNotSupported, kInForce };

@@ -26,7 +26,8 @@ std::uint64_t Number(std::string_view text, int base) {
   return value;
 }
 
-// /proc/net/{tcp,udp}: "sl local remote st ... inode" with the inode as the tenth word (proc(5)).
+// /proc/net/{tcp,udp,raw}: "sl local remote st ... inode" with the inode as the tenth word
+// (proc(5)).
 std::string InternetKind(std::string_view protocol, const std::vector<std::string>& words) {
   constexpr std::string_view kListening = "0A";  // TCP_LISTEN
   return protocol == "tcp" && words[3] == kListening ? "tcp_listener" : std::string(protocol);
@@ -34,7 +35,7 @@ std::string InternetKind(std::string_view protocol, const std::vector<std::strin
 
 void ReadInternet(const std::filesystem::path& process, SocketKinds& kinds) {
   constexpr std::size_t kInode = 9;
-  for (const std::string_view protocol : {"tcp", "udp"}) {
+  for (const std::string_view protocol : {"tcp", "udp", "udplite", "raw", "icmp"}) {
     for (const std::string_view version : {"", "6"}) {
       std::ifstream table(process / "net" / std::string(protocol).append(version));
       for (std::string line; std::getline(table, line);) {
@@ -66,6 +67,18 @@ void ReadUnix(const std::filesystem::path& process, SocketKinds& kinds) {
   for (std::string line; std::getline(table, line);) {
     if (const std::vector<std::string> words = Words(line); words.size() > kInode) {
       kinds[Number(words[kInode], 10)] = UnixKind(words);
+    }
+  }
+}
+
+// /proc/net/{netlink,packet}, whose last word is the inode.
+void ReadOthers(const std::filesystem::path& process, SocketKinds& kinds) {
+  for (const char* family : {"netlink", "packet"}) {
+    std::ifstream table(process / "net" / family);
+    for (std::string line; std::getline(table, line);) {
+      if (const std::vector<std::string> words = Words(line); !words.empty()) {
+        kinds[Number(words.back(), 10)] = family;
+      }
     }
   }
 }
@@ -105,6 +118,7 @@ SocketKinds ReadSocketKinds(const std::filesystem::path& process) {
   SocketKinds kinds;
   ReadInternet(process, kinds);
   ReadUnix(process, kinds);
+  ReadOthers(process, kinds);
   return kinds;
 }
 
@@ -128,7 +142,10 @@ std::string KindOfDescriptor(const std::filesystem::path& link,
   if (target.starts_with("/memfd:")) {
     return "memory";
   }
-  return target.starts_with("/proc/") ? "proc" : KindOfFile(link);
+  if (target.starts_with("/proc/")) {
+    return target.ends_with("/status") || target.ends_with("/statm") ? "proc" : "proc_other";
+  }
+  return KindOfFile(link);
 }
 
 }  // namespace baokms::supervisor

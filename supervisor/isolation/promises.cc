@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/landlock.h"
 #include "common/base/result.h"
 #include "ipc/limits.h"
 #include "supervisor/isolation/describe.h"
@@ -69,9 +70,12 @@ Verdict JudgeTree(const IsolationObservation& observation) {
       problems.push_back(name + " does not run");
     }
   }
+  std::set<std::string_view> seen;
   for (const ProcessView& process : observation.processes) {
     if (!expected.contains(process.name)) {
       problems.push_back(process.name + " runs " + process.program.path);
+    } else if (!seen.insert(process.name).second) {
+      problems.push_back(process.name + " runs twice: " + process.program.path);
     }
   }
   return FailIfAny(problems);
@@ -317,14 +321,32 @@ Verdict JudgeSecretPages(const IsolationObservation& observation) {
                                   "locked pages, which root can read, in " + Join(locked, ", ")};
 }
 
-Verdict JudgeLandlock(const IsolationObservation& observation) {
+// What the Landlock of an older kernel lacks; empty if nothing.
+std::string MissingFrom(std::uint32_t abi) {
   Problems missing;
-  for (const char* name : {"supervisor", "auth_agent"}) {
-    if (observation.ReportOf(name).landlock_abi == 0) {
-      missing.push_back(std::string("not in force for ") + name);
+  for (const auto& [first, rule] :
+       {std::pair(kTruncateAbi, "truncating files (from Linux 6.2)"),
+        std::pair(kPortAbi, "TCP ports (from Linux 6.7)"),
+        std::pair(kScopeAbi, "abstract sockets and signals (from Linux 6.12)")}) {
+    if (abi < first) {
+      missing.emplace_back(rule);
     }
   }
-  return WarnIfAny(missing);
+  return Join(missing, ", ");
+}
+
+Verdict JudgeLandlock(const IsolationObservation& observation) {
+  Problems problems;
+  for (const char* name : {"supervisor", "auth_agent"}) {
+    const std::uint32_t abi = observation.ReportOf(name).landlock_abi;
+    const std::string missing = MissingFrom(abi);
+    if (abi == 0) {
+      problems.push_back(std::string("not in force for ") + name);
+    } else if (!missing.empty()) {
+      problems.push_back(name + (", ABI " + std::to_string(abi)) + ": no limit to " + missing);
+    }
+  }
+  return WarnIfAny(problems);
 }
 
 Verdict JudgeCredentials(const IsolationObservation& observation) {

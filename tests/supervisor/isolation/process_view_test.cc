@@ -1,5 +1,7 @@
 #include "supervisor/isolation/process_view.h"
 
+#include <linux/if_ether.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <string>
 
@@ -110,6 +113,38 @@ TEST(ProcessViewTest, TellsDescriptorsApart) {
          }}}) {
     const std::size_t before = CountOf(kind);
     const UniqueFd fd = open();
+    ASSERT_TRUE(fd.valid()) << kind;
+    EXPECT_EQ(CountOf(kind), before + 1) << kind;
+  }
+}
+
+// The kernel lists such a socket from its first address on.
+UniqueFd BoundNetlink() {
+  UniqueFd fd = Socket(AF_NETLINK, SOCK_RAW);
+  const sockaddr_nl address{.nl_family = AF_NETLINK, .nl_pad = 0, .nl_pid = 0, .nl_groups = 0};
+  EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
+TEST(ProcessViewTest, TellsWhatNoChildNeedsApart) {
+  for (const auto& [kind, open] :
+       {std::pair<const char*, UniqueFd (*)()>{"netlink", BoundNetlink},
+        {"packet",
+         [] {
+           return UniqueFd(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_IP)));
+         }},
+        {"raw",
+         [] {
+           return UniqueFd(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP));
+         }},
+        {"proc_other", [] {
+           return UniqueFd(::open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
+         }}}) {
+    const std::size_t before = CountOf(kind);
+    const UniqueFd fd = open();
+    if (!fd.valid() && errno == EPERM) {
+      continue;  // not as root
+    }
     ASSERT_TRUE(fd.valid()) << kind;
     EXPECT_EQ(CountOf(kind), before + 1) << kind;
   }

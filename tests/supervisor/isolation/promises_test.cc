@@ -122,6 +122,16 @@ std::vector<Breach> Breaches() {
          o.reported->processes["unknown_0"] = {true, "supervisor", "getppid", 0};
          o.reported.reset();
        }},
+      {"promise.tree", CheckStatus::kFail, "spawner runs twice",
+       [](IsolationObservation& o) {
+         const ProcessView twin = Process(o, "spawner");
+         o.processes.push_back(twin);
+       }},
+      {"promise.tree", CheckStatus::kFail, "auth_agent runs twice",
+       [](IsolationObservation& o) {
+         const ProcessView twin = Process(o, "auth_agent");
+         o.processes.push_back(twin);
+       }},
       {"promise.users", CheckStatus::kFail, "supervisor, the workers share the user 902",
        [](IsolationObservation& o) {
          Process(o, "worker_0").uids = Process(o, "supervisor").uids;
@@ -277,6 +287,14 @@ std::vector<Breach> Breaches() {
        [](IsolationObservation& o) {
          Process(o, "auth_agent").descriptors["tcp_listener"] = 1;
        }},
+      {"promise.descriptors", CheckStatus::kFail, "worker_0 has 1 open of kind netlink",
+       [](IsolationObservation& o) {
+         Process(o, "worker_0").descriptors["netlink"] = 1;
+       }},
+      {"promise.descriptors", CheckStatus::kFail, "spawner has 1 open of kind proc_other",
+       [](IsolationObservation& o) {
+         Process(o, "spawner").descriptors["proc_other"] = 1;
+       }},
       {"promise.secret_pages", CheckStatus::kFail, "worker_0 has no locked memory",
        [](IsolationObservation& o) {
          Process(o, "worker_0").locked_kib = 0;
@@ -299,6 +317,17 @@ std::vector<Breach> Breaches() {
       {"promise.landlock", CheckStatus::kWarn, "not in force for supervisor",
        [](IsolationObservation& o) {
          o.reported->processes["supervisor"].landlock_abi = 0;
+       }},
+      {"promise.landlock", CheckStatus::kWarn,
+       "supervisor, ABI 1: no limit to truncating files (from Linux 6.2), TCP ports (from "
+       "Linux 6.7), abstract sockets and signals (from Linux 6.12)",
+       [](IsolationObservation& o) {
+         o.reported->processes["supervisor"].landlock_abi = 1;
+       }},
+      {"promise.landlock", CheckStatus::kWarn,
+       "auth_agent, ABI 5: no limit to abstract sockets and signals (from Linux 6.12)",
+       [](IsolationObservation& o) {
+         o.reported->processes["auth_agent"].landlock_abi = 5;
        }},
       {"promise.credentials", CheckStatus::kWarn, "can read the file of auth.jwt.jwtFile",
        [](IsolationObservation& o) {
