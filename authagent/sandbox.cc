@@ -39,9 +39,10 @@ constexpr DangerousGrant kModuleConnects("ADR-0011");
 // killed at that moment (docs/authentication.md).
 Status AllowFiles(SeccompPolicy& policy, const ipc::ModuleAccess& access) {
   // The configuration, the token's objects and their directory.
-  BAOKMS_TRY(policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(statx),
-                           SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(pread64),
-                           SCMP_SYS(lseek), SCMP_SYS(access), SCMP_SYS(getdents64)}));
+  BAOKMS_TRY(
+      policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(statx), SCMP_SYS(readlink),
+                    SCMP_SYS(readlinkat), SCMP_SYS(pread64), SCMP_SYS(lseek), SCMP_SYS(access),
+                    SCMP_SYS(faccessat), SCMP_SYS(getdents64)}));
   if (!access.state_directory().empty()) {
     return policy.AllowChangingFiles(kModuleChangesFiles);
   }

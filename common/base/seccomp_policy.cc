@@ -328,15 +328,18 @@ Status SeccompPolicy::AllowOpenToReadElseRefuse() {
   BAOKMS_TRY(AllowOpenToRead());
   BAOKMS_TRY(AllowFcntl(kFileLocks));
   BAOKMS_TRY(RefuseWithAnyBit(SCMP_SYS(openat), 2, kChanging, EACCES));
-  return Refuse({SCMP_SYS(mkdir), SCMP_SYS(unlink), SCMP_SYS(rename)}, EACCES);
+  return Refuse({SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
+                 SCMP_SYS(rename), SCMP_SYS(renameat)},
+                EACCES);
 }
 
 Status SeccompPolicy::AllowChangingFiles(DangerousGrant grant) {
   BAOKMS_TRY(AllowFcntl(kFileLocks));
-  return Allow({SCMP_SYS(openat), SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
-                SCMP_SYS(pwrite64), SCMP_SYS(flock), SCMP_SYS(mkdir), SCMP_SYS(unlink),
-                SCMP_SYS(rename), SCMP_SYS(fchmod), SCMP_SYS(umask)},
-               grant);
+  return Allow(
+      {SCMP_SYS(openat), SCMP_SYS(ftruncate), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+       SCMP_SYS(pwrite64), SCMP_SYS(flock), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(unlink),
+       SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(fchmod), SCMP_SYS(umask)},
+      grant);
 }
 
 Status SeccompPolicy::AllowConnections(DangerousGrant grant) {

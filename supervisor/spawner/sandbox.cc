@@ -109,7 +109,7 @@ Result<SeccompPolicy> BuildSpawnerPolicy(const ipc::SpawnerSetup& setup) {
   // For the loader and the C library of a child before its main().
   BAOKMS_TRY(
       policy.Allow({SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(pread64), SCMP_SYS(lseek),
-                    SCMP_SYS(access), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+                    SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
                     SCMP_SYS(arch_prctl), SCMP_SYS(set_tid_address), SCMP_SYS(set_robust_list),
                     SCMP_SYS(rseq), SCMP_SYS(uname), SCMP_SYS(sysinfo), SCMP_SYS(sched_getaffinity),
                     SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid)}));

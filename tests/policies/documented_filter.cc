@@ -43,6 +43,11 @@ std::string NameOf(Architecture architecture, std::uint32_t number) {
   return text;
 }
 
+std::uint32_t NumberOf(Architecture architecture, const std::string& call) {
+  return static_cast<std::uint32_t>(
+      ::seccomp_syscall_resolve_name_arch(architecture, call.c_str()));
+}
+
 // What may go wrong around a value: its neighbours, one more bit, and the upper half of the
 // register, which the kernel ignores for an int. One by one only the bits that count.
 void AddNeighbours(std::uint64_t value, std::uint64_t ignored, Values& values) {
@@ -274,6 +279,36 @@ void ExpectDocumentedFilter(const NamedPolicy& policy, Architecture architecture
     EXPECT_TRUE(comparison.Agrees(number));
   }
   ExpectKillsForeignCalls(*filter, architecture);
+}
+
+void ExpectSameOnArm64(const NamedPolicy& policy) {
+  // By glibc. Nothing takes the place of the last ones (docs/security.md).
+  static const std::map<std::string, std::string> successors = {{"access", "faccessat"},
+                                                                {"epoll_wait", "epoll_pwait"},
+                                                                {"mkdir", "mkdirat"},
+                                                                {"poll", "ppoll"},
+                                                                {"readlink", "readlinkat"},
+                                                                {"rename", "renameat"},
+                                                                {"unlink", "unlinkat"},
+                                                                {"arch_prctl", ""},
+                                                                {"lchown", ""}};
+  const Result<FilterProgram> own = FilterProgram::Compile(policy.build, SCMP_ARCH_X86_64);
+  const Result<FilterProgram> arm64 = FilterProgram::Compile(policy.build, SCMP_ARCH_AARCH64);
+  ASSERT_TRUE(own && arm64);
+  const DocumentedCalls calls = ReadDocumentedCalls(policy.columns);
+  for (const auto& [call, word] : calls.words) {
+    const int there = ::seccomp_syscall_resolve_name_arch(SCMP_ARCH_AARCH64, call.c_str());
+    if (there >= 0 || word.empty() || word == "-") {
+      continue;
+    }
+    ASSERT_EQ(successors.count(call), 1U) << call;
+    const std::string& successor = successors.at(call);
+    if (!successor.empty()) {
+      EXPECT_EQ(ActionOf(*own, SCMP_ARCH_X86_64, NumberOf(SCMP_ARCH_X86_64, call), {}),
+                ActionOf(*arm64, SCMP_ARCH_AARCH64, NumberOf(SCMP_ARCH_AARCH64, successor), {}))
+          << call << " and " << successor;
+    }
+  }
 }
 
 void ExpectPassesSpawners(const NamedPolicy& child, Architecture architecture) {

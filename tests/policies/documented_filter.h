@@ -15,6 +15,10 @@ const std::map<std::string, Architecture>& TestedArchitectures();
 
 void ExpectDocumentedFilter(const NamedPolicy& policy, Architecture architecture);
 
+// Expects that what libraries do by a call that arm64 does not have is possible there as well, by
+// the call that takes its place.
+void ExpectSameOnArm64(const NamedPolicy& policy);
+
 // Expects that whatever the filter of a child allows passes those of the spawners that it can be
 // below, which are in force as well.
 void ExpectPassesSpawners(const NamedPolicy& child, Architecture architecture);

@@ -37,6 +37,10 @@ TEST_P(PolicyTest, AllowsWhatIsDocumentedAndNothingElse) {
   }
 }
 
+TEST_P(PolicyTest, MeansTheSameOnArm64) {
+  ExpectSameOnArm64(GetParam());
+}
+
 TEST_P(PolicyTest, PassesTheFiltersThatAreInherited) {
   for (const auto& [name, architecture] : TestedArchitectures()) {
     SCOPED_TRACE(name);
