@@ -20,7 +20,7 @@ SMOKE = "round_trip or start_and_key or processes"  # of e2e, where the rest wou
 SANITIZED_SMOKE = (
     "test_round_trip or test_start_and_key or test_restart or workers_keep_their_tokens or (tls_1_3 and p256)"
 )
-E2E_PROCESSES = 3  # most tests wait for timers; two cores are busy half of the time with three
+E2E_PROCESSES = 4  # most tests wait for timers; two cores are not always busy with four
 
 
 class LaneError(Exception):
