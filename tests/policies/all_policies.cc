@@ -21,7 +21,7 @@ constexpr const char* kModule = "With a PKCS#11 module";
 constexpr const char* kUsers = "With a user for each role";
 
 // Ends the name of a spawner's policy whose children have users of their own.
-const std::string kWithUsers = "_users";
+constexpr const char* kWithUsers = "_users";
 
 // What a PKCS#11 module may do, with the name and the columns that it adds.
 struct ModuleVariant {

@@ -196,18 +196,21 @@ std::set<std::string> FilesWith(const std::string& pattern) {
 
 using Files = std::set<std::string>;
 
-const Files kBuilders = {"authagent/sandbox.cc", "supervisor/serve/sandbox.cc",
-                         "supervisor/spawner/sandbox.cc", "worker/sandbox.cc"};
+const Files& Builders() {
+  static const Files builders = {"authagent/sandbox.cc", "supervisor/serve/sandbox.cc",
+                                 "supervisor/spawner/sandbox.cc", "worker/sandbox.cc"};
+  return builders;
+}
 
 TEST(CompleteListTest, NoOtherCodeMakesAPolicy) {
-  EXPECT_EQ(FilesWith("SeccompPolicy::Create"), kBuilders);
+  EXPECT_EQ(FilesWith("SeccompPolicy::Create"), Builders());
   EXPECT_EQ(FilesWith("seccomp_(load|init|rule_add)|PR_SET_SECCOMP|SYS_seccomp"), Files());
 }
 
 // What a builder returns is entered as it is: there, only that is done with it.
 TEST(CompleteListTest, NoOtherCodeWidensAPolicy) {
   Files users = FilesWith("\\bSeccompPolicy [a-z]");
-  for (const std::string& builder : kBuilders) {
+  for (const std::string& builder : Builders()) {
     users.erase(builder);
   }
   EXPECT_EQ(users, (Files{"supervisor/etcd/scan_program.cc", "supervisor/spawner/spawner.cc"}));

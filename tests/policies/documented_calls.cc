@@ -15,6 +15,7 @@
 #include <limits>
 #include <regex>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 #include "common/base/secret_pages.h"
@@ -23,7 +24,7 @@
 namespace baokms {
 namespace {
 
-const std::string kIf = " if ";
+constexpr std::string_view kIf = " if ";
 
 constexpr std::uint64_t kUpperHalf = std::uint64_t{0xffffffff} << 32U;
 

@@ -38,8 +38,8 @@ constexpr std::uint32_t kX32 = 0x40000000;
 
 std::string NameOf(Architecture architecture, std::uint32_t number) {
   char* name = ::seccomp_syscall_resolve_num_arch(architecture, static_cast<int>(number));
-  const std::string text = name == nullptr ? "" : name;
-  std::free(name);
+  std::string text = name == nullptr ? "" : name;
+  std::free(name);  // NOLINT(cppcoreguidelines-no-malloc): libseccomp allocated it
   return text;
 }
 
@@ -69,18 +69,31 @@ struct Candidates {
 // What to do with one case; returns whether to go on.
 using UseCase = std::function<bool(const Arguments&)>;
 
-using Axes = std::vector<std::pair<std::size_t, Values>>;
+// The arguments that have several values.
+using Axes = std::vector<std::pair<std::size_t, std::vector<std::uint64_t>>>;
 
-// All combinations of the values, with `arguments` for those that have none.
-bool Combine(const Axes& axes, std::size_t axis, Arguments arguments, const UseCase& use) {
-  if (axis == axes.size()) {
-    return use(arguments);
+// All combinations of the values, of which each axis has at least one, with `arguments` for the
+// rest.
+bool Combine(const Axes& axes, Arguments arguments, const UseCase& use) {
+  std::vector<std::size_t> chosen(axes.size());
+  for (const auto& [argument, values] : axes) {
+    arguments.at(argument) = values.front();
   }
-  const Values& values = axes[axis].second;
-  return std::all_of(values.begin(), values.end(), [&](std::uint64_t value) {
-    arguments.at(axes[axis].first) = value;
-    return Combine(axes, axis + 1, arguments, use);
-  });
+  for (std::size_t axis = 0; axis < axes.size();) {
+    if (!use(arguments)) {
+      return false;
+    }
+    // Counts up: an axis that has had all its values begins again and moves the next one.
+    for (axis = 0; axis < axes.size(); ++axis) {
+      const auto& [argument, values] = axes[axis];
+      chosen[axis] = (chosen[axis] + 1) % values.size();
+      arguments.at(argument) = values[chosen[axis]];
+      if (chosen[axis] != 0) {
+        break;
+      }
+    }
+  }
+  return true;
 }
 
 constexpr Arguments kNothing{};
@@ -128,9 +141,10 @@ void UseCases(const std::vector<DocumentedArguments>& rows, const UseCase& use) 
     Axes axes;
     for (const auto& [argument, values] : candidates) {
       const bool named = candidates.size() > 2 && argument == only_named;
-      axes.emplace_back(argument, named ? values.named : values.all);
+      const Values& own = named ? values.named : values.all;
+      axes.emplace_back(argument, std::vector(own.begin(), own.end()));
     }
-    const bool all = Combine(axes, 0, kNothing, use) && Combine(axes, 0, kEverything, use);
+    const bool all = Combine(axes, kNothing, use) && Combine(axes, kEverything, use);
     if (!all || candidates.size() < 3) {
       return;
     }

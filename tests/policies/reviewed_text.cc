@@ -58,7 +58,7 @@ std::string Marked(char mark, const std::string& name, const std::string& block)
   std::string text = std::string(1, mark) + " " + name + "\n";
   std::istringstream lines(block);
   for (std::string line; std::getline(lines, line);) {
-    text += std::string(1, mark) + "   " + line + "\n";
+    text.append(1, mark).append("   ").append(line).append("\n");
   }
   return text;
 }
