@@ -271,6 +271,18 @@ TEST_F(ServiceTest, KillingTheVerifierGainsNothing) {
   EXPECT_LT(until - before, milliseconds(2000));
 }
 
+// Without a token a worker may be passed over, but not the successor of one that was killed.
+TEST_F(ServiceTest, KillingTheVerifierGainsNothingBeforeItsSuccessorHasAToken) {
+  world_.workers.other_worker_lost = true;
+  world_.workers.on_decrypt = [](const auto&, const WorkerChoice& choice) {
+    EXPECT_FALSE(choice.only.has_value()) << "nobody verifies itself";
+    return FailedWith<ipc::DecryptAnswer>(ipc::OUTCOME_AUTH_FAILED);
+  };
+  EXPECT_EQ(Encrypt("secret").code, GrpcCode::kUnauthenticated);
+  EXPECT_THAT(world_.workers.decrypts, SizeIs(2));
+  EXPECT_EQ(world_.metrics.self_verified, 0);
+}
+
 TEST_F(ServiceTest, ClientThatLeavesDuringVerificationStopsIt) {
   world_.workers.on_decrypt = [](const auto&, const auto&) {
     return std::nullopt;
