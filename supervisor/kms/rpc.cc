@@ -53,8 +53,6 @@ grpc::Status ToGrpc(const PublicError& error) {
 
 }  // namespace
 
-// One wake-up covers all calls that are added before it is served. It is set after the lock is
-// released, because the thread that it wakes takes the same lock immediately.
 Rpc::Rpc(RawKmsService& raw,
          grpc::ServerCompletionQueue& queue,
          ServerTasks& tasks,

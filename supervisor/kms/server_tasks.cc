@@ -4,6 +4,8 @@
 
 namespace baokms::supervisor {
 
+// One wake-up covers all tasks that are added before it is served. It is set after the lock is
+// released, because the thread that it wakes takes the same lock immediately.
 void ServerTasks::Add(Task task) {
   {
     const std::lock_guard lock(mutex_);
