@@ -1,5 +1,6 @@
 // What failures do to Status, to the schedule and to the disk.
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -213,8 +214,13 @@ TEST_F(KeyStatusOutageTest, StaysReadyWhileTheOtherWorkerWaitsForALogin) {
     ASSERT_TRUE(Ready());
     workers_.without_token = {1};
     workers_.faults[1].decrypt = outcome;
+    workers_.calls.clear();
     scheduler_.Advance(minutes(30));
     EXPECT_TRUE(Ready());
+    EXPECT_GT(workers_.Count("decrypt"), 0U);
+    EXPECT_FALSE(std::ranges::any_of(workers_.calls, [](const FakeWorkerPool::Call& call) {
+      return call.operation == "decrypt" && call.slot == 1;
+    })) << "a probe waited for the login";
   }
 }
 
