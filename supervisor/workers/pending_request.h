@@ -44,6 +44,8 @@ struct PendingRequest {
   bool hedged = false;        // it was sent to a second worker, whichever answered
   bool tried_twice = false;   // one worker failed, so that another one has it
   std::uint32_t crashes = 0;  // workers that crashed while it was on trial
+  // How many workers had become ready when it was last on one that crashed, on trial or not.
+  std::uint64_t started_before_crash = 0;
 
   // Whether the request is suspected of crashing workers.
   enum class Trust : std::uint8_t {

@@ -69,6 +69,7 @@ RequestScheduler::Steps RequestScheduler::Submit(PendingRequestPtr pending, Boot
 RequestScheduler::Steps RequestScheduler::WorkerReady(Slot slot, BootTime now) {
   Steps steps;
   workers_[slot].ready = true;
+  workers_[slot].start = ++starts_;
   workers_[slot].leaving = false;
   Pump(now, steps);
   return steps;
@@ -137,6 +138,7 @@ void RequestScheduler::Replay(const PendingRequestPtr& pending,
     return;
   }
   ++pending->replays;
+  pending->started_before_crash = starts_;
   if (end == WorkerEnd::kCrashed || on_trial) {
     pending->trust = PendingRequest::Trust::kSuspect;
     suspects_.push_back(pending);

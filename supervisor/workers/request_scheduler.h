@@ -54,7 +54,8 @@ class RequestScheduler final {
   static constexpr BootTime kFailedFor = std::chrono::seconds(1);
 
   // Workers that a suspect has to crash, each while it is the only request there, before it is
-  // blamed. One crash may be a coincidence.
+  // blamed. One crash may be a coincidence. The last one has to have become ready after the crash
+  // before: whoever ends all workers at once must not have a request blamed that they had.
   static constexpr std::uint32_t kCrashesToBlame = 2;
 
   struct Send {
@@ -145,8 +146,9 @@ class RequestScheduler final {
  private:
   struct Worker {
     bool ready = false;
-    bool leaving = false;  // it takes no more requests, and nobody knows yet why
-    bool token = false;    // it has a usable one
+    std::uint64_t start = 0;  // its number among those that became ready
+    bool leaving = false;     // it takes no more requests, and nobody knows yet why
+    bool token = false;       // it has a usable one
     std::size_t assigned = 0;
     std::set<RequestId> abandoned;
     RequestId forgotten_up_to = 0;  // ids dropped from `abandoned` to bound it
@@ -175,7 +177,7 @@ class RequestScheduler final {
   [[nodiscard]] Picked Pick(const PendingRequest& pending, BootTime now) const;
   [[nodiscard]] Picked PickAnother(const PendingRequest& pending, BootTime now) const;
   template <typename Allowed>
-  [[nodiscard]] std::optional<Slot> LeastBusy(RequestId id,
+  [[nodiscard]] std::optional<Slot> LeastBusy(const PendingRequest& pending,
                                               BootTime now,
                                               const Allowed& allowed) const;
   [[nodiscard]] bool Hangs(Slot slot, BootTime now) const;
@@ -183,6 +185,7 @@ class RequestScheduler final {
   template <typename Condition>
   [[nodiscard]] bool AnyBut(Slot slot, const Condition& holds) const;
   [[nodiscard]] bool IsFree(Slot slot) const;
+  [[nodiscard]] bool IsFreeFor(const PendingRequest& pending, Slot slot) const;
   void Assign(const PendingRequestPtr& pending, BootTime now, Steps& steps);
   void Give(PendingRequest& pending, Picked picked, BootTime now, Steps& steps);
   void SendTo(Slot slot, const PendingRequest& pending, BootTime now, Steps& steps);
@@ -209,6 +212,7 @@ class RequestScheduler final {
   std::optional<Trial> trial_;
   RefusedRequests refused_;
   HedgePolicy hedges_;
+  std::uint64_t starts_ = 0;           // workers that became ready so far
   std::optional<BootTime> next_tick_;  // while any worker has requests
   std::size_t first_slot_ = 0;         // where the search for the least busy worker begins
 };

@@ -13,6 +13,12 @@ bool RequestScheduler::IsFree(Slot slot) const {
   return worker.ready && !worker.silence.stopped() && (!trial_ || trial_->slot != slot);
 }
 
+// A request that crashed a worker while it was on trial is tried only by one that came later.
+bool RequestScheduler::IsFreeFor(const PendingRequest& pending, Slot slot) const {
+  return IsFree(slot) &&
+         (pending.crashes == 0 || workers_[slot].start > pending.started_before_crash);
+}
+
 bool RequestScheduler::IsLost(Slot slot, BootTime now) const {
   const Worker& worker = workers_[slot];
   return worker.silence.stopped() || worker.leaving ||
@@ -47,7 +53,7 @@ bool RequestScheduler::FailedLately(Slot slot, BootTime now) const {
 // would wait for a login, or one that failed lately. A worker that had this request before and
 // still owes its answer is not chosen: the two answers could not be told apart.
 template <typename Allowed>
-std::optional<Slot> RequestScheduler::LeastBusy(RequestId id,
+std::optional<Slot> RequestScheduler::LeastBusy(const PendingRequest& pending,
                                                 BootTime now,
                                                 const Allowed& allowed) const {
   std::optional<Slot> best;
@@ -57,7 +63,8 @@ std::optional<Slot> RequestScheduler::LeastBusy(RequestId id,
     const Worker& worker = workers_[slot];
     const bool useless = !worker.token || FailedLately(slot, now);
     const std::tuple load(Hangs(slot, now), useless, worker.Load());
-    const bool may = IsFree(slot) && !worker.abandoned.contains(id) && allowed(slot);
+    const bool may =
+        IsFreeFor(pending, slot) && !worker.abandoned.contains(pending.id) && allowed(slot);
     if (may && (!best || load < least)) {
       best = slot;
       least = load;
@@ -72,13 +79,13 @@ RequestScheduler::Picked RequestScheduler::Pick(const PendingRequest& pending, B
     return PickAnother(pending, now);
   }
   if (!choice.only) {
-    const std::optional<Slot> best = LeastBusy(pending.id, now, [](Slot) { return true; });
+    const std::optional<Slot> best = LeastBusy(pending, now, [](Slot) { return true; });
     return best ? Picked{Choice::kTake, *best} : Picked{Choice::kWait};
   }
   if (*choice.only >= workers_.size() || !workers_[*choice.only].ready) {
     return {Choice::kNever};
   }
-  return {IsFree(*choice.only) ? Choice::kTake : Choice::kWait, *choice.only};
+  return {IsFreeFor(pending, *choice.only) ? Choice::kTake : Choice::kWait, *choice.only};
 }
 
 // With kSameWorker, the same worker is taken only if no other one runs, so that a second worker
@@ -90,12 +97,12 @@ RequestScheduler::Picked RequestScheduler::PickAnother(const PendingRequest& pen
   const Slot same = *pending.choice.not_this;
   using enum WorkerChoice::Fallback;
   const WorkerChoice::Fallback fallback = pending.choice.fallback;
-  const bool same_is_free = same < workers_.size() && IsFree(same);
+  const bool same_is_free = same < workers_.size() && IsFreeFor(pending, same);
   const auto is_another = [same](Slot slot) {
     return slot != same;
   };
   const bool other_lost = AnyBut(same, [&](Slot slot) { return IsLost(slot, now); });
-  if (const std::optional<Slot> best = LeastBusy(pending.id, now, is_another)) {
+  if (const std::optional<Slot> best = LeastBusy(pending, now, is_another)) {
     const bool hangs = Hangs(*best, now) && !other_lost;
     if (fallback == kSameIfOthersHang && hangs && same_is_free && !Hangs(same, now)) {
       return {Choice::kTakeFresh, same};
@@ -116,7 +123,7 @@ std::optional<Slot> RequestScheduler::SecondFor(const PendingRequest& pending, B
   if (pending.choice.only || pending.trust != PendingRequest::Trust::kNormal) {
     return std::nullopt;
   }
-  return LeastBusy(pending.id, now, [&](Slot slot) {
+  return LeastBusy(pending, now, [&](Slot slot) {
     return slot != *pending.slot && slot != pending.choice.not_this && workers_[slot].token &&
            !Hangs(slot, now) && !FailedLately(slot, now);
   });

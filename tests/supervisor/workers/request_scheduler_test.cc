@@ -317,6 +317,21 @@ TEST_F(RequestSchedulerTest, OneCrashOnTrialMayBeACoincidence) {
   EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(2, {}, "innocent"), kNow)), ElementsAre(0U));
 }
 
+// Whoever can send a signal to one of them can send it to all of them.
+TEST_F(RequestSchedulerTest, TheCrashOfAllWorkersAtOnceIsNoProof) {
+  AllReady();
+  const Slot first = SlotsOf(scheduler_.Submit(Make(1, {}, "innocent"), kNow)).at(0);
+  const std::vector<Slot> trial = SlotsOf(scheduler_.WorkerGone(first, WorkerEnd::kCrashed, kNow));
+  ASSERT_THAT(trial, SizeIs(1));
+  RequestScheduler::Steps steps = scheduler_.WorkerGone(trial[0], WorkerEnd::kCrashed, kNow);
+  EXPECT_THAT(steps.sends, IsEmpty()) << "the last one is as old";
+  EXPECT_THAT(steps.ended, IsEmpty());
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(2, {}, "another"), kNow)), SizeIs(1));
+  EXPECT_THAT(SlotsOf(scheduler_.WorkerReady(first, kNow)), ElementsAre(first));
+  EXPECT_NE(scheduler_.Answer(first, 1, kDecrypted, kNow)->pending, nullptr);
+  EXPECT_THAT(SlotsOf(scheduler_.Submit(Make(3, {}, "innocent"), kNow)), SizeIs(1));
+}
+
 TEST_F(RequestSchedulerTest, BlameEndsAfterTenMinutes) {
   scheduler_.WorkerReady(0, kNow);
   scheduler_.Submit(Make(1, {}, "guilty"), kNow);
