@@ -329,7 +329,6 @@ def test_one_worker_ends_neither_status_nor_encrypt(make_liars, lie):
     with provider.client() as client:
         encrypted = client.encrypt(PLAINTEXT)
         liar = tell(provider, lie)
-        ask_first(provider, liar, lambda: client.decrypt(encrypted))
 
         def replaced():
             assert provider.status().ok
@@ -337,7 +336,12 @@ def test_one_worker_ends_neither_status_nor_encrypt(make_liars, lie):
                 assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
             return liar not in provider.pids(WORKER)
 
-        wait_for(replaced, "the liar to be replaced")
+        def asked_and_replaced():
+            ask_first(provider, liar, lambda: client.decrypt(encrypted))
+            with contextlib.suppress(RigError):
+                return wait_for(replaced, "the liar to be replaced", deadline=10)
+
+        wait_for(asked_and_replaced, "the liar to be asked by a probe")
         wait_workers(provider, 2)
         assert provider.status().ok
         assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
