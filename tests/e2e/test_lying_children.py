@@ -280,24 +280,21 @@ def test_who_gives_no_second_opinion_is_replaced_and_nobody_verifies_itself(make
     assert "kms.opinions_missing" in [r["message"] for r in provider.log_events()]
 
 
-def ask_first(provider, worker, call):
-    """Has this worker serve a call, so that it is the first to be asked when no worker is busy. A
-    successor that is ready at once may serve it instead.
+def ask_first_until(found, provider, worker, call, within=0):
+    """Has this worker serve a call, so that it is the first to be asked when no worker is busy, until
+    what follows from that is found so many seconds later. A successor of another worker that is
+    ready at once may take its place.
     """
-    for other in provider.pids(WORKER) - {worker}:
-        os.kill(other, signal.SIGKILL)
-    call()
-    wait_workers(provider, 2)
 
+    def asked_and_found():
+        for other in provider.pids(WORKER) - {worker}:
+            os.kill(other, signal.SIGKILL)
+        call()
+        wait_workers(provider, 2)
+        with contextlib.suppress(RigError):
+            return wait_for(found, "what follows from its answer", deadline=within)
 
-def ask_first_until(found, provider, worker, call):
-    """Until that follows from what this worker says."""
-
-    def once():
-        ask_first(provider, worker, call)
-        return found()
-
-    wait_for(once, "the worker to be asked first")
+    wait_for(asked_and_found, "the worker to be asked first")
 
 
 def test_the_registry_does_not_move_on_one_workers_word(make_liars):
@@ -305,17 +302,13 @@ def test_the_registry_does_not_move_on_one_workers_word(make_liars):
     with provider.client() as client:
         encrypted = client.encrypt(PLAINTEXT)
         liar = tell(provider, WRONG_VERSION)
-
-        def disagree():
-            ask_first(provider, liar, lambda: client.decrypt(encrypted))
-            with contextlib.suppress(RigError):
-                return wait_for(
-                    lambda: provider.ready()[1].get("rotation_deferred") == "workers_disagree",
-                    "the workers to disagree",
-                    deadline=10,
-                )
-
-        wait_for(disagree, "the supervisor to hear of a version that does not exist")
+        ask_first_until(
+            lambda: provider.ready()[1].get("rotation_deferred") == "workers_disagree",
+            provider,
+            liar,
+            lambda: client.decrypt(encrypted),
+            within=10,
+        )
     assert provider.ready()[1]["transit_key_version"] == 1
     state, _ = registry_files(provider)
     assert len(json.loads(state.read_text())["snapshots"]) == 1
@@ -336,12 +329,7 @@ def test_one_worker_ends_neither_status_nor_encrypt(make_liars, lie):
                 assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
             return liar not in provider.pids(WORKER)
 
-        def asked_and_replaced():
-            ask_first(provider, liar, lambda: client.decrypt(encrypted))
-            with contextlib.suppress(RigError):
-                return wait_for(replaced, "the liar to be replaced", deadline=10)
-
-        wait_for(asked_and_replaced, "the liar to be asked by a probe")
+        ask_first_until(replaced, provider, liar, lambda: client.decrypt(encrypted), within=10)
         wait_workers(provider, 2)
         assert provider.status().ok
         assert client.decrypt(client.encrypt(PLAINTEXT)) == PLAINTEXT
